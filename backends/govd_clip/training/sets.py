@@ -1,0 +1,88 @@
+"""The icon sets that `mini` is trained and judged on: licence, vendor family, role and the style of each picture."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Domain = Literal["colour", "glyph", "line"]
+Role = Literal["train", "evaluation", "pool"]
+
+DOMAINS: tuple[Domain, ...] = ("colour", "glyph", "line")
+
+#: Share-alike sets (openmoji, emojione-v1) are left out: the pictures are shipped.
+ALLOWED_LICENCES = frozenset({"MIT", "ISC", "Apache-2.0", "CC0-1.0", "CC-BY-4.0", "CC-BY-3.0"})
+
+GLYPH_SUFFIXES = ("-fill", "-filled", "-solid", "-bold")
+LINE_SUFFIXES = ("-outline", "-outlined", "-line", "-regular", "-linear", "-thin", "-light")
+OTHER_SUFFIXES = ("-duotone", "-remix", "-negative", "-broken", "-twotone", "-rounded", "-sharp", "-color", "-block")
+
+
+@dataclass(frozen=True)
+class IconSet:
+    """One npm package `@iconify-json/<name>`.
+
+    `plain` is the domain of a name without a style suffix; None where every picture says its style.
+    A *family* is everything of one vendor; a family has one role, in every domain.
+    """
+
+    name: str
+    family: str
+    plain: Domain | None
+    role: Role = "train"
+    suffixed: bool = False
+
+    def split(self, icon: str) -> tuple[str, Domain] | None:
+        """The name without its style suffix and the domain; None for a style that is none of the three."""
+        if not self.suffixed:
+            return (icon, self.plain) if self.plain else None
+        if icon.endswith(OTHER_SUFFIXES):
+            return None
+        stem, domain = icon, self.plain
+        for suffixes, said in ((GLYPH_SUFFIXES, "glyph"), (LINE_SUFFIXES, "line")):
+            for suffix in suffixes:
+                if icon.endswith(suffix):
+                    stem, domain = icon[: -len(suffix)], said  # type: ignore[assignment]
+        return (stem, domain) if domain else None
+
+
+def _sets() -> list[IconSet]:
+    def of(family: str, names: str, plain: Domain | None, role: Role = "train", suffixed: bool = False) -> list[IconSet]:
+        return [IconSet(name, family, plain, role, suffixed) for name in names.split()]
+
+    return [
+        *of("noto", "noto noto-v1", "colour"),
+        *of("fluent", "fluent-emoji-flat fluent-emoji", "colour"),
+        *of("fluent", "fluent-emoji-high-contrast", "glyph"),
+        *of("fluent", "fluent", None, suffixed=True),
+        *of("icons8", "flat-color-icons", "colour"),
+        *of("meteocons", "meteocons", "colour"),
+        *of("streamline", "streamline-emojis streamline-color streamline-plump-color streamline-flex-color", "colour"),
+        *of("streamline", "streamline-sharp-color streamline-kameleon-color streamline-ultimate-color", "colour"),
+        *of("streamline", "streamline-cyber-color", "colour"),
+        *of("streamline", "streamline streamline-plump streamline-flex streamline-sharp", "line", suffixed=True),
+        *of("streamline", "streamline-ultimate streamline-freehand streamline-cyber", "line", suffixed=True),
+        *of("game-icons", "game-icons", "glyph"),
+        *of("icon-park", "icon-park-solid", "glyph"),
+        *of("icon-park", "icon-park-outline", "line"),
+        *of("maki", "maki", "glyph"),
+        *of("mdi", "mdi", "glyph", suffixed=True),
+        *of("material-symbols-light", "material-symbols-light", "glyph", suffixed=True),
+        *of("healthicons", "healthicons", "glyph", suffixed=True),
+        *of("ph", "ph", "line", suffixed=True),
+        *of("hugeicons", "hugeicons", "line", suffixed=True),
+        *of("carbon", "carbon", "line", suffixed=True),
+        *of("mingcute", "mingcute", None, suffixed=True),
+        *of("bi", "bi", "line", suffixed=True),
+        *of("solar", "solar", None, suffixed=True),
+        *of("lets-icons", "lets-icons", "line", suffixed=True),
+        *of("twemoji", "twemoji", "colour", "evaluation"),
+        *of("emojione", "emojione", "colour", "evaluation"),
+        *of("emojione", "emojione-monotone", "glyph", "evaluation"),
+        *of("fontawesome", "fa6-solid", "glyph", "evaluation"),
+        *of("tabler", "tabler", "line", "evaluation", True),
+        *of("lucide", "lucide", "line", "evaluation"),
+        *of("fxemoji", "fxemoji", "colour", "pool"),
+        *of("iconoir", "iconoir", "line", "pool", True),
+    ]
+
+
+SETS: tuple[IconSet, ...] = tuple(_sets())

@@ -1,0 +1,143 @@
+"""One root of errors. Each says what was wrong, where, and what to do; its class says how a command ends and what HTTP answers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class GovdError(Exception):
+    """`what` was wrong, `where` (a path, a name, an option), `advice`: what to do about it."""
+
+    exit_code: ClassVar[int] = 1
+    status: ClassVar[int] = 400
+    title: ClassVar[str] = "Refused"
+
+    def __init__(self, what: str, *, where: str = "", advice: str = "", **details: Any) -> None:
+        self.what, self.where, self.advice, self.details = what, where, advice, details
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """One text for people: what, where, what to do."""
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text.rstrip('.')}. {self.advice}" if self.advice else text
+
+    def as_problem(self) -> dict[str, Any]:
+        """The same as RFC 9457 problem details."""
+        kind = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(self).__name__).lstrip("-")
+        problem = {"type": f"urn:govd:{kind}", "title": self.title, "status": self.status, "detail": self.message}
+        problem |= {k: v for k, v in (("where", self.where), ("advice", self.advice)) if v}
+        return problem | self.details
+
+
+class Usage(GovdError):
+    """Wrong usage: an option or value that cannot be meant."""
+
+    exit_code = 2
+    status = 422
+    title = "Wrong usage"
+
+
+class NotFound(GovdError):
+    """A name or id that is not there."""
+
+    status = 404
+    title = "Not found"
+
+
+class Conflict(GovdError):
+    """It contradicts what is already so: a duplicate, or a state that does not allow it."""
+
+    status = 409
+    title = "Conflict"
+
+
+class KeyReused(GovdError):
+    """An idempotency key that came with another body before."""
+
+    status = 422
+    title = "Idempotency key reused"
+
+
+class Denied(GovdError):
+    """A policy, a role or a person said no."""
+
+    status = 403
+    title = "Denied"
+
+
+class Unauthenticated(GovdError):
+    """No token, or one that is not known."""
+
+    status = 401
+    title = "No valid token"
+
+
+class BadFile(GovdError):
+    """A file that is not what it should be: truncated, non-finite, of the wrong shape or format."""
+
+    status = 422
+    title = "Bad file"
+
+
+class BadCheckpoint(BadFile):
+    """A model checkpoint that cannot be loaded."""
+
+    title = "Bad model checkpoint"
+
+
+class UnreadableImage(BadFile):
+    """A picture that cannot be decoded; `details["path"]` names it."""
+
+    title = "Unreadable image"
+
+
+class Unsupported(GovdError):
+    """Well formed, but not possible with this model, method or backend."""
+
+    status = 422
+    title = "Not possible here"
+
+
+class OverCapacity(GovdError):
+    """The edit has no room for this: no anchor would be left, or the solve is singular."""
+
+    status = 422
+    title = "Over capacity"
+
+
+class VerificationFailed(GovdError):
+    """A signature, hash or proof that does not hold."""
+
+    title = "Verification failed"
+
+
+class Unreachable(GovdError):
+    """The daemon or the database does not answer."""
+
+    exit_code = 3
+    status = 503
+    title = "Not reachable"
+
+
+class MachineFault(GovdError):
+    """The machine's fault, nothing changed: disk full, read-only home, port in use, a ledger from a newer version."""
+
+    exit_code = 4
+    status = 507
+    title = "Fault of the machine"
+
+
+class HomeLocked(MachineFault):
+    """Another process works on this home."""
+
+    status = 409
+    title = "Home in use"
+
+
+class PluginFault(GovdError):
+    """A plugin raised or answered nonsense; it is named in `where`."""
+
+    exit_code = 4
+    status = 502
+    title = "Fault of a plugin"

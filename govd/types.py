@@ -1,0 +1,230 @@
+"""Data that flows between the core and its plugins. Imports nothing of govd, so that a plugin may import it freely.
+
+Shapes are written `(n, d)`: `d` is the width of the model's joint space, `k` a number of concepts, `S` of domains.
+Embeddings are unit length and float32 unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from govd.edit import Edit
+
+Floats = NDArray[np.floating[Any]]
+Bytes = NDArray[np.uint8]
+Json = Any
+"""Anything that canonical JSON can say: None, bool, int, float, str, lists and dicts with string keys."""
+
+Side = Literal["image", "text"]
+Use = Literal["labels", "open", "search"]
+Target = Literal["unnamed", "level", "shift"]
+Decision = Literal["allow", "deny", "wait"]
+
+SIDES: tuple[Side, ...] = ("image", "text")
+USES: tuple[Use, ...] = ("labels", "open", "search")
+TARGETS: tuple[Target, ...] = ("unnamed", "level", "shift")
+
+
+class Progress(Protocol):
+    """Called by long work: `done` of `total` steps of what `what` names. Must be cheap and must not raise."""
+
+    def __call__(self, what: str, done: int, total: int) -> None: ...
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """The progress that nobody watches."""
+
+
+@dataclass(frozen=True, order=True)
+class Concept:
+    """What is named: a phrase, with other phrases for the same thing."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """The name and the aliases, the name first."""
+        return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Concepts × domains. `concepts` empty: every concept (then `domains` is not). `domains` empty: every domain."""
+
+    concepts: tuple[Concept, ...] = ()
+    domains: tuple[str, ...] = ()
+
+    @property
+    def paradigm(self) -> Literal["concepts", "domains", "cells"]:
+        """Concepts in all domains; all concepts in some domains; some concepts in some domains."""
+        if not self.domains:
+            return "concepts"
+        return "cells" if self.concepts else "domains"
+
+    def covers(self, other: Scope) -> bool:
+        """Whether everything in `other` is in this scope: each concept by its name, each domain by its name."""
+        mine, theirs = {c.name for c in self.concepts}, {c.name for c in other.concepts}
+        concepts = not mine or (bool(theirs) and theirs <= mine)
+        domains = not self.domains or (bool(other.domains) and set(other.domains) <= set(self.domains))
+        return concepts and domains
+
+    def as_json(self) -> dict[str, Json]:
+        """The scope in a fixed order, so that the same scope has the same digest however it was typed."""
+        return {
+            "concepts": [{"name": c.name, "aliases": sorted(c.aliases)} for c in sorted(self.concepts)],
+            "domains": sorted(self.domains),
+        }
+
+
+@dataclass(frozen=True)
+class ForgetSpec:
+    """What one forget computes: everything its contribution depends on besides the model, and nothing else (no id, time or actor)."""
+
+    scope: Scope
+    method: str
+    target: Target | None
+    strength: float = 1.0
+    prototypes: int = 0
+    seed: int = 0
+
+    def as_json(self) -> dict[str, Json]:
+        """Canonical form, part of the contribution's digest."""
+        return {
+            "scope": self.scope.as_json(),
+            "method": self.method,
+            "target": self.target,
+            "strength": float(self.strength),
+            "prototypes": self.prototypes,
+            "seed": self.seed,
+        }
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """What somebody typed to name a model: a folder, a file or a Hugging Face id, with the commit where it is one."""
+
+    reference: str
+    hf_revision: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a backend says of a model that it opened.
+
+    `digest` (SHA-256, hex) covers the weights and whatever else the embeddings depend on. `files` are the checkpoint's files
+    with their SHA-256. `defaults` are files that the checkpoint brings for its registration, by option name
+    (`labels`, `templates`, `pool`, `images`, `embeddings`), so that `model add NAME REFERENCE` alone is enough where they exist.
+    """
+
+    reference: str
+    digest: str
+    backend: str
+    device: str
+    dim: int
+    logit_scale: float
+    image_size: int
+    hf_revision: str | None = None
+    architecture: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """Pictures synthesised from the model alone: `embeddings` `(n, d)` unit float32, `pictures` `(n, H, W, 3)` uint8, a prompt each."""
+
+    prompts: tuple[str, ...]
+    embeddings: Floats
+    pictures: Bytes
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A model that a backend opened. Threads: calls come one at a time."""
+
+    @property
+    def facts(self) -> ModelFacts: ...
+
+    def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
+        """Unit embeddings `(n, d)` float32 of texts, as the unedited model gives them."""
+        ...
+
+    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+        """Unit embeddings `(n, d)` float32 of pictures: paths, or `(H, W, 3)` uint8 arrays.
+
+        Raises:
+            UnreadableImage: a file that is no picture; its path is in the error. Nothing is skipped silently.
+        """
+        ...
+
+    def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+        """One visual prototype for each prompt.
+
+        Raises:
+            Unsupported: this backend has no way to synthesise pictures.
+        """
+        ...
+
+    def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
+        """Write the edited model as a checkpoint of its own format into `folder` (empty, exists); file names with their SHA-256.
+
+        An empty edit copies the base files byte for byte.
+
+        Raises:
+            Unsupported: this edit cannot be folded into this model's weights.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one forget adds, whatever else is in force: named tensors (float64) and facts about them, named by one digest."""
+
+    spec: ForgetSpec
+    tensors: Mapping[str, Floats]
+    facts: Mapping[str, Json]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What a policy says to a request at one moment (`filed`, `approve`, `revert`)."""
+
+    decision: Decision
+    policy: str
+    reason: str
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether an evaluated revision may be published, by whom and why."""
+
+    decision: Decision
+    gate: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A forget that a policy proposes: what it would type, and why."""
+
+    model: str
+    scope: Scope
+    policy: str
+    reason: str
+    idempotency_key: str
+
+
+Record = Mapping[str, Json]
+"""A request, revision, model or entry as `interface.md` spells it: a plain mapping of JSON values."""
+
+Notify = Callable[[Record], None]
