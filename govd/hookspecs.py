@@ -43,7 +43,7 @@ def govd_open_model(reference: ModelReference) -> Model | None:
 
 
 @hookspec
-def govd_methods() -> Mapping[str, Method]:
+def govd_methods() -> Mapping[str, Method] | None:
     """Methods by name (*all*). A name that two plugins claim is refused at loading, with both named."""
 
 
@@ -65,7 +65,9 @@ def govd_compose_edit(basis: Basis, contributions: Sequence[Contribution], metho
 
 
 @hookspec(firstresult=True)
-def govd_evaluate(model: Model, basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData | None) -> Mapping[str, Json] | None:
+def govd_evaluate(
+    model: Model, basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData | None
+) -> Mapping[str, Json] | None:
     """Metrics of an edit (*first*), on embeddings of labelled pictures where `data` has them, else on texts and prototypes alone."""
 
 
@@ -75,7 +77,7 @@ def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vo
 
 
 @hookspec
-def govd_propose(now: str, requests: Sequence[Record]) -> Sequence[Proposal]:
+def govd_propose(now: str, requests: Sequence[Record]) -> Sequence[Proposal] | None:
     """What should be forgotten now, by a policy's own sight (*all*): feeds, retention, drift. `now` is UTC, ISO 8601."""
 
 

@@ -22,6 +22,7 @@ class IconSet:
 
     `plain` is the domain of a name without a style suffix; None where every picture says its style.
     A *family* is everything of one vendor; a family has one role, in every domain.
+    `bold` says what "-bold" means to the vendor: filled, or outlined with a thick pen.
     """
 
     name: str
@@ -29,6 +30,7 @@ class IconSet:
     plain: Domain | None
     role: Role = "train"
     suffixed: bool = False
+    bold: Domain = "glyph"
 
     def split(self, icon: str) -> tuple[str, Domain] | None:
         """The name without its style suffix and the domain; None for a style that is none of the three."""
@@ -40,7 +42,7 @@ class IconSet:
         for suffixes, said in ((GLYPH_SUFFIXES, "glyph"), (LINE_SUFFIXES, "line")):
             for suffix in suffixes:
                 if icon.endswith(suffix):
-                    stem, domain = icon[: -len(suffix)], said  # type: ignore[assignment]
+                    stem, domain = icon[: -len(suffix)], self.bold if suffix == "-bold" else said  # type: ignore[assignment]
         return (stem, domain) if domain else None
 
 
@@ -67,7 +69,7 @@ def _sets() -> list[IconSet]:
         *of("mdi", "mdi", "glyph", suffixed=True),
         *of("material-symbols-light", "material-symbols-light", "glyph", suffixed=True),
         *of("healthicons", "healthicons", "glyph", suffixed=True),
-        *of("ph", "ph", "line", suffixed=True),
+        IconSet("ph", "ph", "line", suffixed=True, bold="line"),
         *of("hugeicons", "hugeicons", "line", suffixed=True),
         *of("carbon", "carbon", "line", suffixed=True),
         *of("mingcute", "mingcute", None, suffixed=True),

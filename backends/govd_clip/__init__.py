@@ -1,0 +1,1 @@
+"""CLIP in Flax NNX: a backend of govd."""

@@ -1,0 +1,48 @@
+"""`python -m govd_clip.training <step>`: makes `mini` from the icon packages to the shipped folder."""
+
+import argparse
+from pathlib import Path
+
+from govd_clip.training.sets import SETS
+
+
+def main() -> None:
+    """One sub-command a step; each reads what the one before it wrote into `--cache`."""
+    parser = argparse.ArgumentParser(prog="python -m govd_clip.training", description=__doc__)
+    parser.add_argument("--cache", type=Path, required=True, help="folder for pictures, checkpoints and logs")
+    steps = parser.add_subparsers(dest="step", required=True)
+    dataset = steps.add_parser("dataset", help="render the icon packages")
+    dataset.add_argument("packages", type=Path, help="the folder node_modules")
+    train = steps.add_parser("train", help="train within a budget of wall-clock time")
+    train.add_argument("--minutes", type=float, default=75)
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--resume", action="store_true")
+    steps.add_parser("evaluate", help="accuracy on the held-out drawings")
+    package = steps.add_parser("package", help="write the folder that ships")
+    package.add_argument("folder", type=Path)
+    given = parser.parse_args()
+
+    # Imported late: each step needs other heavy libraries.
+    if given.step == "dataset":
+        if not given.packages.is_dir():
+            names = " ".join(f"@iconify-json/{icon_set.name}" for icon_set in SETS)
+            raise SystemExit(f"no such folder: {given.packages}; make it with\n  npm install {names} emojibase-data")
+        from govd_clip.training.dataset import build
+
+        build(given.packages, given.cache)
+    elif given.step == "train":
+        from govd_clip.training.train import train as run
+
+        run(given.cache, given.minutes, given.seed, given.resume)
+    elif given.step == "evaluate":
+        from govd_clip.training.evaluate import report
+
+        print(report(given.cache))
+    else:
+        from govd_clip.training.package import write
+
+        write(given.cache, given.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Batches of drawings and captions: which, in which domain, and which caption is true of which drawing."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from govd_clip.training.augment import augment
+from govd_clip.training.captions import caption
+from govd_clip.training.model import PATCHES
+from govd_clip.training.names import CLASSES
+from govd_clip.training.sets import DOMAINS
+
+SIZE = 256
+FROM_CLASSES = 0.4
+NO_DOMAIN = 0.4
+REDRAWN = 0.3
+KEPT_PATCHES = 18
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures `(B, 64, 64, 3)` uint8, their names' indices `(B,)`, captions, and `(B, C)` which caption is true of which picture.
+
+    Captions are one a picture and then one of every class, so that each step contrasts with all classes.
+    """
+
+    pictures: np.ndarray
+    names: np.ndarray
+    captions: list[str]
+    true: np.ndarray
+    distinct: np.ndarray
+    keep: np.ndarray
+
+
+class Drawings:
+    """The training part of the cache, and the odds of each drawing."""
+
+    def __init__(self, cache: Path, alternatives: dict[str, list[str]]) -> None:
+        icons = np.load(cache / "icons.npz")
+        chosen = icons["role"] == "train"
+        self.variants = np.load(cache / "variants.npy", mmap_mode="r")
+        self.domain = icons["domain"][chosen].astype(np.int64)
+        names, sets = icons["name"][chosen].tolist(), icons["set"][chosen].tolist()
+        self.vocabulary = sorted(set(names) | set(CLASSES))
+        number = {name: i for i, name in enumerate(self.vocabulary)}
+        self.name = np.array([number[name] for name in names])
+        self.alternatives = [alternatives.get(name, []) for name in self.vocabulary]
+        # Some vendors draw one icon in eight sizes: together they weigh less than eight icons.
+        same = Counter(zip(names, sets, self.domain.tolist(), strict=True))
+        weight = np.array([same[key] for key in zip(names, sets, self.domain.tolist(), strict=True)]) ** -0.5
+        count = np.bincount(self.name, weights=weight, minlength=len(self.vocabulary))
+        self.breadth = np.cumsum(weight / count[self.name] * count[self.name] ** 0.5)
+        self.breadth /= self.breadth[-1]
+        self.classes = np.array([number[name] for name in CLASSES])
+        self.of: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+        for name in self.classes:
+            for domain in range(-1, len(DOMAINS)):
+                at = np.flatnonzero((self.name == name) & ((self.domain == domain) | (domain < 0)))
+                if len(at):
+                    self.of[int(name), domain] = at, np.cumsum(weight[at]) / weight[at].sum()
+
+    def _choose(self, random: np.random.Generator) -> tuple[int, int]:
+        """A drawing and the domain it is shown in."""
+        if random.random() < FROM_CLASSES:
+            name, domain = int(random.choice(self.classes)), int(random.integers(len(DOMAINS)))
+            drawn = (name, domain) in self.of and random.random() > REDRAWN
+            at, odds = self.of[name, domain if drawn else -1]
+            return int(at[np.searchsorted(odds, random.random())]), domain
+        drawing = int(np.searchsorted(self.breadth, random.random()))
+        domain = int(random.integers(len(DOMAINS))) if random.random() < REDRAWN else int(self.domain[drawing])
+        return drawing, domain
+
+    def _words(self, name: int, random: np.random.Generator) -> str:
+        others = self.alternatives[name]
+        return others[random.integers(len(others))] if others and random.random() < 0.3 else self.vocabulary[name]
+
+    def batch(self, random: np.random.Generator) -> Batch:
+        """A new batch; draws only from `random`."""
+        chosen = [self._choose(random) for _ in range(SIZE)]
+        names = np.array([self.name[drawing] for drawing, _ in chosen])
+        domains = np.array([domain for _, domain in chosen])
+        pictures = np.stack([augment(self.variants[drawing, domain], domain, random) for drawing, domain in chosen])
+        said_of = np.concatenate([names, self.classes])
+        # All the added classes are named in one domain, as the prompts of a zero-shot classifier are.
+        theirs = int(random.integers(-1, len(DOMAINS)))
+        said_in = np.concatenate([np.where(random.random(SIZE) < NO_DOMAIN, -1, domains), np.full(len(self.classes), theirs)])
+        captions = [caption(self._words(n, random), None if d < 0 else int(d), random) for n, d in zip(said_of, said_in, strict=True)]
+        seen: set[str] = set()
+        distinct = np.array([not (text in seen or seen.add(text)) for text in captions])
+        true = (names[:, None] == said_of) & ((said_in < 0) | (domains[:, None] == said_in)) & distinct
+        keep = np.argsort(random.random((SIZE, PATCHES)) - 0.6 * _drawn_on(pictures), axis=1)[:, :KEPT_PATCHES].astype(np.int32)
+        return Batch(pictures, names, captions, true, distinct, keep)
+
+
+def _drawn_on(pictures: np.ndarray) -> np.ndarray:
+    """`(B, 36)` bool: patches that are not bare paper, which are kept by preference."""
+    blocks = pictures[:, 2:62, 2:62, 1].reshape(-1, 6, 10, 6, 10)
+    return (blocks.max((2, 4)) - blocks.min((2, 4)) > 30).reshape(-1, PATCHES)

@@ -1,0 +1,96 @@
+"""Renders the icon sets once and keeps them as one array of 64 × 64 pictures, with what each shows and where it is from."""
+
+import functools
+import hashlib
+import io
+import json
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import resvg_py
+from PIL import Image
+
+from govd_clip.training.augment import restyle
+from govd_clip.training.names import CLASSES, concept
+from govd_clip.training.sets import ALLOWED_LICENCES, DOMAINS, SETS, IconSet
+
+SIZE = 64
+FAMILIES = 3  # a name must be drawn by this many families to be learned
+
+
+def render(body: str, width: float, height: float) -> np.ndarray:
+    """A picture `(64, 64, 3)` uint8 on white."""
+    side = max(width, height)
+    box = f"{(width - side) / 2} {(height - side) / 2} {side} {side}"
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box}" color="#000">{body}</svg>'
+    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=SIZE, height=SIZE))
+    picture = Image.open(io.BytesIO(png)).convert("RGBA")
+    paper = Image.new("RGBA", picture.size, "white")
+    return np.asarray(Image.alpha_composite(paper, picture).convert("RGB"))
+
+
+def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.ndarray]]:
+    folder = packages / "@iconify-json" / icon_set.name
+    info = json.loads((folder / "info.json").read_text())
+    if info["license"]["spdx"] not in ALLOWED_LICENCES:
+        raise SystemExit(f"{icon_set.name}: licence {info['license']['spdx']} is not one that may be shipped")
+    icons = json.loads((folder / "icons.json").read_text())
+    out = []
+    for icon, what in icons["icons"].items():
+        found = concept(icon_set, icon)
+        if found is None or "<animate" in what["body"]:
+            continue
+        width, height = what.get("width", icons.get("width", 16)), what.get("height", icons.get("height", 16))
+        try:
+            picture = render(what["body"], width, height)
+        except (ValueError, RuntimeError, OSError):
+            continue
+        if picture.min() < 200:
+            out.append((icon, *found, picture))
+    return out
+
+
+def build(packages: Path, cache: Path) -> None:
+    """Render everything that is learned, judged or pooled into the folder `cache`. Training pictures equal to a held-out one are dropped."""
+    with ProcessPoolExecutor(2) as pool:
+        drawn = dict(zip(SETS, pool.map(functools.partial(_read, packages), SETS), strict=True))
+    families: dict[str, set[str]] = defaultdict(set)
+    for icon_set, icons in drawn.items():
+        if icon_set.role == "train":
+            for _, name, _, _ in icons:
+                families[name].add(icon_set.family)
+    rows = []
+    taken: set[str] = set()
+    for role in ("evaluation", "pool", "train"):
+        for icon_set, icons in drawn.items():
+            if icon_set.role != role:
+                continue
+            for icon, name, domain, picture in icons:
+                digest = hashlib.sha256(picture.tobytes()).hexdigest()
+                keep = name in CLASSES if role == "evaluation" else role == "pool" or len(families[name]) >= FAMILIES
+                if keep and digest not in taken:
+                    taken.add(digest)
+                    rows.append((role, icon_set.name, icon, name, DOMAINS.index(domain), digest, picture))
+    roles, sets, icons_, names, domains, digests, pictures = zip(*rows, strict=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        cache / "icons.npz",
+        role=np.array(roles),
+        set=np.array(sets),
+        icon=np.array(icons_),
+        name=np.array(names),
+        domain=np.array(domains),
+        digest=np.array(digests),
+        picture=np.stack(pictures),
+    )
+    training = [(row[6], row[4]) for row in rows if row[0] == "train"]
+    with ProcessPoolExecutor(2) as pool:
+        np.save(cache / "variants.npy", np.stack(list(pool.map(_all_domains, training, chunksize=256))))
+
+
+def _all_domains(drawing: tuple[np.ndarray, int]) -> np.ndarray:
+    """A drawing as it is and as redrawn in the other domains: `(3, 64, 64, 3)`, in the order of DOMAINS."""
+    picture, domain = drawing
+    return np.stack([picture if to == domain else restyle(picture, domain, to) for to in range(len(DOMAINS))])

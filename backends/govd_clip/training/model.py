@@ -1,0 +1,166 @@
+"""CLIP in plain JAX: parameters in one dict, named and laid out as in Hugging Face's `CLIPModel`, so that export is a copy."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Params = dict[str, jax.Array]
+
+
+@dataclass(frozen=True)
+class Tower:
+    """One transformer: `layers` blocks of `width` with `heads` heads and an MLP of `4 * width`."""
+
+    width: int
+    layers: int
+    heads: int
+
+
+VISION, TEXT = Tower(192, 6, 3), Tower(128, 2, 4)
+IMAGE_SIZE, PATCH, POSITIONS, PROJECTION = 48, 8, 16, 128
+PATCHES = (IMAGE_SIZE // PATCH) ** 2
+MEAN, STD = 0.75, 0.35  # of white paper with some ink; part of the shipped preprocessor
+LOGIT_SCALE_MAX = float(np.log(100.0))
+
+
+def config(vocabulary: int, bos: int, eos: int) -> dict:
+    """`config.json` of the model."""
+
+    def tower(of: Tower, kind: str) -> dict:
+        return {
+            "model_type": kind,
+            "hidden_size": of.width,
+            "intermediate_size": 4 * of.width,
+            "num_hidden_layers": of.layers,
+            "num_attention_heads": of.heads,
+            "projection_dim": PROJECTION,
+            "hidden_act": "quick_gelu",
+            "layer_norm_eps": 1e-5,
+            "attention_dropout": 0.0,
+        }
+
+    text = {"vocab_size": vocabulary, "max_position_embeddings": POSITIONS, "bos_token_id": bos, "eos_token_id": eos, "pad_token_id": eos}
+    return {
+        "architectures": ["CLIPModel"],
+        "model_type": "clip",
+        "projection_dim": PROJECTION,
+        "logit_scale_init_value": 2.6592,
+        "text_config": tower(TEXT, "clip_text_model") | text,
+        "vision_config": tower(VISION, "clip_vision_model") | {"image_size": IMAGE_SIZE, "patch_size": PATCH, "num_channels": 3},
+    }
+
+
+def init(vocabulary: int, seed: int) -> Params:
+    """Random parameters by their Hugging Face names; linear weights are `(out, in)`."""
+    random = np.random.default_rng(seed)
+    params: dict[str, np.ndarray] = {}
+
+    def normal(name: str, *shape: int, scale: float) -> None:
+        params[name] = random.normal(0, scale, shape).astype(np.float32)
+
+    def norm(name: str, width: int) -> None:
+        params[f"{name}.weight"], params[f"{name}.bias"] = np.ones(width, np.float32), np.zeros(width, np.float32)
+
+    def linear(name: str, out: int, into: int, scale: float) -> None:
+        normal(f"{name}.weight", out, into, scale=scale)
+        params[f"{name}.bias"] = np.zeros(out, np.float32)
+
+    def blocks(name: str, tower: Tower) -> None:
+        width, inner = tower.width, tower.width**-0.5
+        outer = inner * (2 * tower.layers) ** -0.5
+        for layer in range(tower.layers):
+            at = f"{name}.encoder.layers.{layer}"
+            for which, scale in (("q", inner), ("k", inner), ("v", inner), ("out", outer)):
+                linear(f"{at}.self_attn.{which}_proj", width, width, scale)
+            linear(f"{at}.mlp.fc1", 4 * width, width, inner)
+            linear(f"{at}.mlp.fc2", width, 4 * width, outer / 2)
+            norm(f"{at}.layer_norm1", width)
+            norm(f"{at}.layer_norm2", width)
+
+    normal("text_model.embeddings.token_embedding.weight", vocabulary, TEXT.width, scale=0.05)
+    normal("text_model.embeddings.position_embedding.weight", POSITIONS, TEXT.width, scale=0.02)
+    blocks("text_model", TEXT)
+    norm("text_model.final_layer_norm", TEXT.width)
+    normal("vision_model.embeddings.class_embedding", VISION.width, scale=0.02)
+    normal("vision_model.embeddings.patch_embedding.weight", VISION.width, 3, PATCH, PATCH, scale=(3 * PATCH * PATCH) ** -0.5)
+    normal("vision_model.embeddings.position_embedding.weight", PATCHES + 1, VISION.width, scale=0.02)
+    norm("vision_model.pre_layrnorm", VISION.width)
+    blocks("vision_model", VISION)
+    norm("vision_model.post_layernorm", VISION.width)
+    normal("text_projection.weight", PROJECTION, TEXT.width, scale=TEXT.width**-0.5)
+    normal("visual_projection.weight", PROJECTION, VISION.width, scale=VISION.width**-0.5)
+    params["logit_scale"] = np.array(2.6592, np.float32)
+    return {name: jnp.asarray(value) for name, value in params.items()}
+
+
+@jax.custom_vjp
+def _affine(x: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Array:
+    """`x @ weight.T + bias` over rows. XLA's CPU multiplies by a transposed copy much faster than by a transposed view: hence the barriers."""
+    return x @ jax.lax.optimization_barrier(weight.T) + bias
+
+
+def _affine_backward(kept, slope):
+    x, weight = kept
+    return slope @ weight, jax.lax.optimization_barrier(x.T @ slope).T, slope.sum(0)
+
+
+_affine.defvjp(lambda x, weight, bias: (_affine(x, weight, bias), (x, weight)), _affine_backward)
+
+
+def _norm(params: Params, name: str, x: jax.Array) -> jax.Array:
+    centred = x - x.mean(-1, keepdims=True)
+    scale = jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+    return centred * scale * params[f"{name}.weight"] + params[f"{name}.bias"]
+
+
+def _linear(params: Params, name: str, x: jax.Array) -> jax.Array:
+    rows = _affine(x.reshape(-1, x.shape[-1]), params[f"{name}.weight"], params[f"{name}.bias"])
+    return rows.reshape(*x.shape[:-1], -1)
+
+
+def _blocks(params: Params, name: str, tower: Tower, x: jax.Array, causal: bool) -> jax.Array:
+    batch, length, width = x.shape
+    size = width // tower.heads
+    mask = jnp.where(jnp.tril(jnp.ones((length, length), bool)), 0.0, -1e9) if causal else 0.0
+    for layer in range(tower.layers):
+        at = f"{name}.encoder.layers.{layer}"
+        y = _norm(params, f"{at}.layer_norm1", x)
+        q, k, v = (_linear(params, f"{at}.self_attn.{p}_proj", y).reshape(batch, length, tower.heads, size) for p in "qkv")
+        q, k, v = (jax.lax.optimization_barrier(each.transpose(0, 2, 1, 3)) for each in (q, k, v))  # [B, H, L, D]
+        scores = jnp.einsum("bhqd,bhkd->bhqk", q, k) * size**-0.5 + mask
+        y = jnp.einsum("bhqk,bhkd->bhqd", jax.nn.softmax(scores), v)
+        y = jax.lax.optimization_barrier(y.transpose(0, 2, 1, 3)).reshape(batch, length, width)
+        x = x + _linear(params, f"{at}.self_attn.out_proj", y)
+        y = _linear(params, f"{at}.mlp.fc1", _norm(params, f"{at}.layer_norm2", x))
+        x = x + _linear(params, f"{at}.mlp.fc2", y * jax.nn.sigmoid(1.702 * y))
+    return x
+
+
+def _unit(x: jax.Array) -> jax.Array:
+    return x / jnp.sqrt((x**2).sum(-1, keepdims=True) + 1e-12)
+
+
+def encode_images(params: Params, pixels: jax.Array, keep: jax.Array | None = None) -> jax.Array:
+    """Normalised pixels `(B, 48, 48, 3)` → unit embeddings `(B, 128)`; `keep` `(B, K)` are the patches seen (all where None)."""
+    batch, side = pixels.shape[0], IMAGE_SIZE // PATCH
+    patches = pixels.reshape(batch, side, PATCH, side, PATCH, 3).transpose(0, 1, 3, 5, 2, 4).reshape(batch, PATCHES, -1)
+    position = jnp.broadcast_to(params["vision_model.embeddings.position_embedding.weight"], (batch, PATCHES + 1, VISION.width))
+    first = params["vision_model.embeddings.class_embedding"] + position[:, :1]
+    position = position[:, 1:]
+    if keep is not None:
+        patches, position = (jnp.take_along_axis(x, keep[..., None], axis=1) for x in (patches, position))
+    kernel = params["vision_model.embeddings.patch_embedding.weight"].reshape(VISION.width, -1)
+    x = jnp.concatenate([first, patches @ kernel.T + position], axis=1)  # [B, 1 + patches, D]
+    x = _blocks(params, "vision_model", VISION, _norm(params, "vision_model.pre_layrnorm", x), causal=False)
+    return _unit(_norm(params, "vision_model.post_layernorm", x[:, 0]) @ params["visual_projection.weight"].T)
+
+
+def encode_texts(params: Params, ids: jax.Array, eos: int) -> jax.Array:
+    """Token ids `(B, 16)`, padded with `eos` → unit embeddings `(B, 128)`, read at the first `eos`."""
+    x = params["text_model.embeddings.token_embedding.weight"][ids] + params["text_model.embeddings.position_embedding.weight"]
+    x = _blocks(params, "text_model", TEXT, x, causal=True)
+    last = jnp.argmax(ids == eos, axis=1)
+    x = jnp.take_along_axis(x, last[:, None, None], axis=1)[:, 0]
+    return _unit(_norm(params, "text_model.final_layer_norm", x) @ params["text_projection.weight"].T)

@@ -1,0 +1,142 @@
+"""Training within a budget of wall-clock time: the schedule follows the clock, so a busy machine costs steps and not the cooling-down."""
+
+import json
+import os
+import queue
+import threading
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from transformers import CLIPTokenizer
+
+from govd_clip.training import tokens
+from govd_clip.training.batches import Batch, Drawings
+from govd_clip.training.captions import DOMAIN_WORDS, PLAIN, WITH_DOMAIN, caption, other_words
+from govd_clip.training.evaluate import Judge, resize_matrix
+from govd_clip.training.model import LOGIT_SCALE_MAX, MEAN, PROJECTION, STD, Params, encode_images, encode_texts, init
+from govd_clip.training.names import CLASSES
+
+PEAK, WARM_UP_STEPS, DECAY, CLIP = 1e-3, 200, 0.1, 1.0
+BETA1, BETA2, AVERAGE = 0.9, 0.98, 0.998
+ALL_PATCHES_FROM = 0.75  # share of the budget after which no patch is dropped
+HEAD = "name_head"  # a plain classifier over all names beside the contrast; helps learning, is not shipped
+CHECKPOINT_SECONDS, JUDGE_STEPS = 120, 300
+
+
+def _pixels(pictures: jax.Array) -> jax.Array:
+    """`(B, 64, 64, 3)` uint8 → normalised `(B, 48, 48, 3)`, resized as Pillow's bicubic filter does."""
+    matrix = jnp.asarray(resize_matrix())
+    x = jnp.einsum("oh,bhwc,pw->bopc", matrix, pictures.astype(jnp.float32), matrix)
+    return (jnp.clip(jnp.round(x), 0, 255) / 255 - MEAN) / STD
+
+
+def _loss(params: Params, pictures, keep, ids, names, true, distinct, eos: int) -> jax.Array:
+    images = encode_images(params, _pixels(pictures), keep)
+    texts = encode_texts(params, ids, eos)
+    scale = jnp.exp(jnp.minimum(params["logit_scale"], LOGIT_SCALE_MAX))
+    logits = scale * images @ texts.T  # [B, C]
+    positive = true / true.sum(1, keepdims=True)
+    to_text = -(positive * jax.nn.log_softmax(jnp.where(distinct, logits, -1e9), axis=1)).sum(1).mean()
+    wanted = true.sum(0) > 0
+    positive = true / jnp.maximum(true.sum(0, keepdims=True), 1)
+    to_image = -(positive * jax.nn.log_softmax(logits, axis=0)).sum() / wanted.sum()
+    guesses = jax.nn.log_softmax(16.0 * images @ params[HEAD].T)
+    named = -jnp.take_along_axis(guesses, names[:, None], axis=1).mean()
+    return to_text + 0.3 * to_image + 0.5 * named
+
+
+def _step(params: Params, first: Params, second: Params, average: Params, count, rate, data, eos: int):
+    loss, slope = jax.value_and_grad(_loss)(params, *data, eos)
+    size = jnp.sqrt(sum((g**2).sum() for g in slope.values()))
+    factor = jnp.minimum(1.0, CLIP / (size + 1e-9))
+    new = {}, {}, {}, {}
+    follow = jnp.minimum(AVERAGE, (1 + count) / (10 + count))
+    for name, p in params.items():
+        g = slope[name] * factor
+        m = BETA1 * first[name] + (1 - BETA1) * g
+        v = BETA2 * second[name] + (1 - BETA2) * g * g
+        update = (m / (1 - BETA1 ** (count + 1))) / (jnp.sqrt(v / (1 - BETA2 ** (count + 1))) + 1e-8)
+        decay = DECAY if p.ndim >= 2 and "embedding.weight" not in name else 0.0
+        p = p - rate * (update + decay * p)
+        for into, value in zip(new, (p, m, v, follow * average[name] + (1 - follow) * p), strict=True):
+            into[name] = value
+    return *new, loss
+
+
+def _feed(drawings: Drawings, tokenizer: CLIPTokenizer, seed: int, into: queue.Queue[tuple[Batch, np.ndarray]]) -> None:
+    random = np.random.default_rng(seed)
+    while True:
+        batch = drawings.batch(random)
+        into.put((batch, tokens.ids(tokenizer, batch.captions)))
+
+
+def _save(path: Path, trees: dict[str, Params], count: int, used: float) -> None:
+    flat = {f"{kind}/{name}": np.asarray(value) for kind, tree in trees.items() for name, value in tree.items()}
+    save_file(flat, path.with_suffix(".part"), {"count": str(count), "used_seconds": str(used)})
+    path.with_suffix(".json").write_text(json.dumps({"count": count, "used_seconds": used}))
+    os.replace(path.with_suffix(".part"), path)
+
+
+def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
+    """The tokenizer of the run, learned once from captions of every name and word."""
+    folder = cache / "tokenizer"
+    if not (folder / "tokenizer.json").exists():
+        random = np.random.default_rng(0)
+        words = [*drawings.vocabulary, *(word for others in drawings.alternatives for word in others)]
+        emoji = json.loads((cache / "node_modules" / "emojibase-data" / "en" / "compact.json").read_text())
+        words += [word.lower() for one in emoji for word in (one["label"], *one.get("tags", ()))]
+        classes = [word for name in CLASSES for word in (name, *drawings.alternatives[drawings.vocabulary.index(name)])]
+        texts = words + classes * 20 + [caption(w, d, random) for w in classes for d in (None, 0, 1, 2)]
+        texts += [*PLAIN, *WITH_DOMAIN, *(w for words in DOMAIN_WORDS.values() for w in words)] * 50
+        tokens.save(tokens.learn(texts), folder)
+    return tokens.load(folder)
+
+
+def train(cache: Path, minutes: float, seed: int, resume: bool) -> None:
+    """Train for `minutes`; `checkpoint.safetensors` and `train.log` go to `cache`."""
+    icons = np.load(cache / "icons.npz")
+    names = sorted(set(icons["name"][icons["role"] == "train"].tolist()) | set(CLASSES))
+    drawings = Drawings(cache, other_words(names, cache / "node_modules" / "emojibase-data"))
+    tokenizer = make_tokenizer(cache, drawings)
+    eos = tokenizer.eos_token_id
+    params = init(len(tokenizer), seed)
+    params[HEAD] = jnp.asarray(np.random.default_rng(seed).normal(0, PROJECTION**-0.5, (len(names), PROJECTION)).astype(np.float32))
+    first, second = ({name: jnp.zeros_like(p) for name, p in params.items()} for _ in range(2))
+    average, count, used = params, 0, 0.0
+    path = cache / "checkpoint.safetensors"
+    if resume:
+        flat, said = load_file(path), json.loads(path.with_suffix(".json").read_text())
+        count, used = said["count"], said["used_seconds"]
+        kinds = ("raw", "m", "v", "average")
+        trees = [{n.split("/", 1)[1]: jnp.asarray(v) for n, v in flat.items() if n.startswith(f"{kind}/")} for kind in kinds]
+        params, first, second, average = trees
+    judge = Judge(cache, tokenizer)
+    step = jax.jit(_step, static_argnames="eos")
+    ready: queue.Queue[tuple[Batch, np.ndarray]] = queue.Queue(6)
+    threading.Thread(target=_feed, args=(drawings, tokenizer, seed + count, ready), daemon=True).start()
+    log = (cache / "train.log").open("a", buffering=1)
+    log.write(f"names {len(names)} tokens {len(tokenizer)} parameters {sum(p.size for n, p in params.items() if n != HEAD)}\n")
+    budget, saved, losses = minutes * 60, time.monotonic(), []
+    while used < budget:
+        began, share = time.monotonic(), used / budget
+        rate = PEAK * min(1.0, (count + 1) / WARM_UP_STEPS) * 0.5 * (1 + np.cos(np.pi * share))
+        batch, ids = ready.get()
+        keep = batch.keep if share < ALL_PATCHES_FROM else None
+        data = batch.pictures, keep, ids, batch.names, batch.true.astype(np.float32), batch.distinct
+        params, first, second, average, loss = step(params, first, second, average, jnp.float32(count), jnp.float32(rate), data, eos=eos)
+        losses.append(float(loss))
+        count += 1
+        if count % 50 == 0:
+            log.write(f"step {count} minutes {used / 60:.1f} loss {np.mean(losses[-50:]):.3f} rate {rate:.2e}\n")
+        if count % JUDGE_STEPS == 0:
+            log.write(f"step {count} minutes {used / 60:.1f} average {judge.line(average)} raw {judge.line(params)}\n")
+        now = time.monotonic()
+        used += now - began
+        if now - saved > CHECKPOINT_SECONDS or used >= budget:
+            _save(path, {"raw": params, "m": first, "v": second, "average": average}, count, used)
+            saved = now
+    log.write(f"done step {count} average {judge.line(average)} raw {judge.line(params)}\n")

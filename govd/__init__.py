@@ -1,0 +1,1 @@
+"""A daemon with which CLIP-like models forget."""

@@ -1,0 +1,5 @@
+"""`python -m govd`."""
+
+from govd.cli import main
+
+main()

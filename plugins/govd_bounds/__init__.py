@@ -1,0 +1,23 @@
+"""The policy that comes with govd: a request that would disturb too much of what is kept waits for a person."""
+
+from collections.abc import Mapping
+
+from govd.hookspecs import hookimpl
+from govd.types import Json, Record, Vote
+
+MAX_PREDICTED_DISAGREEMENT = 0.05
+"""Share of retained anchors that may be answered differently; a request above it waits (the model's own setting goes first)."""
+
+
+@hookimpl
+def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vote | None:
+    """Wait where the predicted disagreement exceeds the bound; nothing to say on reverts, which only restore."""
+    if moment == "revert" or "disagreement" not in predicted:
+        return None
+    found = float(predicted["disagreement"])
+    bound = float(predicted.get("max_predicted_disagreement", MAX_PREDICTED_DISAGREEMENT))
+    inputs = {"disagreement": found, "max_predicted_disagreement": bound}
+    if found > bound:
+        reason = f"predicted disagreement {found:.3f} of what is kept is over the bound of {bound:.3f}: a person must approve it"
+        return Vote("wait", "bounds", reason, inputs)
+    return Vote("allow", "bounds", f"predicted disagreement {found:.3f} is within the bound of {bound:.3f}", inputs)
