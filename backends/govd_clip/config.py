@@ -1,0 +1,139 @@
+"""What the config of a checkpoint says about the model's shape, checked as far as it can be without weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from govd.errors import BadCheckpoint
+
+ACTIVATIONS = ("quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh")
+LEGACY_EOS = 2
+"""Configs from before transformers 4.31 say 2, whatever the tokenizer says; the model then pools at the highest id."""
+
+_SIZES = {384: "S", 512: "S", 768: "B", 1024: "L", 1280: "H", 1408: "g", 1664: "G"}
+
+
+@dataclass(frozen=True)
+class Tower:
+    """One transformer: `width` is the hidden size, `inner` the width within its MLPs."""
+
+    width: int
+    inner: int
+    layers: int
+    heads: int
+    act: str
+    eps: float
+
+
+@dataclass(frozen=True)
+class Config:
+    """Both towers and what lies around them; hashable, so that it can be a static argument of a compiled function."""
+
+    text: Tower
+    vision: Tower
+    dim: int
+    vocab: int
+    context: int
+    eos: int
+    channels: int
+    image: int
+    patch: int
+
+    @property
+    def patches(self) -> int:
+        """Patches in a picture."""
+        return (self.image // self.patch) ** 2
+
+    @property
+    def architecture(self) -> str:
+        """As people call it: `CLIP ViT-B/32`, with the picture's size where it is not 224."""
+        size = _SIZES.get(self.vision.width, str(self.vision.width))
+        return f"CLIP ViT-{size}/{self.patch}" + ("" if self.image == 224 else f"@{self.image}")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of a checkpoint."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise BadCheckpoint(f"{path.name} is missing", where=str(path.parent), advice="Copy it from the original checkpoint.") from None
+    except (OSError, ValueError) as error:
+        raise BadCheckpoint(f"cannot be read as JSON ({error})", where=str(path), advice="Download the checkpoint again.") from None
+    if not isinstance(value, dict):
+        raise BadCheckpoint("is not a JSON object", where=str(path), advice="Download the checkpoint again.")
+    return value
+
+
+def read_config(folder: Path) -> Config:
+    """The config in `folder`, with the defaults that transformers gives to what it leaves out."""
+    from transformers import CLIPConfig
+
+    path = folder / "config.json"
+    raw = read_json(path)
+    if raw.get("model_type") != "clip":
+        raise BadCheckpoint(f"model_type is {raw.get('model_type')!r}, not 'clip'", where=str(path), advice="Only CLIPModel is known here.")
+    try:
+        full: Any = CLIPConfig.from_dict(raw)
+    except Exception as error:  # noqa: BLE001 - transformers' strict validation has no common root of errors
+        raise BadCheckpoint(f"transformers refuses it: {error}", where=str(path), advice="Correct the config.") from error
+    text, vision = full.text_config, full.vision_config
+    try:
+        config = Config(
+            text=_tower(text),
+            vision=_tower(vision),
+            dim=int(full.projection_dim),
+            vocab=int(text.vocab_size),
+            context=int(text.max_position_embeddings),
+            eos=_one(text.eos_token_id),
+            channels=int(vision.num_channels),
+            image=_square(vision.image_size),
+            patch=_square(vision.patch_size),
+        )
+    except (TypeError, ValueError) as error:
+        raise BadCheckpoint(f"a value does not fit: {error}", where=str(path), advice="Correct the config.") from None
+    _check(config, path)
+    return config
+
+
+def _tower(config: Any) -> Tower:
+    return Tower(
+        width=int(config.hidden_size),
+        inner=int(config.intermediate_size),
+        layers=int(config.num_hidden_layers),
+        heads=int(config.num_attention_heads),
+        act=str(config.hidden_act),
+        eps=float(config.layer_norm_eps),
+    )
+
+
+def _square(size: Any) -> int:
+    if isinstance(size, (list, tuple)):
+        if len(set(size)) != 1:
+            raise ValueError(f"size {size} is not square")
+        size = size[0]
+    return int(size)
+
+
+def _one(token: Any) -> int:
+    if isinstance(token, (list, tuple)):
+        if len(token) != 1:
+            raise ValueError(f"eos_token_id {token} is not one token")
+        token = token[0]
+    return int(token)
+
+
+def _check(config: Config, path: Path) -> None:
+    for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
+        if tower.act not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
+            raise BadCheckpoint(f"{side}.hidden_act is {tower.act!r}", where=str(path), advice=f"Known are {known}.")
+        if min(tower.width, tower.inner, tower.layers, tower.heads) < 1 or tower.width % tower.heads:
+            what = f"{side}.hidden_size {tower.width} does not divide among {tower.heads} heads"
+            raise BadCheckpoint(what, where=str(path), advice="Correct the config.")
+    if config.channels != 3:
+        raise BadCheckpoint(f"num_channels is {config.channels}, not 3", where=str(path), advice="Only RGB models can be used.")
+    if config.patch < 1 or config.image < config.patch or min(config.dim, config.vocab, config.context) < 1:
+        raise BadCheckpoint(f"{config.patches} patches of {config.patch} pixels", where=str(path), advice="Correct the config.")

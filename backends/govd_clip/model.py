@@ -1,0 +1,171 @@
+"""CLIP in Flax NNX. Attributes are named as in Hugging Face's CLIPModel, so that a weight's name is its path here.
+
+Shapes: n a batch, t tokens, s patches + 1, w a tower's width, h heads, d the joint space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from govd_clip.config import LEGACY_EOS, Config, Tower
+
+ACT: dict[str, Callable[[Array], Array]] = {
+    "quick_gelu": lambda x: x * jax.nn.sigmoid(1.702 * x),
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelu_new": lambda x: jax.nn.gelu(x, approximate=True),
+    "gelu_pytorch_tanh": lambda x: jax.nn.gelu(x, approximate=True),
+}
+
+
+class Attention(nnx.Module):
+    """Multi-head self-attention, causal where asked."""
+
+    def __init__(self, tower: Tower, rngs: nnx.Rngs) -> None:
+        self.heads = tower.heads
+        self.q_proj = nnx.Linear(tower.width, tower.width, rngs=rngs)
+        self.k_proj = nnx.Linear(tower.width, tower.width, rngs=rngs)
+        self.v_proj = nnx.Linear(tower.width, tower.width, rngs=rngs)
+        self.out_proj = nnx.Linear(tower.width, tower.width, rngs=rngs)
+
+    def __call__(self, x: Array, causal: bool) -> Array:
+        n, t, w = x.shape
+        q, k, v = (p(x).reshape(n, t, self.heads, w // self.heads) for p in (self.q_proj, self.k_proj, self.v_proj))  # (n, t, h, w/h)
+        scores = jnp.einsum("nqhe,nkhe->nhqk", q * (w // self.heads) ** -0.5, k)  # (n, h, t, t)
+        if causal:
+            scores = jnp.where(jnp.tril(jnp.ones((t, t), bool)), scores, jnp.finfo(scores.dtype).min)
+        mixed = jnp.einsum("nhqk,nkhe->nqhe", jax.nn.softmax(scores, axis=-1), v)  # (n, t, h, w/h)
+        out: Array = self.out_proj(mixed.reshape(n, t, w))
+        return out
+
+
+class Mlp(nnx.Module):
+    """Two linear maps with an activation between."""
+
+    def __init__(self, tower: Tower, rngs: nnx.Rngs) -> None:
+        self.act = tower.act
+        self.fc1 = nnx.Linear(tower.width, tower.inner, rngs=rngs)
+        self.fc2 = nnx.Linear(tower.inner, tower.width, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        out: Array = self.fc2(ACT[self.act](self.fc1(x)))  # (n, t, w) → (n, t, inner) → (n, t, w)
+        return out
+
+
+class Layer(nnx.Module):
+    """One pre-norm transformer block."""
+
+    def __init__(self, tower: Tower, rngs: nnx.Rngs) -> None:
+        self.layer_norm1 = _norm(tower, rngs)
+        self.self_attn = Attention(tower, rngs)
+        self.layer_norm2 = _norm(tower, rngs)
+        self.mlp = Mlp(tower, rngs)
+
+    def __call__(self, x: Array, causal: bool) -> Array:
+        x = x + self.self_attn(self.layer_norm1(x), causal)
+        return x + self.mlp(self.layer_norm2(x))
+
+
+class Encoder(nnx.Module):
+    """The stack of blocks."""
+
+    def __init__(self, tower: Tower, rngs: nnx.Rngs) -> None:
+        self.layers = nnx.List([Layer(tower, rngs) for _ in range(tower.layers)])
+
+    def __call__(self, x: Array, causal: bool) -> Array:
+        for layer in self.layers:
+            x = layer(x, causal)
+        return x
+
+
+class TextEmbeddings(nnx.Module):
+    """Tokens and their places."""
+
+    def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
+        self.token_embedding = nnx.Embed(config.vocab, config.text.width, rngs=rngs)
+        self.position_embedding = nnx.Embed(config.context, config.text.width, rngs=rngs)
+
+    def __call__(self, ids: Array) -> Array:
+        out: Array = self.token_embedding(ids) + self.position_embedding(jnp.arange(ids.shape[1]))  # (n, t, w)
+        return out
+
+
+class VisionEmbeddings(nnx.Module):
+    """Patches and their places, the class token first."""
+
+    def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
+        width, size = config.vision.width, (config.patch, config.patch)
+        self.class_embedding = nnx.Param(jnp.zeros(width))
+        self.patch_embedding = nnx.Conv(config.channels, width, size, strides=size, padding="VALID", use_bias=False, rngs=rngs)
+        self.position_embedding = nnx.Embed(config.patches + 1, width, rngs=rngs)
+
+    def __call__(self, pixels: Array) -> Array:
+        n = pixels.shape[0]
+        patches = self.patch_embedding(pixels.transpose(0, 2, 3, 1)).reshape(n, -1, self.class_embedding.shape[0])  # (n, s-1, w)
+        first = jnp.broadcast_to(self.class_embedding[...], (n, 1, patches.shape[-1]))
+        out: Array = jnp.concatenate([first, patches], axis=1) + self.position_embedding(jnp.arange(patches.shape[1] + 1))
+        return out  # (n, s, w)
+
+
+class TextTower(nnx.Module):
+    """Text to the state at its end-of-text token. Padding follows that token, so the causal mask alone hides it."""
+
+    def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
+        self.eos = config.eos
+        self.embeddings = TextEmbeddings(config, rngs)
+        self.encoder = Encoder(config.text, rngs)
+        self.final_layer_norm = _norm(config.text, rngs)
+
+    def __call__(self, ids: Array) -> Array:
+        x = self.final_layer_norm(self.encoder(self.embeddings(ids), causal=True))  # (n, t, w)
+        end = jnp.argmax(ids if self.eos == LEGACY_EOS else ids == self.eos, axis=-1)  # (n,), the first of equals
+        return x[jnp.arange(ids.shape[0]), end]  # (n, w)
+
+
+class VisionTower(nnx.Module):
+    """A picture to the state of its class token."""
+
+    def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
+        self.embeddings = VisionEmbeddings(config, rngs)
+        self.pre_layrnorm = _norm(config.vision, rngs)  # spelled so in every checkpoint
+        self.encoder = Encoder(config.vision, rngs)
+        self.post_layernorm = _norm(config.vision, rngs)
+
+    def __call__(self, pixels: Array) -> Array:
+        x = self.encoder(self.pre_layrnorm(self.embeddings(pixels)), causal=False)  # (n, s, w)
+        out: Array = self.post_layernorm(x[:, 0])
+        return out  # (n, w)
+
+
+class Clip(nnx.Module):
+    """Both towers and their projections into the joint space."""
+
+    def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
+        self.text_model = TextTower(config, rngs)
+        self.vision_model = VisionTower(config, rngs)
+        self.text_projection = nnx.Linear(config.text.width, config.dim, use_bias=False, rngs=rngs)
+        self.visual_projection = nnx.Linear(config.vision.width, config.dim, use_bias=False, rngs=rngs)
+        self.logit_scale = nnx.Param(jnp.zeros(()))
+
+    def texts(self, ids: Array) -> Array:
+        """Unit embeddings `(n, d)` of token ids `(n, t)`."""
+        with jax.default_matmul_precision("highest"):
+            return unit(self.text_projection(self.text_model(ids)))
+
+    def images(self, pixels: Array) -> Array:
+        """Unit embeddings `(n, d)` of normalised pixels `(n, 3, H, W)`."""
+        with jax.default_matmul_precision("highest"):
+            return unit(self.visual_projection(self.vision_model(pixels)))
+
+
+def unit(x: Array) -> Array:
+    """Rows of length one."""
+    return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True), 1e-24))
+
+
+def _norm(tower: Tower, rngs: nnx.Rngs) -> nnx.LayerNorm:
+    return nnx.LayerNorm(tower.width, epsilon=tower.eps, use_fast_variance=False, rngs=rngs)
