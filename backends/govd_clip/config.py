@@ -77,7 +77,7 @@ def read_config(folder: Path) -> Config:
         raise BadCheckpoint(f"model_type is {raw.get('model_type')!r}, not 'clip'", where=str(path), advice="Only CLIPModel is known here.")
     try:
         full: Any = CLIPConfig.from_dict(raw)
-    except Exception as error:  # noqa: BLE001 - transformers' strict validation has no common root of errors
+    except Exception as error:
         raise BadCheckpoint(f"transformers refuses it: {error}", where=str(path), advice="Correct the config.") from error
     text, vision = full.text_config, full.vision_config
     try:

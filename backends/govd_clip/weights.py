@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 from flax import nnx
+
 from govd.errors import BadCheckpoint
 from govd.types import Floats
-
 from govd_clip.config import Config, read_json
 from govd_clip.model import Clip
 

@@ -1,0 +1,164 @@
+"""Texts and pictures to unit embeddings: prepared as transformers does, padded to a few shapes, so that little is compiled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image, ImageOps
+
+from govd.errors import BadCheckpoint, UnreadableImage, Usage
+from govd.types import Bytes, Floats, Progress, silent
+from govd_clip.config import LEGACY_EOS, Config
+from govd_clip.model import Clip
+from govd_clip.weights import load
+
+LENGTHS = (16, 32)
+"""Tokens that texts are padded to; the model's context is the last of them."""
+TEXTS = (8, 64)
+"""Rows that texts are padded to."""
+IMAGES = (4, 32)
+"""Rows that pictures are padded to."""
+
+
+@jax.jit
+def _texts(model: Clip, ids: jax.Array) -> jax.Array:
+    return model.texts(ids)
+
+
+@jax.jit
+def _images(model: Clip, pixels: jax.Array) -> jax.Array:
+    return model.images(pixels)
+
+
+class Encoder:
+    """Tokenizer, picture preparation and compiled model of one checkpoint; each is loaded when first needed."""
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder, self.config = folder, config
+
+    @cached_property
+    def model(self) -> Clip:
+        """The model with its weights."""
+        return load(self.config, self.folder)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The checkpoint's tokenizer, from transformers."""
+        from transformers import CLIPTokenizer
+
+        try:
+            tokenizer: Any = CLIPTokenizer.from_pretrained(str(self.folder), local_files_only=True)
+        except Exception as error:
+            raise BadCheckpoint(f"the tokenizer does not load: {error}", where=str(self.folder), advice="Download it again.") from error
+        if len(tokenizer) > self.config.vocab:
+            what = f"the tokenizer has {len(tokenizer)} tokens, the model {self.config.vocab}"
+            raise BadCheckpoint(what, where=str(self.folder), advice="They must be of the same checkpoint.")
+        if self.config.eos not in (LEGACY_EOS, tokenizer.eos_token_id):
+            what = f"eos_token_id is {self.config.eos} in config.json, {tokenizer.eos_token_id} in the tokenizer"
+            raise BadCheckpoint(what, where=str(self.folder), advice="Correct text_config.eos_token_id in config.json.")
+        return tokenizer
+
+    @cached_property
+    def processor(self) -> Any:
+        """The checkpoint's picture preparation, from transformers, without torch."""
+        from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+        try:
+            processor: Any = CLIPImageProcessorPil.from_pretrained(str(self.folder), local_files_only=True)
+            blank = processor(Image.new("RGB", (self.config.image * 2, self.config.image)), return_tensors="np")["pixel_values"]
+        except Exception as error:
+            what = f"preprocessor_config.json does not load: {error}"
+            raise BadCheckpoint(what, where=str(self.folder), advice="Copy it from the original checkpoint.") from error
+        if blank.shape != (1, 3, self.config.image, self.config.image):
+            what = f"preprocessor_config.json makes pictures of {blank.shape[2:]}, the model takes {self.config.image}"
+            raise BadCheckpoint(what, where=str(self.folder), advice="They must be of the same checkpoint.")
+        return processor
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids, cut to the model's context with their end-of-text token kept."""
+        if not texts:
+            return []
+        ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=self.config.context)["input_ids"]
+        return ids
+
+    def pixels(self, image: Path | Bytes) -> Floats:
+        """`(3, H, W)` float32, normalised as the checkpoint wants it."""
+        out: Floats = self.processor(picture(image), return_tensors="np")["pixel_values"][0]
+        return out.astype(np.float32, copy=False)
+
+    def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
+        """Unit embeddings `(n, d)` float32."""
+        ids, out = self.tokens(texts), np.zeros((len(texts), self.config.dim), np.float32)
+        lengths = sorted({min(x, self.config.context) for x in (*LENGTHS, self.config.context)})
+        groups: dict[int, list[int]] = {}
+        for i, row in enumerate(ids):
+            groups.setdefault(next(x for x in lengths if x >= len(row)), []).append(i)
+        done = 0
+        for length, rows in sorted(groups.items()):
+            for part in _parts(rows, TEXTS[-1]):
+                batch = np.full((_size(len(part), TEXTS), length), self.tokenizer.eos_token_id, np.int32)
+                for at, i in enumerate(part):
+                    batch[at, : len(ids[i])] = ids[i]
+                out[part] = _run(_texts, self.model, batch)[: len(part)]
+                done += len(part)
+                progress("texts", done, len(texts))
+        return out
+
+    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+        """Unit embeddings `(n, d)` float32."""
+        out, size = np.zeros((len(images), self.config.dim), np.float32), self.config.image
+        if not images:
+            return out
+        _ = self.processor  # before threads ask for it
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            parts = list(_parts(range(len(images)), IMAGES[-1]))
+            ahead = [pool.submit(self.pixels, images[i]) for i in parts[0]]
+            for at, part in enumerate(parts):
+                batch = np.zeros((_size(len(part), IMAGES), 3, size, size), np.float32)
+                now = ahead
+                ahead = [pool.submit(self.pixels, images[i]) for i in parts[at + 1]] if at + 1 < len(parts) else []
+                try:
+                    batch[: len(part)] = [future.result() for future in now]
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+                out[part] = _run(_images, self.model, batch)[: len(part)]
+                progress("pictures", part[-1] + 1, len(images))
+        return out
+
+
+def picture(image: Path | Bytes) -> Image.Image:
+    """An RGB picture from a file, turned as its EXIF says, or from an `(H, W, 3)` array."""
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise Usage(f"a picture must be (H, W, 3) uint8, not {image.shape} {image.dtype}", advice="Convert it first.")
+        return Image.fromarray(image)
+    path = Path(image)
+    try:
+        with Image.open(path) as file:
+            turned = ImageOps.exif_transpose(file)
+            return (turned.convert("RGBA") if "transparency" in turned.info else turned).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        advice = "Take it out of the list, or replace it with a picture that opens."
+        raise UnreadableImage(f"is no picture that can be read ({error})", where=str(path), advice=advice, path=str(path)) from None
+
+
+def _run(function: Callable[[Clip, jax.Array], jax.Array], model: Clip, batch: Any) -> Floats:
+    return np.asarray(function(model, jnp.asarray(batch)), np.float32)
+
+
+def _parts(rows: Sequence[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(rows), size):
+        yield list(rows[start : start + size])
+
+
+def _size(count: int, sizes: Sequence[int]) -> int:
+    return next(size for size in sizes if size >= count)

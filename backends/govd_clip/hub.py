@@ -1,0 +1,70 @@
+"""What somebody typed, as a folder on this machine: a path, or a Hugging Face id at a pinned commit."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from govd.errors import BadCheckpoint, NotFound, Unreachable
+from govd.types import ModelReference
+from govd_clip.checkpoint import PICTURES, TOKENIZER
+from govd_clip.config import read_json
+from govd_clip.weights import INDEX, SINGLE
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+SHARDS = "model-*-of-*.safetensors"
+
+
+def is_clip_folder(folder: Path) -> bool:
+    """Whether a folder is a CLIPModel's, be it broken; other models' folders are for other backends."""
+    path = folder / "config.json"
+    if path.exists():
+        try:
+            return read_json(path).get("model_type") == "clip"
+        except BadCheckpoint:
+            return True
+    return any(folder.glob("model*.safetensors")) or any(folder.glob("pytorch_model*.bin"))
+
+
+def locate(reference: ModelReference) -> tuple[Path, str | None] | None:
+    """The checkpoint's folder and its commit where it is of the Hub; None where this is no CLIPModel."""
+    path = Path(reference.reference).expanduser()
+    if path.exists():
+        return (path, None) if path.is_dir() and is_clip_folder(path) else None
+    if not HUB_ID.fullmatch(reference.reference):
+        return None
+    return download(reference.reference, reference.hf_revision)
+
+
+def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
+    """A Hub repository's checkpoint files at one commit: all of them or none."""
+    from huggingface_hub import hf_hub_download, snapshot_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import RevisionNotFoundError as NoRevision
+
+    try:
+        config = Path(hf_hub_download(repo, "config.json", revision=revision))
+        if read_json(config).get("model_type") != "clip":
+            return None
+        commit = config.parent.name
+        wanted = ["config.json", *PICTURES, *TOKENIZER, SINGLE, INDEX, SHARDS]
+        folder = Path(snapshot_download(repo, revision=commit, allow_patterns=wanted))
+    except NoRevision:
+        raise NotFound(f"the Hub knows no revision {revision!r} of it", where=repo, advice="Give a commit of this repository.") from None
+    except RepositoryNotFoundError:
+        advice = "Check the spelling; for a folder, check that it exists; for a private repository, log in with `hf auth login`."
+        raise NotFound("is neither a folder here nor a repository of the Hub", where=repo, advice=advice) from None
+    except LocalEntryNotFoundError as error:
+        advice = "Check the network, or give the folder of a downloaded checkpoint."
+        raise Unreachable("the Hub does not answer and the files are not cached", where=repo, advice=advice) from error
+    except EntryNotFoundError:
+        return None
+    except (HfHubHTTPError, OSError) as error:
+        raise Unreachable(f"the Hub does not answer ({error})", where=repo, advice="Try again later.") from error
+    if not (folder / SINGLE).exists() and not (folder / INDEX).exists():
+        convert = (
+            f"from transformers import CLIPModel; CLIPModel.from_pretrained({repo!r}, revision={commit!r}).save_pretrained('converted')"
+        )
+        advice = f'Where torch is installed, run: python -c "{convert}", copy its other files along, and give that folder.'
+        raise BadCheckpoint("has no safetensors weights", where=f"{repo}@{commit}", advice=advice)
+    return folder, commit

@@ -1,0 +1,128 @@
+"""The hooks of the CLIP backend."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from govd.errors import BadCheckpoint
+from govd.hookspecs import hookimpl
+from govd.types import Bytes, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
+
+if TYPE_CHECKING:
+    from govd.edit import Edit
+
+    from govd_clip.encode import Encoder
+
+FORMATS = ("huggingface", "hf", "safetensors")
+DEFAULTS = ("labels", "templates", "pool", "images", "embeddings")
+SUFFIXES = ("", ".txt", ".csv", ".json", ".npz", ".npy")
+
+
+class ClipModel:
+    """A CLIPModel checkpoint: facts at once, weights when something is encoded."""
+
+    def __init__(self, facts: ModelFacts, encoder: Encoder) -> None:
+        self._facts, self._encoder = facts, encoder
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known without its weights in memory."""
+        return self._facts
+
+    def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
+        """Unit embeddings `(n, d)` float32 of texts."""
+        return self._encoder.encode_texts(texts, progress)
+
+    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+        """Unit embeddings `(n, d)` float32 of pictures."""
+        return self._encoder.encode_images(images, progress)
+
+    def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+        """One visual prototype for each prompt."""
+        from govd_clip.prototypes import synthesise
+
+        return synthesise(self._encoder, prompts, seed=seed, steps=steps, progress=progress)
+
+    def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
+        """The edited model as a Hugging Face checkpoint."""
+        from govd_clip.checkpoint import write
+
+        return write(self._encoder.folder, edit, folder)
+
+
+@hookimpl
+def govd_open_model(reference: ModelReference) -> Model | None:
+    """A folder or a Hub id of a CLIPModel; None for anything else."""
+    from govd_clip.hub import locate
+
+    found = locate(reference)
+    if found is None:
+        return None
+    return open_folder(*found, reference.reference)
+
+
+@hookimpl
+def govd_export(model: Model, edit: Edit, format: str, folder: Path) -> Mapping[str, str] | None:
+    """The Hugging Face format, of models that this backend opened."""
+    if format not in FORMATS or not isinstance(model, ClipModel):
+        return None
+    return model.write_checkpoint(edit, folder)
+
+
+def open_folder(folder: Path, commit: str | None, reference: str) -> ClipModel:
+    """The checkpoint in `folder`: its config, the names and shapes of its weights, its files' hashes."""
+    import jax
+    import numpy as np
+
+    from govd_clip import checkpoint, weights
+    from govd_clip.config import read_config
+    from govd_clip.encode import Encoder
+
+    config = read_config(folder)
+    slots = weights.slots(folder)
+    weights.check(config, slots, folder)
+    if not (folder / "tokenizer.json").exists() and not ((folder / "vocab.json").exists() and (folder / "merges.txt").exists()):
+        advice = "Copy tokenizer.json, or vocab.json and merges.txt, from the original checkpoint."
+        raise BadCheckpoint("the tokenizer is missing", where=str(folder), advice=advice)
+    if not any((folder / name).exists() for name in checkpoint.PICTURES):
+        advice = "Copy preprocessor_config.json from the original checkpoint."
+        raise BadCheckpoint("preprocessor_config.json is missing", where=str(folder), advice=advice)
+    scale = float(np.exp(slots["logit_scale"].read("logit_scale").astype(np.float64)))
+    if not np.isfinite(scale):
+        raise BadCheckpoint("logit_scale is not finite", where=str(slots["logit_scale"].path), advice=weights.AGAIN)
+    files = {path.name: checkpoint.sha256(path) for path in checkpoint.checkpoint_files(folder)}
+    keep_compiled()
+    device = jax.devices()[0]
+    facts = ModelFacts(
+        reference=reference,
+        digest=hashlib.sha256("".join(f"{name}\0{files[name]}\n" for name in sorted(files)).encode()).hexdigest(),
+        backend="clip",
+        device=device.platform if device.platform == "cpu" else f"{device.platform} ({device.device_kind})",
+        dim=config.dim,
+        logit_scale=scale,
+        image_size=config.image,
+        hf_revision=commit,
+        architecture=config.architecture,
+        files=files,
+        defaults=defaults(folder),
+    )
+    return ClipModel(facts, Encoder(folder, config))
+
+
+def defaults(folder: Path) -> dict[str, Path]:
+    """Files beside the weights that are named after an option of `model add`: `labels.txt`, `images/`, and so on."""
+    paths = {option: [folder / f"{option}{suffix}" for suffix in SUFFIXES] for option in DEFAULTS}
+    found = {option: [path for path in some if path.exists()] for option, some in paths.items()}
+    return {option: some[0] for option, some in found.items() if some}
+
+
+def keep_compiled() -> None:
+    """Keep compiled programs between runs, where nobody has said otherwise."""
+    import jax
+    import platformdirs
+
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(platformdirs.user_cache_path("govd") / "jax"))

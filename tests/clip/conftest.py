@@ -1,0 +1,113 @@
+"""Tiny CLIPModel checkpoints with random weights, each in its own folder."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+jax = pytest.importorskip("jax")
+pytest.importorskip("flax")
+pytest.importorskip("transformers")
+
+from safetensors.numpy import save_file  # noqa: E402
+
+BOS, EOS = "<|startoftext|>", "<|endoftext|>"
+Make = Callable[..., Path]
+
+
+def config(*, act: str = "quick_gelu", eos: int = 511, image: int = 16, patch: int = 8, width: int = 24, dim: int = 12) -> dict[str, Any]:
+    """A config.json of two layers a tower, as transformers writes it."""
+    shared = {"num_hidden_layers": 2, "hidden_act": act, "layer_norm_eps": 1e-5, "projection_dim": dim}
+    text = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "vocab_size": 512, "max_position_embeddings": 20}
+    vision = {"hidden_size": width, "intermediate_size": 48, "num_attention_heads": 3, "image_size": image, "patch_size": patch}
+    text |= {"bos_token_id": 510, "eos_token_id": eos, "pad_token_id": 1}
+    sides = {"text_config": text | shared, "vision_config": vision | shared}
+    return {"model_type": "clip", "architectures": ["CLIPModel"], "projection_dim": dim, **sides}
+
+
+def weights(config: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]:
+    """Random weights under the names that CLIPModel gives them."""
+    draw = np.random.default_rng(seed)
+    text, vision, shapes = config["text_config"], config["vision_config"], dict[str, tuple[int, ...]]()
+    for side, tower in (("text_model", text), ("vision_model", vision)):
+        w, inner = tower["hidden_size"], tower["intermediate_size"]
+        for i in range(tower["num_hidden_layers"]):
+            layer = f"{side}.encoder.layers.{i}"
+            for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+                shapes |= {f"{layer}.self_attn.{name}.weight": (w, w), f"{layer}.self_attn.{name}.bias": (w,)}
+            for name in ("layer_norm1", "layer_norm2"):
+                shapes |= {f"{layer}.{name}.weight": (w,), f"{layer}.{name}.bias": (w,)}
+            shapes |= {f"{layer}.mlp.fc1.weight": (inner, w), f"{layer}.mlp.fc1.bias": (inner,)}
+            shapes |= {f"{layer}.mlp.fc2.weight": (w, inner), f"{layer}.mlp.fc2.bias": (w,)}
+    t, v, patch = text["hidden_size"], vision["hidden_size"], vision["patch_size"]
+    for name, w in (("text_model.final_layer_norm", t), ("vision_model.pre_layrnorm", v), ("vision_model.post_layernorm", v)):
+        shapes |= {f"{name}.weight": (w,), f"{name}.bias": (w,)}
+    shapes["text_model.embeddings.token_embedding.weight"] = (text["vocab_size"], t)
+    shapes["text_model.embeddings.position_embedding.weight"] = (text["max_position_embeddings"], t)
+    shapes["vision_model.embeddings.class_embedding"] = (v,)
+    shapes["vision_model.embeddings.patch_embedding.weight"] = (v, 3, patch, patch)
+    shapes["vision_model.embeddings.position_embedding.weight"] = ((vision["image_size"] // patch) ** 2 + 1, v)
+    shapes |= {"text_projection.weight": (config["projection_dim"], t), "visual_projection.weight": (config["projection_dim"], v)}
+    out = {name: (0.3 * draw.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
+    return out | {"logit_scale": np.asarray(np.log(50.0), np.float32)}
+
+
+def tokenizer(folder: Path) -> None:
+    """A byte-level BPE with a few merges, in the form of the original release."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = list(bytes_to_unicode().values())
+    tokens = letters + [x + "</w>" for x in letters][: 512 - len(letters) - 5]
+    merges = ["a t</w>", "d o", "r e"]
+    tokens = [*tokens, *(m.replace(" ", "") for m in merges), BOS, EOS]
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+    special = {"bos_token": BOS, "eos_token": EOS, "unk_token": EOS, "pad_token": EOS, "model_max_length": 20}
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CLIPTokenizer", **special}))
+
+
+def save(folder: Path, tensors: dict[str, Any], shards: int) -> None:
+    """The weights as one file or as shards with an index."""
+    if shards == 1:
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        return
+    names, where = sorted(tensors), {}
+    for at in range(shards):
+        file = f"model-{at + 1:05}-of-{shards:05}.safetensors"
+        part = names[at::shards]
+        save_file({n: tensors[n] for n in part}, folder / file, metadata={"format": "pt"})
+        where |= dict.fromkeys(part, file)
+    index = {"metadata": {"total_size": sum(x.nbytes for x in tensors.values())}, "weight_map": where}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The compilation cache of the tests, not the user's."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+
+
+@pytest.fixture(scope="session")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """A checkpoint's folder: `config` options, `dtype`, `shards`, `seed`."""
+
+    def make(*, dtype: Any = np.float32, shards: int = 1, seed: int = 0, **options: Any) -> Path:
+        folder, said = tmp_path_factory.mktemp("clip"), config(**options)
+        (folder / "config.json").write_text(json.dumps(said))
+        save(folder, {n: x.astype(dtype) for n, x in weights(said, seed).items()}, shards)
+        size = said["vision_config"]["image_size"]
+        pictures = {"size": {"shortest_edge": size}, "crop_size": {"height": size, "width": size}, "resample": 3}
+        (folder / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": "CLIPImageProcessor", **pictures}))
+        tokenizer(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny(make: Make) -> Path:
+    """One checkpoint for tests that only read it."""
+    return make()
