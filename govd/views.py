@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
 from govd.lifecycle import TABLES, WANTED, after
 from govd.types import Concept, Json, Record, Scope
 

@@ -160,7 +160,7 @@ def test_a_hub_id_is_pinned_to_one_commit(folder: Path, monkeypatch: pytest.Monk
     assert model.facts.hf_revision == "c0ffee"
     assert seen == [("someone/clip-tiny", "main"), ("someone/clip-tiny", "c0ffee")]
     only_bin(commit)
-    with pytest.raises(BadCheckpoint, match="no safetensors weights.*save_pretrained"):
+    with pytest.raises(BadCheckpoint, match=r"no safetensors weights.*save_pretrained"):
         govd_open_model(ModelReference("someone/clip-tiny", "main"))
 
 
