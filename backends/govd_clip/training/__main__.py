@@ -16,7 +16,8 @@ def main() -> None:
     train = steps.add_parser("train", help="train within a budget of wall-clock time")
     train.add_argument("--minutes", type=float, default=75)
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--resume", action="store_true")
+    train.add_argument("--resume", action="store_true", help="go on where the checkpoint stopped")
+    train.add_argument("--restart", action="store_true", help="a new schedule of --minutes from the checkpoint's weights")
     steps.add_parser("evaluate", help="accuracy on the held-out drawings")
     package = steps.add_parser("package", help="write the folder that ships")
     package.add_argument("folder", type=Path)
@@ -33,7 +34,7 @@ def main() -> None:
     elif given.step == "train":
         from govd_clip.training.train import train as run
 
-        run(given.cache, given.minutes, given.seed, given.resume)
+        run(given.cache, given.minutes, given.seed, given.resume, given.restart)
     elif given.step == "evaluate":
         from govd_clip.training.evaluate import report
 

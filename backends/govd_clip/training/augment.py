@@ -96,6 +96,8 @@ def augment(picture: np.ndarray, domain: int, random: np.random.Generator) -> np
         if random.random() < 0.6:
             gain, lift = random.uniform(0.75, 1.15, 3), random.uniform(-12, 12)
             picture = np.clip(picture * gain + lift, 0, 255).astype(np.uint8)
+        if random.random() < 0.15:
+            picture = picture[..., random.permutation(3)]
     elif random.random() < 0.25:
         picture = _ink_anew(picture, random)
     return picture

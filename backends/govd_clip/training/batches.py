@@ -17,13 +17,14 @@ FROM_CLASSES = 0.4
 NO_DOMAIN = 0.4
 REDRAWN = 0.3
 KEPT_PATCHES = 18
+CLASSES_NAMED = 64
 
 
 @dataclass(frozen=True)
 class Batch:
     """Pictures `(B, 64, 64, 3)` uint8, their names' indices `(B,)`, captions, and `(B, C)` which caption is true of which picture.
 
-    Captions are one a picture and then one of every class, so that each step contrasts with all classes.
+    Captions are one a picture and then one of many classes, so that each step contrasts with most classes.
     """
 
     pictures: np.ndarray
@@ -82,10 +83,11 @@ class Drawings:
         names = np.array([self.name[drawing] for drawing, _ in chosen])
         domains = np.array([domain for _, domain in chosen])
         pictures = np.stack([augment(self.variants[drawing, domain], domain, random) for drawing, domain in chosen])
-        said_of = np.concatenate([names, self.classes])
+        others = random.permutation(self.classes)[:CLASSES_NAMED]
+        said_of = np.concatenate([names, others])
         # All the added classes are named in one domain, as the prompts of a zero-shot classifier are.
         theirs = int(random.integers(-1, len(DOMAINS)))
-        said_in = np.concatenate([np.where(random.random(SIZE) < NO_DOMAIN, -1, domains), np.full(len(self.classes), theirs)])
+        said_in = np.concatenate([np.where(random.random(SIZE) < NO_DOMAIN, -1, domains), np.full(len(others), theirs)])
         captions = [caption(self._words(n, random), None if d < 0 else int(d), random) for n, d in zip(said_of, said_in, strict=True)]
         seen: set[str] = set()
         distinct = np.array([not (text in seen or seen.add(text)) for text in captions])

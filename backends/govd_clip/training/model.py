@@ -158,8 +158,9 @@ def encode_images(params: Params, pixels: jax.Array, keep: jax.Array | None = No
 
 
 def encode_texts(params: Params, ids: jax.Array, eos: int) -> jax.Array:
-    """Token ids `(B, 16)`, padded with `eos` → unit embeddings `(B, 128)`, read at the first `eos`."""
-    x = params["text_model.embeddings.token_embedding.weight"][ids] + params["text_model.embeddings.position_embedding.weight"]
+    """Token ids `(B, L)`, L ≤ 16, padded with `eos` → unit embeddings `(B, 128)`, read at the first `eos`."""
+    position = params["text_model.embeddings.position_embedding.weight"][: ids.shape[1]]
+    x = params["text_model.embeddings.token_embedding.weight"][ids] + position
     x = _blocks(params, "text_model", TEXT, x, causal=True)
     last = jnp.argmax(ids == eos, axis=1)
     x = jnp.take_along_axis(x, last[:, None, None], axis=1)[:, 0]

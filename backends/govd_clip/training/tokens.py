@@ -45,7 +45,7 @@ def load(folder: Path) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder)
 
 
-def ids(tokenizer: CLIPTokenizer, texts: list[str]) -> np.ndarray:
-    """Token ids `(B, 16)` int32, cut or padded with the end token."""
-    found = tokenizer(texts, padding="max_length", truncation=True, max_length=POSITIONS)
+def ids(tokenizer: CLIPTokenizer, texts: list[str], length: int = POSITIONS) -> np.ndarray:
+    """Token ids `(B, length)` int32, cut or padded with the end token."""
+    found = tokenizer(texts, padding="max_length", truncation=True, max_length=length)
     return np.asarray(found["input_ids"], np.int32)

@@ -24,6 +24,7 @@ PEAK, WARM_UP_STEPS, DECAY, CLIP = 1e-3, 200, 0.1, 1.0
 BETA1, BETA2, AVERAGE = 0.9, 0.98, 0.998
 ALL_PATCHES_FROM = 0.75  # share of the budget after which no patch is dropped
 HEAD = "name_head"  # a plain classifier over all names beside the contrast; helps learning, is not shipped
+CAPTION_TOKENS = 12  # no caption of the recipe is longer; what follows the end token changes nothing
 CHECKPOINT_SECONDS, JUDGE_STEPS = 120, 300
 
 
@@ -71,7 +72,7 @@ def _feed(drawings: Drawings, tokenizer: CLIPTokenizer, seed: int, into: queue.Q
     random = np.random.default_rng(seed)
     while True:
         batch = drawings.batch(random)
-        into.put((batch, tokens.ids(tokenizer, batch.captions)))
+        into.put((batch, tokens.ids(tokenizer, batch.captions, CAPTION_TOKENS)))
 
 
 def _save(path: Path, trees: dict[str, Params], count: int, used: float) -> None:
@@ -96,8 +97,11 @@ def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
     return tokens.load(folder)
 
 
-def train(cache: Path, minutes: float, seed: int, resume: bool) -> None:
-    """Train for `minutes`; `checkpoint.safetensors` and `train.log` go to `cache`."""
+def train(cache: Path, minutes: float, seed: int, resume: bool, restart: bool = False) -> None:
+    """Train for `minutes`; `checkpoint.safetensors` and `train.log` go to `cache`.
+
+    `resume` goes on within the schedule of the checkpoint; `restart` begins a new one (a warm restart) from its weights.
+    """
     icons = np.load(cache / "icons.npz")
     names = sorted(set(icons["name"][icons["role"] == "train"].tolist()) | set(CLASSES))
     drawings = Drawings(cache, other_words(names, cache / "node_modules" / "emojibase-data"))
@@ -108,9 +112,9 @@ def train(cache: Path, minutes: float, seed: int, resume: bool) -> None:
     first, second = ({name: jnp.zeros_like(p) for name, p in params.items()} for _ in range(2))
     average, count, used = params, 0, 0.0
     path = cache / "checkpoint.safetensors"
-    if resume:
+    if resume or restart:
         flat, said = load_file(path), json.loads(path.with_suffix(".json").read_text())
-        count, used = said["count"], said["used_seconds"]
+        count, used = said["count"], 0.0 if restart else said["used_seconds"]
         kinds = ("raw", "m", "v", "average")
         trees = [{n.split("/", 1)[1]: jnp.asarray(v) for n, v in flat.items() if n.startswith(f"{kind}/")} for kind in kinds]
         params, first, second, average = trees

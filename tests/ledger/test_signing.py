@@ -1,0 +1,64 @@
+"""Keys and signed notes."""
+
+from pathlib import Path
+
+import pytest
+
+from govd.errors import BadFile, MachineFault, VerificationFailed
+from govd.ledger.signing import Key, LogCheckpoint, Signer
+
+# The example of C2SP signed-note, section "Format" (verifier and note by the Go implementation's documentation).
+PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+NOTE = (
+    "If you think cryptography is the answer to your problem,\n"
+    "then you don't know what your problem is.\n"
+    "\n"
+    "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+)
+
+
+def test_a_note_of_another_implementation() -> None:
+    from govd.ledger.signing import _signed
+
+    key = Key.parse(PETER)
+    assert str(key) == PETER
+    text, _, line = NOTE.rpartition("\n\n")
+    assert _signed(line.strip(), text + "\n", key)
+    assert not _signed(line.strip(), text.replace("answer", "question") + "\n", key)
+
+
+def test_a_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "signing.key"
+    first, again = Signer.at(path, "log"), Signer.at(path, "log")
+    assert first.key == again.key
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    with pytest.raises(MachineFault, match="chmod 600"):
+        Signer.at(path, "log")
+
+
+def test_a_broken_key_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "signing.key"
+    path.write_text("nonsense\n")
+    path.chmod(0o600)
+    with pytest.raises(BadFile, match=r"signing\.key"):
+        Signer.at(path, "log")
+
+
+def test_checkpoints_open_with_their_key_alone(tmp_path: Path) -> None:
+    signer, other = Signer.at(tmp_path / "a", "log"), Signer.at(tmp_path / "b", "log")
+    checkpoint = LogCheckpoint("log", 7, b"\x01" * 32)
+    note = signer.sign(checkpoint.text)
+    assert LogCheckpoint.open(note, signer.key) == checkpoint
+    assert LogCheckpoint.open(note + "— somebody AAAA\n", signer.key) == checkpoint, "other signatures are allowed"
+    for wrong in (note.replace("\n7\n", "\n8\n"), note[:-8], "", "\n\n"):
+        with pytest.raises(VerificationFailed):
+            LogCheckpoint.open(wrong, signer.key)
+    with pytest.raises(VerificationFailed):
+        LogCheckpoint.open(note, other.key)
+
+
+@pytest.mark.parametrize("text", ["", "a+b", "log+00000000+AAAA", PETER.replace("c74f20a3", "c74f20a4")])
+def test_what_is_no_key(text: str) -> None:
+    with pytest.raises(BadFile):
+        Key.parse(text)

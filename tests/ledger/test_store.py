@@ -1,0 +1,181 @@
+"""The ledger in its database: what was appended stays, and whatever else happened to it is noticed."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from govd.errors import BadFile, Conflict, MachineFault, Usage
+from govd.ledger import merkle
+from govd.ledger.signing import LogCheckpoint, Signer
+from govd.ledger.store import Draft, Ledger, migrations_folder
+from govd.ledger.tables import REVISION
+from govd.ledger.verify import Verdict, verify
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = Ledger.at(tmp_path / "ledger.db", Signer.at(tmp_path / "key", "govd/test"), "govd/test")
+    yield ledger
+    ledger.close()
+
+
+def drafts(n: int, word: str = "note") -> list[Draft]:
+    return [Draft("model.add", f"{word}-{i}", "tester", "m", {"n": i, "text": "Übung"}) for i in range(n)]
+
+
+def judged(ledger: Ledger) -> Verdict:
+    return verify(ledger.rows(), ledger.nodes_at, ledger.checkpoints(), ledger.signer.key, ledger.origin)
+
+
+def test_entries_come_back_in_order_and_prove_themselves(ledger: Ledger) -> None:
+    for n in (1, 2, 5, 1200):
+        ledger.append(drafts(n))
+    size = ledger.size()
+    assert size == 1208
+    assert [e["seq"] for e in ledger.entries()] == list(range(size))
+    assert [e["seq"] for e in ledger.entries(1000, 1003)] == [1000, 1001, 1002]
+    bodies = [body for _, body in ledger.bodies()]
+    root = ledger.root()
+    for seq in (0, 7, 1023, 1207):
+        assert merkle.included(seq, size, merkle.leaf_hash(bodies[seq]), ledger.inclusion(seq, size), root)
+    assert merkle.consistent(8, size, ledger.root(8), root, ledger.consistency(8, size))
+
+
+def test_queries_filter_and_page(ledger: Ledger) -> None:
+    ledger.append([Draft("model.add", "a", "ann", "a"), Draft("request.file", "r1", "bob", "a"), Draft("request.vote", "r1", "bob", "a")])
+    assert [e["kind"] for e in ledger.query(kind="request")] == ["request.file", "request.vote"]
+    assert [e["seq"] for e in ledger.query(actor="bob", kind="request.vote")] == [2]
+    assert [e["seq"] for e in ledger.query(after=0, limit=1)] == [1]
+    assert ledger.query(since="9999") == []
+    assert len(ledger.query(until="9999")) == 3
+
+
+def test_all_or_none(ledger: Ledger) -> None:
+    with pytest.raises(Usage):
+        ledger.append([*drafts(2), Draft("x.y", "s", "a", "", {"bad": float("nan")})])
+    assert ledger.size() == 0
+    ledger.append(drafts(1))
+    with pytest.raises(Conflict):
+        ledger.append(drafts(1), expect=0)
+    assert ledger.size() == 1
+
+
+def test_many_writers_lose_nothing(ledger: Ledger) -> None:
+    def write(n: int) -> None:
+        for _ in range(20):
+            ledger.append(drafts(2, f"writer-{n}"))
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+    ledger.checkpoint()
+    assert ledger.size() == 160
+    assert judged(ledger).holds
+
+
+def test_a_checkpoint_speaks_of_the_ledger_as_it_is(ledger: Ledger) -> None:
+    ledger.append(drafts(3))
+    first = ledger.checkpoint()
+    assert first == ledger.checkpoint(), "the same size is signed once"
+    ledger.append(drafts(4))
+    second = ledger.checkpoint()
+    a, b = (LogCheckpoint.open(note, ledger.signer.key) for note in (first, second))
+    assert (a.size, b.size) == (3, 7)
+    assert merkle.consistent(3, 7, a.root, b.root, ledger.consistency(3, 7))
+    assert judged(ledger).checkpoints == 2
+
+
+@pytest.mark.parametrize("table", ["entries", "nodes", "checkpoints"])
+@pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET {}"])
+def test_the_database_itself_refuses_changes(ledger: Ledger, tmp_path: Path, table: str, change: str) -> None:
+    ledger.append(drafts(3))
+    ledger.checkpoint()
+    column = {"entries": "actor = 'x'", "nodes": "hash = x'00'", "checkpoints": "note = 'x'"}[table]
+    with sqlite3.connect(tmp_path / "ledger.db") as raw, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        raw.execute(change.format(table, column))
+    raw.close()
+    assert judged(ledger).holds
+
+
+def without_triggers(path: Path, *statements: str) -> None:
+    with sqlite3.connect(path) as raw:
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            raw.execute(statement)
+    raw.close()
+
+
+ATTACKS: dict[str, tuple[str, ...]] = {
+    "a column": ("UPDATE entries SET actor = 'somebody' WHERE seq = 4",),
+    "a body": ("""UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'tester', 'nobody') AS BLOB) WHERE seq = 4""",),
+    "an entry dropped": ("DELETE FROM entries WHERE seq = 4",),
+    "entries cut off": ("DELETE FROM entries WHERE seq >= 8",),
+    "entries and nodes cut off": (
+        "DELETE FROM entries WHERE seq >= 8",
+        "DELETE FROM nodes WHERE ((number + 1) << level) > 8",
+    ),
+    "two swapped": (
+        "UPDATE entries SET seq = -1 WHERE seq = 2",
+        "UPDATE entries SET seq = 2 WHERE seq = 3",
+        "UPDATE entries SET seq = 3 WHERE seq = -1",
+    ),
+    "a node": ("UPDATE nodes SET hash = zeroblob(32) WHERE level = 1 AND number = 1",),
+    "a signature": ("UPDATE checkpoints SET note = replace(note, 'govd/test', 'govd/tesu')",),
+    "no checkpoint": ("DELETE FROM checkpoints",),
+    "a kept checkpoint of another size": ("UPDATE checkpoints SET size = 9",),
+}
+
+
+@pytest.mark.parametrize("attack", sorted(ATTACKS))
+def test_an_operator_with_the_database_in_his_hands_is_noticed(ledger: Ledger, tmp_path: Path, attack: str) -> None:
+    ledger.append(drafts(11))
+    ledger.checkpoint()
+    assert judged(ledger).holds
+    without_triggers(tmp_path / "ledger.db", *ATTACKS[attack])
+    assert not judged(ledger).holds
+
+
+def test_a_ledger_of_a_newer_govd_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append(drafts(1))
+    ledger.close()
+    without_triggers(tmp_path / "ledger.db", "UPDATE alembic_version SET version_num = '9999'")
+    before = (tmp_path / "ledger.db").read_bytes()
+    with pytest.raises(MachineFault, match="newer govd"):
+        Ledger.at(tmp_path / "ledger.db", ledger.signer, ledger.origin)
+    assert (tmp_path / "ledger.db").read_bytes() == before
+
+
+def test_no_database_at_all(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "other.db").write_bytes(b"this is not a database, whatever its name says" * 100)
+    with pytest.raises(BadFile, match=r"other\.db"):
+        Ledger.at(tmp_path / "other.db", ledger.signer, ledger.origin)
+
+
+def test_a_full_disk_changes_nothing(ledger: Ledger) -> None:
+    ledger.append(drafts(3))
+    with ledger._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite keeps what there is and allows no page more
+        connection.rollback()
+    with pytest.raises(MachineFault, match="full"):
+        ledger.append(drafts(5000))
+    assert ledger.size() == 3
+
+
+def test_a_copy_is_a_ledger(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append(drafts(5))
+    ledger.checkpoint()
+    ledger.copy_to(tmp_path / "copy.db")
+    copy = Ledger.at(tmp_path / "copy.db", ledger.signer, ledger.origin)
+    assert judged(copy).holds
+    assert copy.root() == ledger.root()
+    copy.close()
+
+
+def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
+    assert max(p.stem.split("_")[0] for p in (migrations_folder() / "versions").glob("*.py")) == REVISION
