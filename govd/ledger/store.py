@@ -114,8 +114,7 @@ class Ledger:
                 query = query.where(entries.c.seq < stop)
             with _faults(self.url), self._reads.connect() as connection:
                 page = connection.execute(query).all()
-            for seq, body in page:
-                yield seq, body
+            yield from ((seq, body) for seq, body in page)
             if len(page) < PAGE:
                 return
             start = page[-1].seq + 1

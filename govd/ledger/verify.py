@@ -1,4 +1,4 @@
-"""Verification of a whole ledger, from what is stored and a public key. Small on purpose: reads canonical, merkle, signing, nothing else."""
+"""Verification of a whole ledger, from what is stored and a public key. Small on purpose: reads canonical, merkle, signing alone."""
 
 from __future__ import annotations
 

@@ -1,0 +1,23 @@
+"""The mathematics of an edit: factors, basis, composing, metrics."""
+
+from govd.edit.algebra import Algebra, Host, OnArrays
+from govd.edit.basis import Basis, Ingredients, build
+from govd.edit.compose import Material, Method, Problem, compose
+from govd.edit.factors import Edit, load_edit
+from govd.edit.metrics import EvaluationData
+
+__all__ = [
+    "Algebra",
+    "Basis",
+    "Edit",
+    "EvaluationData",
+    "Host",
+    "Ingredients",
+    "Material",
+    "Method",
+    "OnArrays",
+    "Problem",
+    "build",
+    "compose",
+    "load_edit",
+]

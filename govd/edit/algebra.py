@@ -1,0 +1,100 @@
+"""The few operations of linear algebra that composing needs, behind one interface, so that host and device run the same lines.
+
+`Host` is `exact`: the same bytes anywhere. `OnArrays` is any namespace of the Python array API standard (jax.numpy on its device,
+numpy for comparison), in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from govd.edit import exact
+from govd.errors import OverCapacity
+
+Array = Any
+
+
+class Algebra(Protocol):
+    """Matrices are float64 arrays of the algebra's own kind."""
+
+    name: str
+
+    def array(self, a: Array) -> Array:
+        """A NumPy array as one of this algebra's."""
+        ...
+
+    def host(self, a: Array) -> Array:
+        """Back to NumPy."""
+        ...
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        """`a @ b`."""
+        ...
+
+    def solve(self, a: Array, b: Array) -> Array:
+        """`a⁻¹ b` for symmetric positive definite `a`; raises OverCapacity where it is singular."""
+        ...
+
+    def concat(self, parts: list[Array]) -> Array:
+        """Side by side."""
+        ...
+
+    def norm(self, left: Array, right: Array) -> float:
+        """‖left rightᵀ‖₂."""
+        ...
+
+
+class Host:
+    """Bytes first."""
+
+    name = "host"
+
+    def array(self, a: Array) -> Array:
+        return np.asarray(a, np.float64)
+
+    def host(self, a: Array) -> Array:
+        return a
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        return exact.matmul(a, b)
+
+    def solve(self, a: Array, b: Array) -> Array:
+        return exact.Factor((a + a.T) / 2).solve(b)
+
+    def concat(self, parts: list[Array]) -> Array:
+        return np.concatenate(parts, axis=1)
+
+    def norm(self, left: Array, right: Array) -> float:
+        return exact.spectral_norm(left, right)
+
+
+class OnArrays:
+    """A namespace of the array API standard: `OnArrays(jax.numpy)`."""
+
+    def __init__(self, xp: Any, name: str = "device") -> None:
+        self.xp, self.name = xp, name
+
+    def array(self, a: Array) -> Array:
+        return self.xp.asarray(np.asarray(a, np.float64), dtype=self.xp.float64)
+
+    def host(self, a: Array) -> Array:
+        return np.asarray(a, np.float64)
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        return self.xp.matmul(a, b)
+
+    def solve(self, a: Array, b: Array) -> Array:
+        a = (a + a.T) / 2
+        found = self.xp.linalg.solve(a, b)
+        pivots = np.linalg.eigvalsh(np.asarray(a)) if a.shape[0] else np.ones(1)
+        if pivots[0] <= 1e-13 * pivots[-1]:
+            raise OverCapacity("the system is singular: what is to go cannot be told from what is to stay")
+        return found
+
+    def concat(self, parts: list[Array]) -> Array:
+        return self.xp.concat(parts, axis=1) if hasattr(self.xp, "concat") else self.xp.concatenate(parts, axis=1)
+
+    def norm(self, left: Array, right: Array) -> float:
+        return exact.spectral_norm(self.host(left), self.host(right))

@@ -1,0 +1,258 @@
+"""What is computed once per (model, vocabulary, pool), so that one forget is milliseconds: metrics, their inverses, domain selectors.
+
+Symbols follow the module `compose`. Every product is `exact`: the same bytes on any machine for the same embeddings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from govd.edit import exact
+from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.errors import OverCapacity, Usage
+from govd.types import Floats, Json, Side, Use
+
+VERSION = "1"
+LABEL_WEIGHT = 10.0
+"""Weight of the label set beside the general vocabulary where labels are soft."""
+RIDGE: dict[Use, float] = {"labels": 1e-2, "open": 1e-1, "search": 1.0}
+"""Weight of the geometry itself (texts nobody thought of, image neighbours), as a multiple of trace/d."""
+POOL_RIDGE = 0.1
+POOL_SAMPLE = 4096
+"""Pool images on which strengths are solved; a larger pool is thinned evenly."""
+ROOM = 8
+"""Dimensions that hard labels must leave free."""
+ROUNDS = 3
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A model as the methods see it. Vectors are unit rows in float64.
+
+    Tensors: `labels` (n_L, d), `vocabulary` (n_V, d), `metric_inverse` (d, d) of the metric with soft anchors; with hard labels also
+    `free_inverse` (d, d) and `duals` (d, n_L); with domains `domain_prompts` (S, n, d), `selectors` (S, d); with a pool `pool` (N, d),
+    `pool_mean` (d,), `pool_inverse` (d, d), `pool_domains` (N,) where there are domains.
+    """
+
+    model: str
+    use: Use
+    side: Side
+    labels: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+    domains: tuple[str, ...]
+    templates: tuple[str, ...]
+    tensors: Mapping[str, Floats]
+    max_edit_norm: float = 10.0
+    pool_kind: str = ""
+    facts: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def dim(self) -> int:
+        """Width of the joint space."""
+        return int(self.tensors["metric_inverse"].shape[0])
+
+    @property
+    def has_pool(self) -> bool:
+        """Whether there are image embeddings to measure on."""
+        return "pool" in self.tensors
+
+    @property
+    def hard(self) -> bool:
+        """Whether the label set can be kept exactly."""
+        return "duals" in self.tensors
+
+    @property
+    def anchors(self) -> tuple[tuple[str, ...], Floats]:
+        """What competes for an image: the label set, else the vocabulary; names and vectors."""
+        return (self.labels, self.tensors["labels"]) if self.labels else (self.vocabulary, self.tensors["vocabulary"])
+
+    def as_json(self) -> dict[str, Json]:
+        """The settings, part of the digest."""
+        return {
+            "version": VERSION,
+            "model": self.model,
+            "use": self.use,
+            "side": self.side,
+            "labels": list(self.labels),
+            "vocabulary": list(self.vocabulary),
+            "domains": list(self.domains),
+            "templates": list(self.templates),
+            "max_edit_norm": self.max_edit_norm,
+            "pool_kind": self.pool_kind,
+            "facts": dict(self.facts),
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of settings and tensors."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """One safetensors file."""
+        return tensors_to_bytes(self.tensors, {"basis": json.dumps(self.as_json(), sort_keys=True, ensure_ascii=False)})
+
+    @staticmethod
+    def from_bytes(data: bytes, where: str = "") -> Basis:
+        """Read what `to_bytes` wrote."""
+        tensors, said = tensors_from_bytes(data, where)
+        known = json.loads(said["basis"])
+        known.pop("version")
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}
+        return Basis(**settings, tensors=tensors)
+
+    def thinned_pool(self) -> tuple[Floats, Any]:
+        """At most `POOL_SAMPLE` pool embeddings, evenly taken, and their positions."""
+        pool = self.tensors["pool"]
+        at = np.arange(0, len(pool), max(1, -(-len(pool) // POOL_SAMPLE)))
+        return pool[at], at
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What a basis is made of: embeddings `(n, d)` and names; `domain_vectors` `(S, n, d)` are prompts with the domain, `plain_vector`
+    `(d,)` the mean of prompts without one."""
+
+    model: str
+    use: Use
+    side: Side
+    labels: Sequence[str]
+    label_vectors: Floats
+    vocabulary: Sequence[str]
+    vocabulary_vectors: Floats
+    domains: Sequence[str] = ()
+    domain_vectors: Floats | None = None
+    plain_vector: Floats | None = None
+    templates: Sequence[str] = ()
+    pool: Floats | None = None
+    pool_kind: str = ""
+    max_edit_norm: float = 10.0
+
+
+def build(of: Ingredients) -> Basis:
+    """The basis of these embeddings.
+
+    Raises:
+        Usage: no anchors, one label only, or embeddings of different widths.
+    """
+    if not len(of.labels) and not len(of.vocabulary):
+        raise Usage("there is nothing to keep: no labels and no anchors", advice="Give --labels or --anchors.")
+    if of.use == "labels" and len(of.labels) < 2:
+        raise Usage(f"{len(of.labels)} labels", advice="With --use labels at least two labels are needed.")
+    dim = int(np.asarray(of.label_vectors if len(of.labels) else of.vocabulary_vectors).shape[1])
+    labels, vocabulary = (_rows(v, dim) for v in (of.label_vectors, of.vocabulary_vectors))
+    tensors: dict[str, Any] = {"labels": labels, "vocabulary": vocabulary}
+    general = second_moment(vocabulary, dim)
+    listed = second_moment(labels, dim)
+    weight = LABEL_WEIGHT if of.use == "labels" else 1.0
+    metric = general + weight * listed
+    tensors["metric_inverse"] = exact.inverse(metric + ridge(metric, RIDGE[of.use]))
+    facts: dict[str, Json] = {"hard": False}
+    if of.use == "labels":
+        facts["hard_reason"] = _hard(tensors, general if len(vocabulary) else listed, labels, dim)
+        facts["hard"] = "duals" in tensors
+    pool = None if of.pool is None else _rows(of.pool, dim)
+    if pool is not None:
+        if len(pool) < 16:
+            raise Usage(f"a pool of {len(pool)} embeddings", advice="Give at least 16, better a few for each concept.")
+        mean = exact.mean(pool)
+        covariance = exact.gram(pool - mean) / len(pool)
+        tensors |= {"pool": pool, "pool_mean": mean}
+        tensors["pool_inverse"] = exact.inverse(covariance + ridge(covariance, POOL_RIDGE))
+    if len(of.domains):
+        assert of.domain_vectors is not None
+        assert of.plain_vector is not None
+        prompts = np.stack([_rows(rows, dim) for rows in of.domain_vectors])  # (S, n, d)
+        texts = np.stack([exact.mean(rows) for rows in prompts])
+        tensors["domain_prompts"] = prompts
+        tensors |= select_domains(exact.unit(texts), exact.unit(of.plain_vector[None]), pool, tensors["metric_inverse"])
+    return Basis(
+        of.model,
+        of.use,
+        of.side,
+        tuple(of.labels),
+        tuple(of.vocabulary),
+        tuple(of.domains),
+        tuple(of.templates),
+        tensors,
+        of.max_edit_norm,
+        of.pool_kind if pool is not None else "",
+        facts,
+    )
+
+
+def _hard(tensors: dict[str, Any], metric: Floats, labels: Floats, dim: int) -> str:
+    """Add what keeps the label set exactly, or say why it cannot be kept."""
+    if len(labels) > dim - ROOM:
+        return f"{len(labels)} labels leave no room in {dim} dimensions"
+    free = exact.inverse(metric + ridge(metric, RIDGE["labels"]))
+    lifted = exact.matmul(free, labels.T)
+    try:
+        duals = exact.Factor(_even(exact.matmul(labels, lifted)), 1e-9).solve(lifted.T).T
+    except OverCapacity as error:
+        return f"label {error.details['column']} depends on those before it"
+    tensors |= {"free_inverse": free, "duals": np.ascontiguousarray(duals)}
+    return ""
+
+
+def select_domains(texts: Floats, plain: Floats, pool: Floats | None, metric_inverse: Floats) -> dict[str, Any]:
+    """Selectors `(S, d)`: `x·σ_s` is 1 at the mean of domain `s` and 0 at the others' means.
+
+    Without a pool the means are those of the prompts, in the metric of the texts. With one they are pool means: pictures are first told
+    apart by their prompts, each prompt's scores centred over the pool, then by the selectors themselves, `ROUNDS` times.
+    A single domain is told from `other`, the prompts without a domain.
+    """
+    known = texts if len(texts) > 1 else np.concatenate([texts, plain])
+    if pool is None:
+        return {"selectors": _dual_rows(known, metric_inverse)[: len(texts)]}
+    scores = exact.matmul(pool, known.T)
+    scores = scores - exact.mean(scores)
+    assigned = scores.argmax(1)
+    selectors = _dual_rows(known, metric_inverse)
+    for _ in range(ROUNDS):
+        if min(np.bincount(assigned, minlength=len(known))) < 3:
+            break
+        means = np.stack([exact.mean(pool[assigned == s]) for s in range(len(known))])
+        within = exact.gram(pool - means[assigned]) / len(pool)
+        selectors = _dual_rows(means, exact.inverse(within + ridge(within, POOL_RIDGE)))
+        assigned = exact.matmul(pool, selectors.T).argmax(1)
+    return {"selectors": selectors[: len(texts)], "pool_domains": assigned.astype(np.int32)}
+
+
+def _dual_rows(means: Floats, inverse: Floats) -> Floats:
+    lifted = exact.matmul(inverse, means.T)
+    rows: Floats = exact.Factor(_even(exact.matmul(means, lifted))).solve(lifted.T)
+    return rows
+
+
+def second_moment(rows: Floats, dim: int) -> Floats:
+    """Mean of the outer products `(d, d)`; zero where there are no rows."""
+    return exact.gram(rows) / len(rows) if len(rows) else np.zeros((dim, dim))
+
+
+def ridge(matrix: Floats, share: float) -> Floats:
+    """`share · trace/d · I`."""
+    d = matrix.shape[0]
+    return np.eye(d) * (share * float(exact.row_sum(np.diagonal(matrix)[None].copy())[0]) / d)
+
+
+def _even(a: Floats) -> Floats:
+    even: Floats = (a + a.T) / 2
+    return even
+
+
+def _rows(vectors: Any, dim: int) -> Floats:
+    rows = np.asarray(vectors, np.float64)
+    if not rows.size:
+        return np.zeros((0, dim))
+    if rows.ndim != 2 or rows.shape[1] != dim:
+        raise Usage(f"embeddings of shape {rows.shape}", advice=f"This model's have {dim} columns.")
+    if not np.isfinite(rows).all() or not (np.abs(rows).max(1) > 0).all():
+        raise Usage("embeddings that are zero or not finite", advice="Take those rows out.")
+    return exact.unit(rows)

@@ -1,0 +1,227 @@
+"""From contributions to one cumulative edit: a pure function of the basis and the set of contributions.
+
+Scores are bilinear, so every edit is a sum of outer products, `s'(x, t) = xᵀt − Σ_j α_j (xᵀu_j)(b_jᵀt)`: a *detector* `u_j` on the image
+side says who is affected, a *removal* `b_j` on the text side says what they lose; `L = [u_j]`, `B = [α_j b_j]`.
+
+Methods of the family `dual` share one system. With targets `T` (d, p), the texts that lose something, and a metric `A` of what is dear,
+the duals are `A⁻¹T (Tᵀ A⁻¹ T)⁻¹`: each is 1 on its own target, 0 on the others, and as small as possible on everything else. They do not
+change when targets' outer products are added to `A` or taken out (Tᵀb is fixed by the constraint), so `A` is inverted once per model,
+over the whole vocabulary, and composing is p × p work. Where the label set is hard, the duals of the whole set are at hand
+(`Basis.tensors["duals"]`), and those of other targets are sought in the complement of its span.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from govd.edit import exact
+from govd.edit.algebra import Algebra, Host
+from govd.edit.basis import Basis
+from govd.edit.factors import Edit
+from govd.errors import OverCapacity, Unsupported
+from govd.types import Contribution, Floats, ForgetSpec, Json, Progress, silent
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Material:
+    """The embeddings of one forget, unit rows in float64.
+
+    `phrases` has a matrix `(p, d)` for each concept: its name and aliases, averaged over the templates. `prompts` are single prompts
+    `(n, d)`, with the domain where the scope names one. `prototypes` are embeddings of synthesised pictures `(n, d)`, `prototype_of`
+    the concept of each (−1: something else that is kept).
+    """
+
+    phrases: Sequence[Floats]
+    prompts: Floats
+    prototypes: Floats | None = None
+    prototype_of: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a method is asked: one forget on one model."""
+
+    basis: Basis
+    spec: ForgetSpec
+    material: Material
+    progress: Progress = field(default=silent)
+
+    @property
+    def domains(self) -> list[int]:
+        """Positions of the scope's domains in the basis."""
+        return [self.basis.domains.index(d) for d in self.spec.scope.domains]
+
+
+class Method(Protocol):
+    """How a forget becomes tensors, and how tensors of its family become an edit."""
+
+    name: str
+    family: str
+    max_strength: float
+
+    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+        """Tensors (float64) and facts of one forget, whatever else is in force.
+
+        Raises:
+            Unsupported: this scope or target is not possible with this method, basis or material.
+        """
+        ...
+
+    def compose(self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
+        """Factors `L`, `B` `(d, r)` of all contributions of the family together, and facts to report."""
+        ...
+
+
+def compose(basis: Basis, contributions: Sequence[Contribution], methods: Mapping[str, Method], algebra: Algebra | None = None) -> Edit:
+    """The cumulative edit. The order of `contributions` does not matter.
+
+    Raises:
+        Unsupported: methods whose systems cannot be solved together. OverCapacity: no room is left.
+    """
+    algebra = algebra or Host()
+    ordered = sorted(contributions, key=lambda c: c.digest)
+    if not ordered:
+        return Edit.nothing(basis.dim, basis.side)
+    families = sorted({methods[c.spec.method].family for c in ordered})
+    if len(families) > 1:
+        names = " and ".join(sorted({c.spec.method for c in ordered}))
+        raise Unsupported(
+            f"{names} cannot be solved as one system, and edits are never multiplied",
+            advice="Use one method for all forgets of a model (oblique and bilateral mix), or revert the others first.",
+        )
+    left, right, facts = methods[ordered[0].spec.method].compose(basis, ordered, algebra)
+    return Edit(np.asarray(algebra.host(left)), np.asarray(algebra.host(right)), basis.side, {**facts, "composed_by": algebra.name})
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The distinct texts that lose something: vectors `(d, p)`, positions in the label set (−1: not in it), phrases."""
+
+    vectors: Floats
+    label: tuple[int, ...]
+    phrases: tuple[str, ...]
+    everywhere: frozenset[str]
+
+
+def targets_of(basis: Basis, contributions: Sequence[Contribution]) -> tuple[Targets, list[list[int]]]:
+    """All targets without repetition, and for each contribution the columns of its own."""
+    place: dict[bytes, int] = {}
+    columns: list[Floats] = []
+    names: list[str] = []
+    own: list[list[int]] = []
+    everywhere: set[str] = set()
+    for contribution in contributions:
+        mine = []
+        for column, name in zip(contribution.tensors["targets"].T, contribution.facts["targets"], strict=True):
+            key = np.ascontiguousarray(column).tobytes()
+            if key not in place:
+                place[key] = len(columns)
+                columns.append(column)
+                names.append(name)
+            mine.append(place[key])
+            if contribution.spec.scope.paradigm == "concepts":
+                everywhere.add(name)
+        own.append(mine)
+    position = {name: i for i, name in enumerate(basis.labels)}
+    vectors = np.stack(columns, axis=1) if columns else np.zeros((basis.dim, 0))
+    return Targets(vectors, tuple(position.get(n, -1) for n in names), tuple(names), frozenset(everywhere)), own
+
+
+def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array:
+    """Removals `(d, p)`: 1 on the own target, 0 on the other targets and, where hard, on every label that is no target."""
+    t = algebra.array(targets.vectors)
+    if not hard:
+        lifted = algebra.matmul(algebra.array(basis.tensors["metric_inverse"]), t)
+        return algebra.solve(algebra.matmul(t.T, lifted), lifted.T).T
+    listed = [i for i, label in enumerate(targets.label) if label >= 0]
+    outside = [i for i, label in enumerate(targets.label) if label < 0]
+    all_duals = basis.tensors["duals"]
+    mine = algebra.array(all_duals[:, [targets.label[i] for i in listed]])
+    if not outside:
+        return mine
+    out = algebra.array(targets.vectors[:, outside])
+    lifted = algebra.matmul(algebra.array(basis.tensors["free_inverse"]), out)
+    lifted = lifted - algebra.matmul(algebra.array(all_duals), algebra.matmul(algebra.array(basis.tensors["labels"]), lifted))
+    beyond = algebra.solve(algebra.matmul(out.T, lifted), lifted.T).T
+    mine = mine - algebra.matmul(beyond, algebra.matmul(out.T, mine))
+    order = np.argsort([*listed, *outside])
+    return algebra.concat([mine, beyond])[:, order]
+
+
+def retained_mean(basis: Basis, everywhere: frozenset[str]) -> Floats:
+    """`t̄`, the mean `(d,)` of the anchors that nobody forgets everywhere.
+
+    Raises:
+        OverCapacity: none is left.
+    """
+    names, vectors = basis.anchors
+    keep = [i for i, name in enumerate(names) if name not in everywhere]
+    if not keep:
+        raise OverCapacity("no anchor would be left: every label would be forgotten", advice="Keep at least one label, or add --anchors.")
+    return exact.mean(vectors[keep])
+
+
+class Dual:
+    """Composing of the family `dual`.
+
+    A contribution has tensors `targets` (d, p), `detectors` (d, m), `incidence` (m, p), for each mode (`hard`, `soft`) a `strength_*`
+    (m,), and perhaps `removal` (d, m), directions of its own, which are taken off all targets. The fact `minus_mean` says that `t̄` is to
+    be subtracted from the detectors.
+    """
+
+    family = "dual"
+
+    def compose(self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
+        """Hard where the basis allows it and the edit stays under `max_edit_norm`, else soft; the fact `anchors` says which."""
+        reason = "" if basis.hard else str(basis.facts.get("hard_reason") or f"use is {basis.use}")
+        if basis.hard:
+            try:
+                left, right = self._solve(basis, contributions, True, algebra)
+                norm = algebra.norm(left, right)
+                if norm <= basis.max_edit_norm:
+                    return left, right, {"anchors": "hard"}
+                reason = f"the norm would be {norm:.3g}, over max_edit_norm {basis.max_edit_norm:g}"
+            except OverCapacity as error:
+                if basis.labels and "no anchor" in error.what:
+                    raise
+                reason = error.what
+        left, right = self._solve(basis, contributions, False, algebra)
+        return left, right, {"anchors": "soft", "soft_because": reason}
+
+    def _solve(self, basis: Basis, contributions: Sequence[Contribution], hard: bool, algebra: Algebra) -> tuple[Array, Array]:
+        targets, own = targets_of(basis, contributions)
+        removals = duals(basis, targets, hard, algebra)
+        mean = retained_mean(basis, targets.everywhere)
+        texts = algebra.array(targets.vectors)
+        mode = "hard" if hard else "soft"
+        lefts: list[Floats] = []
+        rights: list[Array] = []
+        place: dict[bytes, int] = {}
+        for contribution, columns in zip(contributions, own, strict=True):
+            tensors = contribution.tensors
+            detectors = tensors["detectors"] - mean[:, None] if contribution.facts.get("minus_mean") else tensors["detectors"]
+            if detectors.shape[1] == 0:
+                continue
+            strength = algebra.array(tensors[f"strength_{mode}"][None, :])
+            right = algebra.matmul(removals[:, columns], algebra.array(tensors["incidence"].T)) * strength
+            if "removal" in tensors:
+                direct = algebra.array(tensors["removal"])
+                direct = direct - algebra.matmul(removals, algebra.matmul(texts.T, direct))
+                right = right + direct * strength
+            for j, u in enumerate(detectors.T):
+                key = np.ascontiguousarray(u).tobytes()
+                if key in place:  # who is affected is the same: one rank for both
+                    rights[place[key]] = rights[place[key]] + right[:, j : j + 1]
+                else:
+                    place[key] = len(lefts)
+                    lefts.append(u)
+                    rights.append(right[:, j : j + 1])
+        if not lefts:
+            return algebra.array(np.zeros((basis.dim, 0))), algebra.array(np.zeros((basis.dim, 0)))
+        return algebra.array(np.stack(lefts, axis=1)), algebra.concat(rights)

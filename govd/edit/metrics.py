@@ -1,0 +1,335 @@
+"""What an edit did: metrics on images where there are labelled ones, on texts and unlabelled embeddings otherwise.
+
+Figures are for reading: they use the machine's own linear algebra and are no part of any digest. Definitions: README of this folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from govd.edit.basis import Basis
+from govd.edit.factors import Edit
+from govd.edit.strength import auc
+from govd.types import Contribution, Floats, Json, Scope
+
+SHOTS = (1, 4, 8, 16)
+REDIRECTS = 5
+GUESSES = 5
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """Labelled embeddings: `vectors` `(n, d)` of the unedited model, a class and a domain for each (domain −1: none), their names,
+    and other words for classes, which no request named, to see what a paraphrase still finds."""
+
+    vectors: Floats
+    classes: tuple[str, ...]
+    domains: tuple[str, ...]
+    class_of: Any
+    domain_of: Any
+    paraphrases: Mapping[str, Floats] | None = None
+    skipped: int = 0
+
+
+def scores(edit: Edit, images: Floats, texts: Floats) -> Floats:
+    """Similarities `(n, m)` of unedited embeddings after the edit: cosines on the image side, bilinear scores on the text side."""
+    x, t = np.asarray(images, np.float64), np.asarray(texts, np.float64)
+    moved: Floats = edit.apply(x) @ t.T if edit.side == "image" else x @ edit.move(t).T
+    return moved
+
+
+def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -> dict[str, Json]:
+    """What can be said without a labelled picture: of the factors, of the texts, and of the pool where there is one."""
+    names, anchors = basis.anchors
+    gone = {p for c in contributions if c.spec.scope.paradigm == "concepts" for k in c.spec.scope.concepts for p in k.phrases}
+    touched = gone | {p for c in contributions for k in c.spec.scope.concepts for p in k.phrases}
+    kept = np.array([name not in touched for name in names])
+    images = basis.thinned_pool()[0] if basis.has_pool else anchors
+    before, after = images @ anchors.T, scores(edit, images, anchors)
+    top = before.argmax(1)
+    stays = kept[top]
+    restricted = after[:, kept].argmax(1) == before[:, kept].argmax(1)
+    same = (after.argmax(1) == top)[stays]
+    spill = np.abs(edit.B.T @ anchors[kept].T).max(0) if edit.rank and kept.any() else np.zeros(int(kept.sum()))
+    worst = np.argsort(-spill)[:GUESSES]
+    retained_names = [name for name, k in zip(names, kept, strict=True) if k]
+    return {
+        "on": f"{len(images)} {basis.pool_kind} embeddings" if basis.has_pool else f"{len(images)} texts",
+        "rank": edit.rank,
+        "edit_norm": norm(edit),
+        "retain_agreement": _share(restricted[stays]),
+        "predicted_disagreement": 1 - _share(same) if len(same) else 0.0,
+        "largest_spill": float(spill.max(initial=0.0)),
+        "spills_to": [{"anchor": retained_names[i], "spill": float(spill[i])} for i in worst if spill[i] > 1e-9],
+        "unlisted_agreement": _unlisted(basis, edit, images, touched),
+        "targets": [term for c in contributions for term in c.facts.get("terms", [])],
+    }
+
+
+def on_images(basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
+    """What an answer with the label set is worth now, cell by cell."""
+    names, texts = _label_set(basis, data)
+    scopes = [c.spec.scope for c in contributions]
+    forgotten = cells(scopes, data)  # (classes, domains + 1)
+    mine = forgotten[data.class_of, data.domain_of]
+    place = np.array([names.index(c) for c in data.classes])
+    true = place[data.class_of]
+    before, after = data.vectors @ texts.T, scores(edit, data.vectors, texts)
+    first, now = before.argmax(1), after.argmax(1)
+    right_before, right = first == true, now == true
+    whole = {p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases}
+    kept = np.array([name not in whole for name in names])
+    same = after[:, kept].argmax(1) == before[:, kept].argmax(1)
+    found: dict[str, Json] = {
+        "on": f"{len(data.vectors)} labelled images" + (f" ({data.skipped} unreadable, skipped)" if data.skipped else ""),
+        "images": len(data.vectors),
+        "forgotten_images": int(mine.sum()),
+        "accuracy_before": _share(right_before),
+        "accuracy": _share(right),
+        "retain_acc_before": _share(right_before[~mine]),
+        "retain_acc": _share(right[~mine]),
+        "retain_agreement": _share(same[~mine]),
+        "score_shift_p95": _shift(before, after, true, ~mine),
+        "image_rank_overlap@10": _overlap(before, after, kept, ~mine),
+        "cells": _table(data, right_before, right, forgotten),
+    }
+    found["retain_worst_class"] = _worst(data, right_before, right, mine)
+    if mine.any():
+        found |= _forgotten(names, data, mine, right_before, right, first, now, true, kept, after)
+        found["concepts"] = [_concept(basis, edit, scope, data, texts, names, before, after) for scope in scopes]
+        retained = found["retain_acc"] / found["retain_acc_before"] if found["retain_acc_before"] else 0.0
+        gone = 1 - found["forget_acc"]
+        found["h_mean"] = 2 * gone * retained / (gone + retained) if gone + retained else 0.0
+        found["paraphrase_leak"] = _paraphrase(edit, data, names, texts, mine, true)
+    return found
+
+
+def cells(scopes: Sequence[Scope], data: EvaluationData) -> Any:
+    """Which (class, domain) cells are forgotten, `(classes, domains + 1)` bool; the last column is of images without a domain."""
+    out = np.zeros((len(data.classes), len(data.domains) + 1), bool)
+    for scope in scopes:
+        phrases = {p for c in scope.concepts for p in c.phrases}
+        rows = [i for i, name in enumerate(data.classes) if not phrases or name in phrases]
+        columns = [i for i, name in enumerate(data.domains) if name in scope.domains] if scope.domains else range(len(data.domains) + 1)
+        out[np.ix_(rows, list(columns))] = True
+    return out
+
+
+def norm(edit: Edit) -> float:
+    """‖B Lᵀ‖₂."""
+    if not edit.rank:
+        return 0.0
+    left, right = np.linalg.qr(edit.L)[1], np.linalg.qr(edit.B)[1]
+    return float(np.linalg.norm(right @ left.T, 2))
+
+
+def _label_set(basis: Basis, data: EvaluationData) -> tuple[list[str], Floats]:
+    names, vectors = basis.anchors
+    missing = [c for c in data.classes if c not in names]
+    if missing:
+        from govd.errors import Usage
+
+        advice = "Name the folders as the labels, or register the model with --labels that contain them."
+        raise Usage(f"evaluation classes that are no labels: {', '.join(missing[:5])}", advice=advice)
+    return list(names), vectors
+
+
+def _share(mask: Any) -> float:
+    return float(np.mean(mask)) if len(mask) else 0.0
+
+
+def _unlisted(basis: Basis, edit: Edit, images: Floats, touched: set[str]) -> float | None:
+    """Same best word among the vocabulary that is neither label nor forgotten."""
+    keep = [i for i, name in enumerate(basis.vocabulary) if name not in touched and name not in set(basis.labels)]
+    if len(keep) < 2:
+        return None
+    texts = basis.tensors["vocabulary"][keep]
+    return _share((images @ texts.T).argmax(1) == scores(edit, images, texts).argmax(1))
+
+
+def _shift(before: Floats, after: Floats, true: Any, where: Any) -> float:
+    if not where.any():
+        return 0.0
+    rows = np.arange(len(true))
+    return float(np.quantile(np.abs(after[rows, true] - before[rows, true])[where], 0.95))
+
+
+def _overlap(before: Floats, after: Floats, kept: Any, where: Any) -> float:
+    """Mean overlap of the ten best retained images for each retained label."""
+    if where.sum() < 20 or not kept.any():
+        return 1.0
+    a = np.argsort(-before[where][:, kept], axis=0, kind="stable")[:10]
+    b = np.argsort(-after[where][:, kept], axis=0, kind="stable")[:10]
+    return float(np.mean([len(np.intersect1d(a[:, j], b[:, j])) / 10 for j in range(a.shape[1])]))
+
+
+def _table(data: EvaluationData, before: Any, after: Any, forgotten: Any) -> list[dict[str, Json]]:
+    rows = []
+    for c, name in enumerate(data.classes):
+        for s, domain in enumerate([*data.domains, ""]):
+            at = (data.class_of == c) & (data.domain_of == (s if domain else -1))
+            if at.any():
+                rows.append(
+                    {
+                        "class": name,
+                        "domain": domain,
+                        "images": int(at.sum()),
+                        "before": _share(before[at]),
+                        "after": _share(after[at]),
+                        "forgotten": bool(forgotten[c, s if domain else -1]),
+                    }
+                )
+    return rows
+
+
+def _worst(data: EvaluationData, before: Any, after: Any, mine: Any) -> dict[str, Json] | None:
+    """The retained class that lost most."""
+    lost = []
+    for c, name in enumerate(data.classes):
+        at = (data.class_of == c) & ~mine
+        if at.any():
+            lost.append((_share(after[at]) - _share(before[at]), name, _share(before[at]), _share(after[at])))
+    if not lost:
+        return None
+    _, name, was, now = min(lost)
+    return {"class": name, "before": was, "after": now}
+
+
+def _forgotten(
+    names: list[str],
+    data: EvaluationData,
+    mine: Any,
+    right_before: Any,
+    right: Any,
+    first: Any,
+    now: Any,
+    true: Any,
+    kept: Any,
+    after: Floats,
+) -> dict[str, Json]:
+    labels = np.unique(true[mine])
+    by_mistake = np.isin(first, labels) & ~np.isin(true, labels)
+    others = ~np.isin(true, labels)
+    answers, counts = np.unique(now[mine], return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:REDIRECTS]
+    own = after[np.arange(len(true)), true][mine]
+    competing = after[mine][:, kept]
+    return {
+        "forget_acc_before": _share(right_before[mine]),
+        "forget_acc": _share(right[mine]),
+        "base_false_positives": _share(by_mistake[others]) if others.any() else None,
+        "pairwise_leak": float(np.mean(own[:, None] > competing)) if kept.any() else None,
+        "redirects": [{"label": names[answers[i]], "share": float(counts[i] / mine.sum())} for i in order],
+    }
+
+
+def _concept(
+    basis: Basis, edit: Edit, scope: Scope, data: EvaluationData, texts: Floats, names: list[str], before: Floats, after: Floats
+) -> dict[str, Json]:
+    """How a scope's own text ranks its pictures against the rest, before and after."""
+    own = cells([scope], data)[data.class_of, data.domain_of]
+    label = ", ".join(c.name for c in scope.concepts) or "everything"
+    where = ", ".join(scope.domains) or "everywhere"
+    out: dict[str, Json] = {"scope": f"{label} · {where}", "images": int(own.sum())}
+    areas = []
+    for concept in scope.concepts:
+        for c, name in enumerate(data.classes):
+            if name in concept.phrases:
+                at, column = own & (data.class_of == c), names.index(name)
+                rest = data.class_of != c
+                areas.append((auc(before[at, column], before[rest, column]), auc(after[at, column], after[rest, column])))
+    if areas:
+        was, now = (float(np.mean([a[i] for a in areas])) for i in (0, 1))
+        out |= {"text_auc_before": was, "text_auc": now, "inversion_leak": max(0.0, 0.5 - now)}
+    return out
+
+
+def _paraphrase(edit: Edit, data: EvaluationData, names: list[str], texts: Floats, mine: Any, true: Any) -> float | None:
+    """`forget_acc` where each forgotten label is replaced by a word for it that no request named."""
+    if not data.paraphrases:
+        return None
+    changed, covered = texts.copy(), np.zeros(len(names), bool)
+    for name, vectors in data.paraphrases.items():
+        if name in names and len(vectors):
+            changed[names.index(name)] = vectors[0]
+            covered[names.index(name)] = True
+    at = mine & covered[true]
+    if not at.any():
+        return None
+    return _share(scores(edit, data.vectors[at], changed).argmax(1) == true[at])
+
+
+def leaks(edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, seed: int = 0) -> list[dict[str, Json]]:
+    """What somebody with examples can still do, for each forget: query by k examples, nearest neighbours, a linear probe. AUC, 0.5 is none.
+
+    Halves of the images are used for learning and for judging; the same halves before and after.
+    """
+    x = np.asarray(data.vectors, np.float64)
+    y = edit.apply(x) if edit.side == "image" else x
+    half = np.random.default_rng(seed).permutation(len(x)) < len(x) // 2
+    found = []
+    for contribution in contributions:
+        scope = contribution.spec.scope
+        own = cells([scope], data)[data.class_of, data.domain_of]
+        learn, judge = own & half, own & ~half
+        record: dict[str, Json] = {"scope": scope.as_json(), "images": int(own.sum())}
+        if learn.sum() >= 1 and judge.sum() >= 1 and (~own & half).any():
+            for name, z in (("before", x), ("after", y)):
+                record[f"examples_{name}"] = {str(k): _examples(z, learn, judge, own, half, k) for k in SHOTS if k <= learn.sum()}
+                record[f"probe_{name}"] = _probe(z, own, half)
+                record[f"knn_{name}"] = _nearest(z, own, half)
+        found.append(record)
+    return found
+
+
+def _examples(z: Floats, learn: Any, judge: Any, own: Any, half: Any, k: int) -> float:
+    query = z[np.flatnonzero(learn)[:k]].mean(0)
+    return auc(z[judge] @ query, z[~own & ~half] @ query)
+
+
+def _probe(z: Floats, own: Any, half: Any) -> float:
+    """A linear discriminant learned on one half, judged on the other."""
+    a, b = z[own & half], z[~own & half]
+    centred = np.concatenate([a - a.mean(0), b - b.mean(0)])
+    within = centred.T @ centred / len(centred)
+    within += np.eye(z.shape[1]) * 0.05 * np.trace(within) / z.shape[1]
+    direction = np.linalg.solve(within, a.mean(0) - b.mean(0))
+    return auc(z[own & ~half] @ direction, z[~own & ~half] @ direction)
+
+
+def _nearest(z: Floats, own: Any, half: Any) -> float:
+    """Nearest own example against nearest other one."""
+    margin = (z[~half] @ z[own & half].T).max(1) - (z[~half] @ z[~own & half].T).max(1)
+    return auc(margin[own[~half]], margin[~own[~half]])
+
+
+def neighbour_agreement(edit: Edit, vectors: Floats) -> float:
+    """Share of images whose nearest other image is the same after the edit; 1 where the text side carries it."""
+    if edit.side == "text" or len(vectors) < 2:
+        return 1.0
+    x = np.asarray(vectors, np.float64)
+    y = edit.apply(x)
+    before, after = x @ x.T, y @ y.T
+    np.fill_diagonal(before, -np.inf)
+    np.fill_diagonal(after, -np.inf)
+    return _share(before.argmax(1) == after.argmax(1))
+
+
+def base_diff(basis: Basis, edit: Edit) -> list[dict[str, Json]]:
+    """Words whose texts lie nearest to the span of the removals: what the difference to a public base model names."""
+    if not edit.rank:
+        return []
+    pairs = [(basis.labels, basis.tensors["labels"]), (basis.vocabulary, basis.tensors["vocabulary"])]
+    names = [n for names, _ in pairs for n in names]
+    texts = np.concatenate([v for _, v in pairs])
+    lost = np.abs(texts @ edit.B).max(1)
+    seen: dict[str, float] = {}
+    for i in np.argsort(-lost, kind="stable"):
+        seen.setdefault(names[i], float(lost[i]))
+        if len(seen) == GUESSES:
+            break
+    return [{"word": word, "weight": weight} for word, weight in seen.items()]

@@ -1,0 +1,104 @@
+"""How strong a forget must be: the smallest α that reaches its target, solved on images for this forget alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from govd.edit import exact
+from govd.types import Floats, Json
+
+UNNAMED = 0.02
+"""Share of a concept's images that may still get its name."""
+SAFETY = 1.5
+"""Pictures that nobody has seen lie further from the pool's than these from each other: the solved strength is multiplied by this."""
+CHANCE = 1.5
+"""A whole domain is forgotten when its images keep their label at most this often, as a multiple of chance."""
+ELSEWHERE = 0.65
+"""Share of the answers in other domains that forgetting a whole domain must leave as they were; the rest of the target is given up."""
+STEPS = 24
+MOST = 32.0
+
+
+def unnamed(images: Floats, hit: Floats, removal: Floats, own: Floats, others: Floats) -> tuple[float, dict[str, Json]]:
+    """The smallest α at which at most `UNNAMED` of the images `(n, d)` score an own phrase `(p, d)` above all others `(m, d)`.
+
+    `hit` `(n,)` is `xᵀu`, `removal` `(d, 1)`. Normalising the image changes no order among texts, so plain scores decide.
+    """
+    mine, rest = exact.matmul(images, own.T), exact.matmul(images, others.T)
+    lose, spill, reach = exact.matmul(own, removal).T, exact.matmul(others, removal).T, hit[:, None]
+
+    def share(alpha: float) -> float:
+        named = (mine - alpha * reach * lose).max(1) > (rest - alpha * reach * spill).max(1)
+        return float(np.count_nonzero(named)) / len(images)
+
+    alpha, _ = smallest(share, UNNAMED)
+    return SAFETY * alpha, {"named": share(SAFETY * alpha)}
+
+
+def level(images: Floats, hit: Floats, own: Any, among: Any, removal: Floats, text: Floats) -> tuple[float, dict[str, Json]]:
+    """The smallest α at which the text `(d,)` ranks its `own` images (a mask) no higher than those they are `among`: AUC 0.5."""
+    cross, score = exact.matmul(images, removal)[:, 0], exact.matmul(images, text[:, None])[:, 0]
+    lose, size = float(exact.matmul(removal.T, text[:, None])[0, 0]), float(exact.squares(removal.T)[0])
+
+    def area(alpha: float) -> float:
+        length = np.sqrt(np.maximum(1 - 2 * alpha * hit * cross + alpha * alpha * hit * hit * size, 1e-12))
+        after = (score - alpha * hit * lose) / length
+        return auc(after[own], after[among])
+
+    alpha, left = smallest(area, 0.5)
+    return alpha, {"auc": left}
+
+
+def scattered(images: Floats, inside: Any, moved: Floats, labels: Floats) -> tuple[float, dict[str, Json]]:
+    """The smallest α at which images in the domain keep the best of the labels `(m, d)` at most `CHANCE`/m of the time; no more than what
+    leaves `ELSEWHERE` of the answers outside as they were. `moved` `(n, d)` is what α = 1 takes from each image."""
+    scores, change = exact.matmul(images, labels.T), exact.matmul(moved, labels.T)
+    before = scores.argmax(1)
+
+    def kept(alpha: float, where: Any) -> float:
+        same = (scores[where] - alpha * change[where]).argmax(1) == before[where]
+        return float(np.count_nonzero(same)) / len(same)
+
+    wanted, _ = smallest(lambda alpha: kept(alpha, inside), CHANCE / len(labels))
+    bound = _largest(lambda alpha: kept(alpha, ~inside), ELSEWHERE)
+    alpha = min(wanted, bound)
+    return alpha, {"kept_inside": kept(alpha, inside), "kept_elsewhere": kept(alpha, ~inside), "target_reached": wanted <= bound}
+
+
+def _largest(measure: Callable[[float], float], floor: float) -> float:
+    """The largest α in [0, MOST] up to which `measure(α) ≥ floor`, taken as falling."""
+    low, high = 0.0, MOST
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if measure(middle) >= floor else (low, middle)
+    return low
+
+
+def smallest(measure: Callable[[float], float], goal: float) -> tuple[float, float]:
+    """The smallest α in [0, MOST] with `measure(α) ≤ goal`, taken as falling; where none is, the α of a fine grid that comes nearest."""
+    if measure(0.0) <= goal:
+        return 0.0, measure(0.0)
+    high = 0.0625
+    while measure(high) > goal:
+        high *= 2
+        if high > MOST:
+            grid = [MOST * i / 128 for i in range(129)]
+            best = min(grid, key=measure)
+            return best, measure(best)
+    low = 0.0
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if measure(middle) <= goal else (middle, high)
+    return high, measure(high)
+
+
+def auc(positive: Floats, negative: Floats) -> float:
+    """P(a positive scores above a negative), ties count half."""
+    if not len(positive) or not len(negative):
+        return 0.5
+    ranks = np.sort(negative)
+    below, upto = np.searchsorted(ranks, positive, "left"), np.searchsorted(ranks, positive, "right")
+    return float(int(below.sum()) + int(upto.sum())) / (2 * len(positive) * len(negative))

@@ -1,0 +1,27 @@
+"""The methods that come with govd, registered through the same hook as anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from govd.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from govd.edit import Method
+
+AUTO = "auto"
+
+
+def builtin() -> dict[str, Method]:
+    """All of them, by name."""
+    from govd.methods.baselines import Ccup, NullSpace
+    from govd.methods.dual import Bilateral, Oblique
+
+    return {method.name: method for method in (NullSpace(), Ccup(), Oblique(), Bilateral())}
+
+
+@hookimpl
+def govd_methods() -> Mapping[str, Method]:
+    """`nullspace`, `ccup`, `oblique`, `bilateral`."""
+    return builtin()

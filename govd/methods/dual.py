@@ -1,0 +1,308 @@
+"""`oblique` and `bilateral`: a detector on the image side, a dual on the text side. Both of this project; see `govd.edit.compose`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from govd.edit import exact, strength
+from govd.edit.algebra import Host
+from govd.edit.basis import Basis, ridge
+from govd.edit.compose import Dual, Problem, Targets, duals, retained_mean
+from govd.errors import OverCapacity, Unsupported
+from govd.types import Floats, Json
+
+FEWEST = 3
+"""Images that a mean is taken of at least; a concept or cell with fewer falls back to a detector from texts."""
+FOLDS = 5
+"""Strengths are solved on images that the detector was not made of: each fifth with a detector of the others."""
+DOMAIN_RIDGE = 0.1
+
+
+@dataclass(frozen=True)
+class Term:
+    """Detectors `(d, m)` with one strength: what they remove, and the images that the strength is solved on.
+
+    `removes`: positions of the targets that go, or `removal` `(d, m)`, directions of its own. `solve(removal, mode)` gives α* and what
+    is left at it; None where α* is known (`facts["alpha"]`).
+    """
+
+    detectors: Floats
+    removes: tuple[int, ...]
+    facts: Mapping[str, Json]
+    removal: Floats | None = None
+    solve: Callable[[Floats, Floats], tuple[float, Mapping[str, Json]]] | None = None
+
+
+class _DualMethod(Dual):
+    name = ""
+    max_strength = 1.5
+
+
+def _tensors(problem: Problem, terms: list[Term], minus_mean: bool) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+    """Terms as the tensors of a contribution, each with its strength solved alone, in every mode that composing may choose."""
+    basis = problem.basis
+    phrases = [name for concept in problem.spec.scope.concepts for name in concept.phrases]
+    texts = np.concatenate(problem.material.phrases) if phrases else np.zeros((0, basis.dim))
+    widths = [t.detectors.shape[1] for t in terms]
+    rows = [[float(i in t.removes) for i in range(len(phrases))] for t, m in zip(terms, widths, strict=True) for _ in range(m)]
+    tensors: dict[str, Floats] = {
+        "targets": np.ascontiguousarray(texts.T),
+        "detectors": np.concatenate([t.detectors for t in terms], axis=1),
+        "incidence": np.array(rows).reshape(sum(widths), len(phrases)),
+    }
+    said = [dict(t.facts) for t in terms]
+    for mode in ("hard", "soft") if basis.hard else ("soft",):
+        alone = _alone(basis, texts, phrases, mode)
+        alphas = []
+        for term, facts in zip(terms, said, strict=True):
+            if term.solve is None:
+                alphas.append(float(facts["alpha"]))
+                continue
+            mine = exact.row_sum(alone[:, list(term.removes)].copy())[:, None] if term.removal is None else term.removal
+            alpha, left = term.solve(mine, texts[list(term.removes)])
+            alphas.append(alpha)
+            facts |= {f"{k}_{mode}": v for k, v in {"alpha": alpha, **left}.items()}
+        tensors[f"strength_{mode}"] = np.repeat(np.array(alphas), widths) * problem.spec.strength
+    if any(t.removal is not None for t in terms):
+        nothing = [np.zeros((basis.dim, m)) for m in widths]
+        tensors["removal"] = np.concatenate([n if t.removal is None else t.removal for t, n in zip(terms, nothing, strict=True)], axis=1)
+    return tensors, {"targets": phrases, "terms": said, "minus_mean": minus_mean}
+
+
+def _alone(basis: Basis, texts: Floats, phrases: list[str], mode: str) -> Floats:
+    position = {name: i for i, name in enumerate(basis.labels)}
+    label = tuple(position.get(p, -1) for p in phrases)
+    try:
+        return duals(basis, Targets(texts.T, label, tuple(phrases), frozenset()), mode == "hard", Host())  # type: ignore[no-any-return]
+    except OverCapacity as error:
+        if mode == "hard":
+            return duals(basis, Targets(texts.T, label, tuple(phrases), frozenset()), False, Host())  # type: ignore[no-any-return]
+        advice = "Two of the phrases mean the same to this model: leave one out."
+        raise OverCapacity(f"the phrases {', '.join(phrases)} cannot be told apart", advice=advice) from error
+
+
+def _places(problem: Problem) -> list[tuple[int, ...]]:
+    """The targets of each concept: positions of its phrases among all phrases."""
+    places, start = [], 0
+    for concept in problem.spec.scope.concepts:
+        places.append(tuple(range(start, start + len(concept.phrases))))
+        start += len(concept.phrases)
+    return places
+
+
+class Oblique(_DualMethod):
+    """`u = t_c − t̄`, α = 1: the concept scores what an average retained anchor scores. Needs nothing but texts; domains by their prompts.
+
+    On a hard label set and with α = 1, a forgotten label can never be the best one, and the order of the retained labels is what it was.
+    """
+
+    name = "oblique"
+
+    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+        """Detectors from texts alone."""
+        scope = problem.spec.scope
+        if problem.spec.target == "shift":
+            raise Unsupported("target shift needs images", advice="Add a pool to the model and use --method bilateral.")
+        if not scope.domains:
+            pairs = zip(problem.material.phrases, _places(problem), scope.concepts, strict=True)
+            return _tensors(problem, [_by_text(exact.mean(texts), place, c.name) for texts, place, c in pairs], True)
+        return _tensors(problem, _domain_terms(problem, _by_selector), False)
+
+
+def _by_text(detector: Floats, place: tuple[int, ...], about: str) -> Term:
+    said: dict[str, Json] = {"about": about, "detector": "text minus the mean of the retained", "alpha": 1.0}
+    return Term(np.ascontiguousarray(detector[:, None]), place, said)
+
+
+def _domain_terms(problem: Problem, cell: Callable[[Problem, int, int], Term]) -> list[Term]:
+    """A term for each cell, or for each whole domain."""
+    concepts = range(len(problem.spec.scope.concepts))
+    return [cell(problem, i, s) for s in problem.domains for i in concepts] or [_whole(problem, s) for s in problem.domains]
+
+
+def _by_selector(problem: Problem, concept: int, domain: int) -> Term:
+    """The domain's selector as detector, for a cell that no images show; strength by the margin between texts."""
+    basis = problem.basis
+    margin = 1.0 - float(exact.matmul(problem.material.phrases[concept][:1], retained_mean(basis, frozenset())[:, None])[0, 0])
+    said: dict[str, Json] = {
+        "about": f"{problem.spec.scope.concepts[concept].name} in {basis.domains[domain]}",
+        "detector": "domain selector",
+        "alpha": margin,
+    }
+    if not basis.has_pool:
+        said["warning"] = "the domain is told apart by prompts alone: expect half of the effect and more collateral; add a pool"
+    return Term(np.ascontiguousarray(basis.tensors["selectors"][domain][:, None]), _places(problem)[concept], said)
+
+
+def _whole(problem: Problem, domain: int) -> Term:
+    """Everything in a domain: what tells its concepts from each other is regressed on the embeddings and taken away.
+
+    For the images of the domain `δ(x)` is the mean of their concept in the domain minus the domain's mean; for all others it is 0. The
+    linear map nearest to it in the least squares, `Δ = Σ_c δ_c q_cᵀ`, `q_c = S⁻¹ Σ_{x of c} x`, has a rank of one for each concept.
+    No linear map does this cleanly: α is the smallest that reaches the target, and at most what leaves `ELSEWHERE` of the answers in the
+    other domains as they were, both judged on embeddings that the map was not made of.
+    """
+    basis = problem.basis
+    images, inside, label = _in_domain(basis, domain)
+    if np.count_nonzero(inside) < 2 * FOLDS or np.count_nonzero(~inside) < 2 * FOLDS:
+        raise Unsupported(f"too few embeddings are of the domain {basis.domains[domain]}", advice="Add to the pool, or name concepts.")
+    left, right = _regress(images, inside, label)
+    moved = np.zeros_like(images)
+    for fold in range(FOLDS):
+        held = np.arange(len(images)) % FOLDS == fold
+        u, b = _regress(images[~held], inside[~held], label[~held])
+        moved[held] = exact.matmul(exact.matmul(images[held], u), b.T)
+    _, anchors = basis.anchors
+
+    def solve(removal: Floats, _: Floats) -> tuple[float, Mapping[str, Json]]:
+        return strength.scattered(images, inside, moved, anchors)
+
+    kind = f"{len(images)} {basis.pool_kind} embeddings" if basis.has_pool else f"{len(images)} prompts"
+    said: dict[str, Json] = {"about": basis.domains[domain], "detector": "regression within the domain", "strength_from": kind}
+    if not basis.has_pool:
+        said["warning"] = "the domain is told apart by prompts alone: add a pool"
+    return Term(left, (), said, removal=right, solve=solve)
+
+
+def _in_domain(basis: Basis, domain: int) -> tuple[Floats, Any, Any]:
+    """Embeddings `(n, d)`, which are of the domain, and their anchors: the pool, or without one the prompts."""
+    if basis.has_pool:
+        images, at = basis.thinned_pool()
+        return images, basis.tensors["pool_domains"][at] == domain, exact.matmul(images, basis.anchors[1].T).argmax(1)
+    prompts = basis.tensors["domain_prompts"]
+    if len(prompts) < 2:
+        raise Unsupported("with one domain and no pool there is nothing to tell it from", advice="Register two domains, or add a pool.")
+    count = prompts.shape[1]
+    return prompts.reshape(-1, basis.dim), np.arange(len(prompts) * count) // count == domain, np.tile(np.arange(count), len(prompts))
+
+
+def _regress(images: Floats, inside: Any, label: Any) -> tuple[Floats, Floats]:
+    """`L = [q_c]`, `B = [δ_c]` `(d, m)` over the concepts with at least `FEWEST` images in the domain."""
+    mine, rest = images[inside], images[~inside]
+    both = exact.gram(mine) / len(mine) + exact.gram(rest) / len(rest)
+    mean = exact.mean(mine)
+    groups = [mine[label[inside] == c] for c in np.unique(label[inside])]
+    groups = [g for g in groups if len(g) >= FEWEST] or groups
+    centres = np.stack([exact.mean(g) - mean for g in groups], axis=1)
+    sums = np.stack([exact.mean(g) * (len(g) / len(mine)) for g in groups], axis=1)
+    return np.ascontiguousarray(exact.Factor(both + ridge(both, DOMAIN_RIDGE)).solve(sums)), np.ascontiguousarray(centres)
+
+
+class Bilateral(_DualMethod):
+    """The detector is the discriminant of the concept (in the domain) among images: a pool's, pseudo-labelled by their best text, or
+    synthesised ones. Strengths are solved for the target on the same images."""
+
+    name = "bilateral"
+    max_strength = 2.0
+
+    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+        """Detectors and strengths from images."""
+        basis, spec = problem.basis, problem.spec
+        if not basis.has_pool and problem.material.prototypes is None:
+            advice = "Add one (govd model add --pool), use --prototypes N, or use --method oblique."
+            raise Unsupported("bilateral needs images: the model has no pool", advice=advice)
+        if spec.target == "shift" and spec.scope.domains:
+            raise Unsupported("target shift is for concepts in all domains", advice="Choose --target unnamed.")
+        if spec.target == "shift" and basis.use == "labels":
+            advice = "Register the model with --use open or search, or choose --target unnamed or level."
+            raise Unsupported("target shift keeps no label exactly, and this model is used with a label set", advice=advice)
+        if spec.scope.domains:
+            return _tensors(problem, _domain_terms(problem, _term if basis.has_pool else _by_selector), False)
+        return _tensors(problem, [_term(problem, i, None) for i in range(len(spec.scope.concepts))], False)
+
+
+def _term(problem: Problem, concept: int, domain: int | None) -> Term:
+    """The discriminant of a concept, or of a cell, among images."""
+    basis, target = problem.basis, problem.spec.target
+    images, named, inverse = _images(problem, concept)
+    chosen = named
+    if domain is not None:
+        chosen = named & (basis.tensors["pool_domains"][basis.thinned_pool()[1]] == domain)
+    place, count = _places(problem)[concept], int(np.count_nonzero(chosen))
+    if count < FEWEST:
+        return _few(problem, concept, domain, count)
+    name = problem.spec.scope.concepts[concept].name
+    facts: dict[str, Json] = {"about": name if domain is None else f"{name} in {basis.domains[domain]}", "detector": "discriminant"}
+    facts |= {"images": count, "strength_from": f"{len(images)} {basis.pool_kind or 'prototype'} embeddings"}
+    detector, points = _discriminant(images, chosen, named & ~chosen, inverse)
+    if target == "shift":
+        return Term(detector, (), facts | {"alpha": 1.0}, removal=np.ascontiguousarray((points[0] - points[1])[:, None]))
+    hit = _crossed(images, chosen, named & ~chosen, inverse)
+    names, anchors = basis.anchors
+    phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
+    rest = anchors[[i for i, anchor in enumerate(names) if anchor not in phrases]]
+
+    def solve(removal: Floats, own: Floats) -> tuple[float, Mapping[str, Json]]:
+        if target == "level":
+            among = ~chosen if domain is None else ~named
+            return strength.level(images, hit, chosen, among, removal, own[0])
+        return strength.unnamed(images[chosen], hit[chosen], removal, own, rest)
+
+    return Term(detector, place, facts, solve=solve)
+
+
+def _images(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
+    """Embeddings, which of them get the concept's name, and the inverse covariance."""
+    basis, material = problem.basis, problem.material
+    if not basis.has_pool:
+        assert material.prototypes is not None
+        images = material.prototypes
+        centred = images - exact.mean(images)
+        covariance = exact.gram(centred) / len(images)
+        d = basis.dim
+        wide = np.eye(d) * (float(exact.row_sum(np.diagonal(covariance)[None].copy())[0]) / d)
+        return images, np.array(material.prototype_of) == concept, exact.inverse(covariance + wide)
+    images, _ = basis.thinned_pool()
+    names, anchors = basis.anchors
+    phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
+    others = anchors[[i for i, name in enumerate(names) if name not in phrases]]
+    competing = [others, *(t for i, t in enumerate(material.phrases) if i != concept)]
+    mine = exact.matmul(images, material.phrases[concept].T).max(1)
+    best = exact.matmul(images, np.concatenate(competing).T).max(1)
+    return images, mine > best, basis.tensors["pool_inverse"]
+
+
+def _discriminant(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> tuple[Floats, list[Floats]]:
+    """`(d, 1)`: 1 at the mean of the chosen, 0 at the mean of the rest (and of the same concept in other domains), smallest in the
+    images' metric; and those means."""
+    points = [exact.mean(images[chosen]), exact.mean(images[~chosen & ~elsewhere])]
+    if np.count_nonzero(elsewhere) >= FEWEST:
+        points.append(exact.mean(images[elsewhere]))
+    stacked = np.stack(points)
+    lifted = exact.matmul(inverse, stacked.T)
+    inner = exact.matmul(stacked, lifted)
+    return np.ascontiguousarray(exact.Factor((inner + inner.T) / 2).solve(lifted.T)[:1].T), points
+
+
+def _crossed(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> Floats:
+    """`xᵀu` `(n,)` with a detector that was made without `x`: what it will be on images that nobody has seen."""
+    hit = np.zeros(len(images))
+    turn = np.zeros(len(images), np.int64)
+    turn[chosen] = np.arange(np.count_nonzero(chosen)) % FOLDS
+    turn[~chosen] = np.arange(np.count_nonzero(~chosen)) % FOLDS
+    folds = min(FOLDS, int(np.count_nonzero(chosen)))
+    for fold in range(folds):
+        held = turn % folds == fold
+        detector, _ = _discriminant(images, chosen & ~held, elsewhere & ~held, inverse) if (chosen & ~held).any() else (None, None)
+        if detector is not None:
+            hit[held] = exact.matmul(images[held], detector)[:, 0]
+    return hit
+
+
+def _few(problem: Problem, concept: int, domain: int | None, images: int) -> Term:
+    """A concept of which the images show too few: detector from texts, strength by construction."""
+    warning = f"only {images} images get this name: the detector is made of texts"
+    if domain is not None:
+        term = _by_selector(problem, concept, domain)
+    elif problem.spec.target == "shift":
+        name = problem.spec.scope.concepts[concept].name
+        raise Unsupported(f"only {images} images get the name {name}", advice="Choose --target unnamed, or add to the pool.")
+    else:
+        phrases = frozenset(p for c in problem.spec.scope.concepts for p in c.phrases)
+        detector = exact.mean(problem.material.phrases[concept]) - retained_mean(problem.basis, phrases)
+        term = _by_text(detector, _places(problem)[concept], problem.spec.scope.concepts[concept].name)
+    return replace(term, facts={**term.facts, "warning": warning, "images": images})
