@@ -1,5 +1,6 @@
 """The mathematics of an edit: factors, basis, composing, metrics."""
 
+from govd.edit import exact
 from govd.edit.algebra import Algebra, Host, OnArrays
 from govd.edit.basis import Basis, Ingredients, build
 from govd.edit.compose import Material, Method, Problem, compose
@@ -19,5 +20,6 @@ __all__ = [
     "Problem",
     "build",
     "compose",
+    "exact",
     "load_edit",
 ]

@@ -1,0 +1,112 @@
+"""Embeddings that are known already: a model's own encoder, asked only for what is not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.errors import BadFile
+from govd.types import Bytes, Floats, Model, ModelFacts, Progress, silent
+
+FORMAT = "govd-embeddings-1"
+
+
+class Known:
+    """Texts and pictures of one model whose embeddings came with it. Bound to the model's digest and checked on reading.
+
+    A safetensors file: `texts` (n, d) with the strings in the metadata, `images` (m, d) with the SHA-256 of each picture's file.
+    """
+
+    def __init__(self, texts: dict[str, Floats], images: dict[str, Floats]) -> None:
+        self.texts, self.images = texts, images
+
+    @staticmethod
+    def nothing() -> Known:
+        """Nothing is known."""
+        return Known({}, {})
+
+    @staticmethod
+    def read(path: Path, facts: ModelFacts) -> Known:
+        """Read a file of embeddings.
+
+        Raises:
+            BadFile: broken, of another model, or changed since it was written.
+        """
+        tensors, said = tensors_from_bytes(path.read_bytes(), str(path))
+        if said.get("format") != FORMAT:
+            raise BadFile("this is no file of embeddings", where=str(path))
+        if said.get("model") != facts.digest:
+            raise BadFile("these embeddings are of another model", where=str(path), advice="Delete the file: they are computed anew then.")
+        if said.get("digest") != _digest(tensors["texts"], tensors["images"]):
+            raise BadFile("these embeddings were changed", where=str(path), advice="Delete the file: they are computed anew then.")
+        texts, images = json.loads(said["text_names"]), json.loads(said["image_names"])
+        return Known(dict(zip(texts, tensors["texts"], strict=True)), dict(zip(images, tensors["images"], strict=True)))
+
+    def to_bytes(self, facts: ModelFacts) -> bytes:
+        """The file that `read` reads."""
+        texts = np.stack(list(self.texts.values())) if self.texts else np.zeros((0, facts.dim), np.float32)
+        images = np.stack(list(self.images.values())) if self.images else np.zeros((0, facts.dim), np.float32)
+        said = {"format": FORMAT, "model": facts.digest, "digest": _digest(texts, images)}
+        said |= {"text_names": json.dumps(list(self.texts)), "image_names": json.dumps(list(self.images))}
+        return tensors_to_bytes({"texts": texts, "images": images}, said)
+
+
+def _digest(texts: Floats, images: Floats) -> str:
+    return hashlib.sha256(np.ascontiguousarray(texts).tobytes() + np.ascontiguousarray(images).tobytes()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Encoder:
+    """A model's encoder behind what is known; counts what was encoded."""
+
+    def __init__(self, model: Model, known: Known | None = None) -> None:
+        self.model, self.known = model, known or Known.nothing()
+        self.encoded = 0
+
+    def texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
+        """Unit embeddings `(n, d)`, kept for the next time."""
+        missing = list(dict.fromkeys(t for t in texts if t not in self.known.texts))
+        if missing:
+            self.known.texts |= dict(zip(missing, self.model.encode_texts(missing, progress), strict=True))
+            self.encoded += len(missing)
+        found = [self.known.texts[t] for t in texts]
+        return np.stack(found) if found else np.zeros((0, self.model.facts.dim), np.float32)
+
+    def files(self, paths: Sequence[Path], progress: Progress = silent) -> tuple[Floats, list[str]]:
+        """Unit embeddings `(n, d)` of picture files, and the digests of the files."""
+        digests = [file_digest(path) for path in paths]
+        missing = {d: p for d, p in zip(digests, paths, strict=True) if d not in self.known.images}
+        if missing:
+            vectors = self.model.encode_images(list(missing.values()), progress)
+            self.known.images |= dict(zip(missing, vectors, strict=True))
+            self.encoded += len(missing)
+        found = [self.known.images[d] for d in digests]
+        return (np.stack(found) if found else np.zeros((0, self.model.facts.dim), np.float32)), digests
+
+    def pictures(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+        """Unit embeddings `(n, d)` of pictures that need not be remembered."""
+        return self.model.encode_images(images, progress)
+
+    def averaged(self, phrases: Sequence[str], templates: Sequence[str], progress: Progress = silent) -> Floats:
+        """Unit embeddings `(n, d)` float64 of phrases, averaged over templates with one `{}` each."""
+        from govd.edit import exact
+
+        prompts = [template.replace("{}", phrase) for phrase in phrases for template in templates]
+        rows = np.asarray(self.texts(prompts, progress), np.float64).reshape(len(phrases), len(templates), -1)
+        if not len(phrases):
+            return np.zeros((0, self.model.facts.dim))
+        total = np.zeros((len(phrases), rows.shape[2]))
+        for i in range(len(templates)):
+            total = total + rows[:, i]
+        averaged: Floats = exact.unit(total)
+        return averaged

@@ -1,0 +1,181 @@
+"""The home: one folder with ledger, artifacts, keys and settings, worked on by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import tomllib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from govd.artifacts import Artifacts
+from govd.errors import BadFile, HomeLocked, MachineFault, Usage
+from govd.ledger.signing import Signer
+from govd.ledger.store import Ledger
+from govd.types import Json
+
+ENVIRONMENT = "GOVD_HOME"
+
+
+def default_home() -> Path:
+    """`$GOVD_HOME`, else the user's data folder."""
+    if os.environ.get(ENVIRONMENT):
+        return Path(os.environ[ENVIRONMENT])
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("govd"))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`govd.toml`.
+
+    `approval`: `self` (a request that no policy holds back is approved in the name of who filed it) or `person` (somebody must approve).
+    `max_predicted_disagreement`: more than this share of changed answers waits for a person. `disabled_plugins`: names not to load.
+    """
+
+    approval: str = "self"
+    max_predicted_disagreement: float = 0.05
+    max_concepts: int = 1000
+    disabled_plugins: tuple[str, ...] = ()
+
+    @staticmethod
+    def read(path: Path) -> Settings:
+        """The settings in a file; the defaults where there is none.
+
+        Raises:
+            BadFile: not TOML, an unknown key or a value of another type.
+        """
+        if not path.exists():
+            return Settings()
+        try:
+            found = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadFile(f"not TOML: {error}", where=str(path)) from None
+        known = {name: type(value) for name, value in vars(Settings()).items()}
+        for name, value in found.items():
+            if name not in known:
+                raise BadFile(f"unknown setting {name}", where=str(path), advice=f"Known: {', '.join(sorted(known))}.")
+            wanted = list if known[name] is tuple else (int, float) if known[name] is float else known[name]
+            if not isinstance(value, wanted) or isinstance(value, bool):
+                raise BadFile(f"{name} is {value!r}", where=str(path), advice=f"It must be a {known[name].__name__}.")
+        settings = Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        if settings.approval not in ("self", "person"):
+            raise BadFile(f"approval is {settings.approval!r}", where=str(path), advice="It is self or person.")
+        return settings
+
+
+class Home:
+    """An opened home. Use as a context: the lock is held until it ends.
+
+    Raises:
+        HomeLocked: another process works on it. MachineFault: it cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.expanduser().absolute()
+        self._lock: IO[str] | None = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.folder / "keys").mkdir(exist_ok=True, mode=0o700)
+            self._lock = (self.folder / "lock").open("a+")
+        except OSError as fault:
+            advice = "Choose a folder that can be written (--home DIR or GOVD_HOME). Nothing was changed."
+            raise MachineFault(f"the home cannot be written ({fault.strerror})", where=str(self.folder), advice=advice) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            advice = "Stop it, talk to it (GOVD_URL), or choose another --home."
+            raise HomeLocked("another process works on this home", where=str(self.folder), advice=advice) from None
+        try:
+            self.settings = Settings.read(self.folder / "govd.toml")
+            self.origin = self._origin()
+            self.signer = Signer.at(self.folder / "keys" / "signing.key", self.origin)
+            self.artifacts = Artifacts(self.folder / "artifacts")
+            self.ledger = Ledger.at(self.folder / "ledger.db", self.signer, self.origin)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def __enter__(self) -> Home:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the ledger and the lock."""
+        self.ledger.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _origin(self) -> str:
+        path = self.folder / "origin"
+        if path.exists():
+            return path.read_text(encoding="ascii").strip()
+        if (self.folder / "ledger.db").exists():
+            raise BadFile("the file that names the ledger is missing", where=str(path), advice="Restore it from a backup.")
+        write_private(path, f"govd/{uuid.uuid4()}\n")
+        return path.read_text(encoding="ascii").strip()
+
+    def token(self) -> str:
+        """The home's own token, made on first use, readable by its owner alone."""
+        path = self.folder / "token"
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(32) + "\n")
+        return path.read_text(encoding="ascii").strip()
+
+    @contextlib.contextmanager
+    def announced(self, url: str) -> Iterator[None]:
+        """While this lasts `daemon.json` says where the daemon is."""
+        path = self.folder / "daemon.json"
+        write_private(path, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def announced(folder: Path) -> tuple[str, str] | None:
+    """Address and token of the daemon that runs on a home, None where none does."""
+    try:
+        said: dict[str, Json] = json.loads((folder / "daemon.json").read_text(encoding="utf-8"))
+        token = (folder / "token").read_text(encoding="ascii").strip()
+        os.kill(int(said["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(said["url"]), token
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a small file for its owner alone, whole or not at all."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as fault:
+        part.unlink(missing_ok=True)
+        raise MachineFault(os.strerror(fault.errno or 0), where=str(path), advice="Nothing was changed.") from None
+
+
+def check_home(folder: Path) -> Path:
+    """A home that exists.
+
+    Raises:
+        Usage: it does not.
+    """
+    if not (folder / "ledger.db").exists():
+        raise Usage("there is no govd home here", where=str(folder), advice="Give --home DIR, or start with govd model add.")
+    return folder
