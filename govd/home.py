@@ -65,7 +65,8 @@ class Settings:
             wanted = list if known[name] is tuple else (int, float) if known[name] is float else known[name]
             if not isinstance(value, wanted) or isinstance(value, bool):
                 raise BadFile(f"{name} is {value!r}", where=str(path), advice=f"It must be a {known[name].__name__}.")
-        settings = Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        values: dict[str, Json] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+        settings = Settings(**values)
         if settings.approval not in ("self", "person"):
             raise BadFile(f"approval is {settings.approval!r}", where=str(path), advice="It is self or person.")
         return settings

@@ -53,7 +53,7 @@ class Models:
     def __init__(self, core: Core) -> None:
         self.core = core
 
-    def list(self) -> list[Record]:
+    def all(self) -> list[Record]:
         """All registered models, by name."""
         return [self._shown(record) for _, record in sorted(self.core.views.models.items())]
 
@@ -106,8 +106,8 @@ class Models:
         plain = encoder.averaged(labels or vocabulary, templates, core.progress)
         ingredients = Ingredients(
             facts.digest,
-            use,  # type: ignore[arg-type]
-            given.side,  # type: ignore[arg-type]
+            use,
+            given.side,
             labels,
             plain if labels else np.zeros((0, facts.dim)),
             vocabulary,
@@ -163,9 +163,7 @@ class Models:
             if not labels:
                 raise Usage("a synthesised pool needs a label set", advice="Give --labels or --pool.")
             prompts = [_prompt(d, word) for d in (domains or [""]) for word in labels]
-            found = [
-                encoder.model.synthesise(prompts, seed=i, progress=self.core.progress).embeddings for i in range(given.prototypes)
-            ]
+            found = [encoder.model.synthesise(prompts, seed=i, progress=self.core.progress).embeddings for i in range(given.prototypes)]
             return np.concatenate(found), "prototype"
         if "pool" in defaults:
             return read_pool(defaults["pool"], encoder, self.core.progress), "pool"
@@ -313,7 +311,9 @@ def read_images(folder: Path, encoder: Encoder, domains: Sequence[str], progress
     found = sorted({parts[0] for _, parts in rows if len(parts) == 3})
     unknown = [d for d in found if domains and d not in domains]
     if unknown:
-        raise Usage(f"evaluation folders of unknown domains: {', '.join(unknown)}", where=str(folder), advice=f"Known: {', '.join(domains)}.")
+        raise Usage(
+            f"evaluation folders of unknown domains: {', '.join(unknown)}", where=str(folder), advice=f"Known: {', '.join(domains)}."
+        )
     names = list(domains) if domains else found
     kept, vectors, skipped = _readable(rows, encoder, progress)
     classes = sorted({parts[-2] for _, parts in kept})

@@ -1,7 +1,8 @@
 """What the entries say, folded: models, requests and revisions as records. Nothing here is stored; the entries are the truth.
 
 Entry kinds: `model.add`, `request.file`, `request.vote`, `request.<event>` and `revision.<event>` for each event of `lifecycle.py`,
-`contribution.make`. The subject of a request's entries is its id, of a revision's `model/number`, of a model's its name.
+`contribution.make`, `export.write`, `token.create`, `token.revoke`. The subject of a request's entries is its id, of a revision's
+`model/number`, of a model's its name.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Views:
     revisions: dict[str, list[dict[str, Json]]] = field(default_factory=dict)
     contributions: dict[str, dict[str, Json]] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, dict[str, Json]] = field(default_factory=dict)
     size: int = 0
 
     def read(self, entries: Iterable[Record]) -> Views:
@@ -40,6 +42,12 @@ class Views:
             self.revisions.setdefault(entry["subject"], [])
         elif event == "remove":
             self.models.pop(entry["subject"], None)
+
+    def _token(self, event: str, entry: Record, payload: Json) -> None:
+        if event == "create":
+            self.tokens[entry["subject"]] = {"id": entry["subject"], "created_at": entry["time"], "revoked_at": None, **payload}
+        elif event == "revoke":
+            self.tokens[entry["subject"]]["revoked_at"] = entry["time"]
 
     def _contribution(self, event: str, entry: Record, payload: Json) -> None:
         self.contributions[entry["subject"]] = dict(payload)

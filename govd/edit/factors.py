@@ -129,7 +129,7 @@ def load_edit(path: str | PathLike[str]) -> Edit:
     return Edit.from_bytes(data, str(path))
 
 
-def tensors_to_bytes(tensors: Mapping[str, Floats], said: Mapping[str, str]) -> bytes:
+def tensors_to_bytes(tensors: Mapping[str, Any], said: Mapping[str, str]) -> bytes:
     """A safetensors file, tensors and metadata in the order of their names, so that the same content has the same bytes."""
     arrays = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     header: dict[str, Any] = {"__metadata__": {k: said[k] for k in sorted(said)}}

@@ -1,0 +1,371 @@
+"""Forget requests and reverts: what may be filed, who approves, what it would do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from govd.core import Core, Opened
+from govd.edit import Material, Problem, compose
+from govd.edit.compose import retained_mean
+from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.edit.metrics import data_free
+from govd.errors import Conflict, KeyReused, NotFound, PluginFault, Usage
+from govd.ledger import canonical
+from govd.ledger.store import Draft
+from govd.lifecycle import after
+from govd.methods import AUTO
+from govd.models import _prompt, check_phrase
+from govd.plugins import ask_each
+from govd.types import TARGETS, Concept, Contribution, Floats, ForgetSpec, Json, Record, Scope, Vote
+from govd.views import scope_of, subsumed_by
+
+BESIDE = 24
+"""Other concepts that are synthesised beside a forgotten one where prototypes stand in for a pool."""
+
+
+@dataclass(frozen=True)
+class ForgetOptions:
+    """What somebody asks to be forgotten, and how."""
+
+    concepts: Sequence[str] = ()
+    domains: Sequence[str] = ()
+    aliases: Sequence[str] = ()
+    all_concepts: bool = False
+    target: str | None = None
+    strength: float = 1.0
+    method: str = AUTO
+    prototypes: int = 0
+    reason: str = ""
+    basis: str = ""
+    ticket: str = ""
+    due: str | None = None
+    expires: str | None = None
+    idempotency_key: str | None = None
+
+
+class Requests:
+    """The nouns of `govd request`, and `forget`, `preview`, `revert`."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def all(self, state: str | None = None, model: str | None = None) -> list[Record]:
+        """Requests in the order of their filing."""
+        found = self.core.views.requests.values()
+        return [r for r in found if (state is None or r["state"] == state) and (model is None or r["model"] == model)]
+
+    def show(self, request_id: str) -> Record:
+        """One request."""
+        return self.core.request(request_id)
+
+    # -- filing ---------------------------------------------------------------------------------------------------------------
+
+    def spec(self, model: str, options: ForgetOptions) -> ForgetSpec:
+        """The options as what is computed, every name checked.
+
+        Raises:
+            NotFound: unknown model or domain. Usage: something that cannot be meant.
+        """
+        record = self.core.model(model)
+        for concept in options.concepts:
+            check_phrase(concept, "concept")
+        for alias in options.aliases:
+            check_phrase(alias, "alias")
+        names = [c.strip() for c in options.concepts]
+        if len(set(names)) < len(names):
+            raise Usage("a concept is named twice", advice="Name each once.")
+        if len(names) > self.core.home.settings.max_concepts:
+            most = self.core.home.settings.max_concepts
+            raise Usage(f"{len(names)} concepts in one request", advice=f"At most {most} (max_concepts in govd.toml); file several.")
+        if options.all_concepts == bool(names):
+            raise Usage("name concepts, or say --all-concepts (not both)", advice="For a whole domain: --all-concepts --domain D.")
+        if options.all_concepts and not options.domains:
+            raise Usage("all concepts in all domains is the whole model", advice="Name a domain (--domain D).")
+        if options.aliases and len(names) != 1:
+            raise Usage("an alias belongs to a single concept", advice="File one request for each concept with aliases.")
+        domains = list(dict.fromkeys(d.strip() for d in options.domains))
+        for domain in domains:
+            if domain not in record["domains"]:
+                known = ", ".join(record["domains"]) or "none (register the model with --domains)"
+                raise NotFound(f"{model} has no domain {domain!r}", advice=f"Known domains: {known}.")
+        if domains and set(domains) == set(record["domains"]) and not names:
+            raise Usage("all concepts in all domains is the whole model", advice="Name fewer domains.")
+        method = self._method(record, options)
+        limit = self.core.methods[method].max_strength
+        if not 0 < options.strength <= limit:
+            raise Usage(f"strength {options.strength:g} is out of range", advice=f"For {method} it is over 0 and at most {limit:g}.")
+        if options.target is not None and options.target not in TARGETS:
+            raise Usage(f"unknown target {options.target!r}", advice=f"Targets: {', '.join(TARGETS)}.")
+        if options.prototypes < 0 or options.prototypes > 64:
+            raise Usage(f"{options.prototypes} prototypes", advice="From 0 to 64 for each concept.")
+        scope = Scope(tuple(sorted(Concept(n, tuple(sorted(options.aliases))) for n in names)), tuple(sorted(domains)))
+        target: Any = options.target or ("unnamed" if record["use"] == "labels" else "level")
+        if self.core.methods[method].family != "dual":
+            target = None
+        return ForgetSpec(scope, method, target, float(options.strength), options.prototypes)
+
+    def _method(self, record: Record, options: ForgetOptions) -> str:
+        if options.method != AUTO:
+            if options.method not in self.core.methods:
+                raise NotFound(f"unknown method {options.method!r}", advice=f"Methods: {AUTO}, {', '.join(sorted(self.core.methods))}.")
+            return options.method
+        return "bilateral" if record["pool"] else "oblique"
+
+    def forget(self, model: str, options: ForgetOptions, actor: str) -> Record:
+        """File a forget. Invalid input leaves no entry; what is filed is decided by the reconciler.
+
+        Raises:
+            Usage, NotFound: something in it is wrong. Conflict: the same scope is wanted already. KeyReused: the key came with
+            another body.
+        """
+        spec = self.spec(model, options)
+        body: dict[str, Json] = {"kind": "forget", "model": model, **_fields(spec)}
+        body |= {"reason": options.reason, "basis": options.basis, "ticket": options.ticket, "reverts": None}
+        body |= {"due_at": _date(options.due, "due"), "expires_at": _date(options.expires, "expires")}
+        with self.core.lock:
+            repeated = self._repeated(options.idempotency_key, body)
+            if repeated is not None:
+                return repeated
+            self._check_overlap(model, spec)
+            self._check_possible(model, spec)
+            return self._file(body, options.idempotency_key, actor)
+
+    def _file(self, body: dict[str, Json], key: str | None, actor: str) -> Record:
+        request_id = uuid.uuid4().hex[:12]
+        payload = {**body, "idempotency_key": key}
+        self.core.record([Draft("request.file", request_id, actor, str(body["model"]), payload)])
+        return self.core.request(request_id)
+
+    def _repeated(self, key: str | None, body: dict[str, Json]) -> Record | None:
+        if not key:
+            return None
+        found = self.core.views.keys.get(key)
+        if found is None:
+            return None
+        old = self.core.views.requests[found]
+        if any(old.get(name) != value for name, value in body.items()):
+            raise KeyReused("this idempotency key came with another request", where=key, advice=f"That was {found}. Use a new key.")
+        return old
+
+    def _check_overlap(self, model: str, spec: ForgetSpec) -> None:
+        for other in self.core.views.requests.values():
+            live = other["kind"] == "forget" and other["model"] == model and other["state"] in ("filed", "waiting", *_LIVE)
+            if live and scope_of(other).as_json() == spec.scope.as_json() and other in self._not_reverted(model):
+                raise Conflict(
+                    f"the same scope is {other['state']} already, as {other['id']}",
+                    advice=f"`govd request show {other['id']}`; revert it first if it should be forgotten in another way.",
+                    request=other["id"],
+                )
+
+    def _not_reverted(self, model: str) -> list[Record]:
+        views = self.core.views
+        gone = {r["reverts"] for r in views.requests.values() if r["kind"] == "revert" and r["state"] in ("approved", "done")}
+        return [r for r in views.requests.values() if r["model"] == model and r["id"] not in gone]
+
+    def _check_possible(self, model: str, spec: ForgetSpec) -> None:
+        """What can be seen without computing: no anchor left, or a system that cannot be solved with what is in force."""
+        basis = self.core.basis(self.core.model(model))
+        wanted = self.core.views.wanted(model)
+        scopes = [spec.scope, *(scope_of(r) for r in wanted)]
+        retained_mean(basis, frozenset(p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases))
+        families = {self.core.methods[r["method"]].family: r for r in wanted if r["method"] in self.core.methods}
+        mine = self.core.methods[spec.method].family
+        for family, other in families.items():
+            if family != mine:
+                raise Conflict(
+                    f"{spec.method} and {other['method']} ({other['id']}) cannot be solved as one system, and edits are never multiplied",
+                    advice=f"Use --method {other['method']}, or revert {other['id']} first.",
+                )
+
+    def revert(self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None) -> Record:
+        """File the revert of a forget.
+
+        Raises:
+            Conflict: it is not in force, or its revert is filed already.
+        """
+        with self.core.lock:
+            target = self.core.request(request_id)
+            body: dict[str, Json] = {"kind": "revert", "model": target["model"], "reverts": target["id"], "reason": reason}
+            repeated = self._repeated(idempotency_key, body)
+            if repeated is not None:
+                return repeated
+            if target["kind"] != "forget" or target["state"] not in ("in_force", "subsumed"):
+                what = f"{target['id']} is {'a revert' if target['kind'] != 'forget' else target['state']}: there is nothing to revert"
+                raise Conflict(what, advice="`govd request list --state in_force` shows what can be reverted.")
+            for other in self.core.views.requests.values():
+                if other.get("reverts") == target["id"] and other["state"] in ("filed", "waiting", "approved", "failed"):
+                    raise Conflict(f"its revert is filed already, as {other['id']}", advice=f"`govd request show {other['id']}`.")
+            copied = {k: target[k] for k in ("concepts", "domains", "strength", "method", "target", "prototypes")}
+            return self._file({**body, **copied}, idempotency_key, actor)
+
+    # -- decisions ------------------------------------------------------------------------------------------------------------
+
+    def decide(self, request_id: str, event: str, reason: str, actor: str) -> Record:
+        """A person's decision: `approve`, `reject`, `withdraw`, `retry`.
+
+        Raises:
+            Conflict: the request's state does not allow it. Usage: a rejection without a reason.
+        """
+        with self.core.lock:
+            request = self.core.request(request_id)
+            after(request["kind"], request["state"], event)
+            if event == "reject" and not reason:
+                raise Usage("a rejection needs a reason", advice="Say --reason TEXT.")
+            payload: dict[str, Json] = {"reason": reason or f"by {actor}", "by": actor}
+            self.core.record([Draft(f"request.{event}", request["id"], actor, request["model"], payload)])
+            return self.core.request(request["id"])
+
+    def vote(self, moment: str, request: Record, predicted: Json) -> list[Vote]:
+        """What the policies say; one that raises waits."""
+        votes = []
+        for plugin, answer in ask_each(self.core.manager, "govd_vote", moment=moment, request=request, predicted=predicted):
+            if isinstance(answer, PluginFault):
+                votes.append(Vote("wait", plugin, f"the policy failed: {answer.message}"))
+            elif isinstance(answer, Vote) and answer.decision in ("allow", "deny", "wait"):
+                votes.append(answer)
+            else:
+                votes.append(Vote("wait", plugin, f"the policy answered nonsense: {answer!r}"[:200]))
+        return votes
+
+    # -- computing ------------------------------------------------------------------------------------------------------------
+
+    def material(self, opened: Opened, spec: ForgetSpec) -> Material:
+        """The embeddings that a spec needs."""
+        basis, encoder = opened.basis, opened.encoder
+        concepts, domains = spec.scope.concepts, spec.scope.domains
+        phrases = [np.stack([_known(basis, encoder, p) for p in c.phrases]) for c in concepts]
+        if domains:
+            words = [p for c in concepts for p in c.phrases] or list(basis.labels or basis.vocabulary[:100])
+            prompts = encoder.texts([_prompt(d, w) for d in domains for w in words])
+        else:
+            prompts = np.concatenate(phrases) if phrases else np.zeros((0, basis.dim), np.float32)
+        prototypes: Floats | None = None
+        of: list[int] = []
+        if spec.prototypes:
+            prototypes, of = self._prototypes(opened, spec)
+        from govd.edit import exact
+
+        rows = exact.unit(prompts) if len(prompts) else np.zeros((0, basis.dim))
+        return Material(phrases, rows, None if prototypes is None else exact.unit(prototypes), of)
+
+    def _prototypes(self, opened: Opened, spec: ForgetSpec) -> tuple[Floats, list[int]]:
+        """Pictures of the scope, kept as artifacts; beside them pictures of other concepts where they must stand in for a pool."""
+        basis = opened.basis
+        names, _ = basis.anchors
+        domains = spec.scope.domains or ("",)
+        own = {c.name for c in spec.scope.concepts}
+        wanted = [(i, _prompt(d, c.name)) for i, c in enumerate(spec.scope.concepts) for d in domains]
+        if not spec.scope.concepts:
+            wanted = [(0, _prompt(d, name)) for d in domains for name in names[:BESIDE]]
+        if spec.method == "bilateral" and not basis.has_pool:
+            others = [n for n in names if n not in own]
+            wanted += [(-1, _prompt("", n)) for n in others[:: max(1, len(others) // BESIDE)][:BESIDE]]
+        vectors = []
+        for seed in range(spec.prototypes):
+            made = opened.model.synthesise([p for _, p in wanted], seed=spec.seed + seed, progress=self.core.progress)
+            said = {"prompts": json.dumps(made.prompts), "seed": str(spec.seed + seed)}
+            self.core.artifacts.put(tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said))
+            vectors.append(made.embeddings)
+        return np.concatenate(vectors), [i for i, _ in wanted] * spec.prototypes
+
+    def contribute(self, model: str, spec: ForgetSpec) -> Contribution:
+        """The contribution of a spec: a plugin's, else the method's own."""
+        core, opened = self.core, self.core.opened(model)
+        method = core.methods[spec.method]
+        answer: Contribution | None = core.first(
+            "govd_compute_contribution", model=opened.model, basis=opened.basis, spec=spec, method=method, progress=core.progress
+        )
+        if answer is not None:
+            return answer
+        tensors, facts = method.contribute(Problem(opened.basis, spec, self.material(opened, spec), core.progress))
+        return sealed(core.model(model)["basis"], spec, {k: np.asarray(v, np.float64) for k, v in tensors.items()}, dict(facts))
+
+    def predicted(self, model: str, contribution: Contribution) -> dict[str, Json]:
+        """What the model would be with this contribution beside those in force, without a labelled picture."""
+        core = self.core
+        opened = core.opened(model)
+        wanted = core.views.wanted(model)
+        above = subsumed_by(wanted)
+        others = [self.load(r["contribution"]) for r in wanted if r["id"] not in above and r["contribution"]]
+        everything = [contribution, *(c for c in others if c.digest != contribution.digest)]
+        edit = compose(opened.basis, everything, core.methods)
+        found = data_free(opened.basis, edit, everything)
+        found["disagreement"] = found["predicted_disagreement"]
+        found["max_predicted_disagreement"] = core.home.settings.max_predicted_disagreement
+        found["anchors"] = edit.facts.get("anchors", "")
+        return found
+
+    def preview(self, model: str, options: ForgetOptions) -> Record:
+        """What a forget would do; files nothing."""
+        with self.core.lock:
+            spec = self.spec(model, options)
+            self._check_overlap(model, spec)
+            self._check_possible(model, spec)
+            contribution = self.contribute(model, spec)
+            covered = subsumed_by([*self.core.views.wanted(model), {**_fields(spec), "id": "preview"}]).get("preview")
+            return {"model": model, **_fields(spec), "subsumed_by": covered, "predicted": self.predicted(model, contribution)}
+
+    def store(self, contribution: Contribution) -> str:
+        """Put a contribution into the artifacts; the artifact's digest."""
+        said = {"digest": contribution.digest, "spec": json.dumps(contribution.spec.as_json(), sort_keys=True, ensure_ascii=False)}
+        said["facts"] = json.dumps(dict(contribution.facts), sort_keys=True, ensure_ascii=False)
+        return self.core.artifacts.put(tensors_to_bytes(contribution.tensors, said))
+
+    def load(self, digest: str) -> Contribution:
+        """A contribution from the artifacts, by its own digest."""
+        artifact = self.core.views.contributions[digest]["artifact"]
+        tensors, said = tensors_from_bytes(self.core.artifacts.get(artifact), artifact)
+        return Contribution(spec_from(json.loads(said["spec"])), tensors, json.loads(said["facts"]), said["digest"])
+
+
+_LIVE = ("approved", "in_force", "subsumed")
+
+
+def sealed(basis: str, spec: ForgetSpec, tensors: dict[str, Floats], facts: dict[str, Json]) -> Contribution:
+    """A contribution named by what it depends on and what it is; never by ids, times or actors."""
+    content = hashlib.sha256(tensors_to_bytes(tensors, {})).hexdigest()
+    return Contribution(spec, tensors, facts, canonical.digest({"basis": basis, "spec": spec.as_json(), "tensors": content}))
+
+
+def spec_from(said: dict[str, Any]) -> ForgetSpec:
+    """Read `ForgetSpec.as_json`."""
+    scope = Scope(tuple(Concept(c["name"], tuple(c["aliases"])) for c in said["scope"]["concepts"]), tuple(said["scope"]["domains"]))
+    return ForgetSpec(scope, said["method"], said["target"], said["strength"], said["prototypes"], said["seed"])
+
+
+def spec_of(request: Record) -> ForgetSpec:
+    """The spec that a request's record says."""
+    return ForgetSpec(scope_of(request), request["method"], request["target"], float(request["strength"]), int(request["prototypes"]))
+
+
+def _fields(spec: ForgetSpec) -> dict[str, Json]:
+    scope = spec.scope.as_json()
+    fields: dict[str, Json] = {"concepts": scope["concepts"], "domains": scope["domains"], "strength": spec.strength}
+    return fields | {"method": spec.method, "target": spec.target, "prototypes": spec.prototypes}
+
+
+def _known(basis: Any, encoder: Any, phrase: str) -> Floats:
+    """A phrase's text embedding; a label's is the very one of the label set, so that both are the same target."""
+    for names, rows in ((basis.labels, basis.tensors["labels"]), (basis.vocabulary, basis.tensors["vocabulary"])):
+        if phrase in names:
+            found: Floats = rows[names.index(phrase)]
+            return found
+    averaged: Floats = encoder.averaged([phrase], basis.templates)[0]
+    return averaged
+
+
+def _date(text: str | None, what: str) -> str | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).isoformat()
+    except ValueError:
+        raise Usage(f"{what} is {text!r}", advice="Write a date as 2027-01-31.") from None

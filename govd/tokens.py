@@ -1,0 +1,64 @@
+"""Bearer tokens with roles. The ledger holds their SHA-256, never themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from typing import Final
+
+from govd.core import Core
+from govd.errors import Denied, NotFound, Unauthenticated, Usage
+from govd.ledger.store import Draft
+from govd.types import Record
+
+#: What a role may do; each includes those after it.
+ROLES: Final = ("owner", "operator", "reader", "inference")
+OWNER: Final = "owner"
+
+
+class Tokens:
+    """The nouns of `govd token`."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def create(self, role: str, name: str, actor: str) -> Record:
+        """A new token; it is shown this once."""
+        if role not in ROLES:
+            raise Usage(f"unknown role {role!r}", advice=f"Roles: {', '.join(ROLES)}.")
+        if not name.strip():
+            raise Usage("a token needs a name", advice="Say --name WHO, it is the actor of what is done with it.")
+        token, token_id = secrets.token_urlsafe(32), secrets.token_hex(6)
+        payload = {"name": name, "role": role, "sha256": hashlib.sha256(token.encode()).hexdigest()}
+        self.core.record([Draft("token.create", token_id, actor, "", payload)])
+        return {"id": token_id, "name": name, "role": role, "token": token}
+
+    def all(self) -> list[Record]:
+        """All tokens, without what would let somebody in."""
+        return [{k: v for k, v in t.items() if k != "sha256"} for t in self.core.views.tokens.values()]
+
+    def revoke(self, token_id: str, actor: str) -> Record:
+        """End a token."""
+        if token_id not in self.core.views.tokens or self.core.views.tokens[token_id]["revoked_at"]:
+            raise NotFound(f"no token {token_id!r} is in use", advice="`govd token list` shows them.")
+        self.core.record([Draft("token.revoke", token_id, actor, "", {})])
+        return next(t for t in self.all() if t["id"] == token_id)
+
+    def admit(self, token: str | None, needs: str) -> str:
+        """The name of who holds the token.
+
+        Raises:
+            Unauthenticated: none, unknown or revoked. Denied: its role is not enough.
+        """
+        if not token:
+            raise Unauthenticated("this call needs a token", advice="Send Authorization: Bearer TOKEN; `govd token create` makes one.")
+        if hmac.compare_digest(token.encode(), self.core.home.token().encode()):
+            return OWNER
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        for known in self.core.views.tokens.values():
+            if hmac.compare_digest(known["sha256"], digest) and not known["revoked_at"]:
+                if ROLES.index(known["role"]) > ROLES.index(needs):
+                    raise Denied(f"the role {known['role']} may not do this", advice=f"It needs the role {needs}.")
+                return str(known["name"])
+        raise Unauthenticated("this token is not known", advice="It may have been revoked; `govd token list` shows those in use.")

@@ -1,0 +1,69 @@
+"""What many tests stand on: the example plugins, a folder of coloured pictures, a home with a model."""
+
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent / "plugins" / "example"))
+
+from govd_example.backend import NAMES, PALETTE
+
+from govd import plugins
+from govd.models import Given
+from govd.service import Service, open_service
+
+POINTS = [EntryPoint(f"example-{n}", f"govd_example.{n}", "govd") for n in ("backend", "method", "policy")]
+POINTS += [EntryPoint("bounds", "govd_bounds", "govd"), EntryPoint("methods", "govd.methods", "govd")]
+DOMAINS = ("bright", "dark")
+Paint = Callable[..., Path]
+
+
+def paint(folder: Path, count: int, seed: int) -> Path:
+    """`DIR/<domain>/<colour>/n.png`: a patch of nearly the colour in a bright or dark frame."""
+    draw = np.random.default_rng(seed)
+    for domain in DOMAINS:
+        for name in NAMES:
+            at = folder / domain / name
+            at.mkdir(parents=True)
+            for n in range(count):
+                picture = np.full((8, 8, 3), 250 if domain == "bright" else 5, np.uint8)
+                picture[2:-2, 2:-2] = np.clip(np.array(PALETTE[name]) + draw.normal(0, 22, 3), 0, 255)
+                Image.fromarray(picture).save(at / f"{n}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Labelled pictures to evaluate on."""
+    return paint(tmp_path_factory.mktemp("evaluation") / "images", 6, 1)
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other pictures of the same kind, used without their labels."""
+    return paint(tmp_path_factory.mktemp("pool") / "images", 12, 2)
+
+
+@pytest.fixture
+def example_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example's plugins and govd's own, whatever else is installed."""
+    monkeypatch.setattr(plugins, "found_entry_points", lambda: POINTS)
+
+
+@pytest.fixture
+def given(pictures: Path, pool: Path) -> Given:
+    """Options of a model with everything."""
+    return Given(labels=NAMES, anchors=("wood", "sea", "sand", "sky"), domains=DOMAINS, images=str(pictures), pool=str(pool))
+
+
+@pytest.fixture
+def service(tmp_path: Path, example_plugins: None, given: Given) -> Iterator[Service]:
+    """A home with the model `m`."""
+    with open_service(tmp_path / "home") as opened:
+        opened.add_model("m", "colours", given, "ann")
+        yield opened

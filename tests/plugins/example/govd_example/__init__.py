@@ -1,0 +1,1 @@
+"""A backend, a method and a policy of a third party."""
