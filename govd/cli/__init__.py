@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from govd.cli.common import HomeOption, JsonOption, ReasonOption, opened, print_json, show
+from govd.cli.common import HomeOption, JsonOption, ReasonOption, opened, print_json, put
 from govd.errors import GovdError, Usage
 
 app = typer.Typer(
@@ -77,7 +77,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from govd.cli.show import show_status
 
     with opened(home) as api:
-        show(api.status(), as_json, show_status)
+        put(api.status(), as_json, show_status)
 
 
 @app.command()
@@ -87,7 +87,7 @@ def doctor(as_json: JsonOption = False) -> None:
     from govd.doctor import examine
 
     found = examine()
-    show(found, as_json, show_doctor)
+    put(found, as_json, show_doctor)
     if found["faults"]:
         raise typer.Exit(4)
 
@@ -129,7 +129,7 @@ def model_add(
         "from_scratch": from_scratch,
     }
     with opened(home) as api:
-        show(api.add_model(name, reference, **options), as_json, show_record)
+        put(api.add_model(name, reference, **options), as_json, show_record)
 
 
 @model_app.command("list")
@@ -138,7 +138,7 @@ def model_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from govd.cli.show import show_models
 
     with opened(home) as api:
-        show(api.models(), as_json, show_models)
+        put(api.models(), as_json, show_models)
 
 
 @model_app.command("show")
@@ -147,7 +147,7 @@ def model_show(name: str, home: HomeOption = None, as_json: JsonOption = False) 
     from govd.cli.show import show_record
 
     with opened(home) as api:
-        show(api.model(name), as_json, show_record)
+        put(api.model(name), as_json, show_record)
 
 
 @model_app.command("remove")
@@ -156,7 +156,7 @@ def model_remove(name: str, home: HomeOption = None, as_json: JsonOption = False
     from govd.cli.show import show_record
 
     with opened(home) as api:
-        show(api.remove_model(name), as_json, show_record)
+        put(api.remove_model(name), as_json, show_record)
 
 
 ConceptsArgument = Annotated[list[str] | None, typer.Argument(help="Concepts: phrases, as a person would name them.")]
@@ -197,7 +197,7 @@ def forget(
     said = {"reason": reason, "basis": basis, "ticket": ticket, "due": due, "expires": expires, "idempotency_key": key}
     with opened(home) as api:
         found = api.forget(*(concepts or ()), model=model, wait=wait, **options, **said)
-        show(found, as_json, show_request)
+        put(found, as_json, show_request)
     if found["state"] in ("denied", "failed"):
         raise typer.Exit(1)
 
@@ -221,7 +221,7 @@ def preview(
 
     options = _scope(domain, alias, all_concepts, target, strength, method, prototypes)
     with opened(home) as api:
-        show(api.preview(*(concepts or ()), model=model, **options), as_json, show_preview)
+        put(api.preview(*(concepts or ()), model=model, **options), as_json, show_preview)
 
 
 def _scope(
@@ -244,7 +244,7 @@ def revert(
     from govd.cli.show import show_request
 
     with opened(home) as api:
-        show(api.revert(request_id, reason=reason, idempotency_key=key, wait=wait), as_json, show_request)
+        put(api.revert(request_id, reason=reason, idempotency_key=key, wait=wait), as_json, show_request)
 
 
 @request_app.command("list")
@@ -258,7 +258,7 @@ def request_list(
     from govd.cli.show import show_requests
 
     with opened(home) as api:
-        show(api.requests(state=state, model=model), as_json, show_requests)
+        put(api.requests(state=state, model=model), as_json, show_requests)
 
 
 @request_app.command("show")
@@ -267,7 +267,7 @@ def request_show(request_id: str, home: HomeOption = None, as_json: JsonOption =
     from govd.cli.show import show_request
 
     with opened(home) as api:
-        show(api.request(request_id), as_json, show_request)
+        put(api.request(request_id), as_json, show_request)
 
 
 def _decision(event: str, text: str) -> None:
@@ -275,7 +275,7 @@ def _decision(event: str, text: str) -> None:
         from govd.cli.show import show_request
 
         with opened(home) as api:
-            show(getattr(api, event)(request_id, reason), as_json, show_request)
+            put(getattr(api, event)(request_id, reason), as_json, show_request)
 
     command.__doc__ = text
     request_app.command(event)(command)
@@ -293,7 +293,7 @@ def revision_list(model: ModelOption, home: HomeOption = None, as_json: JsonOpti
     from govd.cli.show import show_revisions
 
     with opened(home) as api:
-        show(api.revisions(model), as_json, show_revisions)
+        put(api.revisions(model), as_json, show_revisions)
 
 
 @revision_app.command("show")
@@ -302,7 +302,7 @@ def revision_show(model: str, number: int, home: HomeOption = None, as_json: Jso
     from govd.cli.show import show_record
 
     with opened(home) as api:
-        show(api.revision(model, number), as_json, show_record)
+        put(api.revision(model, number), as_json, show_record)
 
 
 @revision_app.command("diff")
@@ -311,7 +311,7 @@ def revision_diff(model: str, first: int, second: int, home: HomeOption = None, 
     from govd.cli.show import show_record
 
     with opened(home) as api:
-        show(api.diff(model, first, second), as_json, show_record)
+        put(api.diff(model, first, second), as_json, show_record)
 
 
 @app.command()
@@ -327,7 +327,7 @@ def export(
     from govd.cli.show import show_record
 
     with opened(home) as api:
-        show(api.export(model, str(folder.absolute()), revision=revision, format=format), as_json, show_record)
+        put(api.export(model, str(folder.absolute()), revision=revision, format=format), as_json, show_record)
 
 
 @app.command()
@@ -345,7 +345,7 @@ def classify(
 
     with opened(home) as api:
         found = api.classify(model, [str(i) for i in images], labels=_split(labels), revision=revision, base=base)
-        show(found, as_json, show_answers)
+        put(found, as_json, show_answers)
     if any(answer["label"] is None for answer in found):
         raise typer.Exit(1)
 
@@ -364,7 +364,7 @@ def evaluate(
 
     with opened(home) as api:
         found = api.evaluate(model, str(images.absolute()) if images else None, revision=revision, base=base)
-        show(found, as_json, show_evaluation)
+        put(found, as_json, show_evaluation)
 
 
 @audit_app.command("log")
@@ -385,7 +385,7 @@ def audit_log(
 
     filters = {"since": since, "until": until, "actor": actor, "kind": kind, "subject": subject, "model": model}
     with opened(home) as api:
-        show(api.audit_log(limit=limit, after=after, **filters), as_json, show_log)
+        put(api.audit_log(limit=limit, after=after, **filters), as_json, show_log)
 
 
 @audit_app.command("trail")
@@ -394,7 +394,7 @@ def audit_trail(request_id: str, home: HomeOption = None, as_json: JsonOption = 
     from govd.cli.show import show_trail
 
     with opened(home) as api:
-        show(api.audit_trail(request_id), as_json, show_trail)
+        put(api.audit_trail(request_id), as_json, show_trail)
 
 
 @audit_app.command("checkpoint")
@@ -418,7 +418,7 @@ def audit_verify(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     with opened(home) as api:
         found = api.audit_verify()
-        show(found, as_json, show_verdict)
+        put(found, as_json, show_verdict)
     if not found["holds"]:
         raise typer.Exit(1)
 
@@ -434,7 +434,7 @@ def token_create(
     from govd.cli.show import show_record
 
     with opened(home) as api:
-        show(api.create_token(role, name), as_json, show_record)
+        put(api.create_token(role, name), as_json, show_record)
 
 
 @token_app.command("list")
@@ -457,7 +457,7 @@ def token_revoke(token_id: str, home: HomeOption = None, as_json: JsonOption = F
     from govd.cli.show import show_record
 
     with opened(home) as api:
-        show(api.revoke_token(token_id), as_json, show_record)
+        put(api.revoke_token(token_id), as_json, show_record)
 
 
 @app.command()

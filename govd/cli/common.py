@@ -56,7 +56,7 @@ def print_json(value: Json) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False, default=float))
 
 
-def show(value: Json, as_json: bool, human: Callable[[Any], None]) -> None:
+def put(value: Json, as_json: bool, human: Callable[[Any], None]) -> None:
     """Print a result for scripts or for people."""
     if as_json:
         print_json(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from rich.markup import escape
 from govd.cli.common import bar
 from govd.cli.show import console, scope, share, show_verdict, table
 from govd.edit import Edit, EvaluationData, compose, metrics
+from govd.edit.factors import tensors_from_bytes
 from govd.embeddings import file_digest
 from govd.errors import Unsupported, VerificationFailed
 from govd.models import Given
@@ -103,7 +105,8 @@ def _story(folder: Path, temporary: Path, from_scratch: bool, began: float) -> S
         base = service.evaluate(MODEL, None, base=True)["metrics"]
         out.print(
             f"{facts['architecture'] or 'CLIP'} [bold]{MODEL}[/], opened by the plugin {facts['backend']} on {facts['device']}: "
-            f"{facts['labels']} labels in {', '.join(facts['domains'])}; {base['on']} of vendors it never saw, zero-shot {share(base['accuracy'])}."
+            f"{facts['labels']} labels in {', '.join(facts['domains'])}; {base['on']} of vendors it never saw, "
+            f"zero-shot {share(base['accuracy'])}."
         )
         if from_scratch:
             _compare(service)
@@ -122,6 +125,7 @@ def _story(folder: Path, temporary: Path, from_scratch: bool, began: float) -> S
         rows = _rows(service, requests)
         _print_rows(rows)
         cells = service.core.views.published(MODEL)["metrics"]["cells"]  # type: ignore[index]
+        facts["shown"], facts["prototypes"] = _shown(service, facts), _shown_prototypes(service)
         out.rule("4. What a stranger can still do")
         leaks = service.evaluate(MODEL, None)["metrics"]["leaks"]
         _print_leaks(requests, leaks)
@@ -217,7 +221,9 @@ def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
             )
     out = console()
     out.print(table("forgotten", "how", "its accuracy", "the rest's accuracy", "same answers", "search AUC", rows=lines))
-    out.print("These are the figures of mini, a very small model. Search AUC: how well the word still finds its pictures (0.5: not at all).")
+    out.print(
+        "These are the figures of mini, a very small model. Search AUC: how well the word still finds its pictures (0.5: not at all)."
+    )
 
 
 def _print_leaks(requests: Sequence[Record], leaks: Sequence[Mapping[str, Any]]) -> None:
@@ -231,7 +237,9 @@ def _print_leaks(requests: Sequence[Record], leaks: Sequence[Mapping[str, Any]])
         pairs = [("few-shot (" + shots + " examples)", leak["examples_before"][shots], leak["examples_after"][shots])]
         pairs += [("nearest neighbour", leak["knn_before"], leak["knn_after"]), ("linear probe", leak["probe_before"], leak["probe_after"])]
         for i, (name, was, now) in enumerate(pairs):
-            rows.append((scope(what) if i == 0 else "", name, f"{was:.2f}", f"[red]{now:.2f} works[/]" if now > 0.65 else f"[green]{now:.2f}[/]"))
+            rows.append(
+                (scope(what) if i == 0 else "", name, f"{was:.2f}", f"[red]{now:.2f} works[/]" if now > 0.65 else f"[green]{now:.2f}[/]")
+            )
     out.print(table("forgotten", "somebody with labelled pictures", "AUC before", "AUC after", rows=rows))
     out.print(f"[red]{escape(HONEST)}[/]")
 
@@ -255,6 +263,32 @@ def _print_store(stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Json]]:
     rows = [(title, *(f"{stage[w]} of 10" for w in (EVERYWHERE, CELL[0], "house"))) for title, stage in zip(titles, stages, strict=True)]
     console().print(table("the ten best pictures for …", EVERYWHERE, CELL[0], "house", rows=rows))
     return [{"when": title, **stage} for title, stage in zip(titles, stages, strict=True)]
+
+
+def _shown(service: Service, facts: Record) -> list[dict[str, Json]]:
+    """Pictures with their labels before and after: of what went, and of what stayed."""
+    paths = sorted(Path(str(facts["images"])).rglob("*.png"))
+    wanted = [(EVERYWHERE, d, True) for d in facts["domains"]] + [(CELL[0], d, d in (CELL[1], WHOLE)) for d in facts["domains"]]
+    wanted += [(name, d, d == WHOLE) for name in ("house", "apple", "umbrella", "train") for d in facts["domains"]]
+    chosen = []
+    for name, domain, forgotten in wanted:
+        found = [p for p in paths if p.parts[-2] == name and p.parts[-3] == domain]
+        chosen += [(p, name, domain, forgotten) for p in found[:1]]
+    images = [(str(p), p) for p, *_ in chosen]
+    before, after = service.classify(MODEL, images, base=True), service.classify(MODEL, images)
+    return [
+        {"path": str(p), "name": name, "domain": domain, "forgotten": forgotten, "before": b["label"], "after": a["label"]}
+        for (p, name, domain, forgotten), b, a in zip(chosen, before, after, strict=True)
+    ]
+
+
+def _shown_prototypes(service: Service) -> list[tuple[str, Any]]:
+    """The prototypes that came with the model, as pictures."""
+    path = service.core.opened(MODEL).model.facts.defaults.get("prototypes")
+    if path is None:
+        return []
+    tensors, said = tensors_from_bytes(path.read_bytes(), str(path))
+    return list(zip(json.loads(said["prompts"]), tensors["pictures"], strict=True))
 
 
 def _undo(service: Service, temporary: Path, from_scratch: bool, requests: Sequence[Record]) -> tuple[dict[str, str], float]:

@@ -1,0 +1,110 @@
+"""The process is killed at each named step, really; the next start ends where it would have ended, once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from govd.models import Given
+from govd.service import Service, open_service
+
+TESTS = Path(__file__).parents[1]
+
+WORKER = """
+import os, signal, sys
+sys.path[:0] = [sys.argv[4], sys.argv[4] + "/plugins/example"]
+from importlib.metadata import EntryPoint
+from govd import plugins
+from govd.hookspecs import hookimpl
+from govd.requests import ForgetOptions
+from govd.service import open_service
+
+POINTS = [EntryPoint(f"example-{n}", f"govd_example.{n}", "govd") for n in ("backend", "method", "policy")]
+POINTS += [EntryPoint("bounds", "govd_bounds", "govd"), EntryPoint("methods", "govd.methods", "govd")]
+plugins.found_entry_points = lambda: POINTS
+home, step, revert = sys.argv[1:4]
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Before:
+    "Dies within a step, before its entry."
+    @hookimpl(tryfirst=True)
+    def govd_compute_contribution(self):
+        if step == "contribute": die()
+    @hookimpl(tryfirst=True)
+    def govd_vote(self):
+        if step == "vote": die()
+    @hookimpl(tryfirst=True)
+    def govd_compose_edit(self):
+        if step == "compose": die()
+    @hookimpl(tryfirst=True)
+    def govd_evaluate(self):
+        if step == "evaluate": die()
+    @hookimpl(tryfirst=True)
+    def govd_gate(self):
+        if step == "gate": die()
+    @hookimpl(tryfirst=True)
+    def govd_on_entry(self, entry):
+        "Dies right after an entry is durable."
+        if step == entry["kind"]: die()
+
+with open_service(__import__("pathlib").Path(home)) as service:
+    service.core.manager.register(Before(), "before")
+    if revert:
+        service.revert(revert, "taken back", "ann")
+    else:
+        service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.reconcile()
+"""
+
+STEPS = ("request.file", "contribute", "vote", "request.approve", "compose", "revision.compose", "evaluate", "revision.evaluate")
+STEPS += ("gate", "revision.publish")
+
+
+def work(home: Path, step: str, revert: str = "") -> int:
+    command = [sys.executable, "-c", WORKER, str(home), step, revert, str(TESTS)]
+    return subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False).returncode
+
+
+@pytest.fixture
+def home(tmp_path: Path, example_plugins: None, given: Given) -> Path:
+    with open_service(tmp_path / "home") as service:
+        service.add_model("m", "colours", given, "ann")
+    return tmp_path / "home"
+
+
+def ends(service: Service) -> list[str]:
+    return [e["kind"] for e in service.core.ledger.entries() if e["kind"] in ("revision.publish", "request.publish", "request.revert")]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_forget_survives_being_killed(home: Path, step: str) -> None:
+    assert work(home, step) == -signal.SIGKILL
+    with open_service(home) as service:
+        service.reconcile()
+        (request,) = service.requests.all()
+        assert request["state"] == "in_force"
+        assert ends(service) == ["revision.publish", "request.publish"]
+        assert not service.reconcile()
+        verdict = service.audit.verify()
+        assert verdict["holds"], verdict["faults"]
+
+
+@pytest.mark.parametrize("step", ["request.file", "vote", "compose", "revision.evaluate", "revision.publish"])
+def test_a_revert_survives_being_killed(home: Path, step: str) -> None:
+    assert work(home, "") == 0
+    with open_service(home) as service:
+        (forget,) = service.requests.all()
+    assert work(home, step, forget["id"]) == -signal.SIGKILL
+    with open_service(home) as service:
+        service.reconcile()
+        assert [r["state"] for r in service.requests.all()] == ["reverted", "done"]
+        published = service.core.views.published("m")
+        assert published is not None
+        assert published["rank"] == 0
+        assert json.loads(json.dumps(ends(service))).count("request.revert") == 1
