@@ -13,7 +13,7 @@ import numpy as np
 from govd.audit import Audit
 from govd.core import Core
 from govd.edit import Edit, EvaluationData, metrics
-from govd.errors import NotFound, UnreadableImage, Unsupported, Usage
+from govd.errors import MachineFault, NotFound, UnreadableImage, Unsupported, Usage
 from govd.home import Home
 from govd.ledger.store import Draft
 from govd.models import Given, Models, read_images
@@ -244,9 +244,14 @@ class Service:
         """Write the edited model (`hf`) or its edit (`edit`) into a folder that is empty or not there yet; the recipient is recorded."""
         with self.core.lock:
             now = self.serving(model, revision)
-            if folder.exists() and any(folder.iterdir()):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                filled = any(folder.iterdir())
+            except OSError as fault:
+                advice = "Choose a folder that can be written; nothing was changed."
+                raise MachineFault(f"cannot be written ({fault.strerror})", where=str(folder), advice=advice) from None
+            if filled:
                 raise Usage("the folder is not empty", where=str(folder), advice="Choose a new one; nothing is overwritten.")
-            folder.mkdir(parents=True, exist_ok=True)
             if format == "edit":
                 facts = {"model": model, "revision": now.number, "model_digest": self.core.model(model)["digest"]}
                 path = folder / f"{model}.edit.safetensors"

@@ -13,6 +13,7 @@ from govd_clip.weights import INDEX, SINGLE
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SHARDS = "model-*-of-*.safetensors"
+SHIPPED = "mini"
 
 
 def is_clip_folder(folder: Path) -> bool:
@@ -29,6 +30,8 @@ def is_clip_folder(folder: Path) -> bool:
 def locate(reference: ModelReference) -> tuple[Path, str | None] | None:
     """The checkpoint's folder and its commit where it is of the Hub; None where this is no CLIPModel."""
     path = Path(reference.reference).expanduser()
+    if reference.reference == SHIPPED and not path.exists():
+        path = Path(__file__).parent / SHIPPED
     if path.exists():
         return (path, None) if path.is_dir() and is_clip_folder(path) else None
     if not HUB_ID.fullmatch(reference.reference):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from govd_clip.encode import Encoder
 
 FORMATS = ("huggingface", "hf", "safetensors")
-DEFAULTS = ("labels", "templates", "pool", "images", "embeddings")
-SUFFIXES = ("", ".txt", ".csv", ".json", ".npz", ".npy")
+DEFAULTS = ("labels", "templates", "domains", "paraphrases", "pool", "images", "embeddings", "prototypes")
+SUFFIXES = ("", ".txt", ".json", ".npz", ".npy", ".safetensors")
 
 
 class ClipModel:

@@ -1,0 +1,155 @@
+"""Writes the folder that ships: a CLIPModel checkpoint in Hugging Face's format, and beside it what `govd model add` finds on its own."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from safetensors.numpy import save_file
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from govd.edit.factors import tensors_to_bytes
+from govd.embeddings import Encoder, Known
+from govd.models import default_vocabulary
+from govd_clip.plugin import open_folder
+from govd_clip.training import tokens
+from govd_clip.training.evaluate import Judge, load_checkpoint, report
+from govd_clip.training.model import IMAGE_SIZE, MEAN, STD, config
+from govd_clip.training.names import CLASSES, synonyms
+from govd_clip.training.sets import DOMAINS, SETS
+from govd_clip.training.train import HEAD
+
+TEMPLATES = ("a {}", "a picture of a {}", "an icon of a {}", "a drawing of a {}")
+SHOWN = (
+    "a picture of a dog",
+    "a line of a rocket",
+    "a colour of a rocket",
+    "a glyph of a house",
+    "a colour of a house",
+    "a picture of a tree",
+)
+
+
+def write(cache: Path, folder: Path) -> None:
+    """Write everything; `folder` must not exist yet."""
+    folder.mkdir(parents=True)
+    tokenizer = tokens.load(cache / "tokenizer")
+    _checkpoint(cache, folder, tokenizer)
+    for name, lines in (("labels", CLASSES), ("templates", TEMPLATES), ("domains", DOMAINS)):
+        (folder / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    words = {name: list(synonyms(name)) for name in CLASSES if synonyms(name)}
+    (folder / "paraphrases.json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
+    icons = np.load(cache / "icons.npz")
+    paths = _evaluation(icons, folder)
+    model = open_folder(folder, None, "mini")
+    _pool(icons, folder, model)
+    encoder = Encoder(model)
+    encoder.averaged([*CLASSES, *(w for w in default_vocabulary() if w not in CLASSES)], TEMPLATES)
+    encoder.averaged([w for some in words.values() for w in some], TEMPLATES)
+    encoder.texts([f"a {d} of a {c}" for d in DOMAINS for c in CLASSES])
+    encoder.files(paths)
+    (folder / "embeddings.safetensors").write_bytes(Known(encoder.known.texts, encoder.known.images).to_bytes(model.facts))
+    made = model.synthesise(SHOWN, seed=0)
+    said = {"prompts": json.dumps(SHOWN)}
+    (folder / "prototypes.safetensors").write_bytes(tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said))
+    notices = _notices(cache)
+    (folder / "NOTICES").write_text(notices, encoding="utf-8")
+    (folder / "README.md").write_text(_card(cache, len(paths)), encoding="utf-8")
+    digests = {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
+    (folder / "digests.json").write_text(json.dumps(digests, indent=0) + "\n", encoding="utf-8")
+
+
+def _checkpoint(cache: Path, folder: Path, tokenizer) -> None:
+    params = {name: np.asarray(value) for name, value in load_checkpoint(cache).items() if name != HEAD}
+    save_file(params, folder / "model.safetensors", {"format": "pt"})
+    text = config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
+    (folder / "config.json").write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
+    tokens.save(tokenizer, folder)
+    size = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
+    numbers = {"image_mean": [MEAN] * 3, "image_std": [STD] * 3, "rescale_factor": 1 / 255}
+    CLIPImageProcessorPil(size=size, resample=3, do_center_crop=False, do_convert_rgb=True, **numbers).save_pretrained(folder)
+
+
+def _evaluation(icons, folder: Path) -> list[Path]:
+    paths = []
+    for at in np.flatnonzero(icons["role"] == "evaluation"):
+        name, domain = str(icons["name"][at]), DOMAINS[int(icons["domain"][at])]
+        path = folder / "images" / domain / name / f"{icons['set'][at]}-{icons['icon'][at]}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        Image.fromarray(icons["picture"][at]).save(buffer, "PNG", optimize=True)
+        path.write_bytes(buffer.getvalue())
+        paths.append(path)
+    return paths
+
+
+def _pool(icons, folder: Path, model) -> None:
+    """Unlabelled embeddings of drawings by vendors of whom nothing is trained on or judged on."""
+    shown = {hashlib.sha256(p.tobytes()).hexdigest() for p in icons["picture"][icons["role"] == "evaluation"]}
+    pictures = icons["picture"][icons["role"] == "pool"]
+    digests = [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures]
+    if shown & set(digests):
+        raise SystemExit("the pool has a drawing of the evaluation set")
+    np.save(folder / "pool.npy", model.encode_images(list(pictures)))
+    (folder / "pool_digests.txt").write_text("".join(f"{d}\n" for d in digests), encoding="ascii")
+
+
+def _packages(cache: Path) -> list[tuple[str, str, str, str, str, str]]:
+    rows = []
+    for icon_set in SETS:
+        said = json.loads((cache / "node_modules" / "@iconify-json" / icon_set.name / "info.json").read_text(encoding="utf-8"))
+        author, licence = said["author"], said["license"]
+        rows.append((icon_set.name, said["name"], author["name"], author.get("url", ""), licence["spdx"], icon_set.role))
+    return rows
+
+
+def _notices(cache: Path) -> str:
+    lines = [
+        "The drawings that this model was trained, judged or measured on come from these icon sets, unchanged but for rendering at",
+        "",
+    ]
+    lines[0] += (
+        " 64 × 64 pixels.\nEach is by its author and under its own licence; the evaluation drawings in images/ are shipped under it.\n"
+    )
+    for name, title, author, url, licence, role in _packages(cache):
+        lines.append(f"{title} ({name}), {author}, {url}: {licence}; {role}")
+    lines.append("\nSynonyms: emojibase-data, MIT. Anchor vocabulary: see govd/data/nouns.txt.")
+    return "\n".join(lines) + "\n"
+
+
+def _card(cache: Path, count: int) -> str:
+    judge = Judge(cache, tokens.load(cache / "tokenizer"))
+    held = sorted({s.family for s in SETS if s.role == "evaluation"})
+    pooled = sorted({s.family for s in SETS if s.role == "pool"})
+    steps = json.loads((cache / "checkpoint.json").read_text())["count"]
+    return f"""---
+license: apache-2.0
+library_name: transformers
+pipeline_tag: zero-shot-image-classification
+---
+# mini
+A small CLIP, so that `govd` runs without a download: drawings of {len(CLASSES)} everyday things in the domains
+{", ".join(DOMAINS)}. 48 × 48 pixels, ViT with 6 layers of width 192, text transformer with 2 layers of width 128, joint space of 128.
+It loads in `transformers.CLIPModel`.
+
+## Figures
+Zero-shot over all {len(CLASSES)} names, on {len(judge.pictures)} drawings of vendors that it never saw ({", ".join(held)}):
+
+{report(cache)}
+
+## Data
+Icon sets from npm (`@iconify-json/*`), {len(SETS)} packages; licences and authors in `NOTICES`. Whole vendor families are held out, in
+every domain: {", ".join(held)} for the {count} drawings in `images/`; {", ".join(pooled)} for the unlabelled pool in `pool.npy`, whose
+pictures' digests are in `pool_digests.txt`; none is in the evaluation set. Captions: names with and without the domain, in templates,
+and synonyms from emojibase-data.
+
+## Training
+From scratch, {steps} steps of AdamW on two CPU cores (`python -m govd_clip.training`): contrastive, each matching caption a positive,
+with augmentation that crosses domains; a warm restart after the first schedule.
+
+## Limits
+It knows icons and emoji, no photographs; a word outside its captions means little to it. Its joint space is narrow, so that forgetting
+costs more here than in a CLIP of 512 dimensions. It is for trying govd, not for use.
+"""
