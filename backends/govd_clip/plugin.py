@@ -13,7 +13,6 @@ from govd.types import Bytes, Floats, Model, ModelFacts, ModelReference, Progres
 
 if TYPE_CHECKING:
     from govd.edit import Edit
-
     from govd_clip.encode import Encoder
 
 FORMATS = ("huggingface", "hf", "safetensors")

@@ -17,6 +17,7 @@ from govd.cli.common import bar
 from govd.cli.show import console, scope, share, show_verdict, table
 from govd.edit import Edit, EvaluationData, compose, metrics
 from govd.edit.factors import tensors_from_bytes
+from govd.edit.strength import auc
 from govd.embeddings import file_digest
 from govd.errors import Unsupported, VerificationFailed
 from govd.models import Given
@@ -25,7 +26,7 @@ from govd.service import HONEST, Service, open_service
 from govd.types import Floats, Json, Record
 
 MODEL = "mini"
-EVERYWHERE, CELL, WHOLE = "dog", ("rocket", "line"), "colour"
+EVERYWHERE, CELL, WHOLE = "dog", ("umbrella", "line"), "colour"
 WISHES = (
     ("a concept everywhere", ForgetOptions(concepts=(EVERYWHERE,), reason="demo: this class must go")),
     ("a concept in one domain", ForgetOptions(concepts=(CELL[0],), domains=(CELL[1],), reason="demo: not in line drawings")),
@@ -196,7 +197,7 @@ def _without_label(anchors: tuple[tuple[str, ...], Floats], chosen: Sequence[Rec
     return {
         "forget_acc": float((found == true)[mine].mean()),
         "retain_acc": float((found == true)[~mine].mean()),
-        "text_auc": metrics.auc(own[mine, 0], own[~mine, 0]),
+        "text_auc": auc(own[mine, 0], own[~mine, 0]),
     }
 
 

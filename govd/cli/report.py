@@ -47,7 +47,7 @@ def _pictures(story: Story) -> list[dict[str, Json]]:
 def _prototypes(story: Story) -> list[Mapping[str, Any]]:
     from PIL import Image
 
-    made = []
+    made: list[Mapping[str, Any]] = []
     for prompt, picture in story.facts["prototypes"]:
         buffer = io.BytesIO()
         Image.fromarray(np.asarray(picture, np.uint8)).resize((96, 96), Image.Resampling.NEAREST).save(buffer, "PNG")

@@ -52,6 +52,12 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
     before, after = images @ anchors.T, scores(edit, images, anchors)
     top = before.argmax(1)
     stays = kept[top]
+    if basis.has_pool and "pool_domains" in basis.tensors:
+        domain_of = basis.tensors["pool_domains"][basis.thinned_pool()[1]]
+        for contribution in contributions:
+            if contribution.spec.scope.paradigm == "domains":
+                gone_domains = [basis.domains.index(d) for d in contribution.spec.scope.domains]
+                stays = stays & ~np.isin(domain_of, gone_domains)
     restricted = after[:, kept].argmax(1) == before[:, kept].argmax(1)
     same = (after.argmax(1) == top)[stays]
     spill = np.abs(edit.B.T @ anchors[kept].T).max(0) if edit.rank and kept.any() else np.zeros(int(kept.sum()))

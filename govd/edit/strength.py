@@ -12,11 +12,13 @@ from govd.types import Floats, Json
 
 UNNAMED = 0.02
 """Share of a concept's images that may still get its name."""
+FAINT = 0.2
+"""A picture that the detector hardly sees is taken to be seen this much: one stray picture must not drive the strength for all."""
 SAFETY = 1.5
 """Pictures that nobody has seen lie further from the pool's than these from each other: the solved strength is multiplied by this."""
 CHANCE = 1.5
 """A whole domain is forgotten when its images keep their label at most this often, as a multiple of chance."""
-ELSEWHERE = 0.65
+ELSEWHERE = 0.85
 """Share of the answers in other domains that forgetting a whole domain must leave as they were; the rest of the target is given up."""
 STEPS = 24
 MOST = 32.0
@@ -28,7 +30,7 @@ def unnamed(images: Floats, hit: Floats, removal: Floats, own: Floats, others: F
     `hit` `(n,)` is `xᵀu`, `removal` `(d, 1)`. Normalising the image changes no order among texts, so plain scores decide.
     """
     mine, rest = exact.matmul(images, own.T), exact.matmul(images, others.T)
-    lose, spill, reach = exact.matmul(own, removal).T, exact.matmul(others, removal).T, hit[:, None]
+    lose, spill, reach = exact.matmul(own, removal).T, exact.matmul(others, removal).T, np.maximum(hit, FAINT)[:, None]
 
     def share(alpha: float) -> float:
         named = (mine - alpha * reach * lose).max(1) > (rest - alpha * reach * spill).max(1)
@@ -52,17 +54,20 @@ def level(images: Floats, hit: Floats, own: Any, among: Any, removal: Floats, te
     return alpha, {"auc": left}
 
 
-def scattered(images: Floats, inside: Any, moved: Floats, labels: Floats) -> tuple[float, dict[str, Json]]:
-    """The smallest α at which images in the domain keep the best of the labels `(m, d)` at most `CHANCE`/m of the time; no more than what
-    leaves `ELSEWHERE` of the answers outside as they were. `moved` `(n, d)` is what α = 1 takes from each image."""
-    scores, change = exact.matmul(images, labels.T), exact.matmul(moved, labels.T)
+def scattered(images: Floats, inside: Any, hit: Floats, removal: Floats, labels: Floats, sinks: int) -> tuple[float, dict[str, Json]]:
+    """The smallest α at which images in the domain keep the best of the labels `(m, d)` no more often than chance leaves it.
+
+    `inside` is a mask, `hit` `(n, 1)` is `xᵀσ`, `removal` `(d, 1)`; chance is `CHANCE`/m, and what the `sinks` keep of their own. No more
+    than what leaves `ELSEWHERE` of the answers outside as they were; `target_reached` says whether that was enough.
+    """
+    scores, change = exact.matmul(images, labels.T), hit * exact.matmul(labels, removal).T
     before = scores.argmax(1)
 
     def kept(alpha: float, where: Any) -> float:
         same = (scores[where] - alpha * change[where]).argmax(1) == before[where]
         return float(np.count_nonzero(same)) / len(same)
 
-    wanted, _ = smallest(lambda alpha: kept(alpha, inside), CHANCE / len(labels))
+    wanted = SAFETY * smallest(lambda alpha: kept(alpha, inside), (sinks + CHANCE) / len(labels))[0]
     bound = _largest(lambda alpha: kept(alpha, ~inside), ELSEWHERE)
     alpha = min(wanted, bound)
     return alpha, {"kept_inside": kept(alpha, inside), "kept_elsewhere": kept(alpha, ~inside), "target_reached": wanted <= bound}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from govd.edit import exact, strength
 from govd.edit.algebra import Host
-from govd.edit.basis import Basis, ridge
+from govd.edit.basis import Basis
 from govd.edit.compose import Dual, Problem, Targets, duals, retained_mean
 from govd.errors import OverCapacity, Unsupported
 from govd.types import Floats, Json
@@ -19,7 +20,8 @@ FEWEST = 3
 """Images that a mean is taken of at least; a concept or cell with fewer falls back to a detector from texts."""
 FOLDS = 5
 """Strengths are solved on images that the detector was not made of: each fifth with a detector of the others."""
-DOMAIN_RIDGE = 0.1
+SINKS = 8
+"""Anchors that the images of a forgotten domain are pulled to: more spread the answers, fewer leave less of what was right."""
 
 
 @dataclass(frozen=True)
@@ -139,57 +141,42 @@ def _by_selector(problem: Problem, concept: int, domain: int) -> Term:
 
 
 def _whole(problem: Problem, domain: int) -> Term:
-    """Everything in a domain: what tells its concepts from each other is regressed on the embeddings and taken away.
+    """Everything in a domain: its selector is the detector, and what it adds pulls every image towards a few anchors, the *sinks*.
 
-    For the images of the domain `δ(x)` is the mean of their concept in the domain minus the domain's mean; for all others it is 0. The
-    linear map nearest to it in the least squares, `Δ = Σ_c δ_c q_cᵀ`, `q_c = S⁻¹ Σ_{x of c} x`, has a rank of one for each concept.
-    No linear map does this cleanly: α is the smallest that reaches the target, and at most what leaves `ELSEWHERE` of the answers in the
-    other domains as they were, both judged on embeddings that the map was not made of.
+    All images of the domain get the same shift, so content no longer decides, but which sink is nearest; images of other domains are
+    hardly seen by the selector. Sinks are anchors in an order seeded by model and domain; their own images in the domain keep their answer
+    by chance. α is the smallest that reaches the target, and at most what leaves `ELSEWHERE` of the answers in other domains as they were.
     """
     basis = problem.basis
-    images, inside, label = _in_domain(basis, domain)
-    if np.count_nonzero(inside) < 2 * FOLDS or np.count_nonzero(~inside) < 2 * FOLDS:
-        raise Unsupported(f"too few embeddings are of the domain {basis.domains[domain]}", advice="Add to the pool, or name concepts.")
-    left, right = _regress(images, inside, label)
-    moved = np.zeros_like(images)
-    for fold in range(FOLDS):
-        held = np.arange(len(images)) % FOLDS == fold
-        u, b = _regress(images[~held], inside[~held], label[~held])
-        moved[held] = exact.matmul(exact.matmul(images[held], u), b.T)
-    _, anchors = basis.anchors
+    images, inside = _in_domain(basis, domain)
+    if not inside.any() or inside.all():
+        raise Unsupported(f"no embeddings tell the domain {basis.domains[domain]} from others", advice="Add to the pool, or name concepts.")
+    names, anchors = basis.anchors
+    order = sorted(range(len(names)), key=lambda i: hashlib.sha256(f"{basis.model}\0{basis.domains[domain]}\0{names[i]}".encode()).digest())
+    sinks = sorted(order[: max(1, min(SINKS, len(names) // 4))])
+    pull = exact.matmul(basis.tensors["metric_inverse"], exact.row_sum(anchors[sinks].T.copy())[:, None])
+    pull = pull / exact.mean(exact.matmul(anchors[sinks], pull))
+    selector = np.ascontiguousarray(basis.tensors["selectors"][domain][:, None])
+    hit = exact.matmul(images, selector)
 
     def solve(removal: Floats, _: Floats) -> tuple[float, Mapping[str, Json]]:
-        return strength.scattered(images, inside, moved, anchors)
+        return strength.scattered(images, inside, hit, removal, anchors, len(sinks))
 
     kind = f"{len(images)} {basis.pool_kind} embeddings" if basis.has_pool else f"{len(images)} prompts"
-    said: dict[str, Json] = {"about": basis.domains[domain], "detector": "regression within the domain", "strength_from": kind}
+    said: dict[str, Json] = {"about": basis.domains[domain], "detector": "domain selector", "strength_from": kind}
+    said["sinks"] = [names[i] for i in sinks]
     if not basis.has_pool:
-        said["warning"] = "the domain is told apart by prompts alone: add a pool"
-    return Term(left, (), said, removal=right, solve=solve)
+        said["warning"] = "the domain is told apart by prompts alone: expect half of the effect and more collateral; add a pool"
+    return Term(selector, (), said, removal=np.ascontiguousarray(-pull), solve=solve)
 
 
-def _in_domain(basis: Basis, domain: int) -> tuple[Floats, Any, Any]:
-    """Embeddings `(n, d)`, which are of the domain, and their anchors: the pool, or without one the prompts."""
+def _in_domain(basis: Basis, domain: int) -> tuple[Floats, Any]:
+    """Embeddings `(n, d)` and which are of the domain: the pool, or without one the prompts."""
     if basis.has_pool:
         images, at = basis.thinned_pool()
-        return images, basis.tensors["pool_domains"][at] == domain, exact.matmul(images, basis.anchors[1].T).argmax(1)
+        return images, basis.tensors["pool_domains"][at] == domain
     prompts = basis.tensors["domain_prompts"]
-    if len(prompts) < 2:
-        raise Unsupported("with one domain and no pool there is nothing to tell it from", advice="Register two domains, or add a pool.")
-    count = prompts.shape[1]
-    return prompts.reshape(-1, basis.dim), np.arange(len(prompts) * count) // count == domain, np.tile(np.arange(count), len(prompts))
-
-
-def _regress(images: Floats, inside: Any, label: Any) -> tuple[Floats, Floats]:
-    """`L = [q_c]`, `B = [δ_c]` `(d, m)` over the concepts with at least `FEWEST` images in the domain."""
-    mine, rest = images[inside], images[~inside]
-    both = exact.gram(mine) / len(mine) + exact.gram(rest) / len(rest)
-    mean = exact.mean(mine)
-    groups = [mine[label[inside] == c] for c in np.unique(label[inside])]
-    groups = [g for g in groups if len(g) >= FEWEST] or groups
-    centres = np.stack([exact.mean(g) - mean for g in groups], axis=1)
-    sums = np.stack([exact.mean(g) * (len(g) / len(mine)) for g in groups], axis=1)
-    return np.ascontiguousarray(exact.Factor(both + ridge(both, DOMAIN_RIDGE)).solve(sums)), np.ascontiguousarray(centres)
+    return prompts.reshape(-1, basis.dim), np.arange(prompts.shape[0] * prompts.shape[1]) // prompts.shape[1] == domain
 
 
 class Bilateral(_DualMethod):

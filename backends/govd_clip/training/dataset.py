@@ -53,7 +53,7 @@ def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.nda
 
 
 def build(packages: Path, cache: Path) -> None:
-    """Render everything that is learned, judged or pooled into the folder `cache`. Training pictures equal to a held-out one are dropped."""
+    """Render everything that is learned, judged or pooled into the folder `cache`. Training pictures equal to a held-out one go."""
     with ProcessPoolExecutor(2) as pool:
         drawn = dict(zip(SETS, pool.map(functools.partial(_read, packages), SETS), strict=True))
     families: dict[str, set[str]] = defaultdict(set)

@@ -97,7 +97,7 @@ def init(vocabulary: int, seed: int) -> Params:
 
 @jax.custom_vjp
 def _affine(x: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Array:
-    """`x @ weight.T + bias` over rows. XLA's CPU multiplies by a transposed copy much faster than by a transposed view: hence the barriers."""
+    """`x @ weight.T + bias` over rows. XLA's CPU multiplies much faster by a transposed copy than by a view: hence the barriers."""
     return x @ jax.lax.optimization_barrier(weight.T) + bias
 
 
