@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from govd.errors import BadCheckpoint
 from govd.hookspecs import hookimpl
-from govd.types import Bytes, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
+from govd.types import Bytes, Contribution, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
 
 if TYPE_CHECKING:
-    from govd.edit import Edit
+    from govd.edit import Basis, Edit, Method
     from govd_clip.encode import Encoder
 
 FORMATS = ("huggingface", "hf", "safetensors")
@@ -69,6 +69,19 @@ def govd_export(model: Model, edit: Edit, format: str, folder: Path) -> Mapping[
     if format not in FORMATS or not isinstance(model, ClipModel):
         return None
     return model.write_checkpoint(edit, folder)
+
+
+@hookimpl
+def govd_compose_edit(basis: Basis, contributions: Sequence[Contribution], methods: Mapping[str, Method], where: str) -> Edit | None:
+    """On JAX's device, in float64: for previews and sweeps; equal to the host's to 1e-6, not to the last bit."""
+    if where != "device":
+        return None
+    import jax
+
+    from govd.edit import OnArrays, compose
+
+    with jax.enable_x64(True):
+        return compose(basis, contributions, methods, OnArrays(jax.numpy, f"jax {jax.default_backend()}"))
 
 
 def open_folder(folder: Path, commit: str | None, reference: str) -> ClipModel:

@@ -239,7 +239,8 @@ def second_moment(rows: Floats, dim: int) -> Floats:
 def ridge(matrix: Floats, share: float) -> Floats:
     """`share · trace/d · I`."""
     d = matrix.shape[0]
-    return np.eye(d) * (share * float(exact.row_sum(np.diagonal(matrix)[None].copy())[0]) / d)
+    found: Floats = np.eye(d) * (share * float(exact.row_sum(np.diagonal(matrix)[None].copy())[0]) / d)
+    return found
 
 
 def _even(a: Floats) -> Floats:

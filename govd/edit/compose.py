@@ -209,7 +209,11 @@ class Dual:
             if detectors.shape[1] == 0:
                 continue
             strength = algebra.array(tensors[f"strength_{mode}"][None, :])
-            right = algebra.matmul(removals[:, columns], algebra.array(tensors["incidence"].T)) * strength
+            incidence = tensors["incidence"]
+            right = removals[:, columns]
+            if incidence.shape != (1, 1) or incidence[0, 0] != 1:  # one phrase, one detector: nothing to add up
+                right = algebra.matmul(right, algebra.array(incidence.T))
+            right = right * strength
             if "removal" in tensors:
                 direct = algebra.array(tensors["removal"])
                 direct = direct - algebra.matmul(removals, algebra.matmul(texts.T, direct))

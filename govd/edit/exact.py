@@ -169,11 +169,13 @@ def row_sum(a: Matrix) -> Matrix:
 def mean(a: Any) -> Matrix:
     """Mean of the rows `(n, d)` → `(d,)`."""
     rows: Matrix = np.asarray(a, np.float64)
-    return row_sum(rows.T.copy()) / rows.shape[0]
+    found: Matrix = row_sum(rows.T.copy()) / rows.shape[0]
+    return found
 
 
 def spectral_norm(left: Matrix, right: Matrix, rounds: int = 40) -> float:
-    """‖left rightᵀ‖₂ of thin factors `(d, r)`, by power iteration on the `(r, r)` Gram matrices."""
+    """‖left rightᵀ‖₂ of thin factors `(d, r)`, by power iteration on the `(r, r)` Gram matrices: from below, to
+    a few per cent, which is all that a bound needs."""
     if not left.shape[1]:
         return 0.0
     step = matmul(gram(left), gram(right))

@@ -1,0 +1,222 @@
+"""The Python client of a daemon.
+
+    with govd.connect("http://127.0.0.1:8765", token=…) as daemon:
+        request = daemon.forget("dog", model="mini", domains=["line"], reason="…", wait=True)
+
+Errors of the daemon are raised as the classes of `govd.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import httpx
+import numpy as np
+
+from govd import errors
+from govd.errors import GovdError, Unreachable
+from govd.types import Floats, Json, Record
+
+
+def connect(url: str | None = None, token: str | None = None, timeout: float = 600.0) -> Daemon:
+    """A daemon by its address; without one, the daemon that runs on the default home.
+
+    Raises:
+        Unreachable: no address was given and no daemon runs on the home.
+    """
+    if url is None:
+        from govd.home import announced, default_home
+
+        found = announced(default_home())
+        if found is None:
+            raise Unreachable("no daemon runs on this home", where=str(default_home()), advice="Start one: govd serve.")
+        url, token = found
+    return Daemon(url, token, timeout)
+
+
+class Daemon:
+    """A daemon over HTTP. Records are plain mappings as the API spells them."""
+
+    def __init__(self, url: str, token: str | None, timeout: float = 600.0) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.url, self._http = url, httpx.Client(base_url=url, headers=headers, timeout=timeout)
+
+    def __enter__(self) -> Daemon:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
+
+    def _ask(self, method: str, path: str, body: Json = None, **query: Any) -> httpx.Response:
+        params = {k: v for k, v in query.items() if v is not None}
+        try:
+            answer = self._http.request(method, f"/v1/{path}", json=body, params=params)
+        except httpx.TransportError as fault:
+            advice = "Is it running? `govd serve` starts it; GOVD_URL says where the client looks."
+            raise Unreachable(f"the daemon does not answer ({fault})", where=self.url, advice=advice) from None
+        if answer.is_error:
+            raise _error(answer)
+        return answer
+
+    def _get(self, path: str, **query: Any) -> Json:
+        return self._ask("GET", path, **query).json()
+
+    def _post(self, path: str, body: Json, **query: Any) -> Json:
+        return self._ask("POST", path, body, **query).json()
+
+    def status(self) -> Record:
+        """Models, what waits, the ledger's head."""
+        return self._get("status")  # type: ignore[no-any-return]
+
+    def models(self) -> list[Record]:
+        """All models."""
+        return self._get("models")  # type: ignore[no-any-return]
+
+    def model(self, name: str) -> Record:
+        """One model."""
+        return self._get(f"models/{name}")  # type: ignore[no-any-return]
+
+    def add_model(self, name: str, reference: str, **options: Any) -> Record:
+        """Register a model; options as in `govd model add`, paths on the daemon's machine."""
+        return self._post("models", {"name": name, "reference": reference, **options})  # type: ignore[no-any-return]
+
+    def remove_model(self, name: str) -> Record:
+        """Take a model out of service."""
+        return self._ask("DELETE", f"models/{name}").json()  # type: ignore[no-any-return]
+
+    def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
+        """File a forget: `domains`, `aliases`, `all_concepts`, `target`, `strength`, `method`, `reason`, `idempotency_key`, …"""
+        return self._post("requests", {"model": model, "concepts": list(concepts), **_lists(options)}, wait=wait)  # type: ignore[no-any-return]
+
+    def preview(self, *concepts: str, model: str, **options: Any) -> Record:
+        """What a forget would do."""
+        return self._post("preview", {"model": model, "concepts": list(concepts), **_lists(options)})  # type: ignore[no-any-return]
+
+    def requests(self, state: str | None = None, model: str | None = None) -> list[Record]:
+        """Requests in the order of their filing."""
+        return self._get("requests", state=state, model=model)  # type: ignore[no-any-return]
+
+    def request(self, request_id: str) -> Record:
+        """One request."""
+        return self._get(f"requests/{request_id}")  # type: ignore[no-any-return]
+
+    def _decide(self, request_id: str, event: str, reason: str) -> Record:
+        return self._post(f"requests/{request_id}/{event}", {"reason": reason})  # type: ignore[no-any-return]
+
+    def approve(self, request_id: str, reason: str = "") -> Record:
+        """Approve a request that waits."""
+        return self._decide(request_id, "approve", reason)
+
+    def reject(self, request_id: str, reason: str = "") -> Record:
+        """Refuse a request that waits."""
+        return self._decide(request_id, "reject", reason)
+
+    def withdraw(self, request_id: str, reason: str = "") -> Record:
+        """Take back a request that is not in force."""
+        return self._decide(request_id, "withdraw", reason)
+
+    def retry(self, request_id: str, reason: str = "") -> Record:
+        """Try a failed request again."""
+        return self._decide(request_id, "retry", reason)
+
+    def revert(self, request_id: str, reason: str = "", idempotency_key: str | None = None, wait: bool = False) -> Record:
+        """Take a forget back."""
+        body = {"reason": reason, "idempotency_key": idempotency_key}
+        return self._post(f"requests/{request_id}/revert", body, wait=wait)  # type: ignore[no-any-return]
+
+    def revisions(self, model: str) -> list[Record]:
+        """A model's revisions."""
+        return self._get(f"models/{model}/revisions")  # type: ignore[no-any-return]
+
+    def revision(self, model: str, number: int) -> Record:
+        """One revision."""
+        return self._get(f"models/{model}/revisions/{number}")  # type: ignore[no-any-return]
+
+    def diff(self, model: str, first: int, second: int) -> Record:
+        """What one revision has that another has not."""
+        return self._get(f"models/{model}/revisions/{first}/diff/{second}")  # type: ignore[no-any-return]
+
+    def classify(
+        self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
+    ) -> list[Record]:
+        """The best label for each picture file on this machine."""
+        body = {"images": [_file(i) for i in images], "labels": labels and list(labels), "revision": revision, "base": base}
+        answers: list[dict[str, Json]] = self._post(f"models/{model}/classify", body)
+        return [{**answer, "path": str(path)} for answer, path in zip(answers, images, strict=True)]
+
+    def embeddings(self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False) -> Floats:
+        """Unit embeddings `(n, d)` of texts, then of picture files, by the published revision."""
+        body = {"texts": list(texts), "images": [_file(i) for i in images], "base": base}
+        return np.asarray(self._post(f"models/{model}/embeddings", body)["embeddings"], np.float32)
+
+    def evaluate(self, model: str, images: str | None = None, revision: int | None = None, base: bool = False) -> Record:
+        """Metrics on a folder of labelled pictures on the daemon's machine."""
+        return self._post(f"models/{model}/evaluate", {"images": images, "revision": revision, "base": base})  # type: ignore[no-any-return]
+
+    def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf") -> Record:
+        """Write the edited model into a folder on the daemon's machine."""
+        return self._post(f"models/{model}/export", {"folder": folder, "revision": revision, "format": format})  # type: ignore[no-any-return]
+
+    def audit_log(self, **filters: Any) -> list[Record]:
+        """Entries in order, filtered."""
+        return self._get("audit/log", **filters)["entries"]  # type: ignore[no-any-return]
+
+    def audit_trail(self, request_id: str) -> Record:
+        """Everything that happened to a request."""
+        return self._get(f"audit/trail/{request_id}")  # type: ignore[no-any-return]
+
+    def audit_checkpoint(self) -> str:
+        """The signed log checkpoint."""
+        return self._ask("GET", "audit/checkpoint").text
+
+    def audit_key(self) -> str:
+        """The public key of the log."""
+        return self._ask("GET", "audit/key").text
+
+    def audit_verify(self) -> Record:
+        """Check the ledger, by the daemon; an auditor checks for himself."""
+        return self._get("audit/verify")  # type: ignore[no-any-return]
+
+    def tokens(self) -> list[Record]:
+        """All tokens."""
+        return self._get("tokens")  # type: ignore[no-any-return]
+
+    def create_token(self, role: str, name: str) -> Record:
+        """A new token."""
+        return self._post("tokens", {"role": role, "name": name})  # type: ignore[no-any-return]
+
+    def revoke_token(self, token_id: str) -> Record:
+        """End a token."""
+        return self._ask("DELETE", f"tokens/{token_id}").json()  # type: ignore[no-any-return]
+
+
+def _lists(options: dict[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
+
+
+def _file(path: str) -> str:
+    import base64
+    from pathlib import Path
+
+    try:
+        return base64.b64encode(Path(path).read_bytes()).decode()
+    except OSError as fault:
+        raise errors.UnreadableImage(f"cannot be read ({fault.strerror})", where=str(path), path=str(path)) from None
+
+
+def _error(answer: httpx.Response) -> GovdError:
+    """The daemon's problem as the error that it was."""
+    try:
+        said = answer.json()
+    except ValueError:
+        return Unreachable(f"HTTP {answer.status_code}", where=str(answer.url))
+    name = "".join(part.title() for part in str(said.get("type", "")).rpartition(":")[2].split("-"))
+    found = getattr(errors, name, None)
+    made = found if isinstance(found, type) and issubclass(found, GovdError) else GovdError
+    return made(str(said.get("detail") or said.get("title") or answer.reason_phrase))

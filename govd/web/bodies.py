@@ -1,0 +1,103 @@
+"""What POST bodies look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Body(BaseModel):
+    """Unknown fields are refused: a typing mistake must not be an option that silently does nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ModelBody(Body):
+    """`govd model add`; paths are on the daemon's machine."""
+
+    name: str
+    reference: str
+    labels: list[str] | None = None
+    anchors: list[str] | None = None
+    templates: list[str] | None = None
+    domains: list[str] = []
+    images: str | None = None
+    pool: str | None = None
+    prototypes: int = 0
+    use: str | None = None
+    side: str = "image"
+    publish_to: str | None = None
+    hf_revision: str | None = None
+    from_scratch: bool = False
+
+
+class ScopeBody(Body):
+    """What is to be forgotten, and how."""
+
+    model: str
+    concepts: list[str] = []
+    domains: list[str] = []
+    aliases: list[str] = []
+    all_concepts: bool = False
+    target: str | None = None
+    strength: float = 1.0
+    method: str = "auto"
+    prototypes: int = 0
+
+
+class ForgetBody(ScopeBody):
+    """`govd forget`."""
+
+    reason: str = ""
+    basis: str = ""
+    ticket: str = ""
+    due: str | None = None
+    expires: str | None = None
+    idempotency_key: str | None = None
+
+
+class ReasonBody(Body):
+    """A decision or a revert."""
+
+    reason: str = ""
+    idempotency_key: str | None = None
+
+
+class PicturesBody(Body):
+    """Pictures as base64 of their files, or paths on the daemon's machine (for the role owner), and texts."""
+
+    images: list[str] = Field(default=[], max_length=256)
+    paths: list[str] = Field(default=[], max_length=4096)
+    texts: list[str] = Field(default=[], max_length=4096)
+    labels: list[str] | None = None
+    revision: int | None = None
+    base: bool = False
+
+
+class EvaluateBody(Body):
+    """`govd evaluate`."""
+
+    images: str | None = None
+    revision: int | None = None
+    base: bool = False
+
+
+class ExportBody(Body):
+    """`govd export`."""
+
+    folder: str
+    revision: int | None = None
+    format: str = "hf"
+
+
+class TokenBody(Body):
+    """`govd token create`."""
+
+    role: str
+    name: str
+
+
+def options(body: Body, *leave: str) -> dict[str, Any]:
+    """A body's fields but some."""
+    return {k: v for k, v in body.model_dump().items() if k not in leave}

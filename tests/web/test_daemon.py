@@ -1,0 +1,130 @@
+"""A real daemon in a process of its own: started, used through client and command, stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import govd
+from govd.errors import Conflict, Unauthenticated, Unreachable
+
+EXAMPLE = Path(__file__).parents[1] / "plugins" / "example"
+
+
+class Running:
+    """The daemon and how to talk to it."""
+
+    def __init__(self, folder: Path) -> None:
+        site = folder / "site"
+        info = site / "govd_example-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: govd-example\nVersion: 1.0\n")
+        lines = [f"example-{n} = govd_example.{n}" for n in ("backend", "method", "policy")]
+        (info / "entry_points.txt").write_text("[govd]\n" + "\n".join(lines) + "\n")
+        (site / "govd_example").symlink_to(EXAMPLE / "govd_example")
+        self.home = folder / "home"
+        self.environment = {**os.environ, "PYTHONPATH": str(site), "GOVD_HOME": str(self.home)}
+        self.errors = (folder / "daemon.log").open("w+")
+        command = [sys.executable, "-m", "govd", "serve", "--port", "0"]
+        self.process = subprocess.Popen(command, env=self.environment, stderr=self.errors)
+        end = time.monotonic() + 60
+        while not (self.home / "daemon.json").exists():
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < end, self.log()
+            time.sleep(0.05)
+        said = json.loads((self.home / "daemon.json").read_text())
+        self.url, self.token = said["url"], (self.home / "token").read_text().strip()
+        while True:
+            try:
+                httpx.get(f"{self.url}/healthz", timeout=5).raise_for_status()
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < end, self.log()
+                time.sleep(0.05)
+
+    def log(self) -> str:
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def govd(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "govd", *words]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """A daemon on a new home and a free port."""
+    daemon = Running(tmp_path)
+    yield daemon
+    if daemon.process.poll() is None:
+        daemon.process.send_signal(signal.SIGTERM)
+    try:
+        daemon.process.wait(30)
+    finally:
+        daemon.process.kill()
+        daemon.errors.close()
+
+
+def test_a_daemon_from_start_to_stop(running: Running, pictures: Path, pool: Path, tmp_path: Path) -> None:
+    labels = sorted(p.name for p in (pictures / "dark").iterdir())
+    with govd.connect(running.url, running.token) as daemon:
+        daemon.add_model("m", "colours", labels=labels, domains=["bright", "dark"], images=str(pictures), pool=str(pool))
+        request = daemon.forget("red", model="m", reason="must go", wait=True)
+        assert request["state"] == "in_force"
+        assert daemon.classify("m", [str(pictures / "dark" / "red" / "0.png")])[0]["label"] != "red"
+        assert daemon.embeddings("m", texts=["red"]).shape[0] == 1
+        with pytest.raises(Conflict, match=request["id"]):
+            daemon.forget("red", model="m")
+        # the command finds the daemon by itself
+        status = json.loads(running.govd("status", "--json").stdout)
+        assert status["models"][0]["in_force"] == 1
+        done = running.govd("revert", request["id"], "--reason", "back", "--wait", "--json")
+        assert json.loads(done.stdout)["state"] == "done", done.stderr
+        assert daemon.audit_verify()["holds"]
+        assert daemon.evaluate("m")["metrics"]["accuracy"] > 0.9
+        assert running.govd("backup", str(tmp_path / "b.tar")).returncode == 0
+    with govd.connect(running.url, "wrong") as stranger, pytest.raises(Unauthenticated):
+        stranger.status()
+    # a second daemon, on the same home and on the same port
+    second = running.govd("serve", "--port", "0")
+    assert second.returncode == 4
+    assert "another process works on this home" in second.stderr
+    port = running.url.rsplit(":", 1)[1]
+    third = running.govd("serve", "--home", str(tmp_path / "other"), "--port", port)
+    assert third.returncode == 4
+    assert "port" in third.stderr
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(30) in (0, -signal.SIGTERM)
+    assert not (running.home / "daemon.json").exists()
+    for line in running.log().splitlines():
+        assert {"time", "level", "message"} <= set(json.loads(line)), line
+    with govd.connect(running.url, running.token) as gone, pytest.raises(Unreachable):
+        gone.status()
+    assert json.loads(running.govd("status", "--json").stdout)["models"][0]["revision"] == 2
+
+
+def test_events_resume_where_they_stopped(running: Running) -> None:
+    with govd.connect(running.url, running.token) as daemon:
+        for n in range(3):
+            daemon.create_token("reader", f"r{n}")
+    headers = {"Authorization": f"Bearer {running.token}"}
+
+    def read(count: int, **more: str) -> list[int]:
+        found: list[int] = []
+        with httpx.stream("GET", f"{running.url}/v1/events", headers={**headers, **more}, timeout=30) as stream:
+            for line in stream.iter_lines():
+                if line.startswith("data: "):
+                    found.append(json.loads(line[6:])["seq"])
+                if len(found) == count:
+                    break
+        return found
+
+    assert read(3) == [0, 1, 2]
+    assert read(2, **{"Last-Event-ID": "0"}) == [1, 2]
