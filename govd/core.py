@@ -42,6 +42,7 @@ class Core:
         self.methods = self._methods()
         self.views = Views()
         self._opened: dict[str, Opened] = {}
+        self._bases: dict[str, Basis] = {}
         self.refresh()
 
     def _methods(self) -> dict[str, Method]:
@@ -148,7 +149,10 @@ class Core:
 
     def basis(self, record: Record) -> Basis:
         """A model's basis from its artifact."""
-        return Basis.from_bytes(self.artifacts.get(str(record["basis"])), str(record["basis"]))
+        digest = str(record["basis"])
+        if digest not in self._bases:
+            self._bases[digest] = Basis.from_bytes(self.artifacts.get(digest), digest)
+        return self._bases[digest]
 
     def keep(self, name: str, opened: Opened) -> None:
         """Keep a model in memory that was just registered."""

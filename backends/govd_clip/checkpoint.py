@@ -47,6 +47,8 @@ def fold(weight: Floats, edit: Edit) -> Floats:
     if left.shape != right.shape or left.ndim != 2 or left.shape[0] != w.shape[0]:
         what = f"the edit is of shape {left.shape}, the model's joint space of {w.shape[0]}"
         raise Unsupported(what, advice="An edit fits only the model that it was computed for.")
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        raise Unsupported("the edited projection is not finite", advice="Check the edit.")
     new: Floats = w - right @ (left.T @ w) if edit.side == "image" else w - left @ (right.T @ w)
     if not np.isfinite(new).all():
         raise Unsupported("the edited projection is not finite", advice="Check the edit.")
