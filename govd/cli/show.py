@@ -13,6 +13,8 @@ from govd.types import Json
 
 COLOURS = {"in_force": "green", "published": "green", "done": "green", "waiting": "yellow", "filed": "yellow", "approved": "yellow"}
 COLOURS |= {"failed": "red", "denied": "red", "rejected": "red", "refused": "red"}
+WHOLE = ("id", "state", "kind", "revision", "edit")
+"""Columns that are never cut: what they show is typed again, or read at a glance."""
 
 
 def console() -> Console:
@@ -38,7 +40,9 @@ def share(value: Any) -> str:
 
 def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Table:
     """A plain table."""
-    made = Table(*columns, title=title or None, title_justify="left")
+    made = Table(title=title or None, title_justify="left")
+    for name in columns:
+        made.add_column(name, no_wrap=name in WHOLE, overflow="fold")
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
     return made
@@ -89,11 +93,8 @@ def show_record(record: Mapping[str, Json]) -> None:
 
 def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
     """Requests, a line each."""
-    rows = [
-        (r["id"], r["kind"], r["model"], scope(r), r["method"], state(r["state"]), r["revision"] or "–", r["filed_at"][:19])
-        for r in requests
-    ]
-    console().print(table("id", "kind", "model", "what", "method", "state", "revision", "filed", rows=rows))
+    rows = [(r["id"], r["kind"], r["model"], scope(r), r["method"], state(r["state"])) for r in requests]
+    console().print(table("id", "kind", "model", "what", "method", "state", rows=rows))
 
 
 def show_request(request: Mapping[str, Json]) -> None:
@@ -156,14 +157,13 @@ def show_revisions(revisions: Sequence[Mapping[str, Json]]) -> None:
             state(r["state"]),
             r["edit_digest"][:12],
             r["rank"],
-            len(r["requests"]),
             share(r["metrics"].get("forget_acc")),
             share(r["metrics"].get("retain_acc")),
             (r["published_at"] or "")[:19],
         )
         for r in revisions
     ]
-    console().print(table("revision", "state", "edit", "rank", "forgets", "forgotten acc.", "retained acc.", "published", rows=rows))
+    console().print(table("revision", "state", "edit", "rank", "forgotten", "retained", "published", rows=rows))
 
 
 def show_answers(answers: Sequence[Mapping[str, Json]]) -> None:
