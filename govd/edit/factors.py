@@ -80,10 +80,11 @@ class Edit:
             raise Usage(f"vectors of shape {vectors.shape}", advice=f"This edit is for vectors (n, {self.dim}).")
         out = np.empty(vectors.shape, vectors.dtype if vectors.dtype.kind == "f" else np.float32)
         for start in range(0, len(vectors), ROWS):
-            moved = self.move(vectors[start : start + ROWS])
+            part = vectors[start : start + ROWS]
+            if not np.isfinite(part).all():
+                raise Usage("vectors with values that are not finite", where=f"rows {start} to {start + len(part) - 1}")
+            moved = self.move(part)
             length = np.linalg.norm(moved, axis=1, keepdims=True)
-            if not np.isfinite(length).all():
-                raise Usage("vectors with values that are not finite", where=f"rows {start} to {start + len(moved) - 1}")
             out[start : start + ROWS] = moved / np.where(length == 0, 1, length)
         return out
 

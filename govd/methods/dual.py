@@ -47,7 +47,8 @@ class _DualMethod(Dual):
 def _tensors(problem: Problem, terms: list[Term], minus_mean: bool) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
     """Terms as the tensors of a contribution, each with its strength solved alone, in every mode that composing may choose."""
     basis = problem.basis
-    phrases = [name for concept in problem.spec.scope.concepts for name in concept.phrases]
+    removing = any(t.removes for t in terms)  # a shift moves images and has no target among the texts
+    phrases = [name for concept in problem.spec.scope.concepts for name in concept.phrases] if removing else []
     texts = np.concatenate(problem.material.phrases) if phrases else np.zeros((0, basis.dim))
     widths = [t.detectors.shape[1] for t in terms]
     rows = [[float(i in t.removes) for i in range(len(phrases))] for t, m in zip(terms, widths, strict=True) for _ in range(m)]
