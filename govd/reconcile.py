@@ -49,6 +49,25 @@ class Reconciler:
                     did = True
         return did
 
+    def measure(self) -> bool:
+        """Figures that take longer, for published revisions that have none yet: what strangers can still do; whether there was one."""
+        did = False
+        with self.core.lock:
+            for model in list(self.core.views.models):
+                published, data = self.core.views.published(model), self.evaluation(model)
+                if published is None or published["measured"] or data is None:
+                    continue
+                contributions, edit = self._contributions(published["contributions"]), self.edit(published, model)
+                basis = self.core.basis(self.core.model(model))
+                found = {
+                    "leaks": metrics.leaks(edit, contributions, data),
+                    "neighbour_agreement": metrics.neighbour_agreement(edit, data.vectors),
+                    "base_diff": metrics.base_diff(basis, edit),
+                }
+                self._revise(published, "measure", {"metrics": _plain(found)})
+                did = True
+        return did
+
     # -- requests -------------------------------------------------------------------------------------------------------------
 
     def _decide(self, request: Record) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import uuid
 from collections.abc import Sequence
@@ -56,6 +57,7 @@ class Requests:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self._shown: list[dict[str, Json]] = []
 
     def all(self, state: str | None = None, model: str | None = None) -> list[Record]:
         """Requests in the order of their filing."""
@@ -268,12 +270,17 @@ class Requests:
         if spec.method == "bilateral" and not basis.has_pool:
             others = [n for n in names if n not in own]
             wanted += [(-1, _prompt("", n)) for n in others[:: max(1, len(others) // BESIDE)][:BESIDE]]
-        vectors = []
+        vectors: list[Floats] = []
+        shown: list[dict[str, Json]] = []
         for seed in range(spec.prototypes):
             made = opened.model.synthesise([p for _, p in wanted], seed=spec.seed + seed, progress=self.core.progress)
             said = {"prompts": json.dumps(made.prompts), "seed": str(spec.seed + seed)}
             self.core.artifacts.put(tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said))
+            shown += [
+                {"prompt": p, "png": self.core.artifacts.put(_png(rows))} for p, rows in zip(made.prompts, made.pictures, strict=True)
+            ]
             vectors.append(made.embeddings)
+        self._shown = shown
         return np.concatenate(vectors), [i for i, _ in wanted] * spec.prototypes
 
     def contribute(self, model: str, spec: ForgetSpec) -> Contribution:
@@ -285,7 +292,9 @@ class Requests:
         )
         if answer is not None:
             return answer
+        self._shown = []
         tensors, facts = method.contribute(Problem(opened.basis, spec, self.material(opened, spec), core.progress))
+        facts = {**facts, "prototypes": self._shown} if self._shown else facts
         return sealed(core.model(model)["basis"], spec, {k: np.asarray(v, np.float64) for k, v in tensors.items()}, dict(facts))
 
     def predicted(self, model: str, contribution: Contribution) -> dict[str, Json]:
@@ -360,6 +369,15 @@ def _known(basis: Any, encoder: Any, phrase: str) -> Floats:
             return found
     averaged: Floats = encoder.averaged([phrase], basis.templates)[0]
     return averaged
+
+
+def _png(rows: Any) -> bytes:
+    """A picture as people look at it."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(rows).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _date(text: str | None, what: str) -> str | None:

@@ -64,6 +64,10 @@ class Service:
         """Bring every model to what is wanted; whether there was something to do."""
         return self.reconciler.run()
 
+    def measure(self) -> bool:
+        """Take the slower measurements that are missing; whether there were some."""
+        return self.reconciler.measure()
+
     def add_model(self, name: str, reference: str, given: Given, actor: str) -> Record:
         """Register a model and serve it unedited."""
         with self.core.lock:

@@ -73,10 +73,22 @@ class Views:
     def _revision(self, event: str, entry: Record, payload: Json) -> None:
         model, _, number = str(entry["subject"]).partition("/")
         if event == "compose":
-            record = {"model": model, "number": int(number), "state": "composed", "metrics": {}, "published_at": None, **payload}
+            record: dict[str, Json] = {
+                "model": model,
+                "number": int(number),
+                "state": "composed",
+                "metrics": {},
+                "measured": False,
+                "published_at": None,
+            }
+            record |= dict(payload)
             self.revisions[model].append(record)
             return
         record = self.revisions[model][int(number) - 1]
+        if event == "measure":  # figures that take longer and hold nothing up
+            record["metrics"] = {**record["metrics"], **payload["metrics"]}
+            record["measured"] = True
+            return
         if event == "publish":
             for other in self.revisions[model]:
                 if other["state"] == "published":

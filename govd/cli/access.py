@@ -59,6 +59,7 @@ class Local:
 
     def _done(self, record: Record) -> Record:
         self.service.reconcile()
+        self.service.measure()
         return self.service.requests.show(str(record["id"]))
 
     def models(self) -> list[Record]:

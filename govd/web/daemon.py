@@ -51,6 +51,8 @@ class Worker(threading.Thread):
             self.news.clear()
             try:
                 self.service.reconcile()
+                if not self.news.is_set():
+                    self.service.measure()
                 pause = EVERY
             except GovdError as error:
                 log.error("reconcile: %s", error.message)

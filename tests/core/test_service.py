@@ -291,6 +291,16 @@ def test_publish_to_follows_every_revision(tmp_path: Path, example_plugins: None
         assert not list(folder.glob(".*"))
 
 
+def test_slower_measurements_follow_as_entries_of_their_own(service: Service) -> None:
+    forget(service, "red")
+    assert "leaks" not in published(service)["metrics"]
+    assert service.measure()
+    (leak,) = published(service)["metrics"]["leaks"]
+    assert leak["probe_before"] > 0.9
+    assert not service.measure()
+    assert [e["kind"] for e in service.audit.log(kind="revision")][-1] == "revision.measure"
+
+
 def test_the_ledger_verifies_and_a_lost_artifact_is_noticed(service: Service) -> None:
     forget(service, "red")
     verdict = service.audit.verify()
