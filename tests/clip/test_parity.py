@@ -1,5 +1,8 @@
-"""The same embeddings as torch's CLIPModel, for what distinguishes the published families."""
+"""The same embeddings as torch's CLIPModel, for what distinguishes the published families: live where torch is installed, and by goldens
+everywhere. `GOVD_WRITE_GOLDENS=1 python -m pytest tests/clip/test_parity.py` writes them anew from torch.
+"""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from govd.types import ModelReference
 from govd_clip.encode import Encoder
 from govd_clip.plugin import ClipModel, govd_open_model
 
+GOLDENS = Path(__file__).parent / "goldens.npz"
 TEXTS = ["a photo of a cat", "red", "", "a dog at the red door and much more than twenty tokens can hold of it", "Ünïcode 🐈"]
 FAMILIES: dict[str, dict[str, Any]] = {
     "B-32": {"patch": 16, "image": 32},
@@ -47,9 +51,21 @@ def test_embeddings_are_those_of_torch(family: str, make: Any) -> None:
     pixels = torch.tensor(np.stack([encoder.pixels(p) for p in pictures()]))
     with torch.no_grad():
         wanted = theirs(**tokens, pixel_values=pixels)
+    if os.environ.get("GOVD_WRITE_GOLDENS"):
+        kept = dict(np.load(GOLDENS)) if GOLDENS.exists() else {}
+        kept |= {f"{family}: texts": wanted.text_embeds.numpy(), f"{family}: images": wanted.image_embeds.numpy()}
+        np.savez(GOLDENS, **kept)
     np.testing.assert_allclose(ours.encode_texts(TEXTS), wanted.text_embeds.numpy(), atol=1e-4)
     np.testing.assert_allclose(ours.encode_images(pictures()), wanted.image_embeds.numpy(), atol=1e-4)
     assert np.isclose(ours.facts.logit_scale, theirs.logit_scale.exp().item(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_embeddings_are_those_that_torch_once_gave(family: str, make: Any) -> None:
+    ours = opened(make(**FAMILIES[family]))
+    with np.load(GOLDENS) as goldens:
+        np.testing.assert_allclose(ours.encode_texts(TEXTS), goldens[f"{family}: texts"], atol=1e-4)
+        np.testing.assert_allclose(ours.encode_images(pictures()), goldens[f"{family}: images"], atol=1e-4)
 
 
 def test_pictures_are_prepared_bit_for_bit(tiny: Path, tmp_path: Path) -> None:
