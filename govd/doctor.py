@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shutil
+import subprocess
+import sys
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
 
+from govd.errors import GovdError
+from govd.home import Settings, announced, default_home
+from govd.ledger.signing import Signer
+from govd.ledger.store import peek
 from govd.plugins import load
 from govd.types import Json
 
 PACKAGES = ("govd", "numpy", "pluggy", "sqlalchemy", "jax", "flax", "transformers", "torch")
 
 
-def examine() -> dict[str, Json]:
-    """Versions, plugins and faults, as JSON. Never raises for what it is there to find."""
+LITTLE = 2**30
+"""Free bytes on the home's disk below which `doctor` warns."""
+
+
+def examine(folder: Path | None = None) -> dict[str, Json]:
+    """Versions, devices, plugins, the home at `folder` with its keys and ledger, and faults, as JSON. Never raises for what it is there
+    to find, and makes nothing."""
     versions: dict[str, Json] = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
     for name in PACKAGES:
         try:
@@ -26,4 +41,51 @@ def examine() -> dict[str, Json]:
         for p in plugins
         if p.fault
     ]
-    return {"versions": versions, "plugins": [asdict(p) for p in plugins], "faults": faults}
+    devices, wrong = _devices()
+    home, broken = _home(folder or default_home())
+    faults += [*wrong, *broken]
+    return {"versions": versions, "devices": devices, "home": home, "plugins": [asdict(p) for p in plugins], "faults": faults}
+
+
+def _devices() -> tuple[list[str], list[str]]:
+    """What JAX would compute on, asked of another process: a device that is broken may hang or end who asks."""
+    asked = "import jax; print('\\n'.join(f'{d.platform}: {d.device_kind}' for d in jax.devices()))"
+    if find_spec("jax") is None:
+        return [], []
+    try:
+        done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return [], ["JAX does not find its devices within 60 s. Set JAX_PLATFORMS=cpu, or check the driver."]
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return [], [f"JAX finds no device ({last}). Set JAX_PLATFORMS=cpu, or check the driver."]
+    return done.stdout.split("\n")[:-1], []
+
+
+def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
+    """The home: whether it can be written, who may read its keys, whether its ledger can be read and is of a schema known here."""
+    found: dict[str, Json] = {"folder": str(folder), "exists": (folder / "ledger.db").exists(), "daemon": None, "settings": None}
+    faults = []
+    at = next(p for p in (folder, *folder.parents) if p.exists())
+    if not os.access(at, os.W_OK):
+        faults.append(f"{at} cannot be written. Choose another home (--home DIR or GOVD_HOME), or correct its permissions.")
+    found["free_bytes"] = shutil.disk_usage(at).free
+    if found["free_bytes"] < LITTLE:
+        faults.append(f"the disk of {at} has only {found['free_bytes'] >> 20} MiB left. Free some space.")
+    for name in ("keys/signing.key", "token"):
+        path = folder / name
+        if path.exists() and path.stat().st_mode & 0o077:
+            faults.append(f"{path} can be read by others. Run: chmod 600 {path}")
+    running = announced(folder)
+    found["daemon"] = running[0] if running else None
+    try:
+        found["settings"] = asdict(Settings.read(folder / "govd.toml"))
+        if found["exists"]:
+            origin = (folder / "origin").read_text(encoding="ascii").strip()
+            signer = Signer.at(folder / "keys" / "signing.key", origin)
+            found |= {"origin": origin, "key": str(signer.key), **peek(folder / "ledger.db")}
+    except GovdError as error:
+        faults.append(error.message)
+    except OSError as fault:
+        faults.append(f"{fault.filename}: {fault.strerror}. Restore it from a backup.")
+    return found, faults

@@ -81,12 +81,12 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def doctor(as_json: JsonOption = False) -> None:
-    """Versions, devices and plugins: what is wrong and what to do."""
+def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Devices, versions, database, keys and plugins: what is wrong and what to do."""
     from govd.cli.show import show_doctor
     from govd.doctor import examine
 
-    found = examine()
+    found = examine(home)
     put(found, as_json, show_doctor)
     if found["faults"]:
         raise typer.Exit(4)

@@ -20,10 +20,11 @@ from govd.edit.factors import tensors_from_bytes
 from govd.edit.strength import auc
 from govd.embeddings import file_digest
 from govd.errors import Unsupported, VerificationFailed
+from govd.methods.baselines import Ccup
 from govd.models import Given
 from govd.requests import ForgetOptions, spec_of
 from govd.service import HONEST, Service, open_service
-from govd.types import Floats, Json, Record
+from govd.types import Floats, ForgetSpec, Json, Record
 
 MODEL = "mini"
 EVERYWHERE, CELL, WHOLE = "dog", ("umbrella", "line"), "colour"
@@ -31,6 +32,13 @@ WISHES = (
     ("a concept everywhere", ForgetOptions(concepts=(EVERYWHERE,), reason="demo: this class must go")),
     ("a concept in one domain", ForgetOptions(concepts=(CELL[0],), domains=(CELL[1],), reason="demo: not in line drawings")),
     ("a whole domain", ForgetOptions(all_concepts=True, domains=(WHOLE,), reason="demo: nothing in colour")),
+)
+HOW = (
+    ("govd", "[bold]govd[/]"),
+    ("nullspace", "nullspace, plain"),
+    ("ccup", "ccup, Wᵀ on images"),
+    ("ccup_other", "ccup, W on images"),
+    ("label", "deleting the label"),
 )
 ACTOR = "demo"
 
@@ -178,9 +186,21 @@ def _rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]
             contributions = [service.requests.contribute(MODEL, s) for s in made]
             edit = compose(opened.basis, contributions, service.core.methods)
             row[name] = metrics.on_images(opened.basis, edit, contributions, data)
+        for name, reading in (("ccup", Ccup()), ("ccup_other", Ccup(transposed=False))):
+            row[name] = _ccup(service, reading, specs, data)
         row["label"] = _without_label(opened.basis.anchors, chosen, data)
         rows.append(row)
     return rows
+
+
+def _ccup(service: Service, reading: Ccup, specs: Sequence[ForgetSpec], data: EvaluationData) -> dict[str, Json] | None:
+    """The published form in one of its two readings; it knows concepts, not whole domains."""
+    if any(s.scope.paradigm == "domains" for s in specs):
+        return None
+    opened = service.core.opened(MODEL)
+    contributions = [service.requests.contribute(MODEL, replace(s, method="ccup", target=None, strength=1.0)) for s in specs]
+    edit = compose(opened.basis, contributions, {**service.core.methods, "ccup": reading})
+    return metrics.on_images(opened.basis, edit, contributions, data)
 
 
 def _without_label(anchors: tuple[tuple[str, ...], Floats], chosen: Sequence[Record], data: EvaluationData) -> dict[str, Json] | None:
@@ -204,7 +224,7 @@ def _without_label(anchors: tuple[tuple[str, ...], Floats], chosen: Sequence[Rec
 def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     lines = []
     for row in rows:
-        for name, title in (("govd", "[bold]govd[/]"), ("nullspace", "plain projection (nullspace)"), ("label", "deleting the label")):
+        for name, title in HOW:
             m = row[name]
             if m is None:
                 continue

@@ -51,13 +51,21 @@ def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Tabl
 def show_doctor(found: Mapping[str, Json]) -> None:
     """What `doctor` found, and what to do about it."""
     out = console()
-    versions = Table(title="Versions", title_justify="left", show_header=False, box=None)
+    versions = Table(title="This machine", title_justify="left", show_header=False, box=None)
     for name, version in found["versions"].items():
         versions.add_row(name, version or "[yellow]not installed[/]")
     rows = [
         (p["name"], p["source"], p["version"], f"[red]{escape(p['fault'])}[/]" if p["fault"] else "[green]in use[/]")
         for p in found["plugins"]
     ]
+    for device in found["devices"]:
+        versions.add_row("device", device)
+    home = found["home"]
+    ledger = f"{home['size']} entries, schema {home['schema']}, {home['origin']}" if "size" in home else "none yet"
+    running = f"runs at {home['daemon']}" if home["daemon"] else "does not run"
+    for name, text in (("home", home["folder"]), ("ledger", ledger), ("key", home.get("key", "made on first use")), ("daemon", running)):
+        versions.add_row(name, escape(str(text)))
+    versions.add_row("free", f"{home['free_bytes'] / 2**30:.1f} GiB")
     out.print(versions)
     out.print(table("plugin", "from", "version", "state", rows=rows, title="Plugins"))
     for fault in found["faults"]:

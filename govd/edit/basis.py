@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,11 @@ class Basis:
     def anchors(self) -> tuple[tuple[str, ...], Floats]:
         """What competes for an image: the label set, else the vocabulary; names and vectors."""
         return (self.labels, self.tensors["labels"]) if self.labels else (self.vocabulary, self.tensors["vocabulary"])
+
+    @cached_property
+    def anchor_total(self) -> Floats:
+        """Sum of the anchors' vectors `(d,)`."""
+        return exact.row_sum(self.anchors[1].T.copy())
 
     def as_json(self) -> dict[str, Json]:
         """The settings, part of the digest."""

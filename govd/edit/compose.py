@@ -101,9 +101,11 @@ def compose(basis: Basis, contributions: Sequence[Contribution], methods: Mappin
 
 @dataclass(frozen=True)
 class Targets:
-    """The distinct texts that lose something: vectors `(d, p)`, positions in the label set (−1: not in it), phrases."""
+    """The distinct texts that lose something: vectors `(d, p)`, the same times `metric_inverse`, positions in the label set (−1: not
+    in it), phrases."""
 
     vectors: Floats
+    lifted: Floats
     label: tuple[int, ...]
     phrases: tuple[str, ...]
     everywhere: frozenset[str]
@@ -113,31 +115,34 @@ def targets_of(basis: Basis, contributions: Sequence[Contribution]) -> tuple[Tar
     """All targets without repetition, and for each contribution the columns of its own."""
     place: dict[bytes, int] = {}
     columns: list[Floats] = []
+    lifted: list[Floats] = []
     names: list[str] = []
     own: list[list[int]] = []
     everywhere: set[str] = set()
     for contribution in contributions:
         mine = []
-        for column, name in zip(contribution.tensors["targets"].T, contribution.facts["targets"], strict=True):
+        pairs = zip(contribution.tensors["targets"].T, contribution.tensors["lifted"].T, contribution.facts["targets"], strict=True)
+        for column, high, name in pairs:
             key = np.ascontiguousarray(column).tobytes()
             if key not in place:
                 place[key] = len(columns)
                 columns.append(column)
+                lifted.append(high)
                 names.append(name)
             mine.append(place[key])
             if contribution.spec.scope.paradigm == "concepts":
                 everywhere.add(name)
         own.append(mine)
     position = {name: i for i, name in enumerate(basis.labels)}
-    vectors = np.stack(columns, axis=1) if columns else np.zeros((basis.dim, 0))
-    return Targets(vectors, tuple(position.get(n, -1) for n in names), tuple(names), frozenset(everywhere)), own
+    vectors, above = (np.stack(c, axis=1) if c else np.zeros((basis.dim, 0)) for c in (columns, lifted))
+    return Targets(vectors, above, tuple(position.get(n, -1) for n in names), tuple(names), frozenset(everywhere)), own
 
 
 def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array:
     """Removals `(d, p)`: 1 on the own target, 0 on the other targets and, where hard, on every label that is no target."""
     t = algebra.array(targets.vectors)
     if not hard:
-        lifted = algebra.matmul(algebra.array(basis.tensors["metric_inverse"]), t)
+        lifted = algebra.array(targets.lifted)
         return algebra.solve(algebra.matmul(t.T, lifted), lifted.T).T
     listed = [i for i, label in enumerate(targets.label) if label >= 0]
     outside = [i for i, label in enumerate(targets.label) if label < 0]
@@ -161,16 +166,21 @@ def retained_mean(basis: Basis, everywhere: frozenset[str]) -> Floats:
         OverCapacity: none is left.
     """
     names, vectors = basis.anchors
-    keep = [i for i, name in enumerate(names) if name not in everywhere]
-    if not keep:
+    gone = [i for i, name in enumerate(names) if name in everywhere]
+    left = len(names) - len(gone)
+    if not left:
         raise OverCapacity("no anchor would be left: every label would be forgotten", advice="Keep at least one label, or add --anchors.")
-    return exact.mean(vectors[keep])
+    if left <= len(gone):
+        return exact.mean(vectors[[i for i, name in enumerate(names) if name not in everywhere]])
+    total = basis.anchor_total
+    return (total - exact.row_sum(vectors[gone].T.copy())) / left if gone else total / left
 
 
 class Dual:
     """Composing of the family `dual`.
 
-    A contribution has tensors `targets` (d, p), `detectors` (d, m), `incidence` (m, p), for each mode (`hard`, `soft`) a `strength_*`
+    A contribution has tensors `targets` (d, p), `lifted` (d, p) (`metric_inverse` times those, so that composing need not multiply them
+    again), `detectors` (d, m), `incidence` (m, p), for each mode (`hard`, `soft`) a `strength_*`
     (m,), and perhaps `removal` (d, m), directions of its own, which are taken off all targets. The fact `minus_mean` says that `t̄` is to
     be subtracted from the detectors.
     """

@@ -39,6 +39,11 @@ def _slices(a: Matrix, bits: int, axis: int) -> tuple[list[Matrix], Matrix]:
     return found, scale
 
 
+def _bits(terms: int) -> int:
+    """Bits of a slice such that a sum of so many products is exact."""
+    return (53 - max(1, math.ceil(math.log2(terms)) if terms > 1 else 1)) // 2
+
+
 def matmul(a: Any, b: Any) -> Matrix:
     """`a @ b` for `(m, k)` and `(k, n)`, relative error about 2⁻⁶⁰ of row maximum times column maximum times k, the same bytes anywhere."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
@@ -52,7 +57,7 @@ def matmul(a: Any, b: Any) -> Matrix:
         return total
     if not a.size or not b.size:
         return np.zeros((a.shape[0], b.shape[1]))
-    bits = (53 - max(1, math.ceil(math.log2(k)) if k > 1 else 1)) // 2
+    bits = _bits(k)
     left, left_scale = _slices(a, bits, 1)
     right, right_scale = _slices(b, bits, 0)
     total = left[0] @ right[2]  # smallest first
@@ -71,10 +76,30 @@ def matmul(a: Any, b: Any) -> Matrix:
 
 
 def gram(a: Any) -> Matrix:
-    """`aᵀ a`, symmetric to the last bit."""
+    """`aᵀ a`, symmetric to the last bit: as `matmul`, with each slice taken once and the products that mirror each other computed once."""
     a = np.asarray(a, np.float64)
-    g: Matrix = matmul(a.T, a)
-    return (g + g.T) / 2
+    k = a.shape[0]
+    if k > DEPTH:
+        total = np.zeros((a.shape[1], a.shape[1]))
+        for start in range(0, k, DEPTH):
+            total = total + gram(a[start : start + DEPTH])
+        return total
+    if not a.size:
+        return np.zeros((a.shape[1], a.shape[1]))
+    bits = _bits(k)
+    (high, middle, low), scale = _slices(a, bits, 0)
+    cross = high.T @ low
+    total = cross + cross.T
+    total += middle.T @ middle
+    total *= 2.0**-bits
+    cross = high.T @ middle
+    total += cross + cross.T
+    total *= 2.0**-bits
+    total += high.T @ high
+    total *= 2.0 ** (-2 * bits)
+    total *= scale.T
+    total *= scale
+    return total
 
 
 class Factor:
@@ -87,12 +112,11 @@ class Factor:
     def __init__(self, a: Any, tolerance: float = 1e-13) -> None:
         a = np.array(a, np.float64)
         n = a.shape[0]
-        self.n = n
+        self.n, self.blocks = n, [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
         self.lower, self.pivots = np.zeros((n, n)), np.zeros(n)
-        self._corners: list[Matrix] = []  # inverses of the unit triangles on the diagonal
+        self.corners: list[Matrix] = []  # inverses of the unit triangles on the diagonal
         limit = tolerance * float(np.max(np.abs(np.diagonal(a)))) if n else 0.0
-        for start in range(0, n, BLOCK):
-            end = min(start + BLOCK, n)
+        for start, end in self.blocks:
             panel = a[start:, start:end].copy()
             for j in range(end - start):
                 pivot = float(panel[j, j])
@@ -107,21 +131,20 @@ class Factor:
                 self.lower[start + j :, start + j] = column
                 if j + 1 < end - start:
                     panel[j + 1 :, j + 1 :] -= column[1:, None] * (pivot * column[1 : end - start - j])[None, :]
-            self._corners.append(_unit_inverse(self.lower[start:end, start:end]))
+            self.corners.append(_unit_inverse(self.lower[start:end, start:end]))
             if end < n:
                 below = self.lower[end:, start:end]
-                a[end:, end:] -= matmul(below * self.pivots[start:end], below.T)
+                a[end:, end:] -= gram((below * np.sqrt(self.pivots[start:end])).T)
 
     def solve(self, b: Any) -> Matrix:
         """`a⁻¹ b` for `b` `(n, m)`."""
         x = np.array(b, np.float64)
-        blocks = [(start, min(start + BLOCK, self.n)) for start in range(0, self.n, BLOCK)]
-        for (start, end), corner in zip(blocks, self._corners, strict=True):
+        for (start, end), corner in zip(self.blocks, self.corners, strict=True):
             x[start:end] = matmul(corner, x[start:end])
             if end < self.n:
                 x[end:] -= matmul(self.lower[end:, start:end], x[start:end])
         x /= self.pivots[:, None]
-        for (start, end), corner in zip(reversed(blocks), reversed(self._corners), strict=True):
+        for (start, end), corner in zip(reversed(self.blocks), reversed(self.corners), strict=True):
             x[start:end] = matmul(corner.T, x[start:end])
             if start:
                 x[:start] -= matmul(self.lower[start:end, :start].T, x[start:end])
@@ -138,11 +161,21 @@ def _unit_inverse(lower: Matrix) -> Matrix:
 
 
 def inverse(a: Any) -> Matrix:
-    """`a⁻¹` of a symmetric positive definite matrix, symmetric to the last bit."""
-    a = np.asarray(a, np.float64)
-    found = Factor(a).solve(np.eye(a.shape[0]))
-    even: Matrix = (found + found.T) / 2
-    return even
+    """`a⁻¹` of a symmetric positive definite matrix, symmetric to the last bit: `XᵀD⁻¹X` with `X` the inverse of the unit triangle."""
+    factor = Factor(a)
+    n, blocks = factor.n, factor.blocks
+    x = np.zeros((n, n))
+    for (start, end), corner in zip(blocks, factor.corners, strict=True):
+        x[start:end, start:end] = corner
+        if start:
+            x[start:end, :start] = -matmul(corner, matmul(factor.lower[start:end, :start], x[:start, :start]))
+    scaled = x / factor.pivots[:, None]
+    found = np.zeros((n, n))
+    for start, end in blocks:
+        found[start:end, :end] = matmul(x[start:, start:end].T, scaled[start:, :end])
+        found[:start, start:end] = found[start:end, :start].T
+        found[start:end, start:end] = (found[start:end, start:end] + found[start:end, start:end].T) / 2
+    return found
 
 
 def unit(a: Any) -> Matrix:

@@ -4,11 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 import rfc8785
 
 from govd.errors import BadFile, Usage
+
+
+_SAFE: Final = 2**53 - 1
+_plain = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False).encode
+#: What Python's encoder could have written otherwise than RFC 8785 does: floats with a zero fraction or an exponent, long integers,
+#: keys or texts beyond ASCII (their order). Found inside a string it only costs time.
+_DOUBTFUL: Final = re.compile(rb"\.0(?:[,\]}]|\Z)|[0-9][eE]|[0-9]{16}|[\x80-\xff]|-0")
+
+
+class _Slow(Exception):
+    pass
+
+
+def _simple(value: Any) -> Any:
+    """The value with whole floats as integers, where Python's encoder then writes it as RFC 8785 wants; `_Slow` where it might not."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if kind is int:
+        if -_SAFE <= value <= _SAFE:
+            return value
+    elif kind is float:
+        if value.is_integer() and -_SAFE <= value <= _SAFE:
+            return int(value)
+        if 1e-4 <= abs(value) < 1e15:
+            return value
+    elif kind is dict:
+        if all(type(key) is str and key.isascii() for key in value):
+            return {key: _simple(item) for key, item in value.items()}
+    elif kind is list or kind is tuple:
+        return [_simple(item) for item in value]
+    raise _Slow
 
 
 def encode(value: Any) -> bytes:
@@ -17,6 +50,10 @@ def encode(value: Any) -> bytes:
     Raises:
         Usage: the value is not JSON: NaN, an integer beyond 2⁵³, a key that is no string.
     """
+    try:
+        return _plain(_simple(value)).encode()
+    except (_Slow, RecursionError, UnicodeEncodeError):
+        pass  # what is left is rare, and the library's
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, RecursionError) as error:
@@ -31,12 +68,21 @@ def decode(data: bytes) -> Any:
     """
     try:
         value = json.loads(data)
-        same = encode(value) == data
+        if _DOUBTFUL.search(data) or _plain(value).encode() != data:
+            value = json.loads(data, parse_int=_number)
+            same = encode(value) == data
+        else:
+            same = True
     except (ValueError, RecursionError, Usage) as error:
         raise BadFile(f"not JSON: {error}") from None
     if not same:
         raise BadFile("JSON that is not in canonical form")
     return value
+
+
+def _number(text: str) -> int | float:
+    """A whole number; beyond 2⁵³ it can only have been a float."""
+    return int(text) if len(text) < 16 or abs(int(text)) <= _SAFE else float(text)
 
 
 def digest(value: Any) -> str:

@@ -244,6 +244,28 @@ def _prepare(engine: sa.Engine) -> None:
         command.upgrade(config, "head")
 
 
+def peek(path: Path) -> dict[str, Json]:
+    """Schema and size of an SQLite ledger, read without changing anything.
+
+    Raises:
+        MachineFault: it cannot be read, or is from a newer govd. BadFile: damaged.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:
+            (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            (last,) = connection.execute("SELECT max(seq) FROM entries").fetchone()
+            (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        raise MachineFault(f"the ledger cannot be read ({error})", where=str(path), advice="Check its permissions.") from error
+    except sqlite3.DatabaseError as error:
+        raise BadFile(f"the ledger is damaged ({error})", where=str(path), advice="Restore it from a backup.") from error
+    if schema > REVISION:
+        raise MachineFault(f"this ledger is from a newer govd (schema {schema})", where=str(path), advice="Update govd.")
+    if check != "ok":
+        raise BadFile(f"the ledger is damaged ({check})", where=str(path), advice="Restore it from a backup.")
+    return {"schema": schema, "size": 0 if last is None else last + 1}
+
+
 def migrations_folder() -> Path:
     """Where the migrations are: in the wheel beside this file, in a checkout at its top."""
     here = Path(__file__).parent

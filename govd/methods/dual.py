@@ -54,12 +54,13 @@ def _tensors(problem: Problem, terms: list[Term], minus_mean: bool) -> tuple[Map
     rows = [[float(i in t.removes) for i in range(len(phrases))] for t, m in zip(terms, widths, strict=True) for _ in range(m)]
     tensors: dict[str, Floats] = {
         "targets": np.ascontiguousarray(texts.T),
+        "lifted": exact.matmul(basis.tensors["metric_inverse"], texts.T),
         "detectors": np.concatenate([t.detectors for t in terms], axis=1),
         "incidence": np.array(rows).reshape(sum(widths), len(phrases)),
     }
     said = [dict(t.facts) for t in terms]
     for mode in ("hard", "soft") if basis.hard else ("soft",):
-        alone = _alone(basis, texts, phrases, mode)
+        alone = _alone(basis, tensors, phrases, mode)
         alphas = []
         for term, facts in zip(terms, said, strict=True):
             if term.solve is None:
@@ -76,14 +77,15 @@ def _tensors(problem: Problem, terms: list[Term], minus_mean: bool) -> tuple[Map
     return tensors, {"targets": phrases, "terms": said, "minus_mean": minus_mean}
 
 
-def _alone(basis: Basis, texts: Floats, phrases: list[str], mode: str) -> Floats:
+def _alone(basis: Basis, tensors: Mapping[str, Floats], phrases: list[str], mode: str) -> Floats:
     position = {name: i for i, name in enumerate(basis.labels)}
     label = tuple(position.get(p, -1) for p in phrases)
+    targets = Targets(tensors["targets"], tensors["lifted"], label, tuple(phrases), frozenset())
     try:
-        return duals(basis, Targets(texts.T, label, tuple(phrases), frozenset()), mode == "hard", Host())  # type: ignore[no-any-return]
+        return duals(basis, targets, mode == "hard", Host())  # type: ignore[no-any-return]
     except OverCapacity as error:
         if mode == "hard":
-            return duals(basis, Targets(texts.T, label, tuple(phrases), frozenset()), False, Host())  # type: ignore[no-any-return]
+            return duals(basis, targets, False, Host())  # type: ignore[no-any-return]
         advice = "Two of the phrases mean the same to this model: leave one out."
         raise OverCapacity(f"the phrases {', '.join(phrases)} cannot be told apart", advice=advice) from error
 

@@ -2,11 +2,14 @@ import json
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
 from govd import plugins
 from govd.doctor import examine
+from govd.home import Home
+from govd.ledger.store import Draft
 
 
 def test_doctor_lists_plugins_and_says_that_all_is_well() -> None:
@@ -28,3 +31,26 @@ def test_wrong_usage_ends_with_two() -> None:
     done = subprocess.run([sys.executable, "-m", "govd", "frobnicate"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "frobnicate" in done.stderr
+
+
+def test_doctor_looks_at_keys_settings_and_ledger_of_a_home(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    assert not examine(folder)["home"]["exists"]
+    assert not folder.exists()
+    with Home(folder) as home:
+        home.ledger.append([Draft("note", "x", "me")])
+        home.token()
+    found = examine(folder)
+    assert found["home"]["size"] == 1
+    assert found["home"]["key"].startswith("govd/")
+    assert found["faults"] == []
+    (folder / "token").chmod(0o644)
+    (folder / "govd.toml").write_text("approval = 3\n")
+    said = " ".join(examine(folder)["faults"])
+    assert "chmod 600" in said
+    assert "approval" in said
+    (folder / "govd.toml").unlink()
+    (folder / "token").chmod(0o600)
+    with (folder / "ledger.db").open("r+b") as file:
+        file.write(b"not a database at all")
+    assert "damaged" in " ".join(examine(folder)["faults"])
