@@ -11,7 +11,6 @@ import rfc8785
 
 from govd.errors import BadFile, Usage
 
-
 _SAFE: Final = 2**53 - 1
 _plain = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False).encode
 #: What Python's encoder could have written otherwise than RFC 8785 does: floats with a zero fraction or an exponent, long integers,
