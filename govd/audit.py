@@ -1,85 +1,214 @@
-"""Questions to the ledger: what happened, and whether the records still are what was signed."""
+"""Questions to the ledger: what happened, what was so at a time, why something is as it is, what is due."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import statistics
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from govd.core import Core
-from govd.errors import GovdError
-from govd.ledger.verify import Verdict, verify
+from govd.errors import NotFound
+from govd.ledger.bundle import sentence_of
+from govd.ledger.records import query
+from govd.ledger.store import moment
 from govd.types import Json, Record
 
-PROVEN = (
-    "The entries are those that were signed: none was changed, dropped, inserted or reordered, up to the last log checkpoint.",
-    "Every artifact that the entries name is here with the bytes that its name says.",
-)
-NOT_PROVEN = (
-    "A govd edit suppresses concepts in the shared space and at the model's output; it does not erase training data or earlier layers.",
-    "Whoever holds the signing key could have signed another history; a log checkpoint kept elsewhere, or a witness, would show that.",
-)
+PAGE: Final = 10_000
+ATTEMPTS: Final = 200
+OPEN: Final = ("filed", "waiting", "approved", "failed")
 
 
 class Audit:
-    """The nouns of `govd audit`."""
+    """The nouns of `govd audit` that ask."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
 
     def log(self, after: int | None = None, limit: int = 100, **filters: str | None) -> list[Record]:
-        """Entries in order, filtered."""
-        return self.core.ledger.query(after=after, limit=max(1, min(limit, 10_000)), **filters)
+        """Entries in order, from the one after entry `after`: `since` ≤ time < `until`; `actor`, `kind` (or its noun), `subject`, `model`;
+        of requests with that `concept`, `domain`, `state` or voted on by `policy`."""
+        filters |= {name: moment(filters[name], name) for name in ("since", "until") if filters.get(name)}
+        seqs = self.core.views.records.seqs(after, max(1, min(limit, PAGE)), **filters)
+        return self.core.ledger.some(seqs)
 
     def trail(self, request_id: str) -> Record:
-        """Everything that happened to a request, its reverts' and revisions' entries included, in order."""
-        request = self.core.request(request_id)
-        views = self.core.views
-        subjects = {request["id"], *(r["id"] for r in views.requests.values() if r.get("reverts") == request["id"])}
+        """Everything that happened to a request: its filing, votes, decisions, failures and attempts, the revisions that brought it and
+        took it back, its reverts; in order, each with a sentence."""
+        core, request = self.core, self.core.request(request_id)
+        views, model = core.views, str(request["model"])
+        reverts = [r for k in views.records.keys("reverts", request["id"], "request") if (r := views.request(k))]
+        subjects = {request["id"], *(r["id"] for r in reverts)}
         if request.get("reverts"):
             subjects.add(request["reverts"])
-        carried = [
-            f"{model}/{r['number']}" for model, revisions in views.revisions.items() for r in revisions if subjects & set(r["requests"])
-        ]
         if request["contribution"]:
             subjects.add(request["contribution"])
-        entries = [e for s in sorted(subjects | set(carried)) for e in self.core.ledger.query(subject=s, limit=10_000)]
-        return {"request": request, "entries": sorted(entries, key=lambda e: int(e["seq"]))}
+        numbers = {r["revision"] for r in (request, *reverts) if r.get("revision")}
+        seqs = {s for subject in subjects for s in views.records.seqs(limit=PAGE, subject=subject)}
+        seqs |= {s for n in numbers for s in views.records.seqs(limit=PAGE, subject=f"{model}/{n}")}
+        for wish in (request, *reverts):  # attempts that came to nothing
+            composed = views.records.seqs(
+                wish["seq"], ATTEMPTS, kind="revision.compose", model=model, until=wish["served_at"] or wish["ended_at"]
+            )
+            for entry in core.ledger.some(composed):
+                if (request["id"] in entry["payload"]["requests"]) == (wish is request):
+                    seqs |= set(views.records.seqs(limit=PAGE, subject=entry["subject"]))
+        entries = core.ledger.some(sorted(seqs))
+        return {"request": request, "entries": entries, "timeline": [_line(e) for e in entries]}
 
-    def checkpoint(self) -> str:
-        """The signed log checkpoint of the ledger as it is."""
-        return self.core.ledger.checkpoint()
+    def as_of(self, time: str, model: str | None = None) -> Record:
+        """Which revision each model served at a time, which forgets were in force, and who had approved each.
 
-    def key(self) -> str:
-        """The public key that log checkpoints are signed with."""
-        return str(self.core.ledger.signer.key)
+        Each record names the entries that say so; `no_later_than` bounds the time of a publishing by witnesses and time stamps.
+        """
+        views = self.core.views
+        at = moment(time, "time")
+        seq = int(views.records.at(at, -1) or -1)
+        if model is not None and model not in views.heads:
+            self.core.model(model)  # raises
+        names = [model] if model else sorted(views.heads)
+        return {"time": at, "tree_size": seq + 1, "models": [self._then(name, seq) for name in names]}
 
-    def verify(self) -> Record:
-        """Check the whole ledger and every artifact that it names."""
-        ledger = self.core.ledger
-        if not ledger.checkpoints():
-            ledger.checkpoint()
-        verdict = verify(ledger.rows(), ledger.nodes_at, ledger.checkpoints(), ledger.signer.key, ledger.origin)
-        if verdict.holds:
-            self._artifacts(verdict)
-        said = asdict(verdict) | {"holds": verdict.holds, "origin": ledger.origin, "key": self.key()}
-        return said | {"proven": list(PROVEN) if verdict.holds else [], "not_proven": list(NOT_PROVEN)}
+    def _then(self, model: str, seq: int) -> dict[str, Json]:
+        views = self.core.views
+        added = views.records.seqs(limit=1, kind="model.add", subject=model)
+        if not added or added[0] > seq:
+            return {"model": model, "registered": False, "revision": None, "forgets": [], "entries": []}
+        found = views.records.published(model, seq)
+        record = views.revision(model, found[0]) if found else None
+        if record is None or found is None:
+            return {"model": model, "registered": True, "revision": 0, "forgets": [], "entries": added}
+        forgets = [self._stood(request_id, seq) for request_id in record["requests"]]
+        covered = [{**self._stood(inner, seq), "covered_by": outer} for inner, outer in record.get("subsumed", {}).items()]
+        return {
+            "model": model,
+            "registered": True,
+            "revision": found[0],
+            "edit_digest": record["edit_digest"],
+            "published_at": record["published_at"],
+            "published_entry": found[1],
+            "no_later_than": self.bounds(found[1]),
+            "forgets": forgets + covered,
+            "entries": sorted({found[1], record["seq"], *(e for f in forgets for e in f["entries"])}),
+        }
 
-    def _artifacts(self, verdict: Verdict) -> None:
-        for digest in sorted(_named(self.core)):
-            try:
-                self.core.artifacts.get(digest)
-                verdict.artifacts += 1
-            except GovdError as error:
-                verdict.fault(f"artifact {digest}: {error.message}")
+    def _stood(self, request_id: str, seq: int) -> dict[str, Json]:
+        request = self.core.request(request_id)
+        approvals = [a for a in request["approvals"] if a["entry"] <= seq]
+        kept = ("id", "concepts", "domains", "method", "filed_at", "filed_by")
+        entries = [request["seq"], *(a["entry"] for a in approvals)]
+        return {k: request[k] for k in kept} | {"approvals": approvals, "entries": entries}
+
+    def bounds(self, seq: int) -> list[dict[str, Json]]:
+        """Who says that an entry existed no later than when: cosignatures and time stamps on checkpoints that hold it, earliest first."""
+        found: dict[str, dict[str, Json]] = {}
+        for entry in self.core.ledger.some(self.core.views.records.seqs(seq, 50, kind="witness")):
+            payload = entry["payload"]
+            if payload["size"] > seq and (payload["name"] not in found or payload["at"] < found[payload["name"]]["at"]):
+                said = {"by": payload["name"], "at": payload["at"], "checkpoint": payload["size"], "entry": entry["seq"]}
+                found[payload["name"]] = said
+        return sorted(found.values(), key=lambda f: str(f["at"]))
+
+    def why(self, model: str, number: int) -> Record:
+        """From a revision back to each request, vote, policy version, artifact and software version."""
+        core = self.core
+        known = core.views.records.get("model", model)
+        record = core.views.revision(model, number) if known else None
+        if record is None or known is None:
+            raise NotFound(f"{model} has no revision {number}", advice=f"`govd revision list --model {model}` shows them.")
+        subject = f"{model}/{number}"
+        entries = core.ledger.some(core.views.records.seqs(limit=PAGE, subject=subject))
+        requests = []
+        for request_id in [*record["requests"], *record.get("subsumed", {})]:
+            request = core.request(request_id)
+            made = core.views.contribution(str(request["contribution"])) or {}
+            requests.append(
+                {k: request[k] for k in ("id", "concepts", "domains", "method", "target", "strength", "filed_at", "filed_by")}
+                | {"reason": request.get("reason", ""), "basis": request.get("basis", ""), "ticket": request.get("ticket", "")}
+                | {"votes": request["votes"], "approvals": request["approvals"], "covered_by": record.get("subsumed", {}).get(request_id)}
+                | {"contribution": request["contribution"], "artifact": made.get("artifact"), "plugins": made.get("plugins", {})}
+            )
+        return {
+            "model": model,
+            "number": number,
+            "state": record["state"],
+            "published_at": record["published_at"],
+            "base": {"reference": known["reference"], "digest": known["digest"], "files": known["files"]},
+            "edit": {"digest": record["edit_digest"], "artifact": record["edit"], "rank": record["rank"], "side": record["side"]},
+            "basis": record["basis"],
+            "computed_by": {"software": record["software"], "machine": record["machine"], "plugins": record.get("plugins", {})}
+            | {"composed_by": record["facts"].get("composed_by")},
+            "requests": requests,
+            "files": record.get("files", {}),
+            "exports": core.views.records.find("export", export_of=subject),
+            "entries": [_line(e) for e in entries],
+        }
+
+    def deadlines(
+        self,
+        model: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        days: int | None = None,
+        extended: int | None = None,
+    ) -> Record:
+        """What is due, late and extended, and how long each forget took from filing to publishing.
+
+        A forget is due on its own date, else `days` after its filing; one with an extension, which needs a reason, at most `extended` days
+        after it. 30 and 45 by default, in `govd.toml` as `deadline_days` and `extended_days`.
+        """
+        settings = self.core.home.settings
+        days, extended = days or settings.deadline_days, extended or settings.extended_days
+        now = datetime.now(UTC)
+        found = self.core.views.requests(model=model, since=moment(since, "since"), until=moment(until, "until"))
+        rows = [_due(r, now, days, extended) for r in found if r["kind"] == "forget"]
+        took = sorted(r["days"] for r in rows if r["served_at"])
+        counts = {name: sum(r["status"] == name for r in rows) for name in ("met", "met late", "open", "late", "closed")}
+        summary: dict[str, Json] = {"deadline_days": days, "extended_days": extended, "requests": len(rows), **counts}
+        summary |= {"extended": sum(bool(r["extensions"]) for r in rows)}
+        if took:
+            summary |= {"median_days": statistics.median(took), "p90_days": took[int(0.9 * (len(took) - 1))], "longest_days": took[-1]}
+        return {"summary": summary, "requests": sorted(rows, key=lambda r: (r["status"] not in ("late", "open"), r["due_at"]))}
+
+    def sql(self, text: str, seconds: float = 10.0, limit: int = 1000) -> Record:
+        """A question in SQL to the views, read-only, limited in time and rows."""
+        path = self.core.views.records.path
+        assert path is not None
+        columns, rows, more = query(path, text, seconds=seconds, limit=max(1, min(limit, PAGE)))
+        return {"columns": columns, "rows": [[_cell(c) for c in row] for row in rows], "more": more}
 
 
-def _named(core: Core) -> set[str]:
-    """Artifacts that entries name."""
-    found: set[str] = set()
-    for entry in core.ledger.entries():
-        payload: Json = entry["payload"]
-        for field in {"model.add": ("basis", "evaluation"), "contribution.make": ("artifact",), "revision.compose": ("edit",)}.get(
-            str(entry["kind"]), ()
-        ):
-            if payload.get(field):
-                found.add(payload[field])
-    return found
+def _cell(value: Any) -> Json:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _line(entry: Record) -> dict[str, Json]:
+    said = sentence_of(entry) or str(entry["payload"].get("reason", ""))
+    return {"entry": entry["seq"], "time": entry["time"], "actor": entry["actor"], "kind": entry["kind"], "what": said}
+
+
+def _due(request: Record, now: datetime, days: int, extended: int) -> dict[str, Json]:
+    filed = datetime.fromisoformat(str(request["filed_at"]))
+    due = datetime.fromisoformat(moment(request["due_at"], "due")) if request["due_at"] else filed + timedelta(days=days)
+    end = datetime.fromisoformat(str(request["served_at"] or request["ended_at"] or moment(now.isoformat(), "now")))
+    if request["served_at"]:
+        status = "met" if end <= due else "met late"
+    elif request["state"] in OPEN:
+        status = "open" if now <= due else "late"
+    else:
+        status = "closed"
+    return {
+        "id": request["id"],
+        "model": request["model"],
+        "concepts": [c["name"] for c in request["concepts"]],
+        "domains": request["domains"],
+        "state": request["state"],
+        "status": status,
+        "filed_at": request["filed_at"],
+        "due_at": due.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "latest_at": (filed + timedelta(days=extended)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "served_at": request["served_at"],
+        "days": round((end - filed).total_seconds() / 86400, 4),
+        "left_days": round((due - now).total_seconds() / 86400, 1) if status in ("open", "late") else None,
+        "extensions": [{"due_at": e["due_at"], "reason": e["reason"], "by": e["by"], "at": e["at"]} for e in request["extensions"]],
+        "reason": request["state_reason"],
+    }

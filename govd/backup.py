@@ -75,7 +75,7 @@ def restore(file: Path, folder: Path) -> str:
         from govd.service import open_service
 
         with open_service(made) as service:
-            verdict = service.audit.verify()
+            verdict = service.evidence.verify()
         if not verdict["holds"]:
             raise BadFile(f"the backup does not hold: {verdict['faults'][0]}", where=str(file), advice="Take another backup.")
         folder.rmdir() if folder.exists() else None

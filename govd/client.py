@@ -98,9 +98,10 @@ class Daemon:
         """What a forget would do."""
         return self._post("preview", {"model": model, "concepts": list(concepts), **_lists(options)})  # type: ignore[no-any-return]
 
-    def requests(self, state: str | None = None, model: str | None = None) -> list[Record]:
-        """Requests in the order of their filing."""
-        return self._get("requests", state=state, model=model)  # type: ignore[no-any-return]
+    def requests(self, **filters: Any) -> list[Record]:
+        """Requests in the order of their filing: `state`, `model`, `concept`, `domain`, `policy`, `filed_by`, `since`, `until`, `after`,
+        `limit`."""
+        return self._get("requests", **filters)  # type: ignore[no-any-return]
 
     def request(self, request_id: str) -> Record:
         """One request."""
@@ -171,17 +172,64 @@ class Daemon:
         """Everything that happened to a request."""
         return self._get(f"audit/trail/{request_id}")  # type: ignore[no-any-return]
 
-    def audit_checkpoint(self) -> str:
-        """The signed log checkpoint."""
-        return self._ask("GET", "audit/checkpoint").text
+    def audit_as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
+        """What was served at a time, which forgets were in force, who had approved them."""
+        return self._get("audit/as-of", time=time, model=model, proof=proof)  # type: ignore[no-any-return]
+
+    def audit_why(self, model: str, number: int) -> Record:
+        """From a revision back to requests, votes, artifacts and software."""
+        return self._get(f"audit/why/{model}/{number}")  # type: ignore[no-any-return]
+
+    def audit_deadlines(self, **options: Any) -> Record:
+        """What is due, late and extended."""
+        return self._get("audit/deadlines", **options)  # type: ignore[no-any-return]
+
+    def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
+        """A question in SQL to the views."""
+        return self._post("audit/sql", {"query": query, "seconds": seconds, "limit": limit})  # type: ignore[no-any-return]
+
+    def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
+        """The signed log checkpoint: of the ledger as it is, of a size, or the newest that a witness cosigned."""
+        return self._ask("GET", "audit/checkpoint", size=size, witnessed=witnessed or None).text
 
     def audit_key(self) -> str:
         """The public key of the log."""
         return self._ask("GET", "audit/key").text
 
-    def audit_verify(self) -> Record:
-        """Check the ledger, by the daemon; an auditor checks for himself."""
-        return self._get("audit/verify")  # type: ignore[no-any-return]
+    def audit_verify(self, since: Sequence[str] = (), key: str | None = None, recompute: bool = False) -> Record:
+        """Check the ledger, by the daemon; an auditor checks a bundle for himself. `since`: log checkpoints that were kept."""
+        return self._post("audit/verify", {"since": list(since), "key": key, "recompute": recompute})  # type: ignore[no-any-return]
+
+    def audit_rebuild(self) -> Record:
+        """Make the views anew and compare."""
+        return self._post("audit/rebuild", {})  # type: ignore[no-any-return]
+
+    def audit_witness(self) -> list[Record]:
+        """Hand the newest log checkpoint to the configured witnesses now."""
+        return self._post("audit/witness", {})  # type: ignore[no-any-return]
+
+    def audit_rotate_key(self, reason: str) -> Record:
+        """A new signing key."""
+        return self._post("audit/rotate-key", {"reason": reason})  # type: ignore[no-any-return]
+
+    def audit_bundle(self, file: str, request: str | None = None, model: str | None = None, revision: int | None = None) -> Record:
+        """Evidence in a file on this machine."""
+        from pathlib import Path
+
+        path = Path(file)
+        if path.exists():
+            raise errors.Usage("this file exists", where=file, advice="Choose another name; nothing is overwritten.")
+        answer = self._ask("GET", "audit/bundle", request=request, model=model, revision=revision)
+        try:
+            path.write_bytes(answer.content)
+        except OSError as fault:
+            raise errors.MachineFault(f"cannot be written ({fault.strerror})", where=file) from None
+        about = {k: v for k, v in (("request", request), ("model", model), ("revision", revision)) if v is not None}
+        return {"file": file, "bytes": len(answer.content), "about": about or {"everything": True}, "key": self.audit_key()}
+
+    def extend(self, request_id: str, due: str, reason: str) -> Record:
+        """More time for an open forget."""
+        return self._post(f"requests/{request_id}/extend", {"due": due, "reason": reason})  # type: ignore[no-any-return]
 
     def tokens(self) -> list[Record]:
         """All tokens."""

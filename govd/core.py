@@ -3,22 +3,51 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from govd.artifacts import Artifacts
 from govd.edit import Basis, Method
 from govd.embeddings import Encoder, Known
-from govd.errors import GovdError, NotFound, PluginFault, Unsupported
+from govd.errors import BadFile, GovdError, NotFound, PluginFault, Unsupported
 from govd.home import Home
+from govd.ledger import canonical
+from govd.ledger.records import VERSION, Records
 from govd.ledger.store import Draft, Ledger
 from govd.plugins import ask_each, load
 from govd.types import Json, Model, ModelReference, Progress, Record, silent
 from govd.views import Views
 
 log = logging.getLogger("govd")
+
+
+def opened_views(path: Path, ledger: Ledger) -> Views:
+    """The views beside a ledger, as far as they go; made anew where they are damaged, of another ledger or of another govd."""
+    for last in (False, True):
+        try:
+            records = Records(path)
+            at = records.position()
+            size = int(at.get("size", 0))
+            mine = at.get("version") == VERSION and at.get("origin") == ledger.origin and 0 < size <= ledger.size()
+            if not at or (mine and canonical.digest(next(iter(ledger.some([size - 1])))) == at["last"]):
+                return Views(records, ledger.origin)
+            records.close()
+        except BadFile:
+            if last:
+                raise
+        log.info("the views are made anew from the entries")
+        remove_views(path)
+    raise BadFile("the views cannot be made", where=str(path), advice="This is a bug; please report it.")
+
+
+def remove_views(path: Path) -> None:
+    """Forget what was derived; the entries are the truth."""
+    for name in ("", "-wal", "-shm"):
+        path.with_name(path.name + name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -40,7 +69,8 @@ class Core:
         self.lock = threading.RLock()
         self.manager, self.plugins = load(frozenset(home.settings.disabled_plugins))
         self.methods = self._methods()
-        self.views = Views()
+        self._fold = threading.RLock()
+        self.views = opened_views(home.folder / "views.db", self.ledger)
         self._opened: dict[str, Opened] = {}
         self._bases: dict[str, Basis] = {}
         self.refresh()
@@ -62,15 +92,36 @@ class Core:
                 methods[name], owner[name] = method, plugin
         return methods
 
+    def close(self) -> None:
+        """Let go of views and home."""
+        self.views.records.close()
+        self.home.close()
+
+    def replace_views(self, path: Path) -> None:
+        """Use other views, made from the same entries, instead of those in use."""
+        with self._fold:
+            mine = self.views.records.path
+            assert mine is not None
+            self.views.records.close()
+            remove_views(mine)
+            os.replace(path, mine)
+            self.views = opened_views(mine, self.ledger)
+
     def refresh(self) -> Views:
         """Read what was appended since."""
-        self.views.read(self.ledger.entries(self.views.size))
+        with self._fold:
+            if self.views.size < self.ledger.size():
+                self.views.read(self.ledger.entries(self.views.size))
         return self.views
 
     def record(self, drafts: Sequence[Draft], expect: int | None = None) -> list[Record]:
         """Append entries, fold them, tell the plugins."""
         records = self.ledger.append(drafts, expect)
-        self.refresh()
+        with self._fold:
+            if records and self.views.size == records[0]["seq"]:
+                self.views.read(records)
+            else:
+                self.refresh()
         for record in records:
             for plugin, answer in ask_each(self.manager, "govd_on_entry", entry=record):
                 if isinstance(answer, PluginFault):
@@ -95,11 +146,12 @@ class Core:
         Raises:
             NotFound: there is none.
         """
-        if request_id in self.views.requests:
-            return self.views.requests[request_id]
-        near = [r for i, r in self.views.requests.items() if request_id and i.startswith(request_id)]
+        found = self.views.request(request_id)
+        if found is not None:
+            return found
+        near = self.views.records.starting("request", request_id) if request_id else []
         if len(near) == 1:
-            return near[0]
+            return self.views.request(near[0])  # type: ignore[return-value]
         problem = "is not unambiguous" if near else "does not exist"
         raise NotFound(f"the request {request_id!r} {problem}", advice="`govd request list` shows what there is.")
 

@@ -37,12 +37,20 @@ class Settings:
     """`govd.toml`.
 
     `approval`: `self` (a request that no policy holds back is approved in the name of who filed it) or `person` (somebody must approve).
+    `deadline_days`, `extended_days`: when a forget without a date of its own is due, and how far that may be extended. `witnesses`: "URL
+    KEY" of each witness that cosigns log checkpoints; `timestamp_authorities`: addresses of RFC 3161 services. `inference_log`: the share
+    of answers that is noted with its revision.
     `max_predicted_disagreement`: more than this share of changed answers waits for a person. `disabled_plugins`: names not to load.
     """
 
     approval: str = "self"
     max_predicted_disagreement: float = 0.05
     max_concepts: int = 1000
+    deadline_days: int = 30
+    extended_days: int = 45
+    witnesses: tuple[str, ...] = ()
+    timestamp_authorities: tuple[str, ...] = ()
+    inference_log: float = 0.0
     disabled_plugins: tuple[str, ...] = ()
 
     @staticmethod

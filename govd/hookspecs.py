@@ -15,7 +15,7 @@ a fault of that plugin: it is named, recorded, and the request waits with that r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +99,20 @@ def govd_patch_store(store: str, edit: Edit, progress: Progress) -> Mapping[str,
 @hookspec
 def govd_on_entry(entry: Record) -> None:
     """After an entry is durable (*all*): webhooks, metrics, mail. What it raises is logged and changes nothing."""
+
+
+@hookspec(firstresult=True)
+def govd_witness(url: str, checkpoint: str, before: int, prove: Callable[[int], Sequence[bytes]], key: str) -> Sequence[str] | None:
+    """Hand a log checkpoint to the witness at `url` (*first*): its signature lines, or None for an address that is not one's own.
+
+    `before` is the size that it is known to have cosigned, `prove(old)` the consistency proof from an older size; where the witness knows
+    another size than `before` it says which. What comes back is checked against `key` before it is kept.
+    """
+
+
+@hookspec(firstresult=True)
+def govd_timestamp(url: str, message: bytes) -> Mapping[str, Any] | None:
+    """An RFC 3161 time stamp on a message by the authority at `url` (*first*): `token` (DER bytes) and `at` (UTC, ISO 8601), or None."""
 
 
 @hookspec

@@ -40,7 +40,7 @@ class Reconciler:
         did = False
         with self.core.lock:
             self.core.refresh()
-            for request in list(self.core.views.requests.values()):
+            for request in list(self.core.views.open.values()):
                 if request["state"] == "filed":
                     self._decide(request)
                     did = True
@@ -85,14 +85,22 @@ class Reconciler:
             except GovdError as error:
                 core.record([Draft("request.fail", request["id"], ACTOR, model, {"reason": error.message})])
                 return
-            if contribution.digest not in core.views.contributions:
+            if core.views.contribution(contribution.digest) is None:
                 made = {"artifact": artifact, "method": contribution.spec.method, "facts": dict(contribution.facts)}
+                made |= {"plugins": {p.name: p.version for p in core.plugins if not p.fault}, "device": core.model(model)["device"]}
                 drafts.append(Draft("contribution.make", contribution.digest, ACTOR, model, made))
             said = {"contribution": contribution.digest, "predicted": predicted}
         moment = "revert" if request["kind"] == "revert" else "filed"
         votes = self.requests.vote(moment, {**request, **said}, said.get("predicted", {}))
+        versions = {p.name: p.version for p in core.plugins}
         for vote in votes:
-            payload = {"policy": vote.policy, "decision": vote.decision, "reason": vote.reason, "inputs": dict(vote.inputs)}
+            payload = {
+                "policy": vote.policy,
+                "version": versions.get(vote.policy, ""),
+                "decision": vote.decision,
+                "reason": vote.reason,
+                "inputs": dict(vote.inputs),
+            }
             drafts.append(Draft("request.vote", request["id"], ACTOR, model, {"moment": moment, **payload}))
         denied = next((v for v in votes if v.decision == "deny"), None)
         waits = next((v for v in votes if v.decision == "wait"), None)
@@ -123,7 +131,7 @@ class Reconciler:
         _, _, desired = self._desired(model)
         published = views.published(model)
         actual = published["contributions"] if published else []
-        last = views.revisions[model][-1] if views.revisions[model] else None
+        last = views.last(model)
         pending = last if last and last["state"] in ("composed", "evaluated", "waiting") else None
         if pending and pending["contributions"] != desired:
             event = "refuse" if pending["state"] == "composed" else "supersede"
@@ -165,7 +173,7 @@ class Reconciler:
             return self._hold_newest(wanted, model, error)
         artifact = core.artifacts.put(edit.to_bytes())
         self._edits[artifact] = edit
-        number = len(core.views.revisions[model]) + 1
+        number = int(core.views.heads[model]["last"]) + 1
         payload: dict[str, Json] = {
             "edit_digest": edit.digest,
             "edit": artifact,
@@ -173,8 +181,10 @@ class Reconciler:
             "side": edit.side,
             "facts": dict(edit.facts),
             "requests": [r["id"] for r in wanted if r["id"] not in above],
+            "subsumed": above,
             "contributions": desired,
             "basis": record["basis"],
+            "plugins": {p.name: p.version for p in core.plugins if not p.fault},
             "software": {name: version(name) for name in ("govd", "numpy")} | {"python": platform.python_version()},
             "machine": platform.machine(),
         }
@@ -272,9 +282,9 @@ class Reconciler:
                 drafts.append(Draft("request.subsume", request["id"], ACTOR, model, payload))
             elif not covered and request["state"] in ("approved", "subsumed"):
                 drafts.append(Draft("request.publish", request["id"], ACTOR, model, {"revision": number, "reason": f"revision {number}"}))
-        for request in views.requests.values():
+        for request in views.open.values():
             if request["model"] == model and request["kind"] == "revert" and request["state"] == "approved":
-                target = views.requests[request["reverts"]]
+                target = self.core.request(request["reverts"])
                 if target["state"] in ("in_force", "subsumed"):
                     reason = f"reverted by {request['id']}"
                     drafts.append(Draft("request.revert", target["id"], ACTOR, model, {"reason": reason, "by": request["id"]}))
@@ -307,6 +317,8 @@ class Reconciler:
             if (folder / str(number)).exists():
                 shutil.rmtree(folder / str(number))
             os.replace(part, folder / str(number))
+            if published and published["files"] != files:
+                self._revise(published, "deliver", {"files": dict(files)})
             link = folder / f".current.{secrets.token_hex(4)}"
             link.symlink_to(str(number), target_is_directory=True)
             os.replace(link, current)

@@ -8,7 +8,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.edit.metrics import data_free
 from govd.errors import Conflict, KeyReused, NotFound, PluginFault, Usage
 from govd.ledger import canonical
-from govd.ledger.store import Draft
+from govd.ledger.store import Draft, moment
 from govd.lifecycle import after
 from govd.methods import AUTO
 from govd.models import _prompt, check_phrase
@@ -59,10 +59,11 @@ class Requests:
         self.core = core
         self._shown: list[dict[str, Json]] = []
 
-    def all(self, state: str | None = None, model: str | None = None) -> list[Record]:
-        """Requests in the order of their filing."""
-        found = self.core.views.requests.values()
-        return [r for r in found if (state is None or r["state"] == state) and (model is None or r["model"] == model)]
+    def all(self, *, after: int | None = None, limit: int | None = None, **filters: str | None) -> list[Record]:
+        """Requests in the order of their filing, from the one after entry `after`. Filters: `state`, `model`, `concept`, `domain`,
+        `policy`, `filed_by`; `since` ≤ filed < `until`."""
+        filters |= {name: moment(filters[name], name) for name in ("since", "until") if filters.get(name)}
+        return list(self.core.views.requests(after=after, limit=limit, **filters))
 
     def show(self, request_id: str) -> Record:
         """One request."""
@@ -149,16 +150,15 @@ class Requests:
     def _repeated(self, key: str | None, body: dict[str, Json]) -> Record | None:
         if not key:
             return None
-        found = self.core.views.keys.get(key)
-        if found is None:
+        old = self.core.views.by_key(key)
+        if old is None:
             return None
-        old = self.core.views.requests[found]
         if any(old.get(name) != value for name, value in body.items()):
-            raise KeyReused("this idempotency key came with another request", where=key, advice=f"That was {found}. Use a new key.")
+            raise KeyReused("this idempotency key came with another request", where=key, advice=f"That was {old['id']}. Use a new key.")
         return old
 
     def _check_overlap(self, model: str, spec: ForgetSpec) -> None:
-        for other in self.core.views.requests.values():
+        for other in self.core.views.open.values():
             live = other["kind"] == "forget" and other["model"] == model and other["state"] in ("filed", "waiting", *_LIVE)
             if live and scope_of(other).as_json() == spec.scope.as_json() and other in self._not_reverted(model):
                 raise Conflict(
@@ -169,8 +169,8 @@ class Requests:
 
     def _not_reverted(self, model: str) -> list[Record]:
         views = self.core.views
-        gone = {r["reverts"] for r in views.requests.values() if r["kind"] == "revert" and r["state"] in ("approved", "done")}
-        return [r for r in views.requests.values() if r["model"] == model and r["id"] not in gone]
+        gone = {r["reverts"] for r in views.open.values() if r["kind"] == "revert" and r["state"] == "approved"}
+        return [r for r in views.open.values() if r["model"] == model and r["id"] not in gone]
 
     def _check_possible(self, model: str, spec: ForgetSpec) -> None:
         """What can be seen without computing: no anchor left, or a system that cannot be solved with what is in force."""
@@ -202,7 +202,7 @@ class Requests:
             if target["kind"] != "forget" or target["state"] not in ("in_force", "subsumed"):
                 what = f"{target['id']} is {'a revert' if target['kind'] != 'forget' else target['state']}: there is nothing to revert"
                 raise Conflict(what, advice="`govd request list --state in_force` shows what can be reverted.")
-            for other in self.core.views.requests.values():
+            for other in self.core.views.open.values():
                 if other.get("reverts") == target["id"] and other["state"] in ("filed", "waiting", "approved", "failed"):
                     raise Conflict(f"its revert is filed already, as {other['id']}", advice=f"`govd request show {other['id']}`.")
             copied = {k: target[k] for k in ("concepts", "domains", "strength", "method", "target", "prototypes")}
@@ -223,6 +223,32 @@ class Requests:
                 raise Usage("a rejection needs a reason", advice="Say --reason TEXT.")
             payload: dict[str, Json] = {"reason": reason or f"by {actor}", "by": actor}
             self.core.record([Draft(f"request.{event}", request["id"], actor, request["model"], payload)])
+            return self.core.request(request["id"])
+
+    def extend(self, request_id: str, due: str, reason: str, actor: str) -> Record:
+        """More time for a forget that is not in force yet.
+
+        Raises:
+            Usage: no reason, or no later date than the one there is, or one beyond what may be extended. Conflict: it is decided or served.
+        """
+        with self.core.lock:
+            request = self.core.request(request_id)
+            if request["kind"] != "forget" or request["state"] not in ("filed", "waiting", "approved", "failed"):
+                raise Conflict(f"{request['id']} is {request['state']}: nothing is due", advice="Only open forgets can be extended.")
+            if not reason.strip():
+                raise Usage("an extension needs a reason", advice="Say --reason TEXT.")
+            settings = self.core.home.settings
+            new, filed = _date(due, "due"), datetime.fromisoformat(str(request["filed_at"])).replace(tzinfo=None)
+            known = str(request["due_at"] or (filed + timedelta(days=settings.deadline_days)).isoformat())
+            assert new is not None
+            if new <= known:
+                raise Usage(f"{due} is no later than {known[:10]}, when it is due already", advice="Say a later --due.")
+            latest = (filed + timedelta(days=settings.extended_days)).isoformat()
+            if new > latest:
+                advice = f"At most until {latest[:10]} (extended_days in govd.toml)."
+                raise Usage(f"{due} is more than {settings.extended_days} days after the filing", advice=advice)
+            payload: dict[str, Json] = {"due_at": new, "was": known, "reason": reason}
+            self.core.record([Draft("request.extend", request["id"], actor, request["model"], payload)])
             return self.core.request(request["id"])
 
     def vote(self, moment: str, request: Record, predicted: Json) -> list[Vote]:
@@ -330,7 +356,10 @@ class Requests:
 
     def load(self, digest: str) -> Contribution:
         """A contribution from the artifacts, by its own digest."""
-        artifact = self.core.views.contributions[digest]["artifact"]
+        known = self.core.views.contribution(digest)
+        if known is None:
+            raise NotFound("no entry speaks of this contribution", where=digest, advice="Run `govd audit verify`.")
+        artifact = known["artifact"]
         tensors, said = tensors_from_bytes(self.core.artifacts.get(artifact), artifact)
         return Contribution(spec_from(json.loads(said["spec"])), tensors, json.loads(said["facts"]), said["digest"])
 

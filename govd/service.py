@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from govd.audit import Audit
 from govd.core import Core
 from govd.edit import Edit, EvaluationData, metrics
 from govd.errors import MachineFault, NotFound, UnreadableImage, Unsupported, Usage
+from govd.evidence import Evidence
 from govd.home import Home
 from govd.ledger.store import Draft
 from govd.models import Given, Models, read_images
@@ -22,6 +25,7 @@ from govd.requests import ForgetOptions, Requests
 from govd.tokens import Tokens
 from govd.types import Bytes, Floats, Json, Progress, Record, silent
 
+log = logging.getLogger("govd")
 HONEST = (
     "The edit suppresses the concepts in the shared space and at the model's output. It does not erase training data or traces in "
     "earlier layers; what a stranger with examples can still do is measured beside it."
@@ -44,6 +48,7 @@ class Service:
         self.models = Models(self.core)
         self.requests = Requests(self.core)
         self.audit = Audit(self.core)
+        self.evidence = Evidence(self.core, self.audit)
         self.tokens = Tokens(self.core)
         self.reconciler = Reconciler(self.core, self.requests)
         self._serving: dict[str, Serving] = {}
@@ -56,7 +61,7 @@ class Service:
 
     def close(self) -> None:
         """Let go of the home."""
-        self.core.home.close()
+        self.core.close()
 
     # -- doing ----------------------------------------------------------------------------------------------------------------
 
@@ -67,6 +72,14 @@ class Service:
     def measure(self) -> bool:
         """Take the slower measurements that are missing; whether there were some."""
         return self.reconciler.measure()
+
+    def vouch(self) -> None:
+        """What is done at intervals for those who don't trust us: a log checkpoint where one is due, and witnesses to it."""
+        with self.core.lock:
+            self.evidence.hourly()
+        for said in self.evidence.witness(patient=True):
+            if said["fault"]:
+                log.warning("witness %s: %s", said["name"], said["fault"])
 
     def add_model(self, name: str, reference: str, given: Given, actor: str) -> Record:
         """Register a model and serve it unedited."""
@@ -94,16 +107,17 @@ class Service:
         views, ledger = self.core.views, self.core.ledger
         waiting = [
             {"id": r["id"], "model": r["model"], "state": r["state"], "reason": r["state_reason"]}
-            for r in views.requests.values()
+            for r in views.open.values()
             if r["state"] in ("filed", "waiting", "approved", "failed")
         ]
+        states = Counter((r["model"], r["state"]) for r in views.open.values())
         models = [
             {
                 "name": name,
                 "revision": (views.published(name) or {}).get("number", 0),
                 "rank": (views.published(name) or {}).get("rank", 0),
-                "in_force": sum(r["model"] == name and r["state"] == "in_force" for r in views.requests.values()),
-                "subsumed": sum(r["model"] == name and r["state"] == "subsumed" for r in views.requests.values()),
+                "in_force": states[name, "in_force"],
+                "subsumed": states[name, "subsumed"],
             }
             for name in sorted(views.models)
         ]
@@ -113,7 +127,7 @@ class Service:
     def revisions(self, model: str) -> list[Record]:
         """A model's revisions, oldest first."""
         self.core.model(model)
-        return list(self.core.views.revisions[model])
+        return list(self.core.views.revisions(model))
 
     def revision(self, model: str, number: int) -> Record:
         """One revision.
@@ -121,10 +135,11 @@ class Service:
         Raises:
             NotFound: there is none of this number.
         """
-        found = [r for r in self.revisions(model) if r["number"] == number]
-        if not found:
+        self.core.model(model)
+        found = self.core.views.revision(model, number)
+        if found is None:
             raise NotFound(f"{model} has no revision {number}", advice=f"`govd revision list --model {model}` shows them.")
-        return found[0]
+        return found
 
     def diff(self, model: str, first: int, second: int) -> Record:
         """What the second revision has that the first has not, and the other way round."""

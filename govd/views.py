@@ -1,77 +1,165 @@
-"""What the entries say, folded: models, requests and revisions as records. Nothing here is stored; the entries are the truth.
+"""What the entries say, folded: models, requests and revisions as records. The entries are the truth; the records are kept beside them.
 
-Entry kinds: `model.add`, `request.file`, `request.vote`, `request.<event>` and `revision.<event>` for each event of `lifecycle.py`,
-`contribution.make`, `export.write`, `token.create`, `token.revoke`. The subject of a request's entries is its id, of a revision's
+Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.extend`, `request.shred`, `request.<event>` and `revision.<event>`
+for each event of `lifecycle.py`, `revision.measure`, `revision.deliver`, `contribution.make`, `export.write`, `token.create`,
+`token.revoke`, `key.rotate`, `witness.cosign`, `witness.stamp`. The subject of a request's entries is its id, of a revision's
 `model/number`, of a model's its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from govd.lifecycle import TABLES, WANTED, after
+from govd.ledger import canonical
+from govd.ledger.records import LOG, Records, row
+from govd.lifecycle import TABLES, WANTED, after, is_final
 from govd.types import Concept, Json, Record, Scope
 
+BATCH = 2000
+"""Entries that are folded in one transaction."""
 
-@dataclass
+
 class Views:
-    """Records by id, as `interface.md` spells them, and the position up to which entries were read."""
+    """Records by id, as `interface.md` spells them, and the position up to which entries were read.
 
-    models: dict[str, dict[str, Json]] = field(default_factory=dict)
-    requests: dict[str, dict[str, Json]] = field(default_factory=dict)
-    revisions: dict[str, list[dict[str, Json]]] = field(default_factory=dict)
-    contributions: dict[str, dict[str, Json]] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
-    tokens: dict[str, dict[str, Json]] = field(default_factory=dict)
-    size: int = 0
+    In memory is what something can still happen to: models, tokens, open requests and forgets in force, the last revision of each model.
+    The rest is read when it is asked for, so that neither memory nor starting grows with the ledger.
+    """
+
+    def __init__(self, records: Records | None = None, origin: str = "") -> None:
+        self.records, self.origin = Records(None) if records is None else records, origin
+        self.models: dict[str, dict[str, Json]] = dict(self.records.live("model"))
+        self.tokens: dict[str, dict[str, Json]] = dict(self.records.live("token"))
+        self.open: dict[str, dict[str, Json]] = dict(self.records.live("request"))
+        self.heads: dict[str, dict[str, Json]] = dict(self.records.live("head"))
+        self.witnessed: dict[str, dict[str, Json]] = dict(self.records.live("witness"))
+        self.size = int(self.records.position().get("size", 0))
+        self._kept: dict[str, dict[str, Json]] = {}  # the last and the published revision of each model
+        self._first: dict[tuple[str, str], int] = {}
+        self._changed: dict[tuple[str, str], dict[str, Json]] = {}
+        self._terms: list[tuple[str, str, str, str]] = []
+        self._spans: list[tuple[str, int, int]] = []
 
     def read(self, entries: Iterable[Record]) -> Views:
         """Fold more entries, in their order. An entry of a kind that is not known here changes nothing but the position."""
+        lines: list[list[Any]] = []
+        entry: Record = {}
         for entry in entries:
             noun, _, event = str(entry["kind"]).partition(".")
             reader = getattr(self, f"_{noun}", None)
             if reader is not None:
                 reader(event, entry, entry["payload"])
+            lines.append([entry.get(name, "") for name in LOG])
             self.size = int(entry["seq"]) + 1
+            if len(lines) == BATCH:
+                self._write(lines, entry)
+                lines = []
+        if lines:
+            self._write(lines, entry)
         return self
 
+    def _write(self, lines: list[list[Any]], last: Record) -> None:
+        with self.records.writing():
+            self.records.add_log(lines)
+            self.records.put(row(*key, record, self._is_live(*key, record), self._first[key]) for key, record in self._changed.items())
+            self.records.add_terms(self._terms)
+            self.records.add_spans(self._spans)
+            self.records.mark(self.origin, self.size, canonical.digest(last))
+        for (noun, key), record in self._changed.items():
+            if noun == "request" and not self._is_live(noun, key, record):
+                self.open.pop(key, None)
+        self._kept = {key: r for key, r in self._kept.items() if r["number"] in self._heads(str(r["model"]))}
+        self._changed, self._terms, self._spans, self._first = {}, [], [], {}
+
+    def _is_live(self, noun: str, key: str, record: Record) -> bool:
+        if noun == "request":
+            return not is_final(str(record["kind"]), str(record["state"]))
+        if noun == "model":
+            return key in self.models
+        return noun in ("token", "head", "witness")
+
+    def _put(self, noun: str, key: str, record: dict[str, Json], seq: int, /, **terms: Iterable[str]) -> dict[str, Json]:
+        self._changed[noun, key] = record
+        self._first[noun, key] = int(record.get("seq", seq))
+        self._terms += [(term, word, noun, key) for term, words in terms.items() for word in words]
+        return record
+
+    def _get(self, noun: str, key: str) -> dict[str, Json] | None:
+        found = self._changed.get((noun, key))
+        return self.records.get(noun, key) if found is None else found
+
     def _model(self, event: str, entry: Record, payload: Json) -> None:
+        name = entry["subject"]
         if event == "add":
-            self.models[entry["subject"]] = {"name": entry["subject"], "added_at": entry["time"], **payload}
-            self.revisions.setdefault(entry["subject"], [])
-        elif event == "remove":
-            self.models.pop(entry["subject"], None)
+            record = {"name": name, "model": name, "state": "registered", "seq": entry["seq"], "added_at": entry["time"], **payload}
+            self.models[name] = self._put("model", name, record, entry["seq"])
+            if name not in self.heads:
+                head = {"model": name, "last": 0, "published": None, "seq": entry["seq"]}
+                self.heads[name] = self._put("head", name, head, entry["seq"])
+        elif event == "remove" and name in self.models:
+            self._put("model", name, {**self.models.pop(name), "state": "removed"}, entry["seq"])
 
     def _token(self, event: str, entry: Record, payload: Json) -> None:
+        key = entry["subject"]
         if event == "create":
-            self.tokens[entry["subject"]] = {"id": entry["subject"], "created_at": entry["time"], "revoked_at": None, **payload}
+            record = {"id": key, "created_at": entry["time"], "revoked_at": None, "seq": entry["seq"], **payload}
+            self.tokens[key] = self._put("token", key, record, entry["seq"])
         elif event == "revoke":
-            self.tokens[entry["subject"]]["revoked_at"] = entry["time"]
+            self.tokens[key]["revoked_at"] = entry["time"]
+            self._put("token", key, self.tokens[key], entry["seq"])
+
+    def _witness(self, event: str, entry: Record, payload: Json) -> None:
+        self.witnessed[entry["subject"]] = self._put(
+            "witness", entry["subject"], {"name": entry["subject"], "kind": event, "seq": entry["seq"], **payload}, entry["seq"]
+        )
 
     def _contribution(self, event: str, entry: Record, payload: Json) -> None:
-        self.contributions[entry["subject"]] = dict(payload)
+        self._put("contribution", entry["subject"], {"seq": entry["seq"], **payload}, entry["seq"])
+
+    def _export(self, event: str, entry: Record, payload: Json) -> None:
+        record = {"model": entry["model"], "at": entry["time"], "by": entry["actor"], "seq": entry["seq"], **payload}
+        self._put("export", str(entry["seq"]), record, entry["seq"], export_of=[entry["subject"]])
 
     def _request(self, event: str, entry: Record, payload: Json) -> None:
+        key = entry["subject"]
         if event == "file":
-            self.requests[entry["subject"]] = _filed(entry, payload)
-            if payload.get("idempotency_key"):
-                self.keys[payload["idempotency_key"]] = entry["subject"]
+            record = _filed(entry, payload)
+            named = [p for c in record.get("concepts", []) for p in (c["name"], *c["aliases"])]
+            words = {"concept": named, "domain": record.get("domains", []), "filed_by": [entry["actor"]]}
+            words |= {"key": [payload["idempotency_key"]] if payload.get("idempotency_key") else []}
+            words |= {"reverts": [payload["reverts"]] if payload.get("reverts") else []}
+            self.open[key] = self._put("request", key, record, entry["seq"], **words)
             return
-        request = self.requests[entry["subject"]]
+        request = self.request(key)
+        assert request is not None
         request["entries"].append(entry["seq"])
+        self._put("request", key, request, entry["seq"])
         if event == "vote":
-            request["votes"].append({"at": entry["time"], **payload})
-            return
-        if event in {e for events in TABLES[request["kind"]].values() for e in events}:
+            request["votes"].append({"at": entry["time"], "entry": entry["seq"], **payload})
+            self._terms.append(("policy", payload["policy"], "request", key))
+        elif event == "extend":
+            request["extensions"].append({"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], **payload})
+            request["due_at"] = payload["due_at"]
+        elif event == "shred":
+            request["shredded_at"] = entry["time"]
+        elif event in {e for events in TABLES[request["kind"]].values() for e in events}:
             request["state"] = after(request["kind"], request["state"], event)
             request["state_reason"] = payload.get("reason", "")
             request |= {k: payload[k] for k in ("predicted", "contribution") if k in payload}
+            if event == "approve":
+                said = {"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], "reason": payload.get("reason", "")}
+                request["approvals"].append(said)
             if event == "publish" and request["revision"] is None:
                 request["revision"] = payload["revision"]
+            if request["state"] in ("in_force", "subsumed", "done") and request["served_at"] is None:
+                request["served_at"] = entry["time"]
+            if event in ("revert", "deny", "reject", "withdraw"):
+                request["ended_at"] = entry["time"]
 
     def _revision(self, event: str, entry: Record, payload: Json) -> None:
         model, _, number = str(entry["subject"]).partition("/")
+        key, head = entry["subject"], self.heads[model]
         if event == "compose":
             record: dict[str, Json] = {
                 "model": model,
@@ -80,34 +168,93 @@ class Views:
                 "metrics": {},
                 "measured": False,
                 "published_at": None,
+                "files": {},
+                "seq": entry["seq"],
             }
             record |= dict(payload)
-            self.revisions[model].append(record)
+            self._kept[key] = self._put("revision", key, record, entry["seq"])
+            head["last"] = int(number)
+            self._put("head", model, head, entry["seq"])
             return
-        record = self.revisions[model][int(number) - 1]
+        found = self.revision(model, int(number))
+        assert found is not None
+        record = self._put("revision", key, found, entry["seq"])
+        if event == "deliver":
+            record["files"] = payload["files"]
+            return
         if event == "measure":  # figures that take longer and hold nothing up
             record["metrics"] = {**record["metrics"], **payload["metrics"]}
             record["measured"] = True
             return
         if event == "publish":
-            for other in self.revisions[model]:
-                if other["state"] == "published":
-                    other["state"] = after("revision", "published", "supersede")
+            before = self.published(model)
+            if before is not None:
+                before["state"] = after("revision", "published", "supersede")
+                self._put("revision", f"{model}/{before['number']}", before, entry["seq"])
             record["published_at"] = entry["time"]
             record["tree_size"] = entry["seq"]
+            head["published"] = int(number)
+            self._put("head", model, head, entry["seq"])
+            self._spans.append((model, int(entry["seq"]), int(number)))
         if event == "evaluate":
             record["metrics"] = payload["metrics"]
         record["state"] = after("revision", record["state"], event)
 
+    # -- asking ---------------------------------------------------------------------------------------------------------------
+
+    def request(self, request_id: str) -> dict[str, Json] | None:
+        """A request's record."""
+        found = self.open.get(request_id)
+        return self._get("request", request_id) if found is None else found
+
+    def requests(self, **filters: Any) -> list[dict[str, Json]]:
+        """Requests in the order of their filing; filters as in `Records.find`."""
+        return self.records.find("request", **filters)
+
+    def by_key(self, idempotency_key: str) -> dict[str, Json] | None:
+        """The request that was filed with an idempotency key."""
+        found = self.records.keys("key", idempotency_key, "request")
+        return self.request(found[0]) if found else None
+
+    def contribution(self, digest: str) -> dict[str, Json] | None:
+        """What is known of a contribution."""
+        return self._get("contribution", digest)
+
+    def revision(self, model: str, number: int) -> dict[str, Json] | None:
+        """A revision's record."""
+        key = f"{model}/{number}"
+        found = self._kept.get(key) or self._get("revision", key)
+        if found is not None and number in self._heads(model):
+            self._kept[key] = found
+        return found
+
+    def _heads(self, model: str) -> tuple[int, ...]:
+        head = self.heads.get(model)
+        return (head["last"], head["published"] or 0) if head else ()
+
+    def last(self, model: str) -> dict[str, Json] | None:
+        """The newest revision, in whatever state."""
+        number = self.heads.get(model, {}).get("last")
+        return self.revision(model, number) if number else None
+
+    def revisions(self, model: str, **filters: Any) -> list[dict[str, Json]]:
+        """A model's revisions, oldest first."""
+        return self.records.find("revision", model=model, **filters)
+
     def published(self, model: str) -> dict[str, Json] | None:
         """The revision that a model serves, None while it is the base."""
-        return next((r for r in reversed(self.revisions.get(model, [])) if r["state"] == "published"), None)
+        number = self.heads.get(model, {}).get("published")
+        return self.revision(model, number) if number else None
 
     def wanted(self, model: str) -> list[dict[str, Json]]:
         """The forgets that should be in force: approved ones whose revert is not approved yet, oldest first."""
-        gone = {r["reverts"] for r in self.requests.values() if r["kind"] == "revert" and r["state"] in ("approved", "done")}
-        mine = [r for r in self.requests.values() if r["model"] == model and r["kind"] == "forget"]
+        gone = {r["reverts"] for r in self.open.values() if r["kind"] == "revert" and r["state"] == "approved"}
+        mine = [r for r in self.open.values() if r["model"] == model and r["kind"] == "forget"]
         return [r for r in mine if r["state"] in WANTED and r["id"] not in gone]
+
+    def dump(self) -> Iterator[tuple[str, ...]]:
+        """Everything, in a fixed order."""
+        return self.records.dump()
 
 
 def _filed(entry: Record, payload: Json) -> dict[str, Json]:
@@ -124,7 +271,12 @@ def _filed(entry: Record, payload: Json) -> dict[str, Json]:
         "contribution": None,
         "predicted": {},
         "votes": [],
+        "approvals": [],
+        "extensions": [],
+        "served_at": None,
+        "ended_at": None,
         "entries": [entry["seq"]],
+        "seq": entry["seq"],
     }
     return record | dict(payload)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from govd.cli.audit import app as audit_app
 from govd.cli.common import HomeOption, JsonOption, ReasonOption, opened, print_json, put
 from govd.errors import GovdError, Usage
 
@@ -17,7 +18,6 @@ app = typer.Typer(
 model_app = typer.Typer(no_args_is_help=True, help="Register models: add, list, show, remove.")
 request_app = typer.Typer(no_args_is_help=True, help="Forget requests: list, show, approve, reject, withdraw, retry.")
 revision_app = typer.Typer(no_args_is_help=True, help="Revisions of a model: list, show, diff.")
-audit_app = typer.Typer(no_args_is_help=True, help="The ledger: log, trail, checkpoint, key, verify.")
 token_app = typer.Typer(no_args_is_help=True, help="Bearer tokens: create, list, revoke.")
 for name, group in (("model", model_app), ("request", request_app), ("revision", revision_app), ("audit", audit_app), ("token", token_app)):
     app.add_typer(group, name=name)
@@ -251,14 +251,26 @@ def revert(
 def request_list(
     state: Annotated[str | None, typer.Option("--state")] = None,
     model: Annotated[str | None, typer.Option("--model")] = None,
+    concept: Annotated[str | None, typer.Option("--concept")] = None,
+    domain: Annotated[str | None, typer.Option("--domain")] = None,
+    policy: Annotated[str | None, typer.Option("--policy", help="Voted on by this policy.")] = None,
+    filed_by: Annotated[str | None, typer.Option("--filed-by")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Filed from this time on.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Filed before this time.")] = None,
+    after: Annotated[int | None, typer.Option("--after", help="Those after this entry: seq of the last one of the page before.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit")] = None,
+    form: Annotated[str, typer.Option("--format", help="table, json, csv or ndjson.")] = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Requests in the order of their filing."""
+    from govd.cli.audit import put_rows
     from govd.cli.show import show_requests
 
+    filters = {"state": state, "model": model, "concept": concept, "domain": domain, "policy": policy, "filed_by": filed_by}
     with opened(home) as api:
-        put(api.requests(state=state, model=model), as_json, show_requests)
+        found = api.requests(since=since, until=until, after=after, limit=limit, **filters)
+    put_rows(found, form, as_json, show_requests, found)
 
 
 @request_app.command("show")
@@ -285,6 +297,21 @@ _decision("approve", "A person's approval of a request that waits.")
 _decision("reject", "A person's refusal; needs a reason.")
 _decision("withdraw", "Take back a request that is not in force yet.")
 _decision("retry", "Try a failed request again.")
+
+
+@request_app.command("extend")
+def request_extend(
+    request_id: str,
+    due: Annotated[str, typer.Option("--due", help="The new date.")],
+    reason: ReasonOption = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """More time for a forget that is not in force yet; needs a reason."""
+    from govd.cli.show import show_request
+
+    with opened(home) as api:
+        put(api.extend(request_id, due, reason), as_json, show_request)
 
 
 @revision_app.command("list")
@@ -365,62 +392,6 @@ def evaluate(
     with opened(home) as api:
         found = api.evaluate(model, str(images.absolute()) if images else None, revision=revision, base=base)
         put(found, as_json, show_evaluation)
-
-
-@audit_app.command("log")
-def audit_log(
-    since: Annotated[str | None, typer.Option("--since")] = None,
-    until: Annotated[str | None, typer.Option("--until")] = None,
-    actor: Annotated[str | None, typer.Option("--actor")] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="request.file, or a noun: request")] = None,
-    subject: Annotated[str | None, typer.Option("--subject")] = None,
-    model: Annotated[str | None, typer.Option("--model")] = None,
-    limit: Annotated[int, typer.Option("--limit")] = 100,
-    after: Annotated[int | None, typer.Option("--after", help="Entries after this number.")] = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Entries of the ledger."""
-    from govd.cli.show import show_log
-
-    filters = {"since": since, "until": until, "actor": actor, "kind": kind, "subject": subject, "model": model}
-    with opened(home) as api:
-        put(api.audit_log(limit=limit, after=after, **filters), as_json, show_log)
-
-
-@audit_app.command("trail")
-def audit_trail(request_id: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Everything that ever happened to one request."""
-    from govd.cli.show import show_trail
-
-    with opened(home) as api:
-        put(api.audit_trail(request_id), as_json, show_trail)
-
-
-@audit_app.command("checkpoint")
-def audit_checkpoint(home: HomeOption = None) -> None:
-    """The signed log checkpoint."""
-    with opened(home) as api:
-        print(api.audit_checkpoint(), end="")
-
-
-@audit_app.command("key")
-def audit_key(home: HomeOption = None) -> None:
-    """The public key that log checkpoints are signed with."""
-    with opened(home) as api:
-        print(api.audit_key())
-
-
-@audit_app.command("verify")
-def audit_verify(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Check every entry, signature and artifact; exit 1 where something is wrong."""
-    from govd.cli.show import show_verdict
-
-    with opened(home) as api:
-        found = api.audit_verify()
-        put(found, as_json, show_verdict)
-    if not found["holds"]:
-        raise typer.Exit(1)
 
 
 @token_app.command("create")

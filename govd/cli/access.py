@@ -86,8 +86,8 @@ class Local:
 
         return self.service.preview(model, ForgetOptions(concepts=concepts, **options))
 
-    def requests(self, state: str | None = None, model: str | None = None) -> list[Record]:
-        return self.service.requests.all(state, model)
+    def requests(self, **filters: Any) -> list[Record]:
+        return self.service.requests.all(**filters)
 
     def request(self, request_id: str) -> Record:
         return self.service.requests.show(request_id)
@@ -136,14 +136,41 @@ class Local:
     def audit_trail(self, request_id: str) -> Record:
         return self.service.audit.trail(request_id)
 
-    def audit_checkpoint(self) -> str:
-        return self.service.audit.checkpoint()
+    def audit_as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
+        return self.service.evidence.as_of(time, model, proof)
+
+    def audit_why(self, model: str, number: int) -> Record:
+        return self.service.audit.why(model, number)
+
+    def audit_deadlines(self, **options: Any) -> Record:
+        return self.service.audit.deadlines(**options)
+
+    def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
+        return self.service.audit.sql(query, seconds, limit)
+
+    def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
+        return self.service.evidence.checkpoint(size, witnessed)
 
     def audit_key(self) -> str:
-        return self.service.audit.key()
+        return self.service.evidence.key()
 
-    def audit_verify(self) -> Record:
-        return self.service.audit.verify()
+    def audit_verify(self, since: Sequence[str] = (), key: str | None = None, recompute: bool = False) -> Record:
+        return self.service.evidence.verify(since, key, recompute)
+
+    def audit_rebuild(self) -> Record:
+        return self.service.evidence.rebuild()
+
+    def audit_witness(self) -> list[Record]:
+        return self.service.evidence.witness()
+
+    def audit_rotate_key(self, reason: str) -> Record:
+        return self.service.evidence.rotate_key(reason, self.actor)
+
+    def audit_bundle(self, file: str, request: str | None = None, model: str | None = None, revision: int | None = None) -> Record:
+        return self.service.evidence.bundle_to(Path(file), request, model, revision)
+
+    def extend(self, request_id: str, due: str, reason: str) -> Record:
+        return self.service.requests.extend(request_id, due, reason, self.actor)
 
     def tokens(self) -> list[Record]:
         return self.service.tokens.all()

@@ -153,7 +153,7 @@ def _story(folder: Path, temporary: Path, from_scratch: bool, began: float) -> S
         out.rule("6. Stored vectors, never encoded again")
         store = _print_store(stages)
         out.rule("7. The ledger")
-        verdict = service.audit.verify()
+        verdict = service.evidence.verify()
         show_verdict(verdict)
         if not verdict["holds"]:
             raise VerificationFailed("the demo's own ledger does not hold", advice="This is a bug; please report it.")

@@ -7,7 +7,7 @@ An append adds its leaf and the subtrees that it completes, one per level at mos
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 Node = Callable[[int, int], bytes]
 """The stored hash of a complete subtree by level and index."""
@@ -23,16 +23,6 @@ def leaf_hash(data: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of two subtrees side by side."""
     return hashlib.sha256(b"\x01" + left + right).digest()
-
-
-def completed(index: int, leaf: bytes, node: Node) -> Iterator[tuple[int, int, bytes]]:
-    """The subtrees `(level, index, hash)` that the leaf at `index` completes, itself first."""
-    level, value = 0, leaf
-    yield level, index, value
-    while index & 1:
-        value = node_hash(node(level, index - 1), value)
-        level, index = level + 1, index >> 1
-        yield level, index, value
 
 
 def _range(start: int, end: int, node: Node) -> bytes:
@@ -94,7 +84,7 @@ def consistency_proof(old: int, new: int, node: Node) -> list[bytes]:
 
 def included(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> bool:
     """Whether the proof holds (RFC 9162, section 2.1.3.2)."""
-    if not 0 <= index < size:
+    if not 0 <= index < size or any(len(step) != len(EMPTY) for step in (leaf, *proof)):
         return False
     at, last, value = index, size - 1, leaf
     for step in proof:
@@ -111,54 +101,84 @@ def included(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: b
 
 
 def consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether the proof holds (RFC 9162, section 2.1.4.2)."""
-    if not 0 <= old <= new:
+    """Whether the proof holds (RFC 9162, section 2.1.4.2). Nothing is proven from an empty tree: every tree begins with it."""
+    return old > 0 and subtree_consistent(0, old, new, old_root, new_root, proof)
+
+
+def subtree_included(index: int, start: int, end: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> bool:
+    """Whether a leaf is in the subtree `[start, end)` with that root (draft-ietf-plants-merkle-tree-certs, section 4.3)."""
+    return _is_subtree(start, end) and included(index - start, end - start, leaf, proof, root)
+
+
+def subtree_consistent(start: int, end: int, size: int, subtree: bytes, root: bytes, proof: Sequence[bytes]) -> bool:
+    """Whether the tree of `size` leaves has the subtree `[start, end)` with that root (same draft, section 4.4)."""
+    if not _is_subtree(start, end) or end > size:
         return False
-    if old == new:
-        return not proof and old_root == new_root
-    if old == 0:
-        return not proof and old_root == EMPTY
-    path = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
-    if not path:
+    if start == end:
+        return not proof and subtree == EMPTY
+    first, at, last = start, end - 1, size - 1
+    while first != at and (at == last or at & 1):
+        first, at, last = first >> 1, at >> 1, last >> 1
+    path = [subtree, *proof] if first == at else list(proof)
+    if not path or any(len(step) != len(EMPTY) for step in proof):
         return False
-    at, last = old - 1, new - 1
-    while at & 1:
-        at, last = at >> 1, last >> 1
-    first = second = path[0]
+    inner = outer = path[0]
     for step in path[1:]:
         if last == 0:
             return False
         if at & 1 or at == last:
-            first, second = node_hash(step, first), node_hash(step, second)
+            inner, outer = node_hash(step, inner) if first < at else inner, node_hash(step, outer)
             while not at & 1 and at:
-                at, last = at >> 1, last >> 1
+                first, at, last = first >> 1, at >> 1, last >> 1
         else:
-            second = node_hash(second, step)
-        at, last = at >> 1, last >> 1
-    return last == 0 and first == old_root and second == new_root
+            outer = node_hash(outer, step)
+        first, at, last = first >> 1, at >> 1, last >> 1
+    return last == 0 and inner == subtree and outer == root
+
+
+def _is_subtree(start: int, end: int) -> bool:
+    """Whether the tree could have a node over these leaves: the start is a multiple of the power of two that they fit into."""
+    return 0 <= start <= end and (start == end or start % (1 << (end - start - 1).bit_length()) == 0)
 
 
 class Growing:
-    """The root of leaves as they come, in O(log n) memory: what verification uses."""
+    """The root of leaves as they come, in O(log n) memory: what appends and verification use.
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._edge: list[bytes] = []  # hashes of complete subtrees, largest first
+    A tree that goes on from stored subtrees is `Growing(size, node)`.
+    """
+
+    def __init__(self, size: int = 0, node: Node | None = None) -> None:
+        self.size = size
+        self.edge: list[bytes] = []  # hashes of complete subtrees, largest first
+        for level in reversed(range(size.bit_length())):
+            if size >> level & 1:
+                assert node is not None
+                self.edge.append(node(level, (size >> level) - 1))
+
+    def copy(self) -> Growing:
+        """Another tree of the same leaves."""
+        other = Growing()
+        other.size, other.edge = self.size, self.edge[:]
+        return other
 
     def add(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
         """Append one leaf hash; the subtrees `(level, index, hash)` that it completes, itself first."""
-        edge = self._edge
-        made = list(completed(self.size, leaf, lambda level, index: edge[-1 - level]))
-        del edge[len(edge) - len(made) + 1 :]
-        edge.append(made[-1][2])
+        edge, index, level, value = self.edge, self.size, 0, leaf
+        made = [(0, index, leaf)]
+        while index & 1:
+            value = node_hash(edge.pop(), value)
+            level, index = level + 1, index >> 1
+            made.append((level, index, value))
+        edge.append(value)
         self.size += 1
         return made
 
-    def root(self) -> bytes:
-        """Root of what was added."""
-        if not self._edge:
+    def root(self, beyond: Sequence[bytes] = ()) -> bytes:
+        """Root of what was added; `beyond` are the complete subtrees of leaves after those, largest first."""
+        edge = [*self.edge, *beyond]
+        if not edge:
             return EMPTY
-        value = self._edge[-1]
-        for left in reversed(self._edge[:-1]):
+        value = edge[-1]
+        for left in reversed(edge[:-1]):
             value = node_hash(left, value)
         return value

@@ -1,6 +1,7 @@
 """Ed25519 keys, and log checkpoints as signed notes.
 
-Formats: C2SP signed-note (https://c2sp.org/signed-note) and tlog-checkpoint (https://c2sp.org/tlog-checkpoint).
+Formats: C2SP signed-note (https://c2sp.org/signed-note), tlog-checkpoint (https://c2sp.org/tlog-checkpoint) and tlog-cosignature
+(https://c2sp.org/tlog-cosignature); DSSE (https://github.com/secure-systems-lab/dsse) for statements.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from govd.errors import BadFile, MachineFault, VerificationFailed
 
 ALGORITHM = b"\x01"  # Ed25519 in signed-note
+COSIGNER = b"\x04"  # Ed25519 over a time and a checkpoint, by a witness
 DASH = "—"
 
 
@@ -27,14 +30,23 @@ class Key:
 
     name: str
     public: bytes
+    algorithm: bytes = ALGORITHM
 
     @property
     def id(self) -> bytes:
         """The first four bytes of SHA-256(name ‖ newline ‖ algorithm ‖ public key)."""
-        return hashlib.sha256(self.name.encode() + b"\n" + ALGORITHM + self.public).digest()[:4]
+        return hashlib.sha256(self.name.encode() + b"\n" + self.algorithm + self.public).digest()[:4]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(ALGORITHM + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.algorithm + self.public).decode()}"
+
+    def signed(self, message: bytes, signature: bytes) -> bool:
+        """Whether the signature is this key's."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
 
     @staticmethod
     def parse(text: str) -> Key:
@@ -46,10 +58,11 @@ class Key:
         try:
             name, hashed, data = text.strip().split("+", 2)
             raw = base64.b64decode(data, validate=True)
-            key = Key(name, raw[1:])
+            key = Key(name, raw[1:], raw[:1])
         except (ValueError, binascii.Error):
             raise BadFile("this is no key", advice="A key reads NAME+HASH+BASE64; `govd audit key` prints it.") from None
-        if raw[:1] != ALGORITHM or len(raw) != 33 or key.id.hex() != hashed:
+        plain = bool(name) and not any(c.isspace() or c == "+" for c in name)
+        if raw[:1] not in (ALGORITHM, COSIGNER) or len(raw) != 33 or key.id.hex() != hashed or not plain:
             raise BadFile("this key is not an Ed25519 key, or its hash does not match", where=name)
         return key
 
@@ -83,8 +96,18 @@ class Signer:
 
     def sign(self, text: str) -> str:
         """The text as a signed note."""
-        signature = base64.b64encode(self.key.id + self._private.sign(text.encode())).decode()
+        signature = base64.b64encode(self.key.id + self.raw(text.encode())).decode()
         return f"{text}\n{DASH} {self.key.name} {signature}\n"
+
+    def raw(self, message: bytes) -> bytes:
+        """The 64 bytes of a signature."""
+        return self._private.sign(message)
+
+    def cosign(self, text: str, seconds: int) -> str:
+        """A witness's line for the text of a checkpoint that it saw at that time (Unix seconds)."""
+        key = Key(self.key.name, self.key.public, COSIGNER)
+        signature = self._private.sign(_dated(text, seconds))
+        return f"{DASH} {key.name} {base64.b64encode(key.id + seconds.to_bytes(8, 'big') + signature).decode()}"
 
 
 def _read(path: Path) -> Ed25519PrivateKey:
@@ -110,35 +133,80 @@ class LogCheckpoint:
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
     @staticmethod
+    def read(note: str) -> LogCheckpoint:
+        """What a note says, whoever signed it.
+
+        Raises:
+            VerificationFailed: it is no checkpoint.
+        """
+        text, _ = split(note)
+        try:
+            origin, size, root, *_ = text.splitlines()
+            if not size.isascii() or not size.isdigit() or str(int(size)) != size or not origin:
+                raise ValueError(size)
+            found = LogCheckpoint(origin, int(size), base64.b64decode(root, validate=True))
+        except (ValueError, binascii.Error):
+            raise VerificationFailed("a note that is no log checkpoint") from None
+        if len(found.root) != 32 or found.text != text:
+            raise VerificationFailed("a note that is no log checkpoint of this kind")
+        return found
+
+    @staticmethod
     def open(note: str, key: Key) -> LogCheckpoint:
         """Read a note and check that `key` signed it.
 
         Raises:
             VerificationFailed: it did not, or the note is no checkpoint.
         """
-        text, _, signatures = note.rpartition("\n\n")
-        text += "\n"
-        if not any(_signed(line, text, key) for line in signatures.splitlines()):
+        text, lines = split(note)
+        if not any(key.signed(text.encode(), signature) for signature in signatures(lines, key)):
             raise VerificationFailed("the log checkpoint is not signed by this key", where=key.name)
+        return LogCheckpoint.read(note)
+
+
+def split(note: str) -> tuple[str, list[str]]:
+    """Text and signature lines of a signed note.
+
+    Raises:
+        VerificationFailed: it has no text or no signature, or control characters.
+    """
+    text, blank, below = note.rpartition("\n\n")
+    lines = below.split("\n")
+    if not blank or not text or len(lines) < 2 or lines.pop() or any(ord(c) < 32 and c != "\n" for c in note):
+        raise VerificationFailed("this is no signed note")
+    return text + "\n", lines
+
+
+def signatures(lines: Iterable[str], key: Key) -> Iterator[bytes]:
+    """The signatures of a note's lines that claim to be of this key; lines of other keys are passed over."""
+    for line in lines:
         try:
-            origin, size, root, *_ = text.splitlines()
-            if not size.isascii() or not size.isdigit() or str(int(size)) != size:
-                raise ValueError(size)
-            return LogCheckpoint(origin, int(size), base64.b64decode(root, validate=True))
+            dash, name, data = line.split(" ")
+            raw = base64.b64decode(data, validate=True)
         except (ValueError, binascii.Error):
-            raise VerificationFailed("a signed note that is no log checkpoint", where=key.name) from None
+            continue
+        if dash == DASH and name == key.name and raw[:4] == key.id:
+            yield raw[4:]
 
 
-def _signed(line: str, text: str, key: Key) -> bool:
-    try:
-        dash, name, data = line.split(" ")
-        raw = base64.b64decode(data, validate=True)
-    except (ValueError, binascii.Error):
-        return False
-    if dash != DASH or name != key.name or raw[:4] != key.id:
-        return False
-    try:
-        Ed25519PublicKey.from_public_bytes(key.public).verify(raw[4:], text.encode())
-    except InvalidSignature:
-        return False
-    return True
+def seen_at(text: str, lines: Iterable[str], witness: Key) -> int | None:
+    """When a witness cosigned the text of a checkpoint (Unix seconds), None where none of the lines is its own."""
+    for raw in signatures(lines, witness):
+        seconds = int.from_bytes(raw[:8], "big")
+        if len(raw) == 72 and witness.signed(_dated(text, seconds), raw[8:]):
+            return seconds
+    return None
+
+
+def _dated(text: str, seconds: int) -> bytes:
+    return f"cosignature/v1\ntime {seconds}\n{text}".encode()
+
+
+def rotation_text(origin: str, old: Key, new: Key) -> bytes:
+    """What both keys sign when a log's key is changed."""
+    return f"govd key rotation\n{origin}\n{old}\n{new}\n".encode()
+
+
+def pre_authentication(kind: str, payload: bytes) -> bytes:
+    """What DSSE signs: the type and the payload with their lengths."""
+    return b"DSSEv1 %d %b %d %b" % (len(kind.encode()), kind.encode(), len(payload), payload)

@@ -10,15 +10,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from govd.errors import BadFile, Conflict, MachineFault
+from govd.errors import BadFile, Conflict, GovdError, MachineFault, Usage
 from govd.ledger import canonical, merkle
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.tables import REVISION, checkpoints, entries, nodes
-from govd.ledger.verify import COLUMNS
+from govd.ledger.verify import Stored
 from govd.types import Json, Record
 
 PAGE = 1000
@@ -36,9 +37,52 @@ class Draft:
     payload: Json = field(default_factory=dict)
 
 
+class _Job:
+    """One caller's entries."""
+
+    def __init__(self, drafts: Sequence[Draft], expect: int | None) -> None:
+        self.drafts, self.expect = drafts, expect
+        self.records: list[Record] = []
+        self.error: GovdError | None = None
+        self.done = False
+
+    def bodies(self, size: int) -> list[bytes]:
+        """Canonical entries numbered from `size`; none where something is wrong with one of them."""
+        rows: list[bytes] = []
+        if self.expect is not None and self.expect != size:
+            self.error = Conflict("the ledger has grown meanwhile", advice="Try again.", size=size)
+            return []
+        for seq, draft in enumerate(self.drafts, size):
+            record = {"seq": seq, "time": now(), "kind": draft.kind, "subject": draft.subject, "actor": draft.actor}
+            record |= {"model": draft.model, "payload": draft.payload}
+            try:
+                rows.append(canonical.encode(record))
+            except GovdError as error:
+                self.error = error
+                return []
+            self.records.append(record)
+        return rows
+
+
 def now() -> str:
     """UTC in ISO 8601, to the microsecond, ending in Z."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(text: str | None, name: str) -> Any:
+    """A time as entries spell it: UTC to the microsecond. A date alone is its first moment; without a zone it is UTC.
+
+    Raises:
+        Usage: it is no time.
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise Usage(f"{name} is {text!r}", advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z.") from None
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return found.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Ledger:
@@ -51,7 +95,10 @@ class Ledger:
         self.url, self.signer, self.origin = url, signer, origin
         self._engine = _engine(url)
         self._reads = self._engine.execution_options(govd_writes=False)
-        self._lock = threading.Lock()
+        self._lock, self._queue = threading.Lock(), threading.Lock()
+        self._jobs: list[_Job] = []
+        self._tree = merkle.Growing()
+        self._writer: sa.PoolProxiedConnection | None = None
         with _faults(url):
             _prepare(self._engine)
 
@@ -62,6 +109,9 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the database."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self._engine.dispose()
 
     def size(self) -> int:
@@ -77,30 +127,66 @@ class Ledger:
         Raises:
             Conflict: the ledger has another size than `expect`. MachineFault: the disk is full or cannot be written.
         """
-        records: list[Record] = []
-        with _faults(self.url), self._lock, self._engine.begin() as connection:
-            size = _size(connection)
-            if expect is not None and expect != size:
-                raise Conflict("the ledger has grown meanwhile", advice="Try again.", size=size)
-            made: dict[tuple[int, int], bytes] = {}
+        job = _Job(drafts, expect)
+        with self._queue:
+            self._jobs.append(job)
+        with self._lock:  # whoever comes first writes for all that wait
+            if not job.done:
+                with self._queue:
+                    jobs, self._jobs = self._jobs, []
+                self._write(jobs)
+        if job.error is not None:
+            raise job.error
+        return job.records
 
-            def node(level: int, number: int) -> bytes:
-                found = made.get((level, number))
-                return _node(connection, level, number) if found is None else found
+    def _write(self, jobs: Sequence[_Job]) -> None:
+        """Several callers' entries in one transaction; a caller whose entries cannot be written does not hold up the others."""
+        try:
+            with _faults(self.url), self._transaction() as cursor:
+                last = cursor.execute("SELECT max(seq) FROM entries").fetchone()[0]
+                size = 0 if last is None else int(last) + 1
+                if self._tree.size != size:
+                    with self._reads.connect() as connection:
+                        self._tree = merkle.Growing(size, lambda level, number: _node(connection, level, number))
+                tree = self._tree.copy()
+                rows: list[tuple[int, bytes]] = []
+                made: list[tuple[int, int, bytes]] = []
+                for job in jobs:
+                    for body in job.bodies(tree.size):
+                        rows.append((tree.size, body))
+                        made += tree.add(merkle.leaf_hash(body))[1:]
+                cursor.executemany("INSERT INTO entries (seq, body) VALUES (?, ?)", rows)
+                cursor.executemany("INSERT INTO nodes (level, number, hash) VALUES (?, ?, ?)", made)
+            self._tree = tree
+        except GovdError as error:
+            for job in jobs:
+                job.error = job.error or error
+        finally:
+            for job in jobs:
+                job.done = True
 
-            rows = []
-            for seq, draft in enumerate(drafts, size):
-                record = {"seq": seq, "time": now(), "kind": draft.kind, "subject": draft.subject, "actor": draft.actor}
-                record |= {"model": draft.model, "payload": draft.payload}
-                body = canonical.encode(record)
-                rows.append({k: record[k] for k in ("seq", "time", "actor", "kind", "subject", "model")} | {"body": body})
-                for level, number, value in merkle.completed(seq, merkle.leaf_hash(body), node):
-                    made[level, number] = value
-                records.append(record)
-            if rows:
-                connection.execute(entries.insert(), rows)
-                connection.execute(nodes.insert(), [{"level": i, "number": j, "hash": h} for (i, j), h in made.items()])
-        return records
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+        """A write on the driver's own connection: a quarter of a millisecond of the toolkit's would be as much as the commit itself."""
+        if self._writer is None:
+            self._writer = self._engine.raw_connection()
+        connection = self._writer.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
+        cursor = connection.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            kind = OperationalError if isinstance(error, sqlite3.OperationalError) else DatabaseError
+            raise kind(None, None, error) from error
+        finally:
+            cursor.close()
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
         """Entries from `start` to before `stop`, in order, read in pages."""
@@ -120,47 +206,36 @@ class Ledger:
                 return
             start = page[-1].seq + 1
 
-    def query(self, *, after: int | None = None, limit: int = 100, **filters: str | None) -> list[Record]:
-        """Entries that match, in order: `actor`, `subject`, `model` equal, `kind` equal or its noun, `since` ≤ time < `until`."""
-        query = sa.select(entries.c.body).order_by(entries.c.seq).limit(limit)
-        if after is not None:
-            query = query.where(entries.c.seq > after)
-        for name, value in filters.items():
-            if value is None:
-                continue
-            if name == "since":
-                query = query.where(entries.c.time >= value)
-            elif name == "until":
-                query = query.where(entries.c.time < value)
-            elif name == "kind" and "." not in value:
-                query = query.where(entries.c.kind.like(f"{value}.%"))
-            else:
-                query = query.where(entries.c[name] == value)
+    def some(self, seqs: Sequence[int]) -> list[Record]:
+        """Entries by their numbers, in the order asked for; those that are not there are left out."""
+        return [json.loads(body) for body in self.bodies_of(seqs).values()]
+
+    def bodies_of(self, seqs: Sequence[int]) -> dict[int, bytes]:
+        """Canonical bytes of entries by their numbers, in the order asked for."""
+        found: dict[int, bytes] = {}
         with _faults(self.url), self._reads.connect() as connection:
-            return [json.loads(body) for (body,) in connection.execute(query)]
+            for at in range(0, len(seqs), PAGE):
+                query = sa.select(entries.c.seq, entries.c.body).where(entries.c.seq.in_(seqs[at : at + PAGE]))
+                found |= {seq: bytes(body) for seq, body in connection.execute(query)}
+        return {seq: found[seq] for seq in seqs if seq in found}
 
-    def rows(self) -> Iterator[tuple[Json, ...]]:
-        """Every row as stored, columns as in `verify.COLUMNS`: what verification looks at."""
-        columns, start = [entries.c[name] for name in COLUMNS], -1
-        while True:
-            with _faults(self.url), self._reads.connect() as connection:
-                page = connection.execute(sa.select(*columns).where(entries.c.seq > start).order_by(entries.c.seq).limit(PAGE)).all()
-            yield from (tuple(row) for row in page)
-            if len(page) < PAGE:
-                return
-            start = page[-1].seq
-
-    def nodes_at(self, level: int) -> Iterator[tuple[int, bytes]]:
-        """The stored hashes of one level of the tree, in order."""
-        start = -1
+    def nodes(self, level: int, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """The stored hashes of one level of the tree (from 1), in order."""
         query = sa.select(nodes.c.number, nodes.c.hash).where(nodes.c.level == level).order_by(nodes.c.number).limit(PAGE)
+        if stop is not None:
+            query = query.where(nodes.c.number < stop)
         while True:
             with _faults(self.url), self._reads.connect() as connection:
-                page = connection.execute(query.where(nodes.c.number > start)).all()
+                page = connection.execute(query.where(nodes.c.number >= start)).all()
             yield from ((number, bytes(value)) for number, value in page)
             if len(page) < PAGE:
                 return
-            start = page[-1].number
+            start = page[-1].number + 1
+
+    def top(self) -> int:
+        """The highest level that has a stored hash; 0 where there is none."""
+        with _faults(self.url), self._reads.connect() as connection:
+            return int(connection.execute(sa.select(sa.func.max(nodes.c.level))).scalar() or 0)
 
     def root(self, size: int | None = None) -> bytes:
         """Root of the first `size` entries (all where None)."""
@@ -189,11 +264,22 @@ class Ledger:
             connection.execute(checkpoints.insert(), {"size": size, "time": now(), "note": note})
             return note
 
+    def last_checkpoint(self) -> tuple[int, str] | None:
+        """Size of the newest signed log checkpoint, and when it was made; None where there is none."""
+        with _faults(self.url), self._reads.connect() as connection:
+            query = sa.select(checkpoints.c.size, checkpoints.c.time).order_by(checkpoints.c.size.desc()).limit(1)
+            found = connection.execute(query).first()
+        return (int(found[0]), str(found[1])) if found else None
+
     def checkpoints(self) -> list[tuple[int, str]]:
         """All signed log checkpoints, by size."""
         with _faults(self.url), self._reads.connect() as connection:
             rows = connection.execute(sa.select(checkpoints.c.size, checkpoints.c.note).order_by(checkpoints.c.size))
             return [(size, note) for size, note in rows]
+
+    def stored(self) -> Stored:
+        """The ledger as verification reads it."""
+        return Stored(Path(sa.make_url(self.url).database or ""))
 
     def copy_to(self, path: Path) -> None:
         """A consistent copy of an SQLite ledger while it is in use."""
@@ -278,6 +364,11 @@ def _size(connection: sa.Connection) -> int:
 
 
 def _node(connection: sa.Connection, level: int, number: int) -> bytes:
+    if level == 0:
+        body = connection.execute(sa.select(entries.c.body).where(entries.c.seq == number)).scalar()
+        if body is None:
+            raise BadFile(f"entry {number} is missing", where="ledger", advice="Run `govd audit verify`; restore a backup.")
+        return merkle.leaf_hash(bytes(body))
     query = sa.select(nodes.c.hash).where(nodes.c.level == level, nodes.c.number == number)
     found = connection.execute(query).scalar()
     if found is None:

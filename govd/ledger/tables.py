@@ -1,10 +1,10 @@
-"""The tables of the ledger. Everything else is folded from the entries, or lies in the artifacts."""
+"""The tables of the ledger. Everything else is folded from the entries (`records`), or lies in the artifacts."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text
 
 #: The migration that this version of govd works with; a test compares it with the newest of `migrations/`.
 REVISION: Final = "0001"
@@ -15,22 +15,13 @@ entries = Table(
     "entries",
     metadata,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("time", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # canonical JSON of the entry; its leaf hash is node (0, seq)
-    Index("entries_by_subject", "subject", "seq"),
-    Index("entries_by_kind", "kind", "seq"),
-    Index("entries_by_time", "time", "seq"),
-    Index("entries_by_model", "model", "seq"),
+    Column("body", LargeBinary, nullable=False),  # the canonical JSON that is hashed, once; what is asked of it is in the views
 )
 
 nodes = Table(
     "nodes",
     metadata,
-    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("level", Integer, primary_key=True, autoincrement=False),  # from 1: a leaf's hash is that of its body
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("hash", LargeBinary, nullable=False),
     sqlite_with_rowid=False,

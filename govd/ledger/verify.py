@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import base64
+import binascii
+import sqlite3
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 from govd.errors import GovdError
 from govd.ledger import canonical, merkle
-from govd.ledger.signing import Key, LogCheckpoint
+from govd.ledger.signing import Key, LogCheckpoint, rotation_text
 
-COLUMNS: Final = ("seq", "time", "actor", "kind", "subject", "model", "body")
+#: Where entries name artifacts.
+ARTIFACTS: Final = {"model.add": ("basis", "evaluation"), "contribution.make": ("artifact",), "revision.compose": ("edit", "basis")}
+FIELDS: Final = {"seq", "time", "actor", "kind", "subject", "model", "payload"}
 MOST = 100
 """Faults that are told; more than that say nothing new."""
+LEVEL: Final = 14
+"""A part that is verified at once has two to this power entries."""
+PAGE = 4096
 
 
 @dataclass
@@ -24,6 +35,8 @@ class Verdict:
     checkpoints: int = 0
     signed_size: int = 0
     artifacts: int = 0
+    named: set[str] = field(default_factory=set)
+    keys: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -37,70 +50,203 @@ class Verdict:
             self.faults.append(text)
 
 
-def verify(
-    rows: Iterable[tuple[Any, ...]],
-    nodes_at: Callable[[int], Iterator[tuple[int, bytes]]],
-    checkpoints: Iterable[tuple[int, str]],
-    key: Key,
-    origin: str,
-) -> Verdict:
-    """Recompute the tree from the bodies; compare columns, stored nodes and every signed log checkpoint with it."""
+class Source(Protocol):
+    """Where a stored ledger is read from; it is sent to other processes."""
+
+    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """Numbers and bodies, in order."""
+        ...
+
+    def nodes(self, level: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """Numbers and hashes of one level, in order."""
+        ...
+
+    def extent(self) -> tuple[int, int, dict[int, int]]:
+        """The smallest and the largest stored entry number (0, −1 where there are none), and the largest node number of each level."""
+        ...
+
+    def checkpoints(self) -> list[tuple[int, str]]:
+        """Sizes and notes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A ledger in an SQLite file, read without changing it."""
+
+    path: Path
+
+    def _ask(self, query: str, *values: int) -> Iterator[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+            asked = connection.execute(query, values)
+            while page := asked.fetchmany(PAGE):
+                yield from page
+
+    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        return self._ask("SELECT seq, body FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq", start, stop)
+
+    def nodes(self, level: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        query = "SELECT number, hash FROM nodes WHERE level = ? AND number >= ? AND number < ? ORDER BY number"
+        return self._ask(query, level, start, stop)
+
+    def extent(self) -> tuple[int, int, dict[int, int]]:
+        ((first, last),) = self._ask("SELECT min(seq), max(seq) FROM entries")
+        levels = {int(level): int(number) for level, number in self._ask("SELECT level, max(number) FROM nodes GROUP BY level")}
+        below = next(self._ask("SELECT number FROM nodes WHERE number < 0 LIMIT 1"), None)
+        return (int(first or 0) if below is None else -1, -1 if last is None else int(last), levels)
+
+    def checkpoints(self) -> list[tuple[int, str]]:
+        return [(int(size), str(note)) for size, note in self._ask("SELECT size, note FROM checkpoints ORDER BY size")]
+
+
+@dataclass
+class Part:
+    """What one part of the ledger comes to: the complete subtrees of its entries, largest first."""
+
+    entries: int
+    edge: list[bytes]
+    edges: dict[int, list[bytes]]  # the same at each size that a log checkpoint speaks of
+    rotations: list[tuple[int, dict[str, Any]]]
+    named: set[str]
+    faults: list[str]
+
+
+def verify(source: Source, key: Key, origin: str, workers: Executor | None = None, kept: Sequence[str] = ()) -> Verdict:
+    """Recompute the tree from the bodies; compare stored nodes and every signed log checkpoint with it.
+
+    `key` is trusted: the log's key, or an earlier one of it. `workers` (processes, say) verify parts side by side. `kept` are log
+    checkpoints that somebody kept elsewhere: what they say must be the beginning of what is here.
+    """
     verdict, tree = Verdict(), merkle.Growing()
-    signed = _signed(checkpoints, key, origin, verdict)
-    levels: list[Iterator[tuple[int, bytes]]] = []
-    for row in rows:
-        seq, body = row[0], bytes(row[-1])
-        if seq != tree.size:
-            verdict.fault(f"entry {tree.size} is missing: the next stored one is {seq}")
+    first, last, levels = source.extent()
+    if first < 0:
+        verdict.fault("there are entries or Merkle nodes with numbers below zero")
+    asked: list[tuple[int, str, LogCheckpoint]] = []
+    for size, note in [*source.checkpoints(), *((-1, note) for note in kept)]:
+        try:
+            said = LogCheckpoint.read(note)
+            asked.append((said.size if size < 0 else size, note, said))
+        except GovdError as error:
+            verdict.fault(f"log checkpoint {'that was kept' if size < 0 else size}: {error.message}")
+    notes = {size for size, _, _ in asked}
+    parts = [(source, start, min(start + (1 << LEVEL), last + 1), sorted(notes)) for start in range(0, last + 1, 1 << LEVEL)]
+    rotations: list[tuple[int, dict[str, Any]]] = []
+    roots = {0: merkle.EMPTY}
+    for part in workers.map(_part, parts) if workers else map(_part, parts):
+        for fault in part.faults:
+            verdict.fault(fault)
+        rotations += part.rotations
+        verdict.named |= part.named
+        roots |= {size: tree.root(edge) for size, edge in part.edges.items()}
+        if part.faults and part.entries < 1 << LEVEL and verdict.size + part.entries <= last:
             break
-        _check_columns(row, body, verdict)
-        _check_root(signed, tree, verdict)
-        for level, number, value in tree.add(merkle.leaf_hash(body)):
-            if level == len(levels):
-                levels.append(nodes_at(level))
-            if next(levels[level], None) != (number, value):
-                verdict.fault(f"the stored Merkle node {level}/{number} (up to entry {seq}) is not the hash of its entries")
-    _check_root(signed, tree, verdict)
-    for level, rest in enumerate([*levels, nodes_at(len(levels))]):
-        if next(rest, None) is not None:
+        verdict.size += part.entries
+        if part.entries == 1 << LEVEL:
+            _compare_top(source, tree.add(part.edge[0])[1:], verdict)
+            verdict.root = tree.root().hex()
+        else:
+            verdict.root = tree.root(part.edge).hex()
+    verdict.root = verdict.root or merkle.EMPTY.hex()
+    for level, number in levels.items():
+        if level < 1 or number >= verdict.size >> level:
             verdict.fault(f"there are Merkle nodes on level {level} without entries: entries were cut off")
-    for size in sorted(signed):
-        verdict.fault(f"a signed log checkpoint of {size} entries exists, but the ledger has {tree.size}: entries were cut off")
-    verdict.size, verdict.root = tree.size, tree.root().hex()
+    _check_notes(asked, roots, Keys(key, origin, rotations, verdict), verdict)
     if not verdict.checkpoints:
         verdict.fault("there is no signed log checkpoint: nothing vouches for these entries")
     return verdict
 
 
-def _signed(checkpoints: Iterable[tuple[int, str]], key: Key, origin: str, verdict: Verdict) -> dict[int, bytes]:
-    signed: dict[int, bytes] = {}
-    for size, note in checkpoints:
+def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
+    source, start, stop, sizes = asked
+    tree, found = merkle.Growing(), Part(0, [], {}, [], set(), [])
+    wanted = {size for size in sizes if start < size <= stop}
+    levels = [source.nodes(level, start >> level, stop >> level) for level in range(1, LEVEL + 1)]
+    leaf_hash, decode, seq = merkle.leaf_hash, canonical.decode, start
+    for seq, body in source.entries(start, stop):
+        if seq != start + tree.size:
+            found.faults.append(f"entry {start + tree.size} is missing: the next stored one is {seq}")
+            break
+        body = bytes(body)
         try:
-            checkpoint = LogCheckpoint.open(note, key)
+            entry = decode(body)
+            if set(entry) != FIELDS or entry["seq"] != seq:
+                found.faults.append(f"entry {seq} is no entry, or says that it is another one")
+            elif entry["kind"] == "key.rotate":
+                found.rotations.append((seq, entry["payload"]))
+            elif entry["kind"] in ARTIFACTS:
+                found.named |= {entry["payload"][name] for name in ARTIFACTS[entry["kind"]] if entry["payload"].get(name)}
+        except (GovdError, TypeError, AttributeError) as error:
+            found.faults.append(f"entry {seq} is no entry: {error}")
+        for level, number, value in tree.add(leaf_hash(body)):
+            if level and next(levels[level - 1], None) != (number + (start >> level), value):
+                node = f"{level}/{number + (start >> level)}"
+                found.faults.append(f"the stored Merkle node {node} (up to entry {seq}) is not the hash of its entries")
+        if seq + 1 in wanted:
+            found.edges[seq + 1] = tree.edge[:]
+        if len(found.faults) > MOST:
+            break
+    else:
+        if start + tree.size != stop:
+            found.faults.append(f"entry {start + tree.size} is missing")
+    found.entries, found.edge = tree.size, tree.edge
+    return found
+
+
+def _compare_top(source: Source, made: list[tuple[int, int, bytes]], verdict: Verdict) -> None:
+    """The stored nodes above those that a part covers."""
+    for level, number, value in made:
+        stored = next(source.nodes(level + LEVEL, number, number + 1), None)
+        if stored is None or bytes(stored[1]) != value:
+            verdict.fault(f"the stored Merkle node {level + LEVEL}/{number} is not the hash of its entries")
+
+
+class Keys:
+    """Which key signs log checkpoints of which sizes: each rotation is an entry, signed by the old and by the new key."""
+
+    def __init__(self, trusted: Key, origin: str, rotations: Sequence[tuple[int, dict[str, Any]]], verdict: Verdict) -> None:
+        self.from_size: list[tuple[int, Key]] = []
+        for seq, payload in rotations:
+            try:
+                old, new = Key.parse(payload["old"]), Key.parse(payload["new"])
+                text = rotation_text(origin, old, new)
+                fine = all(
+                    key.signed(text, base64.b64decode(payload[f"signature_{name}"], validate=True))
+                    for name, key in (("old", old), ("new", new))
+                )
+            except (GovdError, KeyError, TypeError, AttributeError, ValueError, binascii.Error):
+                fine = False
+            if not fine or (self.from_size and self.from_size[-1][1] != old):
+                verdict.fault(f"entry {seq} changes the key without the signatures of both keys")
+                continue
+            if not self.from_size:
+                self.from_size.append((0, old))
+            self.from_size.append((seq + 1, new))
+        self.from_size = self.from_size or [(0, trusted)]
+        if trusted not in [key for _, key in self.from_size]:
+            names = ", ".join(str(key) for _, key in self.from_size)
+            verdict.fault(f"the log is not signed by the key that is trusted ({trusted}), but by {names}")
+            self.from_size = [(0, trusted)]
+        verdict.keys = [str(key) for _, key in self.from_size]
+
+    def at(self, size: int) -> Key:
+        """The key that signs a checkpoint of that size."""
+        return next(key for start, key in reversed(self.from_size) if size >= start)
+
+
+def _check_notes(asked: Sequence[tuple[int, str, LogCheckpoint]], roots: dict[int, bytes], keys: Keys, verdict: Verdict) -> None:
+    for size, note, said in asked:
+        key = keys.at(size)
+        try:
+            LogCheckpoint.open(note, key)
         except GovdError as error:
             verdict.fault(f"log checkpoint {size}: {error.message}")
             continue
-        if checkpoint.size != size or checkpoint.origin != origin:
-            verdict.fault(f"log checkpoint {size} speaks of {checkpoint.origin} at {checkpoint.size}")
-            continue
-        verdict.checkpoints += 1
-        verdict.signed_size = max(verdict.signed_size, size)
-        signed[size] = checkpoint.root
-    return signed
-
-
-def _check_columns(row: tuple[Any, ...], body: bytes, verdict: Verdict) -> None:
-    try:
-        entry = canonical.decode(body)
-        wrong = [name for name, value in zip(COLUMNS[:-1], row, strict=False) if entry[name] != value]
-    except (GovdError, KeyError, TypeError) as error:
-        verdict.fault(f"entry {row[0]} is no entry: {error}")
-        return
-    if wrong:
-        verdict.fault(f"entry {row[0]}: the column {', '.join(wrong)} is not what the hashed entry says")
-
-
-def _check_root(signed: dict[int, bytes], tree: merkle.Growing, verdict: Verdict) -> None:
-    root = signed.pop(tree.size, None)
-    if root is not None and root != tree.root():
-        verdict.fault(f"the first {tree.size} entries are not those that were signed")
+        if said.size != size or said.origin != key.name:
+            verdict.fault(f"log checkpoint {size} speaks of {said.origin} at {said.size}")
+        elif size > verdict.size:
+            verdict.fault(f"a signed log checkpoint of {size} entries exists, but the ledger has {verdict.size}: entries were cut off")
+        elif roots.get(size) != said.root:
+            verdict.fault(f"the first {size} entries are not those that were signed")
+        else:
+            verdict.checkpoints += 1
+            verdict.signed_size = max(verdict.signed_size, size)

@@ -8,6 +8,8 @@ import binascii
 import io
 import json
 import logging
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +17,8 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
 from govd.errors import GovdError, UnreadableImage, Usage
@@ -27,12 +30,15 @@ from govd.types import Bytes, Json
 from govd.web.bodies import (
     EvaluateBody,
     ExportBody,
+    ExtendBody,
     ForgetBody,
     ModelBody,
     PicturesBody,
     ReasonBody,
     ScopeBody,
+    SqlBody,
     TokenBody,
+    VerifyBody,
     options,
 )
 
@@ -215,8 +221,21 @@ def _requests(service: Service, wake: Wake) -> APIRouter:
         return service.wait_for(record["id"]) if wait else record
 
     @router.get("/requests", dependencies=[reader])
-    def all_requests(state: str | None = None, model: str | None = None) -> Json:
-        return service.requests.all(state, model)
+    def all_requests(
+        state: str | None = None,
+        model: str | None = None,
+        concept: str | None = None,
+        domain: str | None = None,
+        policy: str | None = None,
+        filed_by: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        after: int | None = None,
+        limit: Annotated[int | None, Query(ge=1, le=10_000)] = None,
+    ) -> Json:
+        filters = {"state": state, "model": model, "concept": concept, "domain": domain, "policy": policy, "filed_by": filed_by}
+        filters |= {"since": since, "until": until}
+        return service.requests.all(after=after, limit=limit, **filters)
 
     @router.post("/requests", status_code=202)
     def forget(body: ForgetBody, wait: bool = False, key: KeyHeader = None, actor: str = operator) -> Json:
@@ -235,6 +254,10 @@ def _requests(service: Service, wake: Wake) -> APIRouter:
     def revert(request_id: str, body: ReasonBody, wait: bool = False, key: KeyHeader = None, actor: str = operator) -> Json:
         return answered(service.revert(request_id, body.reason, actor, key or body.idempotency_key), wait)
 
+    @router.post("/requests/{request_id}/extend")
+    def extend(request_id: str, body: ExtendBody, actor: str = operator) -> Json:
+        return service.requests.extend(request_id, body.due, body.reason, actor)
+
     @router.post("/requests/{request_id}/{event}")
     def decide(request_id: str, event: str, body: ReasonBody, actor: str = operator) -> Json:
         if event not in ("approve", "reject", "withdraw", "retry"):
@@ -247,7 +270,7 @@ def _requests(service: Service, wake: Wake) -> APIRouter:
 
 def _audit(service: Service) -> APIRouter:
     router = APIRouter(tags=["audit"], dependencies=[Depends(_needs(service, "reader"))])
-    audit = service.audit
+    audit, evidence, owner = service.audit, service.evidence, Depends(_needs(service, "owner"))
 
     @router.get("/audit/log")
     def entries(
@@ -257,10 +280,15 @@ def _audit(service: Service) -> APIRouter:
         kind: str | None = None,
         subject: str | None = None,
         model: str | None = None,
+        concept: str | None = None,
+        domain: str | None = None,
+        state: str | None = None,
+        policy: str | None = None,
         after: int | None = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
     ) -> Json:
         filters = {"since": since, "until": until, "actor": actor, "kind": kind, "subject": subject, "model": model}
+        filters |= {"concept": concept, "domain": domain, "state": state, "policy": policy}
         found = audit.log(after, limit, **filters)
         return {"entries": found, "next": found[-1]["seq"] if len(found) == limit else None}
 
@@ -268,17 +296,66 @@ def _audit(service: Service) -> APIRouter:
     def trail(request_id: str) -> Json:
         return audit.trail(request_id)
 
+    @router.get("/audit/as-of")
+    def as_of(time: str, model: str | None = None, proof: bool = False) -> Json:
+        return evidence.as_of(time, model, proof)
+
+    @router.get("/audit/why/{model}/{number}")
+    def why(model: str, number: int) -> Json:
+        return audit.why(model, number)
+
+    @router.get("/audit/deadlines")
+    def deadlines(
+        model: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        days: Annotated[int | None, Query(ge=1)] = None,
+        extended: Annotated[int | None, Query(ge=1)] = None,
+    ) -> Json:
+        return audit.deadlines(model, since, until, days, extended)
+
+    @router.post("/audit/sql")
+    def sql(body: SqlBody) -> Json:
+        return audit.sql(body.query, body.seconds, body.limit)
+
     @router.get("/audit/checkpoint")
-    def checkpoint() -> PlainTextResponse:
-        return PlainTextResponse(audit.checkpoint())
+    def checkpoint(size: int | None = None, witnessed: bool = False) -> PlainTextResponse:
+        return PlainTextResponse(evidence.checkpoint(size, witnessed))
 
     @router.get("/audit/key")
     def key() -> PlainTextResponse:
-        return PlainTextResponse(audit.key())
+        return PlainTextResponse(evidence.key())
 
     @router.get("/audit/verify")
-    def verify() -> Json:
-        return audit.verify()
+    def verified() -> Json:
+        return evidence.verify()
+
+    @router.post("/audit/verify")
+    def verify(body: VerifyBody) -> Json:
+        return evidence.verify(body.since, body.key, body.recompute)
+
+    @router.post("/audit/rebuild", dependencies=[owner])
+    def rebuild() -> Json:
+        return evidence.rebuild()
+
+    @router.post("/audit/witness", dependencies=[owner])
+    def witness() -> Json:
+        return evidence.witness()
+
+    @router.post("/audit/rotate-key")
+    def rotate_key(body: ReasonBody, actor: str = owner) -> Json:
+        return evidence.rotate_key(body.reason, actor)
+
+    @router.get("/audit/bundle")
+    def bundle(request: str | None = None, model: str | None = None, revision: int | None = None) -> Response:
+        folder = Path(tempfile.mkdtemp(prefix="govd-bundle-"))
+        try:
+            evidence.bundle_to(folder / "bundle.zip", request, model, revision)
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+        gone = BackgroundTask(shutil.rmtree, folder)
+        return FileResponse(folder / "bundle.zip", media_type="application/zip", filename="govd-evidence.zip", background=gone)
 
     @router.get("/events")
     async def events(

@@ -91,6 +91,29 @@ class ExportBody(Body):
     format: str = "hf"
 
 
+class ExtendBody(Body):
+    """`govd request extend`."""
+
+    due: str
+    reason: str = ""
+
+
+class SqlBody(Body):
+    """`govd audit sql`."""
+
+    query: str
+    seconds: float = Field(default=10.0, gt=0, le=60)
+    limit: int = Field(default=1000, ge=1, le=10_000)
+
+
+class VerifyBody(Body):
+    """`govd audit verify`: log checkpoints that were kept, the key where it is known from elsewhere."""
+
+    since: list[str] = []
+    key: str | None = None
+    recompute: bool = False
+
+
 class TokenBody(Body):
     """`govd token create`."""
 

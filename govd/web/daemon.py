@@ -53,6 +53,7 @@ class Worker(threading.Thread):
                 self.service.reconcile()
                 if not self.news.is_set():
                     self.service.measure()
+                self.service.vouch()
                 pause = EVERY
             except GovdError as error:
                 log.error("reconcile: %s", error.message)

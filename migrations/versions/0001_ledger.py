@@ -13,11 +13,8 @@ def upgrade() -> None:
     op.create_table(
         "entries",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
-        *(sa.Column(name, sa.Text, nullable=False) for name in ("time", "actor", "kind", "subject", "model")),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
-    for name in ("subject", "kind", "time", "model"):
-        op.create_index(f"entries_by_{name}", "entries", [name, "seq"])
     op.create_table(
         "nodes",
         sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),

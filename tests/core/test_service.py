@@ -303,11 +303,11 @@ def test_slower_measurements_follow_as_entries_of_their_own(service: Service) ->
 
 def test_the_ledger_verifies_and_a_lost_artifact_is_noticed(service: Service) -> None:
     forget(service, "red")
-    verdict = service.audit.verify()
+    verdict = service.evidence.verify()
     assert verdict["holds"], verdict["faults"]
     assert verdict["artifacts"] >= 4
     artifact = published(service)["edit"]
     service.core.artifacts.path(artifact).unlink()
-    verdict = service.audit.verify()
+    verdict = service.evidence.verify()
     assert not verdict["holds"]
     assert artifact in verdict["faults"][0]

@@ -91,7 +91,7 @@ def test_a_forget_survives_being_killed(home: Path, step: str) -> None:
         assert request["state"] == "in_force"
         assert ends(service) == ["revision.publish", "request.publish"]
         assert not service.reconcile()
-        verdict = service.audit.verify()
+        verdict = service.evidence.verify()
         assert verdict["holds"], verdict["faults"]
 
 

@@ -1,7 +1,12 @@
 """The tree against the definition, and the proofs against every way of bending them."""
 
+import base64
 import hashlib
+import json
+from pathlib import Path
+from typing import Any
 
+import pymerkle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,9 +41,9 @@ def oracle(leaves: list[bytes]) -> bytes:
 
 def stored(leaves: list[bytes]) -> merkle.Node:
     nodes: dict[tuple[int, int], bytes] = {}
-    for i, leaf in enumerate(leaves):
-        for level, number, value in merkle.completed(i, merkle.leaf_hash(leaf), lambda a, b: nodes[a, b]):
-            nodes[level, number] = value
+    growing = merkle.Growing()
+    for leaf in leaves:
+        nodes |= {(level, number): value for level, number, value in growing.add(merkle.leaf_hash(leaf))}
     return lambda level, number: nodes[level, number]
 
 
@@ -56,7 +61,7 @@ def test_roots_are_those_of_the_definition(n: int) -> None:
     growing = merkle.Growing()
     for leaf in some(n):
         growing.add(merkle.leaf_hash(leaf))
-    assert merkle.root(n, stored(some(n))) == oracle(some(n)) == growing.root()
+    assert merkle.root(n, stored(some(n))) == oracle(some(n)) == growing.root() == merkle.Growing(n, stored(some(n))).root()
 
 
 @given(st.integers(1, 130), st.data())
@@ -75,6 +80,9 @@ def test_inclusion(n: int, data: st.DataObject) -> None:
 def test_consistency(n: int, data: st.DataObject) -> None:
     m, node = data.draw(st.integers(0, n)), stored(some(n))
     old, new, proof = oracle(some(m)), oracle(some(n)), merkle.consistency_proof(m, n, node)
+    if m == 0:
+        assert not merkle.consistent(0, n, old, new, proof), "from an empty tree nothing is proven"
+        return
     assert merkle.consistent(m, n, old, new, proof)
     other = hashlib.sha256(b"other").digest()
     assert not merkle.consistent(m, n, other, new, proof)
@@ -89,3 +97,57 @@ def test_no_proof_of_what_is_not_there() -> None:
         merkle.inclusion_proof(3, 3, stored(some(3)))
     with pytest.raises(ValueError, match="no proof from 4 to 3"):
         merkle.consistency_proof(4, 3, stored(some(3)))
+
+
+VECTORS = json.loads((Path(__file__).parents[1] / "data" / "transparency-dev-merkle.json").read_text(encoding="utf-8"))
+
+
+def raw(text: str | None) -> bytes:
+    return base64.b64decode(text or "")
+
+
+def holds(v: dict[str, Any]) -> bool:
+    """Whether a proof of transparency-dev/merkle's test vectors holds."""
+    proof = [raw(step) for step in v["proof"] or []]
+    match v["file"].split("/")[0]:
+        case "inclusion":
+            return merkle.included(v["leafIdx"], v["treeSize"], raw(v["leafHash"]), proof, raw(v["root"]))
+        case "consistency":
+            return merkle.consistent(v["size1"], v["size2"], raw(v["root1"]), raw(v["root2"]), proof)
+        case "subtreeinclusion":
+            return merkle.subtree_included(v["leafIdx"], v["start"], v["end"], raw(v["leafHash"]), proof, raw(v["root"]))
+        case "subtreeconsistency":
+            return merkle.subtree_consistent(v["start"], v["end"], v["size"], raw(v["root1"]), raw(v["root2"]), proof)
+    raise AssertionError(v["file"])
+
+
+def test_the_published_proofs() -> None:
+    assert (len(VECTORS), sum(v["wantErr"] for v in VECTORS)) == (518, 482)
+    assert [v["file"] for v in VECTORS if holds(v) == v["wantErr"]] == []
+
+
+@given(st.integers(1, 300), st.data())
+def test_pymerkle_says_the_same(n: int, data: st.DataObject) -> None:
+    tree, node = pymerkle.InmemoryTree(algorithm="sha256"), stored(some(n))
+    for leaf in some(n):
+        tree.append_entry(leaf)
+    size = data.draw(st.integers(1, n))
+    index, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
+    assert tree.get_root(size) == merkle.root(size, node)
+    theirs = [bytes.fromhex(step) for step in tree.prove_inclusion(index + 1, size).serialize()["path"]]
+    mine = merkle.inclusion_proof(index, size, node)
+    assert theirs == [merkle.leaf_hash(some(n)[index]), *mine]
+    pymerkle.verify_consistency(tree.get_root(old), tree.get_root(size), tree.prove_consistency(old, size))
+    assert merkle.consistent(old, size, tree.get_root(old), tree.get_root(size), merkle.consistency_proof(old, size, node))
+
+
+@given(st.integers(1, 90), st.data())
+def test_subtrees(n: int, data: st.DataObject) -> None:
+    level = data.draw(st.integers(0, n.bit_length() - 1))
+    start = data.draw(st.integers(0, (n - 1) >> level)) << level
+    end = data.draw(st.integers(start + 1, min(n, start + (1 << level))))
+    leaves = some(n)
+    root, index = oracle(leaves[start:end]), data.draw(st.integers(start, end - 1))
+    path = merkle.inclusion_proof(index - start, end - start, stored(leaves[start:end]))
+    assert merkle.subtree_included(index, start, end, merkle.leaf_hash(leaves[index]), path, root)
+    assert not merkle.subtree_included(index, start, end, merkle.leaf_hash(b"other"), path, root)

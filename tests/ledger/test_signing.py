@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from govd.errors import BadFile, MachineFault, VerificationFailed
-from govd.ledger.signing import Key, LogCheckpoint, Signer
+from govd.ledger.signing import Key, LogCheckpoint, Signer, signatures, split
 
 # The example of C2SP signed-note, section "Format" (verifier and note by the Go implementation's documentation).
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -18,13 +18,12 @@ NOTE = (
 
 
 def test_a_note_of_another_implementation() -> None:
-    from govd.ledger.signing import _signed
-
     key = Key.parse(PETER)
     assert str(key) == PETER
-    text, _, line = NOTE.rpartition("\n\n")
-    assert _signed(line.strip(), text + "\n", key)
-    assert not _signed(line.strip(), text.replace("answer", "question") + "\n", key)
+    text, lines = split(NOTE)
+    (signature,) = signatures(lines, key)
+    assert key.signed(text.encode(), signature)
+    assert not key.signed(text.replace("answer", "question").encode(), signature)
 
 
 def test_a_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:

@@ -1,0 +1,275 @@
+"""`govd audit`: questions to the ledger, and what convinces somebody who does not trust us."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from govd.cli.common import HomeOption, JsonOption, ReasonOption, opened, print_json, put
+from govd.errors import BadFile, Usage
+from govd.types import Json
+
+app = typer.Typer(no_args_is_help=True, help="The ledger: questions, proofs, evidence.")
+FORMATS = ("table", "json", "csv", "ndjson")
+FormatOption = Annotated[str, typer.Option("--format", help="table, json, csv or ndjson.")]
+ModelOption = Annotated[str | None, typer.Option("--model", help="Only of this model.")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="From this time on: 2027-01-31 or 2027-01-31T12:00:00Z.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Before this time.")]
+
+
+def rows(found: Sequence[Mapping[str, Json]], form: str) -> None:
+    """Records for spreadsheets (CSV; what is no text or number is JSON in its cell) or for pipes (a JSON document a line)."""
+    if form == "ndjson":
+        for record in found:
+            print(json.dumps(record, ensure_ascii=False, default=float))
+        return
+    names = list(dict.fromkeys(name for record in found for name in record))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    for record in found:
+        cells = [record.get(name) for name in names]
+        writer.writerow([_safe(c) if isinstance(c, str) else "" if c is None else json.dumps(c, ensure_ascii=False) for c in cells])
+    sys.stdout.write(out.getvalue())
+
+
+def _safe(text: str) -> str:
+    """A cell that a spreadsheet does not take for a formula: what people filed is shown, not run."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def put_rows(found: Json, form: str, as_json: bool, human: Any, listed: Sequence[Mapping[str, Json]]) -> None:
+    """Print in the format asked for; `listed` are the rows of CSV and NDJSON."""
+    if form not in FORMATS:
+        raise Usage(f"unknown format {form!r}", advice=f"Formats: {', '.join(FORMATS)}.")
+    if as_json or form == "json":
+        print_json(found)
+    elif form == "table":
+        human(found)
+    else:
+        rows(listed, form)
+
+
+@app.command()
+def log(
+    since: SinceOption = None,
+    until: UntilOption = None,
+    actor: Annotated[str | None, typer.Option("--actor")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="request.file, or a noun: request")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="A request's id, model/number, a model's name.")] = None,
+    model: ModelOption = None,
+    concept: Annotated[str | None, typer.Option("--concept", help="About requests that name this concept.")] = None,
+    domain: Annotated[str | None, typer.Option("--domain", help="About requests that name this domain.")] = None,
+    state: Annotated[str | None, typer.Option("--state", help="About requests that are in this state now.")] = None,
+    policy: Annotated[str | None, typer.Option("--policy", help="Votes of this policy.")] = None,
+    limit: Annotated[int, typer.Option("--limit")] = 100,
+    after: Annotated[int | None, typer.Option("--after", help="Entries after this number: the last one of the page before.")] = None,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Entries of the ledger, in their order."""
+    from govd.cli.show import show_log
+
+    filters = {"since": since, "until": until, "actor": actor, "kind": kind, "subject": subject, "model": model}
+    filters |= {"concept": concept, "domain": domain, "state": state, "policy": policy}
+    with opened(home) as api:
+        found = api.audit_log(limit=limit, after=after, **filters)
+    put_rows(found, form, as_json, show_log, found)
+
+
+@app.command()
+def trail(request_id: str, form: FormatOption = "table", home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Everything that ever happened to one request, with votes, reasons, failures and attempts."""
+    from govd.cli.show import show_trail
+
+    with opened(home) as api:
+        found = api.audit_trail(request_id)
+    put_rows(found, form, as_json, show_trail, found["timeline"])
+
+
+@app.command("as-of")
+def as_of(
+    time: Annotated[str, typer.Argument(help="2027-01-31 or 2027-01-31T12:00:00Z")],
+    model: ModelOption = None,
+    proof: Annotated[bool, typer.Option("--proof", help="With the entries that say so and their proofs.")] = False,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which revision was served then, which forgets were in force, and who had approved each."""
+    from govd.cli.show import show_as_of
+
+    with opened(home) as api:
+        found = api.audit_as_of(time, model, proof)
+    listed = [{"model": m["model"], "revision": m["revision"], **f} for m in found["models"] for f in m["forgets"]]
+    put_rows(found, form, as_json or proof, show_as_of, listed)
+
+
+@app.command()
+def why(model: str, number: int, form: FormatOption = "table", home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """From a revision back to every request, vote, policy version, artifact and software version."""
+    from govd.cli.show import show_why
+
+    with opened(home) as api:
+        found = api.audit_why(model, number)
+    put_rows(found, form, as_json, show_why, found["requests"])
+
+
+@app.command()
+def deadlines(
+    model: ModelOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    days: Annotated[int | None, typer.Option("--days", min=1, help="Due after so many days (deadline_days in govd.toml: 30).")] = None,
+    extended: Annotated[int | None, typer.Option("--extended", min=1, help="With an extension (extended_days: 45).")] = None,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What is due, late and extended, and how long each forget took from filing to publishing."""
+    from govd.cli.show import show_deadlines
+
+    with opened(home) as api:
+        found = api.audit_deadlines(model=model, since=since, until=until, days=days, extended=extended)
+    put_rows(found, form, as_json, show_deadlines, found["requests"])
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="SELECT … FROM requests, revisions, votes, models, contributions, exports, log")],
+    seconds: Annotated[float, typer.Option("--seconds", help="At most so long.")] = 10.0,
+    limit: Annotated[int, typer.Option("--limit", help="At most so many rows.")] = 1000,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A question in SQL to the views, read-only."""
+    from govd.cli.show import show_table
+
+    with opened(home) as api:
+        found = api.audit_sql(query, seconds, limit)
+    if found["more"]:
+        print(f"govd: there are more than {limit} rows (--limit)", file=sys.stderr)
+    put_rows(found, form, as_json, show_table, [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]])
+
+
+@app.command()
+def checkpoint(
+    size: Annotated[int | None, typer.Option("--size", help="That of so many entries (default: signs the ledger as it is).")] = None,
+    witnessed: Annotated[bool, typer.Option("--witnessed", help="The newest that a witness has cosigned.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """The signed log checkpoint. Keep one elsewhere: `verify --since` proves that the log only grew."""
+    with opened(home) as api:
+        print(api.audit_checkpoint(size, witnessed), end="")
+
+
+@app.command()
+def key(home: HomeOption = None) -> None:
+    """The public key that log checkpoints are signed with."""
+    with opened(home) as api:
+        print(api.audit_key())
+
+
+@app.command("rotate-key")
+def rotate_key(reason: ReasonOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """A new signing key; both sign the change, the old private key is destroyed, old checkpoints stay verifiable."""
+    from govd.cli.show import show_record
+
+    with opened(home) as api:
+        put(api.audit_rotate_key(reason), as_json, show_record)
+
+
+@app.command()
+def witness(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Hand the newest log checkpoint to the configured witnesses now; the daemon does it by itself."""
+    from govd.cli.show import show_witnesses
+
+    with opened(home) as api:
+        found = api.audit_witness()
+    put(found, as_json, show_witnesses)
+    if any(said["fault"] for said in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Make the views anew from the entries and compare; exit 1 where those in use said something else."""
+    with opened(home) as api:
+        found = api.audit_rebuild()
+    if as_json:
+        print_json(found)
+    elif found["same"]:
+        print(f"The views say what the {found['entries']} entries say.")
+    else:
+        print(f"{found['differences']} rows of the views were not what the entries say, and were replaced:")
+        print("".join(f"  {example}\n" for example in found["examples"]), end="")
+    if not found["same"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def bundle(
+    file: Path,
+    number: Annotated[int | None, typer.Argument(metavar="[N]", help="The revision's number, after --revision MODEL.")] = None,
+    request: Annotated[str | None, typer.Option("--request", help="Evidence of one request.")] = None,
+    revision: Annotated[str | None, typer.Option("--revision", metavar="MODEL N", help="Evidence of one revision.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Evidence in one file that verifies offline: of a request, of a revision, or of everything."""
+    from govd.cli.show import show_record
+
+    with opened(home) as api:
+        put(api.audit_bundle(str(file.absolute()), request, revision, number), as_json, show_record)
+
+
+@app.command()
+def verify(
+    file: Annotated[Path | None, typer.Argument(help="An evidence bundle (default: the ledger of the home).")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="The log's public key, known from elsewhere, or a file with it.")] = None,
+    recompute: Annotated[bool, typer.Option("--recompute", help="Compose the edits again from their contributions and compare.")] = False,
+    since: Annotated[list[Path] | None, typer.Option("--since", help="A log checkpoint that was kept (a file, or - ).")] = None,
+    witness: Annotated[list[str] | None, typer.Option("--witness", help="A witness's public key; may be repeated.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a bundle, offline, or the ledger of the home: every entry, signature, proof and artifact. Exit 1 where something is wrong."""
+    from govd.cli.show import show_verdict
+
+    known = _key(key)
+    if file is not None:
+        if since:
+            raise Usage("--since is about the ledger of a home, not about a bundle", advice="Leave FILE out.")
+        from govd.offline import verify_offline
+
+        found = verify_offline(file, known, [_key(w) or "" for w in witness or []], recompute)
+    else:
+        kept = [_text(path) for path in since or []]
+        with opened(home) as api:
+            found = api.audit_verify(kept, known, recompute)
+    put(found, as_json, show_verdict)
+    if not found["holds"]:
+        raise typer.Exit(1)
+
+
+def _text(path: Path) -> str:
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise BadFile(f"cannot be read ({fault})", where=str(path)) from None
+
+
+def _key(given: str | None) -> str | None:
+    if given is None:
+        return None
+    path = Path(given)
+    return _text(path).strip() if len(given) < 4000 and path.is_file() else given
