@@ -79,18 +79,17 @@ class Evidence:
         found = self.core.views.records.seqs(size - 1, 1000, kind="witness.cosign")
         return [e["payload"]["line"] for e in self.core.ledger.some(found) if e["payload"]["size"] == size]
 
-    def hourly(self) -> bool:
-        """Sign the ledger where there is news and the last checkpoint is an hour old; whether it was done."""
+    def sign(self) -> None:
+        """Sign the ledger as it is, where there is news."""
+        last, size = self.core.ledger.last_checkpoint(), self.core.ledger.size()
+        if size and (last is None or self._news(last[0], size)):
+            self.core.ledger.checkpoint()
+
+    def hourly(self) -> None:
+        """Sign the ledger where there is news and the last checkpoint is an hour old, or there is none."""
         last = self.core.ledger.last_checkpoint()
-        size = self.core.ledger.size()
-        if last is not None:
-            since = datetime.now(UTC) - datetime.fromisoformat(last[1])
-            if since.total_seconds() < HOUR or not self._news(last[0], size):
-                return False
-        elif not size:
-            return False
-        self.core.ledger.checkpoint()
-        return True
+        if last is None or (datetime.now(UTC) - datetime.fromisoformat(last[1])).total_seconds() >= HOUR:
+            self.sign()
 
     def _news(self, since: int, size: int) -> bool:
         """Whether there is an entry that is not itself about checkpoints."""
@@ -142,8 +141,6 @@ class Evidence:
         beginning of what is here; `key`: the log's public key, where it is known from elsewhere; `again`: compose every edit once more
         from its contributions."""
         core, ledger, kept = self.core, self.core.ledger, list(kept)
-        if ledger.last_checkpoint() is None:
-            ledger.checkpoint()
         trusted = Key.parse(key) if key else ledger.signer.key
         many = ledger.size() >= MANY and (os.cpu_count() or 1) > 1
         workers: Any = ProcessPoolExecutor(mp_context=get_context("spawn")) if many else nullcontext()
@@ -177,7 +174,9 @@ class Evidence:
             *(f"{f['revision']}: {f['says']}" for f in recomputed),
             *(f"It begins with the checkpoint that was kept: {LogCheckpoint.read(n).size} entries." for n in kept if verdict.holds),
         ]
-        return said | {"proven": proven if verdict.holds else [], "not_proven": list(NOT_PROVEN)}
+        unsigned = verdict.size - verdict.signed_size
+        late = [f"The last {unsigned} entries are not signed yet: `govd audit checkpoint` signs them."] if unsigned else []
+        return said | {"proven": proven if verdict.holds else [], "not_proven": [*late, *NOT_PROVEN]}
 
     def rebuild(self) -> Record:
         """Make the views anew from the entries and compare them with those in use; where they differ the new ones take their place."""

@@ -15,7 +15,7 @@ import numpy as np
 from govd.audit import Audit
 from govd.core import Core
 from govd.edit import Edit, EvaluationData, metrics
-from govd.errors import MachineFault, NotFound, UnreadableImage, Unsupported, Usage
+from govd.errors import GovdError, MachineFault, NotFound, UnreadableImage, Unsupported, Usage
 from govd.evidence import Evidence
 from govd.home import Home
 from govd.ledger.store import Draft
@@ -60,8 +60,13 @@ class Service:
         self.close()
 
     def close(self) -> None:
-        """Let go of the home."""
-        self.core.close()
+        """Sign what is not signed yet, and let go of the home."""
+        try:
+            self.evidence.sign()
+        except GovdError as error:  # a full disk, say: closing must go on
+            log.warning("no log checkpoint at the end: %s", error.message)
+        finally:
+            self.core.close()
 
     # -- doing ----------------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from govd.types import Json
 
 COLOURS = {"in_force": "green", "published": "green", "done": "green", "waiting": "yellow", "filed": "yellow", "approved": "yellow"}
 COLOURS |= {"failed": "red", "denied": "red", "rejected": "red", "refused": "red"}
-WHOLE = ("id", "state", "kind", "revision", "edit")
+WHOLE = ("id", "state", "kind", "revision", "edit", "status", "filed", "due", "in force")
 """Columns that are never cut: what they show is typed again, or read at a glance."""
 
 
@@ -228,8 +228,18 @@ def _gist(payload: Mapping[str, Json]) -> str:
 def show_trail(found: Mapping[str, Json]) -> None:
     """A request's story."""
     show_request(found["request"])
-    rows = [(line["entry"], line["time"][:19], line["actor"], line["kind"], escape(line["what"])) for line in found["timeline"]]
-    console().print(table("entry", "time", "actor", "kind", "what", rows=rows))
+    _timeline(found["timeline"])
+
+
+def _timeline(lines: Sequence[Mapping[str, Json]]) -> None:
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    made.add_column("entry", justify="right", no_wrap=True)
+    made.add_column("time (UTC)", no_wrap=True)
+    made.add_column("who", overflow="fold")
+    made.add_column("what", overflow="fold", ratio=1)
+    for line in lines:
+        made.add_row(str(line["entry"]), line["time"][:19].replace("T", " "), escape(line["actor"]), escape(line["what"] or line["kind"]))
+    console().print(made)
 
 
 def show_as_of(found: Mapping[str, Json]) -> None:
@@ -288,8 +298,7 @@ def show_why(found: Mapping[str, Json]) -> None:
         for approval in request["approvals"]:
             out.print(f"  approved by {escape(approval['by'])} {approval['at'][:19]}Z ({escape(approval['reason'])})")
         out.print(f"  contribution {request['contribution']}, artifact {request['artifact']}")
-    lines = [(line["entry"], line["time"][:19], line["kind"], escape(line["what"])) for line in found["entries"]]
-    out.print(table("entry", "time", "kind", "what", rows=lines))
+    _timeline(found["entries"])
 
 
 def show_deadlines(found: Mapping[str, Json]) -> None:

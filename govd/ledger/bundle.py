@@ -301,7 +301,7 @@ def _say(opened: Opened, checkpoint: LogCheckpoint | None, key: Key | None) -> N
     for entry in opened.entries.values():
         sentence = sentence_of(entry)
         if sentence:
-            said.append(f"Entry {entry['seq']}: {sentence}")
+            said.append(f"Entry {entry['seq']}, {entry['time'][:19]}Z, {entry['actor']}: {sentence}")
     opened.proven = said + opened.proven
     if key is None:
         opened.not_proven.insert(
@@ -320,29 +320,39 @@ def _say(opened: Opened, checkpoint: LogCheckpoint | None, key: Key | None) -> N
 
 def sentence_of(entry: Mapping[str, Any]) -> str:
     """What an entry says, for people; empty where it is of no interest by itself."""
-    payload, who, when = entry["payload"], entry["actor"], entry["time"][:19] + "Z"
+    payload, subject = entry["payload"], entry["subject"]
+    reason = str(payload.get("reason", ""))
     match entry["kind"]:
         case "request.file":
             if payload.get("kind") == "revert":
-                return f"{when} {who} asked to revert {payload.get('reverts')} on {entry['model']} (request {entry['subject']})."
-            return (
-                f"{when} {who} asked that {entry['model']} forget {_scope(payload)} (request {entry['subject']}, {payload.get('method')})."
-            )
+                return f"asked to revert {payload.get('reverts')} (request {subject}): {reason or 'no reason given'}"
+            return f"asked to forget {_scope(payload)} by {payload.get('method')} (request {subject}): {reason or 'no reason given'}"
         case "request.vote":
-            return f"{when} the policy {payload.get('policy')} said {payload.get('decision')}: {payload.get('reason')}"
-        case "request.approve" | "request.deny" | "request.reject" | "request.withdraw":
-            return f"{when} {who}: {entry['kind'].partition('.')[2]} {entry['subject']} ({payload.get('reason')})"
+            return f"the policy {payload.get('policy')} said {payload.get('decision')} to {subject}: {reason}"
+        case "request.extend":
+            return (
+                f"{subject} is due on {str(payload.get('due_at'))[:10]} instead of {str(payload.get('was'))[:10]}: {payload.get('reason')}"
+            )
+        case "request.shred":
+            return f"the text of {subject} was destroyed: {reason}"
         case "request.publish":
-            return f"{when} {entry['subject']} was in force with revision {payload.get('revision')}."
-        case "request.revert":
-            return f"{when} {entry['subject']} was no longer in force: {payload.get('reason')}."
+            return f"{subject} is served: {reason}"
+        case "contribution.make":
+            return f"the contribution {subject[:12]}… was computed by {payload.get('method')}"
+        case "revision.compose":
+            return f"revision {subject} was composed of {len(_list(payload.get('contributions')))} contributions"
         case "revision.publish":
-            return f"{when} revision {entry['subject']} was published, edit {str(payload.get('edit_digest'))[:16]}…"
+            return f"revision {subject} was published, edit {str(payload.get('edit_digest'))[:12]}…"
+        case "revision.deliver":
+            return f"revision {subject} was written as a model checkpoint"
+        case "export.write":
+            return f"{subject} was exported to {payload.get('recipient') or payload.get('folder')}"
         case "revision.evaluate":
-            return _figures(entry["subject"], payload.get("metrics"))
+            return _figures(subject, payload.get("metrics"))
         case "revision.measure":
-            return _attacks(entry["subject"], payload.get("metrics"))
-    return ""
+            return _attacks(subject, payload.get("metrics"))
+    noun, _, event = entry["kind"].partition(".")
+    return f"{event} {subject}: {reason}" if noun in ("request", "revision") and reason else ""
 
 
 def _scope(payload: Mapping[str, Any]) -> str:
@@ -366,7 +376,7 @@ def _figures(subject: str, metrics: Any) -> str:
         return f"{subject} was evaluated without labelled images." if "accuracy" not in metrics else ""
     return (
         f"{subject} was measured on {metrics.get('on')}: what is forgotten {_share(metrics.get('forget_acc_before'))} → "
-        f"{_share(metrics['forget_acc'])}, what stays {_share(metrics.get('retain_acc_before'))} → {_share(metrics.get('retain_acc'))}."
+        f"{_share(metrics['forget_acc'])}, what stays {_share(metrics.get('retain_acc_before'))} → {_share(metrics.get('retain_acc'))}"
     )
 
 
@@ -375,4 +385,4 @@ def _attacks(subject: str, metrics: Any) -> str:
     found = [leak["probe_after"] for leak in _list(leaks) if isinstance(leak, dict) and isinstance(leak.get("probe_after"), int | float)]
     if not found:
         return ""
-    return f"{subject} was attacked: with examples, a linear probe still finds what is forgotten with an AUC of up to {max(found):.2f}."
+    return f"{subject} was attacked: with examples, a linear probe still finds what is forgotten, AUC up to {max(found):.2f}"

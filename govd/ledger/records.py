@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from govd.errors import BadFile, MachineFault, Usage
+from govd.ledger import canonical
 from govd.types import Json, Record
 
 #: Changed whenever these tables or what is folded into them change: older ones are then made anew.
@@ -229,7 +230,8 @@ class Records:
         """Every row of every table but the position, in a fixed order: two that say the same are equal."""
         for table, order in (("log", "seq"), ("records", "noun, key"), ("terms", "term, word, noun, key"), ("spans", "model, start")):
             for row in self._db.execute(f"SELECT * FROM {table} ORDER BY {order}"):
-                yield (table, *(str(cell) for cell in row))
+                cells = (*row[:-1], canonical.encode(json.loads(row[-1])).decode()) if table == "records" else row
+                yield (table, *(str(cell) for cell in cells))
 
 
 def _name(name: str) -> str:

@@ -78,7 +78,7 @@ def moment(text: str | None, name: str) -> Any:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text.strip())
+        found = datetime.now(UTC) if text.strip() == "now" else datetime.fromisoformat(text.strip())
     except ValueError:
         raise Usage(f"{name} is {text!r}", advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z.") from None
     found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
