@@ -41,6 +41,8 @@ def backup(folder: Path, file: Path) -> str:
                 for name in SMALL:
                     if (folder / name).exists():
                         tar.add(folder / name, name)
+                for path in sorted((folder / "private").glob("*.*")):
+                    tar.add(path, f"private/{path.name}")
                 for digest in Artifacts(folder / "artifacts").digests():
                     tar.add(folder / "artifacts" / digest[:2] / digest, f"artifacts/{digest[:2]}/{digest}")
         os.replace(part, file)

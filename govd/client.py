@@ -160,9 +160,17 @@ class Daemon:
         """Metrics on a folder of labelled pictures on the daemon's machine."""
         return self._post(f"models/{model}/evaluate", {"images": images, "revision": revision, "base": base})  # type: ignore[no-any-return]
 
-    def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf") -> Record:
-        """Write the edited model into a folder on the daemon's machine."""
-        return self._post(f"models/{model}/export", {"folder": folder, "revision": revision, "format": format})  # type: ignore[no-any-return]
+    def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
+        """Write the edited model into a folder on the daemon's machine; `disclose`, `recipient`."""
+        return self._post(f"models/{model}/export", {"folder": folder, "revision": revision, "format": format, **how})  # type: ignore[no-any-return]
+
+    def reveal(self, request_id: str) -> Record:
+        """A private request with its text (for the role owner); that it was read is an entry."""
+        return self._post(f"requests/{request_id}/reveal", {})  # type: ignore[no-any-return]
+
+    def shred(self, request_id: str, reason: str) -> Record:
+        """Destroy the text of a private request."""
+        return self._post(f"requests/{request_id}/shred", {"reason": reason})  # type: ignore[no-any-return]
 
     def audit_log(self, **filters: Any) -> list[Record]:
         """Entries in order, filtered."""

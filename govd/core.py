@@ -19,6 +19,7 @@ from govd.ledger import canonical
 from govd.ledger.records import VERSION, Records
 from govd.ledger.store import Draft, Ledger
 from govd.plugins import ask_each, load
+from govd.private import Private
 from govd.types import Json, Model, ModelReference, Progress, Record, silent
 from govd.views import Views
 
@@ -66,6 +67,7 @@ class Core:
         self.home, self.progress = home, progress
         self.ledger: Ledger = home.ledger
         self.artifacts: Artifacts = home.artifacts
+        self.private = Private(home.folder / "private")
         self.lock = threading.RLock()
         self.manager, self.plugins = load(frozenset(home.settings.disabled_plugins))
         self.methods = self._methods()
@@ -74,6 +76,10 @@ class Core:
         self._opened: dict[str, Opened] = {}
         self._bases: dict[str, Basis] = {}
         self.refresh()
+        for name in self.private.names():  # a crash may have come between the entry and the deed
+            request = self.views.request(name)
+            if request is None or request.get("shredded_at"):
+                self.private.shred(name)
 
     def _methods(self) -> dict[str, Method]:
         methods: dict[str, Method] = {}

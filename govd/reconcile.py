@@ -16,11 +16,12 @@ from pathlib import Path
 
 from govd.core import Core
 from govd.edit import Edit, EvaluationData, compose, metrics
+from govd.edit.compose import recognised
 from govd.errors import GovdError, MachineFault, PluginFault
 from govd.ledger.store import Draft
 from govd.models import evaluation_from
 from govd.plugins import ask_each
-from govd.requests import Requests, spec_of
+from govd.requests import Requests, discreet
 from govd.types import Contribution, Gate, Json, Record
 from govd.views import subsumed_by
 
@@ -57,14 +58,15 @@ class Reconciler:
                 published, data = self.core.views.published(model), self.evaluation(model)
                 if published is None or published["measured"] or data is None:
                     continue
-                contributions, edit = self._contributions(published["contributions"]), self.edit(published, model)
+                filed, edit = self._contributions(published["contributions"]), self.edit(published, model)
                 basis = self.core.basis(self.core.model(model))
+                contributions = [recognised(basis, c) for c in filed]
                 found = {
                     "leaks": metrics.leaks(edit, contributions, data),
                     "neighbour_agreement": metrics.neighbour_agreement(edit, data.vectors),
                     "base_diff": metrics.base_diff(basis, edit),
                 }
-                self._revise(published, "measure", {"metrics": _plain(found)})
+                self._revise(published, "measure", {"metrics": discreet(_plain(found), filed)})
                 did = True
         return did
 
@@ -77,13 +79,14 @@ class Reconciler:
         drafts: list[Draft] = []
         if request["kind"] == "forget":
             try:
-                contribution = self.requests.contribute(model, spec_of(request))
+                contribution = self.requests.contribute_for(request)
                 artifact = self.requests.store(contribution)
                 predicted = self.requests.predicted(model, contribution)
             except MachineFault:
                 raise
             except GovdError as error:
-                core.record([Draft("request.fail", request["id"], ACTOR, model, {"reason": error.message})])
+                reason = error.message if not request.get("private") else f"{error.title} (what was wrong would say what is private)"
+                core.record([Draft("request.fail", request["id"], ACTOR, model, {"reason": reason})])
                 return
             if core.views.contribution(contribution.digest) is None:
                 made = {"artifact": artifact, "method": contribution.spec.method, "facts": dict(contribution.facts)}
@@ -221,9 +224,10 @@ class Reconciler:
     def _evaluate(self, model: str, revision: Record) -> bool:
         core = self.core
         record = core.model(model)
-        contributions = self._contributions(revision["contributions"])
-        opened = core.opened(model) if contributions else None
+        filed = self._contributions(revision["contributions"])
+        opened = core.opened(model) if filed else None
         basis = opened.basis if opened else core.basis(record)
+        contributions = [recognised(basis, c) for c in filed]
         edit, data = self.edit(revision, model), self.evaluation(model)
         if edit.digest != revision["edit_digest"]:
             raise PluginFault("the stored edit is not the one that was composed", where=f"{model}/{revision['number']}")
@@ -234,7 +238,7 @@ class Reconciler:
             found = {"data_free": metrics.data_free(basis, edit, contributions)}
             if data is not None:
                 found |= metrics.on_images(basis, edit, contributions, data)
-        self._revise(revision, "evaluate", {"metrics": _plain(found)})
+        self._revise(revision, "evaluate", {"metrics": discreet(_plain(found), filed)})
         return True
 
     def _gate(self, model: str, revision: Record) -> bool:

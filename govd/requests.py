@@ -15,7 +15,7 @@ import numpy as np
 
 from govd.core import Core, Opened
 from govd.edit import Material, Problem, compose
-from govd.edit.compose import retained_mean
+from govd.edit.compose import recognised, retained_mean
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.edit.metrics import data_free
 from govd.errors import Conflict, KeyReused, NotFound, PluginFault, Usage
@@ -25,7 +25,7 @@ from govd.lifecycle import after
 from govd.methods import AUTO
 from govd.models import _prompt, check_phrase
 from govd.plugins import ask_each
-from govd.types import TARGETS, Concept, Contribution, Floats, ForgetSpec, Json, Record, Scope, Vote
+from govd.types import PRIVATE, TARGETS, Concept, Contribution, Floats, ForgetSpec, Json, Record, Scope, Vote
 from govd.views import scope_of, subsumed_by
 
 BESIDE = 24
@@ -50,6 +50,11 @@ class ForgetOptions:
     due: str | None = None
     expires: str | None = None
     idempotency_key: str | None = None
+    private: bool = False
+
+
+HIDDEN = ("concepts", "reason", "basis", "ticket")
+"""What the ledger does not say of a private request."""
 
 
 class Requests:
@@ -58,6 +63,7 @@ class Requests:
     def __init__(self, core: Core) -> None:
         self.core = core
         self._shown: list[dict[str, Json]] = []
+        self._keep = True
 
     def all(self, *, after: int | None = None, limit: int | None = None, **filters: str | None) -> list[Record]:
         """Requests in the order of their filing, from the one after entry `after`. Filters: `state`, `model`, `concept`, `domain`,
@@ -133,34 +139,41 @@ class Requests:
         body: dict[str, Json] = {"kind": "forget", "model": model, **_fields(spec)}
         body |= {"reason": options.reason, "basis": options.basis, "ticket": options.ticket, "reverts": None}
         body |= {"due_at": _date(options.due, "due"), "expires_at": _date(options.expires, "expires")}
+        body |= {"private": None}
         with self.core.lock:
-            repeated = self._repeated(options.idempotency_key, body)
+            repeated = self._repeated(options.idempotency_key, body, options.private)
             if repeated is not None:
                 return repeated
             self._check_overlap(model, spec)
             self._check_possible(model, spec)
-            return self._file(body, options.idempotency_key, actor)
+            return self._file(body, options.idempotency_key, actor, options.private)
 
-    def _file(self, body: dict[str, Json], key: str | None, actor: str) -> Record:
+    def _file(self, body: dict[str, Json], key: str | None, actor: str, private: bool = False) -> Record:
         request_id = uuid.uuid4().hex[:12]
+        if private:
+            commitment = self.core.private.seal(request_id, {name: body[name] for name in HIDDEN})
+            concepts = [{"name": f"{PRIVATE}{commitment[:12]}.{i}", "aliases": []} for i, _ in enumerate(body["concepts"])]
+            body = body | {"concepts": concepts, "reason": "", "basis": "", "ticket": ""}
+            body["private"] = {"commitment": commitment, "fields": list(HIDDEN)}
         payload = {**body, "idempotency_key": key}
         self.core.record([Draft("request.file", request_id, actor, str(body["model"]), payload)])
         return self.core.request(request_id)
 
-    def _repeated(self, key: str | None, body: dict[str, Json]) -> Record | None:
+    def _repeated(self, key: str | None, body: dict[str, Json], private: bool = False) -> Record | None:
         if not key:
             return None
         old = self.core.views.by_key(key)
         if old is None:
             return None
-        if any(old.get(name) != value for name, value in body.items()):
+        said = self.revealed(old) | ({"private": None} if private and old.get("private") else {})
+        if any(said.get(name) != value for name, value in body.items()):
             raise KeyReused("this idempotency key came with another request", where=key, advice=f"That was {old['id']}. Use a new key.")
         return old
 
     def _check_overlap(self, model: str, spec: ForgetSpec) -> None:
         for other in self.core.views.open.values():
             live = other["kind"] == "forget" and other["model"] == model and other["state"] in ("filed", "waiting", *_LIVE)
-            if live and scope_of(other).as_json() == spec.scope.as_json() and other in self._not_reverted(model):
+            if live and scope_of(self.revealed(other)).as_json() == spec.scope.as_json() and other in self._not_reverted(model):
                 raise Conflict(
                     f"the same scope is {other['state']} already, as {other['id']}",
                     advice=f"`govd request show {other['id']}`; revert it first if it should be forgotten in another way.",
@@ -207,6 +220,51 @@ class Requests:
                     raise Conflict(f"its revert is filed already, as {other['id']}", advice=f"`govd request show {other['id']}`.")
             copied = {k: target[k] for k in ("concepts", "domains", "strength", "method", "target", "prototypes")}
             return self._file({**body, **copied}, idempotency_key, actor)
+
+    # -- privacy --------------------------------------------------------------------------------------------------------------
+
+    def revealed(self, request: Record) -> dict[str, Json]:
+        """A request's record with what the ledger only commits to, as long as that is there."""
+        said = request.get("private")
+        if not said or request.get("shredded_at"):
+            return dict(request)
+        return {**request, **self.core.private.open(str(request["id"]), str(said["commitment"]))}
+
+    def reveal(self, request_id: str, actor: str) -> Record:
+        """The text of a private request; that it was read is an entry.
+
+        Raises:
+            Conflict: it is not private. NotFound: it was destroyed.
+        """
+        with self.core.lock:
+            request = self._private(request_id)
+            found = self.core.private.open(str(request["id"]), str(request["private"]["commitment"]))
+            self.core.record([Draft("request.read", request["id"], actor, request["model"], {"reason": f"read by {actor}"})])
+            return {**request, **found}
+
+    def shred(self, request_id: str, reason: str, actor: str) -> Record:
+        """Destroy the text of a private request: every proof stays valid, and the forget stays in force.
+
+        Raises:
+            Conflict: it is not private, or destroyed already. Usage: no reason.
+        """
+        with self.core.lock:
+            request = self._private(request_id)
+            if request.get("shredded_at"):
+                raise Conflict(
+                    f"the text of {request['id']} was destroyed on {request['shredded_at'][:10]}", advice="There is nothing left."
+                )
+            if not reason.strip():
+                raise Usage("destroying a text needs a reason", advice="Say --reason TEXT.")
+            self.core.record([Draft("request.shred", request["id"], actor, request["model"], {"reason": reason})])
+            self.core.private.shred(request["id"])
+            return self.core.request(request["id"])
+
+    def _private(self, request_id: str) -> Record:
+        request = self.core.request(request_id)
+        if not request.get("private"):
+            raise Conflict(f"{request['id']} is not private: what was filed is in the ledger for good", advice="File with --private.")
+        return request
 
     # -- decisions ------------------------------------------------------------------------------------------------------------
 
@@ -300,17 +358,30 @@ class Requests:
         shown: list[dict[str, Json]] = []
         for seed in range(spec.prototypes):
             made = opened.model.synthesise([p for _, p in wanted], seed=spec.seed + seed, progress=self.core.progress)
+            vectors.append(made.embeddings)
+            if not self._keep:
+                continue
             said = {"prompts": json.dumps(made.prompts), "seed": str(spec.seed + seed)}
             self.core.artifacts.put(tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said))
             shown += [
                 {"prompt": p, "png": self.core.artifacts.put(_png(rows))} for p, rows in zip(made.prompts, made.pictures, strict=True)
             ]
-            vectors.append(made.embeddings)
         self._shown = shown
         return np.concatenate(vectors), [i for i, _ in wanted] * spec.prototypes
 
-    def contribute(self, model: str, spec: ForgetSpec) -> Contribution:
-        """The contribution of a spec: a plugin's, else the method's own."""
+    def contribute_for(self, request: Record) -> Contribution:
+        """The contribution of a request; of a private one without its names."""
+        contribution = self.contribute(str(request["model"]), spec_of(self.revealed(request)), keep=not request.get("private"))
+        if not request.get("private"):
+            return contribution
+        names = [c["name"] for c in request["concepts"]]
+        about = [dict(term) | {"about": names[min(i, len(names) - 1)] if names else PRIVATE} for i, term in enumerate(_terms(contribution))]
+        facts = {k: v for k, v in contribution.facts.items() if k not in ("targets", "terms", "prototypes")} | {"terms": about}
+        basis = str(self.core.model(str(request["model"]))["basis"])
+        return sealed(basis, spec_of(request), dict(contribution.tensors), facts)
+
+    def contribute(self, model: str, spec: ForgetSpec, keep: bool = True) -> Contribution:
+        """The contribution of a spec: a plugin's, else the method's own. `keep`: put prototypes into the artifacts, for people to see."""
         core, opened = self.core, self.core.opened(model)
         method = core.methods[spec.method]
         answer: Contribution | None = core.first(
@@ -318,7 +389,7 @@ class Requests:
         )
         if answer is not None:
             return answer
-        self._shown = []
+        self._shown, self._keep = [], keep
         tensors, facts = method.contribute(Problem(opened.basis, spec, self.material(opened, spec), core.progress))
         facts = {**facts, "prototypes": self._shown} if self._shown else facts
         return sealed(core.model(model)["basis"], spec, {k: np.asarray(v, np.float64) for k, v in tensors.items()}, dict(facts))
@@ -332,7 +403,7 @@ class Requests:
         others = [self.load(r["contribution"]) for r in wanted if r["id"] not in above and r["contribution"]]
         everything = [contribution, *(c for c in others if c.digest != contribution.digest)]
         edit = compose(opened.basis, everything, core.methods)
-        found = data_free(opened.basis, edit, everything)
+        found = discreet(data_free(opened.basis, edit, [recognised(opened.basis, c) for c in everything]), everything)
         found["disagreement"] = found["predicted_disagreement"]
         found["max_predicted_disagreement"] = core.home.settings.max_predicted_disagreement
         found["anchors"] = edit.facts.get("anchors", "")
@@ -365,6 +436,24 @@ class Requests:
 
 
 _LIVE = ("approved", "in_force", "subsumed")
+
+
+def discreet(found: dict[str, Json], contributions: Sequence[Contribution]) -> dict[str, Json]:
+    """Figures without what would name a concept, where one of the contributions is private."""
+    if not any(c.name.startswith(PRIVATE) for k in contributions for c in k.spec.scope.concepts):
+        return found
+    telling = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff")
+    kept = {k: v for k, v in found.items() if k not in telling}
+    if "leaks" in kept:
+        scopes = [c.spec.scope.as_json() for c in contributions]
+        kept["leaks"] = [{**leak, "scope": scope} for leak, scope in zip(kept["leaks"], scopes, strict=True)]
+    if "data_free" in kept:
+        kept["data_free"] = discreet(kept["data_free"], contributions)
+    return kept
+
+
+def _terms(contribution: Contribution) -> list[dict[str, Json]]:
+    return list(contribution.facts.get("terms", []))
 
 
 def sealed(basis: str, spec: ForgetSpec, tensors: dict[str, Floats], facts: dict[str, Json]) -> Contribution:

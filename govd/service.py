@@ -15,7 +15,8 @@ import numpy as np
 from govd.audit import Audit
 from govd.core import Core
 from govd.edit import Edit, EvaluationData, metrics
-from govd.errors import GovdError, MachineFault, NotFound, UnreadableImage, Unsupported, Usage
+from govd.edit.compose import recognised
+from govd.errors import Denied, GovdError, MachineFault, NotFound, UnreadableImage, Unsupported, Usage
 from govd.evidence import Evidence
 from govd.home import Home
 from govd.ledger.store import Draft
@@ -256,7 +257,7 @@ class Service:
                 data = read_images(Path(images), opened.encoder, opened.basis.domains, self.core.progress)
             now = self.serving(model, revision, base)
             digests = [] if not now.number else self.revision(model, now.number)["contributions"]
-            contributions = [self.requests.load(d) for d in digests]
+            contributions = [recognised(opened.basis, self.requests.load(d)) for d in digests]
             found = metrics.on_images(opened.basis, now.edit, contributions, data)
             found["data_free"] = metrics.data_free(opened.basis, now.edit, contributions)
             found["neighbour_agreement"] = metrics.neighbour_agreement(now.edit, data.vectors)
@@ -264,10 +265,32 @@ class Service:
             found["base_diff"] = metrics.base_diff(opened.basis, now.edit)
             return {"model": model, "revision": now.number, "claim": HONEST, "metrics": _plain(found)}
 
-    def export(self, model: str, folder: Path, actor: str, revision: int | None = None, format: str = "hf") -> Record:
-        """Write the edited model (`hf`) or its edit (`edit`) into a folder that is empty or not there yet; the recipient is recorded."""
+    def export(
+        self,
+        model: str,
+        folder: Path,
+        actor: str,
+        revision: int | None = None,
+        format: str = "hf",
+        disclose: bool = False,
+        recipient: str = "",
+    ) -> Record:
+        """Write the edited model (`hf`) or its edit (`edit`) into a folder that is empty or not there yet; the recipient is recorded, so
+        that he can be told of later reverts.
+
+        Raises:
+            Denied: a private request is in it: beside its public base an edited model names what it forgot. `disclose` allows it.
+        """
         with self.core.lock:
             now = self.serving(model, revision)
+            private = [
+                r for r in (self.revision(model, now.number)["requests"] if now.number else []) if self.core.request(r).get("private")
+            ]
+            if private and not disclose:
+                advice = "Say --disclose --recipient WHO if whoever gets it may know."
+                raise Denied(
+                    f"an export would disclose what {', '.join(private)} keeps private", where=f"{model}/{now.number}", advice=advice
+                )
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 filled = any(folder.iterdir())
@@ -294,6 +317,8 @@ class Service:
                 "folder": str(folder),
                 "files": dict(files),
                 "edit_digest": now.edit.digest,
+                "recipient": recipient or actor,
+                "disclosed": private,
             }
             self.core.record([Draft("export.write", f"{model}/{now.number}", actor, model, payload)])
             return {"model": model, **payload}

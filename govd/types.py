@@ -27,6 +27,8 @@ Use = Literal["labels", "open", "search"]
 Target = Literal["unnamed", "level", "shift"]
 Decision = Literal["allow", "deny", "wait"]
 
+PRIVATE = "private:"
+"""How the names of concepts begin that the ledger commits to without saying them."""
 SIDES: tuple[Side, ...] = ("image", "text")
 USES: tuple[Use, ...] = ("labels", "open", "search")
 TARGETS: tuple[Target, ...] = ("unnamed", "level", "shift")

@@ -187,6 +187,7 @@ def forget(
     expires: Annotated[str | None, typer.Option("--expires", help="A date after which it may be reverted.")] = None,
     key: Annotated[str | None, typer.Option("--idempotency-key", help="The same key files the same request once.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when it is decided and served.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="The ledger holds a commitment; names and reasons can be destroyed.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -194,7 +195,8 @@ def forget(
     from govd.cli.show import show_request
 
     options = _scope(domain, alias, all_concepts, target, strength, method, prototypes)
-    said = {"reason": reason, "basis": basis, "ticket": ticket, "due": due, "expires": expires, "idempotency_key": key}
+    said: dict[str, object] = {"reason": reason, "basis": basis, "ticket": ticket, "due": due, "expires": expires, "idempotency_key": key}
+    said["private"] = private
     with opened(home) as api:
         found = api.forget(*(concepts or ()), model=model, wait=wait, **options, **said)
         put(found, as_json, show_request)
@@ -274,12 +276,17 @@ def request_list(
 
 
 @request_app.command("show")
-def request_show(request_id: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def request_show(
+    request_id: str,
+    reveal: Annotated[bool, typer.Option("--reveal", help="With the text of a private request; the reading is recorded.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """One request."""
     from govd.cli.show import show_request
 
     with opened(home) as api:
-        put(api.request(request_id), as_json, show_request)
+        put(api.reveal(request_id) if reveal else api.request(request_id), as_json, show_request)
 
 
 def _decision(event: str, text: str) -> None:
@@ -296,6 +303,7 @@ def _decision(event: str, text: str) -> None:
 _decision("approve", "A person's approval of a request that waits.")
 _decision("reject", "A person's refusal; needs a reason.")
 _decision("withdraw", "Take back a request that is not in force yet.")
+_decision("shred", "Destroy the text of a private request; every proof stays valid. Needs a reason.")
 _decision("retry", "Try a failed request again.")
 
 
@@ -347,6 +355,8 @@ def export(
     folder: Path,
     revision: Annotated[int | None, typer.Option("--revision")] = None,
     format: Annotated[str, typer.Option("--format", help="hf (a checkpoint) or edit (the factors).")] = "hf",
+    disclose: Annotated[bool, typer.Option("--disclose", help="Also with private forgets in it.")] = False,
+    recipient: Annotated[str, typer.Option("--recipient", help="Who gets it: recorded, to be told of later changes.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -354,7 +364,8 @@ def export(
     from govd.cli.show import show_record
 
     with opened(home) as api:
-        put(api.export(model, str(folder.absolute()), revision=revision, format=format), as_json, show_record)
+        how = {"disclose": disclose, "recipient": recipient}
+        put(api.export(model, str(folder.absolute()), revision=revision, format=format, **how), as_json, show_record)
 
 
 @app.command()

@@ -124,8 +124,14 @@ class Local:
     def evaluate(self, model: str, images: str | None = None, revision: int | None = None, base: bool = False) -> Record:
         return self.service.evaluate(model, images, revision, base)
 
-    def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf") -> Record:
-        return self.service.export(model, Path(folder), self.actor, revision, format)
+    def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
+        return self.service.export(model, Path(folder), self.actor, revision, format, **how)
+
+    def reveal(self, request_id: str) -> Record:
+        return self.service.requests.reveal(request_id, self.actor)
+
+    def shred(self, request_id: str, reason: str) -> Record:
+        return self.service.requests.shred(request_id, reason, self.actor)
 
     def status(self) -> Record:
         return self.service.status()

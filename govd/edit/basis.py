@@ -79,6 +79,12 @@ class Basis:
         """Sum of the anchors' vectors `(d,)`."""
         return exact.row_sum(self.anchors[1].T.copy())
 
+    @cached_property
+    def anchor_names(self) -> dict[bytes, str]:
+        """Anchors by the bytes of their vectors: what a target is, whatever a request calls it."""
+        names, vectors = self.anchors
+        return {row.tobytes(): name for name, row in zip(names, np.ascontiguousarray(vectors), strict=True)}
+
     def as_json(self) -> dict[str, Json]:
         """The settings, part of the digest."""
         return {

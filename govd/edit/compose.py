@@ -13,7 +13,7 @@ over the whole vocabulary, and composing is p × p work. Where the label set is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +23,7 @@ from govd.edit.algebra import Algebra, Host
 from govd.edit.basis import Basis
 from govd.edit.factors import Edit
 from govd.errors import OverCapacity, Unsupported
-from govd.types import Contribution, Floats, ForgetSpec, Json, Progress, silent
+from govd.types import PRIVATE, Concept, Contribution, Floats, ForgetSpec, Json, Progress, silent
 
 Array = Any
 
@@ -102,12 +102,11 @@ def compose(basis: Basis, contributions: Sequence[Contribution], methods: Mappin
 @dataclass(frozen=True)
 class Targets:
     """The distinct texts that lose something: vectors `(d, p)`, the same times `metric_inverse`, positions in the label set (−1: not
-    in it), phrases."""
+    in it), and the anchors that are forgotten everywhere."""
 
     vectors: Floats
     lifted: Floats
     label: tuple[int, ...]
-    phrases: tuple[str, ...]
     everywhere: frozenset[str]
 
 
@@ -121,9 +120,9 @@ def targets_of(basis: Basis, contributions: Sequence[Contribution]) -> tuple[Tar
     everywhere: set[str] = set()
     for contribution in contributions:
         mine = []
-        pairs = zip(contribution.tensors["targets"].T, contribution.tensors["lifted"].T, contribution.facts["targets"], strict=True)
-        for column, high, name in pairs:
+        for column, high in zip(contribution.tensors["targets"].T, contribution.tensors["lifted"].T, strict=True):
             key = np.ascontiguousarray(column).tobytes()
+            name = basis.anchor_names.get(key, "")
             if key not in place:
                 place[key] = len(columns)
                 columns.append(column)
@@ -135,7 +134,7 @@ def targets_of(basis: Basis, contributions: Sequence[Contribution]) -> tuple[Tar
         own.append(mine)
     position = {name: i for i, name in enumerate(basis.labels)}
     vectors, above = (np.stack(c, axis=1) if c else np.zeros((basis.dim, 0)) for c in (columns, lifted))
-    return Targets(vectors, above, tuple(position.get(n, -1) for n in names), tuple(names), frozenset(everywhere)), own
+    return Targets(vectors, above, tuple(position.get(n, -1) for n in names), frozenset(everywhere)), own
 
 
 def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array:
@@ -157,6 +156,17 @@ def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array
     mine = mine - algebra.matmul(beyond, algebra.matmul(out.T, mine))
     order = np.argsort([*listed, *outside])
     return algebra.concat([mine, beyond])[:, order]
+
+
+def recognised(basis: Basis, contribution: Contribution) -> Contribution:
+    """The contribution with the concepts that its tensors are about, where it was filed without their names."""
+    scope = contribution.spec.scope
+    if not any(c.name.startswith(PRIVATE) for c in scope.concepts):
+        return contribution
+    columns = contribution.tensors.get("targets", contribution.tensors.get("texts", np.zeros((basis.dim, 0)))).T
+    names = [basis.anchor_names.get(np.ascontiguousarray(column).tobytes()) for column in columns]
+    concepts = tuple(sorted({Concept(name) for name in names if name}))
+    return replace(contribution, spec=replace(contribution.spec, scope=replace(scope, concepts=concepts))) if concepts else contribution
 
 
 def retained_mean(basis: Basis, everywhere: frozenset[str]) -> Floats:

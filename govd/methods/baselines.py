@@ -85,7 +85,8 @@ class Ccup:
         texts = np.concatenate([c.tensors["texts"] for c in contributions], axis=1)
         strength = np.concatenate([c.tensors["strength"] for c in contributions])
         texts, first = np.unique(texts, axis=1, return_index=True)
-        gone = frozenset(n for c in contributions for n in c.facts["targets"])
+        everywhere = [c for c in contributions if not c.spec.scope.domains]
+        gone = frozenset(basis.anchor_names.get(np.ascontiguousarray(t).tobytes(), "") for c in everywhere for t in c.tensors["texts"].T)
         names, anchors = basis.anchors
         retained_mean(basis, gone)  # raises where nothing would be left
         kept = algebra.array(anchors[[i for i, n in enumerate(names) if n not in gone]])

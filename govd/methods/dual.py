@@ -80,7 +80,7 @@ def _tensors(problem: Problem, terms: list[Term], minus_mean: bool) -> tuple[Map
 def _alone(basis: Basis, tensors: Mapping[str, Floats], phrases: list[str], mode: str) -> Floats:
     position = {name: i for i, name in enumerate(basis.labels)}
     label = tuple(position.get(p, -1) for p in phrases)
-    targets = Targets(tensors["targets"], tensors["lifted"], label, tuple(phrases), frozenset())
+    targets = Targets(tensors["targets"], tensors["lifted"], label, frozenset())
     try:
         return duals(basis, targets, mode == "hard", Host())  # type: ignore[no-any-return]
     except OverCapacity as error:

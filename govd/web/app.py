@@ -173,7 +173,7 @@ def _models(service: Service) -> APIRouter:
 
     @router.post("/models/{name}/export")
     def export(name: str, body: ExportBody, actor: str = owner) -> Json:
-        return service.export(name, Path(body.folder), actor, body.revision, body.format)
+        return service.export(name, Path(body.folder), actor, body.revision, body.format, body.disclose, body.recipient)
 
     @router.post("/models/{name}/evaluate", dependencies=[owner])
     def evaluate(name: str, body: EvaluateBody) -> Json:
@@ -214,7 +214,7 @@ def _decoded(text: str, number: int) -> Bytes:
 
 def _requests(service: Service, wake: Wake) -> APIRouter:
     router = APIRouter(tags=["requests"])
-    reader, operator = (Depends(_needs(service, role)) for role in ("reader", "operator"))
+    reader, operator, owner = (Depends(_needs(service, role)) for role in ("reader", "operator", "owner"))
 
     def answered(record: Json, wait: bool) -> Json:
         wake()
@@ -253,6 +253,14 @@ def _requests(service: Service, wake: Wake) -> APIRouter:
     @router.post("/requests/{request_id}/revert", status_code=202)
     def revert(request_id: str, body: ReasonBody, wait: bool = False, key: KeyHeader = None, actor: str = operator) -> Json:
         return answered(service.revert(request_id, body.reason, actor, key or body.idempotency_key), wait)
+
+    @router.post("/requests/{request_id}/reveal")
+    def reveal(request_id: str, actor: str = owner) -> Json:
+        return service.requests.reveal(request_id, actor)
+
+    @router.post("/requests/{request_id}/shred")
+    def shred(request_id: str, body: ReasonBody, actor: str = owner) -> Json:
+        return service.requests.shred(request_id, body.reason, actor)
 
     @router.post("/requests/{request_id}/extend")
     def extend(request_id: str, body: ExtendBody, actor: str = operator) -> Json:

@@ -55,6 +55,7 @@ class ForgetBody(ScopeBody):
     due: str | None = None
     expires: str | None = None
     idempotency_key: str | None = None
+    private: bool = False
 
 
 class ReasonBody(Body):
@@ -89,6 +90,8 @@ class ExportBody(Body):
     folder: str
     revision: int | None = None
     format: str = "hf"
+    disclose: bool = False
+    recipient: str = ""
 
 
 class ExtendBody(Body):

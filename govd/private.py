@@ -1,0 +1,89 @@
+"""Texts that the ledger commits to without holding them: encrypted beside it, each with a key of its own that can be destroyed.
+
+A commitment is SHA-256(salt ‖ canonical JSON of the text) with 32 random bytes of salt; the salt is encrypted with the text (AES-256-GCM),
+so that once the key is gone neither the text nor a guess of it can be checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from govd.errors import BadFile, MachineFault, NotFound
+from govd.ledger import canonical
+from govd.types import Json
+
+SALT = 32
+
+
+class Private:
+    """Boxes and keys below a folder of the home, a pair for each private request."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _paths(self, name: str) -> tuple[Path, Path]:
+        return self.folder / f"{name}.box", self.folder / f"{name}.key"
+
+    def seal(self, name: str, text: dict[str, Json]) -> str:
+        """Keep a text; its commitment in hex. Durable when this returns.
+
+        Raises:
+            MachineFault: it cannot be written.
+        """
+        said, salt, key, nonce = canonical.encode(text), secrets.token_bytes(SALT), AESGCM.generate_key(256), secrets.token_bytes(12)
+        box, key_file = self._paths(name)
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            for path, data in ((key_file, key), (box, nonce + AESGCM(key).encrypt(nonce, salt + said, name.encode()))):
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError as fault:
+            raise MachineFault(os.strerror(fault.errno or 0), where=str(self.folder), advice="Nothing was changed.") from fault
+        return hashlib.sha256(salt + said).hexdigest()
+
+    def open(self, name: str, commitment: str) -> dict[str, Json]:
+        """The text, checked against its commitment.
+
+        Raises:
+            NotFound: its key was destroyed. BadFile: it is not what was committed to.
+        """
+        box, key_file = self._paths(name)
+        try:
+            data, key = box.read_bytes(), key_file.read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"the text of {name} was destroyed", advice="Nobody can bring it back.") from None
+        try:
+            said = AESGCM(key).decrypt(data[:12], data[12:], name.encode())
+        except (InvalidTag, ValueError):
+            raise BadFile("the text is damaged", where=str(box), advice="Restore it from a backup.") from None
+        if hashlib.sha256(said).hexdigest() != commitment:
+            raise BadFile("the text is not the one that the ledger speaks of", where=str(box), advice="Restore it from a backup.")
+        found: dict[str, Json] = canonical.decode(said[SALT:])
+        return found
+
+    def shred(self, name: str) -> None:
+        """Destroy the key, then the box. What a disk or a backup still holds is beyond a program's reach."""
+        box, key_file = self._paths(name)
+        try:
+            if key_file.exists():
+                with key_file.open("r+b") as file:
+                    file.write(secrets.token_bytes(32))
+                    file.flush()
+                    os.fsync(file.fileno())
+                key_file.unlink()
+            box.unlink(missing_ok=True)
+        except OSError as fault:
+            raise MachineFault(os.strerror(fault.errno or 0), where=str(self.folder), advice="Destroy it by hand.") from fault
+
+    def names(self) -> list[str]:
+        """Whose text is still here."""
+        return sorted(p.stem for p in self.folder.glob("*.key"))
