@@ -62,7 +62,8 @@ class Audit:
         """
         views = self.core.views
         at = moment(time, "time")
-        seq = int(views.records.at(at, -1) or -1)
+        found = views.records.at(at, -1)
+        seq = -1 if found is None else found
         if model is not None and model not in views.heads:
             self.core.model(model)  # raises
         names = [model] if model else sorted(views.heads)

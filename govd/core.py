@@ -69,6 +69,7 @@ class Core:
         self.artifacts: Artifacts = home.artifacts
         self.private = Private(home.folder / "private")
         self.lock = threading.RLock()
+        self.closed = False
         self.manager, self.plugins = load(frozenset(home.settings.disabled_plugins))
         self.methods = self._methods()
         self._fold = threading.RLock()
@@ -100,6 +101,7 @@ class Core:
 
     def close(self) -> None:
         """Let go of views and home."""
+        self.closed = True
         self.views.records.close()
         self.home.close()
 

@@ -62,6 +62,8 @@ class Service:
 
     def close(self) -> None:
         """Sign what is not signed yet, and let go of the home."""
+        if self.core.closed:
+            return
         try:
             self.evidence.sign()
         except GovdError as error:  # a full disk, say: closing must go on
@@ -92,6 +94,7 @@ class Service:
         with self.core.lock:
             record = self.models.add(name, reference, given, actor)
             self.reconcile()
+            self.evidence.sign()
             return record
 
     def forget(self, model: str, options: ForgetOptions, actor: str) -> Record:

@@ -117,7 +117,16 @@ def verify(source: Source, key: Key, origin: str, workers: Executor | None = Non
     `key` is trusted: the log's key, or an earlier one of it. `workers` (processes, say) verify parts side by side. `kept` are log
     checkpoints that somebody kept elsewhere: what they say must be the beginning of what is here.
     """
-    verdict, tree = Verdict(), merkle.Growing()
+    verdict = Verdict()
+    try:
+        _verify(source, key, origin, workers, kept, verdict)
+    except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
+        verdict.fault(f"the database cannot be read, or has what no ledger has ({type(error).__name__}: {error})")
+    return verdict
+
+
+def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kept: Sequence[str], verdict: Verdict) -> None:
+    tree = merkle.Growing()
     first, last, levels = source.extent()
     if first < 0:
         verdict.fault("there are entries or Merkle nodes with numbers below zero")
@@ -153,7 +162,6 @@ def verify(source: Source, key: Key, origin: str, workers: Executor | None = Non
     _check_notes(asked, roots, Keys(key, origin, rotations, verdict), verdict)
     if not verdict.checkpoints:
         verdict.fault("there is no signed log checkpoint: nothing vouches for these entries")
-    return verdict
 
 
 def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
@@ -166,7 +174,9 @@ def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
         if seq != start + tree.size:
             found.faults.append(f"entry {start + tree.size} is missing: the next stored one is {seq}")
             break
-        body = bytes(body)
+        if type(body) is not bytes:
+            found.faults.append(f"entry {seq} is no sequence of bytes")
+            break
         try:
             entry = decode(body)
             if set(entry) != FIELDS or entry["seq"] != seq:

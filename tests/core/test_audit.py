@@ -1,0 +1,377 @@
+"""The questions of auditors, lawyers, data-protection officers and the engineer on call, on the model of twelve colours."""
+
+import json
+import re
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from govd.core import remove_views
+from govd.errors import Conflict, Denied, NotFound, Usage
+from govd.ledger.signing import LogCheckpoint
+from govd.ledger.store import Draft, now
+from govd.offline import verify_offline
+from govd.requests import ForgetOptions
+from govd.service import Service, open_service
+
+
+def forget(service: Service, *concepts: str, **options: Any) -> dict[str, Any]:
+    request = service.forget("m", ForgetOptions(concepts=concepts, **options), "ann")
+    service.reconcile()
+    if service.requests.show(request["id"])["state"] == "waiting":
+        service.requests.decide(request["id"], "approve", "seen", "bob")
+        service.reconcile()
+    return dict(service.requests.show(request["id"]))
+
+
+def revert(service: Service, request: dict[str, Any]) -> None:
+    service.revert(request["id"], "taken back", "ann")
+    service.reconcile()
+
+
+def tick() -> str:
+    """A moment with nothing else in its microsecond."""
+    time.sleep(0.002)
+    found = now()
+    time.sleep(0.002)
+    return found
+
+
+def test_as_of_tells_what_was_served_and_who_had_approved(service: Service) -> None:
+    start = tick()
+    red = forget(service, "red")
+    first = tick()
+    blue = forget(service, "blue")
+    second = tick()
+    revert(service, red)
+    third = tick()
+
+    def then(at: str) -> tuple[int, list[str]]:
+        (model,) = service.audit.as_of(at, "m")["models"]
+        return model["revision"], [f["id"] for f in model["forgets"]]
+
+    assert then(start) == (0, [])
+    assert then(first) == (1, [red["id"]])
+    assert then(second) == (2, [red["id"], blue["id"]])
+    assert then(third) == (3, [blue["id"]])
+    assert then("now") == then(third)
+    assert not service.audit.as_of("2020-01-01", "m")["models"][0]["registered"]
+    (model,) = service.audit.as_of(second, "m")["models"]
+    assert {a["by"] for f in model["forgets"] for a in f["approvals"]} <= {"ann", "bob"}
+    with pytest.raises(Usage, match="Write a time"):
+        service.audit.as_of("yesterday-ish")
+    with pytest.raises(NotFound):
+        service.audit.as_of("now", "other")
+
+
+def test_as_of_brings_its_proof(service: Service) -> None:
+    forget(service, "red")
+    found = service.evidence.as_of("now", proof=True)
+    from govd.ledger import canonical, merkle
+
+    said = LogCheckpoint.open(found["proof"]["checkpoint"], service.core.ledger.signer.key)
+    assert found["proof"]["entries"]
+    for shown in found["proof"]["entries"]:
+        path = [bytes.fromhex(h) for h in shown["inclusion"]]
+        leaf = merkle.leaf_hash(canonical.encode(shown["entry"]))
+        assert merkle.included(shown["entry"]["seq"], said.size, leaf, path, said.root)
+
+
+def test_why_leads_from_a_revision_to_everything_that_made_it(service: Service) -> None:
+    request = forget(service, "red", reason="court order", ticket="T-7")
+    found = service.audit.why("m", 1)
+    (wish,) = found["requests"]
+    assert (wish["id"], wish["reason"], wish["ticket"]) == (request["id"], "court order", "T-7")
+    assert wish["votes"][0]["policy"]
+    assert "version" in wish["votes"][0]
+    assert service.core.artifacts.get(wish["artifact"])
+    assert found["edit"]["digest"] == service.revision("m", 1)["edit_digest"]
+    assert {"govd", "numpy", "python"} <= set(found["computed_by"]["software"])
+    assert [line["kind"] for line in found["entries"]][:3] == ["revision.compose", "revision.evaluate", "revision.publish"]
+    with pytest.raises(NotFound):
+        service.audit.why("m", 9)
+
+
+def test_a_trail_tells_everything_of_one_request_and_nothing_of_others(service: Service) -> None:
+    red = forget(service, "red")
+    other = forget(service, "blue")
+    revert(service, red)
+    found = service.audit.trail(red["id"])
+    kinds = [line["kind"] for line in found["timeline"]]
+    assert kinds.count("request.file") == 2, "its own filing and its revert's"
+    assert {"request.vote", "request.approve", "revision.publish", "request.revert"} <= set(kinds)
+    assert other["id"] not in {e["subject"] for e in found["entries"]}
+    assert all(line["what"] for line in found["timeline"])
+    assert [e["seq"] for e in found["entries"]] == sorted(e["seq"] for e in found["entries"])
+
+
+def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
+    red = forget(service, "red")
+    forget(service, "blue", domains=("dark",))
+    log = service.audit.log
+    assert {e["subject"] for e in log(concept="red")} == {red["id"]}
+    assert {e["kind"] for e in log(kind="revision")} >= {"revision.compose", "revision.publish"}
+    assert {e["payload"]["policy"] for e in log(policy="bounds")} == {"bounds"}
+    assert {e["subject"] for e in log(state="in_force", kind="request.file")} == {r["id"] for r in service.requests.all(state="in_force")}
+    assert [e["subject"] for e in log(domain="dark", kind="request.file")] == [r["id"] for r in service.requests.all(domain="dark")]
+    pages, after = [], None
+    while page := log(after, 3):
+        pages += [e["seq"] for e in page]
+        after = page[-1]["seq"]
+    assert pages == list(range(service.core.ledger.size()))
+    assert log(since="9999-01-01") == []
+    assert [r["id"] for r in service.requests.all(limit=1)] == [red["id"]]
+    assert len(service.requests.all(after=red["seq"])) == 1
+
+
+def test_deadlines_and_extensions(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    met = forget(service, "red")
+    waiting = service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+    found = service.audit.deadlines()
+    by = {r["id"]: r for r in found["requests"]}
+    assert (by[met["id"]]["status"], by[waiting["id"]]["status"]) == ("met", "open")
+    assert 29 < by[waiting["id"]]["left_days"] <= 30
+    filed = by[waiting["id"]]["filed_at"][:10]
+    from datetime import date, timedelta
+
+    def day(n: int) -> str:
+        return (date.fromisoformat(filed) + timedelta(days=n)).isoformat()
+
+    with pytest.raises(Usage, match="needs a reason"):
+        service.requests.extend(waiting["id"], day(40), "", "ann")
+    with pytest.raises(Usage, match="no later than"):
+        service.requests.extend(waiting["id"], day(10), "complex", "ann")
+    with pytest.raises(Usage, match="more than 45 days"):
+        service.requests.extend(waiting["id"], day(80), "complex", "ann")
+    with pytest.raises(Conflict, match="nothing is due"):
+        service.requests.extend(met["id"], day(40), "complex", "ann")
+    extended = service.requests.extend(waiting["id"], day(40), "a complex case", "ann")
+    assert extended["due_at"].startswith(day(40))
+    found = service.audit.deadlines()
+    assert found["summary"]["extended"] == 1
+    assert found["requests"][0]["extensions"][0]["reason"] == "a complex case"
+    assert service.audit.deadlines(days=1)["summary"]["met"] == 1
+
+
+def test_what_is_late_is_told_first(service: Service) -> None:
+    forget(service, "red")
+    service.forget("m", ForgetOptions(concepts=("blue",), due="2020-01-01"), "ann")
+    found = service.audit.deadlines()
+    assert [r["status"] for r in found["requests"]] == ["late", "met"]
+    assert found["requests"][0]["left_days"] < 0
+
+
+def test_sql_reads_and_does_nothing_else(service: Service) -> None:
+    red = forget(service, "red")
+    found = service.audit.sql("SELECT id, state, concepts FROM requests ORDER BY entry")
+    assert found["columns"] == ["id", "state", "concepts"]
+    assert found["rows"] == [[red["id"], "in_force", "red"]]
+    assert service.audit.sql("SELECT count(*) FROM log")["rows"] == [[service.core.ledger.size()]]
+    assert service.audit.sql("SELECT decision FROM votes")["rows"][0] in (["allow"], ["wait"])
+    assert service.audit.sql("SELECT model, number, forget_acc FROM revisions")["rows"][0][:2] == ["m", 1]
+    assert service.audit.sql("SELECT seq FROM log", limit=2)["more"]
+    for wrong in (
+        "DELETE FROM records",
+        "INSERT INTO log VALUES (99, '', '', '', '', '')",
+        "ATTACH '/etc/passwd' AS x",
+        "PRAGMA writable_schema = ON",
+        "CREATE TABLE x (y)",
+        "SELECT load_extension('x')",
+        "SELECT 1; SELECT 2",
+        "nonsense",
+    ):
+        with pytest.raises(Usage, match="cannot be answered"):
+            service.audit.sql(wrong)
+    began = time.monotonic()
+    with pytest.raises(Usage, match="longer than"):
+        service.audit.sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", seconds=0.2)
+    assert time.monotonic() - began < 20
+
+
+def test_views_are_what_the_entries_say_and_are_replaced_where_they_are_not(service: Service) -> None:
+    red = forget(service, "red")
+    revert(service, red)
+    assert service.evidence.rebuild()["same"]
+    path = service.core.views.records.path
+    assert path is not None
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE records SET record = replace(record, 'ann', 'eve') WHERE noun = 'request'")
+    raw.close()
+    found = service.evidence.rebuild()
+    assert (found["same"], found["differences"]) == (False, 2)
+    assert service.requests.show(red["id"])["filed_by"] == "ann"
+    assert service.evidence.rebuild()["same"]
+
+
+def test_a_home_opens_without_views_with_old_ones_and_with_those_of_another_ledger(service: Service, tmp_path: Path) -> None:
+    red = forget(service, "red")
+    home, views = tmp_path / "home", tmp_path / "home" / "views.db"
+    before = list(service.core.views.dump())
+    service.close()
+
+    def opened() -> list[tuple[str, ...]]:
+        with open_service(home) as again:
+            assert again.requests.show(red["id"])["state"] == "in_force"
+            assert again.core.views.published("m")["number"] == 1  # type: ignore[index]
+            return list(again.core.views.dump())
+
+    assert opened() == before
+    remove_views(views)
+    assert opened() == before
+    views.write_bytes(b"no database" * 1000)
+    assert opened() == before
+    for change in ("size = size + 5", "size = 2", "origin = 'govd/other'", "version = '0'", "last = '00'"):
+        with sqlite3.connect(views) as raw:
+            raw.execute(f"UPDATE position SET {change}")
+        raw.close()
+        assert opened() == before
+
+
+def test_keys_rotate_and_what_the_old_one_signed_stays_verifiable(service: Service, tmp_path: Path) -> None:
+    forget(service, "red")
+    kept, old = service.evidence.checkpoint(), service.evidence.key()
+    with pytest.raises(Usage, match="needs a reason"):
+        service.evidence.rotate_key(" ", "ann")
+    said = service.evidence.rotate_key("the laptop was lost", "ann")
+    assert said["old"] == old != service.evidence.key() == said["new"]
+    forget(service, "blue")
+    verdict = service.evidence.verify(kept=[kept])
+    assert verdict["holds"], verdict["faults"]
+    assert verdict["keys"] == [said["old"], said["new"]]
+    assert service.evidence.verify(key=old)["holds"], "who knows the old key is led to the new one"
+    service.evidence.bundle(tmp_path / "b.zip", request=service.requests.all()[0]["id"])
+    for key in (said["old"], said["new"], None):
+        found = verify_offline(tmp_path / "b.zip", key, again=True)
+        assert found["holds"], found["faults"]
+    service.close()
+    assert not (tmp_path / "home" / "keys" / "next.key").exists()
+    with open_service(tmp_path / "home") as again:
+        assert again.evidence.key() == said["new"]
+        assert again.evidence.verify()["holds"]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_rotation_that_was_cut_off_is_finished_or_undone(
+    service: Service, tmp_path: Path, recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = service.evidence.key()
+
+    def crash(*_: object) -> None:
+        raise RuntimeError("the power went")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("govd.evidence.os.replace" if recorded else "govd.core.Core.record", crash)
+        with pytest.raises(RuntimeError):
+            service.evidence.rotate_key("routine", "ann")
+    service.core.close()
+    with open_service(tmp_path / "home") as again:
+        assert (again.evidence.key() != old) is recorded
+        assert again.evidence.verify(key=old)["holds"]
+
+
+def test_a_key_that_is_not_the_logs_is_told(service: Service, tmp_path: Path) -> None:
+    from govd.ledger.signing import Signer
+
+    stranger = Signer.at(tmp_path / "k", service.core.ledger.origin)
+    verdict = service.evidence.verify(key=str(stranger.key))
+    assert not verdict["holds"]
+    assert "not signed by this key" in verdict["faults"][0]
+
+
+def test_checkpoints_are_made_with_news_and_by_the_hour(service: Service) -> None:
+    forget(service, "red")
+    ledger = service.core.ledger
+    assert ledger.last_checkpoint() is not None
+    at = ledger.last_checkpoint()[0]  # type: ignore[index]
+    service.core.record([Draft("note", "x", "me")])
+    service.vouch()
+    assert ledger.last_checkpoint()[0] == at, "within the hour"  # type: ignore[index]
+    service.evidence.sign()
+    assert ledger.last_checkpoint()[0] == ledger.size()  # type: ignore[index]
+
+
+# -- privacy ------------------------------------------------------------------------------------------------------------------------
+
+
+def everything(folder: Path) -> bytes:
+    return b"".join(p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file())
+
+
+def bodies(service: Service) -> bytes:
+    return b"\n".join(body for _, body in service.core.ledger.bodies())
+
+
+def test_a_private_request_names_nothing_and_works_like_another(service: Service, tmp_path: Path) -> None:
+    open_one = forget(service, "red")
+    revert(service, open_one)
+    request = forget(service, "red", private=True, reason="Ms Example asked", ticket="case 11")
+    service.measure()
+    number = request["revision"]
+    assert service.revision("m", number)["rank"] == 1
+    metrics = service.revision("m", number)["metrics"]
+    assert metrics["forget_acc"] == service.revision("m", 1)["metrics"]["forget_acc"]
+    assert not {"cells", "concepts", "redirects", "spills_to", "base_diff"} & set(metrics)
+    mine = [e for e in service.core.ledger.entries() if e["seq"] >= request["seq"]]
+    made = service.core.views.contribution(request["contribution"])
+    assert made is not None
+    for said in (json.dumps(mine), service.core.artifacts.get(made["artifact"]).decode("utf-8", "replace")):
+        assert not re.search(r"\bred\b", said)
+        assert "Example" not in said
+        assert "case 11" not in said
+    assert service.requests.reveal(request["id"], "dpo")["reason"] == "Ms Example asked"
+    assert service.audit.trail(request["id"])["entries"][-1]["kind"] == "request.read"
+    with pytest.raises(Conflict, match="same scope"):
+        service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+
+
+def test_shredding_leaves_every_proof_and_no_text(service: Service, tmp_path: Path) -> None:
+    request = forget(service, "red", private=True, reason="Ms Example asked")
+    service.evidence.bundle(tmp_path / "before.zip", request=request["id"])
+    with pytest.raises(Usage, match="needs a reason"):
+        service.requests.shred(request["id"], "", "dpo")
+    shredded = service.requests.shred(request["id"], "the purpose is fulfilled", "dpo")
+    assert shredded["state"] == "in_force"
+    assert b"Example" not in everything(tmp_path / "home")
+    with pytest.raises(NotFound, match="destroyed"):
+        service.requests.reveal(request["id"], "dpo")
+    with pytest.raises(Conflict, match="destroyed"):
+        service.requests.shred(request["id"], "again", "dpo")
+    assert service.evidence.verify(again=True)["holds"]
+    assert verify_offline(tmp_path / "before.zip", service.evidence.key(), again=True)["holds"]
+    revert(service, request)
+    assert service.requests.show(request["id"])["state"] == "reverted"
+    other = forget(service, "blue")
+    with pytest.raises(Conflict, match="not private"):
+        service.requests.shred(other["id"], "please", "dpo")
+
+
+def test_a_text_is_destroyed_even_where_a_crash_came_between(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = forget(service, "red", private=True, reason="Ms Example asked")
+    monkeypatch.setattr(service.core.private, "shred", lambda name: None)
+    service.requests.shred(request["id"], "cut off", "dpo")
+    service.core.private.folder.joinpath("orphan.key").write_bytes(b"filed, but never recorded")
+    service.close()
+    with open_service(tmp_path / "home") as again:
+        assert again.core.private.names() == []
+
+
+def test_an_export_of_private_forgets_must_be_meant(service: Service, tmp_path: Path) -> None:
+    request = forget(service, "red", private=True)
+    with pytest.raises(Denied, match="--disclose"):
+        service.export("m", tmp_path / "out", "ann", format="edit")
+    service.export("m", tmp_path / "out", "ann", format="edit", disclose=True, recipient="partner@example.org")
+    (export,) = service.audit.why("m", request["revision"])["exports"]
+    assert (export["recipient"], export["disclosed"]) == ("partner@example.org", [request["id"]])
+
+
+def test_a_private_request_is_filed_once_with_its_key(service: Service) -> None:
+    first = service.forget("m", ForgetOptions(concepts=("red",), private=True, idempotency_key="k"), "ann")
+    again = service.forget("m", ForgetOptions(concepts=("red",), private=True, idempotency_key="k"), "ann")
+    assert first["id"] == again["id"]
+    from govd.errors import KeyReused
+
+    with pytest.raises(KeyReused):
+        service.forget("m", ForgetOptions(concepts=("blue",), private=True, idempotency_key="k"), "ann")
