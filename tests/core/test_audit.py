@@ -272,6 +272,57 @@ def test_a_rotation_that_was_cut_off_is_finished_or_undone(
         assert again.evidence.verify(key=old)["holds"]
 
 
+def test_a_log_signed_anew_with_another_key_is_known_by_the_key(service: Service, tmp_path: Path) -> None:
+    """The row of the threat table that needs a key known from elsewhere: everything is signed again."""
+    forget(service, "red")
+    known, kept = service.evidence.key(), service.evidence.checkpoint()
+    service.close()
+    (tmp_path / "home" / "keys" / "signing.key").unlink()
+    with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
+        for event in ("delete", "update"):
+            raw.execute(f"DROP TRIGGER checkpoints_no_{event}")
+        raw.execute("DELETE FROM checkpoints")
+    raw.close()
+    with open_service(tmp_path / "home") as again:
+        again.evidence.sign()
+        assert again.evidence.verify()["holds"], "alone it looks whole"
+        assert not again.evidence.verify(key=known)["holds"]
+        assert not again.evidence.verify(kept=[kept])["holds"]
+
+
+def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(service: Service, tmp_path: Path) -> None:
+    at = service.core.ledger.size()
+    forget(service, "red")
+    kept = service.evidence.checkpoint()
+    service.close()
+    with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        raw.execute("DELETE FROM entries WHERE seq >= ?", (at,))
+        raw.execute("DELETE FROM nodes WHERE ((number + 1) << level) > ?", (at,))
+        raw.execute("DELETE FROM checkpoints WHERE size > ?", (at,))
+    raw.close()
+    with open_service(tmp_path / "home") as again:
+        assert again.evidence.verify()["holds"], "alone it looks whole"
+        found = again.evidence.verify(kept=[kept])
+        assert not found["holds"]
+        assert "entries were cut off" in found["faults"][0]
+
+
+def test_a_lost_or_changed_artifact_is_named(service: Service, tmp_path: Path) -> None:
+    request = forget(service, "red")
+    made = service.core.views.contribution(request["contribution"])
+    assert made is not None
+    path = service.core.artifacts.path(made["artifact"])
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert made["artifact"] in service.evidence.verify()["faults"][0]
+    path.unlink()
+    assert "not in the store" in service.evidence.verify()["faults"][0]
+    path.write_bytes(data)
+    assert service.evidence.verify()["holds"]
+
+
 def test_a_key_that_is_not_the_logs_is_told(service: Service, tmp_path: Path) -> None:
     from govd.ledger.signing import Signer
 

@@ -1,11 +1,15 @@
 """Keys and signed notes."""
 
+import base64
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from govd.errors import BadFile, MachineFault, VerificationFailed
-from govd.ledger.signing import Key, LogCheckpoint, Signer, signatures, split
+from govd.ledger.signing import COSIGNER, Key, LogCheckpoint, Signer, seen_at, signatures, split
+from tests.ledger.vectors import FILE, written
 
 # The example of C2SP signed-note, section "Format" (verifier and note by the Go implementation's documentation).
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -61,3 +65,29 @@ def test_checkpoints_open_with_their_key_alone(tmp_path: Path) -> None:
 def test_what_is_no_key(text: str) -> None:
     with pytest.raises(BadFile):
         Key.parse(text)
+
+
+def test_our_vectors_are_what_we_publish() -> None:
+    assert FILE.read_text(encoding="utf-8") == written(), "run python -m tests.ledger.vectors"
+
+
+@pytest.mark.parametrize("vector", json.loads(FILE.read_text(encoding="utf-8"))["vectors"], ids=lambda v: v["name"])
+def test_our_vectors(vector: dict[str, Any]) -> None:
+    key = Key.parse(vector["verifier"])
+    try:
+        text, lines = split(vector["note"])
+        if key.algorithm == COSIGNER:
+            time = seen_at(text, lines, key)
+            valid = time is not None
+            assert not valid or time == vector["time"]
+        else:
+            valid = any(key.signed(text.encode(), s) for s in signatures(lines, key))
+        said = LogCheckpoint.read(vector["note"]) if valid and vector["checkpoint"] else None
+    except VerificationFailed:
+        valid, said = False, None
+    assert valid == vector["valid"]
+    if said:
+        assert vector["checkpoint"] == {"origin": said.origin, "size": said.size, "root": base64.b64encode(said.root).decode()}
+    elif valid:
+        with pytest.raises(VerificationFailed):
+            LogCheckpoint.read(vector["note"])
