@@ -183,6 +183,13 @@ class Records:
         found = self._db.execute(f"SELECT max(seq) FROM log WHERE time {'<' if before else '<='} ?", (time,)).fetchone()[0]
         return -1 if found is None else int(found)
 
+    def _first(self, time: str) -> int:
+        """The first entry that was made from a time on; where there is none, one that will not be."""
+        found = self._db.execute("SELECT min(seq) FROM (SELECT seq FROM log WHERE time >= ? ORDER BY time LIMIT 1000)", (time,)).fetchone()[
+            0
+        ]
+        return 2**62 if found is None else int(found)
+
     def published(self, model: str, seq: int) -> tuple[int, int] | None:
         """Number of the revision that was published after entry `seq`, and the entry that published it."""
         query = "SELECT number, start FROM spans WHERE model = ? AND start <= ? ORDER BY start DESC LIMIT 1"
@@ -201,8 +208,10 @@ class Records:
         for name, value in filters.items():
             if value is None:
                 continue
-            if name in ("since", "until"):
-                where.append(f"time {'>=' if name == 'since' else '<'} ?")
+            if name == "since":
+                where.append(f"seq >= {self._first(value)} AND time >= ?")
+            elif name == "until":
+                where.append(f"seq <= {self.at(value, -1, before=True)} AND time < ?")
             elif name == "kind" and "." not in value:
                 where.append("kind >= ? AND kind < ?")
                 values.append(f"{value}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ class _Job:
         self.drafts, self.expect = drafts, expect
         self.records: list[Record] = []
         self.error: GovdError | None = None
-        self.done = False
+        self.done = threading.Event()
 
     def bodies(self, size: int) -> list[bytes]:
         """Canonical entries numbered from `size`; none where something is wrong with one of them."""
@@ -97,7 +97,8 @@ class Ledger:
         self._reads = self._engine.execution_options(govd_writes=False)
         self._lock, self._queue = threading.Lock(), threading.Lock()
         self._jobs: list[_Job] = []
-        self._tree = merkle.Growing()
+        self._leading = False
+        self._tree: merkle.Growing | None = None
         self._writer: sa.PoolProxiedConnection | None = None
         with _faults(url):
             _prepare(self._engine)
@@ -130,24 +131,42 @@ class Ledger:
         job = _Job(drafts, expect)
         with self._queue:
             self._jobs.append(job)
-        with self._lock:  # whoever comes first writes for all that wait
-            if not job.done:
-                with self._queue:
-                    jobs, self._jobs = self._jobs, []
-                self._write(jobs)
+            leading, self._leading = not self._leading, True
+        if leading:
+            self._lead()
+        else:
+            job.done.wait()
         if job.error is not None:
             raise job.error
         return job.records
+
+    def _lead(self) -> None:
+        """Write what waits, and what comes meanwhile: whoever comes first does it for all."""
+        jobs: list[_Job] = []
+        while True:
+            with self._queue:
+                jobs, self._jobs = self._jobs, []
+                if not jobs:
+                    self._leading = False
+                    return
+            try:
+                with self._lock:
+                    self._write(jobs)
+            except BaseException:
+                with self._queue:
+                    waiting, self._jobs, self._leading = self._jobs, [], False
+                for job in waiting:
+                    job.error = MachineFault("the process is ending", where=self.url, advice="Nothing was changed.")
+                    job.done.set()
+                raise
 
     def _write(self, jobs: Sequence[_Job]) -> None:
         """Several callers' entries in one transaction; a caller whose entries cannot be written does not hold up the others."""
         try:
             with _faults(self.url), self._transaction() as cursor:
-                last = cursor.execute("SELECT max(seq) FROM entries").fetchone()[0]
-                size = 0 if last is None else int(last) + 1
-                if self._tree.size != size:
+                if self._tree is None or cursor.execute("SELECT 1 FROM entries WHERE seq >= ?", (self._tree.size,)).fetchone():
                     with self._reads.connect() as connection:
-                        self._tree = merkle.Growing(size, lambda level, number: _node(connection, level, number))
+                        self._tree = merkle.Growing(_size(connection), lambda level, number: _node(connection, level, number))
                 tree = self._tree.copy()
                 rows: list[tuple[int, bytes]] = []
                 made: list[tuple[int, int, bytes]] = []
@@ -156,14 +175,15 @@ class Ledger:
                         rows.append((tree.size, body))
                         made += tree.add(merkle.leaf_hash(body))[1:]
                 cursor.executemany("INSERT INTO entries (seq, body) VALUES (?, ?)", rows)
-                cursor.executemany("INSERT INTO nodes (level, number, hash) VALUES (?, ?, ?)", made)
+                if made:
+                    cursor.executemany("INSERT INTO nodes (level, number, hash) VALUES (?, ?, ?)", made)
             self._tree = tree
         except GovdError as error:
             for job in jobs:
                 job.error = job.error or error
         finally:
             for job in jobs:
-                job.done = True
+                job.done.set()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
@@ -245,12 +265,12 @@ class Ledger:
     def inclusion(self, seq: int, size: int) -> list[bytes]:
         """Inclusion proof of an entry in the tree of `size`."""
         with _faults(self.url), self._reads.connect() as connection:
-            return merkle.inclusion_proof(seq, size, lambda i, j: _node(connection, i, j))
+            return _proof(connection, lambda node: merkle.inclusion_proof(seq, size, node))
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Consistency proof between two sizes."""
         with _faults(self.url), self._reads.connect() as connection:
-            return merkle.consistency_proof(old, new, lambda i, j: _node(connection, i, j))
+            return _proof(connection, lambda node: merkle.consistency_proof(old, new, node))
 
     def checkpoint(self) -> str:
         """The signed log checkpoint of the ledger as it is, stored on first use."""
@@ -361,6 +381,29 @@ def migrations_folder() -> Path:
 def _size(connection: sa.Connection) -> int:
     last = connection.execute(sa.select(sa.func.max(entries.c.seq))).scalar()
     return 0 if last is None else int(last) + 1
+
+
+def _proof(connection: sa.Connection, make: Callable[[merkle.Node], list[bytes]]) -> list[bytes]:
+    """A proof with all of its nodes read at once."""
+    wanted: list[tuple[int, int]] = []
+
+    def ask(level: int, number: int) -> bytes:
+        wanted.append((level, number))
+        return merkle.EMPTY
+
+    make(ask)
+    found: dict[tuple[int, int], bytes] = {}
+    above = [at for at in wanted if at[0]]
+    if above:
+        wanted_rows = f"WITH w(a, b) AS (VALUES {', '.join(['(?, ?)'] * len(above))})"  # SQLite would scan for (level, number) IN …
+        query = f"{wanted_rows} SELECT level, number, hash FROM w JOIN nodes ON level = a AND number = b"
+        rows = connection.exec_driver_sql(query, tuple(value for at in above for value in at))
+        found = {(level, number): bytes(value) for level, number, value in rows}
+
+    def node(level: int, number: int) -> bytes:
+        return found.get((level, number)) or _node(connection, level, number)
+
+    return make(node)
 
 
 def _node(connection: sa.Connection, level: int, number: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -165,41 +166,47 @@ def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kep
 
 
 def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
+    """Entries `[start, stop)`: each is one, none is missing, and the stored nodes over them are their hashes."""
     source, start, stop, sizes = asked
-    tree, found = merkle.Growing(), Part(0, [], {}, [], set(), [])
-    wanted = {size for size in sizes if start < size <= stop}
-    levels = [source.nodes(level, start >> level, stop >> level) for level in range(1, LEVEL + 1)]
-    leaf_hash, decode, seq = merkle.leaf_hash, canonical.decode, start
+    found = Part(0, [], {}, [], set(), [])
+    leaves: list[bytes] = []
+    fault, sha256, decode = found.faults.append, hashlib.sha256, canonical.decode
     for seq, body in source.entries(start, stop):
-        if seq != start + tree.size:
-            found.faults.append(f"entry {start + tree.size} is missing: the next stored one is {seq}")
+        if seq != start + len(leaves) or type(body) is not bytes:
+            fault(f"entry {start + len(leaves)} is missing, or not stored as bytes: the next stored one is {seq}")
             break
-        if type(body) is not bytes:
-            found.faults.append(f"entry {seq} is no sequence of bytes")
-            break
+        leaves.append(sha256(b"\x00" + body).digest())
         try:
             entry = decode(body)
-            if set(entry) != FIELDS or entry["seq"] != seq:
-                found.faults.append(f"entry {seq} is no entry, or says that it is another one")
-            elif entry["kind"] == "key.rotate":
+            kind = entry["kind"]
+            if entry["seq"] != seq or entry.keys() != FIELDS:
+                fault(f"entry {seq} is no entry, or says that it is another one")
+            elif kind in ARTIFACTS:
+                found.named |= {entry["payload"][name] for name in ARTIFACTS[kind] if entry["payload"].get(name)}
+            elif kind == "key.rotate":
                 found.rotations.append((seq, entry["payload"]))
-            elif entry["kind"] in ARTIFACTS:
-                found.named |= {entry["payload"][name] for name in ARTIFACTS[entry["kind"]] if entry["payload"].get(name)}
-        except (GovdError, TypeError, AttributeError) as error:
-            found.faults.append(f"entry {seq} is no entry: {error}")
-        for level, number, value in tree.add(leaf_hash(body)):
-            if level and next(levels[level - 1], None) != (number + (start >> level), value):
-                node = f"{level}/{number + (start >> level)}"
-                found.faults.append(f"the stored Merkle node {node} (up to entry {seq}) is not the hash of its entries")
-        if seq + 1 in wanted:
-            found.edges[seq + 1] = tree.edge[:]
+        except (GovdError, TypeError, KeyError, AttributeError) as error:
+            fault(f"entry {seq} is no entry: {error}")
         if len(found.faults) > MOST:
             break
     else:
-        if start + tree.size != stop:
-            found.faults.append(f"entry {start + tree.size} is missing")
-    found.entries, found.edge = tree.size, tree.edge
+        if start + len(leaves) != stop:
+            fault(f"entry {start + len(leaves)} is missing")
+    found.entries, levels = len(leaves), [leaves]
+    for level in range(1, LEVEL + 1):
+        below = levels[-1]
+        levels.append([sha256(b"\x01" + below[i] + below[i + 1]).digest() for i in range(0, len(below) - 1, 2)])
+        first = start >> level
+        if list(source.nodes(level, first, first + len(levels[-1]))) != list(enumerate(levels[-1], first)):
+            fault(f"the stored Merkle nodes on level {level} over the entries {start} to {start + len(leaves) - 1} are not their hashes")
+    found.edge = _edge(levels, len(leaves))
+    found.edges = {size: _edge(levels, size - start) for size in sizes if start < size <= start + len(leaves)}
     return found
+
+
+def _edge(levels: list[list[bytes]], size: int) -> list[bytes]:
+    """The complete subtrees of the first `size` leaves, largest first."""
+    return [levels[level][(size >> level) - 1] for level in reversed(range(LEVEL + 1)) if size >> level & 1]
 
 
 def _compare_top(source: Source, made: list[tuple[int, int, bytes]], verdict: Verdict) -> None:
