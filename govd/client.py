@@ -8,7 +8,9 @@ Errors of the daemon are raised as the classes of `govd.errors`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import time
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +19,8 @@ import numpy as np
 
 from govd import errors
 from govd.errors import GovdError, Unreachable
+from govd.ledger import canonical, merkle
+from govd.ledger.signing import Key, LogCheckpoint
 from govd.types import Floats, Json, Record
 
 
@@ -208,6 +212,36 @@ class Daemon:
         """Check the ledger, by the daemon; an auditor checks a bundle for himself. `since`: log checkpoints that were kept."""
         return self._post("audit/verify", {"since": list(since), "key": key, "recompute": recompute})  # type: ignore[no-any-return]
 
+    def audit_answer(self, key: str) -> Record:
+        """Which revision gave an answer (its `Govd-Answer` header), where it was kept."""
+        return self._get(f"audit/answers/{key}")  # type: ignore[no-any-return]
+
+    def events(self, after: int = -1) -> Iterator[Record]:
+        """Entries as they are made, from the one after entry `after`, without end; a connection that breaks is taken up where it was.
+
+        Raises:
+            Unreachable: the daemon does not answer for a minute.
+        """
+        failures = 0
+        while True:
+            try:
+                last = {"Last-Event-ID": str(after)} if after >= 0 else {}
+                with self._http.stream("GET", "/v1/events", headers=last, timeout=60) as found:
+                    if found.is_error:
+                        found.read()
+                        raise _error(found)
+                    for line in found.iter_lines():
+                        failures = 0
+                        if line.startswith("data: "):
+                            entry: dict[str, Json] = json.loads(line[6:])
+                            after = int(entry["seq"])
+                            yield entry
+            except httpx.TransportError as fault:
+                failures += 1
+                if failures > 60:
+                    raise Unreachable(f"the daemon does not answer ({fault})", where=self.url) from None
+                time.sleep(1)
+
     def audit_rebuild(self) -> Record:
         """Make the views anew and compare."""
         return self._post("audit/rebuild", {})  # type: ignore[no-any-return]
@@ -250,6 +284,50 @@ class Daemon:
     def revoke_token(self, token_id: str) -> Record:
         """End a token."""
         return self._ask("DELETE", f"tokens/{token_id}").json()  # type: ignore[no-any-return]
+
+
+class Follower:
+    """Who reads entries from the first one on and need not believe them: what was read is compared with signed log checkpoints.
+
+    follower = Follower(key)
+    for entry in daemon.events():
+        follower.add(entry)
+        …
+    follower.check(daemon.audit_checkpoint(size=…))
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key, self._tree = Key.parse(key), merkle.Growing()
+        self._roots: dict[int, bytes] = {}
+
+    @property
+    def size(self) -> int:
+        """How many entries were read."""
+        return self._tree.size
+
+    def add(self, entry: Record) -> None:
+        """The next entry.
+
+        Raises:
+            VerificationFailed: one is missing before it, or came twice.
+        """
+        if entry["seq"] != self._tree.size:
+            raise errors.VerificationFailed(f"entry {self._tree.size} should be next, not {entry['seq']}")
+        self._tree.add(merkle.leaf_hash(canonical.encode(entry)))
+        self._roots[self._tree.size] = self._tree.root()
+
+    def check(self, note: str) -> int:
+        """Whether what was read is what was signed; the size up to which that is so.
+
+        Raises:
+            VerificationFailed: it is not, or the checkpoint is of more than was read.
+        """
+        said = LogCheckpoint.open(note, self.key)
+        if said.size not in self._roots:
+            raise errors.VerificationFailed(f"{said.size} entries were signed, {self.size} were read", advice="Read on, then check again.")
+        if self._roots[said.size] != said.root:
+            raise errors.VerificationFailed("the entries that were read are not those that were signed")
+        return said.size
 
 
 def _lists(options: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from types import TracebackType
 
 import numpy as np
 
+from govd.answers import Answers
 from govd.audit import Audit
 from govd.core import Core
 from govd.edit import Edit, EvaluationData, metrics
@@ -50,6 +51,7 @@ class Service:
         self.requests = Requests(self.core)
         self.audit = Audit(self.core)
         self.evidence = Evidence(self.core, self.audit)
+        self.answers = Answers(home.folder / "answers.db", home.settings.inference_log)
         self.tokens = Tokens(self.core)
         self.reconciler = Reconciler(self.core, self.requests)
         self._serving: dict[str, Serving] = {}
@@ -69,6 +71,7 @@ class Service:
         except GovdError as error:  # a full disk, say: closing must go on
             log.warning("no log checkpoint at the end: %s", error.message)
         finally:
+            self.answers.close()
             self.core.close()
 
     # -- doing ----------------------------------------------------------------------------------------------------------------

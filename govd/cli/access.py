@@ -163,6 +163,9 @@ class Local:
     def audit_verify(self, since: Sequence[str] = (), key: str | None = None, recompute: bool = False) -> Record:
         return self.service.evidence.verify(since, key, recompute)
 
+    def audit_answer(self, key: str) -> Record:
+        return self.service.answers.show(key)
+
     def audit_rebuild(self) -> Record:
         return self.service.evidence.rebuild()
 

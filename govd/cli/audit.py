@@ -201,6 +201,15 @@ def witness(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def answer(key: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Which revision gave an answer: the id of its `Govd-Answer` header, where the sample kept it (inference_log in govd.toml)."""
+    from govd.cli.show import show_record
+
+    with opened(home) as api:
+        put(api.audit_answer(key), as_json, show_record)
+
+
+@app.command()
 def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Make the views anew from the entries and compare; exit 1 where those in use said something else."""
     with opened(home) as api:

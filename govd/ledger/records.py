@@ -21,6 +21,8 @@ from govd.types import Json, Record
 
 #: Changed whenever these tables or what is folded into them change: older ones are then made anew.
 VERSION: Final = "1"
+STEPS: Final = 200
+"""Entries that are looked at around a moment: a clock that was set back may have put them out of order."""
 LOG: Final = ("seq", "time", "actor", "kind", "subject", "model")
 
 SCHEMA: Final = """
@@ -180,14 +182,15 @@ class Records:
         """The last entry that was made up to a time (`before`: before it), `default` where there is none or no time."""
         if time is None:
             return default
-        found = self._db.execute(f"SELECT max(seq) FROM log WHERE time {'<' if before else '<='} ?", (time,)).fetchone()[0]
+        newest = f"SELECT seq FROM log WHERE time {'<' if before else '<='} ? ORDER BY time DESC LIMIT {STEPS}"
+        found = self._db.execute(f"SELECT max(seq) FROM ({newest})", (time,)).fetchone()[0]
         return -1 if found is None else int(found)
 
     def _first(self, time: str) -> int:
         """The first entry that was made from a time on; where there is none, one that will not be."""
-        found = self._db.execute("SELECT min(seq) FROM (SELECT seq FROM log WHERE time >= ? ORDER BY time LIMIT 1000)", (time,)).fetchone()[
-            0
-        ]
+        found = self._db.execute(
+            f"SELECT min(seq) FROM (SELECT seq FROM log WHERE time >= ? ORDER BY time LIMIT {STEPS})", (time,)
+        ).fetchone()[0]
         return 2**62 if found is None else int(found)
 
     def published(self, model: str, seq: int) -> tuple[int, int] | None:

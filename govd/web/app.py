@@ -21,6 +21,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Str
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
+from govd.answers import digest
 from govd.errors import GovdError, UnreadableImage, Usage
 from govd.models import Given
 from govd.plugins import ask_each
@@ -182,7 +183,10 @@ def _models(service: Service) -> APIRouter:
     @router.post("/models/{name}/classify")
     def classify(name: str, body: PicturesBody, response: Response, authorization: Annotated[str | None, Header()] = None) -> Json:
         answers = service.classify(name, _pictures(service, body, authorization), body.labels, body.revision, body.base)
-        response.headers["Govd-Revision"] = str(answers[0]["revision"])
+        number = int(answers[0]["revision"])
+        said = [a["label"] for a in answers]
+        response.headers["Govd-Revision"] = str(number)
+        response.headers["Govd-Answer"] = service.answers.note(name, number, [i.encode() for i in (*body.paths, *body.images)], said)
         return answers
 
     @router.post("/models/{name}/embeddings", dependencies=[inference])
@@ -190,6 +194,8 @@ def _models(service: Service) -> APIRouter:
         images = [image for _, image in _pictures(service, body, authorization)]
         rows, number = service.embeddings(name, texts=body.texts, images=images, revision=body.revision, base=body.base)
         response.headers["Govd-Revision"] = str(number)
+        given = [i.encode() for i in (*body.texts, *body.images)]
+        response.headers["Govd-Answer"] = service.answers.note(name, number, given, digest(rows.tobytes()))
         return {"revision": number, "embeddings": rows.tolist()}
 
     return router
@@ -333,6 +339,10 @@ def _audit(service: Service) -> APIRouter:
     @router.get("/audit/key")
     def key() -> PlainTextResponse:
         return PlainTextResponse(evidence.key())
+
+    @router.get("/audit/answers/{key}")
+    def answer(key: str) -> Json:
+        return service.answers.show(key)
 
     @router.get("/audit/verify")
     def verified() -> Json:

@@ -112,7 +112,7 @@ def test_a_damaged_ledger_is_found(govd: Shell) -> None:
     raw.close()
     done = govd("audit", "verify")
     assert done.returncode == 1
-    assert "actor" in done.stdout
+    assert "not those that were signed" in done.stdout
 
 
 def test_settings_with_a_mistake(govd: Shell) -> None:

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 import govd
-from govd.errors import Conflict, Unauthenticated, Unreachable
+from govd.client import Follower
+from govd.errors import Conflict, NotFound, Unauthenticated, Unreachable, VerificationFailed
 
 EXAMPLE = Path(__file__).parents[1] / "plugins" / "example"
 
@@ -128,3 +129,50 @@ def test_events_resume_where_they_stopped(running: Running) -> None:
 
     assert read(3) == [0, 1, 2]
     assert read(2, **{"Last-Event-ID": "0"}) == [1, 2]
+
+
+def test_who_follows_the_entries_need_not_believe_them(running: Running) -> None:
+    with govd.connect(running.url, running.token) as daemon:
+        for n in range(4):
+            daemon.create_token("reader", f"r{n}")
+        follower = Follower(daemon.audit_key())
+        for entry in daemon.events():
+            follower.add(entry)
+            if follower.size == 2:
+                break
+        with pytest.raises(VerificationFailed, match="should be next"):
+            follower.add({**entry, "seq": 9})
+        note = daemon.audit_checkpoint()
+        with pytest.raises(VerificationFailed, match="Read on"):
+            follower.check(note)
+        for entry in daemon.events(after=1):
+            follower.add(entry)
+            if follower.size == 4:
+                break
+        assert follower.check(note) == 4
+        liar = Follower(daemon.audit_key())
+        for entry in daemon.audit_log():
+            liar.add({**entry, "actor": "somebody"})
+        with pytest.raises(VerificationFailed, match="not those that were signed"):
+            liar.check(note)
+
+
+def test_an_answer_can_be_asked_which_revision_gave_it(tmp_path: Path, pictures: Path, pool: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "govd.toml").write_text("inference_log = 1.0\n", encoding="utf-8")
+    running = Running(tmp_path)
+    try:
+        with govd.connect(running.url, running.token) as daemon:
+            labels = sorted(p.name for p in (pictures / "dark").iterdir())
+            daemon.add_model("m", "colours", labels=labels, domains=["bright", "dark"], pool=str(pool))
+            headers = {"Authorization": f"Bearer {running.token}"}
+            answer = httpx.post(f"{running.url}/v1/models/m/embeddings", json={"texts": ["red"]}, headers=headers, timeout=60)
+            found = daemon.audit_answer(answer.headers["Govd-Answer"])
+            assert (found["model"], found["revision"]) == ("m", 0)
+            assert len(found["inputs"]) == 1
+            with pytest.raises(NotFound, match="was not kept"):
+                daemon.audit_answer("0" * 16)
+    finally:
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(30)
+        running.errors.close()
