@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from govd.errors import BadFile, Conflict, GovdError, MachineFault, Usage
 from govd.ledger import canonical, merkle
@@ -44,11 +45,17 @@ class _Job:
         self.drafts, self.expect = drafts, expect
         self.records: list[Record] = []
         self.error: GovdError | None = None
-        self.done = threading.Event()
+        self.done: threading.Event | None = None  # only of who waits for another to write
+
+    def finish(self) -> None:
+        """Let go of who waits."""
+        if self.done is not None:
+            self.done.set()
 
     def bodies(self, size: int) -> list[bytes]:
         """Canonical entries numbered from `size`; none where something is wrong with one of them."""
         rows: list[bytes] = []
+        self.records, self.error = [], None  # it may be the second try
         if self.expect is not None and self.expect != size:
             self.error = Conflict("the ledger has grown meanwhile", advice="Try again.", size=size)
             return []
@@ -66,7 +73,7 @@ class _Job:
 
 def now() -> str:
     """UTC in ISO 8601, to the microsecond, ending in Z."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{datetime.now(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def moment(text: str | None, name: str) -> Any:
@@ -132,7 +139,9 @@ class Ledger:
         with self._queue:
             self._jobs.append(job)
             leading, self._leading = not self._leading, True
-        if leading:
+            if not leading:
+                job.done = threading.Event()
+        if job.done is None:
             self._lead()
         else:
             job.done.wait()
@@ -157,56 +166,65 @@ class Ledger:
                     waiting, self._jobs, self._leading = self._jobs, [], False
                 for job in waiting:
                     job.error = MachineFault("the process is ending", where=self.url, advice="Nothing was changed.")
-                    job.done.set()
+                    job.finish()
                 raise
 
     def _write(self, jobs: Sequence[_Job]) -> None:
         """Several callers' entries in one transaction; a caller whose entries cannot be written does not hold up the others."""
         try:
-            with _faults(self.url), self._transaction() as cursor:
-                if self._tree is None or cursor.execute("SELECT 1 FROM entries WHERE seq >= ?", (self._tree.size,)).fetchone():
-                    with self._reads.connect() as connection:
-                        self._tree = merkle.Growing(_size(connection), lambda level, number: _node(connection, level, number))
-                tree = self._tree.copy()
-                rows: list[tuple[int, bytes]] = []
-                made: list[tuple[int, int, bytes]] = []
-                for job in jobs:
-                    for body in job.bodies(tree.size):
-                        rows.append((tree.size, body))
-                        made += tree.add(merkle.leaf_hash(body))[1:]
-                cursor.executemany("INSERT INTO entries (seq, body) VALUES (?, ?)", rows)
-                if made:
-                    cursor.executemany("INSERT INTO nodes (level, number, hash) VALUES (?, ?, ?)", made)
-            self._tree = tree
+            with _faults(self.url):
+                for last in (False, True):
+                    try:
+                        self._commit(jobs)
+                        break
+                    except IntegrityError:  # somebody else appended to this file
+                        if last:
+                            raise
+                        self._tree = None
         except GovdError as error:
             for job in jobs:
                 job.error = job.error or error
         finally:
             for job in jobs:
-                job.done.set()
+                job.finish()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        """A write on the driver's own connection: a quarter of a millisecond of the toolkit's would be as much as the commit itself."""
+    def _commit(self, jobs: Sequence[_Job]) -> None:
+        """On the driver's own connection: a quarter of a millisecond of the toolkit's would be as much as the commit itself."""
+        if self._tree is None or any(job.expect not in (None, self._tree.size) for job in jobs):
+            with self._reads.connect() as connection:
+                self._tree = merkle.Growing(_size(connection), partial(_node, connection))
+        tree = self._tree.copy()
+        rows: list[tuple[int, bytes]] = []
+        made: list[tuple[int, int, bytes]] = []
+        for job in jobs:
+            for body in job.bodies(tree.size):
+                rows.append((tree.size, body))
+                made += tree.add(merkle.leaf_hash(body))[1:]
+        if not rows:
+            return
         if self._writer is None:
             self._writer = self._engine.raw_connection()
-        connection = self._writer.driver_connection
-        assert isinstance(connection, sqlite3.Connection)
-        cursor = connection.cursor()
+        writer = self._writer.driver_connection
+        assert isinstance(writer, sqlite3.Connection)
         try:
-            cursor.execute("BEGIN IMMEDIATE")
+            writer.execute("BEGIN IMMEDIATE")
             try:
-                yield cursor
-                cursor.execute("COMMIT")
+                writer.executemany("INSERT INTO entries (seq, body) VALUES (?, ?)", rows)
+                if made:
+                    writer.executemany("INSERT INTO nodes (level, number, hash) VALUES (?, ?, ?)", made)
+                writer.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:
-                    cursor.execute("ROLLBACK")
+                if writer.in_transaction:
+                    writer.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
-            kind = OperationalError if isinstance(error, sqlite3.OperationalError) else DatabaseError
+        except sqlite3.IntegrityError as error:
+            kind = DatabaseError if "append-only" in str(error) else IntegrityError
             raise kind(None, None, error) from error
-        finally:
-            cursor.close()
+        except sqlite3.OperationalError as error:
+            raise OperationalError(None, None, error) from error
+        except sqlite3.Error as error:
+            raise DatabaseError(None, None, error) from error
+        self._tree = tree
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
         """Entries from `start` to before `stop`, in order, read in pages."""
@@ -321,7 +339,6 @@ def _engine(url: str) -> sa.Engine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
-            "wal_autocheckpoint=4000",
             "busy_timeout=10000",
             "foreign_keys=ON",
             "trusted_schema=OFF",

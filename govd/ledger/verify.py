@@ -22,7 +22,7 @@ ARTIFACTS: Final = {"model.add": ("basis", "evaluation"), "contribution.make": (
 FIELDS: Final = {"seq", "time", "actor", "kind", "subject", "model", "payload"}
 MOST = 100
 """Faults that are told; more than that say nothing new."""
-LEVEL: Final = 14
+LEVEL: Final = 16
 """A part that is verified at once has two to this power entries."""
 PAGE = 4096
 

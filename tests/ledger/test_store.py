@@ -171,3 +171,16 @@ def test_a_copy_is_a_ledger(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
     assert max(p.stem.split("_")[0] for p in (migrations_folder() / "versions").glob("*.py")) == REVISION
+
+
+def test_two_that_share_a_file_do_not_lose_each_others_entries(ledger: Ledger, tmp_path: Path) -> None:
+    other = Ledger.at(tmp_path / "ledger.db", ledger.signer, ledger.origin)
+    for n in range(4):
+        (ledger if n % 2 else other).append(drafts(3, f"turn-{n}"))
+    with pytest.raises(Conflict):
+        ledger.append(drafts(1), expect=9)
+    other.append(drafts(1), expect=12)
+    other.checkpoint()
+    other.close()
+    assert [e["seq"] for e in ledger.entries()] == list(range(13))
+    assert judged(ledger).holds
