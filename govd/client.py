@@ -90,6 +90,10 @@ class Daemon:
         """Register a model; options as in `govd model add`, paths on the daemon's machine."""
         return self._post("models", {"name": name, "reference": reference, **options})  # type: ignore[no-any-return]
 
+    def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
+        """Change what a model is registered with; with `reference`, rebase it."""
+        return self._ask("PATCH", f"models/{name}", {"reference": reference, **options}).json()  # type: ignore[no-any-return]
+
     def remove_model(self, name: str) -> Record:
         """Take a model out of service."""
         return self._ask("DELETE", f"models/{name}").json()  # type: ignore[no-any-return]
@@ -268,6 +272,14 @@ class Daemon:
             raise errors.MachineFault(f"cannot be written ({fault.strerror})", where=file) from None
         about = {k: v for k, v in (("request", request), ("model", model), ("revision", revision)) if v is not None}
         return {"file": file, "bytes": len(answer.content), "about": about or {"everything": True}, "key": self.audit_key()}
+
+    def hold(self, request_id: str, reason: str) -> Record:
+        """A legal hold."""
+        return self._decide(request_id, "hold", reason)
+
+    def release(self, request_id: str, reason: str) -> Record:
+        """End a legal hold."""
+        return self._decide(request_id, "release", reason)
 
     def extend(self, request_id: str, due: str, reason: str) -> Record:
         """More time for an open forget."""

@@ -178,6 +178,10 @@ class Core:
             )
         return opened
 
+    def ask_defaults(self, reference: str | None, what: str) -> bool:
+        """Whether a checkpoint brings a file of its own for an option."""
+        return reference is not None and what in self.ask_open(ModelReference(reference)).facts.defaults
+
     def first(self, hook: str, **arguments: Any) -> Any:
         """Ask a *first* hook; what a plugin raises that is no error of govd's is that plugin's fault."""
         try:

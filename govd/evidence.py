@@ -338,7 +338,7 @@ class Evidence:
         files |= {"entries.ndjson": b"".join(body + b"\n" for body in bodies.values()), "proofs.json": canonical.encode(proofs)}
         for entry in entries.values():
             for digest in bundle.named(entry):
-                if entry["kind"] != "model.add" or whole or digest == entry["payload"]["basis"]:
+                if whole or not entry["kind"].startswith("model."):
                     files[f"artifacts/{digest}"] = core.artifacts.get(digest)
         if claimed:
             files["statement.dsse.json"] = self._statement(entries, *claimed)
@@ -357,7 +357,10 @@ class Evidence:
             seqs = {int(e["seq"]) for e in trail["entries"]}
             model, number = str(found["model"]), found["revision"]
             seqs |= self._of_revision(model, int(number)) if number else set()
-            seqs |= set(views.records.seqs(limit=1, kind="model.add", subject=model))
+            for revert in views.records.keys("reverts", str(found["id"]), "request"):
+                undone = (views.request(revert) or {}).get("revision")
+                seqs |= self._of_revision(model, int(undone)) if undone else set()
+            seqs |= self._of_model(model)
             return seqs, (model, int(number)) if number else None, {"request": found["id"]}
         if revision is not None:
             model, number = revision
@@ -380,7 +383,12 @@ class Evidence:
         subjects = [f"{model}/{number}", *record["contributions"]]
         seqs = {s for subject in subjects for s in views.records.seqs(limit=10_000, subject=subject)}
         seqs |= {int(self.core.request(r)["seq"]) for r in [*record["requests"], *record.get("subsumed", {})]}
-        return seqs | set(views.records.seqs(limit=1, kind="model.add", subject=model))
+        return seqs | self._of_model(model)
+
+    def _of_model(self, model: str) -> set[int]:
+        """What it was registered with, and how that was changed."""
+        records = self.core.views.records
+        return {s for kind in ("model.add", "model.update") for s in records.seqs(limit=1000, kind=kind, subject=model)}
 
     def _statement(self, entries: dict[int, Any], model: str, number: int) -> bytes:
         """The claim as an in-toto Statement in a DSSE envelope; its subjects are the edit and the published files, where some were."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +16,12 @@ from govd.core import Core, Opened
 from govd.edit import EvaluationData, Ingredients, build, exact
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.embeddings import Encoder, Known
-from govd.errors import BadFile, Conflict, UnreadableImage, Usage
+from govd.errors import BadFile, Conflict, GovdError, UnreadableImage, Usage
 from govd.ledger.store import Draft
 from govd.types import SIDES, USES, Floats, Json, ModelReference, Record
+
+if TYPE_CHECKING:
+    from govd.requests import Requests
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "a drawing of a {}.", "an image of a {}.")
@@ -89,6 +92,73 @@ class Models:
             raise Usage(f"{name!r} is no name for a model", advice="Use letters, digits, dot, dash and underscore.")
         if name in core.views.models:
             raise Conflict(f"a model is called {name} already", advice=f"`govd model show {name}`, or choose another name.")
+        opened, payload = self._prepared(reference, given)
+        core.record([Draft("model.add", name, actor, name, payload)])
+        core.keep(name, opened)
+        core.progress("storing", 1, 1)
+        return self.show(name)
+
+    def update(self, name: str, given: Given, actor: str, requests: Requests, reference: str | None = None) -> Record:
+        """Change what a model is registered with, or (`reference`: rebase) the checkpoint itself; what is not given stays.
+
+        Every forget in force is computed anew; model and contributions change in one append, and reconciling publishes what follows.
+
+        Raises:
+            Conflict: a forget cannot be computed anew (its text was destroyed, its domain is gone); nothing is changed. The rest as `add`.
+        """
+        core, old = self.core, self.core.model(name)
+        basis, rebased = core.basis(old), reference is not None
+        if rebased and basis.has_pool and given.pool is None and basis.pool_kind == "pool" and not core.ask_defaults(reference, "pool"):
+            advice = "Give --pool of embeddings by the new one, or a folder of pictures."
+            raise Usage("the pool has embeddings of the checkpoint that there is now", where=name, advice=advice)
+        keep = replace(
+            given,
+            labels=given.labels if given.labels is not None else list(basis.labels),
+            anchors=given.anchors if given.anchors is not None else list(basis.vocabulary),
+            templates=given.templates if given.templates is not None else list(basis.templates),
+            domains=given.domains or list(basis.domains),
+            images=given.images or old["images"],
+            use=given.use or old["use"],
+            side=old["side"],
+            publish_to=given.publish_to or old["publish_to"],
+            hf_revision=given.hf_revision if rebased else old["hf_revision"],
+            from_scratch=given.from_scratch or bool(old["from_scratch"]),
+        )
+        pool = (basis.tensors["pool"], basis.pool_kind) if basis.has_pool and given.pool is None and not rebased else None
+        opened, payload = self._prepared(reference or str(old["reference"]), keep, pool)
+        drafts = [Draft("model.update", name, actor, name, {**payload, "rebased": rebased})]
+        for request in core.views.open.values():
+            if request["model"] == name and request["kind"] == "forget" and request["contribution"]:
+                drafts += self._again(request, opened, requests, actor)
+        core.record(drafts)
+        core.keep(name, opened)
+        return self.show(name)
+
+    def _again(self, request: Record, opened: Opened, requests: Requests, actor: str) -> list[Draft]:
+        """A forget on another basis: its contribution and what it is predicted to do."""
+        name = str(request["model"])
+        if request.get("shredded_at"):
+            advice = f"Revert it first, or register the new model under another name: {name} stays as it is."
+            raise Conflict("its text was destroyed: nobody can compute it for another model", where=str(request["id"]), advice=advice)
+        gone = [d for d in request["domains"] if d not in opened.basis.domains]
+        if gone:
+            advice = "Revert it first, or keep the domain; nothing was changed."
+            raise Conflict(f"it is about {', '.join(gone)}, which would be no domain any more", where=str(request["id"]), advice=advice)
+        try:
+            contribution = requests.contribute_for(request, opened)
+        except GovdError as error:
+            if request.get("private"):
+                raise Conflict("it cannot be computed anew", where=str(request["id"]), advice="Revert it first.") from None
+            raise Conflict(f"it cannot be computed anew: {error.message}", where=str(request["id"]), advice="Revert it first.") from error
+        made = {"artifact": requests.store(contribution), "method": contribution.spec.method, "facts": dict(contribution.facts)}
+        said = {"contribution": contribution.digest, "predicted": request["predicted"], "reason": "the model was changed"}
+        known = self.core.views.contribution(contribution.digest)
+        drafts = [] if known else [Draft("contribution.make", contribution.digest, actor, name, made)]
+        return [*drafts, Draft("request.recompute", str(request["id"]), actor, name, said)]
+
+    def _prepared(self, reference: str, given: Given, known_pool: tuple[Floats, str] | None = None) -> tuple[Opened, dict[str, Json]]:
+        """A model opened and encoded, and what its entry says; nothing but artifacts is written."""
+        core = self.core
         if given.side not in SIDES or given.use not in (None, *USES):
             raise Usage(f"side is {given.side!r}, use is {given.use!r}", advice=f"Sides: {', '.join(SIDES)}; uses: {', '.join(USES)}.")
         model = core.ask_open(ModelReference(reference, given.hf_revision))
@@ -102,7 +172,7 @@ class Models:
         templates = _templates(given.templates, defaults.get("templates"))
         domains = _domains(given.domains or _lines(defaults.get("domains")))
         use = given.use or ("labels" if labels else "open")
-        pool, pool_kind = self._pool(given, defaults, encoder, labels, domains)
+        pool, pool_kind = known_pool or self._pool(given, defaults, encoder, labels, domains)
         plain = encoder.averaged(labels or vocabulary, templates, core.progress)
         ingredients = Ingredients(
             facts.digest,
@@ -149,10 +219,7 @@ class Models:
             "publish_to": str(Path(given.publish_to).absolute()) if given.publish_to else None,
             "from_scratch": given.from_scratch,
         }
-        core.record([Draft("model.add", name, actor, name, payload)])
-        core.keep(name, Opened(model, encoder, basis))
-        core.progress("storing", 1, 1)
-        return self.show(name)
+        return Opened(model, encoder, basis), payload
 
     def _pool(
         self, given: Given, defaults: Mapping[str, Path], encoder: Encoder, labels: Sequence[str], domains: Sequence[str]

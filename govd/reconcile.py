@@ -187,6 +187,7 @@ class Reconciler:
             "subsumed": above,
             "contributions": desired,
             "basis": record["basis"],
+            "model_digest": record["digest"],
             "plugins": {p.name: p.version for p in core.plugins if not p.fault},
             "software": {name: version(name) for name in ("govd", "numpy")} | {"python": platform.python_version()},
             "machine": platform.machine(),

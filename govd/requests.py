@@ -18,7 +18,7 @@ from govd.edit import Material, Problem, compose
 from govd.edit.compose import recognised, retained_mean
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.edit.metrics import data_free
-from govd.errors import Conflict, KeyReused, NotFound, PluginFault, Usage
+from govd.errors import Conflict, Denied, KeyReused, NotFound, PluginFault, Usage
 from govd.ledger import canonical
 from govd.ledger.store import Draft, moment
 from govd.lifecycle import after
@@ -212,6 +212,7 @@ class Requests:
             repeated = self._repeated(idempotency_key, body)
             if repeated is not None:
                 return repeated
+            self._check_hold(target)
             if target["kind"] != "forget" or target["state"] not in ("in_force", "subsumed"):
                 what = f"{target['id']} is {'a revert' if target['kind'] != 'forget' else target['state']}: there is nothing to revert"
                 raise Conflict(what, advice="`govd request list --state in_force` shows what can be reverted.")
@@ -220,6 +221,40 @@ class Requests:
                     raise Conflict(f"its revert is filed already, as {other['id']}", advice=f"`govd request show {other['id']}`.")
             copied = {k: target[k] for k in ("concepts", "domains", "strength", "method", "target", "prototypes")}
             return self._file({**body, **copied}, idempotency_key, actor)
+
+    # -- legal holds ----------------------------------------------------------------------------------------------------------
+
+    def hold(self, request_id: str, reason: str, actor: str) -> Record:
+        """A legal hold: until it is released the request is neither reverted, withdrawn, rejected nor shredded.
+
+        Raises:
+            Usage: no reason. Conflict: it is held already.
+        """
+        return self._held(request_id, "hold", reason, actor)
+
+    def release(self, request_id: str, reason: str, actor: str) -> Record:
+        """End a legal hold.
+
+        Raises:
+            Usage: no reason. Conflict: it is not held.
+        """
+        return self._held(request_id, "release", reason, actor)
+
+    def _held(self, request_id: str, event: str, reason: str, actor: str) -> Record:
+        with self.core.lock:
+            request = self.core.request(request_id)
+            if bool(request["held"]) == (event == "hold"):
+                raise Conflict(f"{request['id']} is {'held already' if event == 'hold' else 'not held'}", advice="`govd request show ID`")
+            if not reason.strip():
+                raise Usage(f"a {event} needs a reason", advice="Say --reason TEXT.")
+            self.core.record([Draft(f"request.{event}", request["id"], actor, request["model"], {"reason": reason})])
+            return self.core.request(request["id"])
+
+    def _check_hold(self, request: Record) -> None:
+        held = request.get("held")
+        if held:
+            what = f"it is under a legal hold since {held['at'][:10]} by {held['by']}: {held['reason']}"
+            raise Denied(what, where=str(request["id"]), advice="`govd request release ID --reason …` ends it.")
 
     # -- privacy --------------------------------------------------------------------------------------------------------------
 
@@ -250,6 +285,7 @@ class Requests:
         """
         with self.core.lock:
             request = self._private(request_id)
+            self._check_hold(request)
             if request.get("shredded_at"):
                 raise Conflict(
                     f"the text of {request['id']} was destroyed on {request['shredded_at'][:10]}", advice="There is nothing left."
@@ -277,6 +313,8 @@ class Requests:
         with self.core.lock:
             request = self.core.request(request_id)
             after(request["kind"], request["state"], event)
+            if event in ("withdraw", "reject"):
+                self._check_hold(request)
             if event == "reject" and not reason:
                 raise Usage("a rejection needs a reason", advice="Say --reason TEXT.")
             payload: dict[str, Json] = {"reason": reason or f"by {actor}", "by": actor}
@@ -369,20 +407,20 @@ class Requests:
         self._shown = shown
         return np.concatenate(vectors), [i for i, _ in wanted] * spec.prototypes
 
-    def contribute_for(self, request: Record) -> Contribution:
-        """The contribution of a request; of a private one without its names."""
-        contribution = self.contribute(str(request["model"]), spec_of(self.revealed(request)), keep=not request.get("private"))
+    def contribute_for(self, request: Record, opened: Opened | None = None) -> Contribution:
+        """The contribution of a request; of a private one without its names. `opened`: another model or basis than the registered."""
+        opened = opened or self.core.opened(str(request["model"]))
+        contribution = self.contribute(str(request["model"]), spec_of(self.revealed(request)), not request.get("private"), opened)
         if not request.get("private"):
             return contribution
         names = [c["name"] for c in request["concepts"]]
         about = [dict(term) | {"about": names[min(i, len(names) - 1)] if names else PRIVATE} for i, term in enumerate(_terms(contribution))]
         facts = {k: v for k, v in contribution.facts.items() if k not in ("targets", "terms", "prototypes")} | {"terms": about}
-        basis = str(self.core.model(str(request["model"]))["basis"])
-        return sealed(basis, spec_of(request), dict(contribution.tensors), facts)
+        return sealed(opened.basis.digest, spec_of(request), dict(contribution.tensors), facts)
 
-    def contribute(self, model: str, spec: ForgetSpec, keep: bool = True) -> Contribution:
+    def contribute(self, model: str, spec: ForgetSpec, keep: bool = True, opened: Opened | None = None) -> Contribution:
         """The contribution of a spec: a plugin's, else the method's own. `keep`: put prototypes into the artifacts, for people to see."""
-        core, opened = self.core, self.core.opened(model)
+        core, opened = self.core, opened or self.core.opened(model)
         method = core.methods[spec.method]
         answer: Contribution | None = core.first(
             "govd_compute_contribution", model=opened.model, basis=opened.basis, spec=spec, method=method, progress=core.progress
@@ -392,7 +430,7 @@ class Requests:
         self._shown, self._keep = [], keep
         tensors, facts = method.contribute(Problem(opened.basis, spec, self.material(opened, spec), core.progress))
         facts = {**facts, "prototypes": self._shown} if self._shown else facts
-        return sealed(core.model(model)["basis"], spec, {k: np.asarray(v, np.float64) for k, v in tensors.items()}, dict(facts))
+        return sealed(opened.basis.digest, spec, {k: np.asarray(v, np.float64) for k, v in tensors.items()}, dict(facts))
 
     def predicted(self, model: str, contribution: Contribution) -> dict[str, Json]:
         """What the model would be with this contribution beside those in force, without a labelled picture."""

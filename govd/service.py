@@ -17,7 +17,7 @@ from govd.audit import Audit
 from govd.core import Core
 from govd.edit import Edit, EvaluationData, metrics
 from govd.edit.compose import recognised
-from govd.errors import Denied, GovdError, MachineFault, NotFound, UnreadableImage, Unsupported, Usage
+from govd.errors import Conflict, Denied, GovdError, MachineFault, NotFound, UnreadableImage, Unsupported, Usage
 from govd.evidence import Evidence
 from govd.home import Home
 from govd.ledger.store import Draft
@@ -99,6 +99,15 @@ class Service:
             self.reconcile()
             self.evidence.sign()
             return record
+
+    def update_model(self, name: str, given: Given, actor: str, reference: str | None = None) -> Record:
+        """Change what a model is registered with, or rebase it on another checkpoint, and publish what follows from that."""
+        with self.core.lock:
+            self.models.update(name, given, actor, self.requests, reference)
+            self._serving.pop(name, None)
+            self.reconcile()
+            self.evidence.sign()
+            return self.models.show(name)
 
     def forget(self, model: str, options: ForgetOptions, actor: str) -> Record:
         """File a forget; `reconcile` does the rest."""
@@ -184,6 +193,9 @@ class Service:
         else:
             found = self.core.views.published(model)
         number = int(found["number"]) if found else 0
+        if found and found["contributions"] and found.get("model_digest", record["digest"]) != record["digest"]:
+            what = f"revision {number} was made for another checkpoint of {model} than the one that it was rebased to"
+            raise Conflict(what, advice="`govd revision list` shows whether the new revision waits for somebody.")
         now = self._serving.get(model)
         if now is None or now.number != number or revision is not None:
             now = Serving(number, self.reconciler.edit(found, model))

@@ -1,9 +1,9 @@
 """What the entries say, folded: models, requests and revisions as records. The entries are the truth; the records are kept beside them.
 
-Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.extend`, `request.shred`, `request.<event>` and `revision.<event>`
-for each event of `lifecycle.py`, `revision.measure`, `revision.deliver`, `contribution.make`, `export.write`, `token.create`,
-`token.revoke`, `key.rotate`, `witness.cosign`, `witness.stamp`. The subject of a request's entries is its id, of a revision's
-`model/number`, of a model's its name.
+Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` and `revision.<event>` for each event of `lifecycle.py`,
+and those that change no state: `request.extend`, `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`, `.deliver`,
+`contribution.make`, `export.write`, `token.create`, `token.revoke`, `key.rotate`, `witness.cosign`, `witness.stamp`. The subject of a
+request's entries is its id, of a revision's `model/number`, of a model's its name.
 """
 
 from __future__ import annotations
@@ -97,6 +97,8 @@ class Views:
             if name not in self.heads:
                 head = {"model": name, "last": 0, "published": None, "seq": entry["seq"]}
                 self.heads[name] = self._put("head", name, head, entry["seq"])
+        elif event == "update":
+            self.models[name] = self._put("model", name, self.models[name] | {"updated_at": entry["time"], **payload}, entry["seq"])
         elif event == "remove" and name in self.models:
             self._put("model", name, {**self.models.pop(name), "state": "removed"}, entry["seq"])
 
@@ -141,6 +143,11 @@ class Views:
         elif event == "extend":
             request["extensions"].append({"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], **payload})
             request["due_at"] = payload["due_at"]
+        elif event in ("hold", "release"):
+            said = {"at": entry["time"], "by": entry["actor"], "reason": payload.get("reason", "")}
+            request["held"] = said if event == "hold" else None
+        elif event == "recompute":
+            request |= {k: payload[k] for k in ("predicted", "contribution")}
         elif event == "shred":
             request["shredded_at"] = entry["time"]
         elif event in {e for events in TABLES[request["kind"]].values() for e in events}:
@@ -275,6 +282,7 @@ def _filed(entry: Record, payload: Json) -> dict[str, Json]:
         "extensions": [],
         "served_at": None,
         "ended_at": None,
+        "held": None,
         "entries": [entry["seq"]],
         "seq": entry["seq"],
     }

@@ -150,6 +150,78 @@ def model_show(name: str, home: HomeOption = None, as_json: JsonOption = False) 
         put(api.model(name), as_json, show_record)
 
 
+def _change(
+    name: str,
+    reference: str | None,
+    labels: Path | None,
+    anchors: Path | None,
+    templates: Path | None,
+    domains: str,
+    images: Path | None,
+    pool: Path | None,
+    use: str | None,
+    publish_to: Path | None,
+    hf_revision: str | None,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    from govd.cli.show import show_record
+
+    options = {"labels": _lines(labels, "label set"), "anchors": _lines(anchors, "anchor vocabulary"), "use": use}
+    options |= {"templates": _lines(templates, "templates"), "domains": _split(domains) or [], "hf_revision": hf_revision}
+    options |= {k: str(p.absolute()) if p else None for k, p in (("images", images), ("pool", pool), ("publish_to", publish_to))}
+    with opened(home) as api:
+        put(api.update_model(name, reference, **options), as_json, show_record)
+
+
+LabelsOption = Annotated[Path | None, typer.Option("--labels", help="The label set, one a line.")]
+AnchorsOption = Annotated[Path | None, typer.Option("--anchors", help="More words to keep, one a line.")]
+TemplatesOption = Annotated[Path | None, typer.Option("--templates", help="Prompts with {}, one a line.")]
+DomainsOption = Annotated[str, typer.Option("--domains", help="Names of domains: a,b")]
+ImagesOption = Annotated[Path | None, typer.Option("--images", help="Evaluation pictures: DIR/<domain>/<class>/*.png")]
+PoolOption = Annotated[Path | None, typer.Option("--pool", help="Unlabelled image embeddings, or a folder of pictures.")]
+UseOption = Annotated[str | None, typer.Option("--use", help="labels, open or search.")]
+PublishOption = Annotated[Path | None, typer.Option("--publish-to", help="Keep DIR/current on the published checkpoint.")]
+
+
+@model_app.command("update")
+def model_update(
+    name: str,
+    labels: LabelsOption = None,
+    anchors: AnchorsOption = None,
+    templates: TemplatesOption = None,
+    domains: DomainsOption = "",
+    images: ImagesOption = None,
+    pool: PoolOption = None,
+    use: UseOption = None,
+    publish_to: PublishOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change what a model is registered with; what is not given stays. Every forget in force is computed anew and published."""
+    _change(name, None, labels, anchors, templates, domains, images, pool, use, publish_to, None, home, as_json)
+
+
+@model_app.command("rebase")
+def model_rebase(
+    name: str,
+    reference: str,
+    labels: LabelsOption = None,
+    anchors: AnchorsOption = None,
+    templates: TemplatesOption = None,
+    domains: DomainsOption = "",
+    images: ImagesOption = None,
+    pool: PoolOption = None,
+    use: UseOption = None,
+    publish_to: PublishOption = None,
+    hf_revision: Annotated[str | None, typer.Option("--hf-revision", help="Commit of a Hub repository.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put another checkpoint in a model's place: every forget in force is computed anew for it and published."""
+    _change(name, reference, labels, anchors, templates, domains, images, pool, use, publish_to, hf_revision, home, as_json)
+
+
 @model_app.command("remove")
 def model_remove(name: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Take a model out of service; its entries stay."""
@@ -304,6 +376,8 @@ _decision("approve", "A person's approval of a request that waits.")
 _decision("reject", "A person's refusal; needs a reason.")
 _decision("withdraw", "Take back a request that is not in force yet.")
 _decision("shred", "Destroy the text of a private request; every proof stays valid. Needs a reason.")
+_decision("hold", "A legal hold: the request is neither reverted, withdrawn, rejected nor shredded until it is released.")
+_decision("release", "End a legal hold.")
 _decision("retry", "Try a failed request again.")
 
 

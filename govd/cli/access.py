@@ -73,6 +73,11 @@ class Local:
 
         return self.service.add_model(name, reference, Given(**options), self.actor)
 
+    def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
+        from govd.models import Given
+
+        return self.service.update_model(name, Given(**options), self.actor, reference)
+
     def remove_model(self, name: str) -> Record:
         return self.service.models.remove(name, self.actor)
 
@@ -177,6 +182,12 @@ class Local:
 
     def audit_bundle(self, file: str, request: str | None = None, model: str | None = None, revision: int | None = None) -> Record:
         return self.service.evidence.bundle_to(Path(file), request, model, revision)
+
+    def hold(self, request_id: str, reason: str) -> Record:
+        return self.service.requests.hold(request_id, reason, self.actor)
+
+    def release(self, request_id: str, reason: str) -> Record:
+        return self.service.requests.release(request_id, reason, self.actor)
 
     def extend(self, request_id: str, due: str, reason: str) -> Record:
         return self.service.requests.extend(request_id, due, reason, self.actor)

@@ -101,7 +101,7 @@ class Basis:
             "facts": dict(self.facts),
         }
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of settings and tensors."""
         return hashlib.sha256(self.to_bytes()).hexdigest()

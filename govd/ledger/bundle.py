@@ -249,7 +249,7 @@ def _statement(files: Mapping[str, bytes], keys: Keys, checkpoint: LogCheckpoint
 
 
 def _files(entry: Mapping[str, Any]) -> list[str]:
-    if entry["kind"] not in ("revision.deliver", "export.write", "model.add"):
+    if entry["kind"] not in ("revision.deliver", "export.write", "model.add", "model.update"):
         return []
     said = entry["payload"].get("files")
     return [d for d in said.values() if isinstance(d, str)] if isinstance(said, dict) else []
@@ -262,7 +262,7 @@ def claim_of(entries: Mapping[int, Mapping[str, Any]], model: str, number: Any) 
     wanted: list[str] = []
     for entry in entries.values():
         payload = entry["payload"]
-        if entry["kind"] == "model.add" and entry["subject"] == model:
+        if entry["kind"] in ("model.add", "model.update") and entry["subject"] == model and "edit_digest" not in claim:
             claim["base"] = {"reference": payload.get("reference"), "digest": payload.get("digest")}
         if entry["subject"] == subject and entry["kind"] == "revision.compose":
             claim |= {name: payload.get(name) for name in ("edit_digest", "rank", "software", "machine")}

@@ -18,7 +18,12 @@ from govd.ledger import canonical, merkle
 from govd.ledger.signing import Key, LogCheckpoint, rotation_text
 
 #: Where entries name artifacts.
-ARTIFACTS: Final = {"model.add": ("basis", "evaluation"), "contribution.make": ("artifact",), "revision.compose": ("edit", "basis")}
+ARTIFACTS: Final = {
+    "model.add": ("basis", "evaluation"),
+    "model.update": ("basis", "evaluation"),
+    "contribution.make": ("artifact",),
+    "revision.compose": ("edit", "basis"),
+}
 FIELDS: Final = {"seq", "time", "actor", "kind", "subject", "model", "payload"}
 MOST = 100
 """Faults that are told; more than that say nothing new."""

@@ -34,6 +34,7 @@ from govd.web.bodies import (
     ExtendBody,
     ForgetBody,
     ModelBody,
+    ModelChange,
     PicturesBody,
     ReasonBody,
     ScopeBody,
@@ -156,6 +157,10 @@ def _models(service: Service) -> APIRouter:
     def show(name: str) -> Json:
         return service.models.show(name)
 
+    @router.patch("/models/{name}")
+    def update(name: str, body: ModelChange, actor: str = owner) -> Json:
+        return service.update_model(name, Given(**options(body, "reference")), actor, body.reference)
+
     @router.delete("/models/{name}")
     def remove(name: str, actor: str = owner) -> Json:
         return service.models.remove(name, actor)
@@ -274,6 +279,8 @@ def _requests(service: Service, wake: Wake) -> APIRouter:
 
     @router.post("/requests/{request_id}/{event}")
     def decide(request_id: str, event: str, body: ReasonBody, actor: str = operator) -> Json:
+        if event in ("hold", "release"):
+            return getattr(service.requests, event)(request_id, body.reason, actor)
         if event not in ("approve", "reject", "withdraw", "retry"):
             raise Usage(f"unknown decision {event!r}", advice="approve, reject, withdraw or retry.")
         record = service.requests.decide(request_id, event, body.reason, actor)

@@ -32,6 +32,22 @@ class ModelBody(Body):
     from_scratch: bool = False
 
 
+class ModelChange(Body):
+    """`govd model update`, and with a reference `govd model rebase`; what is not given stays."""
+
+    reference: str | None = None
+    labels: list[str] | None = None
+    anchors: list[str] | None = None
+    templates: list[str] | None = None
+    domains: list[str] = []
+    images: str | None = None
+    pool: str | None = None
+    use: str | None = None
+    publish_to: str | None = None
+    hf_revision: str | None = None
+    from_scratch: bool = False
+
+
 class ScopeBody(Body):
     """What is to be forgotten, and how."""
 

@@ -67,7 +67,7 @@ def history(entries: int, artifact: str) -> Iterator[Draft]:
             digest = f"{i:064x}"
             story.append(Draft("contribution.make", digest, "govd", "m", {"artifact": artifact, "method": "bilateral", "facts": {}}))
             story.append(Draft("request.vote", request, "govd", "m", {**vote, "decision": "allow"}))
-            approved = {"reason": "approved", "by": who, "contribution": digest, "predicted": {"predicted_disagreement": 0.031, "rank": 1}}
+            approved = {"reason": "approved", "by": who, "contribution": digest, "predicted": {}}
             story.append(Draft("request.approve", request, who, "m", approved))
             reverted = standing.pop(0) if len(standing) == STANDING else None
             if reverted:

@@ -205,7 +205,7 @@ def test_preview_files_nothing_and_says_what_would_be(service: Service) -> None:
 def test_over_a_bound_it_is_filed_and_waits_with_the_figure(tmp_path: Path, example_plugins: None, given: Given) -> None:
     home = tmp_path / "strict"
     home.mkdir()
-    (home / "govd.toml").write_text("max_predicted_disagreement = 0.0\n")
+    (home / "govd.toml").write_text("max_predicted_disagreement = -1.0\n")  # even no change at all is over it
     with open_service(home) as service:
         service.add_model("m", "colours", given, "ann")
         request = forget(service, all_concepts=True, domains=("dark",), approve=False)

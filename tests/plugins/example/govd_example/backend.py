@@ -1,4 +1,4 @@
-"""A model that knows twelve colours, bright or dark: `colours` is its only reference. NumPy alone."""
+"""A model that knows twelve colours, bright or dark: `colours`, and `colours-2`, the same in a turned space. NumPy alone."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ NAMES = tuple(PALETTE)
 DARK = len(NAMES) + 4
 """Dark colours have an axis each besides: without it no linear map could tell a dark red from a red in the dark."""
 WIDTH = DARK + len(NAMES) + 8
-REFERENCE = "colours"
+REFERENCES = ("colours", "colours-2")
 
 
 def _unit(rows: Floats) -> Floats:
@@ -38,16 +38,19 @@ def _unit(rows: Floats) -> Floats:
 class Colours:
     """Text and pictures meet in one axis for each colour, two for brightness, and some that mean nothing."""
 
-    facts = ModelFacts(
-        reference=REFERENCE,
-        digest=hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
-        backend="example",
-        device="cpu",
-        dim=WIDTH,
-        logit_scale=50.0,
-        image_size=8,
-        files={"backend.py": hashlib.sha256(Path(__file__).read_bytes()).hexdigest()},
-    )
+    def __init__(self, reference: str) -> None:
+        source = Path(__file__).read_bytes()
+        self._turn = np.eye(WIDTH) if reference == REFERENCES[0] else np.linalg.qr(np.random.default_rng(7).normal(size=(WIDTH, WIDTH)))[0]
+        self.facts = ModelFacts(
+            reference=reference,
+            digest=hashlib.sha256(source + reference.encode()).hexdigest(),
+            backend="example",
+            device="cpu",
+            dim=WIDTH,
+            logit_scale=50.0,
+            image_size=8,
+            files={"backend.py": hashlib.sha256(source).hexdigest()},
+        )
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         rows = np.zeros((len(texts), WIDTH))
@@ -60,7 +63,7 @@ class Colours:
             row[len(NAMES)] += 0.4 * ("bright" in words)
             row[len(NAMES) + 1] += 0.4 * ("dark" in words)
             row[len(NAMES) + 2] += 1.0
-        return _unit(rows) if len(texts) else rows.astype(np.float32)
+        return _unit(rows @ self._turn) if len(texts) else rows.astype(np.float32)
 
     def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
         from PIL import Image
@@ -85,7 +88,7 @@ class Colours:
             row[len(NAMES) + dark] = 0.5
             row[len(NAMES) + 3] = 1.0
             row += 0.08 * np.random.default_rng(int(mean.sum() * 1000)).normal(size=WIDTH)
-        return _unit(rows)
+        return _unit(rows @ self._turn)
 
     def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
         raise Unsupported("this model cannot draw", advice="Do without --prototypes.")
@@ -99,4 +102,4 @@ class Colours:
 @hookimpl
 def govd_open_model(reference: ModelReference) -> Model | None:
     """The colours, and nothing else."""
-    return Colours() if reference.reference == REFERENCE else None
+    return Colours(reference.reference) if reference.reference in REFERENCES else None

@@ -1,0 +1,112 @@
+"""Models that change under their forgets, and requests that a court holds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from govd.errors import Conflict, Denied, Usage
+from govd.models import Given
+from govd.requests import ForgetOptions
+from govd.service import Service
+from tests.core.test_audit import forget, revert
+
+
+def accuracy(service: Service, name: str) -> float:
+    cells = service.evaluate("m", None)["metrics"]["cells"]
+    mine = [c for c in cells if c["class"] == name]
+    return float(sum(c["after"] * c["images"] for c in mine) / sum(c["images"] for c in mine))
+
+
+def test_a_model_is_rebased_with_its_forgets(service: Service, pool: Path, given: Given) -> None:
+    red, cell = forget(service, "red"), forget(service, "blue", domains=("dark",))
+    before = service.models.show("m")
+    with pytest.raises(Usage, match="Give --pool"):
+        service.update_model("m", Given(), "ann", "colours-2")
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    after = service.models.show("m")
+    assert (after["reference"], after["digest"] == before["digest"]) == ("colours-2", False)
+    assert (after["labels"], after["domains"], after["anchors"]) == (before["labels"], before["domains"], before["anchors"])
+    assert service.requests.show(red["id"])["state"] == "in_force"
+    assert service.requests.show(red["id"])["contribution"] != red["contribution"]
+    assert accuracy(service, "red") == 0.0
+    assert accuracy(service, "green") > 0.9
+    with pytest.raises(Conflict, match="another checkpoint"):
+        service.serving("m", 2)
+    revert(service, red)
+    revert(service, cell)
+    assert accuracy(service, "red") > 0.9
+    assert service.evidence.verify(again=True)["holds"]
+    assert service.evidence.rebuild()["same"]
+
+
+def test_a_rebased_model_is_the_same_as_one_that_was_registered_so(service: Service, given: Given, pool: Path) -> None:
+    forget(service, "red")
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    service.add_model("other", "colours-2", given, "ann")
+    request = service.forget("other", ForgetOptions(concepts=("red",)), "ann")
+    service.reconcile()
+    if service.requests.show(request["id"])["state"] == "waiting":
+        service.requests.decide(request["id"], "approve", "seen", "bob")
+        service.reconcile()
+    digests = {service.core.views.published(name)["edit_digest"] for name in ("m", "other")}  # type: ignore[index]
+    assert len(digests) == 1
+
+
+def test_an_update_keeps_what_is_not_given(service: Service, given: Given) -> None:
+    forget(service, "red")
+    before = service.models.show("m")
+    service.update_model("m", Given(anchors=("wood", "sea")), "ann")
+    after = service.models.show("m")
+    assert (after["anchors"], after["pool"], after["digest"]) == (2, before["pool"], before["digest"])
+    assert service.core.views.published("m")["number"] == 2  # type: ignore[index]
+    assert accuracy(service, "red") == 0.0
+    assert [e["kind"] for e in service.audit.log(kind="model")] == ["model.add", "model.update"]
+
+
+def test_an_update_that_a_forget_cannot_follow_changes_nothing(service: Service, pictures: Path) -> None:
+    cell = forget(service, "blue", domains=("dark",))
+    size = service.core.ledger.size()
+    with pytest.raises(Conflict, match=f"{cell['id']}.*no domain any more"):
+        service.update_model("m", Given(domains=("bright", "gloomy"), images=str(pictures / "dark")), "ann")
+    private = forget(service, "red", private=True)
+    service.requests.shred(private["id"], "fulfilled", "dpo")
+    with pytest.raises(Conflict, match="nobody can compute it"):
+        service.update_model("m", Given(anchors=("wood",)), "ann")
+    assert service.models.show("m")["anchors"] == 4
+    assert service.core.ledger.size() > size
+    assert service.evidence.verify()["holds"]
+
+
+def test_a_private_forget_is_rebased_without_its_name(service: Service, pool: Path) -> None:
+    private = forget(service, "red", private=True)
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    assert service.requests.show(private["id"])["state"] == "in_force"
+    assert service.serving("m").edit.rank == 1
+    data = service.reconciler.evaluation("m")
+    assert data is not None
+    base = replace(data).vectors
+    assert not (service.serving("m").edit.apply(base) == base).all()
+
+
+def test_what_a_court_holds_stays(service: Service) -> None:
+    request = forget(service, "red", private=True)
+    with pytest.raises(Usage, match="needs a reason"):
+        service.requests.hold(request["id"], "", "legal")
+    held = service.requests.hold(request["id"], "case 7 C 12/27", "legal")
+    assert held["held"]["reason"] == "case 7 C 12/27"
+    for undo in (
+        lambda: service.revert(request["id"], "x", "ann"),
+        lambda: service.requests.shred(request["id"], "x", "ann"),
+    ):
+        with pytest.raises(Denied, match="legal hold"):
+            undo()
+    with pytest.raises(Conflict, match="held already"):
+        service.requests.hold(request["id"], "again", "legal")
+    assert service.requests.release(request["id"], "the case is closed", "legal")["held"] is None
+    with pytest.raises(Conflict, match="not held"):
+        service.requests.release(request["id"], "again", "legal")
+    revert(service, request)
+    assert service.requests.show(request["id"])["state"] == "reverted"
+    kinds = [line["kind"] for line in service.audit.trail(request["id"])["timeline"]]
+    assert {"request.hold", "request.release"} <= set(kinds)
