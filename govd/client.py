@@ -8,6 +8,7 @@ Errors of the daemon are raised as the classes of `govd.errors`.
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -343,11 +344,13 @@ class Follower:
 
 
 def _lists(options: dict[str, Any]) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
+    said = {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
+    if said.get("examples"):
+        said["examples"] = [base64.b64encode(data).decode() for data in said["examples"]]
+    return said
 
 
 def _file(path: str) -> str:
-    import base64
     from pathlib import Path
 
     try:

@@ -24,7 +24,7 @@ from govd.ledger import archive, bundle, canonical
 from govd.ledger.records import Records
 from govd.ledger.signing import Key, LogCheckpoint, Signer, pre_authentication, rotation_text, seen_at, split
 from govd.ledger.store import Draft
-from govd.ledger.verify import verify
+from govd.ledger.verify import digests, verify
 from govd.offline import recompute
 from govd.types import Json, Record
 from govd.views import Views
@@ -337,8 +337,8 @@ class Evidence:
         files = {f"checkpoints/{n}.note": note.encode() for n, note in notes.items()}
         files |= {"entries.ndjson": b"".join(body + b"\n" for body in bodies.values()), "proofs.json": canonical.encode(proofs)}
         for entry in entries.values():
-            for digest in bundle.named(entry):
-                if whole or not entry["kind"].startswith("model."):
+            for digest in digests(entry):
+                if whole or not entry["kind"].startswith(("model.", "request.")):
                     files[f"artifacts/{digest}"] = core.artifacts.get(digest)
         if claimed:
             files["statement.dsse.json"] = self._statement(entries, *claimed)

@@ -18,14 +18,14 @@ from govd.edit import Material, Problem, compose
 from govd.edit.compose import recognised, retained_mean
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.edit.metrics import data_free
-from govd.errors import Conflict, Denied, KeyReused, NotFound, PluginFault, Usage
+from govd.errors import Conflict, Denied, KeyReused, NotFound, PluginFault, UnreadableImage, Usage
 from govd.ledger import canonical
 from govd.ledger.store import Draft, moment
 from govd.lifecycle import after
 from govd.methods import AUTO
 from govd.models import _prompt, check_phrase
 from govd.plugins import ask_each
-from govd.types import PRIVATE, TARGETS, Concept, Contribution, Floats, ForgetSpec, Json, Record, Scope, Vote
+from govd.types import PRIVATE, TARGETS, Bytes, Concept, Contribution, Floats, ForgetSpec, Json, Record, Scope, Vote
 from govd.views import scope_of, subsumed_by
 
 BESIDE = 24
@@ -51,8 +51,11 @@ class ForgetOptions:
     expires: str | None = None
     idempotency_key: str | None = None
     private: bool = False
+    examples: Sequence[bytes] = ()
 
 
+EXAMPLES = 256
+"""Pictures that one request may bring."""
 HIDDEN = ("concepts", "reason", "basis", "ticket")
 """What the ledger does not say of a private request."""
 
@@ -119,7 +122,23 @@ class Requests:
         target: Any = options.target or ("unnamed" if record["use"] == "labels" else "level")
         if self.core.methods[method].family != "dual":
             target = None
-        return ForgetSpec(scope, method, target, float(options.strength), options.prototypes)
+        return ForgetSpec(scope, method, target, float(options.strength), options.prototypes, examples=self._examples(options, method))
+
+    def _examples(self, options: ForgetOptions, method: str) -> tuple[str, ...]:
+        """Pictures that were given, kept as artifacts: their digests."""
+        if not options.examples:
+            return ()
+        if len(options.concepts) != 1:
+            raise Usage("examples belong to a single concept", advice="File one request for each concept with examples.")
+        if method != "bilateral":
+            raise Usage(f"{method} takes no examples", advice="Give the model a pool, or leave --example out.")
+        if options.private:
+            raise Usage("examples of a private request would be kept as pictures", advice="Leave --example out, or file it openly.")
+        if len(options.examples) > EXAMPLES:
+            raise Usage(f"{len(options.examples)} examples", advice=f"At most {EXAMPLES}.")
+        for i, data in enumerate(options.examples):
+            decoded(data, f"example {i + 1}")
+        return tuple(sorted({self.core.artifacts.put(bytes(data)) for data in options.examples}))
 
     def _method(self, record: Record, options: ForgetOptions) -> str:
         if options.method != AUTO:
@@ -219,7 +238,7 @@ class Requests:
             for other in self.core.views.open.values():
                 if other.get("reverts") == target["id"] and other["state"] in ("filed", "waiting", "approved", "failed"):
                     raise Conflict(f"its revert is filed already, as {other['id']}", advice=f"`govd request show {other['id']}`.")
-            copied = {k: target[k] for k in ("concepts", "domains", "strength", "method", "target", "prototypes")}
+            copied = {k: target[k] for k in ("concepts", "domains", "strength", "method", "target", "prototypes", "examples")}
             return self._file({**body, **copied}, idempotency_key, actor)
 
     # -- legal holds ----------------------------------------------------------------------------------------------------------
@@ -378,7 +397,9 @@ class Requests:
         from govd.edit import exact
 
         rows = exact.unit(prompts) if len(prompts) else np.zeros((0, basis.dim))
-        return Material(phrases, rows, None if prototypes is None else exact.unit(prototypes), of)
+        examples = [decoded(self.core.artifacts.get(digest), digest) for digest in spec.examples]
+        given = exact.unit(encoder.pictures(examples)) if examples else None
+        return Material(phrases, rows, None if prototypes is None else exact.unit(prototypes), of, given)
 
     def _prototypes(self, opened: Opened, spec: ForgetSpec) -> tuple[Floats, list[int]]:
         """Pictures of the scope, kept as artifacts; beside them pictures of other concepts where they must stand in for a pool."""
@@ -503,18 +524,20 @@ def sealed(basis: str, spec: ForgetSpec, tensors: dict[str, Floats], facts: dict
 def spec_from(said: dict[str, Any]) -> ForgetSpec:
     """Read `ForgetSpec.as_json`."""
     scope = Scope(tuple(Concept(c["name"], tuple(c["aliases"])) for c in said["scope"]["concepts"]), tuple(said["scope"]["domains"]))
-    return ForgetSpec(scope, said["method"], said["target"], said["strength"], said["prototypes"], said["seed"])
+    examples = tuple(said["examples"])
+    return ForgetSpec(scope, said["method"], said["target"], said["strength"], said["prototypes"], said["seed"], examples)
 
 
 def spec_of(request: Record) -> ForgetSpec:
     """The spec that a request's record says."""
-    return ForgetSpec(scope_of(request), request["method"], request["target"], float(request["strength"]), int(request["prototypes"]))
+    strength, prototypes, examples = float(request["strength"]), int(request["prototypes"]), tuple(request["examples"])
+    return ForgetSpec(scope_of(request), request["method"], request["target"], strength, prototypes, examples=examples)
 
 
 def _fields(spec: ForgetSpec) -> dict[str, Json]:
     scope = spec.scope.as_json()
     fields: dict[str, Json] = {"concepts": scope["concepts"], "domains": scope["domains"], "strength": spec.strength}
-    return fields | {"method": spec.method, "target": spec.target, "prototypes": spec.prototypes}
+    return fields | {"method": spec.method, "target": spec.target, "prototypes": spec.prototypes, "examples": list(spec.examples)}
 
 
 def _known(basis: Any, encoder: Any, phrase: str) -> Floats:
@@ -525,6 +548,21 @@ def _known(basis: Any, encoder: Any, phrase: str) -> Floats:
             return found
     averaged: Floats = encoder.averaged([phrase], basis.templates)[0]
     return averaged
+
+
+def decoded(data: bytes, name: str) -> Bytes:
+    """A picture file as `(H, W, 3)` uint8.
+
+    Raises:
+        UnreadableImage: it is no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError, Image.DecompressionBombError) as fault:
+        raise UnreadableImage(f"is no picture ({fault})", where=name, advice="Give a PNG or JPEG file.", path=name) from None
 
 
 def _png(rows: Any) -> bytes:

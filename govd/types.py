@@ -96,6 +96,7 @@ class ForgetSpec:
     strength: float = 1.0
     prototypes: int = 0
     seed: int = 0
+    examples: tuple[str, ...] = ()  # pictures that somebody gave, by their SHA-256
 
     def as_json(self) -> dict[str, Json]:
         """Canonical form, part of the contribution's digest."""
@@ -106,6 +107,7 @@ class ForgetSpec:
             "strength": float(self.strength),
             "prototypes": self.prototypes,
             "seed": self.seed,
+            "examples": list(self.examples),
         }
 
 

@@ -238,6 +238,7 @@ AllOption = Annotated[bool, typer.Option("--all-concepts", help="Everything in t
 TargetOption = Annotated[str | None, typer.Option("--target", help="unnamed, level or shift.")]
 StrengthOption = Annotated[float, typer.Option("--strength", help="1 is as solved for the target.")]
 MethodOption = Annotated[str, typer.Option("--method", help="auto, or a method by name.")]
+ExampleOption = Annotated[list[Path] | None, typer.Option("--example", help="A picture of the single concept; may be repeated.")]
 PrototypesOption = Annotated[int, typer.Option("--prototypes", help="Synthesise N pictures for each concept.")]
 
 
@@ -252,6 +253,7 @@ def forget(
     strength: StrengthOption = 1.0,
     method: MethodOption = "auto",
     prototypes: PrototypesOption = 0,
+    example: ExampleOption = None,
     reason: ReasonOption = "",
     basis: Annotated[str, typer.Option("--basis", help="The legal or contractual basis.")] = "",
     ticket: Annotated[str, typer.Option("--ticket", help="A reference elsewhere.")] = "",
@@ -266,7 +268,7 @@ def forget(
     """File a forget request: concepts everywhere, concepts in some domains, or everything in some domains."""
     from govd.cli.show import show_request
 
-    options = _scope(domain, alias, all_concepts, target, strength, method, prototypes)
+    options = _scope(domain, alias, all_concepts, target, strength, method, prototypes, example)
     said: dict[str, object] = {"reason": reason, "basis": basis, "ticket": ticket, "due": due, "expires": expires, "idempotency_key": key}
     said["private"] = private
     with opened(home) as api:
@@ -287,22 +289,37 @@ def preview(
     strength: StrengthOption = 1.0,
     method: MethodOption = "auto",
     prototypes: PrototypesOption = 0,
+    example: ExampleOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What a forget would do; files nothing."""
     from govd.cli.show import show_preview
 
-    options = _scope(domain, alias, all_concepts, target, strength, method, prototypes)
+    options = _scope(domain, alias, all_concepts, target, strength, method, prototypes, example)
     with opened(home) as api:
         put(api.preview(*(concepts or ()), model=model, **options), as_json, show_preview)
 
 
 def _scope(
-    domain: list[str] | None, alias: list[str] | None, everything: bool, target: str | None, strength: float, method: str, prototypes: int
+    domain: list[str] | None,
+    alias: list[str] | None,
+    everything: bool,
+    target: str | None,
+    strength: float,
+    method: str,
+    prototypes: int,
+    example: list[Path] | None,
 ) -> dict[str, object]:
-    named = {"domains": domain or [], "aliases": alias or [], "all_concepts": everything}
+    named = {"domains": domain or [], "aliases": alias or [], "all_concepts": everything, "examples": [_picture(p) for p in example or []]}
     return {**named, "target": target, "strength": strength, "method": method, "prototypes": prototypes}
+
+
+def _picture(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise Usage(f"the example cannot be read ({fault.strerror})", where=str(path)) from None
 
 
 @app.command()

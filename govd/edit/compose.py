@@ -34,13 +34,14 @@ class Material:
 
     `phrases` has a matrix `(p, d)` for each concept: its name and aliases, averaged over the templates. `prompts` are single prompts
     `(n, d)`, with the domain where the scope names one. `prototypes` are embeddings of synthesised pictures `(n, d)`, `prototype_of`
-    the concept of each (−1: something else that is kept).
+    the concept of each (−1: something else that is kept). `examples` are embeddings of pictures `(n, d)` that somebody gave of the concept.
     """
 
     phrases: Sequence[Floats]
     prompts: Floats
     prototypes: Floats | None = None
     prototype_of: Sequence[int] = ()
+    examples: Floats | None = None
 
 
 @dataclass(frozen=True)

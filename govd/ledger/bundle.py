@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final
 from govd.errors import BadFile, GovdError
 from govd.ledger import archive, canonical, merkle
 from govd.ledger.signing import Key, LogCheckpoint, pre_authentication, seen_at, split
-from govd.ledger.verify import ARTIFACTS, FIELDS, Keys, Verdict
+from govd.ledger.verify import FIELDS, Keys, Verdict, digests
 
 FORMAT: Final = "govd-bundle-1"
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
@@ -200,15 +200,8 @@ def _included(files: Mapping[str, bytes], checkpoint: LogCheckpoint, opened: Ope
             opened.verdict.fault(f"entry {seq} is not proven to be in the log")
 
 
-def named(entry: Mapping[str, Any]) -> list[str]:
-    """Digests of artifacts that an entry names."""
-    payload = entry["payload"]
-    found = [payload.get(name) for name in ARTIFACTS.get(entry["kind"], ())]
-    return [digest for digest in found if isinstance(digest, str)]
-
-
 def _artifacts(opened: Opened) -> None:
-    wanted = {digest for entry in opened.entries.values() for digest in named(entry)}
+    wanted = {digest for entry in opened.entries.values() for digest in digests(entry)}
     for digest in sorted(set(opened.artifacts) - wanted):
         opened.verdict.fault(f"artifact {digest} is named by no entry")
     opened.verdict.artifacts = len(opened.artifacts)
@@ -240,7 +233,7 @@ def _statement(files: Mapping[str, bytes], keys: Keys, checkpoint: LogCheckpoint
         return
     if not signed:
         verdict.fault("the claim is not signed by the log's key")
-    spoken = {digest for entry in opened.entries.values() for digest in (*named(entry), *_files(entry))}
+    spoken = {digest for entry in opened.entries.values() for digest in (*digests(entry), *_files(entry))}
     if not fine or not subjects or not subjects <= spoken:
         verdict.fault("the claim is about files that no entry of this bundle speaks of")
     if claim != claim_of(opened.entries, str(claim.get("model")), claim.get("revision")):

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from govd.ledger.signing import Key, LogCheckpoint, rotation_text
 
 #: Where entries name artifacts.
 ARTIFACTS: Final = {
+    "request.file": ("examples",),
     "model.add": ("basis", "evaluation"),
     "model.update": ("basis", "evaluation"),
     "contribution.make": ("artifact",),
@@ -117,6 +118,15 @@ class Part:
     faults: list[str]
 
 
+def digests(entry: Mapping[str, Any]) -> list[str]:
+    """The artifacts that an entry names."""
+    found: list[Any] = []
+    for name in ARTIFACTS.get(entry["kind"], ()):
+        said = entry["payload"].get(name)
+        found += said if isinstance(said, list) else [said]
+    return [digest for digest in found if isinstance(digest, str)]
+
+
 def verify(source: Source, key: Key, origin: str, workers: Executor | None = None, kept: Sequence[str] = ()) -> Verdict:
     """Recompute the tree from the bodies; compare stored nodes and every signed log checkpoint with it.
 
@@ -187,7 +197,7 @@ def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
             if entry["seq"] != seq or entry.keys() != FIELDS:
                 fault(f"entry {seq} is no entry, or says that it is another one")
             elif kind in ARTIFACTS:
-                found.named |= {entry["payload"][name] for name in ARTIFACTS[kind] if entry["payload"].get(name)}
+                found.named |= set(digests(entry))
             elif kind == "key.rotate":
                 found.rotations.append((seq, entry["payload"]))
         except (GovdError, TypeError, KeyError, AttributeError) as error:

@@ -211,7 +211,8 @@ def _term(problem: Problem, concept: int, domain: int | None) -> Term:
     images, named, inverse = _images(problem, concept)
     chosen = named
     if domain is not None:
-        chosen = named & (basis.tensors["pool_domains"][basis.thinned_pool()[1]] == domain)
+        inside = basis.tensors["pool_domains"][basis.thinned_pool()[1]] == domain
+        chosen = named & np.concatenate([inside, np.ones(len(images) - len(inside), bool)])  # examples are of what is to go
     place, count = _places(problem)[concept], int(np.count_nonzero(chosen))
     if count < FEWEST:
         return _few(problem, concept, domain, count)
@@ -236,7 +237,15 @@ def _term(problem: Problem, concept: int, domain: int | None) -> Term:
 
 
 def _images(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
-    """Embeddings, which of them get the concept's name, and the inverse covariance."""
+    """Embeddings, which of them get the concept's name (the examples that somebody gave among them), and the inverse covariance."""
+    images, named, inverse = _found(problem, concept)
+    given = problem.material.examples
+    if given is None:
+        return images, named, inverse
+    return np.concatenate([images, given]), np.concatenate([named, np.ones(len(given), bool)]), inverse
+
+
+def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
     basis, material = problem.basis, problem.material
     if not basis.has_pool:
         assert material.prototypes is not None

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import io
 import json
 import logging
 import shutil
@@ -14,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
@@ -22,10 +18,10 @@ from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
 from govd.answers import digest
-from govd.errors import GovdError, UnreadableImage, Usage
+from govd.errors import GovdError, Usage
 from govd.models import Given
 from govd.plugins import ask_each
-from govd.requests import ForgetOptions
+from govd.requests import ForgetOptions, decoded
 from govd.service import Service
 from govd.types import Bytes, Json
 from govd.web.bodies import (
@@ -41,6 +37,7 @@ from govd.web.bodies import (
     SqlBody,
     TokenBody,
     VerifyBody,
+    file_of,
     options,
 )
 
@@ -210,17 +207,7 @@ def _pictures(service: Service, body: PicturesBody, authorization: str | None) -
     """Pictures of a body; paths are for owners, since they read the daemon's disk."""
     _needs(service, "owner" if body.paths else "inference")(authorization)
     found: list[tuple[str, Path | Bytes]] = [(path, Path(path)) for path in body.paths]
-    return found + [(f"image {i}", _decoded(text, i)) for i, text in enumerate(body.images)]
-
-
-def _decoded(text: str, number: int) -> Bytes:
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(base64.b64decode(text, validate=True))) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, binascii.Error, Image.DecompressionBombError) as fault:
-        raise UnreadableImage(f"is no picture ({fault})", where=f"image {number}", advice="Send base64 of a PNG or JPEG file.") from None
+    return found + [(f"image {i}", decoded(file_of(text, f"image {i}"), f"image {i}")) for i, text in enumerate(body.images)]
 
 
 def _requests(service: Service, wake: Wake) -> APIRouter:

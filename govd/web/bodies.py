@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from govd.errors import UnreadableImage
 
 
 class Body(BaseModel):
@@ -60,6 +64,7 @@ class ScopeBody(Body):
     strength: float = 1.0
     method: str = "auto"
     prototypes: int = 0
+    examples: list[str] = Field(default=[], max_length=256)  # base64 of picture files
 
 
 class ForgetBody(ScopeBody):
@@ -141,5 +146,20 @@ class TokenBody(Body):
 
 
 def options(body: Body, *leave: str) -> dict[str, Any]:
-    """A body's fields but some."""
-    return {k: v for k, v in body.model_dump().items() if k not in leave}
+    """A body's fields but some; files are decoded."""
+    said = {k: v for k, v in body.model_dump().items() if k not in leave}
+    if "examples" in said:
+        said["examples"] = [file_of(text, f"example {i + 1}") for i, text in enumerate(said["examples"])]
+    return said
+
+
+def file_of(text: str, name: str) -> bytes:
+    """The file that a body holds as base64.
+
+    Raises:
+        UnreadableImage: it is not base64.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as fault:
+        raise UnreadableImage(f"is not base64 ({fault})", where=name, advice="Send base64 of a PNG or JPEG file.") from None

@@ -210,7 +210,7 @@ def test_over_a_bound_it_is_filed_and_waits_with_the_figure(tmp_path: Path, exam
         service.add_model("m", "colours", given, "ann")
         request = forget(service, all_concepts=True, domains=("dark",), approve=False)
         assert request["state"] == "waiting"
-        assert "over the bound of 0.000" in request["state_reason"]
+        assert "over the bound of -1.000" in request["state_reason"]
 
 
 def test_a_person_must_approve_where_the_home_says_so(tmp_path: Path, example_plugins: None, given: Given) -> None:
@@ -311,3 +311,33 @@ def test_the_ledger_verifies_and_a_lost_artifact_is_noticed(service: Service) ->
     verdict = service.evidence.verify()
     assert not verdict["holds"]
     assert artifact in verdict["faults"][0]
+
+
+def test_examples_are_pictures_of_the_concept(service: Service, pictures: Path, tmp_path: Path) -> None:
+    given = [p.read_bytes() for p in sorted((pictures / "dark" / "red").glob("*.png"))[:3]]
+    plain = service.requests.contribute("m", service.requests.spec("m", ForgetOptions(concepts=("red",))))
+    request = forget(service, "red", examples=given)
+    assert len(request["examples"]) == 3
+    assert request["contribution"] != plain.digest
+    terms = service.core.views.contribution(request["contribution"])["facts"]["terms"]  # type: ignore[index]
+    assert terms[0]["images"] == plain.facts["terms"][0]["images"] + 3
+    assert cell(published(service)["metrics"], "red", "dark")["after"] == 0
+    assert service.evidence.verify(again=True)["holds"]
+    service.core.artifacts.path(request["examples"][0]).unlink()
+    assert request["examples"][0] in service.evidence.verify()["faults"][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"concepts": ("red", "blue")}, "single concept"),
+        ({"concepts": ("red",), "method": "oblique"}, "takes no examples"),
+        ({"concepts": ("red",), "private": True}, "kept as pictures"),
+        ({"concepts": ("red",), "examples": [b"no picture"]}, "is no picture"),
+    ],
+)
+def test_examples_that_cannot_be(service: Service, pictures: Path, options: dict[str, Any], said: str) -> None:
+    picture = next((pictures / "dark" / "red").glob("*.png")).read_bytes()
+    with pytest.raises(GovdError, match=said):
+        service.forget("m", ForgetOptions(**{"examples": [picture], **options}), "ann")
+    assert service.requests.all() == []
