@@ -72,7 +72,7 @@ class Core:
         self.closed = False
         self.manager, self.plugins = load(frozenset(home.settings.disabled_plugins))
         self.methods = self._methods()
-        self._fold = threading.RLock()
+        self.fold = threading.RLock()
         self.views = opened_views(home.folder / "views.db", self.ledger)
         self._opened: dict[str, Opened] = {}
         self._bases: dict[str, Basis] = {}
@@ -107,7 +107,7 @@ class Core:
 
     def replace_views(self, path: Path) -> None:
         """Use other views, made from the same entries, instead of those in use."""
-        with self._fold:
+        with self.fold:
             mine = self.views.records.path
             assert mine is not None
             self.views.records.close()
@@ -117,7 +117,7 @@ class Core:
 
     def refresh(self) -> Views:
         """Read what was appended since."""
-        with self._fold:
+        with self.fold:
             if self.views.size < self.ledger.size():
                 self.views.read(self.ledger.entries(self.views.size))
         return self.views
@@ -125,7 +125,7 @@ class Core:
     def record(self, drafts: Sequence[Draft], expect: int | None = None) -> list[Record]:
         """Append entries, fold them, tell the plugins."""
         records = self.ledger.append(drafts, expect)
-        with self._fold:
+        with self.fold:
             if records and self.views.size == records[0]["seq"]:
                 self.views.read(records)
             else:

@@ -182,9 +182,9 @@ class Evidence:
         """Make the views anew from the entries and compare them with those in use; where they differ the new ones take their place."""
         core = self.core
         path = core.home.folder / "views.new.db"
-        with core.lock:
+        with core.lock, core.fold:
             remove_views(path)
-            fresh = Views(Records(path), core.ledger.origin).read(core.ledger.entries())
+            fresh = Views(Records(path), core.ledger.origin).read(core.ledger.entries(0, core.views.size))
             differ = 0
             examples: list[str] = []
             for a, b in zip_longest(core.views.dump(), fresh.dump()):

@@ -67,6 +67,7 @@ class Requests:
         self.core = core
         self._shown: list[dict[str, Json]] = []
         self._keep = True
+        self._given: dict[str, bytes] = {}  # examples of the request at hand; kept once it is filed
 
     def all(self, *, after: int | None = None, limit: int | None = None, **filters: str | None) -> list[Record]:
         """Requests in the order of their filing, from the one after entry `after`. Filters: `state`, `model`, `concept`, `domain`,
@@ -125,7 +126,7 @@ class Requests:
         return ForgetSpec(scope, method, target, float(options.strength), options.prototypes, examples=self._examples(options, method))
 
     def _examples(self, options: ForgetOptions, method: str) -> tuple[str, ...]:
-        """Pictures that were given, kept as artifacts: their digests."""
+        """Digests of the pictures that were given."""
         if not options.examples:
             return ()
         if len(options.concepts) != 1:
@@ -138,7 +139,8 @@ class Requests:
             raise Usage(f"{len(options.examples)} examples", advice=f"At most {EXAMPLES}.")
         for i, data in enumerate(options.examples):
             decoded(data, f"example {i + 1}")
-        return tuple(sorted({self.core.artifacts.put(bytes(data)) for data in options.examples}))
+        self._given = {hashlib.sha256(data).hexdigest(): bytes(data) for data in options.examples}
+        return tuple(sorted(self._given))
 
     def _method(self, record: Record, options: ForgetOptions) -> str:
         if options.method != AUTO:
@@ -165,6 +167,8 @@ class Requests:
                 return repeated
             self._check_overlap(model, spec)
             self._check_possible(model, spec)
+            for digest in spec.examples:
+                self.core.artifacts.put(self._given[digest])
             return self._file(body, options.idempotency_key, actor, options.private)
 
     def _file(self, body: dict[str, Json], key: str | None, actor: str, private: bool = False) -> Record:
@@ -397,7 +401,7 @@ class Requests:
         from govd.edit import exact
 
         rows = exact.unit(prompts) if len(prompts) else np.zeros((0, basis.dim))
-        examples = [decoded(self.core.artifacts.get(digest), digest) for digest in spec.examples]
+        examples = [decoded(self._given.get(digest) or self.core.artifacts.get(digest), digest) for digest in spec.examples]
         given = exact.unit(encoder.pictures(examples)) if examples else None
         return Material(phrases, rows, None if prototypes is None else exact.unit(prototypes), of, given)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, Final
 
 from govd.errors import BadFile
@@ -106,8 +106,3 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 def _allowed(name: str) -> bool:
     steps = name.split("/")
     return 0 < len(name) <= 200 and set(name) <= NAME and all(step not in ("", ".", "..") for step in steps)
-
-
-def joined(parts: Iterable[bytes]) -> bytes:
-    """All of it."""
-    return b"".join(parts)

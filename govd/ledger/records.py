@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from govd.errors import BadFile, MachineFault, Usage
 from govd.ledger import canonical
-from govd.types import Json, Record
+from govd.types import Json
 
 #: Changed whenever these tables or what is folded into them change: older ones are then made anew.
 VERSION: Final = "1"
@@ -287,6 +287,3 @@ def query(path: Path, text: str, *, seconds: float = 10.0, limit: int = 10_000) 
 def _allowed(action: int, *_: object) -> int:
     fine = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
     return sqlite3.SQLITE_OK if action in fine else sqlite3.SQLITE_DENY
-
-
-__all__ = ["LOG", "Record", "Records", "query", "row"]

@@ -83,8 +83,11 @@ class Stored:
 
     path: Path
 
+    def _opened(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)
+
     def _ask(self, query: str, *values: int) -> Iterator[tuple[Any, ...]]:
-        with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+        with closing(self._opened()) as connection:
             asked = connection.execute(query, values)
             while page := asked.fetchmany(PAGE):
                 yield from page
@@ -97,9 +100,12 @@ class Stored:
         return self._ask(query, level, start, stop)
 
     def extent(self) -> tuple[int, int, dict[int, int]]:
-        ((first, last),) = self._ask("SELECT min(seq), max(seq) FROM entries")
-        levels = {int(level): int(number) for level, number in self._ask("SELECT level, max(number) FROM nodes GROUP BY level")}
-        below = next(self._ask("SELECT number FROM nodes WHERE number < 0 LIMIT 1"), None)
+        with closing(self._opened()) as connection:
+            connection.execute("BEGIN")  # one moment: a daemon may be appending
+            ((first, last),) = connection.execute("SELECT min(seq), max(seq) FROM entries")
+            found = connection.execute("SELECT level, max(number) FROM nodes GROUP BY level")
+            levels = {int(level): int(number) for level, number in found}
+            below = connection.execute("SELECT number FROM nodes WHERE number < 0 LIMIT 1").fetchone()
         return (int(first or 0) if below is None else -1, -1 if last is None else int(last), levels)
 
     def checkpoints(self) -> list[tuple[int, str]]:
@@ -143,9 +149,6 @@ def verify(source: Source, key: Key, origin: str, workers: Executor | None = Non
 
 def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kept: Sequence[str], verdict: Verdict) -> None:
     tree = merkle.Growing()
-    first, last, levels = source.extent()
-    if first < 0:
-        verdict.fault("there are entries or Merkle nodes with numbers below zero")
     asked: list[tuple[int, str, LogCheckpoint]] = []
     for size, note in [*source.checkpoints(), *((-1, note) for note in kept)]:
         try:
@@ -154,6 +157,9 @@ def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kep
         except GovdError as error:
             verdict.fault(f"log checkpoint {'that was kept' if size < 0 else size}: {error.message}")
     notes = {size for size, _, _ in asked}
+    first, last, levels = source.extent()  # after the checkpoints: what is appended meanwhile is in neither
+    if first < 0:
+        verdict.fault("there are entries or Merkle nodes with numbers below zero")
     parts = [(source, start, min(start + (1 << LEVEL), last + 1), sorted(notes)) for start in range(0, last + 1, 1 << LEVEL)]
     rotations: list[tuple[int, dict[str, Any]]] = []
     roots = {0: merkle.EMPTY}

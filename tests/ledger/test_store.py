@@ -184,3 +184,24 @@ def test_two_that_share_a_file_do_not_lose_each_others_entries(ledger: Ledger, t
     other.close()
     assert [e["seq"] for e in ledger.entries()] == list(range(13))
     assert judged(ledger).holds
+
+
+def test_a_ledger_that_grows_while_it_is_verified_holds(ledger: Ledger) -> None:
+    ledger.append(drafts(40))
+    ledger.checkpoint()
+    ending = threading.Event()
+
+    def grow() -> None:
+        while not ending.is_set():
+            ledger.append(drafts(3))
+            ledger.checkpoint()
+
+    thread = threading.Thread(target=grow)
+    thread.start()
+    try:
+        for _ in range(30):
+            verdict = judged(ledger)
+            assert verdict.holds, verdict.faults
+    finally:
+        ending.set()
+        thread.join(30)
