@@ -242,7 +242,7 @@ class Requests:
             for other in self.core.views.open.values():
                 if other.get("reverts") == target["id"] and other["state"] in ("filed", "waiting", "approved", "failed"):
                     raise Conflict(f"its revert is filed already, as {other['id']}", advice=f"`govd request show {other['id']}`.")
-            copied = {k: target[k] for k in ("concepts", "domains", "strength", "method", "target", "prototypes", "examples")}
+            copied = {k: target[k] for k in _COMPUTED if k in target}
             return self._file({**body, **copied}, idempotency_key, actor)
 
     # -- legal holds ----------------------------------------------------------------------------------------------------------
@@ -499,6 +499,7 @@ class Requests:
 
 
 _LIVE = ("approved", "in_force", "subsumed")
+_COMPUTED = ("concepts", "domains", "strength", "method", "target", "prototypes", "examples")
 
 
 def discreet(found: dict[str, Json], contributions: Sequence[Contribution]) -> dict[str, Json]:
@@ -528,13 +529,13 @@ def sealed(basis: str, spec: ForgetSpec, tensors: dict[str, Floats], facts: dict
 def spec_from(said: dict[str, Any]) -> ForgetSpec:
     """Read `ForgetSpec.as_json`."""
     scope = Scope(tuple(Concept(c["name"], tuple(c["aliases"])) for c in said["scope"]["concepts"]), tuple(said["scope"]["domains"]))
-    examples = tuple(said["examples"])
+    examples = tuple(said.get("examples", ()))
     return ForgetSpec(scope, said["method"], said["target"], said["strength"], said["prototypes"], said["seed"], examples)
 
 
 def spec_of(request: Record) -> ForgetSpec:
     """The spec that a request's record says."""
-    strength, prototypes, examples = float(request["strength"]), int(request["prototypes"]), tuple(request["examples"])
+    strength, prototypes, examples = float(request["strength"]), int(request["prototypes"]), tuple(request.get("examples", ()))
     return ForgetSpec(scope_of(request), request["method"], request["target"], strength, prototypes, examples=examples)
 
 

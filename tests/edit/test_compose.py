@@ -170,7 +170,8 @@ def _forced(world: World, basis: Basis, like: Contribution) -> Contribution:
     from govd.types import Concept, Scope
 
     spec = dataclasses.replace(like.spec, scope=Scope((Concept(world.names[39]),)))
-    tensors = {**like.tensors, "targets": world.texts[[39]].T, "detectors": world.texts[[39]].T}
+    text = basis.tensors["labels"][[39]].T
+    tensors = {**like.tensors, "targets": text, "lifted": basis.tensors["metric_inverse"] @ text, "detectors": text}
     return Contribution(spec, tensors, {**like.facts, "targets": [world.names[39]]}, "f" * 64)
 
 

@@ -64,5 +64,5 @@ def test_over_the_bound_waits_for_a_person_with_the_figure(predicted: float, dec
 
 def test_every_hook_is_documented() -> None:
     hooks = [v for k, v in vars(hookspecs).items() if k.startswith("govd_")]
-    assert len(hooks) == 14
+    assert len(hooks) == 16
     assert all((h.__doc__ or "").strip() for h in hooks)
