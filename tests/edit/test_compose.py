@@ -162,17 +162,17 @@ def test_something_must_be_kept(world: World, hard: Basis) -> None:
     assert compose(hard, everything, METHODS).rank == 39
     last = dataclasses.replace(everything[0], facts={**everything[0].facts})
     with pytest.raises(OverCapacity, match="no anchor"):
-        compose(hard, [*everything, _forced(world, hard, last)], METHODS)
+        compose(hard, [_forced(world, hard, last, i) for i in range(40)], METHODS)
 
 
-def _forced(world: World, basis: Basis, like: Contribution) -> Contribution:
-    """The last label's contribution, as a ledger of concurrent requests could contain it."""
+def _forced(world: World, basis: Basis, like: Contribution, i: int) -> Contribution:
+    """A label's contribution, as a ledger of concurrent requests could contain it."""
     from govd.types import Concept, Scope
 
-    spec = dataclasses.replace(like.spec, scope=Scope((Concept(world.names[39]),)))
-    text = basis.tensors["labels"][[39]].T
+    spec = dataclasses.replace(like.spec, scope=Scope((Concept(world.names[i]),)))
+    text = basis.tensors["labels"][[i]].T
     tensors = {**like.tensors, "targets": text, "lifted": basis.tensors["metric_inverse"] @ text, "detectors": text}
-    return Contribution(spec, tensors, {**like.facts, "targets": [world.names[39]]}, "f" * 64)
+    return Contribution(spec, tensors, {**like.facts, "targets": [world.names[i]]}, f"{i:064x}")
 
 
 def test_numpy_and_jax_compose_the_same_to_a_millionth(hard: Basis, contributions: list[Contribution]) -> None:
