@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from govd.contribution import sealed, spec_from
 from govd.edit import Basis, Edit, compose
 from govd.edit.factors import tensors_from_bytes
 from govd.errors import GovdError
 from govd.ledger.bundle import verify_file
 from govd.ledger.signing import Key
-from govd.requests import sealed, spec_from
 from govd.types import Contribution, Json, Record
 
 

@@ -175,7 +175,7 @@ def _compare(service: Service) -> None:
 
 def _rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]:
     """Each forget alone and all together, by govd, by the plain projection, and by deleting the label."""
-    data = service.reconciler.evaluation(MODEL)
+    data = service.measuring.evaluation(MODEL)
     assert data is not None
     opened = service.core.opened(MODEL)
     rows = []
@@ -183,7 +183,7 @@ def _rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]
         row: dict[str, Json] = {"what": scope(chosen[0]) if len(chosen) == 1 else "all three together"}
         specs = [spec_of(r) for r in chosen]
         for name, made in (("govd", specs), ("nullspace", [replace(s, method="nullspace", target=None) for s in specs])):
-            contributions = [service.requests.contribute(MODEL, s) for s in made]
+            contributions = [service.requests.contributions.compute(s, service.core.opened(MODEL)) for s in made]
             edit = compose(opened.basis, contributions, service.core.methods)
             row[name] = metrics.on_images(opened.basis, edit, contributions, data)
         for name, reading in (("ccup", Ccup()), ("ccup_other", Ccup(transposed=False))):
@@ -198,7 +198,10 @@ def _ccup(service: Service, reading: Ccup, specs: Sequence[ForgetSpec], data: Ev
     if any(s.scope.paradigm == "domains" for s in specs):
         return None
     opened = service.core.opened(MODEL)
-    contributions = [service.requests.contribute(MODEL, replace(s, method="ccup", target=None, strength=1.0)) for s in specs]
+    contributions = [
+        service.requests.contributions.compute(replace(s, method="ccup", target=None, strength=1.0), service.core.opened(MODEL))
+        for s in specs
+    ]
     edit = compose(opened.basis, contributions, {**service.core.methods, "ccup": reading})
     return metrics.on_images(opened.basis, edit, contributions, data)
 
@@ -267,7 +270,7 @@ def _print_leaks(requests: Sequence[Record], leaks: Sequence[Mapping[str, Any]])
 
 def _store(service: Service) -> dict[str, Json]:
     """A vector store of the evaluation pictures, edited in place: the ten best for two words."""
-    data = service.reconciler.evaluation(MODEL)
+    data = service.measuring.evaluation(MODEL)
     assert data is not None
     edit: Edit = service.serving(MODEL).edit
     vectors = edit.apply(data.vectors)

@@ -20,8 +20,9 @@ from starlette.exceptions import HTTPException
 from govd.answers import digest
 from govd.errors import GovdError, Usage
 from govd.models import Given
+from govd.pictures import decoded
 from govd.plugins import ask_each
-from govd.requests import ForgetOptions, decoded
+from govd.requests import ForgetOptions
 from govd.service import Service
 from govd.types import Bytes, Json
 from govd.web.bodies import (

@@ -156,8 +156,9 @@ def test_deadlines_and_extensions(service: Service, monkeypatch: pytest.MonkeyPa
     assert service.audit.deadlines(days=1)["summary"]["met"] == 1
 
 
-def test_what_is_late_is_told_first(service: Service) -> None:
+def test_what_is_late_is_told_first(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     forget(service, "red")
+    monkeypatch.setattr("govd.requests.options.now", lambda: "2019-12-01T00:00:00.000000Z")  # it was filed long ago
     service.forget("m", ForgetOptions(concepts=("blue",), due="2020-01-01"), "ann")
     found = service.audit.deadlines()
     assert [r["status"] for r in found["requests"]] == ["late", "met"]

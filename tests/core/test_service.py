@@ -9,6 +9,7 @@ import pytest
 from govd.errors import Conflict, GovdError, KeyReused, NotFound, OverCapacity, Unsupported, Usage
 from govd.models import Given
 from govd.requests import ForgetOptions
+from govd.requests.options import understood
 from govd.service import Service, open_service
 
 
@@ -272,8 +273,9 @@ def test_exports_are_recorded_and_never_overwrite(service: Service, tmp_path: Pa
     assert edit.digest == published(service)["edit_digest"] == made["edit_digest"]
     with pytest.raises(Usage, match="not empty"):
         service.export("m", tmp_path / "out", "ann", format="edit")
-    with pytest.raises(Unsupported, match="no plugin writes"):
-        service.export("m", tmp_path / "onnx", "ann", format="onnx")
+    with pytest.raises(Usage, match="no plugin writes"):
+        service.export("m", tmp_path / "new" / "onnx", "ann", format="onnx")
+    assert not (tmp_path / "new").exists()
     assert [e["kind"] for e in service.audit.log(kind="export")] == ["export.write"]
 
 
@@ -315,7 +317,8 @@ def test_the_ledger_verifies_and_a_lost_artifact_is_noticed(service: Service) ->
 
 def test_examples_are_pictures_of_the_concept(service: Service, pictures: Path, tmp_path: Path) -> None:
     given = [p.read_bytes() for p in sorted((pictures / "dark" / "red").glob("*.png"))[:3]]
-    plain = service.requests.contribute("m", service.requests.spec("m", ForgetOptions(concepts=("red",))))
+    spec, _ = understood(service.core, "m", ForgetOptions(concepts=("red",)))
+    plain = service.requests.contributions.compute(spec, service.core.opened("m"))
     request = forget(service, "red", examples=given)
     assert len(request["examples"]) == 3
     assert request["contribution"] != plain.digest

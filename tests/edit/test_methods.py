@@ -9,8 +9,8 @@ from govd.edit import Basis, Edit, compose, exact, metrics
 from govd.edit.strength import auc, smallest
 from govd.errors import Unsupported, Usage
 from govd.ledger import canonical
+from govd.measuring import plain
 from govd.methods import builtin
-from govd.reconcile import _plain
 from govd.types import Contribution
 from tests.edit.conftest import World
 
@@ -140,7 +140,7 @@ def test_metrics_are_shares_and_canonical(world: World, basis: Basis) -> None:
     ]
     edit, found = measured(world, basis, *contributions)
     free = metrics.data_free(basis, edit, contributions)
-    canonical.encode(_plain({"images": found, "free": free}))
+    canonical.encode(plain({"images": found, "free": free}))
     shares = ("forget_acc", "retain_acc", "retain_agreement", "accuracy", "h_mean", "pairwise_leak", "image_rank_overlap@10")
     assert all(0 <= found[name] <= 1 for name in shares)
     assert all(0 <= free[name] <= 1 for name in ("retain_agreement", "predicted_disagreement", "unlisted_agreement"))

@@ -12,7 +12,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from govd.edit.factors import tensors_to_bytes
 from govd.embeddings import Encoder, Known
-from govd.models import default_vocabulary
+from govd.phrases import default_vocabulary
 from govd_clip.plugin import open_folder
 from govd_clip.training import tokens
 from govd_clip.training.evaluate import Judge, load_checkpoint, report
