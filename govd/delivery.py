@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from govd.types import Json
 Write = Callable[[Path], Mapping[str, str]]
 """Writes a checkpoint into a folder; its files with their SHA-256."""
 SAID = "revision.json"
+PART = re.compile(r"\.[0-9]+\.[0-9a-f]{8}")
 
 
 class Delivery:
@@ -29,6 +31,8 @@ class Delivery:
         """Whether `folder/current` is what is wanted (`number`, `model_digest`, `edit_digest`), every file of it unchanged."""
         current = folder / "current"
         try:
+            if os.readlink(current) != str(wanted["number"]):
+                return False
             said = json.loads((current / SAID).read_text(encoding="utf-8"))
             if any(said.get(name) != value for name, value in wanted.items()):
                 return False
@@ -52,14 +56,13 @@ class Delivery:
             MachineFault: it cannot be written; `current` stays where it was, and nothing half-written is left.
         """
         part = folder / f".{what['number']}.{secrets.token_hex(4)}"
-        place, keep = folder / str(what["number"]), False
+        place = folder / str(what["number"])
         try:
             folder.mkdir(parents=True, exist_ok=True)
             part.mkdir()
             files = dict(write(part))
             (part / SAID).write_text(json.dumps({**what, "files": files}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
             if place.exists():  # another base under the same number, or damaged: nobody may find `current` dangling meanwhile
-                keep = True
                 _point(folder, part.name)
                 twin = folder / f".{what['number']}.{secrets.token_hex(4)}"
                 shutil.copytree(part, twin, copy_function=os.link)
@@ -68,15 +71,23 @@ class Delivery:
             else:
                 os.replace(part, place)
             _point(folder, place.name)
-            keep = False
             return files
         except (OSError, MachineFault) as fault:
             reason = fault.strerror if isinstance(fault, OSError) else fault.what
             advice = "Free some space or correct its permissions; the revision is published, and delivery is tried again."
             raise MachineFault(f"cannot deliver the checkpoint ({reason})", where=str(folder), advice=advice) from fault
         finally:
-            if not keep:
-                shutil.rmtree(part, ignore_errors=True)
+            _tidy(folder)
+
+
+def _tidy(folder: Path) -> None:
+    """Take away what was begun and is not pointed at: of this attempt, and of those that were killed."""
+    pointed = os.readlink(folder / "current") if (folder / "current").is_symlink() else ""
+    for path in folder.glob(".*"):
+        if path.is_symlink() and path.name.startswith(".current."):
+            path.unlink(missing_ok=True)
+        elif path.is_dir() and PART.fullmatch(path.name) and path.name != pointed:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _point(folder: Path, name: str) -> None:

@@ -17,7 +17,7 @@ from govd.errors import GovdError, Usage
 from govd.evidence import Evidence
 from govd.exports import Exports
 from govd.home import Home
-from govd.lifecycle import MOVING, OPEN
+from govd.lifecycle import MOVING, OPEN, PENDING
 from govd.measuring import Measuring, plain
 from govd.models import Given, Models
 from govd.models.evaluation_set import read_images
@@ -25,7 +25,7 @@ from govd.reconcile import Reconciler
 from govd.requests import ForgetOptions, Requests
 from govd.serving import Serving
 from govd.tokens import Tokens
-from govd.types import Progress, Record, silent
+from govd.types import Json, Progress, Record, silent
 
 log = logging.getLogger("govd")
 HONEST = (
@@ -133,11 +133,19 @@ class Service:
                 "rank": (views.published(name) or {}).get("rank", 0),
                 "in_force": states[name, "in_force"],
                 "subsumed": states[name, "subsumed"],
+                "pending": self._pending(name),
             }
             for name in sorted(views.models)
         ]
         head = {"origin": ledger.origin, "size": ledger.size(), "root": ledger.root().hex()}
         return {"home": str(self.core.home.folder), "models": models, "waiting": waiting, "ledger": head}
+
+    def _pending(self, model: str) -> dict[str, Json] | None:
+        """The revision that is on its way or was refused last, and what it waits for."""
+        last = self.core.views.last(model)
+        if last is None or last["state"] not in (*PENDING, "refused"):
+            return None
+        return {"number": last["number"], "state": last["state"], "reason": last["state_reason"]}
 
     def revisions(self, model: str) -> list[Record]:
         """A model's revisions, oldest first."""

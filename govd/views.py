@@ -16,7 +16,7 @@ from govd.errors import Conflict, NotFound
 from govd.ledger import canonical
 from govd.ledger.records import LOG, Records, row
 from govd.lifecycle import TABLES, WANTED, after, is_final
-from govd.types import KEPT_PRIVATE, Concept, Json, Record, Scope
+from govd.types import KEPT_PRIVATE, Json, Record
 
 log = logging.getLogger("govd")
 BATCH = 2000
@@ -361,28 +361,3 @@ def _filed(entry: Record, payload: Json) -> dict[str, Json]:
         "seq": entry["seq"],
     }
     return record | dict(payload)
-
-
-def scope_of(request: Record) -> Scope:
-    """The scope that a request's record names."""
-    return Scope(tuple(Concept(c["name"], tuple(c["aliases"])) for c in request["concepts"]), tuple(request["domains"]))
-
-
-def subsumed_by(wanted: list[dict[str, Json]]) -> dict[str, str]:
-    """Which forgets add nothing because another that stands covers them at no less strength: id → id of the one that covers.
-
-    Of two that cover each other the one filed first stands.
-    """
-    above = {
-        inner["id"]: [outer["id"] for j, outer in enumerate(wanted) if i != j and _stands_over(outer, inner, j < i)]
-        for i, inner in enumerate(wanted)
-    }
-    # "stands over" is a strict partial order, so something that nothing stands over is above each that is covered
-    return {inner: next(o for o in outers if not above[o]) for inner, outers in above.items() if outers}
-
-
-def _stands_over(outer: Record, inner: Record, earlier: bool) -> bool:
-    if outer["strength"] < inner["strength"] or not scope_of(outer).covers(scope_of(inner)):
-        return False
-    mutual = inner["strength"] >= outer["strength"] and scope_of(inner).covers(scope_of(outer))
-    return earlier or not mutual

@@ -15,12 +15,12 @@ from govd.edit.compose import recognised
 from govd.edit.metrics import data_free
 from govd.errors import NotFound, Unsupported
 from govd.ledger.store import Draft
+from govd.overlap import subsumed_by
 from govd.phrases import prompt
 from govd.pictures import decoded, png
 from govd.requests.options import spec_of
 from govd.requests.privacy import Privacy
 from govd.types import PRIVATE, Contribution, Floats, ForgetSpec, Json, Record
-from govd.views import subsumed_by
 
 BESIDE: Final = 24
 """Other concepts that are synthesised beside a forgotten one where prototypes stand in for a pool."""

@@ -9,12 +9,12 @@ from govd.edit.compose import retained_mean
 from govd.errors import Conflict, GovdError, KeyReused
 from govd.ledger.store import Draft, moment
 from govd.lifecycle import OPEN, STANDING
+from govd.overlap import scope_of
 from govd.requests.computing import Contributions
 from govd.requests.decisions import Decisions, check_hold
 from govd.requests.options import ForgetOptions, date_of, fields_of, understood
 from govd.requests.privacy import Privacy
 from govd.types import ForgetSpec, Json, Record
-from govd.views import scope_of
 
 COPIED = ("concepts", "domains", "strength", "method", "target", "prototypes", "examples")
 """What a revert's record repeats of its forget."""

@@ -11,10 +11,10 @@ from govd.core import Core
 from govd.errors import NotFound, Usage
 from govd.ledger.store import moment, now
 from govd.methods import AUTO
+from govd.overlap import scope_of
 from govd.phrases import check_phrase
 from govd.pictures import decoded
 from govd.types import TARGETS, Concept, ForgetSpec, Json, Record, Scope
-from govd.views import scope_of
 
 EXAMPLES: Final = 256
 """Pictures that one request may bring."""
