@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from govd.errors import NotFound
-from govd.ledger.store import now
+from govd.ledger.times import now
 from govd.types import Json, Record
 
 SCHEMA = (

@@ -10,7 +10,7 @@ from govd.core import Core
 from govd.errors import NotFound
 from govd.ledger.bundle import sentence_of
 from govd.ledger.records import query
-from govd.ledger.store import moment
+from govd.ledger.times import moment
 from govd.types import Json, Record
 
 PAGE: Final = 10_000

@@ -17,7 +17,7 @@ from govd.edit import EvaluationData, Ingredients, build, exact
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.embeddings import Encoder, Known
 from govd.errors import BadFile, Conflict, GovdError, UnreadableImage, Usage
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.types import SIDES, USES, Floats, Json, ModelReference, Record
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from govd.core import Core
 from govd.edit import Edit, EvaluationData, compose, metrics
 from govd.edit.compose import recognised
 from govd.errors import GovdError, MachineFault, PluginFault
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.models import evaluation_from
 from govd.plugins import ask_each
 from govd.requests import Requests, discreet

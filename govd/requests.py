@@ -20,7 +20,8 @@ from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.edit.metrics import data_free
 from govd.errors import Conflict, Denied, KeyReused, NotFound, PluginFault, UnreadableImage, Usage
 from govd.ledger import canonical
-from govd.ledger.store import Draft, moment
+from govd.ledger.entry import Draft
+from govd.ledger.times import moment
 from govd.lifecycle import after
 from govd.methods import AUTO
 from govd.models import _prompt, check_phrase

@@ -20,7 +20,7 @@ from govd.edit.compose import recognised
 from govd.errors import Conflict, Denied, GovdError, MachineFault, NotFound, UnreadableImage, Unsupported, Usage
 from govd.evidence import Evidence
 from govd.home import Home
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.models import Given, Models, read_images
 from govd.reconcile import Reconciler, _plain
 from govd.requests import ForgetOptions, Requests

@@ -20,7 +20,8 @@ import pymerkle
 
 from govd.edit import Edit
 from govd.home import Home
-from govd.ledger.store import Draft, Ledger
+from govd.ledger.entry import Draft
+from govd.ledger.store import Ledger
 from govd.service import Service, open_service
 from govd.types import Json
 
