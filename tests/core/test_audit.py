@@ -260,7 +260,7 @@ def test_a_rotation_that_was_cut_off_is_finished_or_undone(
 ) -> None:
     old = service.evidence.key()
 
-    def crash(*_: object) -> None:
+    def crash(*_: object, **__: object) -> None:
         raise RuntimeError("the power went")
 
     with monkeypatch.context() as broken:

@@ -107,7 +107,7 @@ def without_triggers(path: Path, *statements: str) -> None:
 ATTACKS: dict[str, tuple[str, ...]] = {
     "an entry put in": ("INSERT INTO entries SELECT 11, x'', body FROM entries WHERE seq = 4",),
     "an entry of its own before the first": ("INSERT INTO entries SELECT -1, x'', body FROM entries WHERE seq = 4",),
-    "a node that is nobody's": ("UPDATE entries SET nodes = nodes || zeroblob(32) WHERE seq = 7",),
+    "a node that is nobody's": ("UPDATE entries SET nodes = CAST(nodes || zeroblob(32) AS BLOB) WHERE seq = 7",),
     "a body": ("""UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'tester', 'nobody') AS BLOB) WHERE seq = 4""",),
     "an entry dropped": ("DELETE FROM entries WHERE seq = 4",),
     "entries cut off": ("DELETE FROM entries WHERE seq >= 8",),
@@ -219,7 +219,7 @@ def test_the_upper_levels_of_a_large_tree_are_verified_too(ledger: Ledger, tmp_p
     with sqlite3.connect(tmp_path / "ledger.db") as raw:
         assert raw.execute("SELECT length(nodes) FROM entries WHERE seq = 15").fetchone() == (4 * 32,)
     raw.close()
-    without_triggers(tmp_path / "ledger.db", "UPDATE entries SET nodes = substr(nodes, 1, 96) || zeroblob(32) WHERE seq = 15")
+    without_triggers(tmp_path / "ledger.db", "UPDATE entries SET nodes = CAST(substr(nodes, 1, 96) || zeroblob(32) AS BLOB) WHERE seq = 15")
     assert any("upper Merkle nodes" in fault for fault in judged(ledger).faults)
 
 
