@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from govd.ledger import canonical
-from govd.ledger.records import LOG, Records, row
+from govd.ledger.records import Records, line, row
 from govd.lifecycle import TABLES, WANTED, after, is_final
 from govd.types import Concept, Json, Record, Scope
 
@@ -43,14 +43,14 @@ class Views:
 
     def read(self, entries: Iterable[Record]) -> Views:
         """Fold more entries, in their order. An entry of a kind that is not known here changes nothing but the position."""
-        lines: list[list[Any]] = []
+        lines: list[tuple[Any, ...]] = []
         entry: Record = {}
         for entry in entries:
             noun, _, event = str(entry["kind"]).partition(".")
             reader = getattr(self, f"_{noun}", None)
             if reader is not None:
                 reader(event, entry, entry["payload"])
-            lines.append([entry.get(name, "") for name in LOG])
+            lines.append(line(entry))
             self.size = int(entry["seq"]) + 1
             if len(lines) == BATCH:
                 self._write(lines, entry)
@@ -59,7 +59,7 @@ class Views:
             self._write(lines, entry)
         return self
 
-    def _write(self, lines: list[list[Any]], last: Record) -> None:
+    def _write(self, lines: list[tuple[Any, ...]], last: Record) -> None:
         with self.records.writing():
             self.records.add_log(lines)
             self.records.put(row(*key, record, self._is_live(*key, record), self._first[key]) for key, record in self._changed.items())

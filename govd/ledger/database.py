@@ -111,7 +111,8 @@ def fault_of(error: sqlite3.Error | SQLAlchemyError, where: str, what: str = "th
     cause = error.orig if isinstance(error, DBAPIError) else error
     if APPEND_ONLY in str(cause):
         return Conflict(APPEND_ONLY, where=where)
-    if isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.OperationalError):
+    machine = (sqlite3.OperationalError, sqlite3.ProgrammingError)  # the latter: it is closed already
+    if isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, machine):
         return BadFile(f"{what} is damaged ({cause})", where=where, advice=repair)
     text = str(cause)  # and what the toolkit itself raises: too many at once, say
     return MachineFault(
