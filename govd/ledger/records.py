@@ -61,7 +61,7 @@ class Records:
             yield
         except sqlite3.Error as error:
             where, repair = str(self.path or "the views"), "They are made anew: govd audit rebuild."
-            if str(error).startswith("no such"):  # tables that somebody took away
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:  # these are not the tables that were made
                 raise BadFile(f"the views are damaged ({error})", where=where, advice=repair) from error
             raise fault_of(error, where, "the views", repair) from error
 

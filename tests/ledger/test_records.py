@@ -146,28 +146,41 @@ def test_damaged_views_are_told_as_such(tmp_path: Path, damage: str) -> None:
     with sqlite3.connect(tmp_path / "views.db") as raw:
         raw.execute(damage)
     raw.close()
-    records = None
     with pytest.raises(BadFile, match="damaged"):
-        records = Records(tmp_path / "views.db")
+        use(tmp_path / "views.db")
+
+
+def use(path: Path) -> None:
+    records = Records(path)
+    try:
         records.position()
         records.live("request")
         records.seqs(kind="note")
-    if records:
+    finally:
         records.close()
 
 
 def test_what_went_wrong_is_told_even_where_it_cannot_be_taken_back(tmp_path: Path) -> None:
     records = Records(tmp_path / "views.db")
-    with pytest.raises(ZeroDivisionError), records.writing():
-        records._db.execute("ROLLBACK")  # as a full disk does it
-        raise ZeroDivisionError
-    with pytest.raises(BadFile, match="UNIQUE"), records.writing():
-        records.add_spans([("m", 1, 1)])
-        records.add_log([(1, "t", "a", "k", "k", "s", "m", None)] * 2)
+
+    def taken_back() -> None:
+        with records.writing():
+            records._db.execute("ROLLBACK")  # as a full disk does it
+            raise ZeroDivisionError
+
+    def written(*seqs: int) -> None:
+        with records.writing():
+            records.add_spans([("m", 1, 1)])
+            records.add_log([(n, "t" * 1000, "a", "k", "k", "s", "m", None) for n in seqs])
+
+    with pytest.raises(ZeroDivisionError):
+        taken_back()
+    with pytest.raises(BadFile, match="UNIQUE"):
+        written(1, 1)
     assert records.published("m", 9) is None, "all or nothing"
     records._db.execute("PRAGMA max_page_count = 1")
-    with pytest.raises(MachineFault, match="full"), records.writing():
-        records.add_log([(n, "t" * 1000, "a", "k", "k", "s", "m", None) for n in range(1000)])
+    with pytest.raises(MachineFault, match="full"):
+        written(*range(1000))
     records.close()
     with pytest.raises(MachineFault, match="closed"):
         records.position()
