@@ -72,6 +72,14 @@ def prepare(engine: sa.Engine) -> None:
         command.upgrade(config, "head")
 
 
+def make_database(path: Path) -> None:
+    """An empty ledger in an SQLite file."""
+    engine = engine_of(f"sqlite:///{path}")
+    with faults(str(path)):
+        prepare(engine)
+    engine.dispose()
+
+
 def migrations_folder() -> Path:
     """Where the migrations are: in the wheel beside this file, in a checkout at its top."""
     here = Path(__file__).parent
@@ -100,9 +108,24 @@ def peek(path: Path) -> dict[str, Json]:
     return {"schema": schema, "size": 0 if last is None else last + 1}
 
 
+def copy_database(source: Path, target: Path) -> None:
+    """A consistent copy of an SQLite ledger while others use it.
+
+    Raises:
+        MachineFault: it cannot be read or written. BadFile: damaged.
+    """
+    uri = f"{source.absolute().as_uri()}?mode=ro"
+    with faults(str(source)), closing(sqlite3.connect(uri, uri=True, timeout=10)) as mine, closing(sqlite3.connect(target)) as copy:
+        mine.backup(copy)
+
+
 def schema_of(path: Path) -> list[tuple[str, str, str]]:
-    """Type, name and text of everything that an SQLite file defines: two ledgers of one govd have the same."""
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+    """Type, name and text of everything that an SQLite file defines: two ledgers of one govd have the same.
+
+    Raises:
+        MachineFault: it cannot be read. BadFile: damaged.
+    """
+    with faults(str(path)), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
         return connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY 1, 2").fetchall()
 
 

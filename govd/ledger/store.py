@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -149,11 +147,3 @@ class Ledger:
     def stored(self) -> Stored:
         """The ledger as verification reads it."""
         return Stored(Path(sa.make_url(self.url).database or ""))
-
-    def copy_to(self, path: Path) -> None:
-        """A consistent copy of an SQLite ledger while it is in use."""
-        with faults(self.url), self._reads.connect() as connection, closing(sqlite3.connect(path)) as target:
-            source = connection.connection.driver_connection
-            assert isinstance(source, sqlite3.Connection)
-            connection.rollback()  # the copy takes its own read lock
-            source.backup(target)

@@ -9,7 +9,7 @@ import pytest
 
 from govd.errors import BadFile, Conflict, MachineFault, Usage
 from govd.ledger import merkle
-from govd.ledger.database import migrations_folder
+from govd.ledger.database import copy_database, migrations_folder
 from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.store import Ledger
@@ -166,7 +166,7 @@ def test_a_full_disk_changes_nothing(ledger: Ledger) -> None:
 def test_a_copy_is_a_ledger(ledger: Ledger, tmp_path: Path) -> None:
     ledger.append(drafts(5))
     ledger.checkpoint()
-    ledger.copy_to(tmp_path / "copy.db")
+    copy_database(tmp_path / "ledger.db", tmp_path / "copy.db")
     copy = Ledger.at(tmp_path / "copy.db", ledger.signer, ledger.origin)
     assert judged(copy).holds
     assert copy.root() == ledger.root()
