@@ -21,6 +21,7 @@ from govd.models import Given
 from govd.offline import verify_offline
 from govd.requests import ForgetOptions
 from govd.service import Service, open_service
+from tests.benchmarks.ledger import planned
 
 
 def forget(service: Service, *concepts: str, **options: Any) -> dict[str, Any]:
@@ -200,6 +201,25 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     assert log(since="9999-01-01") == []
     assert [r["id"] for r in service.requests.all(limit=1)] == [red["id"]]
     assert len(service.requests.all(after=red["seq"])) == 1
+
+
+def test_no_question_reads_a_table_from_end_to_end(service: Service, tmp_path: Path) -> None:
+    red = forget(service, "red")
+    revert(service, red)
+    blue = forget(service, "blue", domains=("dark",))
+    with planned(service.core.views.records):
+        for wish in (red, blue):
+            service.audit.trail(wish["id"])
+            service.requests.show(wish["id"][:4])
+        service.evidence.as_of("now", proof=True)
+        service.audit.why("m", 1)
+        service.audit.deadlines(since="2020-01-01", until="9999-01-01")
+        service.requests.all(concept="red", domain="dark", state="in_force", policy="bounds", model="m", filed_by="ann")
+        service.audit.log(actor="ann", kind="request", concept="red", domain="dark", state="in_force", model="m", since="2020-01-01")
+        service.audit.log(policy="bounds", until="now")
+        service.evidence.bundle(tmp_path / "b.zip", request=red["id"])
+        service.evidence.bundle(tmp_path / "r.zip", revision=("m", 1))
+        service.status()
 
 
 def test_deadlines_and_extensions(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
