@@ -14,9 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from govd.errors import BadFile, Usage
+from govd.errors import BadFile
 from govd.ledger import canonical
 from govd.ledger.database import fault_of
+from govd.ledger.filters import OF_ENTRIES, OF_REQUESTS, WORDS, conditions, known
 from govd.ledger.schema import SCHEMA
 from govd.types import Json, Record
 
@@ -24,10 +25,10 @@ from govd.types import Json, Record
 VERSION: Final = "2"
 STEPS: Final = 200
 """Entries that are looked at around a moment: a clock that was set back may have put them out of order."""
-FEW: Final = 2000
+FEW: Final = 1000
 """Records that are looked up one by one; where more match, entries or records are read in their order until enough are found."""
-WORDS: Final = ("concept", "domain", "policy", "filed_by", "key", "reverts", "export_of")
-"""What records are found by, as `terms` has it."""
+MANY: Final = 10_000
+"""Rows that are counted, or gone through, to find out whether few match."""
 
 
 class Records:
@@ -40,6 +41,7 @@ class Records:
             try:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.execute("PRAGMA cache_size=-16384")  # KiB
                 if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'position'").fetchone():
                     self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
             except BaseException:
@@ -162,13 +164,20 @@ class Records:
         Raises:
             Usage: an unknown term.
         """
-        asked = {name: word for name, word in terms.items() if word is not None}
+        asked = known(terms, ("state", "model", *WORDS))
         few = self._few(noun, asked)
-        where, values = self._having(noun, asked)
-        table = "records"
+        where, values, table = ["records.noun = ?"], [noun], "records"
         if few is not None:  # `CROSS`: in this order
             table, values = "json_each(?) AS few CROSS JOIN records", [json.dumps(few), *values]
             where.append("records.key = few.value")
+        for term, word in asked.items():
+            if term == "model" or (term == "state" and few is None):
+                where.append(f"records.{term} = ?")
+                values.append(word)
+            elif few is None:
+                (condition,) = conditions(noun, {term: word})
+                where.append(condition.holds("records.key"))
+                values += condition.values
         if since is not None:
             where.append(f"records.seq > {self.at(since, -1, before=True)}")
         if until is not None:
@@ -178,38 +187,22 @@ class Records:
         query = f"SELECT record FROM {table} WHERE {' AND '.join(where)} ORDER BY records.seq {'DESC' if newest else 'ASC'}"
         return f"{query} LIMIT {-1 if limit is None else int(limit)}", values
 
-    def _having(self, noun: str, terms: Mapping[str, str]) -> tuple[list[str], list[Any]]:
-        """Conditions on records of a noun, and their values."""
-        where, values = ["records.noun = ?"], [noun]
-        for term, word in terms.items():
-            if term in ("state", "model"):
-                where.append(f"records.{term} = ?")
-                values.append(word)
-            elif term in WORDS:
-                where.append(
-                    "EXISTS (SELECT 1 FROM terms WHERE terms.term = ? AND terms.word = ? AND terms.noun = records.noun "
-                    "AND terms.key = records.key)"
-                )
-                values += [term, word]
-            else:
-                raise Usage(f"unknown filter {term!r}", advice=f"Filters: state, model, {', '.join(WORDS)}.")
-        return where, values
-
     def _few(self, noun: str, terms: Mapping[str, str]) -> list[str] | None:
-        """Keys of the records that have the rarest of some words or that state, where they are few; some may lack the other terms."""
-        best: list[str] | None = None
-        for term, word in terms.items():
-            if term == "state":
-                query, values = "SELECT key FROM records WHERE noun = ? AND state = ? LIMIT ?", (noun, word, FEW + 1)
-            elif term in WORDS:
-                query = "SELECT key FROM terms WHERE term = ? AND word = ? AND noun = ? LIMIT ?"
-                values = (term, word, noun, FEW + 1)  # type: ignore[assignment]
-            else:
-                continue
-            found = [key for (key,) in self._ask(query, values)]
-            if len(found) <= FEW and (best is None or len(found) < len(best)):
-                best = found
-        return best
+        """Keys of the records that have all these words and this state, where they are few and are found among not too many; else None."""
+        all_of = conditions(noun, terms)
+        counted = [(self._count(c.keys(), c.values), n) for n, c in enumerate(all_of)]
+        if not counted or min(counted)[0] > MANY:
+            return None
+        rarest = all_of.pop(min(counted)[1])
+        query = " AND ".join([rarest.keys(), *(c.holds(f"{rarest.table}.key") for c in all_of)])
+        values = [value for c in (rarest, *all_of) for value in c.values]
+        keys = self._ask(f"{query} LIMIT {FEW + 1}", values)
+        return [key for (key,) in keys] if len(keys) <= FEW else None
+
+    def _count(self, query: str, values: Sequence[Any]) -> int:
+        """How many rows there are, up to one more than `MANY`."""
+        ((found,),) = self._ask(f"SELECT count(*) FROM ({query} LIMIT {MANY + 1})", values)
+        return int(found)
 
     def at(self, time: str | None, default: int | None, before: bool = False) -> int | None:
         """The last entry that was made up to a time (`before`: before it), `default` where there is none or no time."""
@@ -256,37 +249,46 @@ class Records:
         Raises:
             Usage: an unknown filter.
         """
+        asked = known(filters, (*OF_ENTRIES, *OF_REQUESTS))
         where, values = [f"log.seq > {-1 if after is None else int(after)}"], []
-        about: dict[str, str] = {}  # the request
-        for name, value in filters.items():
-            if value is None:
-                continue
-            if name == "since":
-                where.append(f"log.seq >= {self._first(value)} AND log.time >= ?")
+        equal: list[tuple[str, str]] = []
+        for name, value in asked.items():
+            if name == "since":  # `+`: in the order of entries, not by the index of times, which would have to be sorted
+                where.append(f"log.seq >= {self._first(value)} AND +log.time >= ?")
             elif name == "until":
-                where.append(f"log.seq <= {self.at(value, -1, before=True)} AND log.time < ?")
-            elif name == "kind" and "." not in value:
-                where.append("log.noun = ?")
-            elif name in ("actor", "kind", "subject", "model", "policy"):
-                where.append(f"log.{name} = ?")
+                where.append(f"log.seq <= {self.at(value, -1, before=True)} AND +log.time < ?")
+            elif name in OF_ENTRIES:
+                column = "noun" if name == "kind" and "." not in value else name
+                equal.append((column, value))
+                where.append(f"log.{column} = ?")
             else:
-                about[name] = value
                 continue
             values.append(value)
-        table = "log"
-        if about:
-            few = self._few("request", about)
-            having, more = self._having("request", about)
-            where.append(f"EXISTS (SELECT 1 FROM records WHERE records.key = log.subject AND {' AND '.join(having)})")
-            values += more
-            if few is not None:
-                table = "log INDEXED BY log_by_subject"
-                where.append("log.subject IN (SELECT value FROM json_each(?))")
-                values.append(json.dumps(few))
-            elif "state" in about:
-                query = "SELECT seq FROM records WHERE noun = 'request' AND state = ? ORDER BY seq LIMIT 1"
-                where.append(f"log.seq >= {self._ask(query, (about['state'],))[0][0]}")
+        about = {name: value for name, value in asked.items() if name in OF_REQUESTS}
+        few = self._few("request", about)
+        if few is not None:
+            table = "log INDEXED BY log_by_subject"
+            where.append("log.subject IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(few))
+        else:
+            if about:
+                equal.append(("noun", "request"))
+                where.append("log.noun = 'request'")
+            for condition in conditions("request", about):
+                where.append(condition.holds("log.subject"))
+                values += condition.values
+            if "state" in about:
+                first = self._ask("SELECT seq FROM records WHERE noun = 'request' AND state = ? ORDER BY seq LIMIT 1", (about["state"],))
+                where.append(f"log.seq >= {first[0][0]}")
+            table = f"log {self._along(equal)}"
         return f"SELECT log.seq FROM {table} WHERE {' AND '.join(where)} ORDER BY log.seq LIMIT {int(limit)}", values
+
+    def _along(self, equal: Sequence[tuple[str, str]]) -> str:
+        """The index of the column whose value is the rarest."""
+        if len(equal) < 2:
+            return f"INDEXED BY log_by_{equal[0][0]}" if equal else ""
+        counted = [(self._count(f"SELECT 1 FROM log WHERE {column} = ?", (value,)), column) for column, value in equal]
+        return f"INDEXED BY log_by_{min(counted)[1]}"
 
     def plan(self, query: str, values: Sequence[Any]) -> list[str]:
         """How the database answers a question: its steps."""

@@ -78,14 +78,16 @@ def matches(entry: Entry, filters: dict[str, str], views: Views) -> bool:
 
 
 @pytest.mark.parametrize("few", [0, 20, 2000])
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("many", [0, 10_000])
+@settings(max_examples=40, deadline=None)
 @given(filters=FILTERS, after=st.none() | st.integers(-5, 4100), limit=st.integers(0, 50))
 def test_filters_mean_what_they_say_together(
-    few: int, entries: list[Entry], views: Views, filters: dict[str, str], after: int | None, limit: int
+    few: int, many: int, entries: list[Entry], views: Views, filters: dict[str, str], after: int | None, limit: int
 ) -> None:
     filters = placed(filters, entries)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("govd.ledger.records.FEW", few)
+        patch.setattr("govd.ledger.records.MANY", many)
         found = views.records.seqs(after, limit, **filters)
         plan = views.records.plan(*views.records.asking(after, limit, **filters))
     start = -1 if after is None else after
