@@ -16,8 +16,10 @@ from govd.embeddings import Encoder, Known
 from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, Unsupported
 from govd.home import Home
 from govd.ledger import canonical
+from govd.ledger.entry import Draft
 from govd.ledger.records import VERSION, Records
-from govd.ledger.store import Draft, Ledger
+from govd.ledger.signing import Signer
+from govd.ledger.store import Ledger
 from govd.plugins import ask_each, ask_first, load
 from govd.private import Private
 from govd.types import Json, Model, ModelReference, Progress, Record, silent
@@ -127,8 +129,8 @@ class Core:
                 self.views.read(self.ledger.entries(self.views.size))
         return self.views
 
-    def record(self, drafts: Sequence[Draft], expect: int | None = None) -> list[Record]:
-        """Append entries, fold them, tell the plugins.
+    def record(self, drafts: Sequence[Draft], expect: int | None = None, signer: Signer | None = None) -> list[Record]:
+        """Append entries, fold them, tell the plugins. `signer` signs log checkpoints from these entries on.
 
         Raises:
             Conflict, NotFound: something in it cannot happen now; nothing was appended. MachineFault: the disk cannot be written.
@@ -136,7 +138,7 @@ class Core:
         with self.fold:
             self.refresh()
             self.views.check(drafts)
-        records = self.ledger.append(drafts, expect)
+        records = self.ledger.append(drafts, expect) if signer is None else self.ledger.rotate(drafts, signer, expect)
         with self.fold:
             try:
                 if records and self.views.size == records[0]["seq"]:

@@ -21,9 +21,9 @@ from govd.audit import Audit
 from govd.core import Core, remove_views
 from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, Usage, VerificationFailed
 from govd.ledger import archive, bundle, canonical
+from govd.ledger.entry import Draft
 from govd.ledger.records import Records
 from govd.ledger.signing import Key, LogCheckpoint, Signer, pre_authentication, rotation_text, seen_at, split
-from govd.ledger.store import Draft
 from govd.ledger.verify import digests, verify
 from govd.offline import recompute
 from govd.types import Json, Record
@@ -116,7 +116,7 @@ class Evidence:
             text = rotation_text(core.ledger.origin, old.key, new.key)
             payload: dict[str, Json] = {"old": str(old.key), "new": str(new.key), "reason": reason}
             payload |= {f"signature_{n}": base64.b64encode(s.raw(text)).decode() for n, s in (("old", old), ("new", new))}
-            (entry,) = core.record([Draft("key.rotate", new.key.id.hex(), actor, "", payload)])
+            (entry,) = core.record([Draft("key.rotate", new.key.id.hex(), actor, "", payload)], signer=new)
             self._finish_rotation()
             core.ledger.checkpoint()
         return {"old": str(old.key), "new": str(new.key), "entry": entry["seq"], "reason": reason}

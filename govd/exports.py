@@ -10,7 +10,7 @@ from govd.core import Core
 from govd.edit import Edit
 from govd.embeddings import file_digest
 from govd.errors import Denied, GovdError, MachineFault, Usage
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.serving import Served, Serving
 from govd.types import Json, Record
 

@@ -18,7 +18,7 @@ from govd.core import Core
 from govd.delivery import Delivery
 from govd.edit import Edit, compose
 from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.lifecycle import PENDING, STANDING
 from govd.measuring import Measuring
 from govd.requests import Requests

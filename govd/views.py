@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from govd.errors import Conflict, NotFound
 from govd.ledger import canonical
-from govd.ledger.records import LOG, Records, row
+from govd.ledger.records import Records, line, row
 from govd.lifecycle import TABLES, WANTED, after, is_final
 from govd.types import KEPT_PRIVATE, Json, Record
 
@@ -70,7 +70,7 @@ class Views:
             MachineFault: the tables cannot be written; what was folded before stays, and reading goes on from there.
         """
         readers = {noun: getattr(self, f"_{noun}") for noun in NOUNS}
-        lines: list[list[Any]] = []
+        lines: list[tuple[Any, ...]] = []
         entry: Record = {}
         try:
             for entry in entries:
@@ -80,7 +80,7 @@ class Views:
                         readers[noun](event, entry, entry["payload"])
                     except (Conflict, NotFound) as error:
                         log.error("entry %s changes nothing: %s", entry["seq"], error.message)
-                lines.append([entry.get(name, "") for name in LOG])
+                lines.append(line(entry))
                 self.size = int(entry["seq"]) + 1
                 if len(lines) == BATCH:
                     self._write(lines, entry)
@@ -117,7 +117,7 @@ class Views:
             raise NotFound(f"there is no {noun} {key}")
         return (str(found["kind"]) if noun == "request" else "revision", str(found["state"]))
 
-    def _write(self, lines: list[list[Any]], last: Record) -> None:
+    def _write(self, lines: list[tuple[Any, ...]], last: Record) -> None:
         with self.records.writing():
             self.records.add_log(lines)
             self.records.put(row(*key, record, self._is_live(*key, record), self._first[key]) for key, record in self._changed.items())

@@ -104,13 +104,13 @@ def as_of(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which revision was served then, which forgets were in force, and who had approved each."""
+    """Which revision was served then, which forgets were in force, and who had approved each. A date alone: at the end of that day, UTC."""
+    from govd.audit import as_of_rows
     from govd.cli.show import show_as_of
 
     with opened(home) as api:
         found = api.audit_as_of(time, model, proof)
-    listed = [{"model": m["model"], "revision": m["revision"], **f} for m in found["models"] for f in m["forgets"]]
-    put_rows(found, form, as_json or proof, show_as_of, listed)
+    put_rows(found, form, as_json or proof, show_as_of, as_of_rows(found))
 
 
 @app.command()

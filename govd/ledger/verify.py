@@ -60,16 +60,12 @@ class Verdict:
 class Source(Protocol):
     """Where a stored ledger is read from; it is sent to other processes."""
 
-    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
-        """Numbers and bodies, in order."""
+    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes, bytes]]:
+        """Numbers, bodies, and the hashes of the subtrees that each completes, in order."""
         ...
 
-    def nodes(self, level: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
-        """Numbers and hashes of one level, in order."""
-        ...
-
-    def extent(self) -> tuple[int, int, dict[int, int]]:
-        """The smallest and the largest stored entry number (0, −1 where there are none), and the largest node number of each level."""
+    def extent(self) -> tuple[int, int]:
+        """The smallest and the largest stored entry number (0, −1 where there are none)."""
         ...
 
     def checkpoints(self) -> list[tuple[int, str]]:
@@ -92,21 +88,12 @@ class Stored:
             while page := asked.fetchmany(PAGE):
                 yield from page
 
-    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
-        return self._ask("SELECT seq, body FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq", start, stop)
+    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes, bytes]]:
+        return self._ask("SELECT seq, body, nodes FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq", start, stop)
 
-    def nodes(self, level: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
-        query = "SELECT number, hash FROM nodes WHERE level = ? AND number >= ? AND number < ? ORDER BY number"
-        return self._ask(query, level, start, stop)
-
-    def extent(self) -> tuple[int, int, dict[int, int]]:
-        with closing(self._opened()) as connection:
-            connection.execute("BEGIN")  # one moment: a daemon may be appending
-            ((first, last),) = connection.execute("SELECT min(seq), max(seq) FROM entries")
-            found = connection.execute("SELECT level, max(number) FROM nodes GROUP BY level")
-            levels = {int(level): int(number) for level, number in found}
-            below = connection.execute("SELECT number FROM nodes WHERE number < 0 LIMIT 1").fetchone()
-        return (int(first or 0) if below is None else -1, -1 if last is None else int(last), levels)
+    def extent(self) -> tuple[int, int]:
+        ((first, last),) = self._ask("SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)")  # together they would scan
+        return int(first or 0), -1 if last is None else int(last)
 
     def checkpoints(self) -> list[tuple[int, str]]:
         return [(int(size), str(note)) for size, note in self._ask("SELECT size, note FROM checkpoints ORDER BY size")]
@@ -118,6 +105,7 @@ class Part:
 
     entries: int
     edge: list[bytes]
+    above: bytes  # what is stored with its last entry beyond the part's own levels
     edges: dict[int, list[bytes]]  # the same at each size that a log checkpoint speaks of
     rotations: list[tuple[int, dict[str, Any]]]
     named: set[str]
@@ -157,9 +145,9 @@ def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kep
         except GovdError as error:
             verdict.fault(f"log checkpoint {'that was kept' if size < 0 else size}: {error.message}")
     notes = {size for size, _, _ in asked}
-    first, last, levels = source.extent()  # after the checkpoints: what is appended meanwhile is in neither
+    first, last = source.extent()  # after the checkpoints: what is appended meanwhile is in neither
     if first < 0:
-        verdict.fault("there are entries or Merkle nodes with numbers below zero")
+        verdict.fault("there are entries with numbers below zero")
     parts = [(source, start, min(start + (1 << LEVEL), last + 1), sorted(notes)) for start in range(0, last + 1, 1 << LEVEL)]
     rotations: list[tuple[int, dict[str, Any]]] = []
     roots = {0: merkle.EMPTY}
@@ -173,14 +161,12 @@ def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kep
             break
         verdict.size += part.entries
         if part.entries == 1 << LEVEL:
-            _compare_top(source, tree.add(part.edge[0])[1:], verdict)
+            if part.above != b"".join(value for _, _, value in tree.add(part.edge[0])[1:]):
+                verdict.fault(f"the upper Merkle nodes that are stored with entry {verdict.size - 1} are not the hashes of its entries")
             verdict.root = tree.root().hex()
         else:
             verdict.root = tree.root(part.edge).hex()
     verdict.root = verdict.root or merkle.EMPTY.hex()
-    for level, number in levels.items():
-        if level < 1 or number >= verdict.size >> level:
-            verdict.fault(f"there are Merkle nodes on level {level} without entries: entries were cut off")
     _check_notes(asked, roots, Keys(key, origin, rotations, verdict), verdict)
     if not asked:
         verdict.fault("there is no signed log checkpoint: nothing vouches for these entries")
@@ -189,14 +175,16 @@ def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kep
 def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
     """Entries `[start, stop)`: each is one, none is missing, and the stored nodes over them are their hashes."""
     source, start, stop, sizes = asked
-    found = Part(0, [], {}, [], set(), [])
+    found = Part(0, [], b"", {}, [], set(), [])
     leaves: list[bytes] = []
+    stored: list[Any] = []
     fault, sha256, decode = found.faults.append, hashlib.sha256, canonical.decode
-    for seq, body in source.entries(start, stop):
+    for seq, body, nodes in source.entries(start, stop):
         if seq != start + len(leaves) or type(body) is not bytes:
             fault(f"entry {start + len(leaves)} is missing, or not stored as bytes: the next stored one is {seq}")
             break
         leaves.append(sha256(b"\x00" + body).digest())
+        stored.append(nodes)
         try:
             entry = decode(body)
             kind = entry["kind"]
@@ -213,13 +201,16 @@ def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
     else:
         if start + len(leaves) != stop:
             fault(f"entry {start + len(leaves)} is missing")
-    found.entries, levels = len(leaves), [leaves]
+    found.entries, levels, made = len(leaves), [leaves], [b""] * len(leaves)
     for level in range(1, LEVEL + 1):
         below = levels[-1]
         levels.append([sha256(b"\x01" + below[i] + below[i + 1]).digest() for i in range(0, len(below) - 1, 2)])
-        first = start >> level
-        if list(source.nodes(level, first, first + len(levels[-1]))) != list(enumerate(levels[-1], first)):
-            fault(f"the stored Merkle nodes on level {level} over the entries {start} to {start + len(leaves) - 1} are not their hashes")
+        for i, value in enumerate(levels[-1], 1):
+            made[(i << level) - 1] += value
+    if len(leaves) == 1 << LEVEL and type(stored[-1]) is bytes:
+        stored[-1], found.above = stored[-1][: len(made[-1])], stored[-1][len(made[-1]) :]
+    for seq in [start + i for i in range(len(leaves)) if stored[i] != made[i]][:MOST]:
+        fault(f"the Merkle nodes that are stored with entry {seq} are not the hashes of its entries")
     found.edge = _edge(levels, len(leaves))
     found.edges = {size: _edge(levels, size - start) for size in sizes if start < size <= start + len(leaves)}
     return found
@@ -228,14 +219,6 @@ def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
 def _edge(levels: list[list[bytes]], size: int) -> list[bytes]:
     """The complete subtrees of the first `size` leaves, largest first."""
     return [levels[level][(size >> level) - 1] for level in reversed(range(LEVEL + 1)) if size >> level & 1]
-
-
-def _compare_top(source: Source, made: list[tuple[int, int, bytes]], verdict: Verdict) -> None:
-    """The stored nodes above those that a part covers."""
-    for level, number, value in made:
-        stored = next(source.nodes(level + LEVEL, number, number + 1), None)
-        if stored is None or bytes(stored[1]) != value:
-            verdict.fault(f"the stored Merkle node {level + LEVEL}/{number} is not the hash of its entries")
 
 
 class Keys:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from govd.core import Core, Opened
 from govd.errors import Conflict, GovdError, MachineFault, Usage
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.lifecycle import OPEN, WANTED
 from govd.models.given import Given, prepared
 from govd.types import Record

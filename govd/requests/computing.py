@@ -14,7 +14,7 @@ from govd.edit import Material, Problem, compose, exact
 from govd.edit.compose import recognised
 from govd.edit.metrics import data_free
 from govd.errors import NotFound, Unsupported
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.overlap import subsumed_by
 from govd.phrases import prompt
 from govd.pictures import decoded, png

@@ -9,7 +9,8 @@ from typing import Any
 from govd import lifecycle
 from govd.core import Core
 from govd.errors import Conflict, Denied, PluginFault, Usage
-from govd.ledger.store import Draft, moment
+from govd.ledger.entry import Draft
+from govd.ledger.times import moment
 from govd.lifecycle import OPEN
 from govd.plugins import ask_each
 from govd.requests.options import date_of

@@ -7,7 +7,8 @@ import uuid
 from govd.core import Core
 from govd.edit.compose import retained_mean
 from govd.errors import Conflict, GovdError, KeyReused
-from govd.ledger.store import Draft, moment
+from govd.ledger.entry import Draft
+from govd.ledger.times import moment
 from govd.lifecycle import OPEN, STANDING
 from govd.overlap import scope_of
 from govd.requests.computing import Contributions

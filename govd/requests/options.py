@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from govd.core import Core
 from govd.errors import NotFound, Usage
-from govd.ledger.store import moment, now
+from govd.ledger.times import moment, now
 from govd.methods import AUTO
 from govd.overlap import scope_of
 from govd.phrases import check_phrase

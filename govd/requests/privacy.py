@@ -6,7 +6,7 @@ from typing import Final
 
 from govd.core import Core
 from govd.errors import Conflict, GovdError, NotFound, Usage
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.types import PRIVATE, Json, Record
 
 HIDDEN: Final = ("concepts", "reason", "basis", "ticket", "idempotency_key")

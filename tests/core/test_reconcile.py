@@ -12,7 +12,7 @@ import pytest
 
 from govd.errors import BadFile, Conflict, GovdError, MachineFault
 from govd.hookspecs import hookimpl
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service import Service, open_service

@@ -58,8 +58,7 @@ def spoken(path: Path) -> object:
         found = [
             raw.execute(q).fetchall()
             for q in (
-                "SELECT seq, body FROM entries ORDER BY seq",
-                "SELECT level, number, hash FROM nodes ORDER BY 1, 2",
+                "SELECT seq, nodes, body FROM entries ORDER BY seq",
                 "SELECT size, note FROM checkpoints ORDER BY size",
             )
         ]

@@ -16,8 +16,8 @@ import pytest
 
 from govd.errors import BadFile, GovdError
 from govd.ledger import merkle
+from govd.ledger.entry import Draft
 from govd.ledger.signing import COSIGNER, Key, LogCheckpoint, Signer
-from govd.ledger.store import Draft
 from govd.service import Service, open_service
 
 Answer = tuple[int, bytes]
