@@ -21,6 +21,8 @@ def main() -> None:
     steps.add_parser("evaluate", help="accuracy on the held-out drawings")
     package = steps.add_parser("package", help="write the folder that ships")
     package.add_argument("folder", type=Path)
+    drawn = steps.add_parser("prototypes", help="draw the prototypes of a folder that ships anew")
+    drawn.add_argument("folder", type=Path)
     given = parser.parse_args()
 
     # Imported late: each step needs other heavy libraries.
@@ -39,6 +41,12 @@ def main() -> None:
         from govd_clip.training.evaluate import report
 
         print(report(given.cache))
+    elif given.step == "prototypes":
+        from govd_clip.plugin import open_folder
+        from govd_clip.training.package import digests, prototypes
+
+        prototypes(given.folder, open_folder(given.folder, None, "mini"))
+        digests(given.folder)
     else:
         from govd_clip.training.package import write
 

@@ -13,6 +13,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from govd.edit.factors import tensors_to_bytes
 from govd.embeddings import Encoder, Known
 from govd.phrases import default_vocabulary
+from govd_clip.digests import DIGESTS
 from govd_clip.plugin import open_folder
 from govd_clip.training import tokens
 from govd_clip.training.evaluate import Judge, load_checkpoint, report
@@ -23,13 +24,13 @@ from govd_clip.training.train import HEAD
 
 TEMPLATES = ("a {}", "a picture of a {}", "an icon of a {}", "a drawing of a {}")
 SHOWN = (
-    "a picture of a dog",
-    "a line of a rocket",
-    "a colour of a rocket",
-    "a glyph of a house",
-    "a colour of a house",
-    "a picture of a tree",
+    *((domain, "dog") for domain in ("", *DOMAINS)),
+    ("line", "umbrella"),
+    *(("colour", name) for name in ("umbrella", "house", "apple", "rocket", "train")),
 )
+"""Domain and concept of the prototypes that ship: what the demo forgets."""
+STEPS = 600
+"""Steps of their ascent: five times what a forget takes, for these are to be looked at."""
 
 
 def write(cache: Path, folder: Path) -> None:
@@ -51,14 +52,27 @@ def write(cache: Path, folder: Path) -> None:
     encoder.texts([f"a {d} of a {c}" for d in DOMAINS for c in CLASSES])
     encoder.files(paths)
     (folder / "embeddings.safetensors").write_bytes(Known(encoder.known.texts, encoder.known.images).to_bytes(model.facts))
-    made = model.synthesise(SHOWN, seed=0)
-    said = {"prompts": json.dumps(SHOWN)}
-    (folder / "prototypes.safetensors").write_bytes(tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said))
+    prototypes(folder, model)
     notices = _notices(cache)
     (folder / "NOTICES").write_text(notices, encoding="utf-8")
     (folder / "README.md").write_text(_card(cache, len(paths)), encoding="utf-8")
-    digests = {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
-    (folder / "digests.json").write_text(json.dumps(digests, indent=0) + "\n", encoding="utf-8")
+    digests(folder)
+
+
+def prototypes(folder: Path, model) -> None:
+    """What the model itself draws for what the demo forgets; with what it takes to draw it again."""
+    prompts = [f"a {domain or 'picture'} of a {name}" for domain, name in SHOWN]
+    made = model.synthesise(prompts, seed=0, steps=STEPS)
+    said = {"prompts": json.dumps(prompts), "seed": "0", "steps": str(STEPS)}
+    said |= {"domains": json.dumps([d for d, _ in SHOWN]), "concepts": json.dumps([name for _, name in SHOWN])}
+    (folder / "prototypes.safetensors").write_bytes(tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said))
+
+
+def digests(folder: Path) -> None:
+    """The SHA-256 of every file in the folder: what a backend checks them against before it uses them."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != DIGESTS)
+    found = {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+    (folder / DIGESTS).write_text(json.dumps(found, indent=0) + "\n", encoding="utf-8")
 
 
 def _checkpoint(cache: Path, folder: Path, tokenizer) -> None:
