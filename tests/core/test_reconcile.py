@@ -180,6 +180,18 @@ def test_policies_are_asked_when_a_person_approves(service: Service, plugin: Plu
     assert service.requests.decide(blue, "approve", "seen", "bob")["state"] == "denied"
 
 
+def test_what_is_over_the_bound_waits_for_a_person_and_one_is_enough(service: Service) -> None:
+    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, max_predicted_disagreement=-1.0))
+    request = file(service, domains=("dark",), all_concepts=True)
+    service.reconcile()
+    found = service.requests.show(request)
+    assert found["state"] == "waiting"
+    assert found["state_reason"].startswith("bounds: ")
+    service.requests.decide(request, "approve", "the cost is accepted", "bob")
+    service.reconcile()
+    assert state(service, request)[0] == "in_force"
+
+
 def test_nobody_approves_what_was_not_looked_at(service: Service) -> None:
     red = file(service, "red")
     with pytest.raises(Conflict, match="being looked at"):
