@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from govd.core import Core
 from govd.errors import NotFound
-from govd.ledger.bundle import sentence_of
 from govd.ledger.records import query
+from govd.ledger.sentences import sentence_of
 from govd.ledger.store import moment
 from govd.types import Json, Record
 

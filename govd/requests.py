@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from govd.contribution import contribution_from_bytes, contribution_to_bytes, sealed
 from govd.core import Core, Opened
 from govd.edit import Material, Problem, compose
 from govd.edit.compose import recognised, retained_mean
-from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.edit.factors import tensors_to_bytes
 from govd.edit.metrics import data_free
 from govd.errors import Conflict, Denied, KeyReused, NotFound, PluginFault, UnreadableImage, Usage
-from govd.ledger import canonical
 from govd.ledger.store import Draft, moment
 from govd.lifecycle import after
 from govd.methods import AUTO
@@ -484,9 +484,7 @@ class Requests:
 
     def store(self, contribution: Contribution) -> str:
         """Put a contribution into the artifacts; the artifact's digest."""
-        said = {"digest": contribution.digest, "spec": json.dumps(contribution.spec.as_json(), sort_keys=True, ensure_ascii=False)}
-        said["facts"] = json.dumps(dict(contribution.facts), sort_keys=True, ensure_ascii=False)
-        return self.core.artifacts.put(tensors_to_bytes(contribution.tensors, said))
+        return self.core.artifacts.put(contribution_to_bytes(contribution))
 
     def load(self, digest: str) -> Contribution:
         """A contribution from the artifacts, by its own digest."""
@@ -494,8 +492,7 @@ class Requests:
         if known is None:
             raise NotFound("no entry speaks of this contribution", where=digest, advice="Run `govd audit verify`.")
         artifact = known["artifact"]
-        tensors, said = tensors_from_bytes(self.core.artifacts.get(artifact), artifact)
-        return Contribution(spec_from(json.loads(said["spec"])), tensors, json.loads(said["facts"]), said["digest"])
+        return contribution_from_bytes(self.core.artifacts.get(artifact), artifact)
 
 
 _LIVE = ("approved", "in_force", "subsumed")
@@ -518,19 +515,6 @@ def discreet(found: dict[str, Json], contributions: Sequence[Contribution]) -> d
 
 def _terms(contribution: Contribution) -> list[dict[str, Json]]:
     return list(contribution.facts.get("terms", []))
-
-
-def sealed(basis: str, spec: ForgetSpec, tensors: dict[str, Floats], facts: dict[str, Json]) -> Contribution:
-    """A contribution named by what it depends on and what it is; never by ids, times or actors."""
-    content = hashlib.sha256(tensors_to_bytes(tensors, {})).hexdigest()
-    return Contribution(spec, tensors, facts, canonical.digest({"basis": basis, "spec": spec.as_json(), "tensors": content}))
-
-
-def spec_from(said: dict[str, Any]) -> ForgetSpec:
-    """Read `ForgetSpec.as_json`."""
-    scope = Scope(tuple(Concept(c["name"], tuple(c["aliases"])) for c in said["scope"]["concepts"]), tuple(said["scope"]["domains"]))
-    examples = tuple(said.get("examples", ()))
-    return ForgetSpec(scope, said["method"], said["target"], said["strength"], said["prototypes"], said["seed"], examples)
 
 
 def spec_of(request: Record) -> ForgetSpec:

@@ -9,7 +9,7 @@ import pytest
 
 from govd.edit import Basis, EvaluationData, Ingredients, Material, Problem, build, exact
 from govd.methods import builtin
-from govd.requests import sealed
+from govd.contribution import sealed
 from govd.types import Concept, Contribution, ForgetSpec, Scope
 
 DATA = Path(__file__).parents[1] / "data"
