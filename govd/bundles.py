@@ -95,9 +95,8 @@ class Bundles:
                 contents[f"cosigned/{n}.note"] = Content.whole((note + "".join(f"{line}\n" for line in lines)).encode())
         contents["entries.ndjson"] = Content.of(lambda: (body + b"\n" for _, body in bodies()))
         older = {*notes, *([since] if since else [])} - {size}
-        contents["proofs.ndjson"] = Content.of(
-            lambda: self._proofs([] if whole else list(seqs or ()), () if whole else sorted(older), size)
-        )
+        proofs = b"".join(self._proofs(seqs, sorted(older), size)) if seqs is not None else b""
+        contents["proofs.ndjson"] = Content.whole(proofs)
         for revision, made in self._claims(question, bodies).items():
             sealed = claim.sealed(made, ledger.signer.key.id.hex(), ledger.signer.raw)
             contents[f"statements/{revision[0]}-{revision[1]}.dsse.json"] = Content.whole(sealed)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from itertools import zip_longest
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,8 +19,7 @@ from govd.bundles import Bundles
 from govd.core import Core, remove_views
 from govd.errors import GovdError, NotFound, Usage
 from govd.key_rotation import KeyRotation
-from govd.ledger import bounds
-from govd.ledger.claim import claims_of, newest
+from govd.ledger import bounds, claim
 from govd.ledger.merkle import leaf_hash
 from govd.ledger.records import Records
 from govd.ledger.sentences import honest
@@ -175,14 +175,10 @@ class Evidence:
             except GovdError as error:
                 verdict.fault(f"artifact {digest}: {error.message}")
         files = delivered.check(verdict.delivered, verdict.fault)
-        entries = self._entries(verdict.size)
+        entries = partial(self.core.ledger.entries, 0, verdict.size)
         recomputed = composed_again(verdict, entries, self.core.artifacts.get) if again and verdict.holds else []
         said = record_of(verdict) | {"origin": ledger.origin, "key": str(trusted), "key_given": key is not None, "recomputed": recomputed}
         return said | self._sentences(verdict, kept, files, recomputed)
-
-    def _entries(self, size: int) -> Callable[[], Iterable[Record]]:
-        """The first entries, as often as they are asked for."""
-        return lambda: self.core.ledger.entries(0, size)
 
     def _sentences(
         self, verdict: Verdict, kept: Sequence[str], files: delivered.Delivered, recomputed: Sequence[dict[str, Json]]
@@ -203,14 +199,16 @@ class Evidence:
         if not any(b.checked for b in verdict.bounds):
             late.append("When it happened: the times are those of the daemon's clock, and nothing that was checked bounds them.")
         proven = [*PROVEN, *again, *begins, *proven]
-        return sections(verdict, self._claim(verdict.size), proven, [*recorded, *files.serves], [*missed, *late, *NOT_PROVEN])
+        return sections(verdict, self._claim(verdict.newest()), proven, [*recorded, *files.serves], [*missed, *late, *NOT_PROVEN])
 
-    def _claim(self, size: int) -> str:
-        """The honest claim about what each model serves, from the entries."""
-        if size >= MANY:
-            return "The claims about single revisions are in their bundles (govd audit bundle FILE --revision MODEL N)."
-        entries = self._entries(size)
-        claims = claims_of(entries, newest(entries()))
+    def _claim(self, revisions: Sequence[claim.Revision]) -> str:
+        """The honest claim about what each model serves, from the entries about it, which are searched in the ledger."""
+        ledger = self.core.ledger
+        subjects = {name for model, number in revisions for name in (model, f"{model}/{number}")}
+        entries = ledger.some(ledger.stored().about(subjects))
+        asked = {str(r) for e in entries if e["kind"] == "revision.compose" for r in e["payload"]["requests"]}
+        entries += ledger.some(ledger.stored().about(asked))
+        claims = claim.claims_of(lambda: entries, revisions)
         return " ".join(honest(c) for c in claims.values()) or honest(None)
 
     def rebuild(self) -> Record:

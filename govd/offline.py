@@ -78,7 +78,7 @@ def told(recomputed: Sequence[Mapping[str, Json]]) -> tuple[list[str], list[str]
 def record_of(verdict: Verdict) -> dict[str, Json]:
     """A verdict as JSON."""
     said: dict[str, Json] = asdict(verdict) | {"holds": verdict.holds}
-    for name in ("named", "delivered"):
+    for name in ("named", "delivered", "last"):
         said.pop(name)
     return said
 

@@ -131,7 +131,10 @@ def _contribution(data: bytes, basis: Basis, basis_digest: str) -> Contribution:
     for name, tensor in found.tensors.items():
         if tensor.dtype != np.float64 or (tensor.ndim == 2 and name != "incidence" and tensor.shape[0] != basis.dim):
             raise BadFile(f"its {name} is {tensor.dtype} of shape {tensor.shape}, the model's width is {basis.dim}")
-    return sealed(basis_digest, found.spec, dict(found.tensors), dict(found.facts))
+    made = sealed(basis_digest, found.spec, dict(found.tensors), dict(found.facts))
+    if made.digest != found.digest:
+        raise BadFile("its contents are not those of the digest in it")
+    return made
 
 
 def _again(payload: Mapping[str, Any], log: Log, parts: _Parts) -> dict[str, Json]:
@@ -148,7 +151,7 @@ def _again(payload: Mapping[str, Any], log: Log, parts: _Parts) -> dict[str, Jso
     contributions = []
     for digest in digests:
         if digest not in log.made:
-            raise NotFound("no entry that is shown made this contribution", where=digest)
+            raise Fault("no entry before it made this contribution", where=digest)
         contributions.append(parts.contribution(basis, basis_digest, digest, log.made[digest]))
     for request in requests:
         _asked(request, log, contributions[digests.index(log.contribution_of[request])], basis)
@@ -169,11 +172,11 @@ def _bound(requests: list[str], subsumed: Any, digests: list[str], log: Log) -> 
         raise Fault("the entry's subsumed requests are no such list")
     for request in [*requests, *(subsumed or {})]:
         if request not in log.filed:
-            raise NotFound("the filing of this request is not shown", where=request)
+            raise Fault("the filing of this request is not among the entries before it", where=request)
     for request in requests:
         own = log.contribution_of.get(request)
         if own is None:
-            raise NotFound("no entry that is shown says which contribution is this request's", where=request)
+            raise Fault("no entry before it says which contribution is this request's", where=request)
         if own not in digests:
             raise Fault(f"the contribution {own[:16]}… of this request is not in the edit", where=request)
     strange = set(digests) - {log.contribution_of[r] for r in requests}

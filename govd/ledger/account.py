@@ -67,9 +67,8 @@ def _proven(opened: Opened, newest: LogCheckpoint) -> list[str]:
     ]
     for model, number in opened.statements:
         subjects = opened.statements[model, number]["subject"]
-        said.append(
-            f"The log's key signed the claim about revision {number} of {safe(model)}; its {len(subjects)} files are those of the entries."
-        )
+        about = f"revision {number} of {safe(model)}"
+        said.append(f"The log's key signed the claim about {about}; the files that it names ({len(subjects)}) are those of the entries.")
     return said
 
 
@@ -129,7 +128,7 @@ def _as_of(opened: Opened, about: Mapping[str, Any]) -> bool:
     time, start = about["as_of"], about["from"]
     if not isinstance(time, str) or type(start) is not int:
         return False
-    at, after, published, models = start, None, {}, {}
+    at, after, published, models, last = start, None, {}, {}, ""
     for entry in opened.entries():
         model = entry["subject"].rpartition("/")[0]
         if entry["kind"] == "model.add" and entry["time"] <= time:
@@ -140,8 +139,9 @@ def _as_of(opened: Opened, about: Mapping[str, Any]) -> bool:
             break
         at += 1
         if entry["time"] > time:
-            after = entry
+            after, last = entry, time
             break
+        last = entry["time"]  # as far as is known: nothing says what came after the last entry
         if entry["kind"] == "revision.publish":
             published[model] = entry
         elif entry["kind"] == "model.remove":
@@ -171,5 +171,5 @@ def _as_of(opened: Opened, about: Mapping[str, Any]) -> bool:
             )
         else:
             return False
-        opened.recorded.append(f"On {safe(time[:19])}Z {safe(name)} {what}, {text}.")
+        opened.recorded.append(f"On {safe(last[:19])}Z {safe(name)} {what}, {text}.")
     return True

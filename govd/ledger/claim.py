@@ -35,6 +35,8 @@ class Claim:
     predicate: dict[str, Any] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    followed_by: int = 0
+    """The last revision of the model that was published after it."""
 
     @property
     def composed(self) -> bool:
@@ -64,8 +66,12 @@ def claims_of(entries: Callable[[], Iterable[Entry]], revisions: Iterable[Revisi
                 if not claim.composed:
                     said = entry["payload"]
                     claim.predicate["base"] = {"reference": said.get("reference"), "digest": said.get("digest")}
-        elif entry["subject"] in by_subject:
+            continue
+        if entry["subject"] in by_subject:
             _revision(by_subject[entry["subject"]], entry)
+        if entry["kind"] == "revision.publish":
+            for claim in of_model.get(entry["subject"].rpartition("/")[0], ()):
+                claim.followed_by = _after(claim, entry["subject"])
     wanted: dict[str, list[Claim]] = {}
     for claim in found.values():
         for request in claim.requests:
@@ -94,6 +100,12 @@ def _revision(claim: Claim, entry: Entry) -> None:
             files = payload.get("files")
             for name, digest in files.items() if isinstance(files, dict) else ():
                 _subject(claim, name, digest)
+
+
+def _after(claim: Claim, subject: str) -> int:
+    number = subject.rpartition("/")[2]
+    later = number.isascii() and number.isdigit() and len(number) < 16 and int(number) != claim.number
+    return int(number) if later and "published_at" in claim.predicate else claim.followed_by
 
 
 def _subject(claim: Claim, name: str, digest: Any) -> None:

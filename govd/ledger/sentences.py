@@ -66,7 +66,7 @@ def _sentence(entry: Mapping[str, Any]) -> str:
             return _figures(subject, payload.get("metrics"))
         case "revision.measure":
             found = attacks(payload.get("metrics"))
-            return f"{subject} was attacked with examples: {found}" if found else ""
+            return f"{subject} was attacked; what it forgets is found {found}" if found else ""
         case "key.rotate":
             return f"the key of the log was changed to {str(payload.get('new'))[-20:]}: {reason}"
     noun, _, event = entry["kind"].partition(".")
@@ -89,9 +89,13 @@ def honest(claim: Claim | None) -> str:
     more = len(claim.requests) - min(20, len(said["requests"]))
     about += f"; and {more} more" if more > 0 else ""
     state = "was published" if "published_at" in said else "is not published"
+    if claim.followed_by:
+        state += f" and followed by revision {claim.followed_by}"
     parts = [f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about or 'nothing'}.", _targets(said, metrics)]
     found = attacks(metrics)
-    parts.append(f"Attacks with examples that were measured: {found}." if found else "Attacks with examples were not measured.")
+    parts.append(
+        f"Attacks were measured: with examples it is still found {found}." if found else "Attacks with examples were not measured."
+    )
     software = said.get("software")
     if isinstance(software, dict) and software:
         parts.append(f"Computed with {', '.join(f'{k} {v}' for k, v in sorted(software.items()))}.")
@@ -129,15 +133,15 @@ def attacks(metrics: Any) -> str:
     """What somebody with examples still finds, in words: areas under the curve, 0.5 is chance."""
     leaks = [leak for leak in _list(metrics.get("leaks") if isinstance(metrics, dict) else None) if isinstance(leak, dict)]
     told = []
-    for name, what in (("probe", "a linear probe"), ("knn", "nearest neighbours")):
+    for name, what in (("probe", "by a linear probe"), ("knn", "by nearest neighbours")):
         pairs = [(leak.get(f"{name}_before"), leak[f"{name}_after"]) for leak in leaks if _number(leak.get(f"{name}_after"))]
         if pairs:
             was, now = max(pairs, key=lambda pair: pair[1])
-            told.append(f"{what} finds it with AUC {f'{was:.2f} → ' if _number(was) else ''}{now:.2f}")
+            told.append(f"{what} with AUC {f'{was:.2f} → ' if _number(was) else ''}{now:.2f}")
     shots = [(k, v) for leak in leaks for k, v in _dict(leak.get("examples_after")).items() if _number(v)]
     if shots:
         k, worst = max(shots, key=lambda pair: pair[1])
-        told.append(f"a query by {k} example{'s' if k != '1' else ''} with AUC {worst:.2f}")
+        told.append(f"by a query with {k} example{'s' if k != '1' else ''} with AUC {worst:.2f}")
     return ", ".join(told) + (" (the worst of all forgets; 0.5 is chance)" if told else "")
 
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Protocol
 from govd.errors import GovdError
 from govd.ledger import bounds, canonical, merkle
 from govd.ledger.bounds import Bound, Trust, Vouched
+from govd.ledger.claim import newest
 from govd.ledger.keys import Keys
 from govd.ledger.signing import Key, LogCheckpoint
 
@@ -53,6 +54,7 @@ class Verdict:
     keys: list[str] = field(default_factory=list)
     bounds: list[Bound] = field(default_factory=list)
     delivered: list[dict[str, Any]] = field(default_factory=list)
+    last: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     most: ClassVar[int] = MOST
 
@@ -60,6 +62,13 @@ class Verdict:
     def holds(self) -> bool:
         """Whether nothing was wrong."""
         return not self.faults
+
+    def newest(self) -> list[tuple[str, int]]:
+        """For each model the revision that was published last; the last composed one where none was."""
+        return newest({"kind": kind, "subject": s} for kind in ("revision.compose", "revision.publish") for s in self._of(kind))
+
+    def _of(self, kind: str) -> list[str]:
+        return [subject for key, subject in self.last.items() if key.startswith(f"{kind} ")]
 
     @property
     def full(self) -> bool:
@@ -155,6 +164,7 @@ class Part:
     named: set[str]
     vouched: list[Vouched]
     delivered: list[dict[str, Any]]
+    last: dict[str, str]  # subjects of the last revisions of each model, by kind of entry and model
     faults: list[str]
 
 
@@ -207,6 +217,7 @@ def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kep
         rotations += part.rotations
         vouchers += part.vouched
         verdict.delivered += part.delivered
+        verdict.last |= part.last
         verdict.named |= part.named
         roots |= {size: tree.root(edge) for size, edge in part.edges.items()}
         if part.faults and part.entries < 1 << LEVEL and verdict.size + part.entries <= last:
@@ -243,7 +254,7 @@ def _check_vouchers(source: Source, notes: Mapping[int, str], vouchers: Sequence
 def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
     """Entries `[start, stop)`: each is one, none is missing, and the stored nodes over them are their hashes."""
     source, start, stop, sizes = asked
-    found = Part(0, [], {}, [], set(), [], [], [])
+    found = Part(0, [], {}, [], set(), [], [], {}, [])
     leaves: list[bytes] = []
     fault, sha256, decode = found.faults.append, hashlib.sha256, canonical.decode
     for seq, body in source.entries(start, stop):
@@ -260,6 +271,10 @@ def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
                 found.named |= {digest for _, digest in named(entry)}
                 if kind in DELIVERIES:
                     found.delivered.append(_delivered(entry))
+                elif kind == "revision.compose":
+                    found.last[f"{kind} {entry['model']}"] = str(entry["subject"])
+            elif kind == "revision.publish":
+                found.last[f"{kind} {entry['model']}"] = str(entry["subject"])
             elif kind == "key.rotate":
                 found.rotations.append((seq, entry["payload"]))
             elif kind in VOUCHERS:
