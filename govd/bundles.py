@@ -6,12 +6,15 @@ Which entries there are is taken from the ledger itself; the views only say wher
 from __future__ import annotations
 
 import base64
+import binascii
+import contextlib
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +29,8 @@ from govd.types import Json, Record
 
 LEAST: Final = 3
 """Entries that follow each other from which on one proof is given for the run of them."""
+LOOKED: Final = 10_000
+"""Cosignatures and time stamps among which the earliest of each witness is sought."""
 NOTES: Final = 1024
 """Log checkpoints with cosignatures or time stamps that a bundle of everything brings; the oldest and the newest half of them."""
 
@@ -125,29 +130,33 @@ class Bundles:
     def _seals(self, seqs: set[int] | None, size: int) -> tuple[list[int], list[int]]:
         """Entries of cosignatures and time stamps to show, and the sizes that they are on: the earliest of each witness on a log checkpoint
         that has all that is asked for, and the newest."""
-        records, ledger = self.core.views.records, self.core.ledger
+        ledger, records = self.core.ledger, self.core.views.records
+        known = {size for size, _ in ledger.checkpoints()}
+
+        def seals(after: int | None = None) -> Iterator[Record]:
+            for page in _pages(records, "witness", after):
+                yield from (e for e in ledger.some(page) if e["seq"] < ledger.size() and e["payload"].get("size") in known)
+
         if seqs is None:
-            found = [e for s in _pages(records, "witness") for e in ledger.some(s)]
-            sizes = sorted(
-                {int(e["payload"]["size"]) for e in found if e["seq"] < size and e["kind"] in ("witness.cosign", "witness.stamp")}
-            )
+            sizes = sorted({int(e["payload"]["size"]) for e in seals() if e["seq"] < size})
             return [], sizes if len(sizes) <= NOTES else sizes[: NOTES // 2] + sizes[-NOTES // 2 :]
-        shown: dict[str, Record] = {}
-        for page in _pages(records, "witness", max(seqs)):
-            for entry in ledger.some(page):
-                if entry["payload"]["size"] > max(seqs):
-                    shown.setdefault(entry["subject"], entry)
-        for name, newest in self.core.views.witnessed.items():
-            shown[f"{name} newest"] = {"seq": newest["seq"], "payload": newest}
-        return [int(e["seq"]) for e in shown.values()], [int(e["payload"]["size"]) for e in shown.values()]
+        newest = {name: r for name, r in self.core.views.witnessed.items() if r.get("size") in known and r["seq"] < ledger.size()}
+        shown = {f"{name} newest": (int(r["seq"]), int(r["size"])) for name, r in newest.items()}
+        for entry in islice(seals(max(seqs)), LOOKED):
+            if entry["payload"]["size"] > max(seqs):
+                shown.setdefault(entry["subject"], (int(entry["seq"]), int(entry["payload"]["size"])))
+            if set(newest) <= set(shown):
+                break
+        return [seq for seq, _ in shown.values()], [size for _, size in shown.values()]
 
     def _rotations(self) -> list[int]:
         return [s for page in _pages(self.core.views.records, "key.rotate") for s in page]
 
     def _beside(self, entry: Record, whole: bool, notes: Collection[int], contents: dict[str, Content]) -> None:
         """What lies beside an entry: its artifacts, its time stamp."""
-        if entry["kind"] == "witness.stamp" and entry["payload"]["size"] in notes:
-            contents[f"stamps/{entry['seq']}.tsr"] = Content.whole(base64.b64decode(entry["payload"]["token"]))
+        if entry["kind"] == "witness.stamp" and entry["payload"].get("size") in notes:
+            with contextlib.suppress(binascii.Error):  # what an entry only claims to be a time stamp is for verification to tell
+                contents[f"stamps/{entry['seq']}.tsr"] = Content.whole(base64.b64decode(str(entry["payload"].get("token"))))
         for _, digest in named(entry):
             if f"artifacts/{digest}" not in contents and (whole or not entry["kind"].startswith(("model.", "request."))):
                 contents[f"artifacts/{digest}"] = self._artifact(digest)

@@ -234,7 +234,9 @@ class _Proofs:
         self._lines = files.lines("proofs.ndjson", LINE)
         self._line: dict[str, Any] | None = None
         self._advance()
-        while self._line is not None and "from" in self._line and len(self.older) <= 2 * CHECKPOINTS:
+        for _ in range(CHECKPOINTS + 1):
+            if self._line is None or "from" not in self._line:
+                break
             path = _path(self._line.get("path"))
             if type(self._line["from"]) is not int or path is None:
                 self.fault("a proof of consistency is none")

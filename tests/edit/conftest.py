@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from govd.contribution import sealed
 from govd.edit import Basis, EvaluationData, Ingredients, Material, Problem, build, exact
 from govd.methods import builtin
-from govd.contribution import sealed
 from govd.types import Concept, Contribution, ForgetSpec, Scope
 
 DATA = Path(__file__).parents[1] / "data"
