@@ -9,7 +9,7 @@ from typing import Final
 from govd.core import Core
 from govd.errors import NotFound
 from govd.ledger import sql
-from govd.ledger.bundle import sentence_of
+from govd.ledger.sentences import sentence_of
 from govd.ledger.times import moment
 from govd.types import Json, Record
 

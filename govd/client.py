@@ -213,9 +213,26 @@ class Daemon:
         """The public key of the log."""
         return self._ask("GET", "audit/key").text
 
-    def audit_verify(self, since: Sequence[str] = (), key: str | None = None, recompute: bool = False) -> Record:
-        """Check the ledger, by the daemon; an auditor checks a bundle for himself. `since`: log checkpoints that were kept."""
-        return self._post("audit/verify", {"since": list(since), "key": key, "recompute": recompute})  # type: ignore[no-any-return]
+    def audit_verify(
+        self,
+        since: Sequence[str] = (),
+        key: str | None = None,
+        recompute: bool = False,
+        witnesses: Sequence[str] = (),
+        roots: Sequence[str] = (),
+    ) -> Record:
+        """Check the ledger, by the daemon; an auditor checks a bundle for himself. `since`: log checkpoints that were kept; `witnesses`,
+        `roots`: keys and root certificates (PEM) of those who vouch for times."""
+        body = {"since": list(since), "key": key, "recompute": recompute, "witnesses": list(witnesses), "roots": list(roots)}
+        return self._post("audit/verify", body)  # type: ignore[no-any-return]
+
+    def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
+        """The proof that an entry is in the log, for others to check."""
+        return self._get("audit/proof/inclusion", entry=entry, size=size)  # type: ignore[no-any-return]
+
+    def audit_consistency(self, old: int, new: int | None = None) -> Record:
+        """The proof that the log of `new` entries begins with that of `old`, for others to check."""
+        return self._get("audit/proof/consistency", old=old, new=new)  # type: ignore[no-any-return]
 
     def audit_answer(self, key: str) -> Record:
         """Which revision gave an answer (its `Govd-Answer` header), where it was kept."""
@@ -259,14 +276,22 @@ class Daemon:
         """A new signing key."""
         return self._post("audit/rotate-key", {"reason": reason})  # type: ignore[no-any-return]
 
-    def audit_bundle(self, file: str, request: str | None = None, model: str | None = None, revision: int | None = None) -> Record:
+    def audit_bundle(
+        self,
+        file: str,
+        request: str | None = None,
+        model: str | None = None,
+        revision: int | None = None,
+        since: str | None = None,
+        as_of: str | None = None,
+    ) -> Record:
         """Evidence in a file on this machine."""
         from pathlib import Path
 
         path = Path(file)
         if path.exists():
             raise errors.Usage("this file exists", where=file, advice="Choose another name; nothing is overwritten.")
-        answer = self._ask("GET", "audit/bundle", request=request, model=model, revision=revision)
+        answer = self._ask("GET", "audit/bundle", request=request, model=model, revision=revision, since=since, as_of=as_of)
         try:
             path.write_bytes(answer.content)
         except OSError as fault:

@@ -165,8 +165,21 @@ class Local:
     def audit_key(self) -> str:
         return self.service.evidence.key()
 
-    def audit_verify(self, since: Sequence[str] = (), key: str | None = None, recompute: bool = False) -> Record:
-        return self.service.evidence.verify(since, key, recompute)
+    def audit_verify(
+        self,
+        since: Sequence[str] = (),
+        key: str | None = None,
+        recompute: bool = False,
+        witnesses: Sequence[str] = (),
+        roots: Sequence[str] = (),
+    ) -> Record:
+        return self.service.evidence.verify(since, key, recompute, witnesses, roots)
+
+    def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
+        return self.service.evidence.inclusion(entry, size)
+
+    def audit_consistency(self, old: int, new: int | None = None) -> Record:
+        return self.service.evidence.consistency(old, new)
 
     def audit_answer(self, key: str) -> Record:
         return self.service.answers.show(key)
@@ -180,8 +193,16 @@ class Local:
     def audit_rotate_key(self, reason: str) -> Record:
         return self.service.evidence.rotate_key(reason, self.actor)
 
-    def audit_bundle(self, file: str, request: str | None = None, model: str | None = None, revision: int | None = None) -> Record:
-        return self.service.evidence.bundle_to(Path(file), request, model, revision)
+    def audit_bundle(
+        self,
+        file: str,
+        request: str | None = None,
+        model: str | None = None,
+        revision: int | None = None,
+        since: str | None = None,
+        as_of: str | None = None,
+    ) -> Record:
+        return self.service.evidence.bundle_to(Path(file), request, model, revision, since, as_of)
 
     def hold(self, request_id: str, reason: str) -> Record:
         return self.service.requests.hold(request_id, reason, self.actor)

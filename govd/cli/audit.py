@@ -100,6 +100,7 @@ def as_of(
     time: Annotated[str, typer.Argument(help="2027-01-31 or 2027-01-31T12:00:00Z")],
     model: ModelOption = None,
     proof: Annotated[bool, typer.Option("--proof", help="With the entries that say so and their proofs.")] = False,
+    bundle: Annotated[Path | None, typer.Option("--bundle", help="Evidence of it as a file, for `audit verify FILE`.")] = None,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -109,6 +110,8 @@ def as_of(
     from govd.cli.show import show_as_of
 
     with opened(home) as api:
+        if bundle is not None:
+            api.audit_bundle(str(bundle.absolute()), model=model, as_of=time)
         found = api.audit_as_of(time, model, proof)
     put_rows(found, form, as_json or proof, show_as_of, as_of_rows(found))
 
@@ -231,6 +234,7 @@ def bundle(
     number: Annotated[int | None, typer.Argument(metavar="[N]", help="The revision's number, after --revision MODEL.")] = None,
     request: Annotated[str | None, typer.Option("--request", help="Evidence of one request.")] = None,
     revision: Annotated[str | None, typer.Option("--revision", metavar="MODEL N", help="Evidence of one revision.")] = None,
+    since: Annotated[Path | None, typer.Option("--since", help="A log checkpoint that was kept: with the proof from there.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -238,7 +242,19 @@ def bundle(
     from govd.cli.show import show_record
 
     with opened(home) as api:
-        put(api.audit_bundle(str(file.absolute()), request, revision, number), as_json, show_record)
+        kept = None if since is None else _text(since)
+        put(api.audit_bundle(str(file.absolute()), request, revision, number, kept), as_json, show_record)
+
+
+@app.command()
+def proof(
+    entry: int,
+    size: Annotated[int | None, typer.Option("--size", help="In the log of so many entries (default: the newest log checkpoint).")] = None,
+    home: HomeOption = None,
+) -> None:
+    """The inclusion proof of one entry, as JSON, for whoever checks it with a tool of his own."""
+    with opened(home) as api:
+        print_json(api.audit_inclusion(entry, size))
 
 
 @app.command()
@@ -248,23 +264,24 @@ def verify(
     recompute: Annotated[bool, typer.Option("--recompute", help="Compose the edits again from their contributions and compare.")] = False,
     since: Annotated[list[Path] | None, typer.Option("--since", help="A log checkpoint that was kept (a file, or - ).")] = None,
     witness: Annotated[list[str] | None, typer.Option("--witness", help="A witness's public key; may be repeated.")] = None,
+    timestamp_root: Annotated[
+        list[Path] | None, typer.Option("--timestamp-root", help="Root certificate (PEM) of a time stamp authority; may be repeated.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a bundle, offline, or the ledger of the home: every entry, signature, proof and artifact. Exit 1 where something is wrong."""
     from govd.cli.show import show_verdict
 
-    known = _key(key)
+    known, kept, roots = _key(key), [_text(path) for path in since or []], [_text(path) for path in timestamp_root or []]
+    witnesses = [_key(w) or "" for w in witness or []]
     if file is not None:
-        if since:
-            raise Usage("--since is about the ledger of a home, not about a bundle", advice="Leave FILE out.")
         from govd.offline import verify_offline
 
-        found = verify_offline(file, known, [_key(w) or "" for w in witness or []], recompute)
+        found = verify_offline(file, known, witnesses, recompute, kept, roots)
     else:
-        kept = [_text(path) for path in since or []]
         with opened(home) as api:
-            found = api.audit_verify(kept, known, recompute)
+            found = api.audit_verify(kept, known, recompute, witnesses, roots)
     put(found, as_json, show_verdict)
     if not found["holds"]:
         raise typer.Exit(1)

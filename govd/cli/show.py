@@ -6,15 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as _markup
 from rich.table import Table
 
+from govd.ledger.sentences import safe
 from govd.types import Json
 
 COLOURS = {"in_force": "green", "published": "green", "done": "green", "waiting": "yellow", "filed": "yellow", "approved": "yellow"}
 COLOURS |= {"failed": "red", "denied": "red", "rejected": "red", "refused": "red"}
+LINE = 100_000
+"""Characters of a line that is printed."""
 WHOLE = ("id", "state", "kind", "revision", "edit", "status", "filed", "due", "in force")
 """Columns that are never cut: what they show is typed again, or read at a glance."""
+
+
+def escape(text: str) -> str:
+    """What somebody wrote, as it can be printed: no markup, and nothing that a terminal would obey."""
+    return _markup(safe(text, LINE))
 
 
 def console() -> Console:
@@ -44,7 +52,7 @@ def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Tabl
     for name in columns:
         made.add_column(name, no_wrap=name in WHOLE, overflow="fold")
     for row in rows:
-        made.add_row(*(str(cell) for cell in row))
+        made.add_row(*(safe(cell) for cell in row))
     return made
 
 
@@ -258,7 +266,10 @@ def show_as_of(found: Mapping[str, Json]) -> None:
             f"{model['published_at'][:19]}Z by the daemon's clock (entry {model['published_entry']})"
         )
         for bound in model["no_later_than"]:
-            out.print(f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} (checkpoint of {bound['checkpoint']} entries)")
+            checked = "checked when it came" if bound["verified"] else "who signed it was never checked"
+            out.print(
+                f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} (checkpoint of {bound['checkpoint']} entries; {checked})"
+            )
         if not model["no_later_than"]:
             out.print("  [dim]no witness or time stamp bounds that time[/]")
         rows = []
@@ -355,11 +366,13 @@ def show_verdict(found: Mapping[str, Json]) -> None:
             f"[green]{what} holds:[/] {found['size']} entries, {found['checkpoints']} signed log checkpoints (the last of "
             f"{found['signed_size']}), {found['artifacts']} artifacts; root {found['root'][:16]}…"
         )
-        out.print(f"  signed by {escape(found['key'])}")
+        out.print(f"  signed by {escape(', then '.join(found['keys']))}")
     else:
         out.print(f"[red]{what} does not hold.[/]")
     for fault in found["faults"]:
         out.print(f"[red]fault[/] {escape(fault)}")
-    for heading, lines in (("Proven", found["proven"]), ("Not proven", found["not_proven"] if found["holds"] else [])):
-        for line in lines:
+    if found["claim"]:
+        out.print(f"  {escape(found['claim'])}")
+    for heading, name in (("Proven", "proven"), ("Recorded", "recorded"), ("Not proven", "not_proven")):
+        for line in found[name]:
             out.print(f"  [bold]{heading}:[/] {escape(line)}")

@@ -114,6 +114,11 @@ class Ledger:
         with faults(self.url), self._reads.connect() as connection:
             return stored_tree.proof(connection, lambda node: merkle.inclusion_proof(seq, size, node))
 
+    def run(self, start: int, stop: int, size: int) -> list[bytes]:
+        """Proof of the entries `[start, stop)` together in the tree of `size`."""
+        with faults(self.url), self._reads.connect() as connection:
+            return stored_tree.proof(connection, lambda node: merkle.range_proof(start, stop, size, node))
+
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Consistency proof between two sizes."""
         with faults(self.url), self._reads.connect() as connection:
@@ -130,6 +135,12 @@ class Ledger:
             note = self.signer.sign(LogCheckpoint(self.origin, size, root).text)
             connection.execute(checkpoints.insert(), {"size": size, "time": now(), "note": note})
             return note
+
+    def checkpoint_of(self, size: int) -> str | None:
+        """The signed log checkpoint of that size, None where none was made."""
+        with faults(self.url), self._reads.connect() as connection:
+            found = connection.execute(sa.select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar()
+        return None if found is None else str(found)
 
     def last_checkpoint(self) -> tuple[int, str] | None:
         """Size of the newest signed log checkpoint, and when it was made; None where there is none."""

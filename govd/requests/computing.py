@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd import contribution as stored
-from govd.contribution import sealed
+from govd.contribution import contribution_from_bytes, contribution_to_bytes, sealed
 from govd.core import Core, Opened
 from govd.edit import Material, Problem, compose, exact
 from govd.edit.compose import recognised
@@ -172,7 +171,7 @@ class Contributions:
 
     def made(self, contribution: Contribution, model: str, actor: str, opened: Opened) -> list[Draft]:
         """Put a contribution into the artifacts; the entry that says so, where none does yet."""
-        artifact = self.core.artifacts.put(stored.to_bytes(contribution))
+        artifact = self.core.artifacts.put(contribution_to_bytes(contribution))
         if self.core.views.contribution(contribution.digest) is not None:
             return []
         said: dict[str, Json] = {"artifact": artifact, "method": contribution.spec.method, "basis": opened.basis.digest}
@@ -189,7 +188,7 @@ class Contributions:
         known = self.core.views.contribution(digest)
         if known is None:
             raise NotFound("no entry speaks of this contribution", where=digest, advice="Run `govd audit verify`.")
-        return stored.from_bytes(self.core.artifacts.get(known["artifact"]), str(known["artifact"]))
+        return contribution_from_bytes(self.core.artifacts.get(known["artifact"]), str(known["artifact"]))
 
 
 def discreet(found: Mapping[str, Json], contributions: Sequence[Contribution]) -> dict[str, Json]:

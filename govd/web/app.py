@@ -345,7 +345,15 @@ def _audit(service: Service) -> APIRouter:
 
     @router.post("/audit/verify")
     def verify(body: VerifyBody) -> Json:
-        return evidence.verify(body.since, body.key, body.recompute)
+        return evidence.verify(body.since, body.key, body.recompute, body.witnesses, body.roots)
+
+    @router.get("/audit/proof/inclusion")
+    def inclusion(entry: int, size: int | None = None) -> Json:
+        return evidence.inclusion(entry, size)
+
+    @router.get("/audit/proof/consistency")
+    def consistency(old: int, new: int | None = None) -> Json:
+        return evidence.consistency(old, new)
 
     @router.post("/audit/rebuild", dependencies=[owner])
     def rebuild() -> Json:
@@ -360,10 +368,16 @@ def _audit(service: Service) -> APIRouter:
         return evidence.rotate_key(body.reason, actor)
 
     @router.get("/audit/bundle")
-    def bundle(request: str | None = None, model: str | None = None, revision: int | None = None) -> Response:
+    def bundle(
+        request: str | None = None,
+        model: str | None = None,
+        revision: int | None = None,
+        since: str | None = None,
+        as_of: str | None = None,
+    ) -> Response:
         folder = Path(tempfile.mkdtemp(prefix="govd-bundle-"))
         try:
-            evidence.bundle_to(folder / "bundle.zip", request, model, revision)
+            evidence.bundle_to(folder / "bundle.zip", request, model, revision, since, as_of)
         except BaseException:
             shutil.rmtree(folder)
             raise

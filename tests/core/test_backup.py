@@ -75,7 +75,7 @@ def test_a_key_that_is_changed_meanwhile(service: Service, tmp_path: Path, monke
 
 def test_a_key_that_is_not_yet_in_its_place(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its entry is written, its file still has the other name."""
-    monkeypatch.setattr("govd.evidence.Evidence._finish_rotation", lambda self: None)
+    monkeypatch.setattr("govd.key_rotation.KeyRotation.finish", lambda self: None)
     service.evidence.rotate_key("routine", "ann")
     monkeypatch.undo()
     said = backup(tmp_path / "home", tmp_path / "b.tar")
