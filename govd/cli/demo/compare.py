@@ -48,9 +48,7 @@ def _contribution(service: Service, spec: ForgetSpec) -> Contribution:
     return service.requests.contribute(MODEL, spec)
 
 
-def _measured(
-    service: Service, specs: Sequence[ForgetSpec], methods: Mapping[str, Method], data: EvaluationData
-) -> dict[str, Json]:
+def _measured(service: Service, specs: Sequence[ForgetSpec], methods: Mapping[str, Method], data: EvaluationData) -> dict[str, Json]:
     basis = service.core.opened(MODEL).basis
     contributions = [_contribution(service, spec) for spec in specs]
     return metrics.on_images(basis, compose(basis, contributions, methods), contributions, data)
