@@ -173,6 +173,10 @@ def test_auc_and_smallest_against_brute_force() -> None:
     brute = np.mean([(x > y) + 0.5 * (x == y) for x in a for y in b])
     assert np.isclose(auc(a, b), brute)
     assert auc(a[:0], b) == 0.5
+    rounding = random.normal(0, 1e-16, 70)
+    assert auc(rounding[:30], rounding[30:]) == 0.5, "what is left in the last bits says nothing"
+    assert auc(1e6 + 1e-5 * rounding[:30], np.full(40, 1e6 + 1e-4)) == 0.5, "relatively, where scores are large"
+    assert auc(np.array([1e-8]), np.array([0.0])) == 1.0
     alpha, value = smallest(lambda x: 1 / (1 + x), 0.25)
     assert abs(alpha - 3) < 1e-3
     assert value <= 0.25

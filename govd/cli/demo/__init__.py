@@ -16,7 +16,7 @@ def run(home: Path | None, report: Path, from_scratch: bool) -> None:
 
     Raises:
         MachineFault: the report could not be written; told before anything is done.
-        Conflict: the home has a model called `mini` already. Unsupported: the CLIP backend is not installed.
+        Conflict: the home has a model called `mini` already. Unsupported: the CLIP backend is not installed. Denied: a policy said no.
         VerificationFailed: something that govd promises did not hold: a bug.
     """
     from govd.cli.demo.acts import tell

@@ -14,7 +14,7 @@ from govd.cli.demo.story import ACTOR, MODEL, WISHES, Story
 from govd.cli.demo.tables import command, line, note, rule
 from govd.cli.show import scope, share, show_verdict
 from govd.embeddings import file_digest
-from govd.errors import Conflict, Unsupported, VerificationFailed
+from govd.errors import Conflict, Denied, Unsupported, VerificationFailed
 from govd.models import Given
 from govd.offline import verify_offline
 from govd.requests import ForgetOptions
@@ -28,10 +28,13 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
     """Everything from registering to verifying, in `home` or in a temporary one.
 
     Raises:
-        Conflict: the home has a model called `mini` already. Unsupported: the CLIP backend is not installed.
+        Conflict: the home has a model called `mini` already. Unsupported: the CLIP backend is not installed. Denied: a policy of the home
+        says no.
         VerificationFailed: something that govd promises did not hold: a bug.
     """
     began = time.monotonic()
+    if from_scratch:
+        line("[yellow]Everything that can be is computed anew: two minutes or so on two cores.[/]")
     rule("1. A model that knows too much")
     with _registered(home or temporary / "home", from_scratch) as service:
         model, base = service.models.show(MODEL), service.evaluate(MODEL, None, base=True)["metrics"]
@@ -95,9 +98,8 @@ def _introduce(model: Record, base: Record) -> None:
 
 
 def _anew(service: Service) -> list[str]:
-    """Compute everything and compare, telling first what takes long."""
-    for text in scratch.said_before(service):
-        line(f"[yellow]{escape(text)}[/]")
+    """Compare what was encoded anew, and draw the prototypes anew, which takes longest."""
+    line("Comparing with what came with the model; its prototypes are drawn anew:")
     with bar() as progress:
         service.core.progress = progress
         found = scratch.compared(service)
@@ -119,24 +121,31 @@ def _wish(service: Service, title: str, options: ForgetOptions) -> Record:
 
 
 def _file(service: Service, options: ForgetOptions) -> tuple[Record, list[str]]:
-    """File a forget; where a policy asks for a person, approve it. The request as it is then, and why it had to wait."""
-    request, asked = service.forget(MODEL, options, ACTOR), list[str]()
-    service.reconcile()
-    request = service.requests.show(request["id"])
-    if request["state"] == "waiting":
-        asked = origins.decisions(service, request)
-        service.requests.decide(request["id"], "approve", "the demo's user accepts the cost", ACTOR)
-        service.reconcile()
-        request = service.requests.show(request["id"])
+    """File a forget and see it through: the request as it is then, and why it had to wait for a person."""
+    request, asked = _through(service, service.forget(MODEL, options, ACTOR))
     return dict(request), asked  # a copy: later it will be reverted
 
 
 def _take_back(service: Service, request: Record) -> float:
     """Revert one; seconds until that was served."""
     began = time.monotonic()
-    service.revert(request["id"], "demo: taken back", ACTOR)
-    service.reconcile()
+    _through(service, service.revert(request["id"], "demo: taken back", ACTOR))
     return time.monotonic() - began
+
+
+def _through(service: Service, request: Record) -> tuple[Record, list[str]]:
+    """Reconcile until a request is served; where a policy or the home's settings ask for a person, approve it."""
+    asked: list[str] = []
+    service.reconcile()
+    now = service.requests.show(request["id"])
+    if now["state"] == "waiting":
+        asked = origins.decisions(service, now)
+        service.requests.decide(now["id"], "approve", "the demo's user accepts the cost", ACTOR)
+        service.reconcile()
+        now = service.requests.show(now["id"])
+    if now["state"] not in ("in_force", "done"):
+        raise Denied(f"{scope(now)} is {now['state']}: {now['state_reason']}", where=str(now["id"]), advice="Try another --home.")
+    return now, asked
 
 
 def _undo(service: Service, request: Record, temporary: Path, from_scratch: bool) -> dict[str, str]:

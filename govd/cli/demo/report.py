@@ -37,7 +37,8 @@ def page(story: Story) -> str:
     """The report as HTML."""
     text = files("govd").joinpath("data/report.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"share": lambda v: "–" if v is None else f"{100 * v:.1f} %", "scope": _scope, "png": _embed}
+    filters: dict[str, Any] = {"share": lambda v: "–" if v is None else f"{100 * v:.1f} %", "scope": _scope, "png": _embed}
+    environment.filters |= filters
     return environment.from_string(text).render(
         story=story,
         comparison=[_compared(row) for row in story.rows],

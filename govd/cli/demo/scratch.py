@@ -20,16 +20,6 @@ ALIKE = 0.9
 """Cosine of a prototype that was drawn anew to the one that came with the model: an ascent magnifies last bits, but ends near."""
 
 
-def said_before(service: Service) -> list[str]:
-    """What is going to be done, as it takes a while."""
-    path = service.core.opened(MODEL).model.facts.defaults.get("prototypes")
-    if path is None:
-        return []
-    _, said = tensors_from_bytes(path.read_bytes(), str(path))
-    count = len(json.loads(said["prompts"]))
-    return [f"Drawing {count} prototypes anew, {said['steps']} steps each: about a minute on two cores."]
-
-
 def compared(service: Service) -> list[str]:
     """Texts, pictures and prototypes anew against those that came with the model; of the pool what can be checked without its pictures.
 
