@@ -202,7 +202,7 @@ class Core:
 
     def first(self, hook: str, **arguments: Any) -> Any:
         """Ask a *first* hook; what a plugin raises that is no error of govd's is that plugin's fault."""
-        return ask_first(self.manager, hook, **arguments)
+        return ask_first(self.manager, hook, **arguments)[1]
 
     def guarded(self, where: str, function: Callable[..., Any], *given: Any, **arguments: Any) -> Any:
         """Call what a plugin brought.

@@ -11,6 +11,7 @@ from govd.edit import Edit, EvaluationData, metrics
 from govd.edit.compose import recognised
 from govd.errors import PluginFault
 from govd.models.evaluation_set import evaluation_from
+from govd.plugins import ask_first
 from govd.requests.computing import Contributions, discreet
 from govd.types import Contribution, Json, Record
 
@@ -62,17 +63,20 @@ class Measuring:
         """The contributions of a revision, as they were filed."""
         return [self.contributions.load(d) for d in revision["contributions"]] if revision else []
 
-    def fast(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData | None) -> dict[str, Json]:
-        """What publishing waits for: on texts and pool, and on labelled images where there are some."""
+    def fast(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData | None) -> tuple[dict[str, Json], str]:
+        """What publishing waits for: on texts and pool, and on labelled images where there are some; and which plugin measured it (empty:
+        govd itself)."""
         basis, contributions = opened.basis, [recognised(opened.basis, c) for c in filed]
         found: Json = None
+        by = ""
         if contributions:
-            found = self.core.first("govd_evaluate", model=opened.model, basis=basis, edit=edit, contributions=contributions, data=data)
+            asked = {"model": opened.model, "basis": basis, "edit": edit, "contributions": contributions, "data": data}
+            by, found = ask_first(self.core.manager, "govd_evaluate", **asked)
         if found is None:
             found = {"data_free": metrics.data_free(basis, edit, contributions)}
             if data is not None:
                 found |= metrics.on_images(basis, edit, contributions, data)
-        return discreet(plain(found), filed)
+        return discreet(plain(found), filed), by
 
     def slow(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
         """What somebody with pictures or the base weights can still do."""

@@ -69,8 +69,9 @@ def ask_each(manager: pluggy.PluginManager, hook: str, **arguments: Any) -> list
     return answers
 
 
-def ask_first(manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
-    """The first answer of a *first* hook, in pluggy's order (what was registered last is asked first); None where nobody has one.
+def ask_first(manager: pluggy.PluginManager, hook: str, **arguments: Any) -> tuple[str, Any]:
+    """The first answer of a *first* hook, in pluggy's order (what was registered last is asked first), and whose it is; "" and None where
+    nobody has one.
 
     Raises:
         PluginFault: a plugin raised something that is no error of govd's; it is named.
@@ -84,5 +85,5 @@ def ask_first(manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any
             where = f"plugin {implementation.plugin_name}, {hook}"
             raise PluginFault(f"{type(fault).__name__}: {fault}", where=where, advice="`govd doctor` lists the plugins.") from fault
         if answer is not None:
-            return answer
-    return None
+            return str(implementation.plugin_name), answer
+    return "", None

@@ -230,8 +230,8 @@ class Reconciler:
     def _evaluate(self, model: str, revision: Record) -> bool:
         opened = self.core.opened_for(model, revision)
         edit, data = self.measuring.edit(revision, model), self.measuring.evaluation(model, revision)
-        found = self.measuring.fast(opened, edit, self.measuring.filed(revision), data)
-        self._revise(revision, "evaluate", {"metrics": found})
+        found, by = self.measuring.fast(opened, edit, self.measuring.filed(revision), data)
+        self._revise(revision, "evaluate", {"metrics": found, "evaluated_by": by or "govd"})
         return True
 
     def _gate(self, model: str, revision: Record) -> bool:

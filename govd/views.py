@@ -270,7 +270,7 @@ class Views:
             self._put("head", model, head, entry["seq"])
             self._spans.append((model, int(entry["seq"]), int(number)))
         elif event == "evaluate":
-            record["metrics"] = payload["metrics"]
+            record["metrics"], record["evaluated_by"] = payload["metrics"], payload.get("evaluated_by", "")
         record["state_reason"] = payload.get("reason", "")
 
     # -- asking ---------------------------------------------------------------------------------------------------------------

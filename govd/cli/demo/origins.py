@@ -28,7 +28,7 @@ def origins(service: Service, shown: int) -> list[dict[str, Json]]:
         (f"made the contributions ({made['method']})", _owner(service, made["method"]), made["device"]),
         ("voted on the requests", vote["policy"], composed["machine"]),
         ("composed the edits", "govd" if composer == "host" else backend, f"{composer}: {host}" if composer == "host" else composer),
-        ("evaluated them", _evaluator(service, last["revision.evaluate"]), host),
+        ("evaluated them", last["revision.evaluate"]["evaluated_by"], host),
     ]
     return [{"work": work, "plugin": plugin, "version": versions.get(plugin, ""), "device": device} for work, plugin, device in done]
 
@@ -51,9 +51,3 @@ def _owner(service: Service, method: str) -> str:
     """The plugin that offers a method."""
     answers: Sequence[tuple[str, Json]] = ask_each(service.core.manager, "govd_methods")
     return next((plugin for plugin, found in answers if isinstance(found, dict) and method in found), "")
-
-
-def _evaluator(service: Service, payload: Record) -> str:
-    """The plugin that evaluated: the entry's word where it has one, else the core unless somebody else answers that hook."""
-    asked = [str(h.plugin_name) for h in service.core.manager.hook.govd_evaluate.get_hookimpls()]
-    return str(payload.get("evaluated_by") or (" or ".join([*asked, "govd"])))
