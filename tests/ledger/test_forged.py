@@ -269,6 +269,11 @@ def test_an_edit_is_of_its_requests_and_of_no_others(made: Made, tmp_path: Path,
     assert SAID[name] in " ".join(found["faults"])
 
 
+def test_an_artifact_that_has_no_digest_for_a_name_is_a_fault(made: Made, tmp_path: Path) -> None:
+    files = rewritten(made, lambda rows: of(rows, "contribution.make")["payload"].update(artifact="elsewhere"))
+    assert "names something as its contribution that is no digest" in judged(files, tmp_path, made)["faults"][0]
+
+
 def test_missing_parts_are_named_and_composing_nothing_is_no_success(made: Made, tmp_path: Path) -> None:
     files = listed({n: d for n, d in made.files.items() if not n.startswith("artifacts/")})
     found = judged(files, tmp_path, made)
