@@ -1,4 +1,4 @@
-"""Verification of a bundle as a command says it: a record. Reads the verifier alone; NumPy only where edits are composed again."""
+"""Verification of a bundle as a command says it: a record. Reads the verifier, no database and no model."""
 
 from __future__ import annotations
 

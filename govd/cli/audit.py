@@ -215,6 +215,8 @@ def answer(key: str, home: HomeOption = None, as_json: JsonOption = False) -> No
 @app.command()
 def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Make the views anew from the entries and compare; exit 1 where those in use said something else."""
+    from govd.ledger.sentences import safe
+
     with opened(home) as api:
         found = api.audit_rebuild()
     if as_json:
@@ -223,7 +225,7 @@ def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
         print(f"The views say what the {found['entries']} entries say.")
     else:
         print(f"{found['differences']} rows of the views were not what the entries say, and were replaced:")
-        print("".join(f"  {example}\n" for example in found["examples"]), end="")
+        print("".join(f"  {safe(example)}\n" for example in found["examples"]), end="")
     if not found["same"]:
         raise typer.Exit(1)
 

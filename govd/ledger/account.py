@@ -74,16 +74,14 @@ def _proven(opened: Opened, newest: LogCheckpoint) -> list[str]:
 
 def _recorded(opened: Opened) -> list[str]:
     said: list[str] = []
-    more = 0
     for entry in opened.entries():
         sentence = sentence_of(entry)
         if not sentence:
             continue
-        if len(said) < TOLD:
-            said.append(f"Entry {entry['seq']}, {safe(entry['time'][:19])}Z, {safe(entry['actor'])}: {sentence}")
-        else:
-            more += 1
-    return said + ([f"And {more} more, which entries.ndjson has."] if more else [])
+        if len(said) == TOLD:
+            return [*said, "And more, which entries.ndjson has."]
+        said.append(f"Entry {entry['seq']}, {safe(entry['time'][:19])}Z, {safe(entry['actor'])}: {sentence}")
+    return said
 
 
 def _missing(opened: Opened, found: Bounds) -> list[str]:

@@ -8,6 +8,7 @@ they are asked for: time grows with the file, memory does not.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from govd.ledger.account import tell
 from govd.ledger.bounds import Bounds, Trust, Vouched
 from govd.ledger.keys import MOST as ROTATIONS
 from govd.ledger.keys import Keys
+from govd.ledger.proofs import CHECKPOINTS, Proofs
 from govd.ledger.signing import LONGEST as NOTE
 from govd.ledger.signing import Key, LogCheckpoint, split
 from govd.ledger.verify import FIELDS, Verdict, named
@@ -31,9 +33,6 @@ SMALL: Final = 2**20
 """Bytes of the manifest."""
 STATEMENT: Final = 4 * 2**20
 """Bytes of a statement, and of a line that is an entry."""
-LINE: Final = 16 * 1024
-"""Bytes of a line that is a proof."""
-CHECKPOINTS: Final = 4096
 STATEMENTS: Final = 256
 VOUCHERS: Final = 50_000
 """Cosignatures and time stamps that are checked."""
@@ -41,7 +40,7 @@ NAMES: Final = re.compile(
     r"README\.txt|SHA256SUMS|manifest\.json|entries\.ndjson|proofs\.ndjson|statements/[A-Za-z0-9._-]{1,150}\.dsse\.json"
     r"|(checkpoints|cosigned)/[0-9]{1,16}\.note|stamps/[0-9]{1,16}\.tsr|artifacts/[0-9a-f]{64}"
 )
-DEEPEST: Final = 64  # steps of a proof in a tree that no disk could hold
+TEXTS: Final = tuple(sorted(FIELDS - {"seq", "payload"}))
 
 
 @dataclass
@@ -64,10 +63,13 @@ class Opened:
         return self.manifest.get("whole") is True
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """The entries, read anew; those that are none are left out."""
+        """The entries, read anew; those that are none are left out. Whether they are canonical was looked at once, which is enough."""
         for line in self.files.lines("entries.ndjson", STATEMENT):
-            entry = entry_of(line)
-            if entry is not None:
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if _is_entry(entry):
                 yield entry
 
     def artifact(self, digest: str) -> bytes:
@@ -100,8 +102,12 @@ def entry_of(line: bytes) -> dict[str, Any] | None:
         entry = canonical.decode(line)
     except GovdError:
         return None
-    fine = isinstance(entry, dict) and set(entry) == FIELDS and type(entry["seq"]) is int and isinstance(entry["payload"], dict)
-    return entry if fine and all(isinstance(entry[name], str) for name in FIELDS - {"seq", "payload"}) else None
+    return entry if _is_entry(entry) else None
+
+
+def _is_entry(said: Any) -> bool:
+    fine = isinstance(said, dict) and said.keys() == FIELDS and type(said["seq"]) is int and isinstance(said["payload"], dict)
+    return fine and all(isinstance(said[name], str) for name in TEXTS)
 
 
 @contextmanager
@@ -140,7 +146,7 @@ def verify_bundle(
     notes = _notes(opened)
     newest = notes[max(notes)][1] if notes else LogCheckpoint("", 0, merkle.EMPTY)
     held = _kept(kept, opened)
-    proofs = _Proofs(files, newest, opened)
+    proofs = Proofs(files, newest, fault)
     scan = _read(opened, newest, {*notes, *(said.size for _, said in held)}, proofs)
     keys = Keys(key or _own_key(manifest), str(manifest.get("origin")), scan.rotations, fault)
     opened.verdict.keys = [str(k) for k in keys.keys]
@@ -224,75 +230,7 @@ def _kept(kept: Sequence[str], opened: Opened) -> list[tuple[str, LogCheckpoint]
     return found
 
 
-class _Proofs:
-    """The proofs, line by line: first consistency with older sizes, then inclusion in the order of the entries."""
-
-    def __init__(self, files: archive.Archive, newest: LogCheckpoint, opened: Opened) -> None:
-        self.newest, self.fault = newest, opened.verdict.fault
-        self.older: dict[int, list[bytes]] = {}
-        self.run: merkle.Run | None = None
-        self._lines = files.lines("proofs.ndjson", LINE)
-        self._line: dict[str, Any] | None = None
-        self._advance()
-        for _ in range(CHECKPOINTS + 1):
-            if self._line is None or "from" not in self._line:
-                break
-            path = _path(self._line.get("path"))
-            if type(self._line["from"]) is not int or path is None:
-                self.fault("a proof of consistency is none")
-            else:
-                self.older[self._line["from"]] = path
-            self._advance()
-
-    def _advance(self) -> None:
-        self._line = None
-        for line in self._lines:
-            try:
-                found = canonical.decode(line)
-            except GovdError:
-                found = None
-            self._line = found if isinstance(found, dict) else {}
-            return
-
-    def check(self, seq: int, leaf: bytes) -> None:
-        """The next entry's leaf hash."""
-        if self.run is not None:
-            if seq == self.run.next:
-                self.run.add(leaf)
-                if self.run.next == self.run.stop:
-                    self._ends()
-                return
-            self._ends()
-        said, path = self._line or {}, _path((self._line or {}).get("path"))
-        self._advance()
-        start, stop = said.get("start"), said.get("stop")
-        if path is not None and type(start) is int and type(stop) is int and start == seq < stop <= self.newest.size:
-            self.run = merkle.Run(start, stop, self.newest.size, path)
-            self.check(seq, leaf)
-        elif path is None or said.get("entry") != seq or not merkle.included(seq, self.newest.size, leaf, path, self.newest.root):
-            self.fault(f"entry {seq} is not proven to be in the log")
-
-    def _ends(self) -> None:
-        run, self.run = self.run, None
-        if run is not None and not run.holds(self.newest.root):
-            self.fault(f"the entries {run.start} to {run.stop - 1} are not all those that were signed")
-
-    def finish(self) -> None:
-        """After the last entry."""
-        self._ends()
-
-
-def _path(said: Any) -> list[bytes] | None:
-    """Hashes in hex as bytes; None where it is no such list."""
-    if not isinstance(said, list) or len(said) > 2 * DEEPEST or not all(isinstance(s, str) and len(s) == 64 for s in said):
-        return None
-    try:
-        return [bytes.fromhex(s) for s in said]
-    except ValueError:
-        return None
-
-
-def _read(opened: Opened, newest: LogCheckpoint, sizes: set[int], proofs: _Proofs) -> _Scan:
+def _read(opened: Opened, newest: LogCheckpoint, sizes: set[int], proofs: Proofs) -> _Scan:
     """Every entry once: that it is one and at its place, that it is in the log, and what it says of keys, witnesses and artifacts."""
     verdict, scan, tree = opened.verdict, _Scan(), merkle.Growing()
     unnamed = {name.partition("/")[2] for name in opened.files.members if name.startswith("artifacts/")}
@@ -332,7 +270,9 @@ def _note(entry: dict[str, Any], opened: Opened, scan: _Scan, unnamed: set[str],
             scan.vouchers.append(bounds.vouched(entry))
     for what, digest in named(entry):
         unnamed.discard(digest)
-        if digest not in there:
+        if len(digest) != 64:
+            opened.verdict.fault(f"entry {entry['seq']} names something as its {what} that is no digest")
+        elif digest not in there:
             opened.missing[digest] = what
 
 
@@ -353,7 +293,7 @@ def _grown(
     held: Sequence[tuple[str, LogCheckpoint]],
     keys: Keys,
     scan: _Scan,
-    proofs: _Proofs,
+    proofs: Proofs,
 ) -> None:
     """That the newest log checkpoint goes on from each older one, and from each that the reader kept."""
     verdict = opened.verdict

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from govd.bundles import Question
 from govd.errors import NotFound, Usage
 from govd.ledger import merkle
 from govd.ledger.claim import opened
@@ -135,6 +136,10 @@ def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(service: Servi
     manifest = json.loads(files["manifest.json"])
     from govd.ledger import canonical
 
+    (start,) = (e["seq"] for e in entries(tmp_path / "all.zip") if e["kind"] == "revision.publish")
+    gap = Question({"as_of": first, "from": start}, {e["seq"] for e in entries(tmp_path / "all.zip")} - {start + 1})
+    service.evidence.bundles.write(tmp_path / "gap.zip", gap)
+    assert "about something" in verify_offline(tmp_path / "gap.zip", service.evidence.key())["faults"][0]
     manifest["about"]["as_of"] = last
     path = tmp_path / "later.zip"
     path.write_bytes(zipped(listed(files | {"manifest.json": canonical.encode(manifest)})).getvalue())
@@ -220,6 +225,9 @@ def test_the_key_that_is_shown_is_the_one_that_was_checked(service: Service, tmp
     assert (found["key"], found["keys"]) == (old, [old, service.evidence.key()])
     service.evidence.bundle(tmp_path / "b.zip")
     assert verify_offline(tmp_path / "b.zip", old)["keys"] == found["keys"]
+    stranger = str(Signer.at(tmp_path / "k", service.core.ledger.origin).key)
+    for verdict in (service.evidence.verify(key=stranger), verify_offline(tmp_path / "b.zip", stranger)):
+        assert "not signed by the key that is trusted" in verdict["faults"][0]
 
 
 @pytest.mark.parametrize("signs", ["old", "new", "neither", "others"])

@@ -16,12 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from govd.errors import BadFile, GovdError
-from govd.ledger import archive, bundle, canonical
+from govd.ledger import bundle, canonical, merkle
 from govd.ledger.bundle import verify_bundle
-from govd.ledger.signing import Key
+from govd.ledger.signing import Key, Signer
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service import open_service
+from tests.ledger.forging import entry, forged, listed, signed, unzipped, zipped
 
 Files = dict[str, bytes]
 STATEMENT = "statements/m-1.dsse.json"
@@ -49,20 +50,6 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
     assert (folder / "one.zip").read_bytes() == (folder / "again.zip").read_bytes(), "the same question has the same bytes"
     one, everything = ((folder / n).read_bytes() for n in ("one.zip", "all.zip"))
     return unzipped(one), unzipped(everything), key
-
-
-def unzipped(data: bytes) -> Files:
-    opened = archive.Archive(io.BytesIO(data), bundle.LIMIT)
-    return {name: opened.read(name) for name in opened.members}
-
-
-def zipped(files: Files) -> io.BytesIO:
-    return io.BytesIO(b"".join(archive.write({name: archive.Content.whole(data) for name, data in files.items()})))
-
-
-def listed(files: Files) -> Files:
-    """The files with sums that list them: what somebody does who changes more than a bit."""
-    return files | {"SHA256SUMS": bundle.sums({n: hashlib.sha256(d).hexdigest() for n, d in files.items()})}
 
 
 def judged(files: Files, key: Key) -> bundle.Opened:
@@ -162,9 +149,44 @@ def test_what_is_left_out_is_noticed_where_all_is_promised(made: tuple[Files, Fi
     assert any("may exist" in line for line in opened.not_proven), "and not promised where it is not"
 
 
-def test_another_signer_is_not_the_log(made: tuple[Files, Files, Key], tmp_path: Path) -> None:
-    from govd.ledger.signing import Signer
+def test_single_entries_and_runs_are_proven_one_by_one(tmp_path: Path) -> None:
+    """Entries 1 and 3 to 6 of eight: one proof for the first, one for the run; each entry and each proof counts."""
+    signer = Signer.at(tmp_path / "k", "g")
+    rows = [entry(i, "request.file", f"r{i}") for i in range(8)]
+    bodies, _ = signed(rows, signer)
+    nodes: dict[tuple[int, int], bytes] = {}
+    tree = merkle.Growing()
+    for body in bodies:
+        nodes |= {(level, number): value for level, number, value in tree.add(merkle.leaf_hash(body))}
 
+    def node(level: int, number: int) -> bytes:
+        return nodes[level, number]
+
+    proofs: list[dict[str, Any]] = [{"entry": 1, "path": [h.hex() for h in merkle.inclusion_proof(1, 8, node)]}]
+    proofs.append({"start": 3, "stop": 7, "path": [h.hex() for h in merkle.range_proof(3, 7, 8, node)]})
+
+    def verdict(shown: list[Any], said: list[Any]) -> list[str]:
+        files = forged(rows, [], signer)
+        manifest = json.loads(files["manifest.json"]) | {"whole": False, "about": {"request": "r1"}}
+        files |= {"manifest.json": canonical.encode(manifest), "proofs.ndjson": b"".join(canonical.encode(p) + b"\n" for p in said)}
+        return judged(with_lines(files, shown), signer.key).verdict.faults
+
+    mine = [rows[i] for i in (1, 3, 4, 5, 6)]
+    assert verdict(mine, proofs) == []
+    for at in range(5):
+        other = [row | {"actor": "eve"} if i == at else row for i, row in enumerate(mine)]
+        assert "not proven" in verdict(other, proofs)[0] or "not all those" in verdict(other, proofs)[0]
+    assert verdict(mine[:-1], proofs), "the run has an end"
+    assert verdict([mine[0], *mine[2:]], proofs), "and a beginning"
+    assert verdict([*mine[:2], *mine[3:]], proofs), "and no gap"
+    assert verdict(mine, proofs[::-1])
+    assert verdict(mine, proofs[:1])
+    for number, proof in enumerate(proofs):
+        for path in (proof["path"][:-1], [*proof["path"], "0" * 64], ["0" * 64, *proof["path"][1:]]):
+            assert verdict(mine, [p | {"path": path} if i == number else p for i, p in enumerate(proofs)])
+
+
+def test_another_signer_is_not_the_log(made: tuple[Files, Files, Key], tmp_path: Path) -> None:
     stranger = Signer.at(tmp_path / "k", made[2].name)
     assert not judged(dict(made[0]), stranger.key).verdict.holds
     own = verify_bundle(zipped(made[0]))

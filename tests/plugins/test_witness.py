@@ -313,6 +313,14 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
         now = datetime.datetime.now(datetime.UTC)
         assert abs((datetime.datetime.fromisoformat(bound["at"]) - now).total_seconds()) < 60
         service.core.ledger.checkpoint()
+        known = service.audit.log(kind="witness.stamp")[0]["payload"]
+        assert known["verified"], "against the root that the setting names"
+        (looked_at,) = service.evidence._looked_at([{"entry": 1}])
+        assert looked_at["verified"] is True
+        service.core.record([Draft("witness.stamp", known["name"], "govd", "", known | {"verified": False})])
+        (looked_at,) = service.evidence._looked_at([{"entry": 2}])
+        assert looked_at["verified"] is False, "as of an authority without a root"
+        service.core.ledger.checkpoint()
         service.evidence.bundle(tmp_path / "all.zip")
         with zipfile.ZipFile(tmp_path / "all.zip") as files:
             files.extractall(tmp_path / "out")
