@@ -167,7 +167,7 @@ class Records:
             Usage: an unknown term.
         """
         asked = known(terms, ("state", "model", *WORDS))
-        few = self._few(noun, asked)
+        few = self._few(noun, asked) if any(term in WORDS for term in asked) else None  # an index has states and models in order
         where, values, table = ["records.noun = ?"], [noun], "records"
         if few is not None:  # `CROSS`: in this order
             table, values = "json_each(?) AS few CROSS JOIN records", [json.dumps(few), *values]
