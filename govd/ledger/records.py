@@ -25,6 +25,8 @@ from govd.types import Json, Record
 VERSION: Final = "2"
 STEPS: Final = 200
 """Entries that are looked at around a moment: a clock that was set back may have put them out of order."""
+NEVER: Final = 2**62
+"""The number of an entry that there will not be."""
 FEW: Final = 1000
 """Records that are looked up one by one; where more match, entries or records are read in their order until enough are found."""
 MANY: Final = 10_000
@@ -165,7 +167,7 @@ class Records:
             Usage: an unknown term.
         """
         asked = known(terms, ("state", "model", *WORDS))
-        few = self._few(noun, asked)
+        few = self._few(noun, asked) if any(term in WORDS for term in asked) else None  # an index has states and models in order
         where, values, table = ["records.noun = ?"], [noun], "records"
         if few is not None:  # `CROSS`: in this order
             table, values = "json_each(?) AS few CROSS JOIN records", [json.dumps(few), *values]
@@ -178,12 +180,11 @@ class Records:
                 (condition,) = conditions(noun, {term: word})
                 where.append(condition.holds("records.key"))
                 values += condition.values
-        if since is not None:
-            where.append(f"records.seq > {self.at(since, -1, before=True)}")
-        if until is not None:
-            where.append(f"records.seq <= {self.at(until, None, before=True)}")
+        start = 0 if since is None else int(self.at(since, -1, before=True) or 0) + 1  # one bound each: the first is the one that is used
+        stop = NEVER if until is None else int(self.at(until, -1, before=True) or 0)
         if after is not None:
-            where.append(f"records.seq {'<' if newest else '>'} {int(after)}")
+            start, stop = (start, min(stop, int(after) - 1)) if newest else (max(start, int(after) + 1), stop)
+        where += [f"records.seq >= {start}", f"records.seq <= {stop}"]
         query = f"SELECT record FROM {table} WHERE {' AND '.join(where)} ORDER BY records.seq {'DESC' if newest else 'ASC'}"
         return f"{query} LIMIT {-1 if limit is None else int(limit)}", values
 
@@ -216,7 +217,7 @@ class Records:
         """The first entry that was made from a time on; where there is none, one that will not be."""
         oldest = f"SELECT seq FROM log WHERE time >= ? ORDER BY time LIMIT {STEPS}"
         ((found,),) = self._ask(f"SELECT min(seq) FROM ({oldest})", (time,))
-        return 2**62 if found is None else int(found)
+        return NEVER if found is None else int(found)
 
     def last(self, kind: str, subject: str, seq: int) -> int | None:
         """The last entry of a kind about a subject up to entry `seq`."""
@@ -250,13 +251,16 @@ class Records:
             Usage: an unknown filter.
         """
         asked = known(filters, (*OF_ENTRIES, *OF_REQUESTS))
-        where, values = [f"log.seq > {-1 if after is None else int(after)}"], []
+        where, values = [], []
+        start, stop = 0 if after is None else max(0, int(after) + 1), NEVER  # one bound each: the database would use the first it sees
         equal: list[tuple[str, str]] = []
         for name, value in asked.items():
             if name == "since":  # `+`: in the order of entries, not by the index of times, which would have to be sorted
-                where.append(f"log.seq >= {self._first(value)} AND +log.time >= ?")
+                start = max(start, self._first(value))
+                where.append("+log.time >= ?")
             elif name == "until":
-                where.append(f"log.seq <= {self.at(value, -1, before=True)} AND +log.time < ?")
+                stop = int(self.at(value, -1, before=True) or 0)
+                where.append("+log.time < ?")
             elif name in OF_ENTRIES:
                 column = "noun" if name == "kind" and "." not in value else name
                 equal.append((column, value))
@@ -279,8 +283,9 @@ class Records:
                 values += condition.values
             if "state" in about:
                 first = self._ask("SELECT seq FROM records WHERE noun = 'request' AND state = ? ORDER BY seq LIMIT 1", (about["state"],))
-                where.append(f"log.seq >= {first[0][0]}")
+                start = max(start, int(first[0][0]))
             table = f"log {self._along(equal)}"
+        where += [f"log.seq >= {start}", f"log.seq <= {stop}"]
         return f"SELECT log.seq FROM {table} WHERE {' AND '.join(where)} ORDER BY log.seq LIMIT {int(limit)}", values
 
     def _along(self, equal: Sequence[tuple[str, str]]) -> str:

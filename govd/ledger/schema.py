@@ -25,6 +25,7 @@ CREATE TABLE records (
 CREATE INDEX records_in_order ON records (noun, seq);
 CREATE INDEX records_by_state ON records (noun, state, seq);
 CREATE INDEX records_by_model ON records (noun, model, seq);
+CREATE INDEX records_by_model_and_state ON records (noun, model, state, seq);
 CREATE INDEX records_by_key ON records (noun, key, state);
 CREATE INDEX records_live ON records (noun, seq) WHERE live;
 CREATE TABLE terms (term TEXT, word TEXT, noun TEXT, key TEXT, PRIMARY KEY (term, word, noun, key)) STRICT, WITHOUT ROWID;
