@@ -34,7 +34,7 @@ class Part:
     ) -> Contribution:
         """One forget, alone."""
         scope = Scope(tuple(sorted(Concept(c) for c in concepts)), domains)
-        spec = ForgetSpec(scope, method, more.get("target", "unnamed"))  # type: ignore[arg-type]
+        spec = ForgetSpec(scope, method, "unnamed")
         phrases = [self.basis.tensors["labels"][[self.basis.labels.index(c.name)]] for c in scope.concepts]
         prompts = np.concatenate(phrases) if phrases else np.zeros((0, self.basis.dim))
         tensors, facts = METHODS[method].contribute(Problem(self.basis, spec, Material(phrases, prompts)))
