@@ -12,7 +12,7 @@ from govd.types import Floats, Json
 
 UNNAMED = 0.02
 """Share of a concept's images that may still get its name."""
-FAINT = 0.2
+FAINT = 0.5
 """A picture that the detector hardly sees is taken to be seen this much: one stray picture must not drive the strength for all."""
 SAFETY = 1.5
 """Pictures that nobody has seen lie further from the pool's than these from each other: the solved strength is multiplied by this."""

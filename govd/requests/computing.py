@@ -10,7 +10,7 @@ import numpy as np
 from govd.contribution import contribution_from_bytes, contribution_to_bytes, sealed
 from govd.core import Core, Opened
 from govd.edit import Material, Problem, compose, exact
-from govd.edit.compose import recognised
+from govd.edit.compose import SAME, recognised
 from govd.edit.metrics import data_free
 from govd.errors import NotFound, Unsupported
 from govd.ledger.entry import Draft
@@ -25,8 +25,6 @@ BESIDE: Final = 24
 """Other concepts that are synthesised beside a forgotten one where prototypes stand in for a pool."""
 PROMPTED: Final = 100
 """Anchors that a whole domain is prompted with."""
-SAME: Final = 1e-5
-"""Two unit embeddings that differ less in every coordinate are one: a model's arithmetic in float32 is no finer."""
 TELLING: Final = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff")
 """Figures that name concepts."""
 
