@@ -16,7 +16,7 @@ from typing import Any
 
 from govd.core import Core
 from govd.delivery import Delivery
-from govd.edit import Edit, compose
+from govd.edit import Basis, Edit
 from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
 from govd.ledger.entry import Draft
 from govd.lifecycle import PENDING, STANDING
@@ -211,14 +211,14 @@ class Reconciler:
             core.record([Draft("revision.compose", f"{model}/{number}", GOVD, model, payload)])
         return True
 
-    def _composed(self, basis: object, contributions: list[Contribution]) -> Edit:
+    def _composed(self, basis: Basis, contributions: list[Contribution]) -> Edit:
         """By the host, or by a backend on its device where the owner says so (`compose_on` in `govd.toml`)."""
         core, where = self.core, self.core.home.settings.compose_on
         edit: Edit | None = core.first("govd_compose_edit", basis=basis, contributions=contributions, methods=core.methods, where=where)
         if edit is None and where == "device":
             advice = 'Set compose_on = "host" in govd.toml, or install a backend that composes on its device.'
             raise PluginFault("no plugin composes on a device", where="govd_compose_edit", advice=advice)
-        return core.guarded("composing", compose, basis, contributions, core.methods) if edit is None else edit
+        return self.requests.contributions.figures(basis, contributions)[0] if edit is None else edit
 
     def _hold_newest(self, wanted: list[dict[str, Json]], error: GovdError) -> bool:
         """The system has no solution: the newest request that is not in force yet fails with the reason (a plugin's fault: waits)."""

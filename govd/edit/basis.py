@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,6 +29,8 @@ POOL_SAMPLE = 4096
 """Pool images on which strengths are solved; a larger pool is thinned evenly."""
 ROOM = 8
 """Dimensions that hard labels must leave free."""
+BEST = 8
+"""Scores of a pool image that are kept at hand: so many names less one can be left out without scoring it again."""
 ROUNDS = 3
 OTHER = "other"
 
@@ -84,6 +86,31 @@ class Basis:
         """Anchors by the bytes of their vectors: what a target is, whatever a request calls it."""
         names, vectors = self.anchors
         return {row.tobytes(): name for name, row in zip(names, np.ascontiguousarray(vectors), strict=True)}
+
+    @cached_property
+    def _pool_best(self) -> dict[str, tuple[Floats, Any]]:
+        """For labels and vocabulary the `BEST` highest scores of each thinned pool image `(n, BEST)`, best first, and whose they are."""
+        images, found = self.thinned_pool()[0], {}
+        for which in ("labels", "vocabulary"):
+            scored = exact.matmul(images, self.tensors[which].T)
+            few = min(BEST, scored.shape[1])
+            columns = np.argpartition(-scored, few - 1, axis=1)[:, :few] if few else np.zeros((len(images), 0), np.int64)
+            order = np.argsort(-np.take_along_axis(scored, columns, 1), axis=1, kind="stable")
+            columns = np.take_along_axis(columns, order, 1)
+            found[which] = np.take_along_axis(scored, columns, 1), columns
+        return found
+
+    def pool_best(self, which: Literal["labels", "vocabulary"], without: Collection[str]) -> Floats:
+        """The highest score `(n,)` of each thinned pool image with a label (or word) but those that are named; −∞ where none is left."""
+        names: tuple[str, ...] = getattr(self, which)
+        out = np.array([name in without for name in names], bool)
+        scored, columns = self._pool_best[which]
+        if np.count_nonzero(out) >= scored.shape[1]:
+            kept = self.tensors[which][~out]
+            return exact.matmul(self.thinned_pool()[0], kept.T).max(1, initial=-np.inf)  # type: ignore[no-any-return]
+        first = (~out[columns]).argmax(1)
+        best: Floats = scored[np.arange(len(scored)), first]
+        return best
 
     def as_json(self) -> dict[str, Json]:
         """The settings, part of the digest."""

@@ -63,7 +63,7 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
             if contribution.spec.scope.paradigm == "domains":
                 gone_domains = [basis.domains.index(d) for d in contribution.spec.scope.domains]
                 stays = stays & ~np.isin(domain_of, gone_domains)
-    restricted = after[:, kept].argmax(1) == before[:, kept].argmax(1)
+    restricted = after[:, kept].argmax(1) == before[:, kept].argmax(1) if kept.any() else np.ones(len(top), bool)
     same = (after.argmax(1) == top)[stays]
     spill = np.abs(edit.B.T @ anchors[kept].T).max(0) if edit.rank and kept.any() else np.zeros(int(kept.sum()))
     worst = np.argsort(-spill)[:GUESSES]

@@ -105,13 +105,14 @@ def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
         return images, np.array(material.prototype_of) == concept, exact.inverse(covariance + wide)
     images, _ = basis.thinned_pool()
     phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
-    competing = [_others(problem), *(t for i, t in enumerate(material.phrases) if i != concept)]
     mine = exact.matmul(images, material.phrases[concept].T).max(1)
-    margin = mine - exact.matmul(images, np.concatenate(competing).T).max(1)
+    best = basis.pool_best("labels" if basis.labels else "vocabulary", phrases)
+    for i, texts in enumerate(material.phrases):  # the other concepts of the same forget compete, too
+        if i != concept:
+            best = np.maximum(best, exact.matmul(images, texts.T).max(1))
     if basis.labels and len(basis.vocabulary):
-        words = basis.tensors["vocabulary"][[i for i, name in enumerate(basis.vocabulary) if name not in phrases]]
-        return images, _surest(margin, mine - exact.matmul(images, words.T).max(1)), basis.tensors["pool_inverse"]
-    return images, margin > 0, basis.tensors["pool_inverse"]
+        return images, _surest(mine - best, mine - basis.pool_best("vocabulary", phrases)), basis.tensors["pool_inverse"]
+    return images, mine > best, basis.tensors["pool_inverse"]
 
 
 def _surest(margin: Floats, beyond: Floats) -> Any:

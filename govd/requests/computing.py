@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from govd.contribution import contribution_from_bytes, contribution_to_bytes, sealed
 from govd.core import Core, Opened
-from govd.edit import Material, Problem, compose, exact
+from govd.edit import Basis, Edit, Material, Problem, compose, exact
 from govd.edit.compose import SAME, recognised
 from govd.edit.metrics import data_free
 from govd.errors import NotFound, Unsupported
@@ -25,6 +26,8 @@ BESIDE: Final = 24
 """Other concepts that are synthesised beside a forgotten one where prototypes stand in for a pool."""
 PROMPTED: Final = 100
 """Anchors that a whole domain is prompted with."""
+FIGURES: Final = 32
+"""Edits with their data-free figures that are kept in memory."""
 TELLING: Final = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff")
 """Figures that name concepts."""
 
@@ -35,6 +38,7 @@ class Contributions:
     def __init__(self, core: Core, privacy: Privacy) -> None:
         self.core, self.privacy = core, privacy
         self._keys: dict[str, list[str]] = {}
+        self._figures: OrderedDict[tuple[str, ...], tuple[Edit, dict[str, Json]]] = OrderedDict()
 
     # -- computing ------------------------------------------------------------------------------------------------------------
 
@@ -143,9 +147,26 @@ class Contributions:
         everything = [self.load(str(r["contribution"])) for r in requests if r["contribution"]]
         if beside is not None:
             everything = [beside, *(c for c in everything if c.digest != beside.digest)]
-        edit = self.core.guarded("composing", compose, opened.basis, everything, self.core.methods)
-        found = discreet(data_free(opened.basis, edit, [recognised(opened.basis, c) for c in everything]), everything)
+        edit, found = self.figures(opened.basis, everything)
+        found = discreet(found, everything)
         return found | {"anchors": edit.facts.get("anchors", ""), "soft_because": edit.facts.get("soft_because", "")}
+
+    def figures(self, basis: Basis, contributions: Sequence[Contribution]) -> tuple[Edit, dict[str, Json]]:
+        """The edit of these contributions, composed on the host, and what can be said of it without a labelled picture; the last few are
+        kept, since what is predicted is composed next.
+
+        Raises:
+            OverCapacity, Unsupported: there is no such edit. PluginFault: a method's own mistake.
+        """
+        key = (basis.digest, *sorted(c.digest for c in contributions))
+        found = self._figures.get(key)
+        if found is None:
+            edit: Edit = self.core.guarded("composing", compose, basis, contributions, self.core.methods)
+            found = (edit, data_free(basis, edit, [recognised(basis, c) for c in contributions]))
+            self._figures[key] = found
+            while len(self._figures) > FIGURES:
+                self._figures.popitem(last=False)
+        return found[0], dict(found[1])
 
     def covered(self, wanted: list[dict[str, Json]]) -> dict[str, str]:
         """Which forgets add nothing because another that stands covers them: id → id of the one that covers.

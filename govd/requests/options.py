@@ -57,6 +57,9 @@ def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSp
         if domain not in record["domains"]:
             known = ", ".join(record["domains"]) or "none (register the model with --domains)"
             raise NotFound(f"{model} has no domain {domain!r}", advice=f"Known domains: {known}.")
+    labels = core.basis(record).labels
+    if domains and labels and set(labels) <= set(names):
+        names = []  # every label there is: everything
     if domains and set(domains) == set(record["domains"]):
         if not names:
             raise Usage("all concepts in all domains is the whole model", advice="Name fewer domains.")

@@ -156,7 +156,9 @@ def lived(home: Path, requests: int = 300, seed: int = 1) -> dict[str, int]:
             if days == 40:
                 service.evidence.rotate_key("half a year is over", "carol")
             if days == 60:
-                service.update_model("mini", Given(anchors=(*service.core.opened("mini").basis.vocabulary, "drone", "scooter")), "ann")
+                service.update_model(
+                    "mini", Given(anchors=(*service.core.opened("mini").basis.vocabulary, "stapler of the office", "loading ramp")), "ann"
+                )
         service.measure()
         service.evidence.sign()
         return {"requests": len(service.requests.all()), "entries": service.core.ledger.size(), "days": days, "refused": office.refused}
