@@ -12,12 +12,13 @@ from govd.errors import BadFile, MachineFault, Usage
 from govd.home import check_home
 from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
+from govd.types import Record
 
 SMALL = ("origin", "token", "govd.toml", "keys/signing.key")
 NOT_MORE = 200 * 2**30
 
 
-def backup(folder: Path, file: Path) -> str:
+def backup(folder: Path, file: Path) -> Record:
     """Write a home into a tar file that is not there yet, readable by its owner alone; it contains the signing key.
 
     Raises:
@@ -49,10 +50,10 @@ def backup(folder: Path, file: Path) -> str:
     except OSError as fault:
         part.unlink(missing_ok=True)
         raise MachineFault(f"the backup cannot be written ({fault.strerror})", where=str(file), advice="Nothing was changed.") from fault
-    return f"{file}: {size} entries of {origin}. It holds the signing key: keep it as safe as the home."
+    return {"file": str(file), "entries": size, "origin": origin, "bytes": file.stat().st_size}
 
 
-def restore(file: Path, folder: Path) -> str:
+def restore(file: Path, folder: Path) -> Record:
     """Make a home from a backup and check it.
 
     Raises:
@@ -82,4 +83,4 @@ def restore(file: Path, folder: Path) -> str:
             raise BadFile(f"the backup does not hold: {verdict['faults'][0]}", where=str(file), advice="Take another backup.")
         folder.rmdir() if folder.exists() else None
         os.replace(made, folder)
-    return f"{folder}: {verdict['size']} entries, verified."
+    return {"home": str(folder), "entries": verdict["size"], "origin": verdict["origin"]}

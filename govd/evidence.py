@@ -313,6 +313,28 @@ class Evidence:
         ]
         return {**found, "proof": {"checkpoint": note, "entries": said}}
 
+    def inclusion(self, entry: int, size: int) -> Record:
+        """That an entry is in the tree of `size` entries: `proof`, hex hashes from the leaf up (RFC 9162, section 2.1.3).
+
+        Raises:
+            NotFound: the ledger has no such tree, or the tree no such entry.
+        """
+        known = self.core.ledger.size()
+        if not 0 <= entry < size <= known:
+            raise NotFound(f"entry {entry} is not in a tree of {size} entries", advice=f"The ledger has {known} entries.")
+        return {"entry": entry, "size": size, "proof": [h.hex() for h in self.core.ledger.inclusion(entry, size)]}
+
+    def consistency(self, old: int, new: int) -> Record:
+        """That the tree of `new` entries begins with that of `old`: `proof`, hex hashes (RFC 9162, section 2.1.4).
+
+        Raises:
+            NotFound: the ledger has no such trees.
+        """
+        known = self.core.ledger.size()
+        if not 0 < old <= new <= known:
+            raise NotFound(f"no tree of {new} entries begins with one of {old}", advice=f"The ledger has {known} entries.")
+        return {"old": old, "new": new, "proof": [h.hex() for h in self.core.ledger.consistency(old, new)]}
+
     def _bundled(self, request: str | None, revision: tuple[str, int] | None) -> tuple[dict[str, bytes], dict[str, Json]]:
         core, ledger = self.core, self.core.ledger
         whole = request is None and revision is None

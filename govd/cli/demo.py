@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from rich.markup import escape
 
-from govd.cli.common import bar
-from govd.cli.show import console, scope, share, show_verdict, table
+from govd.cli.progress import bar
+from govd.cli.show_audit import show_verdict
+from govd.cli.tables import console, scope, share, table
 from govd.edit import Edit, EvaluationData, compose, metrics
 from govd.edit.factors import tensors_from_bytes
 from govd.edit.strength import auc
