@@ -64,7 +64,7 @@ def govd(site: Path, tmp_path: Path) -> Shell:
         (("forget", "red", "--model", "m", "--strength", "9"), 2, "out of range"),
         (("forget", "red", "--model", "m", "--method", "bilateral"), 1, "no pool"),
         (("forget", "red", "green", "blue", "yellow", "--model", "m"), 1, "no anchor would be left"),
-        (("revert", "nothing"), 1, "does not exist"),
+        (("revert", "nothing", "--reason", "x"), 1, "does not exist"),
         (("export", "m", "/dev/null/x"), 4, ""),
         (("model", "add", "n", "/nowhere"), 1, "no backend recognises"),
         (("classify", "m", "/nowhere.png"), 1, "nowhere.png"),
@@ -91,7 +91,7 @@ def test_one_process_at_a_time(govd: Shell) -> None:
 
 def test_a_home_that_cannot_be_written(govd: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = govd("status", GOVD_HOME=str(tmp_path / "file" / "home"))
+    done = govd("model", "add", "m", "colours", GOVD_HOME=str(tmp_path / "file" / "home"))
     assert done.returncode == 4
     assert "--home DIR" in done.stderr
 

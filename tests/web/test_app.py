@@ -10,13 +10,14 @@ from fastapi.testclient import TestClient
 
 from govd.service import Service
 from govd.web.app import create_app
+from govd.web.context import Context
 
 
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
     """An owner's client; what is filed is reconciled at once."""
-    app = create_app(service, lambda: bool(service.reconcile()))
-    with TestClient(app, headers={"Authorization": f"Bearer {service.core.home.token()}"}) as made:
+    app = create_app(Context(service, service.reconcile))
+    with TestClient(app, "http://localhost", headers={"Authorization": f"Bearer {service.core.home.token()}"}) as made:
         yield made
 
 
@@ -62,7 +63,7 @@ def test_a_forget_from_filing_to_revert(client: TestClient, pictures: Path) -> N
     done = client.post(f"/v1/requests/{request['id']}/revert", params={"wait": True}, json={"reason": "back"}).json()
     assert done["state"] == "done"
     assert client.post("/v1/models/m/classify", json=body).json()[0]["label"] == "red"
-    assert [r["state"] for r in client.get("/v1/models/m/revisions").json()] == ["superseded", "published"]
+    assert [r["state"] for r in client.get("/v1/models/m/revisions").json()["items"]] == ["superseded", "published"]
     assert client.get("/v1/models/m/revisions/1/diff/2").json()["removed"] == [request["id"]]
     trail = client.get(f"/v1/audit/trail/{request['id']}").json()
     assert trail["request"]["state"] == "reverted"
@@ -95,7 +96,7 @@ def test_keys_make_repeats_harmless(client: TestClient) -> None:
         ("POST", "/v1/requests", {"model": "m", "concept": ["red"]}, 422, "concept"),
         ("POST", "/v1/requests", {"model": "m", "concepts": ["red"], "strength": 7}, 422, "out of range"),
         ("POST", "/v1/models/m/classify", {"images": ["no base64!"]}, 422, "image 0"),
-        ("POST", "/v1/models/m/classify", {}, 422, "pictures"),
+        ("POST", "/v1/models/m/classify", {}, 422, "nothing to classify"),
         ("POST", "/v1/tokens", {"role": "king", "name": "x"}, 422, "Roles"),
         ("GET", "/v1/audit/log?limit=0", None, 422, "limit"),
     ],
@@ -119,7 +120,7 @@ def test_the_log_is_paged_by_a_cursor(client: TestClient) -> None:
     found, after = [], -1
     while after is not None:
         page = client.get("/v1/audit/log", params={"after": after, "limit": 3}).json()
-        found += [e["seq"] for e in page["entries"]]
+        found += [e["seq"] for e in page["items"]]
         after = page["next"]
     assert found == list(range(len(found)))
     assert len(found) > 6

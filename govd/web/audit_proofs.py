@@ -1,0 +1,78 @@
+"""`/v1/audit`: what convinces somebody who does not trust us."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse, PlainTextResponse
+from starlette.background import BackgroundTask
+
+from govd.types import Json
+from govd.web.bodies import ReasonBody, VerifyBody
+from govd.web.context import Here, Owner, Reader
+
+router = APIRouter(tags=["audit"], prefix="/audit")
+
+
+@router.get("/checkpoint", response_class=PlainTextResponse)
+def checkpoint(context: Here, reader: Reader, size: int | None = None, witnessed: bool = False) -> str:
+    """The signed log checkpoint (C2SP tlog-checkpoint)."""
+    return context.service.evidence.checkpoint(size, witnessed)
+
+
+@router.get("/key", response_class=PlainTextResponse)
+def key(context: Here, reader: Reader) -> str:
+    """The public key of the log."""
+    return context.service.evidence.key()
+
+
+@router.get("/proof/inclusion")
+def inclusion(entry: int, size: int, context: Here, reader: Reader) -> Json:
+    """That an entry is in the tree of a size (RFC 9162, section 2.1.3): `proof` in hex."""
+    return context.service.evidence.inclusion(entry, size)
+
+
+@router.get("/proof/consistency")
+def consistency(old: int, new: int, context: Here, reader: Reader) -> Json:
+    """That a tree begins with an older one (RFC 9162, section 2.1.4): `proof` in hex."""
+    return context.service.evidence.consistency(old, new)
+
+
+@router.get("/verify")
+def verified(context: Here, reader: Reader) -> Json:
+    """Check the whole ledger."""
+    return context.service.evidence.verify()
+
+
+@router.post("/verify")
+def verify(body: VerifyBody, context: Here, reader: Reader) -> Json:
+    """Check the whole ledger against checkpoints and a key that were kept elsewhere."""
+    return context.service.evidence.verify(body.since, body.key, body.recompute)
+
+
+@router.post("/witness")
+def witness(context: Here, actor: Owner) -> Json:
+    """Hand the newest log checkpoint to the configured witnesses now."""
+    return context.service.evidence.witness()
+
+
+@router.post("/rotate-key")
+def rotate_key(body: ReasonBody, context: Here, actor: Owner) -> Json:
+    """A new signing key."""
+    return context.service.evidence.rotate_key(body.reason, actor)
+
+
+@router.get("/bundle", response_class=FileResponse)
+def bundle(context: Here, reader: Reader, request: str | None = None, model: str | None = None, revision: int | None = None) -> Response:
+    """Evidence of a request, of a revision, or of everything, in one file."""
+    folder = Path(tempfile.mkdtemp(prefix="govd-bundle-"))
+    try:
+        context.service.evidence.bundle_to(folder / "bundle.zip", request, model, revision)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    gone = BackgroundTask(shutil.rmtree, folder)
+    return FileResponse(folder / "bundle.zip", media_type="application/zip", filename="govd-evidence.zip", background=gone)
