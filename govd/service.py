@@ -17,6 +17,7 @@ from govd.audit import Audit
 from govd.core import Core
 from govd.edit import Edit, EvaluationData, metrics
 from govd.edit.compose import recognised
+from govd.edit.confusion import confusion
 from govd.errors import Conflict, Denied, GovdError, MachineFault, NotFound, UnreadableImage, Unsupported, Usage
 from govd.evidence import Evidence
 from govd.home import Home
@@ -281,6 +282,7 @@ class Service:
             found["neighbour_agreement"] = metrics.neighbour_agreement(now.edit, data.vectors)
             found["leaks"] = metrics.leaks(now.edit, contributions, data)
             found["base_diff"] = metrics.base_diff(opened.basis, now.edit)
+            found |= {"skipped": data.skipped, "confusion": confusion(opened.basis, now.edit, data)}
             return {"model": model, "revision": now.number, "claim": HONEST, "metrics": _plain(found)}
 
     def export(

@@ -76,8 +76,18 @@ class Metered:
         try:
             await self.app(scope, receive, sent)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
+            route = _route(scope)
             self.meter.note(scope["method"] if scope["method"] in METHODS else "other", route, status, time.perf_counter() - began)
+
+
+def _route(scope: Scope) -> str:
+    """The route's template. FastAPI says it without the prefix that its router was included with, so the path says the beginning."""
+    template = getattr(scope.get("route"), "path", None)
+    if template is None:
+        return "other"
+    tail = str(template).split("/")[1:]
+    parts = str(scope["path"]).split("/")
+    return "/".join([*parts[: len(parts) - len(tail)], *tail])
 
 
 METHODS = ("GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS")
