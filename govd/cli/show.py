@@ -72,12 +72,14 @@ def show_models(models: Sequence[Mapping[str, Json]]) -> None:
 def show_model(model: Mapping[str, Json]) -> None:
     """A model that was registered, changed or taken out of service, in short."""
     out = console()
-    name, facts = escape(model["name"]), {k: v for k, v in model.items() if v not in (None, "", [], {})}
+    name = escape(model["name"])
     out.print(f"[bold]{name}[/]: {escape(model['reference'])}, {escape(model['architecture'] or 'model')} of {model['dim']} dimensions")
     out.print(f"  opened by the plugin {escape(model['backend'])} on {escape(model['device'])}; side {model['side']}, use {model['use']}")
-    for key in ("labels", "vocabulary", "domains", "pool", "images", "publish_to"):
-        if key in facts:
-            out.print(f"  {key.replace('_', ' ')}: {escape(said(facts[key]))}")
+    pool = f", {escape(model['pool'])} {escape(model['pool_kind'])} embeddings" if model["pool"] else ", no pool"
+    out.print(f"  {count(model['labels'], 'label')}, {count(model['anchors'], 'anchor')}{pool}")
+    for key in ("domains", "images", "publish_to"):
+        if model[key]:
+            out.print(f"  {key.replace('_', ' ')}: {escape(said(model[key]))}")
     out.print(f"  [dim]everything: govd model show {name}[/]")
 
 

@@ -59,7 +59,9 @@ def minute(time: str | None) -> str:
 
 def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Table:
     """A plain table; cells may hold markup, so what is in them is escaped by whoever fills them. Made to be read at 80 columns."""
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    made = Table(
+        title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(columns)
+    )
     for name in columns:
         made.add_column(name, no_wrap=name in WHOLE, overflow="fold")
     for row in rows:
@@ -79,7 +81,7 @@ def show_record(record: Mapping[str, Json]) -> None:
 
 def said(value: Json) -> str:
     """A JSON value in words."""
-    if value is None:
+    if value is None or value == "":
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
