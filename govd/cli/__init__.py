@@ -54,16 +54,19 @@ def main() -> None:
     if words and words[0] not in known:
         _plugin_commands()  # only then: loading plugins costs time
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where it can be told that it failed
     except GovdError as error:
         raise SystemExit(_said(error.message, error.exit_code)) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except BrokenPipeError:  # whoever reads the output has seen enough: `govd audit log | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
     except Exception as fault:  # noqa: BLE001 - the last net: whatever else it is, it is a bug and is told as one
-        if isinstance(fault, OSError) and fault.errno in MACHINE:
+        if isinstance(fault, OSError) and fault.errno in (errno.EPIPE, *MACHINE):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written has nowhere to go
+            if fault.errno == errno.EPIPE:  # whoever reads has seen enough: `govd audit log | head`
+                raise SystemExit(141) from None
             where = f"{fault.filename}: " if fault.filename else ""
             raise SystemExit(_said(f"{where}{fault.strerror}. Free space or correct the machine, then try again.", 4)) from None
         import traceback

@@ -59,9 +59,7 @@ def minute(time: str | None) -> str:
 
 def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Table:
     """A plain table; cells may hold markup, so what is in them is escaped by whoever fills them. Made to be read at 80 columns."""
-    made = Table(
-        title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(columns)
-    )
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(columns))
     for name in columns:
         made.add_column(name, no_wrap=name in WHOLE, overflow="fold")
     for row in rows:

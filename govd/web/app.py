@@ -35,7 +35,7 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
 
     app = FastAPI(
         title="govd",
-        description="CLIP-like models that can forget.",
+        description="CLIP-like models that can forget. Every POST takes an `Idempotency-Key`; lists come in pages; errors are RFC 9457.",
         version="1",
         default_response_class=Document,
         lifespan=lifespan,

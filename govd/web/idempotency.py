@@ -63,27 +63,34 @@ class Answer:
 
 
 class Store:
-    """First answers below `path`, by principal and key; for its owner's eyes alone."""
+    """First answers below `path`, by principal and key; for its owner's eyes alone. Made when the first key comes."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # SQLite would make it readable by others
-        os.close(handle)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute(SCHEMA)
+        self.path, self._lock = path, threading.Lock()
+        self._db: sqlite3.Connection | None = None
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)  # SQLite would make it readable by others
+            os.close(handle)
+            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute(SCHEMA)
+        return self._db
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
-            self._db.close()
+            if self._db is not None:
+                self._db.close()
+                self._db = None
 
     def get(self, principal: str, key: str) -> Answer | None:
         """The first answer, None where there is none or it is too old."""
         query = "SELECT fingerprint, status, headers, body FROM answers WHERE principal = ? AND key = ? AND time > ?"
         with self._lock:
-            found = self._db.execute(query, (principal, key, time.time() - 3600 * HOURS)).fetchone()
+            found = self._opened().execute(query, (principal, key, time.time() - 3600 * HOURS)).fetchone()
         return Answer(found[0], found[1], json.loads(found[2]), found[3]) if found else None
 
     def put(self, principal: str, key: str, answer: Answer) -> None:
@@ -91,8 +98,9 @@ class Store:
         now = time.time()
         row = (principal, key, now, answer.fingerprint, answer.status, json.dumps(answer.headers), answer.body)
         with self._lock:
-            self._db.execute("DELETE FROM answers WHERE time <= ?", (now - 3600 * HOURS,))
-            self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            db = self._opened()
+            db.execute("DELETE FROM answers WHERE time <= ?", (now - 3600 * HOURS,))
+            db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 class Idempotency:

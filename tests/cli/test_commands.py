@@ -203,3 +203,25 @@ def test_rows_for_spreadsheets_and_pipes(govd: Shell) -> None:
     assert len([json.loads(line) for line in govd("audit", "log", "--format", "ndjson").stdout.splitlines()]) > 5
     before = govd("audit", "as-of", "2020-01-01", "--format", "csv").stdout
     assert before == "model,registered,revision\nm,false,\n"
+
+
+def test_pictures_synthesised_for_a_request_are_written_for_people(govd: Shell, tmp_path: Path) -> None:
+    request = govd.json("forget", "red", "--model", "m")
+    assert isinstance(request, dict)
+    prompts = ["a photo of a red.", "../../red; a dark one"]
+    with Local(govd.home) as api:
+        core = api.service.core
+        facts = {"prototypes": [{"prompt": p, "png": core.artifacts.put(p.encode())} for p in prompts]}
+        made = {"artifact": "x", "method": "y", "facts": facts}
+        core.record([Draft("contribution.make", request["contribution"], "ann", "m", made)])
+        assert api.pictures(request["id"]) == [(p, p.encode()) for p in prompts]
+    folder = tmp_path / "pictures"
+    found = govd.json("request", "show", request["id"], "--pictures", str(folder))
+    assert isinstance(found, dict)
+    names = ["001-a-photo-of-a-red.png", "002-red-a-dark-one.png"]
+    assert [Path(p).name for p in found["pictures"]] == names
+    assert [(folder / name).read_text() for name in names] == prompts
+    assert "wrote" in govd("request", "show", request["id"], "--pictures", str(folder)).stdout  # the same again is no fault
+    (folder / names[0]).write_text("mine")
+    assert govd.refused("request", "show", request["id"], "--pictures", str(folder)).exit_code == 2
+    assert (folder / names[0]).read_text() == "mine"

@@ -171,3 +171,21 @@ def test_json_is_one_document_with_the_records_fields(govd: Shell) -> None:
         ("revision", "show", "m", "1"),
     ):
         json.loads(govd(*words, "--json").stdout)
+
+
+def test_output_that_nobody_takes(govd: Shell) -> None:
+    """A disk that is full is the machine's fault; a reader who has seen enough is nobody's."""
+    given = {**os.environ, "PYTHONPATH": str(govd.site), "GOVD_HOME": str(govd.home)}
+    for words in (("status",), ("audit", "log", "--json"), ("audit", "key")):
+        command = [sys.executable, "-m", "govd", *words]
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(command, env=given, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+        assert done.returncode == 4, done.stderr
+        assert "No space left" in done.stderr
+        assert "Traceback" not in done.stderr
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run(command, env=given, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+        os.close(write)
+        assert done.returncode in (1, 141), done.stderr
+        assert "Traceback" not in done.stderr

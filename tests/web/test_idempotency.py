@@ -1,5 +1,6 @@
 """The same POST twice: done once, answered twice."""
 
+import sqlite3
 import stat
 import threading
 import time
@@ -155,8 +156,10 @@ def test_old_answers_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(idempotency.time, "time", lambda: now + 3600 * idempotency.HOURS + 1)
     assert store.get("p", "k") is None
     store.put("p", "other", Answer("f", 200, {}, b"x"))
-    assert store._db.execute("SELECT count(*) FROM answers").fetchone() == (1,)
     store.close()
+    with sqlite3.connect(tmp_path / "answers.db") as raw:
+        assert raw.execute("SELECT key FROM answers").fetchall() == [("other",)]
+    raw.close()
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256])

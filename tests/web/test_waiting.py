@@ -228,3 +228,20 @@ def _red() -> object:
     from govd.requests import ForgetOptions
 
     return ForgetOptions(concepts=("red",), reason="because")
+
+
+def test_a_bug_is_told_to_the_log_and_named_to_the_caller(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("a secret detail")
+
+    monkeypatch.setattr(service, "status", broken)
+    token = {"Authorization": f"Bearer {service.core.home.token()}"}
+    with TestClient(create_app(Context(service)), "http://localhost", headers=token, raise_server_exceptions=False) as client:
+        answer = client.get("/v1/status")
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:govd:bug")
+    assert "secret" not in answer.text
+    (said,) = [JsonLines().format(record) for record in caplog.records if record.name == "govd.web"]
+    assert "ZeroDivisionError: a secret detail" in json.loads(said)["error"]
+    assert "/v1/status" in said
