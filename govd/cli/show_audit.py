@@ -17,13 +17,27 @@ if TYPE_CHECKING:
 def show_log(entries: Sequence[Mapping[str, Json]]) -> None:
     """Entries, a line each."""
     rows = [
-        (e["seq"], e["time"][:19], escape(e["actor"]), escape(e["kind"]), escape(e["subject"][:24]), _gist(e["payload"])) for e in entries
+        (
+            e["seq"],
+            e["time"][:19].replace("T", " "),
+            escape(e["actor"]),
+            escape(e["kind"]),
+            escape(_short(e["subject"])),
+            _gist(e["payload"]),
+        )
+        for e in entries
     ]
     console().print(table("entry", "time", "actor", "kind", "subject", "what", rows=rows))
 
 
+def _short(subject: str) -> str:
+    """A subject at a glance; `--json` has it whole."""
+    return subject if len(subject) <= 13 else f"{subject[:12]}…"
+
+
 def _gist(payload: Mapping[str, Json]) -> str:
-    words = [str(payload[k]) for k in ("decision", "reason", "reference", "edit_digest") if payload.get(k)]
+    words = [str(payload[k]) for k in ("decision", "reason", "reference") if payload.get(k)]
+    words += [f"edit {payload['edit_digest'][:12]}…"] if payload.get("edit_digest") else []
     return escape(" · ".join(words)[:80])
 
 
@@ -111,18 +125,19 @@ def show_deadlines(found: Mapping[str, Json]) -> None:
     rows = [
         (
             r["id"],
-            escape(r["model"]),
-            scope({"concepts": [{"name": c} for c in r["concepts"]], "domains": r["domains"]}),
+            scope({"concepts": [{"name": c} for c in r["concepts"]], "domains": r["domains"]}) + f" · {escape(r['model'])}",
             f"[{colours[r['status']]}]{r['status']}[/]",
             r["filed_at"][:10],
             r["due_at"][:10],
             (r["served_at"] or "–")[:10],
             f"{r['days']:.1f}" if r["left_days"] is None else f"{r['left_days']:.0f} left",
-            "; ".join(escape(f"to {e['due_at'][:10]}: {e['reason']}") for e in r["extensions"]),
         )
         for r in found["requests"]
     ]
-    out.print(table("id", "model", "what", "status", "filed", "due", "in force", "days", "extended", rows=rows))
+    out.print(table("id", "what", "status", "filed", "due", "in force", "days", rows=rows))
+    for r in found["requests"]:
+        for extension in r["extensions"]:
+            out.print(f"{r['id']} extended to {extension['due_at'][:10]} by {escape(extension['by'])}: {escape(extension['reason'])}")
     said = [f"{count(summary['requests'], 'forget')}: {summary['met']} met, {summary['met late']} met late, {summary['open']} open"]
     said += [f"{summary['late']} late, {summary['closed']} closed without effect, {summary['extended']} extended"]
     out.print(", ".join(said) + f" (due {summary['deadline_days']} days after filing, {summary['extended_days']} with an extension)")
@@ -158,7 +173,7 @@ def show_verdict(found: Mapping[str, Json]) -> None:
             f"[green]{what} holds:[/] {count(found['size'], 'entry')}, {count(found['checkpoints'], 'signed log checkpoint')} (the last of "
             f"{found['signed_size']}), {count(found['artifacts'], 'artifact')}; root {found['root'][:16]}…"
         )
-        out.print(f"  signed by {escape(found['key'])}")
+        out.print(f"  signed by {escape(found['key'])}", soft_wrap=True)  # whole on a line: it is copied
     else:
         out.print(f"[red]{what} does not hold.[/]")
     for fault in found["faults"]:

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 COLOURS = {"in_force": "green", "published": "green", "done": "green", "waiting": "yellow", "filed": "yellow", "approved": "yellow"}
 COLOURS |= {"failed": "red", "denied": "red", "rejected": "red", "refused": "red"}
-WHOLE = ("id", "no.", "state", "kind", "revision", "edit", "rank", "status", "filed", "due", "in force", "published", "created", "revoked")
+WHOLE = ("id", "no.", "state", "kind", "subject", "revision", "edit", "rank", "status", "entry", "time")
+WHOLE += ("filed", "due", "in force", "published", "created", "revoked")
 """Columns that are never cut: what they show is typed again, or read at a glance."""
+NARROW = 8
+"""Characters below which no other column is folded, if it has so many."""
 
 
 def console() -> Console:
@@ -59,9 +62,12 @@ def minute(time: str | None) -> str:
 
 def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Table:
     """A plain table; cells may hold markup, so what is in them is escaped by whoever fills them. Made to be read at 80 columns."""
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(columns))
-    for name in columns:
-        made.add_column(name, no_wrap=name in WHOLE, overflow="fold")
+    made = Table(
+        title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), show_header=any(columns)
+    )
+    for place, name in enumerate(columns):
+        least = min(NARROW, max((len(str(row[place])) for row in rows), default=0))
+        made.add_column(name, no_wrap=name in WHOLE, overflow="fold", min_width=least)
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
     return made

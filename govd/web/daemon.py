@@ -62,7 +62,9 @@ def serve(folder: Path, host: str, port: int, log_level: str = "info", allowed: 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every call to a witness
+    if log_level == "info":
+        for talkative in ("httpx", "jax"):  # every call to a witness, every device that is not there
+            logging.getLogger(talkative).setLevel(logging.WARNING)
     listening = _listen(host, port)
     with listening, open_service(folder) as service:
         home = service.core.home

@@ -42,4 +42,4 @@ async def openapi(request: Request, reader: Reader) -> Response:
 async def docs(request: Request, reader: Reader) -> HTMLResponse:
     """The same as a page. The description is part of it: a page that asked for it would have no token to send."""
     described = base64.b64encode(json.dumps(request.app.openapi()).encode()).decode()
-    return get_swagger_ui_html(openapi_url=f"data:application/json;base64,{described}", title="govd")
+    return get_swagger_ui_html(openapi_url=f"data:application/json;base64,{described}", title="govd", swagger_favicon_url="data:,")

@@ -185,9 +185,10 @@ def test_tables_fit_eighty_columns(govd: Shell) -> None:
     for words in (("revision", "list", "--model", "m"), ("request", "list"), ("doctor",), ("status",), ("model", "list")):
         text = govd(*words).stdout
         assert 0 < max(map(len, text.splitlines())) <= 80, words
+    assert re.search(r"^0 +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ", govd("audit", "log").stdout, re.M)
     lines = govd("revision", "list", "--model", "m").stdout.splitlines()
     assert len(lines) == 4  # the names, a rule, and a line for each: nothing is folded
-    assert re.search(r"1 +superseded +[0-9a-f]{12} .* 20\d\d-\d\d-\d\d \d\d:\d\d$", lines[2])
+    assert re.search(r"1 +superseded +[0-9a-f]{12} .* 20\d\d-\d\d-\d\d \d\d:\d\d *$", lines[2])
 
 
 def test_what_has_no_target_does_not_name_one(govd: Shell) -> None:
