@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"in_force": "green", "published": "green", "done": "green", "waiting": "yellow", "filed": "yellow", "approved": "yellow"}
 COLOURS |= {"failed": "red", "denied": "red", "rejected": "red", "refused": "red"}
-WHOLE = ("id", "no.", "state", "kind", "subject", "revision", "edit", "rank", "status", "entry", "time")
-WHOLE += ("filed", "due", "in force", "published", "created", "revoked")
+WHOLE = frozenset(["id", "no.", "state", "kind", "subject", "revision", "edit", "rank", "status", "entry", "time", "filed", "due", "in force", "published", "created", "revoked"])
 """Columns that are never cut: what they show is typed again, or read at a glance."""
 NARROW = 8
 """Characters below which no other column is folded, if it has so many."""
