@@ -225,12 +225,22 @@ class Questions(Protocol):
         """The signed log checkpoint: of the ledger as it is, of a size, or the newest that a witness cosigned."""
         ...
 
-    def audit_inclusion(self, entry: int, size: int) -> Record:
-        """That an entry is in the tree of `size` entries: `proof`, hex hashes from the leaf up (RFC 9162, section 2.1.3)."""
+    def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
+        """That an entry is in the log of the signed checkpoint of `size` entries, by default the newest that has it: `leaf`, `path` from
+        the leaf up, `root` (hex; RFC 9162, section 2.1.3), and the `checkpoint`.
+
+        Raises:
+            NotFound: no such entry, or no log checkpoint of that size.
+        """
         ...
 
-    def audit_consistency(self, old: int, new: int) -> Record:
-        """That the tree of `new` entries begins with that of `old`: `proof`, hex hashes (RFC 9162, section 2.1.4)."""
+    def audit_consistency(self, old: int, new: int | None = None) -> Record:
+        """That the log of the signed checkpoint of `new` entries, by default the newest, begins with that of `old`: `path`, both roots
+        (hex; RFC 9162, section 2.1.4), and the `checkpoint`.
+
+        Raises:
+            NotFound: no log checkpoint of that size. Usage: `old` is not between 1 and `new`.
+        """
         ...
 
     def audit_key(self) -> str:

@@ -21,6 +21,7 @@ from govd.audit import Audit
 from govd.core import Core, remove_views
 from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, Usage, VerificationFailed
 from govd.ledger import archive, bundle, canonical
+from govd.ledger.merkle import leaf_hash
 from govd.ledger.records import Records
 from govd.ledger.signing import Key, LogCheckpoint, Signer, pre_authentication, rotation_text, seen_at, split
 from govd.ledger.store import Draft
@@ -313,27 +314,40 @@ class Evidence:
         ]
         return {**found, "proof": {"checkpoint": note, "entries": said}}
 
-    def inclusion(self, entry: int, size: int) -> Record:
-        """That an entry is in the tree of `size` entries: `proof`, hex hashes from the leaf up (RFC 9162, section 2.1.3).
+    def inclusion(self, entry: int, size: int | None = None) -> Record:
+        """That an entry is in the log, for others to check (RFC 6962, section 2.1.1): its canonical JSON, its leaf hash, the path in hex,
+        the root, and the signed log checkpoint of `size` entries (the newest that has the entry; signed now where there is none).
 
         Raises:
-            NotFound: the ledger has no such tree, or the tree no such entry.
+            NotFound: no such entry, or no log checkpoint of that size.
         """
-        known = self.core.ledger.size()
-        if not 0 <= entry < size <= known:
-            raise NotFound(f"entry {entry} is not in a tree of {size} entries", advice=f"The ledger has {known} entries.")
-        return {"entry": entry, "size": size, "proof": [h.hex() for h in self.core.ledger.inclusion(entry, size)]}
+        found = self.core.ledger.bodies_of([entry]) if 0 <= entry < 2**62 else {}
+        if entry not in found:
+            raise NotFound(f"there is no entry {entry}", advice=f"The ledger has {self.core.ledger.size()} entries, from 0.")
+        last = self.core.ledger.last_checkpoint()
+        note = self._note(size) if size is not None else self.checkpoint(last[0] if last and last[0] > entry else None)
+        said = LogCheckpoint.read(note)
+        if said.size <= entry:
+            raise NotFound(f"entry {entry} is not among the first {said.size}", advice="Ask for a later size.")
+        path = [step.hex() for step in self.core.ledger.inclusion(entry, said.size)]
+        proof = {"size": said.size, "root": said.root.hex(), "path": path, "checkpoint": note}
+        return {"entry": entry, "body": found[entry].decode(), "leaf": leaf_hash(found[entry]).hex(), **proof}
 
-    def consistency(self, old: int, new: int) -> Record:
-        """That the tree of `new` entries begins with that of `old`: `proof`, hex hashes (RFC 9162, section 2.1.4).
+    def consistency(self, old: int, new: int | None = None) -> Record:
+        """That the log of `new` entries (its newest log checkpoint) begins with that of `old` (RFC 6962, section 2.1.2): the path and both
+        roots in hex, and the signed log checkpoint of `new`.
 
         Raises:
-            NotFound: the ledger has no such trees.
+            NotFound: no log checkpoint of `new` entries. Usage: `old` is not between 1 and `new`.
         """
-        known = self.core.ledger.size()
-        if not 0 < old <= new <= known:
-            raise NotFound(f"no tree of {new} entries begins with one of {old}", advice=f"The ledger has {known} entries.")
-        return {"old": old, "new": new, "proof": [h.hex() for h in self.core.ledger.consistency(old, new)]}
+        last = self.core.ledger.last_checkpoint()
+        note = self._note(new) if new is not None else self.checkpoint(last[0] if last else None)
+        said = LogCheckpoint.read(note)
+        if not 0 < old <= said.size:
+            raise Usage(f"no proof from {old} to {said.size} entries", advice="The old size is at least 1 and at most the new one.")
+        path = [step.hex() for step in self.core.ledger.consistency(old, said.size)]
+        roots = {"old_root": self.core.ledger.root(old).hex(), "new_root": said.root.hex()}
+        return {"old": old, "new": said.size, **roots, "path": path, "checkpoint": note}
 
     def _bundled(self, request: str | None, revision: tuple[str, int] | None) -> tuple[dict[str, bytes], dict[str, Json]]:
         core, ledger = self.core, self.core.ledger

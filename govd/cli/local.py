@@ -188,10 +188,10 @@ class Local(Api):
     def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
         return self.service.evidence.checkpoint(size, witnessed)
 
-    def audit_inclusion(self, entry: int, size: int) -> Record:
+    def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
         return self.service.evidence.inclusion(entry, size)
 
-    def audit_consistency(self, old: int, new: int) -> Record:
+    def audit_consistency(self, old: int, new: int | None = None) -> Record:
         return self.service.evidence.consistency(old, new)
 
     def audit_key(self) -> str:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 COLOURS = {"in_force": "green", "published": "green", "done": "green", "waiting": "yellow", "filed": "yellow", "approved": "yellow"}
 COLOURS |= {"failed": "red", "denied": "red", "rejected": "red", "refused": "red"}
-WHOLE = frozenset(["id", "no.", "state", "kind", "subject", "revision", "edit", "rank", "status", "entry", "time", "filed", "due", "in force", "published", "created", "revoked"])
+_TYPED = ("id", "no.", "kind", "subject", "revision", "edit", "rank", "entry")
+_GLANCED = ("state", "status", "time", "filed", "due", "in force", "published", "created", "revoked")
+WHOLE = (*_TYPED, *_GLANCED)
 """Columns that are never cut: what they show is typed again, or read at a glance."""
 NARROW = 8
 """Characters below which no other column is folded, if it has so many."""

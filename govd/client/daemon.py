@@ -198,10 +198,10 @@ class Daemon(Api):
     def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
         return self._http.ask("GET", "audit/checkpoint", size=size, witnessed=witnessed or None).text
 
-    def audit_inclusion(self, entry: int, size: int) -> Record:
+    def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
         return self._get("audit/proof/inclusion", entry=entry, size=size)
 
-    def audit_consistency(self, old: int, new: int) -> Record:
+    def audit_consistency(self, old: int, new: int | None = None) -> Record:
         return self._get("audit/proof/consistency", old=old, new=new)
 
     def audit_key(self) -> str:

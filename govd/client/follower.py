@@ -10,7 +10,7 @@ from govd.ledger.signing import Key, LogCheckpoint
 from govd.types import Json, Record
 
 Prove = Callable[[int, int], Record]
-"""An inclusion proof of an entry in a tree of some size: `Daemon.audit_inclusion`."""
+"""The inclusion proof of an entry in the tree of a signed log checkpoint: `Daemon.audit_inclusion`."""
 
 
 class Follower:
@@ -44,7 +44,7 @@ class Follower:
         if entry["seq"] != self.size:
             raise VerificationFailed(f"entry {self.size} should be next, not {entry['seq']}")
         if self._kept is not None and self._tree.size < self._kept.size:
-            self._tree = self._from_checkpoint(self._kept)
+            self._tree = self._from(self._kept)
         self._tree.add(merkle.leaf_hash(canonical.encode(entry)))
         self._roots[self._tree.size] = self._tree.root()
 
@@ -63,17 +63,21 @@ class Follower:
             raise VerificationFailed("the entries that were read are not those that were signed")
         return said.size
 
-    def _from_checkpoint(self, kept: LogCheckpoint) -> merkle.Growing:
+    def _from(self, kept: LogCheckpoint) -> merkle.Growing:
         """The tree that the kept checkpoint is the root of, ready to grow.
 
-        The inclusion proof of entry n in the tree of n + 1 entries is the complete subtrees of the first n, smallest first
-        (RFC 9162, section 2.1.3.1): whoever hands out others does not get to the root that was kept.
+        The inclusion proof of a tree's last entry is the complete subtrees of all entries before it, smallest first (RFC 9162, section
+        2.1.3.1): whoever hands out others does not get to the root that was kept.
         """
         if self._prove is None:
             raise VerificationFailed("to begin at a checkpoint takes a proof", advice="Give prove=daemon.audit_inclusion.")
+        last = kept.size - 1
+        said = self._prove(last, kept.size)
         tree = merkle.Growing()
-        tree.size, tree.edge = kept.size, list(reversed(_hashes(self._prove(kept.size, kept.size + 1)["proof"])))
-        if len(tree.edge) != kept.size.bit_count() or tree.root() != kept.root:
+        tree.size, tree.edge = last, list(reversed(_hashes(said["path"])))
+        if len(tree.edge) == last.bit_count():
+            tree.add(*_hashes([said["leaf"]]))
+        if tree.size != kept.size or tree.root() != kept.root:
             raise VerificationFailed("the daemon's log does not begin with the one that the kept checkpoint was of")
         return tree
 

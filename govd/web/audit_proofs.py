@@ -30,14 +30,14 @@ def key(context: Here, reader: Reader) -> str:
 
 
 @router.get("/proof/inclusion")
-def inclusion(entry: int, size: int, context: Here, reader: Reader) -> Json:
-    """That an entry is in the tree of a size (RFC 9162, section 2.1.3): `proof` in hex."""
+def inclusion(entry: int, context: Here, reader: Reader, size: int | None = None) -> Json:
+    """That an entry is in the log (RFC 9162, section 2.1.3): entry, leaf, path and the signed log checkpoint that it leads to."""
     return context.service.evidence.inclusion(entry, size)
 
 
 @router.get("/proof/consistency")
-def consistency(old: int, new: int, context: Here, reader: Reader) -> Json:
-    """That a tree begins with an older one (RFC 9162, section 2.1.4): `proof` in hex."""
+def consistency(old: int, context: Here, reader: Reader, new: int | None = None) -> Json:
+    """That the log begins with what it was (RFC 9162, section 2.1.4): path, both roots and the signed log checkpoint of the new size."""
     return context.service.evidence.consistency(old, new)
 
 

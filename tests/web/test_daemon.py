@@ -15,7 +15,7 @@ import pytest
 
 import govd
 from govd.client import Follower
-from govd.errors import Conflict, NotFound, Unauthenticated, Unreachable, UnreadableImage, VerificationFailed
+from govd.errors import Conflict, NotFound, Unauthenticated, Unreachable, UnreadableImage, Usage, VerificationFailed
 from govd.ledger import canonical, merkle
 
 EXAMPLE = Path(__file__).parents[1] / "plugins" / "example"
@@ -210,12 +210,12 @@ def test_a_follower_begins_at_a_checkpoint_that_was_kept(running: Running) -> No
 
         def lies(entry: int, size: int) -> dict[str, object]:
             said = dict(daemon.audit_inclusion(entry, size))
-            return {**said, "proof": ["00" * 32, *said["proof"][1:]]}
+            return {**said, "path": ["00" * 32, *said["path"][1:]]}
 
         with pytest.raises(VerificationFailed, match="does not begin"):
             follow(Follower(key, since=kept, prove=lies))
         with pytest.raises(VerificationFailed, match="is none"):
-            follow(Follower(key, since=kept, prove=lambda entry, size: {"proof": ["xyz"]}))
+            follow(Follower(key, since=kept, prove=lambda entry, size: {"path": ["xyz"]}))
         late = Follower(key, since=kept, prove=daemon.audit_inclusion)
         with pytest.raises(VerificationFailed, match="should be next"):
             late.add(daemon.audit_log(limit=1)[0])
@@ -228,6 +228,7 @@ def test_proofs_for_who_does_not_trust_the_daemon(running: Running) -> None:
     with govd.connect(running.url, running.token) as daemon:
         for n in range(7):
             daemon.create_token("reader", f"r{n}")
+            daemon.audit_checkpoint()
         entries = daemon.audit_log()
         leaves = [merkle.leaf_hash(canonical.encode(e)) for e in entries]
         roots = {}
@@ -238,17 +239,18 @@ def test_proofs_for_who_does_not_trust_the_daemon(running: Running) -> None:
         assert len(roots) == 7
         for size in roots:
             for entry in range(size):
-                proof = [bytes.fromhex(h) for h in daemon.audit_inclusion(entry, size)["proof"]]
+                proof = [bytes.fromhex(h) for h in daemon.audit_inclusion(entry, size)["path"]]
                 assert merkle.included(entry, size, leaves[entry], proof, roots[size])
             for old in range(1, size + 1):
-                proof = [bytes.fromhex(h) for h in daemon.audit_consistency(old, size)["proof"]]
+                proof = [bytes.fromhex(h) for h in daemon.audit_consistency(old, size)["path"]]
                 assert merkle.consistent(old, size, roots[old], roots[size], proof)
         for entry, size in ((7, 7), (-1, 7), (0, 8), (0, 0)):
             with pytest.raises(NotFound):
                 daemon.audit_inclusion(entry, size)
         for old, new in ((0, 7), (3, 2), (1, 8)):
-            with pytest.raises(NotFound):
+            with pytest.raises((NotFound, Usage)):
                 daemon.audit_consistency(old, new)
+        assert daemon.audit_inclusion(3)["size"] == daemon.audit_consistency(3)["new"] == 7
 
 
 def test_it_ends_at_once_while_somebody_reads_the_stream_and_waits(running: Running, pictures: Path) -> None:
