@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import random
 import secrets
 import sqlite3
@@ -12,12 +13,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from govd.errors import NotFound
-from govd.ledger.store import now
+from govd.ledger.database import fault_of
+from govd.ledger.times import now
 from govd.types import Json, Record
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, time TEXT, model TEXT, revision INTEGER, said TEXT) STRICT, WITHOUT ROWID"
 )
+
+
+_REPAIR = "It is no evidence: move it away, and another is begun."
+
+log = logging.getLogger("govd")
 
 
 def digest(data: bytes) -> str:
@@ -35,10 +42,14 @@ class Answers:
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
-            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=OFF")
-            self._db.execute(SCHEMA)
+            opened = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+            try:
+                for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=OFF", SCHEMA):
+                    opened.execute(statement)
+            except sqlite3.Error:
+                opened.close()
+                raise
+            self._db = opened
         return self._db
 
     def close(self) -> None:
@@ -48,25 +59,31 @@ class Answers:
             self._db = None
 
     def note(self, model: str, revision: int, inputs: Sequence[bytes], said: Json) -> str:
-        """The id of an answer; it is kept where chance wants it so."""
+        """The id of an answer; it is kept where chance wants it so. An answer is given though it cannot be kept: the log says so."""
         key = secrets.token_hex(8)
         if self.share > 0 and random.random() < self.share:
             text = json.dumps({"inputs": [digest(i) for i in inputs], "answer": said}, ensure_ascii=False, default=float)
-            with self._lock:
-                self._opened().execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", (key, now(), model, revision, text))
+            try:
+                with self._lock:
+                    self._opened().execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", (key, now(), model, revision, text))
+            except sqlite3.Error as error:
+                log.warning("an answer was not kept: %s", fault_of(error, str(self.path), "the sample of answers", _REPAIR).message)
         return key
 
     def show(self, key: str) -> Record:
         """Which revision gave an answer, when, to what.
 
         Raises:
-            NotFound: it was not kept.
+            NotFound: it was not kept. MachineFault, BadFile: the sample cannot be read.
         """
         found = None
         if self.path.exists():
-            with self._lock:
-                query = "SELECT time, model, revision, said FROM answers WHERE id = ?"
-                found = self._opened().execute(query, (key,)).fetchone()
+            try:
+                with self._lock:
+                    query = "SELECT time, model, revision, said FROM answers WHERE id = ?"
+                    found = self._opened().execute(query, (key,)).fetchone()
+            except sqlite3.Error as error:
+                raise fault_of(error, str(self.path), "the sample of answers", _REPAIR) from error
         if found is None:
             advice = "Only a sample is kept: inference_log in govd.toml is its share."
             raise NotFound(f"the answer {key!r} was not kept", advice=advice)

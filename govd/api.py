@@ -247,8 +247,16 @@ class Questions(Protocol):
         """The public key of the log."""
         ...
 
-    def audit_verify(self, since: Sequence[str] = (), key: str | None = None, recompute: bool = False) -> Record:
-        """Check the ledger; `since`: log checkpoints that were kept. An auditor checks a bundle for himself."""
+    def audit_verify(
+        self,
+        since: Sequence[str] = (),
+        key: str | None = None,
+        recompute: bool = False,
+        witnesses: Sequence[str] = (),
+        roots: Sequence[str] = (),
+    ) -> Record:
+        """Check the ledger; an auditor checks a bundle for himself. `since`: log checkpoints that were kept; `witnesses`, `roots`: keys and
+        root certificates (PEM) of those who vouch for times."""
         ...
 
     def audit_rebuild(self) -> Record:
@@ -263,8 +271,17 @@ class Questions(Protocol):
         """A new signing key."""
         ...
 
-    def audit_bundle(self, file: str, request: str | None = None, model: str | None = None, revision: int | None = None) -> Record:
-        """Evidence in a file on this machine.
+    def audit_bundle(
+        self,
+        file: str,
+        request: str | None = None,
+        model: str | None = None,
+        revision: int | None = None,
+        since: str | None = None,
+        as_of: str | None = None,
+    ) -> Record:
+        """Evidence in a file on this machine: of a request, a revision, a time (`as_of`, perhaps of one `model`), or everything; `since`: a
+        log checkpoint that was kept, from which it then has a proof.
 
         Raises:
             Usage: the file exists. MachineFault: it cannot be written.

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import statistics
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from govd.core import Core
 from govd.errors import NotFound
-from govd.ledger.bundle import sentence_of
-from govd.ledger.records import query
-from govd.ledger.store import moment
+from govd.ledger import sql
+from govd.ledger.sentences import sentence_of
+from govd.ledger.times import moment
 from govd.types import Json, Record
 
 PAGE: Final = 10_000
-ATTEMPTS: Final = 200
+ATTEMPTS: Final = 2000
+"""Revisions that are looked through for those which a request was in and which came to nothing."""
 OPEN: Final = ("filed", "waiting", "approved", "failed")
 
 
@@ -25,15 +26,19 @@ class Audit:
         self.core = core
 
     def log(self, after: int | None = None, limit: int = 100, **filters: str | None) -> list[Record]:
-        """Entries in order, from the one after entry `after`: `since` ≤ time < `until`; `actor`, `kind` (or its noun), `subject`, `model`;
-        of requests with that `concept`, `domain`, `state` or voted on by `policy`."""
+        """Entries in order, from the one after entry `after`, that match all filters: `since` ≤ time < `until`; `actor`, `kind` (or its
+        noun), `subject`, `model`; votes of `policy`; those about requests with that `concept`, `domain`, `state`.
+
+        Raises:
+            Usage: an unknown filter, or a time that is none.
+        """
         filters |= {name: moment(filters[name], name) for name in ("since", "until") if filters.get(name)}
-        seqs = self.core.views.records.seqs(after, max(1, min(limit, PAGE)), **filters)
+        seqs = self.core.views.records.seqs(after, max(0, min(limit, PAGE)), **filters)
         return self.core.ledger.some(seqs)
 
     def trail(self, request_id: str) -> Record:
         """Everything that happened to a request: its filing, votes, decisions, failures and attempts, the revisions that brought it and
-        took it back, its reverts; in order, each with a sentence."""
+        took it back, its reverts; in order, each with a sentence. `complete` is false where it has more than is looked through."""
         core, request = self.core, self.core.request(request_id)
         views, model = core.views, str(request["model"])
         reverts = [r for k in views.records.keys("reverts", request["id"], "request") if (r := views.request(k))]
@@ -42,54 +47,66 @@ class Audit:
             subjects.add(request["reverts"])
         if request["contribution"]:
             subjects.add(request["contribution"])
-        numbers = {r["revision"] for r in (request, *reverts) if r.get("revision")}
-        seqs = {s for subject in subjects for s in views.records.seqs(limit=PAGE, subject=subject)}
-        seqs |= {s for n in numbers for s in views.records.seqs(limit=PAGE, subject=f"{model}/{n}")}
-        for wish in (request, *reverts):  # attempts that came to nothing
-            composed = views.records.seqs(
-                wish["seq"], ATTEMPTS, kind="revision.compose", model=model, until=wish["served_at"] or wish["ended_at"]
-            )
-            for entry in core.ledger.some(composed):
-                if (request["id"] in entry["payload"]["requests"]) == (wish is request):
-                    seqs |= set(views.records.seqs(limit=PAGE, subject=entry["subject"]))
+        subjects |= {f"{model}/{r['revision']}" for r in (request, *reverts) if r.get("revision")}
+        complete = True
+        for wish in (request, *reverts):
+            tried, all_of_them = self._attempts(wish, request["id"], undone=wish is not request)
+            subjects |= tried
+            complete = complete and all_of_them
+        seqs: set[int] = set()
+        for subject in subjects:
+            found = views.records.seqs(limit=PAGE + 1, subject=subject)
+            complete = complete and len(found) <= PAGE
+            seqs |= set(found[:PAGE])
         entries = core.ledger.some(sorted(seqs))
-        return {"request": request, "entries": entries, "timeline": [_line(e) for e in entries]}
+        return {"request": request, "entries": entries, "timeline": [_line(e) for e in entries], "complete": complete}
+
+    def _attempts(self, wish: Record, forget: str, undone: bool) -> tuple[set[str], bool]:
+        """Revisions that were composed while a wish waited, with its forget (`undone`: without it); whether all were looked through."""
+        composed = self.core.views.records.seqs(
+            wish["seq"], ATTEMPTS + 1, kind="revision.compose", model=wish["model"], until=wish["served_at"] or wish["ended_at"]
+        )
+        entries = self.core.ledger.some(composed[:ATTEMPTS])
+        return {e["subject"] for e in entries if (forget in e["payload"]["requests"]) != undone}, len(composed) <= ATTEMPTS
 
     def as_of(self, time: str, model: str | None = None) -> Record:
-        """Which revision each model served at a time, which forgets were in force, and who had approved each.
+        """Which revision each model served at a time, which forgets were in force, and who had approved each. A date alone means the end
+        of that day, UTC; `time` says which moment was looked at.
 
         Each record names the entries that say so; `no_later_than` bounds the time of a publishing by witnesses and time stamps.
         """
         views = self.core.views
-        at = moment(time, "time")
+        at = moment(time, "time", end=True)
         found = views.records.at(at, -1)
         seq = -1 if found is None else found
         if model is not None and model not in views.heads:
             self.core.model(model)  # raises
         names = [model] if model else sorted(views.heads)
-        return {"time": at, "tree_size": seq + 1, "models": [self._then(name, seq) for name in names]}
+        return {"asked": time, "time": at, "tree_size": seq + 1, "models": [self._then(name, seq) for name in names]}
 
     def _then(self, model: str, seq: int) -> dict[str, Json]:
         views = self.core.views
-        added = views.records.seqs(limit=1, kind="model.add", subject=model)
-        if not added or added[0] > seq:
-            return {"model": model, "registered": False, "revision": None, "forgets": [], "entries": []}
+        nothing: dict[str, Json] = {"model": model, "registered": False, "removed": False, "revision": None, "forgets": [], "entries": []}
+        added, removed = (views.records.last(kind, model, seq) for kind in ("model.add", "model.remove"))
+        if added is None:
+            return nothing
+        if removed is not None and removed > added:
+            return nothing | {"removed": True, "entries": [added, removed]}
+        nothing |= {"registered": True}
         found = views.records.published(model, seq)
-        record = views.revision(model, found[0]) if found else None
+        record = views.revision(model, found[0]) if found and found[1] > added else None
         if record is None or found is None:
-            return {"model": model, "registered": True, "revision": 0, "forgets": [], "entries": added}
+            return nothing | {"revision": 0, "entries": [added]}
         forgets = [self._stood(request_id, seq) for request_id in record["requests"]]
         covered = [{**self._stood(inner, seq), "covered_by": outer} for inner, outer in record.get("subsumed", {}).items()]
-        return {
-            "model": model,
-            "registered": True,
+        return nothing | {
             "revision": found[0],
             "edit_digest": record["edit_digest"],
             "published_at": record["published_at"],
             "published_entry": found[1],
             "no_later_than": self.bounds(found[1]),
             "forgets": forgets + covered,
-            "entries": sorted({found[1], record["seq"], *(e for f in forgets for e in f["entries"])}),
+            "entries": sorted({found[1], record["seq"], *(e for f in forgets + covered for e in f["entries"])}),
         }
 
     def _stood(self, request_id: str, seq: int) -> dict[str, Json]:
@@ -171,19 +188,27 @@ class Audit:
         return {"summary": summary, "requests": sorted(rows, key=lambda r: (r["status"] not in ("late", "open"), r["due_at"]))}
 
     def sql(self, text: str, seconds: float = 10.0, limit: int = 1000) -> Record:
-        """A question in SQL to the views, read-only, limited in time and rows."""
+        """A question in SQL to the views, read-only, limited in time, rows, bytes and memory (`govd.ledger.sql`)."""
         path = self.core.views.records.path
         assert path is not None
-        columns, rows, more = query(path, text, seconds=seconds, limit=max(1, min(limit, PAGE)))
-        return {"columns": columns, "rows": [[_cell(c) for c in row] for row in rows], "more": more}
+        return sql.ask(path, text, seconds=seconds, limit=limit)
 
 
-def _cell(value: Any) -> Json:
-    return value.hex() if isinstance(value, bytes) else value
+def as_of_rows(found: Record) -> list[dict[str, Json]]:
+    """What `as_of` found as a table: a row for each model and forget in force, one without a forget for a model that had none."""
+    kept = ("model", "registered", "removed", "revision", "edit_digest", "published_at", "published_entry")
+    none = dict.fromkeys(("id", "concepts", "domains", "method", "filed_at", "filed_by", "approvals", "entries", "covered_by"))
+    return [
+        {"time": found["time"], **{name: model.get(name) for name in kept}, **none, **forget}
+        for model in found["models"]
+        for forget in model["forgets"] or [{}]
+    ]
 
 
 def _line(entry: Record) -> dict[str, Json]:
     said = sentence_of(entry) or str(entry["payload"].get("reason", ""))
+    if entry["kind"] == "request.file" and entry["payload"].get("private"):
+        said = said.replace("no reason given", "reason kept private")
     return {"entry": entry["seq"], "time": entry["time"], "actor": entry["actor"], "kind": entry["kind"], "what": said}
 
 

@@ -1,86 +1,280 @@
-"""One file with everything of a home, and back."""
+"""One file with everything of a home, and back: a plain tar of regular files, written while a daemon works on the home.
+
+What is in it belongs together. The ledger is copied first, in one piece; what lies beside it is then compared with what that copy says: the
+signing key with its last change of keys, the texts of private requests with its filings and shreddings. Where something has happened in
+between, the ledger is copied again. Artifacts are written before the entries that name them, so they are taken last. A text whose
+shredding is an entry is left out, whether or not its file is gone already.
+"""
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import re
+import sqlite3
 import tarfile
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Final
 
 from govd.artifacts import Artifacts
-from govd.errors import BadFile, MachineFault, Usage
+from govd.errors import BadFile, GovdError, MachineFault, Usage
 from govd.home import check_home
-from govd.ledger.signing import Signer
-from govd.ledger.store import Ledger
-from govd.types import Record
+from govd.ledger.database import copy_database, faults, make_database, peek, schema_of
+from govd.ledger.signing import Key, LogCheckpoint, Signer
+from govd.ledger.tables import REVISION
+from govd.types import Json, Record
 
-SMALL = ("origin", "token", "govd.toml", "keys/signing.key")
-NOT_MORE = 200 * 2**30
+SMALL: Final = ("origin", "token", "govd.toml")
+SMALL_BYTES: Final = 2**20
+KEY: Final = "keys/signing.key"
+NAMES: Final = re.compile(
+    r"ledger\.db|origin|token|govd\.toml|keys/signing\.key|private/[0-9a-z]{1,64}\.(?:box|key)|artifacts/([0-9a-f]{2})/\1[0-9a-f]{62}"
+)
+"""What a backup may hold."""
+TRIES: Final = 10
+PAUSE_SECONDS: Final = 0.2
+BLOCK: Final = 512
+CHUNK: Final = 2**20
+#: Entries that say what must lie beside a ledger, found without reading the others as JSON.
+MARKS: Final = (b'"kind":"key.rotate"', b'"kind":"request.shred"', b'"private":{')
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a copy of a ledger says about what lies beside it."""
+
+    size: int
+    key: Key | None
+    """The last one that it was changed to."""
+    note: str | None
+    """The last signed log checkpoint."""
+    texts: frozenset[str]
+    """Private requests whose texts were not destroyed."""
 
 
 def backup(folder: Path, file: Path) -> Record:
     """Write a home into a tar file that is not there yet, readable by its owner alone; it contains the signing key.
 
+    `lost_texts` are private requests whose texts the home itself has no more, though they were not shredded.
+
     Raises:
-        Usage: no home, or the file exists. MachineFault: it cannot be written.
+        Usage: no home, or the file exists. MachineFault: it cannot be written. BadFile: the home's key is not its ledger's.
     """
     check_home(folder)
     if file.exists():
         raise Usage("this file exists", where=str(file), advice="Choose another name; nothing is overwritten.")
-    origin = (folder / "origin").read_text(encoding="ascii").strip()
     part = file.with_name(f".{file.name}.part")
     try:
         with tempfile.TemporaryDirectory(dir=file.parent) as temporary:
             copy = Path(temporary) / "ledger.db"
-            ledger = Ledger.at(folder / "ledger.db", Signer.at(folder / "keys" / "signing.key", origin), origin)
-            ledger.copy_to(copy)
-            size = ledger.size()
-            ledger.close()
+            said, signer, beside, lost = _consistent(folder, copy, Path(temporary))
+            artifacts = Artifacts(folder / "artifacts")
             handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "wb") as raw, tarfile.open(fileobj=raw, mode="w") as tar:
-                tar.add(copy, "ledger.db")
-                for name in SMALL:
-                    if (folder / name).exists():
-                        tar.add(folder / name, name)
-                for path in sorted((folder / "private").glob("*.*")):
-                    tar.add(path, f"private/{path.name}")
-                for digest in Artifacts(folder / "artifacts").digests():
-                    tar.add(folder / "artifacts" / digest[:2] / digest, f"artifacts/{digest[:2]}/{digest}")
+            with os.fdopen(handle, "wb") as raw:
+                with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
+                    _add(tar, "ledger.db", copy)
+                    for name, data in beside.items():
+                        _add(tar, name, data)
+                    digests = artifacts.digests()
+                    for digest in digests:
+                        _add(tar, f"artifacts/{digest[:2]}/{digest}", artifacts.path(digest))
+                raw.flush()
+                os.fsync(raw.fileno())
         os.replace(part, file)
     except OSError as fault:
-        part.unlink(missing_ok=True)
         raise MachineFault(f"the backup cannot be written ({fault.strerror})", where=str(file), advice="Nothing was changed.") from fault
-    return {"file": str(file), "entries": size, "origin": origin, "bytes": file.stat().st_size}
+    finally:
+        part.unlink(missing_ok=True)
+    found: dict[str, Json] = {
+        "file": str(file),
+        "bytes": file.stat().st_size,
+        "origin": signer.key.name,
+        "key": str(signer.key),
+        "entries": said.size,
+    }
+    found |= {"artifacts": len(digests), "texts": len(said.texts) - len(lost), "lost_texts": sorted(lost)}
+    found |= {"advice": "It holds the signing key and private texts: keep it as safe as the home."}
+    return found
+
+
+def _consistent(folder: Path, copy: Path, work: Path) -> tuple[_Said, Signer, dict[str, bytes], set[str]]:
+    """A copy of the ledger with what belongs to it: what it says, its key, small files by name, and the texts that are lost."""
+    origin = (folder / "origin").read_text(encoding="ascii").strip()
+    absent: set[str] = set()
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(PAUSE_SECONDS)
+        copy.unlink(missing_ok=True)
+        copy_database(folder / "ledger.db", copy)
+        said = _said(copy)
+        keyed = _key(folder, said, origin, work)
+        beside, missing = _texts(folder, said)
+        if keyed is None or missing - absent:
+            absent |= missing  # those that a shredding took will not be missed by the next copy
+            continue
+        signer, beside[KEY] = keyed
+        beside |= {name: (folder / name).read_bytes() for name in SMALL if (folder / name).exists()}
+        return said, signer, beside, missing
+    raise BadFile("the signing key is not the one that the ledger speaks of", where=str(folder), advice="`govd audit verify` tells more.")
+
+
+def _said(copy: Path) -> _Said:
+    with faults(str(copy)), closing(sqlite3.connect(copy)) as ledger:
+        (last,) = ledger.execute("SELECT max(seq) FROM entries").fetchone()
+        noted = ledger.execute("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1").fetchone()
+        marked = " OR ".join(["instr(body, ?)"] * len(MARKS))
+        entries = [json.loads(body) for (body,) in ledger.execute(f"SELECT body FROM entries WHERE {marked} ORDER BY seq", MARKS)]
+    rotations = [e["payload"]["new"] for e in entries if e["kind"] == "key.rotate"]
+    filed = {e["subject"] for e in entries if e["kind"] == "request.file" and e["payload"].get("private")}
+    shredded = {e["subject"] for e in entries if e["kind"] == "request.shred"}
+    key = Key.parse(rotations[-1]) if rotations else None
+    return _Said(0 if last is None else last + 1, key, noted[0] if noted else None, frozenset(filed - shredded))
+
+
+def _key(folder: Path, said: _Said, origin: str, work: Path) -> tuple[Signer, bytes] | None:
+    """The private key that a copy of the ledger is signed with: the home's, or the one that is about to take its place."""
+    for name in ("signing.key", "next.key"):
+        try:
+            data = (folder / "keys" / name).read_bytes()
+        except FileNotFoundError:
+            continue
+        path = work / "candidate.key"
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+        signer = Signer.at(path, origin)
+        if _fits(signer.key, said):
+            return signer, data
+    return None
+
+
+def _fits(key: Key, said: _Said) -> bool:
+    if said.key is not None or said.note is None:
+        return said.key in (key, None)
+    try:
+        LogCheckpoint.open(said.note, key)
+    except GovdError:
+        return False
+    return True
+
+
+def _texts(folder: Path, said: _Said) -> tuple[dict[str, bytes], set[str]]:
+    """Boxes and keys of the private requests that are not shredded, and those that are not there."""
+    found: dict[str, bytes] = {}
+    missing = set()
+    for name in sorted(said.texts):
+        try:
+            found |= {f"private/{name}{end}": (folder / "private" / f"{name}{end}").read_bytes() for end in (".key", ".box")}
+        except FileNotFoundError:
+            missing.add(name)
+    return found, missing
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes | Path) -> None:
+    info = tarfile.TarInfo(name)
+    info.mode = 0o600
+    if isinstance(data, bytes):
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
+        return
+    with data.open("rb") as file:
+        info.size = os.fstat(file.fileno()).st_size
+        tar.addfile(info, file)
 
 
 def restore(file: Path, folder: Path) -> Record:
-    """Make a home from a backup and check it.
+    """Make a home from a backup and verify it: the whole ledger, and every artifact that it names.
 
     Raises:
-        Usage: the home exists. BadFile: no backup, or damaged.
+        Usage: the home exists. BadFile: no backup, a damaged one, or one that holds what no backup does. MachineFault: a full disk, say.
     """
     if folder.exists() and any(folder.iterdir()):
         raise Usage("there is something here already", where=str(folder), advice="Choose a new --home.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        made = Path(temporary) / "home"
-        try:
-            with tarfile.open(file, "r:") as tar:
-                if sum(member.size for member in tar.getmembers()) > NOT_MORE:
-                    raise BadFile("larger than any backup", where=str(file))
-                tar.extractall(made, filter="data")
-        except (OSError, tarfile.TarError) as fault:
-            raise BadFile(f"this is no backup, or a damaged one ({fault})", where=str(file)) from None
-        if not (made / "ledger.db").exists() or not (made / "keys" / "signing.key").exists():
-            raise BadFile("this is no backup of a govd home", where=str(file))
-        made.chmod(0o700)
-        (made / "keys").chmod(0o700)
-        from govd.service import open_service
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            made = Path(temporary) / "home"
+            names = _unpack(file, made)
+            _is_ledger(made / "ledger.db", Path(temporary), file)
+            from govd.service import open_service
 
-        with open_service(made) as service:
-            verdict = service.evidence.verify()
-        if not verdict["holds"]:
-            raise BadFile(f"the backup does not hold: {verdict['faults'][0]}", where=str(file), advice="Take another backup.")
-        folder.rmdir() if folder.exists() else None
-        os.replace(made, folder)
-    return {"home": str(folder), "entries": verdict["size"], "origin": verdict["origin"]}
+            with open_service(made) as service:
+                verdict = service.evidence.verify()
+                origin, key = service.core.ledger.origin, str(service.core.ledger.signer.key)
+            if not verdict["holds"]:
+                raise BadFile(f"the backup does not hold: {verdict['faults'][0]}", where=str(file), advice="Take another backup.")
+            if folder.exists():
+                folder.rmdir()
+            os.replace(made, folder)
+    except OSError as fault:
+        raise MachineFault(f"the home cannot be written ({fault.strerror})", where=str(folder), advice="Nothing was changed.") from fault
+    found: dict[str, Json] = {"home": str(folder), "origin": origin, "key": key, "entries": verdict["size"], "verified": True}
+    found |= {"artifacts": sum(name.startswith("artifacts/") for name in names)}
+    found |= {"texts": sum(name.startswith("private/") and name.endswith(".key") for name in names)}
+    return found
+
+
+def _unpack(file: Path, made: Path) -> list[str]:
+    """The files of a backup below a folder; their names. Nothing in it is larger than the backup itself: it is not compressed."""
+    made.mkdir(mode=0o700)
+    names = []
+    try:
+        with file.open("rb") as raw:
+            for name, size in _members(raw, file):
+                _write(made / name, raw, size, file)
+                names.append(name)
+    except OSError as fault:
+        if fault.filename != str(file):
+            raise
+        raise BadFile(f"cannot be read ({fault.strerror})", where=str(file)) from None
+    if not {"ledger.db", "origin", KEY} <= set(names):
+        raise BadFile("this is no backup of a govd home", where=str(file))
+    return names
+
+
+def _members(raw: IO[bytes], file: Path) -> Iterator[tuple[str, int]]:
+    """Names and sizes of the files in a tar (POSIX.1-1988, ustar header blocks); whoever asks for the next has read this one's bytes.
+
+    Regular files with the names of a backup alone: no links, no extensions, nothing twice.
+    """
+    seen: set[str] = set()
+    while (head := raw.read(BLOCK)) != bytes(BLOCK):
+        try:
+            info = tarfile.TarInfo.frombuf(head, "ascii", "strict")
+        except (tarfile.HeaderError, UnicodeDecodeError):
+            raise BadFile("this is no backup, or a damaged one", where=str(file)) from None
+        if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or not NAMES.fullmatch(info.name) or info.name in seen:
+            raise BadFile(f"this is no backup of govd's: it holds {info.name!r}", where=str(file))
+        if info.size < 0 or (info.name != "ledger.db" and not info.name.startswith("artifacts/") and info.size > SMALL_BYTES):
+            raise BadFile(f"{info.name} is {info.size} bytes", where=str(file))
+        seen.add(info.name)
+        yield info.name, info.size
+        raw.read(-info.size % BLOCK)
+
+
+def _write(path: Path, raw: IO[bytes], size: int, file: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        while size:
+            data = raw.read(min(CHUNK, size))
+            if not data:
+                raise BadFile("the backup is cut off", where=str(file), advice="Take another one.")
+            out.write(data)
+            size -= len(data)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _is_ledger(path: Path, work: Path, file: Path) -> None:
+    """That a database is one that this govd would have made: no views, triggers or tables besides."""
+    if peek(path)["schema"] == REVISION:
+        made = Path(work) / "empty.db"
+        make_database(made)
+        if schema_of(path) != schema_of(made):
+            raise BadFile("its database is not laid out as a ledger", where=str(file), advice="Take another backup.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ from typing import Any
 from govd.artifacts import Artifacts
 from govd.edit import Basis, Method
 from govd.embeddings import Encoder, Known
-from govd.errors import BadFile, GovdError, NotFound, PluginFault, Unsupported
+from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, Unsupported
 from govd.home import Home
 from govd.ledger import canonical
+from govd.ledger.entry import Draft
 from govd.ledger.records import VERSION, Records
-from govd.ledger.store import Draft, Ledger
-from govd.plugins import ask_each, load
+from govd.ledger.signing import Signer
+from govd.ledger.store import Ledger
+from govd.plugins import ask_each, ask_first, load
 from govd.private import Private
 from govd.types import Json, Model, ModelReference, Progress, Record, silent
 from govd.views import Views
@@ -61,24 +63,29 @@ class Opened:
 
 
 class Core:
-    """One per home. Calls come one at a time: `lock` is held by whoever writes or asks a model."""
+    """One per home. Three locks, always taken in this order and none while a plugin or a model works but the first:
+
+    `working` by whoever computes towards a new state (the reconciler, a registration), `lock` by whoever decides what to append by what
+    there is, `fold` by whoever reads entries into the views. Answers are given without any of them.
+    """
 
     def __init__(self, home: Home, progress: Progress = silent) -> None:
         self.home, self.progress = home, progress
         self.ledger: Ledger = home.ledger
         self.artifacts: Artifacts = home.artifacts
         self.private = Private(home.folder / "private")
-        self.lock = threading.RLock()
+        self.working, self.lock = threading.RLock(), threading.RLock()
         self.closed = False
         self.manager, self.plugins = load(frozenset(home.settings.disabled_plugins))
         self.methods = self._methods()
         self.fold = threading.RLock()
         self.views = opened_views(home.folder / "views.db", self.ledger)
-        self._opened: dict[str, Opened] = {}
+        self._opening = threading.RLock()
+        self._opened: dict[tuple[str, str], Opened] = {}
         self._bases: dict[str, Basis] = {}
         self.refresh()
         for name in self.private.names():  # a crash may have come between the entry and the deed
-            request = self.views.request(name)
+            request = self.views.request(name.partition(".")[0])
             if request is None or request.get("shredded_at"):
                 self.private.shred(name)
 
@@ -122,14 +129,25 @@ class Core:
                 self.views.read(self.ledger.entries(self.views.size))
         return self.views
 
-    def record(self, drafts: Sequence[Draft], expect: int | None = None) -> list[Record]:
-        """Append entries, fold them, tell the plugins."""
-        records = self.ledger.append(drafts, expect)
+    def record(self, drafts: Sequence[Draft], expect: int | None = None, signer: Signer | None = None) -> list[Record]:
+        """Append entries, fold them, tell the plugins. `signer` signs log checkpoints from these entries on.
+
+        Raises:
+            Conflict, NotFound: something in it cannot happen now; nothing was appended. MachineFault: the disk cannot be written.
+        """
         with self.fold:
-            if records and self.views.size == records[0]["seq"]:
-                self.views.read(records)
-            else:
-                self.refresh()
+            self.refresh()
+            self.views.check(drafts)
+        records = self.ledger.append(drafts, expect) if signer is None else self.ledger.rotate(drafts, signer, expect)
+        with self.fold:
+            try:
+                if records and self.views.size == records[0]["seq"]:
+                    self.views.read(records)
+                else:
+                    self.refresh()
+            except MachineFault as fault:
+                advice = "Free some space: the entries are in the ledger, and are read from there."
+                raise MachineFault("the views cannot be written", where=str(self.views.records.path), advice=advice) from fault
         for record in records:
             for plugin, answer in ask_each(self.manager, "govd_on_entry", entry=record):
                 if isinstance(answer, PluginFault):
@@ -156,10 +174,10 @@ class Core:
         """
         found = self.views.request(request_id)
         if found is not None:
-            return found
+            return dict(found)
         near = self.views.records.starting("request", request_id) if request_id else []
         if len(near) == 1:
-            return self.views.request(near[0])  # type: ignore[return-value]
+            return dict(self.views.request(near[0]) or {})
         problem = "is not unambiguous" if near else "does not exist"
         raise NotFound(f"the request {request_id!r} {problem}", advice="`govd request list` shows what there is.")
 
@@ -184,12 +202,20 @@ class Core:
 
     def first(self, hook: str, **arguments: Any) -> Any:
         """Ask a *first* hook; what a plugin raises that is no error of govd's is that plugin's fault."""
+        return ask_first(self.manager, hook, **arguments)[1]
+
+    def guarded(self, where: str, function: Callable[..., Any], *given: Any, **arguments: Any) -> Any:
+        """Call what a plugin brought.
+
+        Raises:
+            PluginFault: it raised something that is no error of govd's.
+        """
         try:
-            return getattr(self.manager.hook, hook)(**arguments)
+            return function(*given, **arguments)
         except GovdError:
             raise
         except Exception as fault:
-            raise PluginFault(f"{type(fault).__name__}: {fault}", where=hook, advice="`govd doctor` lists the plugins.") from fault
+            raise PluginFault(f"{type(fault).__name__}: {fault}", where=where, advice="`govd doctor` lists the plugins.") from fault
 
     def opened(self, name: str) -> Opened:
         """A registered model, opened and checked against what was registered.
@@ -197,27 +223,67 @@ class Core:
         Raises:
             Unsupported: its files are not those that were registered.
         """
+        return self._open(name, self.model(name))
+
+    def opened_for(self, name: str, revision: Record | None) -> Opened:
+        """The model that a revision was made for: while a changed model's new revision waits, that is not the registered one."""
         record = self.model(name)
-        found = self._opened.get(name)
-        if found is not None and found.model.facts.digest == record["digest"]:
+        if revision is None or not revision["contributions"]:
+            return self._open(name, record)
+        return self._open(name, {**record, **revision["made_for"], "basis": revision["basis"]})
+
+    def _open(self, name: str, record: Record) -> Opened:
+        key = (str(record["digest"]), str(record["basis"]))
+        found = self._opened.get(key)
+        if found is not None:
             return found
-        model = self.ask_open(ModelReference(record["reference"], record["hf_revision"]))
-        if model.facts.digest != record["digest"]:
-            advice = "Restore the files, or register what is there now under another name."
-            raise Unsupported(f"the model {name} is not the one that was registered", where=record["reference"], advice=advice)
-        known = model.facts.defaults.get("embeddings")
-        encoder = Encoder(model, Known.read(known, model.facts) if known and not record["from_scratch"] else None)
-        opened = Opened(model, encoder, self.basis(record))
-        self._opened[name] = opened
-        return opened
+        with self._opening:
+            same = next((o for (digest, _), o in list(self._opened.items()) if digest == record["digest"]), None)
+            if same is not None:
+                opened = Opened(same.model, same.encoder, self.basis(record))
+            else:
+                model = self.ask_open(ModelReference(record["reference"], record["hf_revision"]))
+                if model.facts.digest != record["digest"]:
+                    advice = "Restore the files, or register what is there now under another name."
+                    raise Unsupported(f"the model {name} is not the one that was registered", where=record["reference"], advice=advice)
+                known = model.facts.defaults.get("embeddings")
+                encoder = Encoder(model, Known.read(known, model.facts) if known and not record["from_scratch"] else None)
+                opened = Opened(model, encoder, self.basis(record))
+            self._opened[key] = opened
+            return opened
 
     def basis(self, record: Record) -> Basis:
-        """A model's basis from its artifact."""
+        """A basis from the artifact that a model's or a revision's record names."""
         digest = str(record["basis"])
         if digest not in self._bases:
             self._bases[digest] = Basis.from_bytes(self.artifacts.get(digest), digest)
         return self._bases[digest]
 
-    def keep(self, name: str, opened: Opened) -> None:
-        """Keep a model in memory that was just registered."""
-        self._opened[name] = opened
+    def keep(self, opened: Opened) -> None:
+        """Keep a model in memory that was just registered, and let go of those that nothing speaks of any more."""
+        with self._opening:
+            self._opened[opened.model.facts.digest, opened.basis.digest] = opened
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Forget models and bases that are neither registered nor served."""
+        with self._opening:
+            used = {(str(m["digest"]), str(m["basis"])) for m in list(self.views.models.values())}
+            for name in list(self.views.models):
+                served = self.views.published(name)
+                if served and served["contributions"]:
+                    used.add((str(served["made_for"]["digest"]), str(served["basis"])))
+            self._opened = {key: opened for key, opened in self._opened.items() if key in used}
+            self._bases = {digest: basis for digest, basis in self._bases.items() if digest in {b for _, b in used}}
+
+    def revision(self, model: str, number: int) -> dict[str, Json]:
+        """A revision's record.
+
+        Raises:
+            NotFound: there is no such model, or none of its revisions has this number.
+        """
+        self.model(model)
+        found = self.views.revision(model, number)
+        if found is None:
+            raise NotFound(f"{model} has no revision {number}", advice=f"`govd revision list --model {model}` shows them.")
+        return found

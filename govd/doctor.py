@@ -14,8 +14,8 @@ from pathlib import Path
 
 from govd.errors import GovdError
 from govd.home import Settings, announced, default_home
+from govd.ledger.database import peek
 from govd.ledger.signing import Signer
-from govd.ledger.store import peek
 from govd.plugins import load
 from govd.types import Json
 

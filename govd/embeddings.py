@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
-from govd.errors import BadFile
+from govd.errors import BadFile, UnreadableImage
 from govd.types import Bytes, Floats, Model, ModelFacts, Progress, silent
 
 FORMAT = "govd-embeddings-1"
+PART = 256
+"""Picture files that are encoded at once where some may be unreadable."""
 
 
 class Known:
@@ -92,6 +94,25 @@ class Encoder:
             self.encoded += len(missing)
         found = [self.known.images[d] for d in digests]
         return (np.stack(found) if found else np.zeros((0, self.model.facts.dim), np.float32)), digests
+
+    def readable(self, paths: Sequence[Path], progress: Progress = silent) -> tuple[Floats, list[int]]:
+        """Unit embeddings of those picture files that can be read, and their positions among `paths`."""
+        kept: list[int] = []
+        vectors: list[Floats] = [np.zeros((0, self.model.facts.dim), np.float32)]
+        for start in range(0, len(paths), PART):
+            part = range(start, min(start + PART, len(paths)))
+            try:
+                vectors.append(self.files([paths[i] for i in part])[0])
+                kept += part
+            except UnreadableImage:  # only where one cannot be read are they looked at one by one
+                for i in part:
+                    try:
+                        vectors.append(self.files([paths[i]])[0])
+                        kept.append(i)
+                    except UnreadableImage:
+                        continue
+            progress("pictures", part[-1] + 1, len(paths))
+        return np.concatenate(vectors), kept
 
     def pictures(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
         """Unit embeddings `(n, d)` of pictures that need not be remembered."""

@@ -40,7 +40,8 @@ class Settings:
     `deadline_days`, `extended_days`: when a forget without a date of its own is due, and how far that may be extended. `witnesses`: "URL
     KEY" of each witness that cosigns log checkpoints; `timestamp_authorities`: addresses of RFC 3161 services. `inference_log`: the share
     of answers that is noted with its revision.
-    `max_predicted_disagreement`: more than this share of changed answers waits for a person. `disabled_plugins`: names not to load.
+    `compose_on`: `host` (the same bytes on any machine) or `device` (a backend composes what is published on its accelerator, equal to
+    1e-6). `max_predicted_disagreement`: more than this share of changed answers waits for a person. `disabled_plugins`: names not to load.
     `allowed_hosts`: names besides loopback under which the daemon may be asked for (`govd serve --allow-host`).
     """
 
@@ -54,6 +55,7 @@ class Settings:
     inference_log: float = 0.0
     disabled_plugins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    compose_on: str = "host"
 
     @staticmethod
     def read(path: Path) -> Settings:
@@ -81,6 +83,8 @@ class Settings:
         settings = Settings(**values)
         if settings.approval not in ("self", "person"):
             raise BadFile(f"approval is {settings.approval!r}", where=str(path), advice="It is self or person.")
+        if settings.compose_on not in ("host", "device"):
+            raise BadFile(f"compose_on is {settings.compose_on!r}", where=str(path), advice="It is host or device.")
         return settings
 
 

@@ -14,6 +14,7 @@ REQUEST: Final[dict[str, dict[str, str]]] = {
         "deny": "denied",
         "reject": "rejected",
         "withdraw": "withdrawn",
+        "retry": "filed",
         "fail": "failed",
     },
     "approved": {
@@ -23,9 +24,9 @@ REQUEST: Final[dict[str, dict[str, str]]] = {
         "withdraw": "withdrawn",
         "fail": "failed",
     },
-    "in_force": {"revert": "reverted", "subsume": "subsumed"},
-    "subsumed": {"publish": "in_force", "resume": "approved", "revert": "reverted"},
-    "failed": {"retry": "approved", "withdraw": "withdrawn"},
+    "in_force": {"revert": "reverted", "subsume": "subsumed", "wait": "waiting"},
+    "subsumed": {"publish": "in_force", "revert": "reverted", "wait": "waiting"},
+    "failed": {"retry": "filed", "withdraw": "withdrawn"},
     "reverted": {},
     "denied": {},
     "rejected": {},
@@ -34,9 +35,15 @@ REQUEST: Final[dict[str, dict[str, str]]] = {
 
 REVERT: Final[dict[str, dict[str, str]]] = {
     "filed": {"wait": "waiting", "approve": "approved", "deny": "denied", "withdraw": "withdrawn"},
-    "waiting": {"wait": "waiting", "approve": "approved", "deny": "denied", "reject": "rejected", "withdraw": "withdrawn"},
-    "approved": {"publish": "done", "fail": "failed"},
-    "failed": {"retry": "approved", "withdraw": "withdrawn"},
+    "waiting": {
+        "wait": "waiting",
+        "approve": "approved",
+        "deny": "denied",
+        "reject": "rejected",
+        "withdraw": "withdrawn",
+        "retry": "filed",
+    },
+    "approved": {"publish": "done"},
     "done": {},
     "denied": {},
     "rejected": {},
@@ -44,18 +51,35 @@ REVERT: Final[dict[str, dict[str, str]]] = {
 }
 
 REVISION: Final[dict[str, dict[str, str]]] = {
-    "composed": {"evaluate": "evaluated", "refuse": "refused"},
+    "composed": {"evaluate": "evaluated", "supersede": "superseded"},
     "evaluated": {"wait": "waiting", "publish": "published", "refuse": "refused", "supersede": "superseded"},
-    "waiting": {"publish": "published", "refuse": "refused", "supersede": "superseded"},
+    "waiting": {"wait": "waiting", "publish": "published", "refuse": "refused", "supersede": "superseded"},
     "published": {"supersede": "superseded"},
-    "superseded": {"publish": "published"},
+    "superseded": {},
     "refused": {},
 }
 
 TABLES: Final = {"forget": REQUEST, "revert": REVERT, "revision": REVISION}
 
-#: A request in one of these is part of the desired state.
-WANTED: Final = frozenset({"approved", "in_force", "subsumed"})
+#: A forget in one of these is served, by itself or under another that covers it.
+STANDING: Final = frozenset({"in_force", "subsumed"})
+#: A forget in one of these is part of the desired state.
+WANTED: Final = frozenset({"approved", *STANDING})
+#: A request in one of these is not decided, or not served yet.
+OPEN: Final = frozenset({"filed", "waiting", "approved", "failed"})
+#: A request in one of these is for the reconciler to go on with, by itself.
+MOVING: Final = frozenset({"filed", "approved"})
+#: A request that ends in one of these asked for something that it did not get.
+REFUSED: Final = frozenset({"denied", "failed"})
+#: A revision in one of these is on its way.
+PENDING: Final = frozenset({"composed", "evaluated", "waiting"})
+#: What people may do to a request, and in which states: `filed` is the reconciler's.
+DECISIONS: Final[dict[str, frozenset[str]]] = {
+    "approve": frozenset({"waiting"}),
+    "reject": frozenset({"waiting"}),
+    "withdraw": frozenset({"filed", "waiting", "approved", "failed"}),
+    "retry": frozenset({"waiting", "failed"}),
+}
 
 
 def after(kind: str, state: str, event: str) -> str:
@@ -69,6 +93,20 @@ def after(kind: str, state: str, event: str) -> str:
         can = ", ".join(sorted(table[state])) or "nothing: this state is final"
         raise Conflict(f"cannot {event} a {kind} that is {state}", advice=f"Possible now: {can}.", state=state)
     return table[state][event]
+
+
+def decide(kind: str, state: str, event: str) -> str:
+    """The state that follows a person's decision.
+
+    Raises:
+        Conflict: nobody can decide that now.
+    """
+    if event == "approve" and state == "filed":
+        raise Conflict(f"the {kind} is being looked at", advice="In a moment it is approved, or waits for you.", state=state)
+    found = after(kind, state, event)
+    if state not in DECISIONS[event]:
+        raise Conflict(f"nobody can {event} a {kind} that is {state}", advice="`govd request show ID` tells why it is so.", state=state)
+    return found
 
 
 def is_final(kind: str, state: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pluggy
 
 from govd import hookspecs
-from govd.errors import PluginFault
+from govd.errors import GovdError, PluginFault
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,23 @@ def ask_each(manager: pluggy.PluginManager, hook: str, **arguments: Any) -> list
         if answer is not None:
             answers.append((name, answer))
     return answers
+
+
+def ask_first(manager: pluggy.PluginManager, hook: str, **arguments: Any) -> tuple[str, Any]:
+    """The first answer of a *first* hook, in pluggy's order (what was registered last is asked first), and whose it is; "" and None where
+    nobody has one.
+
+    Raises:
+        PluginFault: a plugin raised something that is no error of govd's; it is named.
+    """
+    for implementation in reversed(getattr(manager.hook, hook).get_hookimpls()):
+        try:
+            answer = implementation.function(*(arguments[a] for a in implementation.argnames))
+        except GovdError:
+            raise
+        except Exception as fault:
+            where = f"plugin {implementation.plugin_name}, {hook}"
+            raise PluginFault(f"{type(fault).__name__}: {fault}", where=where, advice="`govd doctor` lists the plugins.") from fault
+        if answer is not None:
+            return str(implementation.plugin_name), answer
+    return "", None

@@ -46,7 +46,14 @@ class Private:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
+            folder = os.open(self.folder, os.O_RDONLY)  # their names must last, too
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         except OSError as fault:
+            for path in (box, key_file):
+                path.unlink(missing_ok=True)
             raise MachineFault(os.strerror(fault.errno or 0), where=str(self.folder), advice="Nothing was changed.") from fault
         return hashlib.sha256(salt + said).hexdigest()
 

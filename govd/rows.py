@@ -33,15 +33,6 @@ def as_ndjson(found: Sequence[Record]) -> str:
     return "".join(json.dumps(record, ensure_ascii=False, default=float) + "\n" for record in found)
 
 
-def as_of_rows(found: Record) -> list[Record]:
-    """A row for each forget that was in force, and one for each model without any."""
-    made: list[Record] = []
-    for model in found["models"]:
-        about = {"model": model["model"], "registered": model["registered"], "revision": model["revision"]}
-        made += [{**about, **forget} for forget in model["forgets"]] or [about]
-    return made
-
-
 def sql_rows(found: Record) -> list[Record]:
     """The rows of an SQL answer by the names of their columns."""
     return [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-
-import numpy as np
 
 from govd.answers import Answers
 from govd.audit import Audit
 from govd.core import Core
-from govd.edit import Edit, EvaluationData, metrics
+from govd.edit import EvaluationData, metrics
 from govd.edit.compose import recognised
 from govd.edit.confusion import confusion
-from govd.errors import Conflict, Denied, GovdError, MachineFault, NotFound, UnreadableImage, Unsupported, Usage
+from govd.errors import GovdError, Usage
 from govd.evidence import Evidence
+from govd.exports import Exports
 from govd.home import Home
-from govd.ledger.store import Draft
-from govd.models import Given, Models, read_images
-from govd.reconcile import Reconciler, _plain
+from govd.lifecycle import OPEN, PENDING
+from govd.measuring import Measuring, plain
+from govd.models import Given, Models
+from govd.models.evaluation_set import read_images
+from govd.reconcile import Reconciler
 from govd.requests import ForgetOptions, Requests
+from govd.serving import Serving
 from govd.tokens import Tokens
-from govd.types import Bytes, Floats, Json, Progress, Record, silent
+from govd.types import Json, Progress, Record, silent
 
 log = logging.getLogger("govd")
 HONEST = (
@@ -35,27 +34,22 @@ HONEST = (
 )
 
 
-@dataclass(frozen=True)
-class Serving:
-    """What a model answers with at this moment; swapped as a whole."""
-
-    number: int
-    edit: Edit
-
-
 class Service:
     """A home at work. Close it, or use it as a context."""
 
     def __init__(self, home: Home, progress: Progress = silent) -> None:
         self.core = Core(home, progress)
-        self.models = Models(self.core)
         self.requests = Requests(self.core)
+        self.models = Models(self.core, self.requests.contributions)
+        self.measuring = Measuring(self.core, self.requests.contributions)
         self.audit = Audit(self.core)
         self.evidence = Evidence(self.core, self.audit)
         self.answers = Answers(home.folder / "answers.db", home.settings.inference_log)
         self.tokens = Tokens(self.core)
-        self.reconciler = Reconciler(self.core, self.requests)
-        self._serving: dict[str, Serving] = {}
+        self.reconciler = Reconciler(self.core, self.requests, self.measuring)
+        answering = Serving(self.core, self.measuring)
+        self.serving, self.embeddings, self.classify = answering.now, answering.embeddings, answering.classify
+        self.export = Exports(self.core, answering).write
 
     def __enter__(self) -> Service:
         return self
@@ -95,20 +89,19 @@ class Service:
 
     def add_model(self, name: str, reference: str, given: Given, actor: str) -> Record:
         """Register a model and serve it unedited."""
-        with self.core.lock:
-            record = self.models.add(name, reference, given, actor)
+        with self.core.working:
+            self.models.add(name, reference, given, actor)
             self.reconcile()
-            self.evidence.sign()
-            return record
+        self.evidence.sign()
+        return self.models.show(name)
 
     def update_model(self, name: str, given: Given, actor: str, reference: str | None = None) -> Record:
         """Change what a model is registered with, or rebase it on another checkpoint, and publish what follows from that."""
-        with self.core.lock:
-            self.models.update(name, given, actor, self.requests, reference)
-            self._serving.pop(name, None)
+        with self.core.working:
+            self.models.update(name, given, actor, reference)
             self.reconcile()
-            self.evidence.sign()
-            return self.models.show(name)
+        self.evidence.sign()
+        return self.models.show(name)
 
     def forget(self, model: str, options: ForgetOptions, actor: str) -> Record:
         """File a forget; `reconcile` does the rest."""
@@ -129,10 +122,10 @@ class Service:
         views, ledger = self.core.views, self.core.ledger
         waiting = [
             {"id": r["id"], "model": r["model"], "state": r["state"], "reason": r["state_reason"]}
-            for r in views.open.values()
-            if r["state"] in ("filed", "waiting", "approved", "failed")
+            for r in list(views.open.values())
+            if r["state"] in OPEN
         ]
-        states = Counter((r["model"], r["state"]) for r in views.open.values())
+        states = Counter((r["model"], r["state"]) for r in list(views.open.values()))
         models = [
             {
                 "name": name,
@@ -140,11 +133,19 @@ class Service:
                 "rank": (views.published(name) or {}).get("rank", 0),
                 "in_force": states[name, "in_force"],
                 "subsumed": states[name, "subsumed"],
+                "pending": self._pending(name),
             }
             for name in sorted(views.models)
         ]
         head = {"origin": ledger.origin, "size": ledger.size(), "root": ledger.root().hex()}
         return {"home": str(self.core.home.folder), "models": models, "waiting": waiting, "ledger": head}
+
+    def _pending(self, model: str) -> dict[str, Json] | None:
+        """The revision that is on its way or was refused last, and what it waits for."""
+        last = self.core.views.last(model)
+        if last is None or last["state"] not in (*PENDING, "refused"):
+            return None
+        return {"number": last["number"], "state": last["state"], "reason": last["state_reason"]}
 
     def revisions(self, model: str) -> list[Record]:
         """A model's revisions, oldest first."""
@@ -157,11 +158,7 @@ class Service:
         Raises:
             NotFound: there is none of this number.
         """
-        self.core.model(model)
-        found = self.core.views.revision(model, number)
-        if found is None:
-            raise NotFound(f"{model} has no revision {number}", advice=f"`govd revision list --model {model}` shows them.")
-        return found
+        return self.core.revision(model, number)
 
     def diff(self, model: str, first: int, second: int) -> Record:
         """What the second revision has that the first has not, and the other way round."""
@@ -184,174 +181,27 @@ class Service:
 
     # -- answering ------------------------------------------------------------------------------------------------------------
 
-    def serving(self, model: str, revision: int | None = None, base: bool = False) -> Serving:
-        """A revision number and its edit, taken together: no answer mixes two."""
-        record = self.core.model(model)
-        if base or revision == 0:
-            return Serving(0, Edit.nothing(int(record["dim"]), record["side"]))
-        if revision is not None:
-            found: Record | None = self.revision(model, revision)
-        else:
-            found = self.core.views.published(model)
-        number = int(found["number"]) if found else 0
-        if found and found["contributions"] and found.get("model_digest", record["digest"]) != record["digest"]:
-            what = f"revision {number} was made for another checkpoint of {model} than the one that it was rebased to"
-            raise Conflict(what, advice="`govd revision list` shows whether the new revision waits for somebody.")
-        now = self._serving.get(model)
-        if now is None or now.number != number or revision is not None:
-            now = Serving(number, self.reconciler.edit(found, model))
-            if revision is None:
-                self._serving[model] = now
-        return now
-
-    def embeddings(
-        self, model: str, *, texts: Sequence[str] = (), images: Sequence[Path | Bytes] = (), revision: int | None = None, base: bool = False
-    ) -> tuple[Floats, int]:
-        """Unit embeddings `(n, d)` from the published revision, texts first, and its number."""
-        with self.core.lock:
-            now = self.serving(model, revision, base)
-            encoder = self.core.opened(model).encoder
-            rows = [encoder.texts(list(texts))] if texts else []
-            pictures = encoder.pictures(list(images)) if images else None
-        if texts and now.edit.side == "text":
-            rows[0] = now.edit.apply(rows[0])
-        if pictures is not None:
-            rows.append(now.edit.apply(pictures) if now.edit.side == "image" else pictures)
-        if not rows:
-            raise Usage("nothing to encode", advice="Give texts or images.")
-        return np.concatenate(rows), now.number
-
-    def classify(
-        self,
-        model: str,
-        images: Sequence[tuple[str, Path | Bytes]],
-        labels: Sequence[str] | None = None,
-        revision: int | None = None,
-        base: bool = False,
-    ) -> list[Record]:
-        """The best label for each picture `(name, picture)`: `path`, `label`, `scores`, `revision`."""
-        with self.core.lock:
-            now = self.serving(model, revision, base)
-            opened = self.core.opened(model)
-            names, texts = self._labels(model, labels)
-            rows, failed = [], {}
-            for name, image in images:
-                try:
-                    rows.append((name, opened.encoder.pictures([image])[0]))
-                except UnreadableImage as error:
-                    failed[name] = error.message
-        if not rows:
-            raise UnreadableImage("none of the pictures can be read", advice="; ".join(failed.values())[:500])
-        found = metrics.scores(now.edit, np.stack([v for _, v in rows]), texts)
-        answers: list[Record] = []
-        for (name, _), row in zip(rows, found, strict=True):
-            order = np.argsort(-row, kind="stable")
-            scores = {names[i]: round(float(row[i]), 6) for i in order}
-            answers.append({"path": name, "label": names[order[0]], "scores": scores, "revision": now.number})
-        answers += [{"path": name, "label": None, "scores": {}, "revision": now.number, "error": text} for name, text in failed.items()]
-        return answers
-
-    def _labels(self, model: str, labels: Sequence[str] | None) -> tuple[list[str], Floats]:
-        opened = self.core.opened(model)
-        basis = opened.basis
-        if labels is None:
-            if not basis.labels:
-                raise Usage(f"{model} has no label set", advice="Say --labels a,b,c.")
-            return list(basis.labels), basis.tensors["labels"]
-        names = [name.strip() for name in labels if name.strip()]
-        if not names:
-            raise Usage("no labels", advice="Say --labels a,b,c.")
-        return names, opened.encoder.averaged(names, basis.templates)
-
     def evaluate(self, model: str, images: str | None, revision: int | None = None, base: bool = False) -> Record:
-        """The metrics of a revision on a folder of labelled pictures (the model's own where None), with what a stranger can still do."""
-        with self.core.lock:
-            opened = self.core.opened(model)
-            data: EvaluationData | None
-            if images is None:
-                data = self.reconciler.evaluation(model)
-                if data is None:
-                    raise Usage(f"{model} has no evaluation set", advice="Say --images DIR.")
-            else:
-                data = read_images(Path(images), opened.encoder, opened.basis.domains, self.core.progress)
-            now = self.serving(model, revision, base)
-            digests = [] if not now.number else self.revision(model, now.number)["contributions"]
-            contributions = [recognised(opened.basis, self.requests.load(d)) for d in digests]
-            found = metrics.on_images(opened.basis, now.edit, contributions, data)
-            found["data_free"] = metrics.data_free(opened.basis, now.edit, contributions)
-            found["neighbour_agreement"] = metrics.neighbour_agreement(now.edit, data.vectors)
-            found["leaks"] = metrics.leaks(now.edit, contributions, data)
-            found["base_diff"] = metrics.base_diff(opened.basis, now.edit)
-            found |= {"skipped": data.skipped, "confusion": confusion(opened.basis, now.edit, data)}
-            return {"model": model, "revision": now.number, "claim": HONEST, "metrics": _plain(found)}
-
-    def export(
-        self,
-        model: str,
-        folder: Path,
-        actor: str,
-        revision: int | None = None,
-        format: str = "hf",
-        disclose: bool = False,
-        recipient: str = "",
-    ) -> Record:
-        """Write the edited model (`hf`) or its edit (`edit`) into a folder that is empty or not there yet; the recipient is recorded, so
-        that he can be told of later reverts.
+        """The metrics of a revision on a folder of labelled pictures (the model's own where None), with what a stranger can still do.
 
         Raises:
-            Denied: a private request is in it: beside its public base an edited model names what it forgot. `disclose` allows it.
+            Usage: the model has no evaluation set and no folder is given. BadFile: there is no picture in it.
         """
-        with self.core.lock:
-            now = self.serving(model, revision)
-            private = [
-                r for r in (self.revision(model, now.number)["requests"] if now.number else []) if self.core.request(r).get("private")
-            ]
-            if private and not disclose:
-                advice = "Say --disclose --recipient WHO if whoever gets it may know."
-                raise Denied(
-                    f"an export would disclose what {', '.join(private)} keeps private", where=f"{model}/{now.number}", advice=advice
-                )
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                filled = any(folder.iterdir())
-            except OSError as fault:
-                advice = "Choose a folder that can be written; nothing was changed."
-                raise MachineFault(f"cannot be written ({fault.strerror})", where=str(folder), advice=advice) from None
-            if filled:
-                raise Usage("the folder is not empty", where=str(folder), advice="Choose a new one; nothing is overwritten.")
-            if format == "edit":
-                facts = {"model": model, "revision": now.number, "model_digest": self.core.model(model)["digest"]}
-                path = folder / f"{model}.edit.safetensors"
-                Edit(now.edit.L, now.edit.B, now.edit.side, facts).save(path)
-                from govd.embeddings import file_digest
-
-                files: Json = {path.name: file_digest(path)}
-            else:
-                opened = self.core.opened(model).model
-                files = self.core.first("govd_export", model=opened, edit=now.edit, format=format, folder=folder)
-                if files is None:
-                    raise Unsupported(f"no plugin writes the format {format!r}", advice="Formats: hf, edit.")
-            payload = {
-                "revision": now.number,
-                "format": format,
-                "folder": str(folder),
-                "files": dict(files),
-                "edit_digest": now.edit.digest,
-                "recipient": recipient or actor,
-                "disclosed": private,
-            }
-            self.core.record([Draft("export.write", f"{model}/{now.number}", actor, model, payload)])
-            return {"model": model, **payload}
-
-    def wait_for(self, request_id: str, seconds: float = 600.0) -> Record:
-        """A request's record once it is decided, or when the time is over."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            request = self.requests.show(request_id)
-            if request["state"] not in ("filed", "approved"):
-                break
-            time.sleep(0.02)
-        return self.requests.show(request_id)
+        now = self.serving(model, revision, base)
+        data: EvaluationData | None
+        if images is None:
+            data = self.measuring.evaluation(model)
+            if data is None:
+                raise Usage(f"{model} has no evaluation set", advice="Say --images DIR.")
+        else:
+            data = read_images(Path(images), now.opened.encoder, now.opened.basis.domains, self.core.progress)
+        filed = self.measuring.filed(self.core.revision(model, now.number) if now.number else None)
+        contributions = [recognised(now.opened.basis, c) for c in filed]
+        found = metrics.on_images(now.opened.basis, now.edit, contributions, data)
+        found["data_free"] = metrics.data_free(now.opened.basis, now.edit, contributions)
+        found |= self.measuring.slow(now.opened, now.edit, contributions, data)
+        found |= {"skipped": data.skipped, "confusion": confusion(now.opened.basis, now.edit, data)}
+        return {"model": model, "revision": now.number, "claim": HONEST, "metrics": plain(found)}
 
 
 def open_service(folder: Path, progress: Progress = silent) -> Service:

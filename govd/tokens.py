@@ -9,7 +9,7 @@ from typing import Final
 
 from govd.core import Core
 from govd.errors import Denied, NotFound, Unauthenticated, Usage
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.types import Record
 
 #: What a role may do; each includes those after it.

@@ -6,7 +6,7 @@ Embeddings are unit length and float32 unless said otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -29,6 +29,8 @@ Decision = Literal["allow", "deny", "wait"]
 
 PRIVATE = "private:"
 """How the names of concepts begin that the ledger commits to without saying them."""
+KEPT_PRIVATE = "kept private"
+"""What records say in the place of a reason that the ledger only commits to."""
 SIDES: tuple[Side, ...] = ("image", "text")
 USES: tuple[Use, ...] = ("labels", "open", "search")
 TARGETS: tuple[Target, ...] = ("unnamed", "level", "shift")
@@ -230,5 +232,3 @@ class Proposal:
 
 Record = Mapping[str, Json]
 """A request, revision, model or entry as `interface.md` spells it: a plain mapping of JSON values."""
-
-Notify = Callable[[Record], None]

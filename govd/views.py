@@ -8,16 +8,33 @@ request's entries is its id, of a revision's `model/number`, of a model's its na
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
+from govd.errors import Conflict, NotFound
 from govd.ledger import canonical
-from govd.ledger.records import LOG, Records, row
+from govd.ledger.records import Records, line, row
 from govd.lifecycle import TABLES, WANTED, after, is_final
-from govd.types import Concept, Json, Record, Scope
+from govd.types import KEPT_PRIVATE, Json, Record
 
+log = logging.getLogger("govd")
 BATCH = 2000
 """Entries that are folded in one transaction."""
+NOUNS = ("model", "token", "witness", "contribution", "export", "request", "revision")
+EVENTS = {kind: frozenset(event for events in table.values() for event in events) for kind, table in TABLES.items()}
+"""What changes a state, for each kind of thing that has one."""
+
+
+class Happening(Protocol):
+    """What somebody is about to append: a draft of an entry."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def payload(self) -> Json: ...
 
 
 class Views:
@@ -29,6 +46,10 @@ class Views:
 
     def __init__(self, records: Records | None = None, origin: str = "") -> None:
         self.records, self.origin = Records(None) if records is None else records, origin
+        self._load()
+
+    def _load(self) -> None:
+        """What the tables say, and nothing that was not written to them."""
         self.models: dict[str, dict[str, Json]] = dict(self.records.live("model"))
         self.tokens: dict[str, dict[str, Json]] = dict(self.records.live("token"))
         self.open: dict[str, dict[str, Json]] = dict(self.records.live("request"))
@@ -42,24 +63,61 @@ class Views:
         self._spans: list[tuple[str, int, int]] = []
 
     def read(self, entries: Iterable[Record]) -> Views:
-        """Fold more entries, in their order. An entry of a kind that is not known here changes nothing but the position."""
-        lines: list[list[Any]] = []
+        """Fold more entries, in their order: those of a batch all or none. An entry of a kind that is not known here, or of something
+        that cannot happen, changes nothing but the position.
+
+        Raises:
+            MachineFault: the tables cannot be written; what was folded before stays, and reading goes on from there.
+        """
+        readers = {noun: getattr(self, f"_{noun}") for noun in NOUNS}
+        lines: list[tuple[Any, ...]] = []
         entry: Record = {}
-        for entry in entries:
-            noun, _, event = str(entry["kind"]).partition(".")
-            reader = getattr(self, f"_{noun}", None)
-            if reader is not None:
-                reader(event, entry, entry["payload"])
-            lines.append([entry.get(name, "") for name in LOG])
-            self.size = int(entry["seq"]) + 1
-            if len(lines) == BATCH:
+        try:
+            for entry in entries:
+                noun, _, event = str(entry["kind"]).partition(".")
+                if noun in readers:
+                    try:
+                        readers[noun](event, entry, entry["payload"])
+                    except (Conflict, NotFound) as error:
+                        log.error("entry %s changes nothing: %s", entry["seq"], error.message)
+                lines.append(line(entry))
+                self.size = int(entry["seq"]) + 1
+                if len(lines) == BATCH:
+                    self._write(lines, entry)
+                    lines = []
+            if lines:
                 self._write(lines, entry)
-                lines = []
-        if lines:
-            self._write(lines, entry)
+        except BaseException:
+            self._load()
+            raise
         return self
 
-    def _write(self, lines: list[list[Any]], last: Record) -> None:
+    def check(self, drafts: Sequence[Happening]) -> None:
+        """Whether these entries, one after the other, can happen.
+
+        Raises:
+            Conflict: the state of a request or revision does not allow it. NotFound: there is no such request or revision.
+        """
+        states: dict[str, tuple[str, str]] = {}
+        for draft in drafts:
+            noun, _, event = draft.kind.partition(".")
+            if draft.kind == "request.file":
+                states[draft.subject] = (str(draft.payload.get("kind", "forget")), "filed")
+            elif draft.kind == "revision.compose":
+                states[draft.subject] = ("revision", "composed")
+            elif noun in ("request", "revision"):
+                kind, state = states.get(draft.subject) or self._state(noun, draft.subject)
+                if event in EVENTS[kind]:
+                    states[draft.subject] = (kind, after(kind, state, event))
+
+    def _state(self, noun: str, key: str) -> tuple[str, str]:
+        model, _, number = key.partition("/")
+        found = self.request(key) if noun == "request" else self.revision(model, int(number))
+        if found is None:
+            raise NotFound(f"there is no {noun} {key}")
+        return (str(found["kind"]) if noun == "request" else "revision", str(found["state"]))
+
+    def _write(self, lines: list[tuple[Any, ...]], last: Record) -> None:
         with self.records.writing():
             self.records.add_log(lines)
             self.records.put(row(*key, record, self._is_live(*key, record), self._first[key]) for key, record in self._changed.items())
@@ -97,9 +155,11 @@ class Views:
             if name not in self.heads:
                 head = {"model": name, "last": 0, "published": None, "seq": entry["seq"]}
                 self.heads[name] = self._put("head", name, head, entry["seq"])
+        elif name not in self.models:
+            raise NotFound(f"there is no model {name}")
         elif event == "update":
             self.models[name] = self._put("model", name, self.models[name] | {"updated_at": entry["time"], **payload}, entry["seq"])
-        elif event == "remove" and name in self.models:
+        elif event == "remove":
             self._put("model", name, {**self.models.pop(name), "state": "removed"}, entry["seq"])
 
     def _token(self, event: str, entry: Record, payload: Json) -> None:
@@ -107,9 +167,8 @@ class Views:
         if event == "create":
             record = {"id": key, "created_at": entry["time"], "revoked_at": None, "seq": entry["seq"], **payload}
             self.tokens[key] = self._put("token", key, record, entry["seq"])
-        elif event == "revoke":
-            self.tokens[key]["revoked_at"] = entry["time"]
-            self._put("token", key, self.tokens[key], entry["seq"])
+        elif event == "revoke" and key in self.tokens:
+            self.tokens[key] = self._put("token", key, {**self.tokens[key], "revoked_at": entry["time"]}, entry["seq"])
 
     def _witness(self, event: str, entry: Record, payload: Json) -> None:
         self.witnessed[entry["subject"]] = self._put(
@@ -133,30 +192,32 @@ class Views:
             words |= {"reverts": [payload["reverts"]] if payload.get("reverts") else []}
             self.open[key] = self._put("request", key, record, entry["seq"], **words)
             return
-        request = self.request(key)
-        assert request is not None
-        request["entries"].append(entry["seq"])
-        self._put("request", key, request, entry["seq"])
+        known = self.request(key)
+        if known is None:
+            raise NotFound(f"there is no request {key}")
+        state = after(known["kind"], known["state"], event) if event in EVENTS[known["kind"]] else known["state"]
+        request = self._put("request", key, {**known, "state": state, "entries": [*known["entries"], entry["seq"]]}, entry["seq"])
+        self.open[key] = request
         if event == "vote":
-            request["votes"].append({"at": entry["time"], "entry": entry["seq"], **payload})
+            request["votes"] = [*request["votes"], {"at": entry["time"], "entry": entry["seq"], **payload}]
             self._terms.append(("policy", payload["policy"], "request", key))
         elif event == "extend":
-            request["extensions"].append({"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], **payload})
+            said = {"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], **payload, "reason": _reason(payload)}
+            request["extensions"] = [*request["extensions"], said]
             request["due_at"] = payload["due_at"]
         elif event in ("hold", "release"):
-            said = {"at": entry["time"], "by": entry["actor"], "reason": payload.get("reason", "")}
+            said = {"at": entry["time"], "by": entry["actor"], "reason": _reason(payload)}
             request["held"] = said if event == "hold" else None
         elif event == "recompute":
             request |= {k: payload[k] for k in ("predicted", "contribution")}
         elif event == "shred":
             request["shredded_at"] = entry["time"]
-        elif event in {e for events in TABLES[request["kind"]].values() for e in events}:
-            request["state"] = after(request["kind"], request["state"], event)
-            request["state_reason"] = payload.get("reason", "")
+        elif event in EVENTS[request["kind"]]:
+            request["state_reason"] = _reason(payload)
             request |= {k: payload[k] for k in ("predicted", "contribution") if k in payload}
             if event == "approve":
-                said = {"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], "reason": payload.get("reason", "")}
-                request["approvals"].append(said)
+                said = {"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], "reason": _reason(payload)}
+                request["approvals"] = [*request["approvals"], said]
             if event == "publish" and request["revision"] is None:
                 request["revision"] = payload["revision"]
             if request["state"] in ("in_force", "subsumed", "done") and request["served_at"] is None:
@@ -166,12 +227,15 @@ class Views:
 
     def _revision(self, event: str, entry: Record, payload: Json) -> None:
         model, _, number = str(entry["subject"]).partition("/")
-        key, head = entry["subject"], self.heads[model]
+        key, head = entry["subject"], self.heads.get(model)
+        if head is None:
+            raise NotFound(f"there is no model {model}")
         if event == "compose":
             record: dict[str, Json] = {
                 "model": model,
                 "number": int(number),
                 "state": "composed",
+                "state_reason": "",
                 "metrics": {},
                 "measured": False,
                 "published_at": None,
@@ -184,8 +248,10 @@ class Views:
             self._put("head", model, head, entry["seq"])
             return
         found = self.revision(model, int(number))
-        assert found is not None
-        record = self._put("revision", key, found, entry["seq"])
+        if found is None:
+            raise NotFound(f"there is no revision {key}")
+        state = after("revision", found["state"], event) if event in EVENTS["revision"] else found["state"]
+        record = self._kept[key] = self._put("revision", key, {**found, "state": state}, entry["seq"])
         if event == "deliver":
             record["files"] = payload["files"]
             return
@@ -196,16 +262,16 @@ class Views:
         if event == "publish":
             before = self.published(model)
             if before is not None:
-                before["state"] = after("revision", "published", "supersede")
-                self._put("revision", f"{model}/{before['number']}", before, entry["seq"])
+                older = f"{model}/{before['number']}"
+                self._kept[older] = self._put("revision", older, {**before, "state": "superseded"}, entry["seq"])
             record["published_at"] = entry["time"]
             record["tree_size"] = entry["seq"]
             head["published"] = int(number)
             self._put("head", model, head, entry["seq"])
             self._spans.append((model, int(entry["seq"]), int(number)))
-        if event == "evaluate":
-            record["metrics"] = payload["metrics"]
-        record["state"] = after("revision", record["state"], event)
+        elif event == "evaluate":
+            record["metrics"], record["evaluated_by"] = payload["metrics"], payload.get("evaluated_by", "")
+        record["state_reason"] = payload.get("reason", "")
 
     # -- asking ---------------------------------------------------------------------------------------------------------------
 
@@ -253,15 +319,23 @@ class Views:
         number = self.heads.get(model, {}).get("published")
         return self.revision(model, number) if number else None
 
+    def going(self) -> set[str]:
+        """The forgets whose revert is approved and not done yet."""
+        return {str(r["reverts"]) for r in list(self.open.values()) if r["kind"] == "revert" and r["state"] == "approved"}
+
     def wanted(self, model: str) -> list[dict[str, Json]]:
         """The forgets that should be in force: approved ones whose revert is not approved yet, oldest first."""
-        gone = {r["reverts"] for r in self.open.values() if r["kind"] == "revert" and r["state"] == "approved"}
-        mine = [r for r in self.open.values() if r["model"] == model and r["kind"] == "forget"]
+        gone = self.going()
+        mine = [r for r in list(self.open.values()) if r["model"] == model and r["kind"] == "forget"]
         return [r for r in mine if r["state"] in WANTED and r["id"] not in gone]
 
     def dump(self) -> Iterator[tuple[str, ...]]:
         """Everything, in a fixed order."""
         return self.records.dump()
+
+
+def _reason(payload: Json) -> str:
+    return KEPT_PRIVATE if payload.get("private") else str(payload.get("reason", ""))
 
 
 def _filed(entry: Record, payload: Json) -> dict[str, Json]:
@@ -287,28 +361,3 @@ def _filed(entry: Record, payload: Json) -> dict[str, Json]:
         "seq": entry["seq"],
     }
     return record | dict(payload)
-
-
-def scope_of(request: Record) -> Scope:
-    """The scope that a request's record names."""
-    return Scope(tuple(Concept(c["name"], tuple(c["aliases"])) for c in request["concepts"]), tuple(request["domains"]))
-
-
-def subsumed_by(wanted: list[dict[str, Json]]) -> dict[str, str]:
-    """Which forgets add nothing because another that stands covers them at no less strength: id → id of the one that covers.
-
-    Of two that cover each other the one filed first stands.
-    """
-    above = {
-        inner["id"]: [outer["id"] for j, outer in enumerate(wanted) if i != j and _stands_over(outer, inner, j < i)]
-        for i, inner in enumerate(wanted)
-    }
-    # "stands over" is a strict partial order, so something that nothing stands over is above each that is covered
-    return {inner: next(o for o in outers if not above[o]) for inner, outers in above.items() if outers}
-
-
-def _stands_over(outer: Record, inner: Record, earlier: bool) -> bool:
-    if outer["strength"] < inner["strength"] or not scope_of(outer).covers(scope_of(inner)):
-        return False
-    mutual = inner["strength"] >= outer["strength"] and scope_of(inner).covers(scope_of(outer))
-    return earlier or not mutual

@@ -50,6 +50,18 @@ class Attention(nnx.Module):
         out: Array = self.out_proj(laid_out(mixed.transpose(0, 2, 1, 3)).reshape(n * t, w))
         return out.reshape(n, t, w)
 
+    def at(self, x: Array, place: Array, causal: bool) -> Array:
+        """What `__call__` gives at one place `(n,)` of each row: every token is looked at, one only looks."""
+        n, t, w = x.shape
+        rows = x.reshape(n * t, w)
+        k, v = (laid_out(p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3)) for p in (self.k_proj, self.v_proj))
+        q = self.q_proj(x[jnp.arange(n), place]).reshape(n, self.heads, w // self.heads) * (w // self.heads) ** -0.5  # (n, h, w/h)
+        scores = jnp.einsum("nhe,nhke->nhk", q, k)  # (n, h, t)
+        if causal:
+            scores = jnp.where(jnp.arange(t) <= place[:, None, None], scores, jnp.finfo(scores.dtype).min)
+        out: Array = self.out_proj(jnp.einsum("nhk,nhke->nhe", jax.nn.softmax(scores, axis=-1), v).reshape(n, w))
+        return out  # (n, w)
+
 
 class Mlp(nnx.Module):
     """Two linear maps with an activation between."""
@@ -77,17 +89,24 @@ class Layer(nnx.Module):
         x = x + self.self_attn(self.layer_norm1(x), causal)
         return x + self.mlp(self.layer_norm2(x))
 
+    def at(self, x: Array, place: Array, causal: bool) -> Array:
+        """What `__call__` gives at one place `(n,)` of each row: `(n, w)`."""
+        here = x[jnp.arange(x.shape[0]), place] + self.self_attn.at(self.layer_norm1(x), place, causal)
+        return here + self.mlp(self.layer_norm2(here))
+
 
 class Encoder(nnx.Module):
-    """The stack of blocks."""
+    """The stack of blocks, and of its last one only the place `(n,)` that the model reads: most of that block need not be computed."""
 
     def __init__(self, tower: Tower, rngs: nnx.Rngs) -> None:
         self.layers = nnx.List([Layer(tower, rngs) for _ in range(tower.layers)])
 
-    def __call__(self, x: Array, causal: bool) -> Array:
-        for layer in self.layers:
+    def __call__(self, x: Array, place: Array, causal: bool) -> Array:
+        *first, last = self.layers
+        for layer in first:
             x = layer(x, causal)
-        return x
+        out: Array = last.at(x, place, causal)
+        return out  # (n, w)
 
 
 class TextEmbeddings(nnx.Module):
@@ -129,9 +148,9 @@ class TextTower(nnx.Module):
         self.final_layer_norm = _norm(config.text, rngs)
 
     def __call__(self, ids: Array) -> Array:
-        x = self.final_layer_norm(self.encoder(self.embeddings(ids), causal=True))  # (n, t, w)
         end = jnp.argmax(ids if self.eos == LEGACY_EOS else ids == self.eos, axis=-1)  # (n,), the first of equals
-        return x[jnp.arange(ids.shape[0]), end]  # (n, w)
+        out: Array = self.final_layer_norm(self.encoder(self.embeddings(ids), end, causal=True))
+        return out  # (n, w)
 
 
 class VisionTower(nnx.Module):
@@ -144,8 +163,8 @@ class VisionTower(nnx.Module):
         self.post_layernorm = _norm(config.vision, rngs)
 
     def __call__(self, pixels: Array) -> Array:
-        x = self.encoder(self.pre_layrnorm(self.embeddings(pixels)), causal=False)  # (n, s, w)
-        out: Array = self.post_layernorm(x[:, 0])
+        first = jnp.zeros(pixels.shape[0], int)
+        out: Array = self.post_layernorm(self.encoder(self.pre_layrnorm(self.embeddings(pixels)), first, causal=False))
         return out  # (n, w)
 
 

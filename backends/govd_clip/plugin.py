@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +87,7 @@ def govd_compose_edit(basis: Basis, contributions: Sequence[Contribution], metho
 
 def open_folder(folder: Path, commit: str | None, reference: str) -> ClipModel:
     """The checkpoint in `folder`: its config, the names and shapes of its weights, its files' hashes."""
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would say at each command that there is no torch
     import jax
     import numpy as np
 
@@ -125,10 +127,18 @@ def open_folder(folder: Path, commit: str | None, reference: str) -> ClipModel:
 
 
 def defaults(folder: Path) -> dict[str, Path]:
-    """Files beside the weights that are named after an option of `model add`: `labels.txt`, `images/`, and so on."""
+    """Files beside the weights that are named after an option of `model add`: `labels.txt`, `images/`, and so on.
+
+    Raises:
+        BadCheckpoint: the checkpoint lists their SHA-256 (`digests.json`), and one of them is another.
+    """
+    from govd_clip.digests import check
+
     paths = {option: [folder / f"{option}{suffix}" for suffix in SUFFIXES] for option in DEFAULTS}
     found = {option: [path for path in some if path.exists()] for option, some in paths.items()}
-    return {option: some[0] for option, some in found.items() if some}
+    chosen = {option: some[0] for option, some in found.items() if some}
+    check(folder, chosen.values())
+    return chosen
 
 
 def keep_compiled() -> None:

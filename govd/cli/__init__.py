@@ -11,7 +11,6 @@ import typer
 
 from govd.cli import audit, homes, models, requests, revisions, tokens
 from govd.errors import GovdError
-from govd.visible import visible
 
 BUG = "https://github.com/govd/govd/issues"
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -76,5 +75,7 @@ def main() -> None:
 
 
 def _said(text: str, code: int) -> int:
-    print(f"govd: {visible(text)}", file=sys.stderr)
+    from govd.ledger.sentences import safe
+
+    print(f"govd: {safe(text, 100_000)}", file=sys.stderr)
     return code

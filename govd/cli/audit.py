@@ -20,9 +20,8 @@ from govd.cli.options import (
     RequestArgument,
 )
 from govd.cli.output import check_format, print_json, put, put_rows
-from govd.errors import BadFile, Usage
-from govd.rows import as_of_rows, sql_rows
-from govd.visible import visible
+from govd.errors import BadFile
+from govd.rows import sql_rows
 
 app = typer.Typer(no_args_is_help=True, help="The ledger: questions, proofs, evidence.")
 SinceOption = Annotated[str | None, typer.Option("--since", help="From this time on: 2027-01-31 or 2027-01-31T12:00:00Z.")]
@@ -75,14 +74,19 @@ def as_of(
     time: Annotated[str, typer.Argument(help="2027-01-31 or 2027-01-31T12:00:00Z")],
     model: OfModelOption = None,
     proof: Annotated[bool, typer.Option("--proof", help="With the entries that say so and their proofs.")] = False,
+    bundle: Annotated[Path | None, typer.Option("--bundle", help="Evidence of it as a file, for `audit verify FILE`.")] = None,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which revision was served then, which forgets were in force, and who had approved each."""
+    """Which revision was served then, which forgets were in force, and who had approved each. A date alone: at the end of that day, UTC."""
+    from govd.audit import as_of_rows
     from govd.cli.show_audit import show_as_of
 
+    check_format(form)
     with opened(home) as api:
+        if bundle is not None:
+            api.audit_bundle(str(bundle.absolute()), model=model, as_of=time)
         found = api.audit_as_of(time, model, proof)
     put_rows(found, form, as_json or proof, show_as_of, as_of_rows(found))
 
@@ -201,6 +205,8 @@ def answer(
 @app.command()
 def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Make the views anew from the entries and compare; exit 1 where those in use said something else."""
+    from govd.ledger.sentences import safe
+
     with opened(home) as api:
         found = api.audit_rebuild()
     if as_json:
@@ -209,7 +215,7 @@ def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
         print(f"The views say what the {found['entries']} entries say.")
     else:
         print(f"{found['differences']} rows of the views were not what the entries say, and were replaced:")
-        print("".join(f"  {visible(str(example))}\n" for example in found["examples"]), end="")
+        print("".join(f"  {safe(example)}\n" for example in found["examples"]), end="")
     if not found["same"]:
         raise typer.Exit(1)
 
@@ -220,14 +226,30 @@ def bundle(
     number: Annotated[int | None, typer.Argument(metavar="[N]", help="The revision's number, after --revision MODEL.")] = None,
     request: Annotated[str | None, typer.Option("--request", help="Evidence of one request.")] = None,
     revision: Annotated[str | None, typer.Option("--revision", metavar="MODEL N", help="Evidence of one revision.")] = None,
+    since: Annotated[Path | None, typer.Option("--since", help="A log checkpoint that was kept: with the proof from there.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Evidence in one file that verifies offline: of a request, of a revision, or of everything."""
     from govd.cli.tables import show_record
 
+    kept = None if since is None else _text(since)
     with opened(home) as api:
-        put(api.audit_bundle(str(file.absolute()), request, revision, number), as_json, show_record)
+        put(api.audit_bundle(str(file.absolute()), request, revision, number, kept), as_json, show_record)
+
+
+@app.command()
+def proof(
+    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="The entry's number.")],
+    size: Annotated[int | None, typer.Option("--size", help="In the log of so many entries (default: the newest log checkpoint).")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The inclusion proof of one entry, for whoever checks it with a tool of his own."""
+    from govd.cli.tables import show_record
+
+    with opened(home) as api:
+        put(api.audit_inclusion(entry, size), as_json, show_record)
 
 
 @app.command()
@@ -237,23 +259,24 @@ def verify(
     recompute: Annotated[bool, typer.Option("--recompute", help="Compose the edits again from their contributions and compare.")] = False,
     since: Annotated[list[Path] | None, typer.Option("--since", help="A log checkpoint that was kept (a file, or - ).")] = None,
     witness: Annotated[list[str] | None, typer.Option("--witness", help="A witness's public key; may be repeated.")] = None,
+    timestamp_root: Annotated[
+        list[Path] | None, typer.Option("--timestamp-root", help="Root certificate (PEM) of a time stamp authority; may be repeated.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a bundle, offline, or the ledger of the home: every entry, signature, proof and artifact. Exit 1 where something is wrong."""
     from govd.cli.show_audit import show_verdict
 
-    known = _key(key)
+    known, kept, roots = _key(key), [_text(path) for path in since or []], [_text(path) for path in timestamp_root or []]
+    witnesses = [_key(w) or "" for w in witness or []]
     if file is not None:
-        if since:
-            raise Usage("--since is about the ledger of a home, not about a bundle", advice="Leave FILE out.")
         from govd.offline import verify_offline
 
-        found = verify_offline(file, known, [_key(w) or "" for w in witness or []], recompute)
+        found = verify_offline(file, known, witnesses, recompute, kept, roots)
     else:
-        kept = [_text(path) for path in since or []]
         with opened(home) as api:
-            found = api.audit_verify(kept, known, recompute)
+            found = api.audit_verify(kept, known, recompute, witnesses, roots)
     put(found, as_json, show_verdict)
     if not found["holds"]:
         raise typer.Exit(1)

@@ -197,8 +197,15 @@ class Local(Api):
     def audit_key(self) -> str:
         return self.service.evidence.key()
 
-    def audit_verify(self, since: Sequence[str] = (), key: str | None = None, recompute: bool = False) -> Record:
-        return self.service.evidence.verify(since, key, recompute)
+    def audit_verify(
+        self,
+        since: Sequence[str] = (),
+        key: str | None = None,
+        recompute: bool = False,
+        witnesses: Sequence[str] = (),
+        roots: Sequence[str] = (),
+    ) -> Record:
+        return self.service.evidence.verify(since, key, recompute, witnesses, roots)
 
     def audit_rebuild(self) -> Record:
         return self.service.evidence.rebuild()
@@ -209,8 +216,16 @@ class Local(Api):
     def audit_rotate_key(self, reason: str) -> Record:
         return self.service.evidence.rotate_key(reason, self.actor)
 
-    def audit_bundle(self, file: str, request: str | None = None, model: str | None = None, revision: int | None = None) -> Record:
-        return self.service.evidence.bundle_to(Path(file), request, model, revision)
+    def audit_bundle(
+        self,
+        file: str,
+        request: str | None = None,
+        model: str | None = None,
+        revision: int | None = None,
+        since: str | None = None,
+        as_of: str | None = None,
+    ) -> Record:
+        return self.service.evidence.bundle_to(Path(file), request, model, revision, since, as_of)
 
     # -- tokens ---------------------------------------------------------------------------------------------------------------
 

@@ -74,7 +74,9 @@ def show_as_of(found: Mapping[str, Json]) -> None:
             f"{model['published_at'][:19]}Z by the daemon's clock (entry {model['published_entry']})"
         )
         for bound in model["no_later_than"]:
-            out.print(f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} (checkpoint of {count(bound['checkpoint'], 'entry')})")
+            checked = "checked when it came" if bound["verified"] else "who signed it was never checked"
+            about = f"checkpoint of {count(bound['checkpoint'], 'entry')}; {checked}"
+            out.print(f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} ({about})")
         if not model["no_later_than"]:
             out.print("  [dim]no witness or time stamp bounds that time[/]")
         rows = []
@@ -173,11 +175,13 @@ def show_verdict(found: Mapping[str, Json]) -> None:
             f"[green]{what} holds:[/] {count(found['size'], 'entry')}, {count(found['checkpoints'], 'signed log checkpoint')} (the last of "
             f"{found['signed_size']}), {count(found['artifacts'], 'artifact')}; root {found['root'][:16]}…"
         )
-        out.print(f"  signed by {escape(found['key'])}", soft_wrap=True)  # whole on a line: it is copied
+        out.print(f"  signed by {escape(', then '.join(found['keys']))}", soft_wrap=True)  # whole on a line: it is copied
     else:
         out.print(f"[red]{what} does not hold.[/]")
     for fault in found["faults"]:
         out.print(f"[red]fault[/] {escape(fault)}")
-    for heading, lines in (("Proven", found["proven"]), ("Not proven", found["not_proven"] if found["holds"] else [])):
-        for line in lines:
+    if found["claim"]:
+        out.print(f"  {escape(found['claim'])}")
+    for heading, name in (("Proven", "proven"), ("Recorded", "recorded"), ("Not proven", "not_proven")):
+        for line in found[name]:
             out.print(f"  [bold]{heading}:[/] {escape(line)}")

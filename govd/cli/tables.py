@@ -9,7 +9,7 @@ from rich import box, markup
 from rich.console import Console
 from rich.table import Table
 
-from govd.visible import visible
+from govd.ledger.sentences import safe
 
 if TYPE_CHECKING:
     from govd.types import Json
@@ -20,6 +20,8 @@ _TYPED = ("id", "no.", "kind", "subject", "revision", "edit", "rank", "entry")
 _GLANCED = ("state", "status", "time", "filed", "due", "in force", "published", "created", "revoked")
 WHOLE = (*_TYPED, *_GLANCED)
 """Columns that are never cut: what they show is typed again, or read at a glance."""
+LINE = 100_000
+"""Characters of a text that is printed."""
 NARROW = 8
 """Characters below which no other column is folded, if it has so many."""
 
@@ -31,7 +33,7 @@ def console() -> Console:
 
 def escape(text: object) -> str:
     """What somebody else wrote, as it may be printed: no control character, no markup."""
-    return markup.escape(visible(str(text)))
+    return markup.escape(safe(text, LINE))
 
 
 def state(name: str) -> str:

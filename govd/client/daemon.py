@@ -207,8 +207,16 @@ class Daemon(Api):
     def audit_key(self) -> str:
         return self._http.ask("GET", "audit/key").text
 
-    def audit_verify(self, since: Sequence[str] = (), key: str | None = None, recompute: bool = False) -> Record:
-        return self._post("audit/verify", {"since": list(since), "key": key, "recompute": recompute})
+    def audit_verify(
+        self,
+        since: Sequence[str] = (),
+        key: str | None = None,
+        recompute: bool = False,
+        witnesses: Sequence[str] = (),
+        roots: Sequence[str] = (),
+    ) -> Record:
+        body = {"since": list(since), "key": key, "recompute": recompute, "witnesses": list(witnesses), "roots": list(roots)}
+        return self._post("audit/verify", body)
 
     def audit_rebuild(self) -> Record:
         return self._post("audit/rebuild", {})
@@ -220,11 +228,19 @@ class Daemon(Api):
     def audit_rotate_key(self, reason: str) -> Record:
         return self._post("audit/rotate-key", {"reason": reason})
 
-    def audit_bundle(self, file: str, request: str | None = None, model: str | None = None, revision: int | None = None) -> Record:
+    def audit_bundle(
+        self,
+        file: str,
+        request: str | None = None,
+        model: str | None = None,
+        revision: int | None = None,
+        since: str | None = None,
+        as_of: str | None = None,
+    ) -> Record:
         path = Path(file)
         if path.exists():
             raise Usage("this file exists", where=file, advice="Choose another name; nothing is overwritten.")
-        answer = self._http.ask("GET", "audit/bundle", request=request, model=model, revision=revision)
+        answer = self._http.ask("GET", "audit/bundle", request=request, model=model, revision=revision, since=since, as_of=as_of)
         part = path.with_name(f".{path.name}.part")
         try:
             part.write_bytes(answer.content)
@@ -232,7 +248,7 @@ class Daemon(Api):
         except OSError as fault:
             part.unlink(missing_ok=True)
             raise MachineFault(f"cannot be written ({fault.strerror})", where=file, advice="Nothing was written.") from None
-        about = {k: v for k, v in (("request", request), ("model", model), ("revision", revision)) if v is not None}
+        about = {k: v for k, v in (("request", request), ("model", model), ("revision", revision), ("as_of", as_of)) if v is not None}
         return {"file": file, "bytes": len(answer.content), "about": about or {"everything": True}, "key": self.audit_key()}
 
     # -- tokens ---------------------------------------------------------------------------------------------------------------

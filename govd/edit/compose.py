@@ -26,6 +26,8 @@ from govd.errors import OverCapacity, Unsupported
 from govd.types import PRIVATE, Concept, Contribution, Floats, ForgetSpec, Json, Progress, silent
 
 Array = Any
+SAME = 1e-5
+"""Two unit text embeddings that differ less in every coordinate are one target: a model's arithmetic in float32 is no finer."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,10 @@ class Targets:
 
 
 def targets_of(basis: Basis, contributions: Sequence[Contribution]) -> tuple[Targets, list[list[int]]]:
-    """All targets without repetition, and for each contribution the columns of its own."""
+    """All targets without repetition, and for each contribution the columns of its own. Two that differ less than `SAME` are one, the
+    first of them: the duals of both do not exist, or are huge."""
     place: dict[bytes, int] = {}
+    sums = np.empty(sum(c.tensors["targets"].shape[1] for c in contributions))
     columns: list[Floats] = []
     lifted: list[Floats] = []
     names: list[str] = []
@@ -125,7 +129,12 @@ def targets_of(basis: Basis, contributions: Sequence[Contribution]) -> tuple[Tar
             key = np.ascontiguousarray(column).tobytes()
             name = basis.anchor_names.get(key, "")
             if key not in place:
-                place[key] = len(columns)
+                total = float(exact.row_sum(np.ascontiguousarray(column)[None])[0])
+                near = np.flatnonzero(np.abs(sums[: len(columns)] - total) < basis.dim * SAME)  # equal vectors have equal sums
+                twin = next((int(i) for i in near if float(np.abs(columns[i] - column).max()) < SAME), None)
+                place[key] = len(columns) if twin is None else twin
+            if place[key] == len(columns):
+                sums[len(columns)] = total
                 columns.append(column)
                 lifted.append(high)
                 names.append(name)

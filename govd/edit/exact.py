@@ -1,13 +1,15 @@
 """Linear algebra whose bytes depend on no BLAS kernel, processor or thread count.
 
-A product is cut into slices of integers so small that every partial sum is exact in float64: then the order in which a kernel
-adds cannot matter (the idea is Ozaki's: "Error-free transformations of matrix multiplication", Numer. Algorithms 59, 2012). What is
-left is elementwise arithmetic in a fixed order, which IEEE 754 fixes to the last bit.
+A factor is cut into slices of so few bits that every partial sum of their products is exact in float64: then the order in which a kernel
+adds cannot matter (Ozaki et al., "Error-free transformations of matrix multiplication", Numer. Algorithms 59, 2012; slices as in Rump,
+Ogita and Oishi, "Accurate floating-point summation", SIAM J. Sci. Comput. 31, 2008). What is left is elementwise arithmetic in a fixed
+order, which IEEE 754 fixes to the last bit.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,35 +19,36 @@ from govd.types import Floats
 
 Matrix = Floats
 
-SLICES = 3  # `matmul` spells out their products
-"""Slices per factor: three of 21 bits hold all of a float64 that is not far below its row's largest."""
-BLOCK = 96
+SLICES = 3  # `matmul` and `gram` spell out their products
+"""Slices per factor: three of about 20 bits hold all of a float64 that is not far below its row's largest."""
+BLOCK = 64
 DEPTH = 1 << 14
 """Terms that are summed at once; longer sums are cut, and the parts added in order."""
 
 
-def _slices(a: Matrix, bits: int, axis: int) -> tuple[list[Matrix], Matrix]:
-    """`a` ≈ (Σ_i slice_i · 2^(−bits·(i+1))) · scale with integer slices; `scale` is a power of two per row (axis 1) or column (axis 0)."""
-    largest = np.maximum(a.max(axis=axis, keepdims=True), -a.min(axis=axis, keepdims=True))
-    exponent = np.frexp(largest)[1]  # largest < 2^exponent
-    scale, shift = np.ldexp(1.0, exponent), np.ldexp(1.0, bits)
-    rest, found = a * np.ldexp(shift, -exponent), []  # powers of two: nothing is rounded
-    for _ in range(SLICES - 1):
-        whole = np.trunc(rest)
-        found.append(whole)
-        rest -= whole
-        rest *= shift
-    found.append(np.rint(rest))
-    return found, scale
-
-
 def _bits(terms: int) -> int:
-    """Bits of a slice such that a sum of so many products is exact."""
-    return (53 - max(1, math.ceil(math.log2(terms)) if terms > 1 else 1)) // 2
+    """Bits of a slice such that a sum of `SLICES` times so many products is exact."""
+    return (53 - math.ceil(math.log2(SLICES * terms))) // 2
+
+
+def _cut(a: Matrix, bits: int, axis: int, into: Iterable[Matrix]) -> None:
+    """`a` ≈ the sum of `into`, largest slice first, each a multiple of 2^−bits of the one before: per row (axis 1) or column (axis 0).
+
+    Adding and taking off `1.5 · 2^52` units rounds to a multiple of the unit, and the rest is exact.
+    """
+    largest = np.maximum(a.max(axis=axis, keepdims=True), -a.min(axis=axis, keepdims=True))
+    round_off = np.ldexp(1.5, np.frexp(largest)[1] + (52 - bits))  # largest < 2^exponent; the unit is 2^(exponent − bits)
+    rest = a
+    for i, piece in enumerate(into):
+        np.add(rest, round_off, out=piece)
+        piece -= round_off
+        if i + 1 < SLICES:
+            rest = np.subtract(rest, piece, out=None if i == 0 else rest)
+            round_off = np.ldexp(round_off, -bits)
 
 
 def matmul(a: Any, b: Any) -> Matrix:
-    """`a @ b` for `(m, k)` and `(k, n)`, relative error about 2⁻⁶⁰ of row maximum times column maximum times k, the same bytes anywhere."""
+    """`a @ b` for `(m, k)` and `(k, n)`, relative error about 2⁻⁵⁷ of row maximum times column maximum times k, the same bytes anywhere."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     k = a.shape[1]
     if k != b.shape[0]:
@@ -57,21 +60,13 @@ def matmul(a: Any, b: Any) -> Matrix:
         return total
     if not a.size or not b.size:
         return np.zeros((a.shape[0], b.shape[1]))
-    bits = _bits(k)
-    left, left_scale = _slices(a, bits, 1)
-    right, right_scale = _slices(b, bits, 0)
-    total = left[0] @ right[2]  # smallest first
-    total += left[1] @ right[1]
-    total += left[2] @ right[0]
-    total *= 2.0**-bits
-    low = left[0] @ right[1]
-    low += left[1] @ right[0]
-    total += low
-    total *= 2.0**-bits
-    total += left[0] @ right[0]
-    total *= 2.0 ** (-2 * bits)
-    total *= left_scale
-    total *= right_scale
+    bits, left, right = _bits(k), np.empty((a.shape[0], SLICES * k)), np.empty((SLICES * k, b.shape[1]))
+    _cut(a, bits, 1, [left[:, i * k : (i + 1) * k] for i in range(SLICES)])
+    _cut(b, bits, 0, [right[i * k : (i + 1) * k] for i in reversed(range(SLICES))])  # the other way round: orders that match lie together
+    total = left @ right  # smallest first
+    part = left[:, : 2 * k] @ right[k:]
+    total += part
+    total += np.matmul(left[:, :k], right[2 * k :], out=part)
     return total
 
 
@@ -80,25 +75,20 @@ def gram(a: Any) -> Matrix:
     a = np.asarray(a, np.float64)
     k = a.shape[0]
     if k > DEPTH:
-        total = np.zeros((a.shape[1], a.shape[1]))
+        total: Matrix = np.zeros((a.shape[1], a.shape[1]))
         for start in range(0, k, DEPTH):
             total = total + gram(a[start : start + DEPTH])
         return total
     if not a.size:
         return np.zeros((a.shape[1], a.shape[1]))
-    bits = _bits(k)
-    (high, middle, low), scale = _slices(a, bits, 0)
-    cross = high.T @ low
-    total = cross + cross.T
-    total += middle.T @ middle
-    total *= 2.0**-bits
-    cross = high.T @ middle
-    total += cross + cross.T
-    total *= 2.0**-bits
-    total += high.T @ high
-    total *= 2.0 ** (-2 * bits)
-    total *= scale.T
-    total *= scale
+    high, middle, low = (np.empty(a.shape) for _ in range(SLICES))
+    _cut(a, _bits(k), 0, (high, middle, low))
+    cross, both = high.T @ low, np.empty((a.shape[1], a.shape[1]))
+    total = np.add(cross, cross.T)
+    total += np.matmul(middle.T, middle, out=both)
+    np.matmul(high.T, middle, out=cross)
+    total += np.add(cross, cross.T, out=both)
+    total += np.matmul(high.T, high, out=both)
     return total
 
 
@@ -110,7 +100,7 @@ class Factor:
     """
 
     def __init__(self, a: Any, tolerance: float = 1e-13) -> None:
-        a = np.array(a, np.float64)
+        a = np.asarray(a, np.float64)
         n = a.shape[0]
         self.n, self.blocks = n, [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
         self.lower, self.pivots = np.zeros((n, n)), np.zeros(n)
@@ -118,23 +108,26 @@ class Factor:
         limit = tolerance * float(np.max(np.abs(np.diagonal(a)))) if n else 0.0
         for start, end in self.blocks:
             panel = a[start:, start:end].copy()
-            for j in range(end - start):
-                pivot = float(panel[j, j])
-                if not pivot > limit:
-                    raise OverCapacity(
-                        "the system is singular: what is to go cannot be told from what is to stay",
-                        advice="Forget fewer concepts, drop near-duplicates, or use --use open (soft anchors).",
-                        column=start + j,
-                    )
-                column = panel[j:, j] / pivot
-                self.pivots[start + j] = pivot
-                self.lower[start + j :, start + j] = column
-                if j + 1 < end - start:
-                    panel[j + 1 :, j + 1 :] -= column[1:, None] * (pivot * column[1 : end - start - j])[None, :]
+            if start:
+                panel -= matmul(self.lower[start:, :start], self.lower[start:end, :start].T * self.pivots[:start, None])
+            self._eliminate(panel, start, end, limit)
             self.corners.append(_unit_inverse(self.lower[start:end, start:end]))
-            if end < n:
-                below = self.lower[end:, start:end]
-                a[end:, end:] -= gram((below * np.sqrt(self.pivots[start:end])).T)
+
+    def _eliminate(self, panel: Matrix, start: int, end: int, limit: float) -> None:
+        """Columns `start` to `end` of the factor from what the ones before have left of them."""
+        for j in range(end - start):
+            pivot = float(panel[j, j])
+            if not pivot > limit:
+                raise OverCapacity(
+                    "the system is singular: what is to go cannot be told from what is to stay",
+                    advice="Forget fewer concepts, drop near-duplicates, or use --use open (soft anchors).",
+                    column=start + j,
+                )
+            column = panel[j:, j] / pivot
+            self.pivots[start + j] = pivot
+            self.lower[start + j :, start + j] = column
+            if j + 1 < end - start:
+                panel[j + 1 :, j + 1 :] -= column[1:, None] * (pivot * column[1 : end - start - j])[None, :]
 
     def solve(self, b: Any) -> Matrix:
         """`a⁻¹ b` for `b` `(n, m)`."""

@@ -19,6 +19,9 @@ from govd.types import Contribution, Floats, Json, Scope
 SHOTS = (1, 4, 8, 16)
 REDIRECTS = 5
 GUESSES = 5
+TYPICAL = 10
+"""Pool images of each anchor that answers are predicted for: the surest. The rest of a pool shows what no anchor names, changes its answer
+at a breath, and says little of pictures that somebody asks about."""
 UNLISTED = 512
 """Images that unlisted words are tried on, at most about this many."""
 
@@ -53,7 +56,7 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
     images = basis.thinned_pool()[0] if basis.has_pool else anchors
     before, after = images @ anchors.T, scores(edit, images, anchors)
     top = before.argmax(1)
-    stays = kept[top]
+    stays = kept[top] & (_typical(before, top) if basis.has_pool else True)
     if basis.has_pool and "pool_domains" in basis.tensors:
         domain_of = basis.tensors["pool_domains"][basis.thinned_pool()[1]]
         for contribution in contributions:
@@ -66,7 +69,7 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
     worst = np.argsort(-spill)[:GUESSES]
     retained_names = [name for name, k in zip(names, kept, strict=True) if k]
     return {
-        "on": f"{len(images)} {basis.pool_kind} embeddings" if basis.has_pool else f"{len(images)} texts",
+        "on": f"{np.count_nonzero(stays)} {basis.pool_kind} embeddings" if basis.has_pool else f"{len(images)} texts",
         "rank": edit.rank,
         "edit_norm": norm(edit),
         "retain_agreement": _share(restricted[stays]),
@@ -76,6 +79,16 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
         "unlisted_agreement": _unlisted(basis, edit, images, touched),
         "targets": [term for c in contributions for term in c.facts.get("terms", [])],
     }
+
+
+def _typical(scored: Floats, top: Any) -> Any:
+    """Which images `(n,)` are among the `TYPICAL` of their best anchor that have the widest margin over the second."""
+    margin = scored[np.arange(len(top)), top] - np.partition(scored, -2, axis=1)[:, -2] if scored.shape[1] > 1 else scored[:, 0]
+    order = np.lexsort((-margin, top))
+    first = np.searchsorted(top[order], np.arange(scored.shape[1]))  # where each anchor's images begin
+    chosen = np.zeros(len(top), bool)
+    chosen[order] = np.arange(len(top)) - first[top[order]] < TYPICAL
+    return chosen
 
 
 def on_images(basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:

@@ -12,7 +12,7 @@ from govd.types import Floats, Json
 
 UNNAMED = 0.02
 """Share of a concept's images that may still get its name."""
-FAINT = 0.2
+FAINT = 0.5
 """A picture that the detector hardly sees is taken to be seen this much: one stray picture must not drive the strength for all."""
 SAFETY = 1.5
 """Pictures that nobody has seen lie further from the pool's than these from each other: the solved strength is multiplied by this."""
@@ -20,6 +20,8 @@ CHANCE = 1.5
 """A whole domain is forgotten when its images keep their label at most this often, as a multiple of chance."""
 ELSEWHERE = 0.85
 """Share of the answers in other domains that forgetting a whole domain must leave as they were; the rest of the target is given up."""
+TIE = 1e-9
+"""Scores whose difference is below this are equal: absolutely for those below 1, cosines among them, relatively for larger ones."""
 STEPS = 24
 MOST = 32.0
 
@@ -101,9 +103,12 @@ def smallest(measure: Callable[[float], float], goal: float) -> tuple[float, flo
 
 
 def auc(positive: Floats, negative: Floats) -> float:
-    """P(a positive scores above a negative), ties count half."""
+    """P(a positive scores above a negative), ties count half; 0.5 where either is empty.
+
+    Scores nearer than `TIE` are a tie: where an edit leaves nothing, what is left in their last bits is rounding, and says nothing.
+    """
     if not len(positive) or not len(negative):
         return 0.5
-    ranks = np.sort(negative)
-    below, upto = np.searchsorted(ranks, positive, "left"), np.searchsorted(ranks, positive, "right")
+    ranks, near = np.sort(negative), TIE * np.maximum(1.0, np.abs(positive))
+    below, upto = np.searchsorted(ranks, positive - near, "left"), np.searchsorted(ranks, positive + near, "right")
     return float(int(below.sum()) + int(upto.sum())) / (2 * len(positive) * len(negative))

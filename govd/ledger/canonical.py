@@ -11,6 +11,7 @@ import rfc8785
 from govd.errors import BadFile, Usage
 
 _SAFE: Final = 2**53 - 1
+_INFINITE: Final = float("inf")
 _plain = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
@@ -29,7 +30,7 @@ def _simple(value: Any) -> Any:
     elif kind is float:
         if value.is_integer() and -_SAFE <= value <= _SAFE:
             return int(value)
-        if 1e-4 <= abs(value) < 1e15:
+        if 1e-4 <= abs(value) < 1e15 or (value and (abs(value) < 1e-9 or 1e21 <= abs(value) < _INFINITE)):
             return value
     elif kind is dict:
         if all(type(key) is str and key.isascii() for key in value):
@@ -46,12 +47,13 @@ def _whole(text: str) -> int:
 
 
 def _fraction(text: str) -> float:
-    if text.endswith(".0") or "e" in text or "E" in text:
-        raise _Slow
-    return float(text)
+    value = float(text)
+    if text.endswith(".0") or ("e" in text and not (value and (abs(value) < 1e-9 or abs(value) >= 1e21))) or repr(value) != text:
+        raise _Slow  # Python has 1e-05, 1e-07 and 1e+16 where RFC 8785 has 0.00001, 1e-7 and 10000000000000000
+    return value
 
 
-#: Reads what Python's encoder writes as RFC 8785 does; `_Slow` at floats with a zero fraction or an exponent and at long integers.
+#: Reads what Python's encoder writes as RFC 8785 does; `_Slow` at numbers that it writes in another way, and at long integers.
 _parse = json.JSONDecoder(parse_int=_whole, parse_float=_fraction).decode
 
 

@@ -82,6 +82,81 @@ def consistency_proof(old: int, new: int, node: Node) -> list[bytes]:
     return proof(old, 0, new, True)
 
 
+def range_proof(start: int, stop: int, size: int, node: Node) -> list[bytes]:
+    """The subtrees beside the leaves `[start, stop)` in the tree of `size` leaves, from left to right: with the leaves they make its root.
+
+    Raises:
+        ValueError: there are no such leaves in that tree.
+    """
+    if not 0 <= start < stop <= size:
+        raise ValueError(f"no leaves {start} to {stop} in a tree of {size}")
+
+    def beside(first: int, end: int) -> list[bytes]:
+        if end <= start or first >= stop:
+            return [_range(first, end, node)]
+        if start <= first and end <= stop:
+            return []
+        middle = first + (1 << ((end - first - 1).bit_length() - 1))
+        return [*beside(first, middle), *beside(middle, end)]
+
+    return beside(0, size)
+
+
+class Run:
+    """Leaves that follow each other, checked as they come, in O(log n) memory: whether all of them, and no others, are `[start, stop)`."""
+
+    def __init__(self, start: int, stop: int, size: int, proof: Sequence[bytes]) -> None:
+        self.start, self.stop, self.size, self.proof = start, stop, size, list(proof)
+        self._parts: list[tuple[int, int]] = []
+        if 0 <= start < stop <= size:
+            self._plan(0, size)
+        self._hashes: dict[tuple[int, int], bytes] = {}
+        self._at, self._tree = 0, Growing()
+        self.next = start
+
+    def _plan(self, first: int, end: int) -> None:
+        """The largest subtrees inside the run, from left to right."""
+        if end <= self.start or first >= self.stop:
+            return
+        if self.start <= first and end <= self.stop:
+            self._parts.append((first, end))
+            return
+        middle = first + (1 << ((end - first - 1).bit_length() - 1))
+        self._plan(first, middle)
+        self._plan(middle, end)
+
+    def add(self, leaf: bytes) -> None:
+        """The next leaf hash."""
+        if self._at >= len(self._parts):
+            self.next = -1
+            return
+        self._tree.add(leaf)
+        self.next += 1
+        if self.next == self._parts[self._at][1]:
+            self._hashes[self._parts[self._at]] = self._tree.root()
+            self._at, self._tree = self._at + 1, Growing()
+
+    def holds(self, root: bytes) -> bool:
+        """Whether these were the leaves of the tree with that root."""
+        if not self._parts or self.next != self.stop or any(len(step) != len(EMPTY) for step in self.proof):
+            return False
+        steps = iter(self.proof)
+
+        def value(first: int, end: int) -> bytes:
+            if end <= self.start or first >= self.stop:
+                return next(steps)
+            if (first, end) in self._hashes:
+                return self._hashes[first, end]
+            middle = first + (1 << ((end - first - 1).bit_length() - 1))
+            left = value(first, middle)
+            return node_hash(left, value(middle, end))
+
+        try:
+            return value(0, self.size) == root and next(steps, None) is None
+        except StopIteration:
+            return False
+
+
 def included(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> bool:
     """Whether the proof holds (RFC 9162, section 2.1.3.2)."""
     if not 0 <= index < size or any(len(step) != len(EMPTY) for step in (leaf, *proof)):

@@ -22,6 +22,10 @@ from govd.errors import BadFile, MachineFault, VerificationFailed
 ALGORITHM = b"\x01"  # Ed25519 in signed-note
 COSIGNER = b"\x04"  # Ed25519 over a time and a checkpoint, by a witness
 DASH = "—"
+LINES = 32
+"""Signature lines of a note that are looked at; more than that no log and its witnesses have."""
+LONGEST = 64 * 1024
+"""Bytes of a note."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ class LogCheckpoint:
         text, _ = split(note)
         try:
             origin, size, root, *_ = text.splitlines()
-            if not size.isascii() or not size.isdigit() or str(int(size)) != size or not origin:
+            if not size.isascii() or not size.isdigit() or len(size) > 18 or str(int(size)) != size or not origin:
                 raise ValueError(size)
             found = LogCheckpoint(origin, int(size), base64.b64decode(root, validate=True))
         except (ValueError, binascii.Error):
@@ -172,8 +176,10 @@ def split(note: str) -> tuple[str, list[str]]:
     """
     text, blank, below = note.rpartition("\n\n")
     lines = below.split("\n")
-    if not blank or not text or len(lines) < 2 or lines.pop() or any(ord(c) < 32 and c != "\n" for c in note):
+    if not blank or not text or len(lines) < 2 or lines.pop() or len(note) > LONGEST or any(ord(c) < 32 and c != "\n" for c in note):
         raise VerificationFailed("this is no signed note")
+    if len(lines) > LINES:
+        raise VerificationFailed(f"this note has {len(lines)} signature lines; at most {LINES} are read")
     return text + "\n", lines
 
 

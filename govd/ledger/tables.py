@@ -15,16 +15,8 @@ entries = Table(
     "entries",
     metadata,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("nodes", LargeBinary, nullable=False),  # hashes of the subtrees that it completes, from level 1 on: a leaf's is that of its body
     Column("body", LargeBinary, nullable=False),  # the canonical JSON that is hashed, once; what is asked of it is in the views
-)
-
-nodes = Table(
-    "nodes",
-    metadata,
-    Column("level", Integer, primary_key=True, autoincrement=False),  # from 1: a leaf's hash is that of its body
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 checkpoints = Table(

@@ -16,7 +16,8 @@ AUTO = "auto"
 def builtin() -> dict[str, Method]:
     """All of them, by name."""
     from govd.methods.baselines import Ccup, NullSpace
-    from govd.methods.dual import Bilateral, Oblique
+    from govd.methods.bilateral import Bilateral
+    from govd.methods.dual import Oblique
 
     return {method.name: method for method in (NullSpace(), Ccup(), Oblique(), Bilateral())}
 

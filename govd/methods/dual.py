@@ -1,10 +1,10 @@
-"""`oblique` and `bilateral`: a detector on the image side, a dual on the text side. Both of this project; see `govd.edit.compose`."""
+"""What `oblique` and `bilateral` share: a detector on the image side, a dual on the text side (see `govd.edit.compose`). And `oblique`."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,6 @@ from govd.edit.compose import Dual, Problem, Targets, duals, retained_mean
 from govd.errors import OverCapacity, Unsupported
 from govd.types import Floats, Json
 
-FEWEST = 3
-"""Images that a mean is taken of at least; a concept or cell with fewer falls back to a detector from texts."""
-FOLDS = 5
-"""Strengths are solved on images that the detector was not made of: each fifth with a detector of the others."""
 SINKS = 8
 """Anchors that the images of a forgotten domain are pulled to: more spread the answers, fewer leave less of what was right."""
 
@@ -39,12 +35,14 @@ class Term:
     solve: Callable[[Floats, Floats], tuple[float, Mapping[str, Json]]] | None = None
 
 
-class _DualMethod(Dual):
+class DualMethod(Dual):
+    """A method of this family: composing is shared, contributing is its own."""
+
     name = ""
     max_strength = 1.5
 
 
-def _tensors(problem: Problem, terms: list[Term], minus_mean: bool) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+def tensors_of(problem: Problem, terms: list[Term], minus_mean: bool) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
     """Terms as the tensors of a contribution, each with its strength solved alone, in every mode that composing may choose."""
     basis = problem.basis
     removing = any(t.removes for t in terms)  # a shift moves images and has no target among the texts
@@ -90,7 +88,7 @@ def _alone(basis: Basis, tensors: Mapping[str, Floats], phrases: list[str], mode
         raise OverCapacity(f"the phrases {', '.join(phrases)} cannot be told apart", advice=advice) from error
 
 
-def _places(problem: Problem) -> list[tuple[int, ...]]:
+def places_of(problem: Problem) -> list[tuple[int, ...]]:
     """The targets of each concept: positions of its phrases among all phrases."""
     places, start = [], 0
     for concept in problem.spec.scope.concepts:
@@ -99,7 +97,7 @@ def _places(problem: Problem) -> list[tuple[int, ...]]:
     return places
 
 
-class Oblique(_DualMethod):
+class Oblique(DualMethod):
     """`u = t_c − t̄`, α = 1: the concept scores what an average retained anchor scores. Needs nothing but texts; domains by their prompts.
 
     On a hard label set and with α = 1, a forgotten label can never be the best one, and the order of the retained labels is what it was.
@@ -113,23 +111,23 @@ class Oblique(_DualMethod):
         if problem.spec.target == "shift":
             raise Unsupported("target shift needs images", advice="Add a pool to the model and use --method bilateral.")
         if not scope.domains:
-            pairs = zip(problem.material.phrases, _places(problem), scope.concepts, strict=True)
-            return _tensors(problem, [_by_text(exact.mean(texts), place, c.name) for texts, place, c in pairs], True)
-        return _tensors(problem, _domain_terms(problem, _by_selector), False)
+            pairs = zip(problem.material.phrases, places_of(problem), scope.concepts, strict=True)
+            return tensors_of(problem, [by_text(exact.mean(texts), place, c.name) for texts, place, c in pairs], True)
+        return tensors_of(problem, domain_terms(problem, by_selector), False)
 
 
-def _by_text(detector: Floats, place: tuple[int, ...], about: str) -> Term:
+def by_text(detector: Floats, place: tuple[int, ...], about: str) -> Term:
     said: dict[str, Json] = {"about": about, "detector": "text minus the mean of the retained", "alpha": 1.0}
     return Term(np.ascontiguousarray(detector[:, None]), place, said)
 
 
-def _domain_terms(problem: Problem, cell: Callable[[Problem, int, int], Term]) -> list[Term]:
+def domain_terms(problem: Problem, cell: Callable[[Problem, int, int], Term]) -> list[Term]:
     """A term for each cell, or for each whole domain."""
     concepts = range(len(problem.spec.scope.concepts))
     return [cell(problem, i, s) for s in problem.domains for i in concepts] or [_whole(problem, s) for s in problem.domains]
 
 
-def _by_selector(problem: Problem, concept: int, domain: int) -> Term:
+def by_selector(problem: Problem, concept: int, domain: int) -> Term:
     """The domain's selector as detector, for a cell that no images show; strength by the margin between texts."""
     basis = problem.basis
     margin = 1.0 - float(exact.matmul(problem.material.phrases[concept][:1], retained_mean(basis, frozenset())[:, None])[0, 0])
@@ -140,7 +138,7 @@ def _by_selector(problem: Problem, concept: int, domain: int) -> Term:
     }
     if not basis.has_pool:
         said["warning"] = "the domain is told apart by prompts alone: expect half of the effect and more collateral; add a pool"
-    return Term(np.ascontiguousarray(basis.tensors["selectors"][domain][:, None]), _places(problem)[concept], said)
+    return Term(np.ascontiguousarray(basis.tensors["selectors"][domain][:, None]), places_of(problem)[concept], said)
 
 
 def _whole(problem: Problem, domain: int) -> Term:
@@ -180,128 +178,3 @@ def _in_domain(basis: Basis, domain: int) -> tuple[Floats, Any]:
         return images, basis.tensors["pool_domains"][at] == domain
     prompts = basis.tensors["domain_prompts"]
     return prompts.reshape(-1, basis.dim), np.arange(prompts.shape[0] * prompts.shape[1]) // prompts.shape[1] == domain
-
-
-class Bilateral(_DualMethod):
-    """The detector is the discriminant of the concept (in the domain) among images: a pool's, pseudo-labelled by their best text, or
-    synthesised ones. Strengths are solved for the target on the same images."""
-
-    name = "bilateral"
-    max_strength = 2.0
-
-    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
-        """Detectors and strengths from images."""
-        basis, spec = problem.basis, problem.spec
-        if not basis.has_pool and problem.material.prototypes is None:
-            advice = "Add one (govd model add --pool), use --prototypes N, or use --method oblique."
-            raise Unsupported("bilateral needs images: the model has no pool", advice=advice)
-        if spec.target == "shift" and spec.scope.domains:
-            raise Unsupported("target shift is for concepts in all domains", advice="Choose --target unnamed.")
-        if spec.target == "shift" and basis.use == "labels":
-            advice = "Register the model with --use open or search, or choose --target unnamed or level."
-            raise Unsupported("target shift keeps no label exactly, and this model is used with a label set", advice=advice)
-        if spec.scope.domains:
-            return _tensors(problem, _domain_terms(problem, _term if basis.has_pool else _by_selector), False)
-        return _tensors(problem, [_term(problem, i, None) for i in range(len(spec.scope.concepts))], False)
-
-
-def _term(problem: Problem, concept: int, domain: int | None) -> Term:
-    """The discriminant of a concept, or of a cell, among images."""
-    basis, target = problem.basis, problem.spec.target
-    images, named, inverse = _images(problem, concept)
-    chosen = named
-    if domain is not None:
-        inside = basis.tensors["pool_domains"][basis.thinned_pool()[1]] == domain
-        chosen = named & np.concatenate([inside, np.ones(len(images) - len(inside), bool)])  # examples are of what is to go
-    place, count = _places(problem)[concept], int(np.count_nonzero(chosen))
-    if count < FEWEST:
-        return _few(problem, concept, domain, count)
-    name = problem.spec.scope.concepts[concept].name
-    facts: dict[str, Json] = {"about": name if domain is None else f"{name} in {basis.domains[domain]}", "detector": "discriminant"}
-    facts |= {"images": count, "strength_from": f"{len(images)} {basis.pool_kind or 'prototype'} embeddings"}
-    detector, points = _discriminant(images, chosen, named & ~chosen, inverse)
-    if target == "shift":
-        return Term(detector, (), facts | {"alpha": 1.0}, removal=np.ascontiguousarray((points[0] - points[1])[:, None]))
-    hit = _crossed(images, chosen, named & ~chosen, inverse)
-    names, anchors = basis.anchors
-    phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
-    rest = anchors[[i for i, anchor in enumerate(names) if anchor not in phrases]]
-
-    def solve(removal: Floats, own: Floats) -> tuple[float, Mapping[str, Json]]:
-        if target == "level":
-            among = ~chosen if domain is None else ~named
-            return strength.level(images, hit, chosen, among, removal, own[0])
-        return strength.unnamed(images[chosen], hit[chosen], removal, own, rest)
-
-    return Term(detector, place, facts, solve=solve)
-
-
-def _images(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
-    """Embeddings, which of them get the concept's name (the examples that somebody gave among them), and the inverse covariance."""
-    images, named, inverse = _found(problem, concept)
-    given = problem.material.examples
-    if given is None:
-        return images, named, inverse
-    return np.concatenate([images, given]), np.concatenate([named, np.ones(len(given), bool)]), inverse
-
-
-def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
-    basis, material = problem.basis, problem.material
-    if not basis.has_pool:
-        assert material.prototypes is not None
-        images = material.prototypes
-        centred = images - exact.mean(images)
-        covariance = exact.gram(centred) / len(images)
-        d = basis.dim
-        wide = np.eye(d) * (float(exact.row_sum(np.diagonal(covariance)[None].copy())[0]) / d)
-        return images, np.array(material.prototype_of) == concept, exact.inverse(covariance + wide)
-    images, _ = basis.thinned_pool()
-    names, anchors = basis.anchors
-    phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
-    others = anchors[[i for i, name in enumerate(names) if name not in phrases]]
-    competing = [others, *(t for i, t in enumerate(material.phrases) if i != concept)]
-    mine = exact.matmul(images, material.phrases[concept].T).max(1)
-    best = exact.matmul(images, np.concatenate(competing).T).max(1)
-    return images, mine > best, basis.tensors["pool_inverse"]
-
-
-def _discriminant(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> tuple[Floats, list[Floats]]:
-    """`(d, 1)`: 1 at the mean of the chosen, 0 at the mean of the rest (and of the same concept in other domains), smallest in the
-    images' metric; and those means."""
-    points = [exact.mean(images[chosen]), exact.mean(images[~chosen & ~elsewhere])]
-    if np.count_nonzero(elsewhere) >= FEWEST:
-        points.append(exact.mean(images[elsewhere]))
-    stacked = np.stack(points)
-    lifted = exact.matmul(inverse, stacked.T)
-    inner = exact.matmul(stacked, lifted)
-    return np.ascontiguousarray(exact.Factor((inner + inner.T) / 2).solve(lifted.T)[:1].T), points
-
-
-def _crossed(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> Floats:
-    """`xᵀu` `(n,)` with a detector that was made without `x`: what it will be on images that nobody has seen."""
-    hit = np.zeros(len(images))
-    turn = np.zeros(len(images), np.int64)
-    turn[chosen] = np.arange(np.count_nonzero(chosen)) % FOLDS
-    turn[~chosen] = np.arange(np.count_nonzero(~chosen)) % FOLDS
-    folds = min(FOLDS, int(np.count_nonzero(chosen)))
-    for fold in range(folds):
-        held = turn % folds == fold
-        detector, _ = _discriminant(images, chosen & ~held, elsewhere & ~held, inverse) if (chosen & ~held).any() else (None, None)
-        if detector is not None:
-            hit[held] = exact.matmul(images[held], detector)[:, 0]
-    return hit
-
-
-def _few(problem: Problem, concept: int, domain: int | None, images: int) -> Term:
-    """A concept of which the images show too few: detector from texts, strength by construction."""
-    warning = f"only {images} images get this name: the detector is made of texts"
-    if domain is not None:
-        term = _by_selector(problem, concept, domain)
-    elif problem.spec.target == "shift":
-        name = problem.spec.scope.concepts[concept].name
-        raise Unsupported(f"only {images} images get the name {name}", advice="Choose --target unnamed, or add to the pool.")
-    else:
-        phrases = frozenset(p for c in problem.spec.scope.concepts for p in c.phrases)
-        detector = exact.mean(problem.material.phrases[concept]) - retained_mean(problem.basis, phrases)
-        term = _by_text(detector, _places(problem)[concept], problem.spec.scope.concepts[concept].name)
-    return replace(term, facts={**term.facts, "warning": warning, "images": images})

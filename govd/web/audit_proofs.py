@@ -50,7 +50,7 @@ def verified(context: Here, reader: Reader) -> Json:
 @router.post("/verify")
 def verify(body: VerifyBody, context: Here, reader: Reader) -> Json:
     """Check the whole ledger against checkpoints and a key that were kept elsewhere."""
-    return context.service.evidence.verify(body.since, body.key, body.recompute)
+    return context.service.evidence.verify(body.since, body.key, body.recompute, body.witnesses, body.roots)
 
 
 @router.post("/witness")
@@ -66,11 +66,19 @@ def rotate_key(body: ReasonBody, context: Here, actor: Owner) -> Json:
 
 
 @router.get("/bundle", response_class=FileResponse)
-def bundle(context: Here, reader: Reader, request: str | None = None, model: str | None = None, revision: int | None = None) -> Response:
-    """Evidence of a request, of a revision, or of everything, in one file."""
+def bundle(
+    context: Here,
+    reader: Reader,
+    request: str | None = None,
+    model: str | None = None,
+    revision: int | None = None,
+    since: str | None = None,
+    as_of: str | None = None,
+) -> Response:
+    """Evidence of a request, of a revision, of a time, or of everything, in one file; `since`: with the proof from a kept checkpoint."""
     folder = Path(tempfile.mkdtemp(prefix="govd-bundle-"))
     try:
-        context.service.evidence.bundle_to(folder / "bundle.zip", request, model, revision)
+        context.service.evidence.bundle_to(folder / "bundle.zip", request, model, revision, since, as_of)
     except BaseException:
         shutil.rmtree(folder)
         raise

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from govd.api import check_state
-from govd.rows import as_of_rows, sql_rows
+from govd.audit import as_of_rows
+from govd.rows import sql_rows
 from govd.types import Json
 from govd.web.bodies import SqlBody
 from govd.web.context import Here, Owner, Reader

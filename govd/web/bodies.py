@@ -137,6 +137,8 @@ class VerifyBody(Body):
     since: list[str] = []
     key: str | None = None
     recompute: bool = False
+    witnesses: list[str] = []
+    roots: list[str] = []
 
 
 class TokenBody(Body):

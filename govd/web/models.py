@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from govd.answers import digest
 from govd.errors import UnreadableImage, Usage
 from govd.models import Given
-from govd.requests import decoded
+from govd.pictures import decoded
 from govd.rows import page
 from govd.types import Bytes, Json
 from govd.web.bodies import EvaluateBody, ExportBody, ModelBody, ModelChange, PicturesBody, file_of, options

@@ -1,4 +1,4 @@
-"""Entries, Merkle nodes and log checkpoints; rows can be added, never changed or deleted."""
+"""Entries with the Merkle nodes that they complete, and log checkpoints; rows can be added, never changed or deleted."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,21 +6,15 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-TABLES = ("entries", "nodes", "checkpoints")
+TABLES = ("entries", "checkpoints")
 
 
 def upgrade() -> None:
     op.create_table(
         "entries",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+        sa.Column("nodes", sa.LargeBinary, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
-    )
-    op.create_table(
-        "nodes",
-        sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
-        sa.Column("hash", sa.LargeBinary, nullable=False),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "checkpoints",

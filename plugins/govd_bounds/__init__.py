@@ -6,13 +6,13 @@ from govd.hookspecs import hookimpl
 from govd.types import Json, Record, Vote
 
 MAX_PREDICTED_DISAGREEMENT = 0.05
-"""Share of retained anchors that may be answered differently; a request above it waits (the model's own setting goes first)."""
+"""Share of what is kept that a request may have answered differently; one above it waits (the home's own setting goes first)."""
 
 
 @hookimpl
 def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vote | None:
-    """Wait where the predicted disagreement exceeds the bound; nothing to say on reverts, which only restore."""
-    if moment == "revert" or "disagreement" not in predicted:
+    """Wait where the predicted disagreement exceeds the bound. Nothing to say when a person approves it, nor on reverts, which restore."""
+    if moment != "filed" or "disagreement" not in predicted:
         return None
     found = float(predicted["disagreement"])
     bound = float(predicted.get("max_predicted_disagreement", MAX_PREDICTED_DISAGREEMENT))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from govd.contribution import sealed
 from govd.edit import Basis, Ingredients, Material, Problem, build, compose, exact
 from govd.methods import builtin
-from govd.requests import sealed
 from govd.types import Concept, ForgetSpec, Scope
 
 DATA = Path(__file__).parents[1] / "data" / "clip-vit-b32-text-lvis.npz"

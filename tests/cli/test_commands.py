@@ -12,7 +12,7 @@ from govd.cli import app
 from govd.cli.local import Local
 from govd.errors import GovdError, Usage
 from govd.home import Home, announced
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.models import Given
 from govd.service import open_service
 
@@ -203,7 +203,8 @@ def test_rows_for_spreadsheets_and_pipes(govd: Shell) -> None:
     assert ",'=cmd()," in text
     assert len([json.loads(line) for line in govd("audit", "log", "--format", "ndjson").stdout.splitlines()]) > 5
     before = govd("audit", "as-of", "2020-01-01", "--format", "csv").stdout
-    assert before == "model,registered,revision\nm,false,\n"
+    assert before.startswith("time,model,registered,")
+    assert ",m,false," in before
 
 
 def test_pictures_synthesised_for_a_request_are_written_for_people(govd: Shell, tmp_path: Path) -> None:

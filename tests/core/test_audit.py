@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import sqlite3
 import time
 from pathlib import Path
@@ -9,13 +10,18 @@ from typing import Any
 
 import pytest
 
+from govd.audit import as_of_rows
 from govd.core import remove_views
 from govd.errors import Conflict, Denied, NotFound, Usage
+from govd.ledger import sql
+from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint
-from govd.ledger.store import Draft, now
+from govd.ledger.times import moment, now
+from govd.models import Given
 from govd.offline import verify_offline
 from govd.requests import ForgetOptions
 from govd.service import Service, open_service
+from tests.benchmarks.ledger import planned
 
 
 def forget(service: Service, *concepts: str, **options: Any) -> dict[str, Any]:
@@ -67,6 +73,49 @@ def test_as_of_tells_what_was_served_and_who_had_approved(service: Service) -> N
         service.audit.as_of("now", "other")
 
 
+def test_as_of_a_day_means_its_end_and_says_so(service: Service) -> None:
+    red = forget(service, "red")
+    day = service.requests.show(red["id"])["served_at"][:10]
+    found = service.audit.as_of(day)
+    assert found["time"] == f"{day}T23:59:59.999999Z"
+    assert [f["id"] for f in found["models"][0]["forgets"]] == [red["id"]]
+    assert service.audit.as_of(f"{day}T00:00:00Z")["models"][0]["registered"] is (service.core.model("m")["added_at"][11:19] == "00:00:00")
+    assert moment(day, "since") == f"{day}T00:00:00.000000Z", "since and until: its first moment"
+    for wrong in ("0001-01-01T00:00:00+14:00", "2027-13-01", ""):
+        with pytest.raises(Usage, match="Write a time"):
+            service.audit.as_of(wrong)
+
+
+def test_as_of_knows_that_a_model_was_removed_and_came_back(service: Service, given: Given) -> None:
+    red = forget(service, "red")
+    served = tick()
+    revert(service, red)
+    service.models.remove("m", "ann")
+    removed = tick()
+    service.add_model("m", "colours", given, "ann")
+    again = tick()
+
+    def then(at: str) -> tuple[bool, bool, int | None]:
+        (model,) = service.audit.as_of(at, "m")["models"]
+        return model["registered"], model["removed"], model["revision"]
+
+    assert then(served) == (True, False, 1)
+    assert then(removed) == (False, True, None)
+    assert then(again) == (True, False, 0), "what was published before is not served by what was registered anew"
+    found = service.audit.as_of(removed, "m")["models"][0]
+    assert [e["kind"] for e in service.core.ledger.some(found["entries"])] == ["model.add", "model.remove"]
+
+
+def test_as_of_as_a_table_has_a_row_for_each_model(service: Service) -> None:
+    nothing = as_of_rows(service.audit.as_of("now"))
+    assert [(r["model"], r["registered"], r["revision"], r["id"]) for r in nothing] == [("m", True, 0, None)]
+    assert [(r["model"], r["registered"], r["revision"]) for r in as_of_rows(service.audit.as_of("2020-01-01"))] == [("m", False, None)]
+    wishes = [forget(service, c) for c in ("red", "blue")]
+    rows = as_of_rows(service.audit.as_of("now"))
+    assert [(r["model"], r["revision"], r["id"]) for r in rows] == [("m", 2, w["id"]) for w in wishes]
+    assert len({tuple(r) for r in (*nothing, *rows)}) == 1, "the same columns"
+
+
 def test_as_of_brings_its_proof(service: Service) -> None:
     forget(service, "red")
     found = service.evidence.as_of("now", proof=True)
@@ -108,6 +157,24 @@ def test_a_trail_tells_everything_of_one_request_and_nothing_of_others(service: 
     assert [e["seq"] for e in found["entries"]] == sorted(e["seq"] for e in found["entries"])
 
 
+def test_a_trail_says_where_it_does_not_tell_everything(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    wish = service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+    assert service.audit.trail(wish["id"])["complete"]
+    for color in ("red", "green"):
+        forget(service, color)
+    waited = service.requests.show(wish["id"])
+    assert service.audit.trail(waited["id"])["complete"]
+    monkeypatch.setattr("govd.audit.ATTEMPTS", 0)
+    assert not service.audit.trail(waited["id"])["complete"]
+
+
+def test_a_trail_says_that_a_reason_is_kept_private(service: Service) -> None:
+    said = [forget(service, "red", private=True, reason="Ms Example asked"), forget(service, "blue")]
+    lines = [service.audit.trail(r["id"])["timeline"][0]["what"] for r in said]
+    assert "reason kept private" in lines[0]
+    assert "no reason given" in lines[1]
+
+
 def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     red = forget(service, "red")
     forget(service, "blue", domains=("dark",))
@@ -115,6 +182,15 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     assert {e["subject"] for e in log(concept="red")} == {red["id"]}
     assert {e["kind"] for e in log(kind="revision")} >= {"revision.compose", "revision.publish"}
     assert {e["payload"]["policy"] for e in log(policy="bounds")} == {"bounds"}
+    vote = {"moment": "filed", "policy": "other", "version": "1", "decision": "allow", "reason": "", "inputs": {}}
+    service.core.record([Draft("request.vote", red["id"], "govd", "m", vote)])
+    voted = ("bounds", "other")
+    assert {(e["kind"], e["payload"]["policy"]) for p in voted for e in log(policy=p)} == {("request.vote", p) for p in voted}
+    assert log(limit=0) == []
+    for name in ("actor", "kind", "subject", "model", "concept", "domain", "state", "policy"):
+        assert log(**{name: "nonsense"}) == []
+    with pytest.raises(Usage, match="unknown filter"):
+        log(colour="red")
     assert {e["subject"] for e in log(state="in_force", kind="request.file")} == {r["id"] for r in service.requests.all(state="in_force")}
     assert [e["subject"] for e in log(domain="dark", kind="request.file")] == [r["id"] for r in service.requests.all(domain="dark")]
     pages, after = [], None
@@ -125,6 +201,25 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     assert log(since="9999-01-01") == []
     assert [r["id"] for r in service.requests.all(limit=1)] == [red["id"]]
     assert len(service.requests.all(after=red["seq"])) == 1
+
+
+def test_no_question_reads_a_table_from_end_to_end(service: Service, tmp_path: Path) -> None:
+    red = forget(service, "red")
+    revert(service, red)
+    blue = forget(service, "blue", domains=("dark",))
+    with planned(service.core.views.records):
+        for wish in (red, blue):
+            service.audit.trail(wish["id"])
+            service.requests.show(wish["id"][:4])
+        service.evidence.as_of("now", proof=True)
+        service.audit.why("m", 1)
+        service.audit.deadlines(since="2020-01-01", until="9999-01-01")
+        service.requests.all(concept="red", domain="dark", state="in_force", policy="bounds", model="m", filed_by="ann")
+        service.audit.log(actor="ann", kind="request", concept="red", domain="dark", state="in_force", model="m", since="2020-01-01")
+        service.audit.log(policy="bounds", until="now")
+        service.evidence.bundle(tmp_path / "b.zip", request=red["id"])
+        service.evidence.bundle(tmp_path / "r.zip", revision=("m", 1))
+        service.status()
 
 
 def test_deadlines_and_extensions(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,8 +251,9 @@ def test_deadlines_and_extensions(service: Service, monkeypatch: pytest.MonkeyPa
     assert service.audit.deadlines(days=1)["summary"]["met"] == 1
 
 
-def test_what_is_late_is_told_first(service: Service) -> None:
+def test_what_is_late_is_told_first(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     forget(service, "red")
+    monkeypatch.setattr("govd.requests.options.now", lambda: "2019-12-01T00:00:00.000000Z")  # it was filed long ago
     service.forget("m", ForgetOptions(concepts=("blue",), due="2020-01-01"), "ann")
     found = service.audit.deadlines()
     assert [r["status"] for r in found["requests"]] == ["late", "met"]
@@ -189,6 +285,36 @@ def test_sql_reads_and_does_nothing_else(service: Service) -> None:
     with pytest.raises(Usage, match="longer than"):
         service.audit.sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", seconds=0.2)
     assert time.monotonic() - began < 20
+
+
+def test_sql_that_takes_too_much_harms_nobody(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget(service, "red")
+    n = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000000) SELECT"
+    many = "SELECT hex(zeroblob(400000)) FROM log, log AS b LIMIT 5000"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for text, why in (
+        ("SELECT hex(zeroblob(15000000)) FROM log LIMIT 20", "too big"),
+        (many, "larger than 8 MiB"),
+        (f"{n} group_concat(i) FROM n", "too big|longer than|memory"),
+        (f"{n} i FROM n ORDER BY -i", "memory|longer than"),
+        ("SELECT printf('%.*c', 900000, 'x') || printf('%.*c', 900000, 'x')", "too big"),
+        (f"SELECT {', '.join(['1'] * 500)}", "too many columns"),
+        ("SELECT 1" + " UNION ALL SELECT 1" * 200, "too many terms|compound"),
+    ):
+        with pytest.raises(Usage, match=why):
+            service.audit.sql(text, seconds=2)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown < 100, f"the daemon grew by {grown:.0f} MiB"
+    assert service.audit.sql("SELECT 1.5, 9e999, -9e999, NULL, x'00ff', 'é', 9007199254740993")["rows"] == [
+        [1.5, "inf", "-inf", None, "00ff", "é", 9007199254740993]
+    ]
+    assert service.audit.sql("SELECT CAST(x'ff61' AS TEXT)")["rows"] == [["\ufffda"]]
+    for seconds in (0, -1, float("nan"), 1e9):
+        with pytest.raises(Usage, match="may take up to"):
+            service.audit.sql("SELECT 1", seconds=seconds)
+    monkeypatch.setattr("govd.ledger.sql.PATIENCE_SECONDS", 0.05)
+    with sql._turns, sql._turns, pytest.raises(Conflict, match="other questions"):
+        service.audit.sql("SELECT 1")
 
 
 def test_views_are_what_the_entries_say_and_are_replaced_where_they_are_not(service: Service) -> None:
@@ -259,7 +385,7 @@ def test_a_rotation_that_was_cut_off_is_finished_or_undone(
 ) -> None:
     old = service.evidence.key()
 
-    def crash(*_: object) -> None:
+    def crash(*_: object, **__: object) -> None:
         raise RuntimeError("the power went")
 
     with monkeypatch.context() as broken:
@@ -299,7 +425,6 @@ def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(
         for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             raw.execute(f"DROP TRIGGER {name}")
         raw.execute("DELETE FROM entries WHERE seq >= ?", (at,))
-        raw.execute("DELETE FROM nodes WHERE ((number + 1) << level) > ?", (at,))
         raw.execute("DELETE FROM checkpoints WHERE size > ?", (at,))
     raw.close()
     with open_service(tmp_path / "home") as again:

@@ -9,7 +9,7 @@ import pytest
 from govd import plugins
 from govd.doctor import examine
 from govd.home import Home
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 
 
 def test_doctor_lists_plugins_and_says_that_all_is_well() -> None:

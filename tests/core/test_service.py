@@ -1,14 +1,16 @@
 """The whole way of a request through the service, on a model of twelve colours."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from govd.errors import Conflict, GovdError, KeyReused, NotFound, OverCapacity, Unsupported, Usage
+from govd.errors import BadFile, Conflict, GovdError, KeyReused, NotFound, OverCapacity, Unsupported, Usage
 from govd.models import Given
 from govd.requests import ForgetOptions
+from govd.requests.options import understood
 from govd.service import Service, open_service
 
 
@@ -272,8 +274,9 @@ def test_exports_are_recorded_and_never_overwrite(service: Service, tmp_path: Pa
     assert edit.digest == published(service)["edit_digest"] == made["edit_digest"]
     with pytest.raises(Usage, match="not empty"):
         service.export("m", tmp_path / "out", "ann", format="edit")
-    with pytest.raises(Unsupported, match="no plugin writes"):
-        service.export("m", tmp_path / "onnx", "ann", format="onnx")
+    with pytest.raises(Usage, match="no plugin writes"):
+        service.export("m", tmp_path / "new" / "onnx", "ann", format="onnx")
+    assert not (tmp_path / "new").exists()
     assert [e["kind"] for e in service.audit.log(kind="export")] == ["export.write"]
 
 
@@ -315,7 +318,8 @@ def test_the_ledger_verifies_and_a_lost_artifact_is_noticed(service: Service) ->
 
 def test_examples_are_pictures_of_the_concept(service: Service, pictures: Path, tmp_path: Path) -> None:
     given = [p.read_bytes() for p in sorted((pictures / "dark" / "red").glob("*.png"))[:3]]
-    plain = service.requests.contribute("m", service.requests.spec("m", ForgetOptions(concepts=("red",))))
+    spec, _ = understood(service.core, "m", ForgetOptions(concepts=("red",)))
+    plain = service.requests.contributions.compute(spec, service.core.opened("m"))
     request = forget(service, "red", examples=given)
     assert len(request["examples"]) == 3
     assert request["contribution"] != plain.digest
@@ -341,3 +345,44 @@ def test_examples_that_cannot_be(service: Service, pictures: Path, options: dict
     with pytest.raises(GovdError, match=said):
         service.forget("m", ForgetOptions(**{"examples": [picture], **options}), "ann")
     assert service.requests.all() == []
+
+
+def test_pictures_that_cannot_be_read_are_skipped_and_counted(
+    service: Service, given: Given, pictures: Path, pool: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pictures, tmp_path / "images")
+    shutil.copytree(pool, tmp_path / "pool")
+    (tmp_path / "images" / "dark" / "red" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "pool" / "broken.png").write_bytes(b"no picture")
+    record = service.add_model("a", "colours", replace(given, images=str(tmp_path / "images"), pool=str(tmp_path / "pool")), "ann")
+    whole = service.models.show("m")
+    assert (record["images_unreadable"], record["pool_unreadable"]) == (1, 1)
+    assert (record["pool"], whole["images_unreadable"]) == (whole["pool"], 0)
+    shutil.rmtree(tmp_path / "pool")
+    (tmp_path / "pool").mkdir()
+    (tmp_path / "pool" / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(BadFile, match="not one picture"):
+        service.add_model("b", "colours", replace(given, pool=str(tmp_path / "pool")), "ann")
+    assert "b" not in service.core.views.models
+
+
+def test_a_checkpoint_is_found_again_from_anywhere(service: Service, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here" / "colours").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    seen: list[str] = []
+    open_it = service.core.ask_open
+    monkeypatch.setattr(service.core, "ask_open", lambda r: seen.append(r.reference) or open_it(replace(r, reference="colours")))
+    assert service.add_model("a", "colours", given, "ann")["reference"] == str(tmp_path / "here" / "colours")
+    assert seen == [str(tmp_path / "here" / "colours")]
+
+
+def test_a_checkpoints_own_pictures_are_used_as_far_as_they_are_labels(service: Service, given: Given, pictures: Path) -> None:
+    model = service.core.opened("m").model
+    facts = replace(model.facts, defaults={"images": pictures})
+    model.facts = facts  # type: ignore[misc]
+    service.core.ask_open = lambda reference: model  # type: ignore[method-assign]
+    record = service.add_model("a", "colours", replace(given, labels=("red", "blue", "teal"), images=None), "ann")
+    assert service.evaluate("a", None)["metrics"]["images"] == 24
+    assert record["images"] == str(pictures)
+    record = service.add_model("b", "colours", replace(given, labels=("teal", "mauve"), images=None), "ann")
+    assert (record["images"], record["evaluation"]) == (None, None)

@@ -3,7 +3,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govd.views import Views, scope_of, subsumed_by
+from govd.overlap import scope_of, subsumed_by
+from govd.views import Views
 
 
 def entries(*rows: tuple[str, str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ POINTS = [EntryPoint(f"example-{n}", f"govd_example.{n}", "govd") for n in ("bac
 POINTS += [EntryPoint("bounds", "govd_bounds", "govd"), EntryPoint("methods", "govd.methods", "govd")]
 plugins.found_entry_points = lambda: POINTS
 home, step, revert = sys.argv[1:4]
+import govd_example.backend as backend
+from govd import measuring
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -53,6 +56,15 @@ class Before:
         "Dies right after an entry is durable."
         if step == entry["kind"]: die()
 
+def dying(where, function):
+    return lambda *given, **named: die() if step == where else function(*given, **named)
+
+def half(self, edit, part):
+    (part / "half").write_text("x")
+    die()
+
+if step == "deliver": backend.Colours.write_checkpoint = half
+measuring.metrics.leaks = dying("measure", measuring.metrics.leaks)
 with open_service(__import__("pathlib").Path(home)) as service:
     service.core.manager.register(Before(), "before")
     if revert:
@@ -60,10 +72,11 @@ with open_service(__import__("pathlib").Path(home)) as service:
     else:
         service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
+    service.measure()
 """
 
 STEPS = ("request.file", "contribute", "vote", "request.approve", "compose", "revision.compose", "evaluate", "revision.evaluate")
-STEPS += ("gate", "revision.publish")
+STEPS += ("gate", "revision.publish", "deliver", "revision.deliver", "measure", "revision.measure")
 
 
 def work(home: Path, step: str, revert: str = "") -> int:
@@ -74,7 +87,7 @@ def work(home: Path, step: str, revert: str = "") -> int:
 @pytest.fixture
 def home(tmp_path: Path, example_plugins: None, given: Given) -> Path:
     with open_service(tmp_path / "home") as service:
-        service.add_model("m", "colours", given, "ann")
+        service.add_model("m", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann")
     return tmp_path / "home"
 
 
@@ -89,8 +102,14 @@ def test_a_forget_survives_being_killed(home: Path, step: str) -> None:
         service.reconcile()
         (request,) = service.requests.all()
         assert request["state"] == "in_force"
+        service.measure()
         assert ends(service) == ["revision.publish", "request.publish"]
         assert not service.reconcile()
+        assert not service.measure()
+        served = home.parent / "served"
+        assert sorted(p.name for p in served.iterdir()) == ["0", "1", "current"]
+        assert json.loads((served / "current" / "revision.json").read_text())["number"] == 1
+        assert service.revision("m", 1)["measured"]
         verdict = service.evidence.verify()
         assert verdict["holds"], verdict["faults"]
 

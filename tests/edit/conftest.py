@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from govd.contribution import sealed
 from govd.edit import Basis, EvaluationData, Ingredients, Material, Problem, build, exact
 from govd.methods import builtin
-from govd.requests import sealed
 from govd.types import Concept, Contribution, ForgetSpec, Scope
 
 DATA = Path(__file__).parents[1] / "data"
@@ -52,7 +52,8 @@ class World:
         spec = ForgetSpec(
             Scope(tuple(sorted(Concept(c) for c in concepts)), domains), method, more.pop("target", "unnamed"), more.pop("strength", 1.0)
         )
-        phrases = [self.texts[[self.names.index(c.name)]] for c in spec.scope.concepts]
+        known = dict(zip([*basis.labels, *basis.vocabulary], [*basis.tensors["labels"], *basis.tensors["vocabulary"]], strict=True))
+        phrases = [known[c.name][None] for c in spec.scope.concepts]  # the very rows, so that a label is known as one
         prompts = np.concatenate(phrases) if phrases else np.zeros((0, basis.dim))
         tensors, facts = builtin()[method].contribute(Problem(basis, spec, Material(phrases, prompts, **more)))
         return sealed("basis", spec, {k: np.asarray(v, np.float64) for k, v in tensors.items()}, dict(facts))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govd.edit import Basis, Edit, OnArrays, compose, exact
-from govd.edit.compose import retained_mean
+from govd.edit.compose import retained_mean, targets_of
 from govd.errors import OverCapacity, Unsupported
 from govd.methods import builtin
 from govd.methods.baselines import Ccup
@@ -236,3 +236,12 @@ def test_the_same_bytes_on_any_kernel_and_thread_count(tmp_path: Any) -> None:
 def test_removals_are_exact_algebra(world: World, hard: Basis) -> None:
     duals, labels = hard.tensors["duals"], hard.tensors["labels"]
     assert np.abs(exact.matmul(labels, duals) - np.eye(40)).max() < 1e-9
+
+
+def test_targets_that_differ_by_rounding_are_one(world: World, soft: Basis) -> None:
+    first, other = (world.contribution(soft, name) for name in world.names[3:5])
+    rough = first.tensors["targets"] + np.random.default_rng(0).normal(0, 1e-8, first.tensors["targets"].shape)
+    second = dataclasses.replace(first, tensors={**first.tensors, "targets": rough})
+    targets, own = targets_of(soft, [first, other, second])
+    assert (targets.vectors.shape[1], own) == (2, [[0], [1], [0]])
+    assert np.linalg.norm(compose(soft, [first, second], METHODS).B) < 3 * np.linalg.norm(compose(soft, [first], METHODS).B)

@@ -9,8 +9,8 @@ from govd.edit import Basis, Edit, compose, exact, metrics
 from govd.edit.strength import auc, smallest
 from govd.errors import Unsupported, Usage
 from govd.ledger import canonical
+from govd.measuring import plain
 from govd.methods import builtin
-from govd.reconcile import _plain
 from govd.types import Contribution
 from tests.edit.conftest import World
 
@@ -140,7 +140,7 @@ def test_metrics_are_shares_and_canonical(world: World, basis: Basis) -> None:
     ]
     edit, found = measured(world, basis, *contributions)
     free = metrics.data_free(basis, edit, contributions)
-    canonical.encode(_plain({"images": found, "free": free}))
+    canonical.encode(plain({"images": found, "free": free}))
     shares = ("forget_acc", "retain_acc", "retain_agreement", "accuracy", "h_mean", "pairwise_leak", "image_rank_overlap@10")
     assert all(0 <= found[name] <= 1 for name in shares)
     assert all(0 <= free[name] <= 1 for name in ("retain_agreement", "predicted_disagreement", "unlisted_agreement"))
@@ -173,6 +173,10 @@ def test_auc_and_smallest_against_brute_force() -> None:
     brute = np.mean([(x > y) + 0.5 * (x == y) for x in a for y in b])
     assert np.isclose(auc(a, b), brute)
     assert auc(a[:0], b) == 0.5
+    rounding = random.normal(0, 1e-16, 70)
+    assert auc(rounding[:30], rounding[30:]) == 0.5, "what is left in the last bits says nothing"
+    assert auc(1e6 + 1e-5 * rounding[:30], np.full(40, 1e6 + 1e-4)) == 0.5, "relatively, where scores are large"
+    assert auc(np.array([1e-8]), np.array([0.0])) == 1.0
     alpha, value = smallest(lambda x: 1 / (1 + x), 0.25)
     assert abs(alpha - 3) < 1e-3
     assert value <= 0.25

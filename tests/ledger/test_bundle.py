@@ -1,5 +1,7 @@
 """Evidence bundles against whoever makes them badly or in bad faith: a clear verdict, in little time and memory."""
 
+import base64
+import hashlib
 import io
 import json
 import struct
@@ -14,14 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from govd.errors import BadFile, GovdError
-from govd.ledger import archive, bundle, canonical
+from govd.ledger import bundle, canonical, merkle
 from govd.ledger.bundle import verify_bundle
-from govd.ledger.signing import Key
+from govd.ledger.signing import Key, Signer
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service import open_service
+from tests.ledger.forging import entry, forged, listed, signed, unzipped, zipped
 
 Files = dict[str, bytes]
+STATEMENT = "statements/m-1.dsse.json"
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
             key = service.core.ledger.signer.key
     assert (folder / "one.zip").read_bytes() == (folder / "again.zip").read_bytes(), "the same question has the same bytes"
     one, everything = ((folder / n).read_bytes() for n in ("one.zip", "all.zip"))
-    return archive.read(io.BytesIO(one), bundle.LIMIT), archive.read(io.BytesIO(everything), bundle.LIMIT), key
-
-
-def zipped(files: Files) -> io.BytesIO:
-    return io.BytesIO(b"".join(archive.write(files)))
-
-
-def listed(files: Files) -> Files:
-    """The files with a manifest that lists them: what somebody does who changes more than a bit."""
-    import hashlib
-
-    manifest = json.loads(files["manifest.json"])
-    manifest["files"] = {n: hashlib.sha256(d).hexdigest() for n, d in files.items() if n != "manifest.json"}
-    return files | {"manifest.json": canonical.encode(manifest)}
+    return unzipped(one), unzipped(everything), key
 
 
 def judged(files: Files, key: Key) -> bundle.Opened:
@@ -69,10 +60,10 @@ def test_bundles_hold_and_say_what_that_means(made: tuple[Files, Files, Key]) ->
     for files in made[:2]:
         opened = judged(dict(files), made[2])
         assert opened.verdict.holds, opened.verdict.faults
-        assert "not erasure" in opened.proven[0]
-        assert any("asked to forget red" in line for line in opened.proven)
+        assert "not erasure" in opened.claim
+        assert any("asked to forget red" in line for line in opened.recorded)
         assert any("clock" in line for line in opened.not_proven)
-    assert "and there are no others" in " ".join(opened.proven)
+    assert "there is none but these up to entry" in " ".join(opened.proven)
 
 
 def test_any_zip_tool_opens_them(made: tuple[Files, Files, Key]) -> None:
@@ -82,9 +73,7 @@ def test_any_zip_tool_opens_them(made: tuple[Files, Files, Key]) -> None:
 
 
 def test_the_claim_is_an_in_toto_statement_about_the_published_files(made: tuple[Files, Files, Key]) -> None:
-    import base64
-
-    envelope = json.loads(made[0]["statement.dsse.json"])
+    envelope = json.loads(made[0][STATEMENT])
     statement = json.loads(base64.b64decode(envelope["payload"]))
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     subjects = {s["digest"]["sha256"] for s in statement["subject"]}
@@ -124,8 +113,6 @@ def other_artifact(files: Files) -> Files:
 
 
 def smuggled(files: Files) -> Files:
-    import hashlib
-
     return files | {f"artifacts/{hashlib.sha256(b'x').hexdigest()}": b"x"}
 
 
@@ -135,11 +122,9 @@ def other_checkpoint(files: Files) -> Files:
 
 
 def other_claim(files: Files) -> Files:
-    import base64
-
-    envelope = json.loads(files["statement.dsse.json"])
+    envelope = json.loads(files[STATEMENT])
     payload = base64.b64decode(envelope["payload"]).replace(b'"red"', b'"blue"')
-    return files | {"statement.dsse.json": canonical.encode(envelope | {"payload": base64.b64encode(payload).decode()})}
+    return files | {STATEMENT: canonical.encode(envelope | {"payload": base64.b64encode(payload).decode()})}
 
 
 def no_checkpoint(files: Files) -> Files:
@@ -159,13 +144,49 @@ def test_whoever_changes_a_bundle_and_its_manifest_is_found_out(
 
 def test_what_is_left_out_is_noticed_where_all_is_promised(made: tuple[Files, Files, Key]) -> None:
     assert not judged(dropped(dict(made[1])), made[2]).verdict.holds
-    opened = judged(dropped(dict(made[0])), made[2])
-    assert any("may exist" in line or "may be entries" in line for line in opened.not_proven), "and not promised where it is not"
+    assert not judged(dropped(dict(made[0])), made[2]).verdict.holds, "it was in a run of entries that follow each other"
+    opened = judged(dict(made[0]), made[2])
+    assert any("may exist" in line for line in opened.not_proven), "and not promised where it is not"
+
+
+def test_single_entries_and_runs_are_proven_one_by_one(tmp_path: Path) -> None:
+    """Entries 1 and 3 to 6 of eight: one proof for the first, one for the run; each entry and each proof counts."""
+    signer = Signer.at(tmp_path / "k", "g")
+    rows = [entry(i, "request.file", f"r{i}") for i in range(8)]
+    bodies, _ = signed(rows, signer)
+    nodes: dict[tuple[int, int], bytes] = {}
+    tree = merkle.Growing()
+    for body in bodies:
+        nodes |= {(level, number): value for level, number, value in tree.add(merkle.leaf_hash(body))}
+
+    def node(level: int, number: int) -> bytes:
+        return nodes[level, number]
+
+    proofs: list[dict[str, Any]] = [{"entry": 1, "path": [h.hex() for h in merkle.inclusion_proof(1, 8, node)]}]
+    proofs.append({"start": 3, "stop": 7, "path": [h.hex() for h in merkle.range_proof(3, 7, 8, node)]})
+
+    def verdict(shown: list[Any], said: list[Any]) -> list[str]:
+        files = forged(rows, [], signer)
+        manifest = json.loads(files["manifest.json"]) | {"whole": False, "about": {"request": "r1"}}
+        files |= {"manifest.json": canonical.encode(manifest), "proofs.ndjson": b"".join(canonical.encode(p) + b"\n" for p in said)}
+        return judged(with_lines(files, shown), signer.key).verdict.faults
+
+    mine = [rows[i] for i in (1, 3, 4, 5, 6)]
+    assert verdict(mine, proofs) == []
+    for at in range(5):
+        other = [row | {"actor": "eve"} if i == at else row for i, row in enumerate(mine)]
+        assert "not proven" in verdict(other, proofs)[0] or "not all those" in verdict(other, proofs)[0]
+    assert verdict(mine[:-1], proofs), "the run has an end"
+    assert verdict([mine[0], *mine[2:]], proofs), "and a beginning"
+    assert verdict([*mine[:2], *mine[3:]], proofs), "and no gap"
+    assert verdict(mine, proofs[::-1])
+    assert verdict(mine, proofs[:1])
+    for number, proof in enumerate(proofs):
+        for path in (proof["path"][:-1], [*proof["path"], "0" * 64], ["0" * 64, *proof["path"][1:]]):
+            assert verdict(mine, [p | {"path": path} if i == number else p for i, p in enumerate(proofs)])
 
 
 def test_another_signer_is_not_the_log(made: tuple[Files, Files, Key], tmp_path: Path) -> None:
-    from govd.ledger.signing import Signer
-
     stranger = Signer.at(tmp_path / "k", made[2].name)
     assert not judged(dict(made[0]), stranger.key).verdict.holds
     own = verify_bundle(zipped(made[0]))
@@ -181,13 +202,16 @@ HOSTILE: dict[str, Callable[[Files], bytes]] = {
     "a path upwards": lambda f: renamed(f, b"README.txt", b"../../a.tx"),
     "an absolute path": lambda f: renamed(f, b"README.txt", b"/etc/passw"),
     "a name that no bundle has": lambda f: zipped(f | {"artifacts/x": b""}).getvalue(),
-    "the same name twice": lambda f: renamed(f, b"proofs.json", b"README.txt\x00"[:11]),
+    "the same name twice": lambda f: renamed(f, b"SHA256SUMS", b"README.txt"),
     "a compressed bomb": lambda f: deflated({"README.txt": b"\x00" * 50_000_000}),
     "a size that lies": lambda f: zipped(f).getvalue().replace(struct.pack("<I", len(f["README.txt"])), struct.pack("<I", 2**31), 1),
     "deep JSON": lambda f: zipped(f | {"manifest.json": b"[" * 100_000 + b"]" * 100_000}).getvalue(),
     "duplicate keys": lambda f: zipped(f | {"manifest.json": f["manifest.json"][:-1] + b',"whole":true}'}).getvalue(),
     "NaN": lambda f: zipped(f | {"manifest.json": b'{"format":NaN}'}).getvalue(),
-    "another format": lambda f: zipped(f | {"manifest.json": b'{"format":"govd-bundle-2"}'}).getvalue(),
+    "another format": lambda f: zipped(f | {"manifest.json": b'{"format":"govd-bundle-1"}'}).getvalue(),
+    "no sums": lambda f: zipped({n: d for n, d in f.items() if n != "SHA256SUMS"}).getvalue(),
+    "a large manifest": lambda f: zipped(f | {"manifest.json": b"[" + b"[]," * 600_000 + b"[]]"}).getvalue(),
+    "a large note": lambda f: zipped(f | {f"checkpoints/{i}.note": b"" for i in range(5000)}).getvalue(),
     "a manifest that is a list": lambda f: zipped(f | {"manifest.json": b"[]"}).getvalue(),
 }
 
@@ -217,8 +241,8 @@ def test_hostile_files_are_refused_in_little_memory(made: tuple[Files, Files, Ke
 
 
 def test_a_million_proofs_and_entries_of_nonsense_end(made: tuple[Files, Files, Key]) -> None:
-    proofs = {"consistency": {}, "inclusion": {str(i): [] for i in range(1_000_000)}}
-    opened = judged(dict(made[0]) | {"proofs.json": canonical.encode(proofs)}, made[2])
+    proofs = b"".join(b'{"entry":%d,"path":[]}\n' % i for i in range(1_000_000))
+    opened = judged(dict(made[0]) | {"proofs.ndjson": proofs}, made[2])
     assert not opened.verdict.holds
     opened = judged(dict(made[0]) | {"entries.ndjson": b"{}\n" * 1_000_000}, made[2])
     assert not opened.verdict.holds
@@ -248,17 +272,16 @@ def bent(value: Any, draw: st.DataObject) -> Any:
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_bent_json_anywhere_has_a_verdict(made: tuple[Files, Files, Key], data: st.DataObject) -> None:
     files = dict(made[0])
-    name = data.draw(st.sampled_from(["manifest.json", "proofs.json", "statement.dsse.json", "entries.ndjson", "payload"]))
+    name = data.draw(st.sampled_from(["manifest.json", "proofs.ndjson", STATEMENT, "entries.ndjson", "payload"]))
     if name == "payload":
-        import base64
-
-        envelope = json.loads(files["statement.dsse.json"])
+        envelope = json.loads(files[STATEMENT])
         said = bent(json.loads(base64.b64decode(envelope["payload"])), data)
-        files["statement.dsse.json"] = canonical.encode(envelope | {"payload": base64.b64encode(canonical.encode(said)).decode()})
-    elif name == "entries.ndjson":
-        rows = lines(files)
+        files[STATEMENT] = canonical.encode(envelope | {"payload": base64.b64encode(canonical.encode(said)).decode()})
+    elif name.endswith(".ndjson"):
+        rows = [json.loads(line) for line in files[name].splitlines()]
         at = data.draw(st.integers(0, len(rows) - 1))
-        files = with_lines(files, [*rows[:at], bent(rows[at], data), *rows[at + 1 :]])
+        rows = [*rows[:at], bent(rows[at], data), *rows[at + 1 :]]
+        files[name] = b"".join(canonical.encode(row) + b"\n" for row in rows)
     else:
         files[name] = canonical.encode(bent(json.loads(files[name]), data))
     same = files == made[0]

@@ -60,3 +60,15 @@ def test_what_is_json_but_not_canonical_is_refused(data: bytes) -> None:
 def test_what_is_no_json_is_refused(value: object) -> None:
     with pytest.raises(Usage):
         canonical.encode(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(-30, 30))
+def test_numbers_are_written_as_the_library_writes_them(number: float, power: int) -> None:
+    for value in (number, 10.0**power, 3.5 * 10.0**power, -(10.0**power)):
+        data = canonical.encode([value])
+        assert data == rfc8785.dumps([value])
+        assert canonical.decode(data) == [value]
+        for other in (repr(value).encode(), f"{value:e}".encode()):
+            if other != data[1:-1] and float(other) == value:
+                with pytest.raises(BadFile):
+                    canonical.decode(b"[" + other + b"]")

@@ -151,3 +151,32 @@ def test_subtrees(n: int, data: st.DataObject) -> None:
     path = merkle.inclusion_proof(index - start, end - start, stored(leaves[start:end]))
     assert merkle.subtree_included(index, start, end, merkle.leaf_hash(leaves[index]), path, root)
     assert not merkle.subtree_included(index, start, end, merkle.leaf_hash(b"other"), path, root)
+
+
+@given(st.integers(1, 130), st.data())
+def test_runs(n: int, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, n - 1))
+    stop, node, root = data.draw(st.integers(start + 1, n)), stored(some(n)), oracle(some(n))
+    proof = merkle.range_proof(start, stop, n, node)
+    assert len(proof) <= 2 * n.bit_length()
+    if stop == start + 1:
+        assert sorted(proof) == sorted(merkle.inclusion_proof(start, n, node)), "the same hashes, from left to right"
+
+    def holds(leaves: list[bytes], first: int = start, last: int = stop, steps: list[bytes] = proof, size: int = n) -> bool:
+        run = merkle.Run(first, last, size, steps)
+        for leaf in leaves:
+            run.add(merkle.leaf_hash(leaf))
+        return run.holds(root)
+
+    mine = some(n)[start:stop]
+    assert holds(mine)
+    at = data.draw(st.integers(0, len(mine) - 1))
+    assert not holds([*mine[:at], b"other", *mine[at + 1 :]])
+    assert not holds([*mine, b"more"])
+    assert not holds(mine[:-1])
+    assert not holds(mine, steps=[*proof, root])
+    assert not holds(mine, start + 1, stop + 1)
+    if proof:
+        assert not holds(mine, steps=proof[:-1])
+    with pytest.raises(ValueError, match="no leaves"):
+        merkle.range_proof(start, n + 1, n, node)

@@ -9,8 +9,10 @@ import pytest
 
 from govd.errors import BadFile, Conflict, MachineFault, Usage
 from govd.ledger import merkle
+from govd.ledger.database import copy_database, migrations_folder
+from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer
-from govd.ledger.store import Draft, Ledger, migrations_folder
+from govd.ledger.store import Ledger
 from govd.ledger.tables import REVISION
 from govd.ledger.verify import Verdict, verify
 
@@ -81,12 +83,12 @@ def test_a_checkpoint_speaks_of_the_ledger_as_it_is(ledger: Ledger) -> None:
     assert judged(ledger).checkpoints == 2
 
 
-@pytest.mark.parametrize("table", ["entries", "nodes", "checkpoints"])
+@pytest.mark.parametrize("table", ["entries", "checkpoints"])
 @pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET {}"])
 def test_the_database_itself_refuses_changes(ledger: Ledger, tmp_path: Path, table: str, change: str) -> None:
     ledger.append(drafts(3))
     ledger.checkpoint()
-    column = {"entries": "body = x'00'", "nodes": "hash = x'00'", "checkpoints": "note = 'x'"}[table]
+    column = {"entries": "body = x'00'", "checkpoints": "note = 'x'"}[table]
     with sqlite3.connect(tmp_path / "ledger.db") as raw, pytest.raises(sqlite3.IntegrityError, match="append-only"):
         raw.execute(change.format(table, column))
     raw.close()
@@ -103,22 +105,25 @@ def without_triggers(path: Path, *statements: str) -> None:
 
 
 ATTACKS: dict[str, tuple[str, ...]] = {
-    "an entry put in": ("INSERT INTO entries SELECT 11, body FROM entries WHERE seq = 4",),
-    "an entry of its own before the first": ("INSERT INTO entries SELECT -1, body FROM entries WHERE seq = 4",),
-    "a node that is nobody's": ("INSERT INTO nodes VALUES (7, 0, zeroblob(32))",),
+    "an entry put in": ("INSERT INTO entries SELECT 11, x'', body FROM entries WHERE seq = 4",),
+    "an entry of its own before the first": ("INSERT INTO entries SELECT -1, x'', body FROM entries WHERE seq = 4",),
+    "a node that is nobody's": ("UPDATE entries SET nodes = CAST(nodes || zeroblob(32) AS BLOB) WHERE seq = 7",),
     "a body": ("""UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'tester', 'nobody') AS BLOB) WHERE seq = 4""",),
     "an entry dropped": ("DELETE FROM entries WHERE seq = 4",),
     "entries cut off": ("DELETE FROM entries WHERE seq >= 8",),
-    "entries and nodes cut off": (
-        "DELETE FROM entries WHERE seq >= 8",
-        "DELETE FROM nodes WHERE ((number + 1) << level) > 8",
-    ),
     "two swapped": (
         "UPDATE entries SET seq = -1 WHERE seq = 2",
         "UPDATE entries SET seq = 2 WHERE seq = 3",
         "UPDATE entries SET seq = 3 WHERE seq = -1",
     ),
-    "a node": ("UPDATE nodes SET hash = zeroblob(32) WHERE level = 1 AND number = 1",),
+    "a node": ("UPDATE entries SET nodes = zeroblob(32) WHERE seq = 5",),
+    "a node taken away": ("UPDATE entries SET nodes = x'' WHERE seq = 5",),
+    "nodes that are no bytes": ("UPDATE entries SET nodes = 7 WHERE seq = 5",),
+    "two entries with their nodes swapped": (
+        "UPDATE entries SET seq = -1 WHERE seq = 4",
+        "UPDATE entries SET seq = 4 WHERE seq = 6",
+        "UPDATE entries SET seq = 6 WHERE seq = -1",
+    ),
     "a signature": ("UPDATE checkpoints SET note = replace(note, 'govd/test', 'govd/tesu')",),
     "no checkpoint": ("DELETE FROM checkpoints",),
     "a kept checkpoint of another size": ("UPDATE checkpoints SET size = 9",),
@@ -152,8 +157,7 @@ def test_no_database_at_all(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_a_full_disk_changes_nothing(ledger: Ledger) -> None:
     ledger.append(drafts(3))
-    assert ledger._writer is not None
-    ledger._writer.driver_connection.execute("PRAGMA max_page_count = 1")  # type: ignore[union-attr]  # what there is and no page more
+    ledger._appender._writer().execute("PRAGMA max_page_count = 1")  # what there is and no page more
     with pytest.raises(MachineFault, match="full"):
         ledger.append(drafts(5000))
     assert ledger.size() == 3
@@ -162,7 +166,7 @@ def test_a_full_disk_changes_nothing(ledger: Ledger) -> None:
 def test_a_copy_is_a_ledger(ledger: Ledger, tmp_path: Path) -> None:
     ledger.append(drafts(5))
     ledger.checkpoint()
-    ledger.copy_to(tmp_path / "copy.db")
+    copy_database(tmp_path / "ledger.db", tmp_path / "copy.db")
     copy = Ledger.at(tmp_path / "copy.db", ledger.signer, ledger.origin)
     assert judged(copy).holds
     assert copy.root() == ledger.root()
@@ -205,3 +209,22 @@ def test_a_ledger_that_grows_while_it_is_verified_holds(ledger: Ledger) -> None:
     finally:
         ending.set()
         thread.join(30)
+
+
+def test_the_upper_levels_of_a_large_tree_are_verified_too(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("govd.ledger.verify.LEVEL", 2)  # parts of four entries
+    ledger.append(drafts(21))
+    ledger.checkpoint()
+    assert judged(ledger).holds
+    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+        assert raw.execute("SELECT length(nodes) FROM entries WHERE seq = 15").fetchone() == (4 * 32,)
+    raw.close()
+    without_triggers(tmp_path / "ledger.db", "UPDATE entries SET nodes = CAST(substr(nodes, 1, 96) || zeroblob(32) AS BLOB) WHERE seq = 15")
+    assert any("upper Merkle nodes" in fault for fault in judged(ledger).faults)
+
+
+def test_a_proof_without_its_nodes_is_told(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append(drafts(8))
+    without_triggers(tmp_path / "ledger.db", "UPDATE entries SET nodes = x'' WHERE seq = 3")
+    with pytest.raises(BadFile, match="Merkle node 2/0 is missing"):
+        ledger.inclusion(6, 8)

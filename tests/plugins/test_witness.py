@@ -8,17 +8,25 @@ import os
 import shutil
 import subprocess
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from govd.errors import BadFile, GovdError
-from govd.ledger import merkle
+from govd.bundles import Question
+from govd.errors import BadFile, GovdError, VerificationFailed
+from govd.ledger import merkle, stamps
+from govd.ledger.bounds import Trust
+from govd.ledger.bundle import verify_bundle
+from govd.ledger.entry import Draft
 from govd.ledger.signing import COSIGNER, Key, LogCheckpoint, Signer
-from govd.ledger.store import Draft
+from govd.offline import verify_offline
 from govd.service import Service, open_service
+from tests.ledger.forging import unzipped, zipped
 
 Answer = tuple[int, bytes]
 
@@ -118,12 +126,73 @@ def test_a_witness_cosigns_what_has_grown(tmp_path: Path, witness: Witness) -> N
             assert [(b["by"], b["at"][:4]) for b in then] == [("witness.example/w1", "2027")]
             assert service.evidence.verify(kept=[note])["holds"]
             service.evidence.bundle(tmp_path / "all.zip")
-            from govd.offline import verify_offline
-
             found = verify_offline(tmp_path / "all.zip", service.evidence.key(), [str(witness.key)])
             assert found["holds"]
             assert any("no later than 2027" in line for line in found["proven"])
-            assert not any("no later than" in line for line in verify_offline(tmp_path / "all.zip", None)["proven"])
+            found = verify_offline(tmp_path / "all.zip", None)
+            assert not any("no later than" in line for line in found["proven"])
+            assert any("no later than 2027" in line and "was not checked" in line for line in found["recorded"])
+            stranger = Key(witness.key.name, Signer.at(tmp_path / "x.key", "x").key.public, COSIGNER)
+            idle = Key("other.example/w", witness.key.public, COSIGNER)
+            for verify in (
+                lambda *keys: verify_offline(tmp_path / "all.zip", service.evidence.key(), keys),
+                lambda *keys: service.evidence.verify(witnesses=keys),
+            ):
+                assert any("no later than 2027" in line for line in verify(str(witness.key))["proven"])
+                assert "by another key than the one that is known" in verify(str(stranger))["faults"][0]
+                assert verify(str(witness.key), str(idle))["faults"] == ["the witness other.example/w has cosigned nothing here"]
+
+
+def test_a_bundle_brings_the_earliest_cosignature_after_its_entries(tmp_path: Path, witness: Witness) -> None:
+    home = tmp_path / "home"
+    with served(witness) as url:
+        settings(home, witnesses=[f"{url} {witness.key}"])
+        with open_service(home) as service:
+            witness.log = service.core.ledger.signer.key
+            for _ in range(3):
+                news(service)
+                service.evidence.witness()
+            first = service.audit.bounds(0)[0]
+            service.evidence.bundles.write(tmp_path / "one.zip", Question({"request": "x"}, {0}))
+            files = unzipped((tmp_path / "one.zip").read_bytes())
+            assert sorted(n for n in files if n.startswith("cosigned/")) == ["cosigned/1.note", "cosigned/5.note"]
+            note = files["cosigned/1.note"].decode()
+            assert note.startswith(files["checkpoints/1.note"].decode())
+            assert first["at"][:4] == "2027"
+            opened = verify_bundle(zipped(files), service.core.ledger.signer.key, Trust((witness.key,)))
+            assert opened.verdict.faults == ["the manifest says that the bundle is about something that its entries do not show"]
+
+
+FORGED = {
+    "a line that is none": lambda p: p | {"line": "— forged AAAA"},
+    "another time": lambda p: p | {"at": "2019-01-01T00:00:00.000000Z"},
+    "another size": lambda p: p | {"size": 3},
+    "no key": lambda p: {k: v for k, v in p.items() if k != "key"},
+    "a key of another kind": lambda p: p | {"key": p["key"].replace("+", "x+", 1)},
+    "a size that nothing has": lambda p: p | {"size": 2},
+    "a size that is no number": lambda p: p | {"size": "1"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(FORGED))
+def test_cosignatures_that_entries_only_claim_are_faults(tmp_path: Path, witness: Witness, name: str) -> None:
+    """The row of the threat table: an entry says that a witness cosigned."""
+    home = tmp_path / "home"
+    with served(witness) as url:
+        settings(home, witnesses=[f"{url} {witness.key}"])
+        with open_service(home) as service:
+            witness.log = service.core.ledger.signer.key
+            news(service)
+            service.evidence.witness()
+            news(service)
+            real = service.audit.log(kind="witness.cosign")[0]
+            service.core.record([Draft("witness.cosign", real["subject"], "govd", "", FORGED[name](real["payload"]))])
+            service.evidence.sign()
+            service.core.ledger.checkpoint()
+            assert any("entry 3" in fault for fault in service.evidence.verify()["faults"])
+            service.evidence.bundle(tmp_path / "all.zip")
+            found = verify_offline(tmp_path / "all.zip", service.evidence.key())
+            assert any("entry 3" in fault for fault in found["faults"]) or "not in this bundle" in " ".join(found["not_proven"])
 
 
 def test_a_witness_that_knows_more_is_asked_from_there(tmp_path: Path, witness: Witness) -> None:
@@ -243,19 +312,103 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
         (bound,) = service.audit.bounds(0)
         now = datetime.datetime.now(datetime.UTC)
         assert abs((datetime.datetime.fromisoformat(bound["at"]) - now).total_seconds()) < 60
-        entry = next(e for e in service.audit.log(kind="witness.stamp"))
-        (tmp_path / "token.tsr").write_bytes(base64.b64decode(entry["payload"]["token"]))
-        (tmp_path / "note").write_text(service.core.ledger.checkpoints()[0][1], encoding="utf-8")
-        verify = ["openssl", "ts", "-verify", "-data", "note", "-in", "token.tsr", "-CAfile", "root.pem"]
-        subprocess.run(verify, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+        service.core.ledger.checkpoint()
+        known = service.audit.log(kind="witness.stamp")[0]["payload"]
+        assert known["verified"], "against the root that the setting names"
+        (looked_at,) = service.evidence._looked_at([{"entry": 1}])
+        assert looked_at["verified"] is True
+        service.core.record([Draft("witness.stamp", known["name"], "govd", "", known | {"verified": False})])
+        (looked_at,) = service.evidence._looked_at([{"entry": 2}])
+        assert looked_at["verified"] is False, "as of an authority without a root"
+        service.core.ledger.checkpoint()
+        service.evidence.bundle(tmp_path / "all.zip")
+        with zipfile.ZipFile(tmp_path / "all.zip") as files:
+            files.extractall(tmp_path / "out")
+        verify = ["openssl", "ts", "-verify", "-data", "checkpoints/1.note", "-in", "stamps/1.tsr", "-CAfile", str(root)]
+        subprocess.run(verify, cwd=tmp_path / "out", check=True, capture_output=True, timeout=60)
+        subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=tmp_path / "out", check=True, capture_output=True, timeout=60)
+        checks = (
+            lambda roots: verify_offline(tmp_path / "all.zip", service.evidence.key(), roots=roots),
+            lambda roots: service.evidence.verify(roots=roots),
+        )
+        year = str(now.year)
+        for check in checks:
+            found = check([root.read_text()])
+            assert found["holds"], found["faults"]
+            assert any(f"no later than {year}" in line and "CN=tsa" in line for line in found["proven"])
+            found = check([])
+            assert any("as entry 1 records: who signed it was not checked" in line for line in found["recorded"])
+            assert not any("no later than" in line for line in found["proven"])
+            other = check([foreign(tmp_path).read_text()])
+            assert other["faults"] == ["no time stamp here is by an authority that the given root certificates vouch for"]
+            with pytest.raises(BadFile, match="no certificate"):
+                check(["nonsense"])
+
+
+def foreign(folder: Path) -> Path:
+    """A root certificate that vouched for nothing."""
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "x.key", "-out", "x.pem", "-subj", "/CN=other"]
+    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60)
+    return folder / "x.pem"
+
+
+def test_time_stamps_that_entries_only_claim_are_faults(tmp_path: Path, authority: tuple[str, Path]) -> None:
+    """The row of the threat table: an entry has a time stamp that is none, of another checkpoint, or of another time."""
+    pytest.importorskip("rfc3161_client")
+    url, root = authority
+    home = tmp_path / "home"
+    settings(home, timestamp_authorities=[f"{url} {root}"])
+    with open_service(home) as service:
+        news(service)
+        service.evidence.witness()
+        news(service)
+        real = service.audit.log(kind="witness.stamp")[0]["payload"]
+        token = base64.b64decode(real["token"])
+        at = token.index(stamps.read(token).imprint)
+        bent = base64.b64encode(token[:at] + bytes([token[at] ^ 1]) + token[at + 1 :]).decode()
+        lies = [{"token": "AAAA"}, {"token": bent}, {"size": 3}, {"at": "2019-01-01T00:00:00.000000Z"}]
+        service.core.record([Draft("witness.stamp", url, "govd", "", real | lie) for lie in lies])
+        service.core.ledger.checkpoint()
+        faults = service.evidence.verify()["faults"]
+        assert [f.partition(":")[0] for f in faults] == ["entry 3 is no time stamp", "entry 4", "entry 5", "entry 6 is no time stamp"]
+        assert "of something else than the log checkpoint of 3 entries" in faults[2]
+        assert [b["entry"] for b in service.evidence._looked_at([{"entry": n} for n in range(1, 7) if n != 2])] == [1]
+        service.evidence.bundle(tmp_path / "all.zip")
+        assert len(verify_offline(tmp_path / "all.zip", service.evidence.key())["faults"]) >= 4
+
+
+@given(st.binary(max_size=300))
+def test_noise_is_no_time_stamp(noise: bytes) -> None:
+    for data in (noise, b"\x30" + bytes([len(noise) % 128]) + noise):
+        with pytest.raises(VerificationFailed):
+            stamps.read(data)
+
+
+def test_a_bent_time_stamp_is_another_or_none(tmp_path: Path, authority: tuple[str, Path]) -> None:
+    pytest.importorskip("rfc3161_client")
+    url, root = authority
+    home = tmp_path / "home"
+    settings(home, timestamp_authorities=[f"{url} {root}"])
+    with open_service(home) as service:
+        news(service)
+        service.evidence.witness()
+        token = base64.b64decode(service.audit.log(kind="witness.stamp")[0]["payload"]["token"])
+        note = service.core.ledger.checkpoint_of(1)
+        assert note is not None
+        assert stamps.trusted(token, note.encode(), [root.read_bytes()])
+        assert stamps.trusted(token, b"another message", [root.read_bytes()]) is None
+        for at in range(0, len(token), 7):
+            bent = token[:at] + bytes([token[at] ^ 4]) + token[at + 1 :]
+            try:
+                stamps.read(bent)
+            except VerificationFailed:
+                continue
 
 
 def test_a_time_stamp_of_another_authority_is_refused(tmp_path: Path, authority: tuple[str, Path]) -> None:
     pytest.importorskip("rfc3161_client")
     url, _ = authority
-    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "x.key", "-out", "x.pem", "-subj", "/CN=other"]
-    subprocess.run(["openssl", *words], cwd=tmp_path, check=True, capture_output=True, timeout=60)
-    settings(tmp_path / "home", timestamp_authorities=[f"{url} {tmp_path / 'x.pem'}"])
+    settings(tmp_path / "home", timestamp_authorities=[f"{url} {foreign(tmp_path)}"])
     with open_service(tmp_path / "home") as service:
         news(service)
         (said,) = service.evidence.witness()

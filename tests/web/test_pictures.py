@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.service import Service
 
 

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from govd.errors import MachineFault
-from govd.ledger.store import Draft
+from govd.ledger.entry import Draft
 from govd.models import Given
 from govd.service import Service
 from govd.web.app import create_app

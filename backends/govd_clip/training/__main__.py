@@ -9,7 +9,7 @@ from govd_clip.training.sets import SETS
 def main() -> None:
     """One sub-command a step; each reads what the one before it wrote into `--cache`."""
     parser = argparse.ArgumentParser(prog="python -m govd_clip.training", description=__doc__)
-    parser.add_argument("--cache", type=Path, required=True, help="folder for pictures, checkpoints and logs")
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for pictures, checkpoints and logs")
     steps = parser.add_subparsers(dest="step", required=True)
     dataset = steps.add_parser("dataset", help="render the icon packages")
     dataset.add_argument("packages", type=Path, help="the folder node_modules")
@@ -21,6 +21,11 @@ def main() -> None:
     steps.add_parser("evaluate", help="accuracy on the held-out drawings")
     package = steps.add_parser("package", help="write the folder that ships")
     package.add_argument("folder", type=Path)
+    drawn = steps.add_parser("prototypes", help="draw the prototypes of a folder that ships anew")
+    drawn.add_argument("folder", type=Path)
+    measured = steps.add_parser("measured", help="write pool and calibration drawings of a folder that ships anew")
+    measured.add_argument("packages", type=Path, help="the folder node_modules")
+    measured.add_argument("folder", type=Path)
     given = parser.parse_args()
 
     # Imported late: each step needs other heavy libraries.
@@ -39,10 +44,23 @@ def main() -> None:
         from govd_clip.training.evaluate import report
 
         print(report(given.cache))
-    else:
-        from govd_clip.training.package import write
+    elif given.step == "prototypes":
+        from govd_clip.plugin import open_folder
+        from govd_clip.training.measured import digests
+        from govd_clip.training.package import prototypes
 
-        write(given.cache, given.folder)
+        prototypes(given.folder, open_folder(given.folder, None, "mini"))
+        digests(given.folder)
+    elif given.step == "measured":
+        from govd_clip.plugin import open_folder
+        from govd_clip.training.measured import seal, write
+
+        write(given.packages, given.folder, open_folder(given.folder, None, "mini"))
+        seal(given.packages, given.folder)
+    else:
+        from govd_clip.training.package import write as package_folder
+
+        package_folder(given.cache, given.folder)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ import functools
 import hashlib
 import io
 import json
+import multiprocessing
 from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import resvg_py
@@ -14,10 +17,22 @@ from PIL import Image
 
 from govd_clip.training.augment import restyle
 from govd_clip.training.names import CLASSES, concept
-from govd_clip.training.sets import ALLOWED_LICENCES, DOMAINS, SETS, IconSet
+from govd_clip.training.sets import ALLOWED_LICENCES, DOMAINS, SETS, IconSet, Role
 
 SIZE = 64
 FAMILIES = 3  # a name must be drawn by this many families to be learned
+
+
+class Drawing(NamedTuple):
+    """One icon: `name` is what it shows, `digest` the SHA-256 of its pixels, `picture` `(64, 64, 3)` uint8."""
+
+    role: Role
+    set: str
+    icon: str
+    name: str
+    domain: int
+    digest: str
+    picture: np.ndarray
 
 
 def render(body: str, width: float, height: float) -> np.ndarray:
@@ -52,10 +67,11 @@ def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.nda
     return out
 
 
-def build(packages: Path, cache: Path) -> None:
-    """Render everything that is learned, judged or pooled into the folder `cache`. Training pictures equal to a held-out one go."""
-    with ProcessPoolExecutor(2) as pool:
-        drawn = dict(zip(SETS, pool.map(functools.partial(_read, packages), SETS), strict=True))
+def drawings(packages: Path, roles: Sequence[Role]) -> list[Drawing]:
+    """Every drawing of these roles that is learned, judged, pooled or calibrated on; one that is there already is left out."""
+    sets = [icon_set for role in roles for icon_set in SETS if icon_set.role == role]
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:  # JAX has threads, which a fork would lose
+        drawn = dict(zip(sets, pool.map(functools.partial(_read, packages), sets), strict=True))
     families: dict[str, set[str]] = defaultdict(set)
     for icon_set, icons in drawn.items():
         if icon_set.role == "train":
@@ -63,16 +79,20 @@ def build(packages: Path, cache: Path) -> None:
                 families[name].add(icon_set.family)
     rows = []
     taken: set[str] = set()
-    for role in ("evaluation", "pool", "train"):
-        for icon_set, icons in drawn.items():
-            if icon_set.role != role:
-                continue
-            for icon, name, domain, picture in icons:
-                digest = hashlib.sha256(picture.tobytes()).hexdigest()
-                keep = name in CLASSES if role == "evaluation" else role == "pool" or len(families[name]) >= FAMILIES
-                if keep and digest not in taken:
-                    taken.add(digest)
-                    rows.append((role, icon_set.name, icon, name, DOMAINS.index(domain), digest, picture))
+    for icon_set, icons in drawn.items():
+        role = icon_set.role
+        for icon, name, domain, picture in icons:
+            digest = hashlib.sha256(picture.tobytes()).hexdigest()
+            keep = {"evaluation": name in CLASSES, "calibration": name in CLASSES, "pool": True, "train": len(families[name]) >= FAMILIES}
+            if keep[role] and digest not in taken:
+                taken.add(digest)
+                rows.append(Drawing(role, icon_set.name, icon, name, DOMAINS.index(domain), digest, picture))
+    return rows
+
+
+def build(packages: Path, cache: Path) -> None:
+    """Render everything into the folder `cache`. Training pictures equal to a held-out one go."""
+    rows = drawings(packages, ("evaluation", "pool", "calibration", "train"))
     roles, sets, icons_, names, domains, digests, pictures = zip(*rows, strict=True)
     cache.mkdir(parents=True, exist_ok=True)
     np.savez(
@@ -85,7 +105,7 @@ def build(packages: Path, cache: Path) -> None:
         digest=np.array(digests),
         picture=np.stack(pictures),
     )
-    training = [(row[6], row[4]) for row in rows if row[0] == "train"]
+    training = [(row.picture, row.domain) for row in rows if row.role == "train"]
     with ProcessPoolExecutor(2) as pool:
         np.save(cache / "variants.npy", np.stack(list(pool.map(_all_domains, training, chunksize=256))))
 

@@ -123,6 +123,11 @@ HOMONYMS = frozenset(
         ("bi", "apple"),
         ("fluent", "keyboard-123"),
         ("mdi", "compass"),
+        ("ri", "apple"),
+        ("uil", "apple"),
+        ("raphael", "apple"),
+        ("fontisto", "apple"),
+        ("ri", "flashlight"),
     }
 )
 

@@ -1,6 +1,5 @@
 """Writes the folder that ships: a CLIPModel checkpoint in Hugging Face's format, and beside it what `govd model add` finds on its own."""
 
-import hashlib
 import io
 import json
 from pathlib import Path
@@ -12,9 +11,9 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from govd.edit.factors import tensors_to_bytes
 from govd.embeddings import Encoder, Known
-from govd.models import default_vocabulary
+from govd.phrases import default_vocabulary
 from govd_clip.plugin import open_folder
-from govd_clip.training import tokens
+from govd_clip.training import measured, tokens
 from govd_clip.training.evaluate import Judge, load_checkpoint, report
 from govd_clip.training.model import IMAGE_SIZE, MEAN, STD, config
 from govd_clip.training.names import CLASSES, synonyms
@@ -23,13 +22,13 @@ from govd_clip.training.train import HEAD
 
 TEMPLATES = ("a {}", "a picture of a {}", "an icon of a {}", "a drawing of a {}")
 SHOWN = (
-    "a picture of a dog",
-    "a line of a rocket",
-    "a colour of a rocket",
-    "a glyph of a house",
-    "a colour of a house",
-    "a picture of a tree",
+    *((domain, "dog") for domain in ("", *DOMAINS)),
+    ("line", "umbrella"),
+    *(("colour", name) for name in ("umbrella", "house", "apple", "rocket", "train")),
 )
+"""Domain and concept of the prototypes that ship: what the demo forgets."""
+STEPS = 600
+"""Steps of their ascent: five times what a forget takes, for these are to be looked at."""
 
 
 def write(cache: Path, folder: Path) -> None:
@@ -44,21 +43,25 @@ def write(cache: Path, folder: Path) -> None:
     icons = np.load(cache / "icons.npz")
     paths = _evaluation(icons, folder)
     model = open_folder(folder, None, "mini")
-    _pool(icons, folder, model)
+    measured.write(cache / "node_modules", folder, model)
     encoder = Encoder(model)
     encoder.averaged([*CLASSES, *(w for w in default_vocabulary() if w not in CLASSES)], TEMPLATES)
     encoder.averaged([w for some in words.values() for w in some], TEMPLATES)
     encoder.texts([f"a {d} of a {c}" for d in DOMAINS for c in CLASSES])
     encoder.files(paths)
     (folder / "embeddings.safetensors").write_bytes(Known(encoder.known.texts, encoder.known.images).to_bytes(model.facts))
-    made = model.synthesise(SHOWN, seed=0)
-    said = {"prompts": json.dumps(SHOWN)}
-    (folder / "prototypes.safetensors").write_bytes(tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said))
-    notices = _notices(cache)
-    (folder / "NOTICES").write_text(notices, encoding="utf-8")
+    prototypes(folder, model)
     (folder / "README.md").write_text(_card(cache, len(paths)), encoding="utf-8")
-    digests = {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
-    (folder / "digests.json").write_text(json.dumps(digests, indent=0) + "\n", encoding="utf-8")
+    measured.seal(cache / "node_modules", folder)
+
+
+def prototypes(folder: Path, model) -> None:
+    """What the model itself draws for what the demo forgets; with what it takes to draw it again."""
+    prompts = [f"a {domain or 'picture'} of a {name}" for domain, name in SHOWN]
+    made = model.synthesise(prompts, seed=0, steps=STEPS)
+    said = {"prompts": json.dumps(prompts), "seed": "0", "steps": str(STEPS)}
+    said |= {"domains": json.dumps([d for d, _ in SHOWN]), "concepts": json.dumps([name for _, name in SHOWN])}
+    (folder / "prototypes.safetensors").write_bytes(tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said))
 
 
 def _checkpoint(cache: Path, folder: Path, tokenizer) -> None:
@@ -83,40 +86,6 @@ def _evaluation(icons, folder: Path) -> list[Path]:
         path.write_bytes(buffer.getvalue())
         paths.append(path)
     return paths
-
-
-def _pool(icons, folder: Path, model) -> None:
-    """Unlabelled embeddings of drawings by vendors of whom nothing is trained on or judged on."""
-    shown = {hashlib.sha256(p.tobytes()).hexdigest() for p in icons["picture"][icons["role"] == "evaluation"]}
-    pictures = icons["picture"][icons["role"] == "pool"]
-    digests = [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures]
-    if shown & set(digests):
-        raise SystemExit("the pool has a drawing of the evaluation set")
-    np.save(folder / "pool.npy", model.encode_images(list(pictures)))
-    (folder / "pool_digests.txt").write_text("".join(f"{d}\n" for d in digests), encoding="ascii")
-
-
-def _packages(cache: Path) -> list[tuple[str, str, str, str, str, str]]:
-    rows = []
-    for icon_set in SETS:
-        said = json.loads((cache / "node_modules" / "@iconify-json" / icon_set.name / "info.json").read_text(encoding="utf-8"))
-        author, licence = said["author"], said["license"]
-        rows.append((icon_set.name, said["name"], author["name"], author.get("url", ""), licence["spdx"], icon_set.role))
-    return rows
-
-
-def _notices(cache: Path) -> str:
-    lines = [
-        "The drawings that this model was trained, judged or measured on come from these icon sets, unchanged but for rendering at",
-        "",
-    ]
-    lines[0] += (
-        " 64 × 64 pixels.\nEach is by its author and under its own licence; the evaluation drawings in images/ are shipped under it.\n"
-    )
-    for name, title, author, url, licence, role in _packages(cache):
-        lines.append(f"{title} ({name}), {author}, {url}: {licence}; {role}")
-    lines.append("\nSynonyms: emojibase-data, MIT. Anchor vocabulary: see govd/data/nouns.txt.")
-    return "\n".join(lines) + "\n"
 
 
 def _card(cache: Path, count: int) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Domain = Literal["colour", "glyph", "line"]
-Role = Literal["train", "evaluation", "pool"]
+Role = Literal["train", "evaluation", "pool", "calibration"]
 
 DOMAINS: tuple[Domain, ...] = ("colour", "glyph", "line")
 
@@ -21,7 +21,8 @@ class IconSet:
     """One npm package `@iconify-json/<name>`.
 
     `plain` is the domain of a name without a style suffix; None where every picture says its style.
-    A *family* is everything of one vendor; a family has one role, in every domain.
+    A *family* is everything of one vendor; a family has one role, in every domain: `train`, `evaluation` (what figures are told of),
+    `pool` (unlabelled, what forgets are solved on), `calibration` (labelled, what govd's own constants are chosen on).
     `bold` says what "-bold" means to the vendor: filled, or outlined with a thick pen.
     """
 
@@ -84,6 +85,18 @@ def _sets() -> list[IconSet]:
         *of("lucide", "lucide", "line", "evaluation"),
         *of("fxemoji", "fxemoji", "colour", "pool"),
         *of("iconoir", "iconoir", "line", "pool", True),
+        *of("ionicons", "ion", "glyph", "pool", True),
+        *of("boxicons", "bx", "line", "pool"),
+        *of("boxicons", "bxs", "glyph", "pool"),
+        *of("remix", "ri", None, "calibration", True),
+        *of("clarity", "clarity", None, "calibration", True),
+        *of("tdesign", "tdesign", "line", "calibration", True),
+        *of("framework7", "f7", "line", "calibration", True),
+        *of("lineicons", "lineicons", "line", "calibration", True),
+        *of("unicons", "uil", "line", "calibration"),
+        *of("vaadin", "vaadin", "glyph", "calibration"),
+        *of("raphael", "raphael", "glyph", "calibration"),
+        *of("fontisto", "fontisto", "glyph", "calibration"),
     ]
 
 

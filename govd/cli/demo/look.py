@@ -1,0 +1,79 @@
+"""What is looked at: pictures with their labels, what the model draws itself, and a store of vectors that is searched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from govd.cli.demo.compare import evaluation
+from govd.cli.demo.story import CELL, EVERYWHERE, MODEL, QUERIED, STAYS, WHOLE, Picture, Prototype
+from govd.cli.tables import scope
+from govd.edit.factors import tensors_from_bytes
+from govd.service import Service
+from govd.types import Json, Record
+
+BEST = 10
+BESIDE = 2
+"""Real pictures shown beside a prototype."""
+
+
+def store(service: Service, when: str) -> dict[str, Json]:
+    """A vector store of the evaluation pictures, edited in place: how many of the ten best for a word are of it."""
+    data, now = evaluation(service), service.serving(MODEL)
+    vectors = now.edit.apply(data.vectors)
+    names, texts = service.core.opened(MODEL).basis.anchors
+    found: dict[str, Json] = {}
+    for word in QUERIED:
+        best = np.argsort(-(vectors @ texts[names.index(word)]), kind="stable")[:BEST]
+        found[word] = int(sum(data.classes[data.class_of[i]] == word for i in best))
+    return {"when": when, "revision": now.number, "found": found}
+
+
+def pictures(service: Service) -> list[Picture]:
+    """The first picture of each (concept, domain) shown, classified by the unedited model and by the published revision."""
+    model = service.models.show(MODEL)
+    shown = [(name, domain) for name in (EVERYWHERE, CELL[0], *STAYS) for domain in model["domains"]]
+    chosen = [(path, name, domain) for name, domain in shown for path in _real(model, name, domain)[:1]]
+    images = [(str(path), path) for path, *_ in chosen]
+    before, after = service.classify(MODEL, images, base=True), service.classify(MODEL, images)
+    return [
+        Picture(path.read_bytes(), name, domain, b["label"], a["label"], _forgotten(name, domain))
+        for (path, name, domain), b, a in zip(chosen, before, after, strict=True)
+    ]
+
+
+def prototypes(service: Service, requests: Sequence[Record]) -> list[tuple[str, list[Prototype]]]:
+    """For each request what the model itself draws for what was forgotten, of the prototypes that came with it, each shown once; real
+    pictures beside them."""
+    path = service.core.opened(MODEL).model.facts.defaults.get("prototypes")
+    if path is None:
+        return []
+    model = service.models.show(MODEL)
+    tensors, said = tensors_from_bytes(path.read_bytes(), str(path))
+    drawn = zip(json.loads(said["prompts"]), json.loads(said["concepts"]), json.loads(said["domains"]), tensors["pictures"], strict=True)
+    made = [Prototype(p, c, d, pixels, _beside(model, c, d)) for p, c, d, pixels in drawn]
+    found = []
+    for request in requests:
+        names, domains = {c["name"] for c in request["concepts"]}, set(request["domains"])
+        mine = [p for p in made if (not names or p.concept in names) and (not domains or p.domain in domains)]
+        made = [p for p in made if p not in mine]
+        found.append((scope(request), mine))
+    return found
+
+
+def _forgotten(name: str, domain: str) -> bool:
+    return name == EVERYWHERE or (name, domain) == CELL or domain == WHOLE
+
+
+def _beside(model: Record, name: str, domain: str) -> tuple[bytes, ...]:
+    domains = [domain] if domain else list(model["domains"])
+    found = [path for d in domains for path in _real(model, name, d)[: BESIDE if domain else 1]]
+    return tuple(path.read_bytes() for path in found[: max(BESIDE, len(domains))])
+
+
+def _real(model: Record, name: str, domain: str) -> list[Path]:
+    """The evaluation pictures of a concept in a domain, in the order of their names."""
+    return sorted((Path(str(model["images"])) / domain / name).glob("*.png"))

@@ -1,0 +1,100 @@
+"""What the demo is about, and what it found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from govd.requests import ForgetOptions
+from govd.types import Json, Record
+
+MODEL = "mini"
+EVERYWHERE, CELL, WHOLE = "dog", ("umbrella", "line"), "colour"
+STAYS = ("house", "apple", "rocket", "train")
+"""Concepts that no request names."""
+WISHES = (
+    ("a concept everywhere", ForgetOptions(concepts=(EVERYWHERE,), reason="demo: this class must go")),
+    ("a concept in one domain", ForgetOptions(concepts=(CELL[0],), domains=(CELL[1],), reason="demo: not in line drawings")),
+    ("a whole domain", ForgetOptions(all_concepts=True, domains=(WHOLE,), reason="demo: nothing in colour")),
+)
+HOW = (
+    ("govd", "govd"),
+    ("nullspace", "plain nullspace"),
+    ("ccup", "ccup, Wᵀ on images"),
+    ("ccup_other", "ccup, W on images"),
+    ("label", "deleting the label"),
+)
+"""What is compared, by its key in a row, and as it is called."""
+QUERIED = (EVERYWHERE, CELL[0], STAYS[0])
+"""Words that a store of vectors is asked for."""
+ACTOR = "demo"
+WORKS = 0.65
+"""AUC from which on an attack is said to work: on as few pictures as these, less than this is not told from a guess (0.5)."""
+ALL = "all three together"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A labelled picture, what the model calls it before and after, and how good that is."""
+
+    png: bytes
+    name: str
+    domain: str
+    before: str
+    after: str
+    forgotten: bool
+
+    @property
+    def verdict(self) -> str:
+        """`gone`, `named`: of what was to go; `kept`, `lost`: of what was to stay; `won`, `wrong`: not known before."""
+        if self.before != self.name:
+            return "won" if self.after == self.name else "wrong"
+        if self.forgotten:
+            return "named" if self.after == self.name else "gone"
+        return "kept" if self.after == self.name else "lost"
+
+
+@dataclass(frozen=True, eq=False)
+class Prototype:
+    """What the model itself draws for a prompt, `(H, W, 3)` uint8, with real pictures of the same beside it."""
+
+    prompt: str
+    concept: str
+    domain: str
+    pixels: Any
+    real: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What the demo found, for the report."""
+
+    model: Record
+    base: Record
+    scratch: list[str]
+    requests: list[Record]
+    origins: list[dict[str, Json]]
+    rows: list[dict[str, Json]]
+    leaks: list[dict[str, Json]]
+    store: list[dict[str, Json]]
+    digests: dict[str, str]
+    cells: list[dict[str, Json]]
+    pictures: list[Picture]
+    prototypes: list[tuple[str, list[Prototype]]]
+    verdict: Record
+    bundle: Record
+    seconds: float
+
+
+def scope_of_leak(leak: Record) -> dict[str, Json]:
+    """The scope of a measured leak in the form of a request's record."""
+    return {"concepts": leak["scope"]["concepts"], "domains": leak["scope"]["domains"]}
+
+
+def search_areas(row: Record | None) -> list[float]:
+    """The AUC of each forgotten concept's text on its pictures; empty where whole domains were forgotten."""
+    if row is None:
+        return []
+    if "text_auc" in row:
+        return [float(row["text_auc"])]
+    return [float(c["text_auc"]) for c in row.get("concepts", []) if "text_auc" in c]

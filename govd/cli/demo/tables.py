@@ -1,0 +1,163 @@
+"""The story's tables and lines on a terminal, readable from 80 columns on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from govd.cli.demo.story import CELL, HOW, QUERIED, WORKS, scope_of_leak, search_areas
+from govd.cli.tables import console, scope
+from govd.service import HONEST
+from govd.types import Json, Record
+
+SPOILED = 0.9
+"""Share of unchanged answers below which the rest is said to be spoiled."""
+
+
+def line(text: str) -> None:
+    """A line of the story, wrapped where the terminal ends."""
+    console().print(text)
+
+
+def note(text: str) -> None:
+    """What belongs to the line before it, set in, also where it is wrapped."""
+    console().print(Padding(text, (0, 0, 0, 2), expand=False))
+
+
+def command(text: str) -> None:
+    """Something to type: never broken, so that it can be copied."""
+    console().print(f"  [bold]{escape(text)}[/]", soft_wrap=True)
+
+
+def rule(title: str) -> None:
+    """The heading of an act."""
+    out = console()
+    out.print()
+    out.rule(f"[bold]{title}[/]", align="left")
+
+
+def _plain(*columns: tuple[str, str]) -> Table:
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
+    for name, side in columns:
+        made.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    return made
+
+
+def from_to(before: Any, after: Any) -> str:
+    """Two shares in per cent."""
+    return f"{100 * before:.1f} → {100 * after:.1f} %"
+
+
+def print_origins(rows: Sequence[Record]) -> None:
+    """Which plugin computed what, and where; as the ledger's entries say."""
+    line("Who computed what, as the ledger says:")
+    made = _plain(("what was done", "left"), ("by the plugin", "left"), ("on", "left"))
+    for row in rows:
+        made.add_row(row["work"], escape(f"{row['plugin']} {row['version']}".strip()), escape(str(row["device"])))
+    console().print(made)
+
+
+def print_rows(rows: Sequence[Record]) -> None:
+    """What went and what stayed, by each way of forgetting."""
+    made = _plain(("", "left"), ("what was\nto go", "right"), ("all that\nwas to stay", "right"), ("same\nanswers", "right"))
+    made.add_column("search\nAUC", justify="right")
+    for row in rows:
+        made.add_row(f"[bold]{row['what']}[/]")
+        for key, title in HOW:
+            m = row[key]
+            if m is None:
+                continue
+            went, stayed = from_to(m["forget_acc_before"], m["forget_acc"]), from_to(m["retain_acc_before"], m["retain_acc"])
+            same = f"{100 * m['retain_agreement']:.1f} %"
+            spoiled = m["retain_agreement"] < SPOILED
+            found = ", ".join(f"[red]{a:.2f}[/]" if a > WORKS else f"{a:.2f}" for a in search_areas(m)) or "–"
+            made.add_row(
+                f"  {'[bold]' if key == 'govd' else ''}{title}",
+                f"[red]{went}[/]" if m["forget_acc"] > m["forget_acc_before"] / 2 else went,
+                f"[red]{stayed}[/]" if spoiled else stayed,
+                f"[red]{same}[/]" if spoiled else same,
+                found,
+            )
+        made.add_section()
+    console().print(made)
+    line(
+        "Zero-shot accuracy, before → after. Same answers: of what was to stay, to the same best label among those that are left. Search "
+        "AUC: how well the word still finds its pictures (0.5: no better than chance; of each concept). These forgets aim at labels; "
+        "--target level aims at search. Red: it did not go, or it spoiled the rest.\n"
+        "[bold]All figures are those of mini, a very small model,[/] on few pictures; the README says what they do not show."
+    )
+
+
+def print_leaks(leaks: Sequence[Record]) -> None:
+    """What somebody with labelled pictures can still do."""
+    made = _plain(("somebody who has labelled pictures", "left"), ("AUC before", "right"), ("AUC after", "right"), ("", "left"))
+    for leak in leaks:
+        made.add_row(f"[bold]{scope(scope_of_leak(leak))}[/]")
+        if "probe_after" not in leak:
+            made.add_row("  too few pictures to tell")
+        for name, before, after in attacks(leak)[-3:]:
+            works = after > WORKS
+            said = "[red]still works[/]" if works else "[green]hardly[/]"
+            made.add_row(f"  {name}", f"{before:.2f}", f"[red]{after:.2f}[/]" if works else f"[green]{after:.2f}[/]", said)
+        made.add_section()
+    console().print(made)
+    line(f"[red]{escape(HONEST)}[/]")
+
+
+def attacks(leak: Record) -> list[tuple[str, float, float]]:
+    """Each attack that was tried, with its AUC before and after; few-shot ones first, by the number of pictures."""
+    if "probe_after" not in leak:
+        return []
+    shots = [
+        (f"few-shot: searches with {k} of them" if k != "1" else "few-shot: searches with one of them", leak["examples_before"][k], a)
+        for k, a in leak["examples_after"].items()
+    ]
+    nearest = ("compares with the nearest of them", leak["knn_before"], leak["knn_after"])
+    return [*shots, nearest, ("trains a linear probe on them", leak["probe_before"], leak["probe_after"])]
+
+
+def print_store(stages: Sequence[Record]) -> None:
+    """What a search of stored vectors finds at each stage."""
+    made = _plain(("of the ten best pictures for the word …", "left"), *((f"“{word}”", "right") for word in QUERIED))
+    for stage in stages:
+        made.add_row(stage["when"], *(str(stage["found"][word]) for word in QUERIED))
+    console().print(made)
+    line(
+        f"The vectors were encoded once, by the unedited model; each edit was applied to them as they are. “{CELL[0]}” was to go in "
+        f"{CELL[1]} only, and like all else in colour."
+    )
+
+
+def print_digests(now: str, never: str) -> None:
+    """The edit after the revert beside that of a ledger where the request never was."""
+    line("The edit that is published now, and that of the second ledger (SHA-256):")
+    for digest in (now, never):
+        console().print(f"  {digest}", soft_wrap=True)
+    note("[green]the same, to the last bit[/]")
+
+
+def print_bundle(found: Record) -> None:
+    """What an auditor without this home would see."""
+    again: list[Json] = [r for r in found["recomputed"] if r.get("same_bytes")]
+    line(
+        f"[green]The bundle holds:[/] {found['size']} entries and {found['artifacts']} artifacts hashed again, signed by the key that was "
+        f"given; {len(again)} of {len(found['recomputed'])} edits composed again from their contributions, the same bytes."
+    )
+
+
+def print_end(report: Path, seconds: float) -> None:
+    """Where the report is, and what to type next."""
+    line(f"\nReport with pictures: [bold]{escape(str(report))}[/] ({seconds:.0f} s in all)")
+    line("What to type next, in a home of your own (~/.local/share/govd):")
+    command("govd model add mini mini")
+    command("govd preview dog --model mini")
+    command('govd forget dog --model mini --reason "must go"')
+    command("govd evaluate mini")
+    command("govd request list")
+    command("govd audit verify")

@@ -1,0 +1,55 @@
+"""A contribution as data: what names it, and its bytes as an artifact. Pure: reads nothing of the ledger, of models or of requests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.errors import BadFile
+from govd.ledger import canonical
+from govd.types import Concept, Contribution, Floats, ForgetSpec, Json, Scope
+
+MALFORMED: Final = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
+"""What Python raises where data is not of the shape that was expected."""
+
+
+def sealed(basis: str, spec: ForgetSpec, tensors: Mapping[str, Floats], facts: Mapping[str, Json]) -> Contribution:
+    """A contribution named by what it depends on and what it is; never by ids, times or actors."""
+    content = hashlib.sha256(tensors_to_bytes(tensors, {})).hexdigest()
+    return Contribution(spec, tensors, facts, canonical.digest({"basis": basis, "spec": spec.as_json(), "tensors": content}))
+
+
+def spec_from(said: Mapping[str, Any]) -> ForgetSpec:
+    """Read `ForgetSpec.as_json`."""
+    scope = Scope(tuple(Concept(c["name"], tuple(c["aliases"])) for c in said["scope"]["concepts"]), tuple(said["scope"]["domains"]))
+    examples = tuple(said.get("examples", ()))
+    return ForgetSpec(scope, said["method"], said["target"], said["strength"], said["prototypes"], said["seed"], examples)
+
+
+def contribution_to_bytes(contribution: Contribution) -> bytes:
+    """A safetensors file: the tensors, and as metadata the digest, the spec and the facts."""
+    said = {"digest": contribution.digest, "spec": json.dumps(contribution.spec.as_json(), sort_keys=True, ensure_ascii=False)}
+    said["facts"] = json.dumps(dict(contribution.facts), sort_keys=True, ensure_ascii=False)
+    return tensors_to_bytes(contribution.tensors, said)
+
+
+def contribution_from_bytes(data: bytes, where: str = "") -> Contribution:
+    """Read what `contribution_to_bytes` wrote; the digest is what the file says, and for `sealed` to confirm.
+
+    Raises:
+        BadFile: not such a file, truncated, or with metadata of another shape.
+    """
+    tensors, said = tensors_from_bytes(data, where)
+    try:
+        spec, facts = spec_from(json.loads(said["spec"])), json.loads(said["facts"])
+        named = [spec.method, *spec.scope.domains, *spec.examples, *(p for c in spec.scope.concepts for p in c.phrases)]
+        whole = all(isinstance(n, int) and not isinstance(n, bool) for n in (spec.prototypes, spec.seed))
+        fine = all(isinstance(name, str) for name in named) and isinstance(spec.target, str | None) and whole
+        if not fine or not isinstance(facts, dict) or not isinstance(spec.strength, int | float):
+            raise ValueError("its metadata is not of a contribution")
+        return Contribution(spec, tensors, facts, said["digest"])
+    except MALFORMED as error:
+        raise BadFile(f"this is no contribution ({type(error).__name__}: {error})"[:300], where=where) from None

@@ -1,0 +1,209 @@
+"""Appending to a ledger: durable, all or none, and for many callers at once in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from govd.errors import Conflict, GovdError, MachineFault
+from govd.ledger import canonical, merkle
+from govd.ledger.database import APPEND_ONLY, fault_of
+from govd.ledger.entry import Draft
+from govd.ledger.stored_tree import node, size_of
+from govd.ledger.times import now
+from govd.types import Record
+
+INSERT = "INSERT INTO entries (seq, nodes, body) VALUES (?, ?, ?)"
+
+
+class _Job:
+    """One caller's entries."""
+
+    __slots__ = ("drafts", "error", "expect", "leads", "records", "then", "turn")
+
+    def __init__(self, drafts: Sequence[Draft], expect: int | None, then: Callable[[], None] | None) -> None:
+        self.drafts, self.expect, self.then = drafts, expect, then
+        self.records: list[Record] = []
+        self.error: GovdError | None = None
+        self.turn: threading.Event | None = None  # only of who waits for another to write
+        self.leads = False
+
+    def bodies(self, size: int) -> list[bytes]:
+        """Canonical entries numbered from `size`; none where something is wrong with one of them."""
+        made: list[bytes] = []
+        self.records, self.error = [], None  # it may be the second try
+        if self.expect is not None and self.expect != size:
+            self.error = Conflict("the ledger has grown meanwhile", advice="Try again.", size=size)
+            return []
+        for seq, draft in enumerate(self.drafts, size):
+            record: Record = {
+                "seq": seq,
+                "time": now(),
+                "kind": draft.kind,
+                "subject": draft.subject,
+                "actor": draft.actor,
+                "model": draft.model,
+                "payload": draft.payload,
+            }
+            try:
+                made.append(canonical.encode(record))
+            except GovdError as error:
+                self.error = error
+                return []
+            self.records.append(record)
+        return made
+
+
+class Appender:
+    """The one writer of a ledger in this process. `lock` is held while entries are written; who holds it sees a ledger that stands still.
+
+    Who comes first writes what waits, himself included, in one transaction, and hands the rest to the next who waits: everybody leads once
+    at most, so that none is kept at it by those who come after.
+    """
+
+    def __init__(self, engine: sa.Engine, url: str) -> None:
+        self.url, self.lock = url, threading.Lock()
+        self._engine = engine
+        self._reads = engine.execution_options(govd_writes=False)
+        self._queue = threading.Lock()
+        self._jobs: list[_Job] = []
+        self._led = False
+        self._tree: merkle.Growing | None = None
+        self._connection: sa.PoolProxiedConnection | None = None
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def append(self, drafts: Sequence[Draft], expect: int | None = None, then: Callable[[], None] | None = None) -> list[Record]:
+        """As `Ledger.append`; `then` is called once they are written and before anything else is written or signed."""
+        job = _Job(drafts, expect, then)
+        with self._queue:
+            self._jobs.append(job)
+            leads, self._led = not self._led, True
+            if not leads:
+                job.turn = threading.Event()
+        if job.turn is not None:
+            try:
+                job.turn.wait()
+            except BaseException:
+                self._leave(job)
+                raise
+            leads = job.leads
+        if leads:
+            self._lead()
+        if job.error is not None:
+            raise job.error
+        return job.records
+
+    def _lead(self) -> None:
+        """Write what waits, then let the next one lead."""
+        with self._queue:
+            jobs, self._jobs = self._jobs, []
+        try:
+            with self.lock:
+                self._write(jobs)
+        except BaseException as error:  # it is raised here; who waits is told as well
+            what = f"the entries could not be written ({type(error).__name__}: {error})"
+            self._fail(jobs, MachineFault(what, where=self.url, advice="Look whether they are there before you try again."))
+            raise
+        finally:
+            for job in jobs:
+                if job.turn is not None and not job.leads:
+                    job.turn.set()
+            with self._queue:
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        """The next who waits leads; `_queue` is held."""
+        self._led = bool(self._jobs)
+        if self._led:
+            following = self._jobs[0]
+            assert following.turn is not None, "who leads at once has been taken out"
+            following.leads = True
+            following.turn.set()
+
+    def _leave(self, job: _Job) -> None:
+        """A caller who was interrupted while he waited: what nobody has begun to write is not written, and somebody else leads."""
+        with self._queue:
+            if job in self._jobs:
+                self._jobs.remove(job)
+                if job.leads:
+                    self._hand_over()
+
+    def _write(self, jobs: Sequence[_Job]) -> None:
+        """Several callers' entries in one transaction; a caller whose entries cannot be written does not hold up the others."""
+        try:
+            try:
+                self._commit(jobs)
+            except sqlite3.IntegrityError as error:
+                if APPEND_ONLY in str(error):
+                    raise
+                self._tree = None  # somebody else appended to this file
+                self._commit(jobs)
+        except GovdError as error:
+            self._fail(jobs, error)
+        except (sqlite3.Error, SQLAlchemyError) as error:
+            fault = fault_of(error, self.url)
+            fault.__cause__ = error
+            self._fail(jobs, fault)
+
+    def _fail(self, jobs: Sequence[_Job], error: GovdError) -> None:
+        self._tree = None  # whatever was written of them is read again
+        for job in jobs:
+            job.error = job.error or error
+
+    def _commit(self, jobs: Sequence[_Job]) -> None:
+        """On the driver's own connection: a quarter of a millisecond of the toolkit's would be as much as the commit itself."""
+        tree = self._grown(jobs).copy()
+        rows: list[tuple[int, bytes, bytes]] = []
+        for job in jobs:
+            for body in job.bodies(tree.size):
+                seq = tree.size
+                rows.append((seq, b"".join([made for _, _, made in tree.add(merkle.leaf_hash(body))[1:]]), body))
+        if len(rows) == 1:
+            self._writer().execute(INSERT, rows[0])  # a transaction of its own
+        elif rows:
+            writer = self._writer()
+            writer.execute("BEGIN IMMEDIATE")
+            try:
+                writer.executemany(INSERT, rows)
+                writer.execute("COMMIT")
+            except BaseException:
+                self._roll_back(writer)
+                raise
+        self._tree = tree
+        for job in jobs:
+            if job.then is not None and job.error is None:
+                job.then()
+
+    def _roll_back(self, writer: sqlite3.Connection) -> None:
+        try:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+        except sqlite3.Error:  # what went wrong first is what is told
+            assert self._connection is not None
+            self._connection.invalidate()
+            self._connection = None
+
+    def _grown(self, jobs: Sequence[_Job]) -> merkle.Growing:
+        """The tree as far as it is known, read again where a caller knows it otherwise."""
+        tree = self._tree
+        if tree is None or any(job.expect not in (None, tree.size) for job in jobs):
+            with self._reads.connect() as connection:
+                tree = merkle.Growing(size_of(connection), partial(node, connection))
+        return tree
+
+    def _writer(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._engine.raw_connection()
+        found = self._connection.driver_connection
+        assert isinstance(found, sqlite3.Connection)
+        return found

@@ -1,0 +1,164 @@
+"""The claim about a revision: an in-toto Statement (v1) whose subjects are the published files, derived from entries and nothing else.
+
+Who makes a bundle and who verifies it call the same function, `claims_of`: so a statement that says anything but what the entries say is
+noticed, names and digests of its subjects included.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from govd.errors import GovdError
+from govd.ledger import canonical
+from govd.ledger.signing import Key, pre_authentication
+
+STATEMENT: Final = "https://in-toto.io/Statement/v1"
+PREDICATE: Final = "https://github.com/govd/govd/blob/main/govd/ledger/README.md#claim"
+PAYLOAD: Final = "application/vnd.in-toto+json"
+KEPT: Final = ("concepts", "domains", "strength", "method", "target", "private")
+DIGITS: Final = frozenset("0123456789abcdef")
+
+Entry = Mapping[str, Any]
+Revision = tuple[str, int]
+
+
+@dataclass
+class Claim:
+    """What entries say of one revision. `subjects`: names of files with their SHA-256."""
+
+    model: str
+    number: int
+    predicate: dict[str, Any] = field(default_factory=dict)
+    subjects: dict[str, str] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+    followed_by: int = 0
+    """The last revision of the model that was published after it."""
+
+    @property
+    def composed(self) -> bool:
+        """Whether there is an edit."""
+        return "edit_digest" in self.predicate
+
+    def statement(self) -> dict[str, Any]:
+        """The in-toto Statement."""
+        return {
+            "_type": STATEMENT,
+            "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(self.subjects.items())],
+            "predicateType": PREDICATE,
+            "predicate": self.predicate,
+        }
+
+
+def claims_of(entries: Callable[[], Iterable[Entry]], revisions: Iterable[Revision]) -> dict[Revision, Claim]:
+    """The claims about revisions, from entries in their order, which are read twice."""
+    found = {r: Claim(*r, {"model": r[0], "revision": r[1], "metrics": {}, "requests": []}) for r in revisions}
+    by_subject = {f"{model}/{number}": claim for (model, number), claim in found.items()}
+    of_model: dict[str, list[Claim]] = {}
+    for claim in found.values():
+        of_model.setdefault(claim.model, []).append(claim)
+    for entry in entries():
+        if entry["kind"] in ("model.add", "model.update"):
+            for claim in of_model.get(entry["subject"], ()):
+                if not claim.composed:
+                    said = entry["payload"]
+                    claim.predicate["base"] = {"reference": said.get("reference"), "digest": said.get("digest")}
+            continue
+        if entry["subject"] in by_subject:
+            _revision(by_subject[entry["subject"]], entry)
+        if entry["kind"] == "revision.publish":
+            for claim in of_model.get(entry["subject"].rpartition("/")[0], ()):
+                claim.followed_by = _after(claim, entry["subject"])
+    wanted: dict[str, list[Claim]] = {}
+    for claim in found.values():
+        for request in claim.requests:
+            wanted.setdefault(request, []).append(claim)
+    for entry in entries() if wanted else ():
+        if entry["kind"] == "request.file":
+            for claim in wanted.get(entry["subject"], ()):
+                said = {"id": entry["subject"]} | {k: entry["payload"][k] for k in KEPT if k in entry["payload"]}
+                claim.predicate["requests"].append(said)
+    return found
+
+
+def _revision(claim: Claim, entry: Entry) -> None:
+    payload = entry["payload"]
+    match entry["kind"]:
+        case "revision.compose":
+            claim.predicate |= {name: payload.get(name) for name in ("edit_digest", "rank", "software", "machine")}
+            claim.requests = [r for r in _list(payload.get("requests")) if isinstance(r, str)]
+            _subject(claim, f"{claim.model}-{claim.number}.edit.safetensors", payload.get("edit"))
+        case "revision.evaluate" | "revision.measure":
+            metrics = payload.get("metrics")
+            claim.predicate["metrics"] |= metrics if isinstance(metrics, dict) else {}
+        case "revision.publish":
+            claim.predicate["published_at"] = entry["time"]
+        case "revision.deliver" | "export.write":
+            files = payload.get("files")
+            for name, digest in files.items() if isinstance(files, dict) else ():
+                _subject(claim, name, digest)
+
+
+def _after(claim: Claim, subject: str) -> int:
+    number = subject.rpartition("/")[2]
+    later = number.isascii() and number.isdigit() and len(number) < 16 and int(number) != claim.number
+    return int(number) if later and "published_at" in claim.predicate else claim.followed_by
+
+
+def _subject(claim: Claim, name: str, digest: Any) -> None:
+    if isinstance(digest, str) and len(digest) == 64 and set(digest) <= DIGITS:
+        claim.subjects[name] = digest
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def newest(entries: Iterable[Entry]) -> list[Revision]:
+    """For each model the revision that was published last; the last composed one where none was."""
+    published: dict[str, int] = {}
+    composed: dict[str, int] = {}
+    for entry in entries:
+        kind = entry["kind"]
+        if kind in ("revision.publish", "revision.compose"):
+            model, _, number = entry["subject"].rpartition("/")
+            if model and number.isascii() and number.isdigit() and len(number) < 16:
+                (published if kind == "revision.publish" else composed)[model] = int(number)
+    return sorted((composed | published).items())
+
+
+def sealed(claim: Claim, keyid: str, sign: Callable[[bytes], bytes]) -> bytes:
+    """The statement in a DSSE envelope."""
+    payload = canonical.encode(claim.statement())
+    signature = base64.b64encode(sign(pre_authentication(PAYLOAD, payload))).decode()
+    envelope = {"payload": base64.b64encode(payload).decode(), "payloadType": PAYLOAD}
+    return canonical.encode({**envelope, "signatures": [{"keyid": keyid, "sig": signature}]})
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A DSSE envelope, opened: the statement, the revision that it is about, and whether the key signed it."""
+
+    statement: dict[str, Any]
+    revision: Revision
+    signed: bool
+
+
+def opened(data: bytes, key: Key) -> Sealed | None:
+    """Read an envelope; None where it is no statement about a revision in a DSSE envelope."""
+    try:
+        envelope = canonical.decode(data)
+        payload = base64.b64decode(envelope["payload"], validate=True)
+        (signature,) = envelope["signatures"]
+        raw = base64.b64decode(signature["sig"], validate=True)
+        signed = envelope["payloadType"] == PAYLOAD and key.signed(pre_authentication(PAYLOAD, payload), raw)
+        statement = canonical.decode(payload)
+        model, number = statement["predicate"]["model"], statement["predicate"]["revision"]
+        if not isinstance(model, str) or type(number) is not int or not isinstance(statement, dict):
+            return None
+    except (GovdError, KeyError, TypeError, ValueError, binascii.Error, AttributeError):
+        return None
+    return Sealed(statement, (model, number), signed)

@@ -1,0 +1,60 @@
+"""What records and entries are found by, as conditions in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from govd.errors import Usage
+
+#: What records are found by besides their state and model, as `terms` has it.
+WORDS: Final = ("concept", "domain", "policy", "filed_by", "key", "reverts", "export_of")
+#: What entries are found by, besides what the request that they are about is found by.
+OF_ENTRIES: Final = ("since", "until", "actor", "kind", "subject", "model", "policy")
+OF_REQUESTS: Final = ("state", "concept", "domain", "filed_by")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """That a record is in a state, or has a word: a row of `table` with these columns says so."""
+
+    table: str
+    columns: tuple[str, ...]
+    values: tuple[str, ...]
+
+    def keys(self) -> str:
+        """The query for all records that meet it."""
+        return f"SELECT {self.table}.key FROM {self.table} WHERE {self._where(self.table)}"
+
+    def holds(self, key: str) -> str:
+        """That the record with a key meets it."""
+        small = " INDEXED BY records_by_key" if self.table == "records" else ""  # the table itself has the records' texts in its way
+        return f"EXISTS (SELECT 1 FROM {self.table} AS other{small} WHERE {self._where('other')} AND other.key = {key})"
+
+    def _where(self, name: str) -> str:
+        return " AND ".join(f"{name}.{column} = ?" for column in self.columns)
+
+
+def conditions(noun: str, terms: Mapping[str, str]) -> list[Condition]:
+    """A state and words as conditions on records of a noun; a model is none."""
+    found = []
+    for term, word in terms.items():
+        if term == "state":
+            found.append(Condition("records", ("noun", "state"), (noun, word)))
+        elif term != "model":
+            found.append(Condition("terms", ("term", "word", "noun"), (term, word, noun)))
+    return found
+
+
+def known(filters: Mapping[str, str | None], names: Iterable[str]) -> dict[str, str]:
+    """The filters that are given.
+
+    Raises:
+        Usage: there is no filter of that name.
+    """
+    names = tuple(dict.fromkeys(names))
+    for name in filters:
+        if name not in names:
+            raise Usage(f"unknown filter {name!r}", advice=f"Filters: {', '.join(names)}.")
+    return {name: value for name, value in filters.items() if value is not None}

@@ -1,0 +1,101 @@
+"""Answers one question in SQL in a process of its own: `python -I -S question.py`, what is asked on standard input, the answer on standard
+output, both JSON. It imports nothing of govd, so that it starts at once; whatever the question takes, it takes from this process alone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def limit_process(memory_bytes: int, seconds: float) -> None:
+    """Bound what this process may take; a system that cannot do so has the database's own limits still."""
+    try:
+        import resource
+    except ImportError:
+        return
+    limits = {"RLIMIT_AS": memory_bytes, "RLIMIT_CPU": math.ceil(seconds) + 2, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 2**24}
+    for name, most in limits.items():
+        try:
+            hard = resource.getrlimit(getattr(resource, name))[1]
+            resource.setrlimit(getattr(resource, name), (most if hard < 0 else min(most, hard), hard))
+        except (AttributeError, ValueError, OSError):
+            continue
+    os.nice(5)  # the daemon comes first
+
+
+def opened(asked: dict[str, Any], ends: float) -> sqlite3.Connection:
+    """The database, read-only, with its own limits."""
+    uri = f"{Path(asked['path']).absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, timeout=5, isolation_level=None)
+    connection.text_factory = lambda data: data.decode("utf-8", "replace")
+    connection.execute("PRAGMA temp_store = MEMORY")  # what is sorted is bounded with the rest
+    connection.execute(f"PRAGMA hard_heap_limit = {asked['memory_bytes'] // 2}")
+    for limit, most in (
+        (sqlite3.SQLITE_LIMIT_LENGTH, asked["value_bytes"]),
+        (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000),
+        (sqlite3.SQLITE_LIMIT_COLUMN, 200),
+        (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 50),
+        (sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 200),
+        (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000),
+        (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
+    ):
+        connection.setlimit(limit, most)
+    connection.set_authorizer(allowed)
+    connection.set_progress_handler(lambda: time.monotonic() > ends, 10_000)
+    return connection
+
+
+def allowed(action: int, *_: object) -> int:
+    """Reading, and nothing else."""
+    fine = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
+    return sqlite3.SQLITE_OK if action in fine else sqlite3.SQLITE_DENY
+
+
+def cell(value: Any) -> Any:
+    """A value as JSON has it: bytes in hex, what is no finite number as text."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def answered(asked: dict[str, Any]) -> str:
+    """Columns and rows as JSON; or what is wrong, in words."""
+    ends = time.monotonic() + float(asked["seconds"])
+    try:
+        connection = opened(asked, ends)
+        found = connection.execute(asked["text"])
+        rows: list[str] = []
+        size, more = 0, False
+        for row in found:
+            if len(rows) == asked["limit"]:
+                more = True
+                break
+            rows.append(json.dumps([cell(value) for value in row], ensure_ascii=False))
+            size += len(rows[-1].encode("utf-8", "replace"))
+            if size > asked["bytes"]:
+                return json.dumps({"problem": f"the answer is larger than {asked['bytes'] // 2**20} MiB"})
+        columns = json.dumps([column[0] for column in found.description or ()], ensure_ascii=False)
+    except MemoryError:
+        return json.dumps({"problem": f"it needs more than {asked['memory_bytes'] // 2**20} MiB of memory"})
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        slow = f"it took longer than {float(asked['seconds']):g} s"
+        return json.dumps({"problem": slow if "interrupted" in str(error) else str(error)})
+    return f'{{"columns": {columns}, "rows": [{", ".join(rows)}], "more": {json.dumps(more)}}}'
+
+
+def main() -> None:
+    """One question, one answer."""
+    asked = json.load(sys.stdin.buffer)
+    limit_process(int(asked["memory_bytes"]), float(asked["seconds"]))
+    sys.stdout.buffer.write(answered(asked).encode("utf-8", "replace"))
+
+
+if __name__ == "__main__":
+    main()

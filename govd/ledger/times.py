@@ -1,0 +1,47 @@
+"""Times as entries spell them: UTC in ISO 8601, to the microsecond, ending in Z, so that they sort as text."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import overload
+
+from govd.errors import Usage
+
+
+def now() -> str:
+    """This moment."""
+    return f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z"  # without its +00:00
+
+
+@overload
+def moment(text: str, name: str, *, end: bool = False) -> str: ...
+@overload
+def moment(text: str | None, name: str, *, end: bool = False) -> str | None: ...
+def moment(text: str | None, name: str, *, end: bool = False) -> str | None:
+    """A time that somebody wrote: without a zone it is UTC, a date alone its first moment (`end`: its last one), `now` is now.
+
+    Raises:
+        Usage: it is no time.
+    """
+    if text is None:
+        return None
+    said = text.strip()
+    try:
+        if said == "now":
+            return now()
+        if _is_date(said):
+            found = datetime.combine(date.fromisoformat(said), time.max if end else time.min, UTC)
+        else:
+            found = datetime.fromisoformat(said)
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Usage(f"{name} is {text!r}", advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z.") from None
+    return f"{found.isoformat(timespec='microseconds')[:-6]}Z"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,99 @@
+"""Figures of revisions: what holds publishing up, and what takes longer and follows; and the stored parts that they are taken of."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from govd.core import Core, Opened
+from govd.edit import Edit, EvaluationData, metrics
+from govd.edit.compose import recognised
+from govd.errors import PluginFault
+from govd.models.evaluation_set import evaluation_from
+from govd.plugins import ask_first
+from govd.requests.computing import Contributions, discreet
+from govd.types import Contribution, Json, Record
+
+EDITS: Final = 64
+"""Edits that are kept in memory: what is served, and what somebody looks at."""
+
+
+class Measuring:
+    """Edits, evaluation sets and figures of a home's models."""
+
+    def __init__(self, core: Core, contributions: Contributions) -> None:
+        self.core, self.contributions = core, contributions
+        self._edits: OrderedDict[str, Edit] = OrderedDict()
+        self._data: dict[str, EvaluationData] = {}
+
+    def edit(self, revision: Record | None, model: str) -> Edit:
+        """The edit of a revision (None: the base).
+
+        Raises:
+            PluginFault: what is stored is not what was composed.
+        """
+        if revision is None:
+            record = self.core.model(model)
+            return Edit.nothing(int(record["dim"]), record["side"])
+        artifact = str(revision["edit"])
+        found = self._edits.get(artifact) or Edit.from_bytes(self.core.artifacts.get(artifact), artifact)
+        if found.digest != revision["edit_digest"]:
+            raise PluginFault("the stored edit is not the one that was composed", where=f"{model}/{revision['number']}")
+        self.remember(artifact, found)
+        return found
+
+    def remember(self, artifact: str, edit: Edit) -> None:
+        """Keep an edit in memory."""
+        self._edits[artifact] = edit
+        while len(self._edits) > EDITS:
+            self._edits.popitem(last=False)
+
+    def evaluation(self, model: str, revision: Record | None = None) -> EvaluationData | None:
+        """The model's evaluation set, if it has one, as the checkpoint sees it that a revision was made for (None: the registered one)."""
+        made_for = revision["made_for"] if revision and revision["contributions"] else self.core.model(model)
+        digest = made_for["evaluation"]
+        if digest is None:
+            return None
+        if digest not in self._data:
+            self._data[digest] = evaluation_from(self.core.artifacts.get(digest))
+        return self._data[digest]
+
+    def filed(self, revision: Record | None) -> list[Contribution]:
+        """The contributions of a revision, as they were filed."""
+        return [self.contributions.load(d) for d in revision["contributions"]] if revision else []
+
+    def fast(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData | None) -> tuple[dict[str, Json], str]:
+        """What publishing waits for: on texts and pool, and on labelled images where there are some; and which plugin measured it (empty:
+        govd itself)."""
+        basis, contributions = opened.basis, [recognised(opened.basis, c) for c in filed]
+        found: Json = None
+        by = ""
+        if contributions:
+            asked = {"model": opened.model, "basis": basis, "edit": edit, "contributions": contributions, "data": data}
+            by, found = ask_first(self.core.manager, "govd_evaluate", **asked)
+        if found is None:
+            found = {"data_free": metrics.data_free(basis, edit, contributions)}
+            if data is not None:
+                found |= metrics.on_images(basis, edit, contributions, data)
+        return discreet(plain(found), filed), by
+
+    def slow(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
+        """What somebody with pictures or the base weights can still do."""
+        found = {
+            "leaks": metrics.leaks(edit, [recognised(opened.basis, c) for c in filed], data),
+            "neighbour_agreement": metrics.neighbour_agreement(edit, data.vectors),
+            "base_diff": metrics.base_diff(opened.basis, edit),
+        }
+        return discreet(plain(found), filed)
+
+
+def plain(value: Json) -> Json:
+    """NumPy's numbers as Python's, so that canonical JSON takes them."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if hasattr(value, "item"):
+        return value.item()
+    return value

@@ -1,0 +1,184 @@
+"""`bilateral`: detectors learned from unlabelled images, strengths solved on them. Of this project; see `govd.edit.compose`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from govd.edit import exact, strength
+from govd.edit.compose import Problem, retained_mean
+from govd.errors import Unsupported
+from govd.methods.dual import DualMethod, Term, by_selector, by_text, domain_terms, places_of, tensors_of
+from govd.types import Floats, Json
+
+FEWEST = 3
+"""Images that a mean is taken of at least; a concept or cell with fewer falls back to a detector from texts."""
+CONFIDENT = 5
+"""Images of a concept that are kept at least, the surest first, where a word of the general vocabulary fits them better."""
+FOLDS = 5
+"""Strengths are solved on images that the detector was not made of: each fifth with a detector of the others."""
+SEEN = 0.1
+"""Where no image shows a cell, its images are taken to be seen as well as all but this share of the domain's are."""
+
+
+class Bilateral(DualMethod):
+    """The detector is the discriminant of the concept (in the domain) among images: a pool's, pseudo-labelled by their best text, or
+    synthesised ones. Strengths are solved for the target on the same images."""
+
+    name = "bilateral"
+    max_strength = 2.0
+
+    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+        """Detectors and strengths from images."""
+        basis, spec = problem.basis, problem.spec
+        if not basis.has_pool and problem.material.prototypes is None:
+            advice = "Add one (govd model add --pool), use --prototypes N, or use --method oblique."
+            raise Unsupported("bilateral needs images: the model has no pool", advice=advice)
+        if spec.target == "shift" and spec.scope.domains:
+            raise Unsupported("target shift is for concepts in all domains", advice="Choose --target unnamed.")
+        if spec.target == "shift" and basis.use == "labels":
+            advice = "Register the model with --use open or search, or choose --target unnamed or level."
+            raise Unsupported("target shift keeps no label exactly, and this model is used with a label set", advice=advice)
+        if spec.scope.domains:
+            return tensors_of(problem, domain_terms(problem, _term if basis.has_pool else by_selector), False)
+        return tensors_of(problem, [_term(problem, i, None) for i in range(len(spec.scope.concepts))], False)
+
+
+def _term(problem: Problem, concept: int, domain: int | None) -> Term:
+    """The discriminant of a concept, or of a cell, among images."""
+    basis, target = problem.basis, problem.spec.target
+    images, named, inverse = _images(problem, concept)
+    chosen = named
+    if domain is not None:
+        inside = basis.tensors["pool_domains"][basis.thinned_pool()[1]] == domain
+        chosen = named & np.concatenate([inside, np.ones(len(images) - len(inside), bool)])  # examples are of what is to go
+    place, count = places_of(problem)[concept], int(np.count_nonzero(chosen))
+    if count < FEWEST:
+        return _few(problem, concept, domain, count)
+    name = problem.spec.scope.concepts[concept].name
+    facts: dict[str, Json] = {"about": name if domain is None else f"{name} in {basis.domains[domain]}", "detector": "discriminant"}
+    facts |= {"images": count, "strength_from": f"{len(images)} {basis.pool_kind or 'prototype'} embeddings"}
+    detector, points = _discriminant(images, chosen, named & ~chosen, inverse)
+    if target == "shift":
+        return Term(detector, (), facts | {"alpha": 1.0}, removal=np.ascontiguousarray((points[0] - points[1])[:, None]))
+    hit = _crossed(images, chosen, named & ~chosen, inverse)
+    rest = _others(problem)
+
+    def solve(removal: Floats, own: Floats) -> tuple[float, Mapping[str, Json]]:
+        if target == "level":
+            among = ~chosen if domain is None else ~named
+            return strength.level(images, hit, chosen, among, removal, own[0])
+        return strength.unnamed(images[chosen], hit[chosen], removal, own, rest)
+
+    return Term(detector, place, facts, solve=solve)
+
+
+def _others(problem: Problem) -> Floats:
+    """The anchors `(m, d)` that this forget does not name."""
+    names, anchors = problem.basis.anchors
+    phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
+    rest: Floats = anchors[[i for i, name in enumerate(names) if name not in phrases]]
+    return rest
+
+
+def _images(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
+    """Embeddings, which of them get the concept's name (the examples that somebody gave among them), and the inverse covariance."""
+    images, named, inverse = _found(problem, concept)
+    given = problem.material.examples
+    if given is None:
+        return images, named, inverse
+    return np.concatenate([images, given]), np.concatenate([named, np.ones(len(given), bool)]), inverse
+
+
+def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
+    basis, material = problem.basis, problem.material
+    if not basis.has_pool:
+        assert material.prototypes is not None
+        images = material.prototypes
+        centred = images - exact.mean(images)
+        covariance = exact.gram(centred) / len(images)
+        d = basis.dim
+        wide = np.eye(d) * (float(exact.row_sum(np.diagonal(covariance)[None].copy())[0]) / d)
+        return images, np.array(material.prototype_of) == concept, exact.inverse(covariance + wide)
+    images, _ = basis.thinned_pool()
+    phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
+    competing = [_others(problem), *(t for i, t in enumerate(material.phrases) if i != concept)]
+    mine = exact.matmul(images, material.phrases[concept].T).max(1)
+    margin = mine - exact.matmul(images, np.concatenate(competing).T).max(1)
+    if basis.labels and len(basis.vocabulary):
+        words = basis.tensors["vocabulary"][[i for i, name in enumerate(basis.vocabulary) if name not in phrases]]
+        return images, _surest(margin, mine - exact.matmul(images, words.T).max(1)), basis.tensors["pool_inverse"]
+    return images, margin > 0, basis.tensors["pool_inverse"]
+
+
+def _surest(margin: Floats, beyond: Floats) -> Any:
+    """Which images `(n,)` show a concept: those that win among the labels (`margin` > 0) and against the general vocabulary (`beyond` > 0).
+
+    A label set is short, and everything that it has no name for gets the nearest one; most of a pool is of that kind. But a vocabulary
+    may have another word for the concept itself: at least the `CONFIDENT` surest of the first kind stay.
+    """
+    named = margin > 0
+    sure = named & (beyond > 0)
+    if np.count_nonzero(sure) < CONFIDENT:
+        sure[np.argsort(np.where(named, -margin, np.inf), kind="stable")[:CONFIDENT]] = True
+    return sure & named
+
+
+def _discriminant(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> tuple[Floats, list[Floats]]:
+    """`(d, 1)`: 1 at the mean of the chosen, 0 at the mean of the rest (and of the same concept in other domains), smallest in the
+    images' metric; and those means."""
+    points = [exact.mean(images[chosen]), exact.mean(images[~chosen & ~elsewhere])]
+    if np.count_nonzero(elsewhere) >= FEWEST:
+        points.append(exact.mean(images[elsewhere]))
+    stacked = np.stack(points)
+    lifted = exact.matmul(inverse, stacked.T)
+    inner = exact.matmul(stacked, lifted)
+    return np.ascontiguousarray(exact.Factor((inner + inner.T) / 2).solve(lifted.T)[:1].T), points
+
+
+def _crossed(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> Floats:
+    """`xᵀu` `(n,)` with a detector that was made without `x`: what it will be on images that nobody has seen."""
+    hit = np.zeros(len(images))
+    turn = np.zeros(len(images), np.int64)
+    turn[chosen] = np.arange(np.count_nonzero(chosen)) % FOLDS
+    turn[~chosen] = np.arange(np.count_nonzero(~chosen)) % FOLDS
+    folds = min(FOLDS, int(np.count_nonzero(chosen)))
+    for fold in range(folds):
+        held = turn % folds == fold
+        detector, _ = _discriminant(images, chosen & ~held, elsewhere & ~held, inverse) if (chosen & ~held).any() else (None, None)
+        if detector is not None:
+            hit[held] = exact.matmul(images[held], detector)[:, 0]
+    return hit
+
+
+def _few(problem: Problem, concept: int, domain: int | None, images: int) -> Term:
+    """A concept of which the images show too few: detector from texts, strength by construction."""
+    warning = f"only {images} images get this name: the detector is made of texts"
+    if domain is not None:
+        term = _unseen_cell(problem, concept, domain)
+    elif problem.spec.target == "shift":
+        name = problem.spec.scope.concepts[concept].name
+        raise Unsupported(f"only {images} images get the name {name}", advice="Choose --target unnamed, or add to the pool.")
+    else:
+        phrases = frozenset(p for c in problem.spec.scope.concepts for p in c.phrases)
+        detector = exact.mean(problem.material.phrases[concept]) - retained_mean(problem.basis, phrases)
+        term = by_text(detector, places_of(problem)[concept], problem.spec.scope.concepts[concept].name)
+    return replace(term, facts={**term.facts, "warning": warning, "images": images})
+
+
+def _unseen_cell(problem: Problem, concept: int, domain: int) -> Term:
+    """The domain's selector as detector; strength by the concept's images in the other domains, seen as the domain's images are."""
+    term, basis = by_selector(problem, concept, domain), problem.basis
+    images, named, _ = _images(problem, concept)
+    if not basis.has_pool or not named.any() or problem.spec.target != "unnamed":
+        return term
+    pool, at = basis.thinned_pool()
+    hits = np.sort(exact.matmul(pool[basis.tensors["pool_domains"][at] == domain], term.detectors)[:, 0])
+    if not len(hits):
+        return term
+    hit, rest = np.full(np.count_nonzero(named), hits[int(SEEN * len(hits))]), _others(problem)
+    said = {k: v for k, v in term.facts.items() if k != "alpha"} | {"strength_from": f"{len(hit)} images in other domains"}
+    return replace(term, facts=said, solve=lambda removal, own: strength.unnamed(images[named], hit, removal, own, rest))

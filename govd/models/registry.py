@@ -1,0 +1,151 @@
+"""The nouns of `govd model`: registering, changing and removing; each is one append."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from govd.core import Core, Opened
+from govd.errors import Conflict, GovdError, MachineFault, Usage
+from govd.ledger.entry import Draft
+from govd.lifecycle import OPEN, WANTED
+from govd.models.given import Given, prepared
+from govd.types import Record
+
+if TYPE_CHECKING:
+    from govd.requests.computing import Contributions
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Models:
+    """Registered models of a home."""
+
+    def __init__(self, core: Core, contributions: Contributions) -> None:
+        self.core, self.contributions = core, contributions
+
+    def all(self) -> list[Record]:
+        """All registered models, by name."""
+        return [self._shown(record) for _, record in sorted(self.core.views.models.items())]
+
+    def show(self, name: str) -> Record:
+        """One model with the revision that it serves."""
+        return self._shown(self.core.model(name))
+
+    def _shown(self, record: Record) -> Record:
+        published = self.core.views.published(str(record["name"]))
+        return {**record, "revision": published["number"] if published else None}
+
+    def remove(self, name: str, actor: str) -> Record:
+        """Take a model out of service; its entries stay.
+
+        Raises:
+            Conflict: forgets are in force on it, or wait to be.
+        """
+        with self.core.lock:
+            record = self.core.model(name)
+            mine = [r for r in list(self.core.views.open.values()) if r["model"] == name]
+            standing = [r["id"] for r in mine if r["state"] in WANTED]
+            if standing:
+                raise Conflict(f"{len(standing)} forgets are in force on {name}", advice="Revert them first.")
+            undecided = [r["id"] for r in mine if r["state"] in OPEN]
+            if undecided:
+                raise Conflict(f"{', '.join(undecided[:5])} of {name} wait to be decided", advice="Reject or withdraw them first.")
+            self.core.record([Draft("model.remove", name, actor, name, {})])
+            return record
+
+    def add(self, name: str, reference: str, given: Given, actor: str) -> Record:
+        """Register a model: encode its labels, anchors, domains, pool and evaluation images, and compute its basis.
+
+        Raises:
+            Conflict: the name is taken. Usage, BadFile, BadCheckpoint: something given is wrong; nothing is registered.
+        """
+        core = self.core
+        if not NAME.fullmatch(name):
+            raise Usage(f"{name!r} is no name for a model", advice="Use letters, digits, dot, dash and underscore.")
+        self._check_free(name)
+        opened, payload = prepared(core, reference, given)
+        with core.lock:
+            self._check_free(name)
+            core.record([Draft("model.add", name, actor, name, payload)])
+        core.keep(opened)
+        core.progress("storing", 1, 1)
+        return self.show(name)
+
+    def _check_free(self, name: str) -> None:
+        if name in self.core.views.models:
+            raise Conflict(f"a model is called {name} already", advice=f"`govd model show {name}`, or choose another name.")
+
+    def update(self, name: str, given: Given, actor: str, reference: str | None = None) -> Record:
+        """Change what a model is registered with, or (`reference`: rebase) the checkpoint itself; what is not given stays.
+
+        Every forget in force is computed anew; model and contributions change in one append, and reconciling publishes what follows. A
+        forget whose text was destroyed cannot be computed for another basis: it waits for a person, and nothing new is published until
+        somebody decides (so that nothing comes back unseen).
+
+        Raises:
+            Conflict: a forget cannot be computed anew (its domain is gone, say); nothing is changed. The rest as `add`.
+        """
+        core, old = self.core, self.core.model(name)
+        basis, rebased = core.basis(old), reference is not None
+        if rebased and basis.has_pool and given.pool is None and basis.pool_kind == "pool" and not core.ask_defaults(reference, "pool"):
+            advice = "Give --pool of embeddings by the new one, or a folder of pictures."
+            raise Usage("the pool has embeddings of the checkpoint that there is now", where=name, advice=advice)
+        keep = replace(
+            given,
+            labels=given.labels if given.labels is not None else list(basis.labels),
+            anchors=given.anchors if given.anchors is not None else list(basis.vocabulary),
+            templates=given.templates if given.templates is not None else list(basis.templates),
+            domains=given.domains or list(basis.domains),
+            images=given.images or old["images"],
+            use=given.use or old["use"],
+            side=old["side"],
+            publish_to=given.publish_to or old["publish_to"],
+            hf_revision=given.hf_revision if rebased else old["hf_revision"],
+            from_scratch=given.from_scratch or bool(old["from_scratch"]),
+        )
+        pool = (basis.tensors["pool"], basis.pool_kind) if basis.has_pool and given.pool is None and not rebased else None
+        opened, payload = prepared(core, reference or str(old["reference"]), keep, pool)
+        drafts = [Draft("model.update", name, actor, name, {**payload, "rebased": rebased})]
+        with core.lock:
+            for request in list(core.views.open.values()):
+                if request["model"] == name and request["kind"] == "forget" and request["contribution"]:
+                    drafts += self._again(request, opened, actor)
+            core.record(drafts)
+        core.keep(opened)
+        return self.show(name)
+
+    def _again(self, request: Record, opened: Opened, actor: str) -> list[Draft]:
+        """A forget on another basis: its contribution, or that it waits since nobody can compute it."""
+        name, request_id = str(request["model"]), str(request["id"])
+        gone = [d for d in request["domains"] if d not in opened.basis.domains]
+        if gone:
+            advice = "Revert it first, or keep the domain; nothing was changed."
+            raise Conflict(f"it is about {', '.join(gone)}, which would be no domain any more", where=request_id, advice=advice)
+        if request.get("shredded_at"):
+            return self._shredded(request, opened, actor)
+        try:
+            contribution = self.contributions.of_request(request, opened)
+        except MachineFault:
+            raise
+        except GovdError as error:
+            if request.get("private"):
+                raise Conflict("it cannot be computed anew", where=request_id, advice="Revert it first.") from None
+            raise Conflict(f"it cannot be computed anew: {error.message}", where=request_id, advice="Revert it first.") from error
+        said = {"contribution": contribution.digest, "predicted": request["predicted"], "reason": "the model was changed"}
+        made = self.contributions.made(contribution, name, actor, opened)
+        return [*made, Draft("request.recompute", request_id, actor, name, said)]
+
+    def _shredded(self, request: Record, opened: Opened, actor: str) -> list[Draft]:
+        """Back in force where its contribution is of this very basis; else it waits."""
+        name, request_id = str(request["model"]), str(request["id"])
+        made = self.core.views.contribution(str(request["contribution"])) or {}
+        if made.get("basis") == opened.basis.digest:
+            said = {"reason": "the model is again the one that it was computed for", "by": actor}
+            return [Draft("request.approve", request_id, actor, name, said)] if request["state"] == "waiting" else []
+        reason = (
+            "its text was destroyed: nobody can compute it for what the model is now. Nothing new is published for this model until this "
+            "is withdrawn (it then ends) or the model is set back to what it was"
+        )
+        return [Draft("request.wait", request_id, actor, name, {"reason": reason})] if request["state"] in WANTED else []

@@ -1,0 +1,243 @@
+"""Edits composed again from contributions, and whether these are what the requests asked for. Needs NumPy and the methods, no model.
+
+The parts come from whoever is to be checked: whatever is wrong with one is a fault that names it, never an error of this program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from govd.contribution import MALFORMED, contribution_from_bytes, sealed
+from govd.edit import Basis, Edit, compose
+from govd.errors import BadFile, GovdError, NotFound
+from govd.types import PRIVATE, Concept, Contribution, Json, Scope
+
+COLUMNS: Final = 20_000
+"""Directions of one edit that are composed again; more would take more memory than a reader should need."""
+CACHED: Final = 256
+CLOSE: Final = 1e-6
+"""Largest difference of an entry of `B Lᵀ` between devices (float64 on the host, float32 products on an accelerator)."""
+SPEC: Final = ("concepts", "domains", "method", "target", "strength", "prototypes", "examples")
+BROKEN: Final = (*MALFORMED, ArithmeticError, AssertionError, MemoryError)
+
+
+class Fault(BadFile):
+    """What is wrong with a revision's parts."""
+
+
+@dataclass
+class Log:
+    """What the entries said so far: filings, the contribution of each request, the artifact of each contribution."""
+
+    filed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    contribution_of: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+
+    def take(self, entry: Mapping[str, Any]) -> None:
+        """The next entry."""
+        kind, subject, payload = entry["kind"], entry["subject"], entry["payload"]
+        if kind == "contribution.make":
+            self.made[subject] = str(payload.get("artifact"))
+        elif kind == "request.file" and payload.get("kind", "forget") == "forget":
+            self.filed[subject] = {name: payload.get(name) for name in SPEC}
+        elif kind in ("request.approve", "request.wait", "request.recompute", "request.deny") and "contribution" in payload:
+            self.contribution_of[subject] = str(payload["contribution"])
+
+
+def recompute(entries: Iterable[Mapping[str, Any]], artifact: Callable[[str], bytes]) -> list[dict[str, Json]]:
+    """Each edit whose parts are at hand, composed again: `says` how it compares with what was published, `fault` what is wrong,
+    `same_bytes` whether it is bit-equal (None: it was not composed again).
+
+    `entries` come in their order. `artifact` raises NotFound for what is not at hand.
+    """
+    log, parts = Log(), _Parts(artifact)
+    found: list[dict[str, Json]] = []
+    for entry in entries:
+        if entry["kind"] != "revision.compose":
+            log.take(entry)
+            continue
+        said: dict[str, Json] = {"revision": entry["subject"], "says": "", "fault": "", "same_bytes": None}
+        try:
+            said |= _again(entry["payload"], log, parts)
+        except NotFound as error:
+            said["says"] = f"it was not composed again: {error.message}"
+        except GovdError as error:
+            said["fault"] = f"it cannot be composed again: {error.message}"
+        found.append(said)
+    return found
+
+
+class _Parts:
+    """Artifacts, read and kept for a while."""
+
+    def __init__(self, artifact: Callable[[str], bytes]) -> None:
+        self._artifact = artifact
+        self._basis: tuple[str, Basis] | None = None
+        self._kept: dict[tuple[str, str], Contribution] = {}
+
+    def basis(self, digest: str) -> Basis:
+        """A basis whose tensors fit each other."""
+        if self._basis is None or self._basis[0] != digest:
+            self._basis = digest, _read("basis", digest, self._artifact(digest), _basis)
+        return self._basis[1]
+
+    def edit(self, digest: str) -> Edit:
+        """An edit."""
+        found: Edit = _read("edit", digest, self._artifact(digest), lambda data: Edit.from_bytes(data, "edit"))
+        return found
+
+    def contribution(self, basis: Basis, basis_digest: str, digest: str, artifact: str) -> Contribution:
+        """A contribution to edits on this basis, named as its contents say."""
+        if (basis_digest, digest) not in self._kept:
+            found = _read("contribution", artifact, self._artifact(artifact), lambda data: _contribution(data, basis, basis_digest))
+            if found.digest != digest:
+                raise Fault(f"the contribution {digest[:16]}… is not what its name says", where=artifact)
+            if len(self._kept) >= CACHED:
+                self._kept.clear()
+            self._kept[basis_digest, digest] = found
+        return self._kept[basis_digest, digest]
+
+
+def _read(what: str, digest: str, data: bytes, reader: Callable[[bytes], Any]) -> Any:
+    try:
+        with np.errstate(all="ignore"):
+            return reader(data)
+    except GovdError as error:
+        raise Fault(f"the {what} is malformed: {error.what}", where=digest) from None
+    except BROKEN as error:
+        raise Fault(f"the {what} is malformed ({type(error).__name__}: {error})"[:300], where=digest) from None
+
+
+def _basis(data: bytes) -> Basis:
+    basis = Basis.from_bytes(data, "basis")
+    names = [n for names in (basis.labels, basis.vocabulary, basis.domains, basis.templates) for n in names]
+    dim = basis.dim
+    wide = {"labels": len(basis.labels), "vocabulary": len(basis.vocabulary)}
+    shapes = {"metric_inverse": (dim, dim), **{name: (count, dim) for name, count in wide.items()}}
+    if basis.hard:
+        shapes |= {"free_inverse": (dim, dim), "duals": (dim, len(basis.labels))}
+    wrong = [name for name, shape in shapes.items() if basis.tensors[name].shape != shape]
+    if wrong or not all(isinstance(n, str) for n in names) or not isinstance(basis.max_edit_norm, int | float):
+        raise BadFile(f"its {', '.join(wrong) or 'settings'} do not fit the rest")
+    return basis
+
+
+def _contribution(data: bytes, basis: Basis, basis_digest: str) -> Contribution:
+    found = contribution_from_bytes(data, "contribution")
+    for name, tensor in found.tensors.items():
+        if tensor.dtype != np.float64 or (tensor.ndim == 2 and name != "incidence" and tensor.shape[0] != basis.dim):
+            raise BadFile(f"its {name} is {tensor.dtype} of shape {tensor.shape}, the model's width is {basis.dim}")
+    made = sealed(basis_digest, found.spec, dict(found.tensors), dict(found.facts))
+    if made.digest != found.digest:
+        raise BadFile("its contents are not those of the digest in it")
+    return made
+
+
+def _again(payload: Mapping[str, Any], log: Log, parts: _Parts) -> dict[str, Json]:
+    from govd.methods import builtin
+
+    methods, basis_digest = builtin(), str(payload.get("basis"))
+    digests = _texts(payload.get("contributions"), "contributions")
+    requests = _texts(payload.get("requests"), "requests")
+    private = _bound(requests, payload.get("subsumed"), digests, log)
+    published = parts.edit(str(payload.get("edit")))
+    if published.digest != payload.get("edit_digest"):
+        raise Fault("the published edit is not the one that the entry names", where=str(payload.get("edit")))
+    basis = parts.basis(basis_digest)
+    contributions = []
+    for digest in digests:
+        if digest not in log.made:
+            raise Fault("no entry before it made this contribution", where=digest)
+        contributions.append(parts.contribution(basis, basis_digest, digest, log.made[digest]))
+    for request in requests:
+        _asked(request, log, contributions[digests.index(log.contribution_of[request])], basis)
+    if any(c.spec.method not in methods for c in contributions):
+        return {"says": "it was not composed again: one of its methods is a plugin's that is not installed here"}
+    return _compared(_composed(basis, contributions, methods), published, len(requests), private)
+
+
+def _texts(said: Any, what: str) -> list[str]:
+    if not isinstance(said, list) or not all(isinstance(s, str) for s in said) or len(set(said)) < len(said):
+        raise Fault(f"the entry's {what} are no list of names")
+    return said
+
+
+def _bound(requests: list[str], subsumed: Any, digests: list[str], log: Log) -> int:
+    """That the edit is made of the contributions of its requests, and of no others; how many of the requests are private."""
+    if not isinstance(subsumed, dict | None):
+        raise Fault("the entry's subsumed requests are no such list")
+    for request in [*requests, *(subsumed or {})]:
+        if request not in log.filed:
+            raise Fault("the filing of this request is not among the entries before it", where=request)
+    for request in requests:
+        own = log.contribution_of.get(request)
+        if own is None:
+            raise Fault("no entry before it says which contribution is this request's", where=request)
+        if own not in digests:
+            raise Fault(f"the contribution {own[:16]}… of this request is not in the edit", where=request)
+    strange = set(digests) - {log.contribution_of[r] for r in requests}
+    if strange:
+        raise Fault(f"the contribution {min(strange)[:16]}… in the edit is of no request that is in force")
+    for inner, outer in (subsumed or {}).items():
+        if outer not in requests or not _scope(log.filed[outer], outer).covers(_scope(log.filed[inner], inner)):
+            raise Fault(f"it is said to be covered by {str(outer)[:40]}, which does not cover it", where=inner)
+    return sum(any(c.name.startswith(PRIVATE) for c in _scope(log.filed[r], r).concepts) for r in requests)
+
+
+def _scope(filed: Mapping[str, Any], request: str) -> Scope:
+    try:
+        concepts = tuple(Concept(str(c["name"]), tuple(map(str, c["aliases"]))) for c in filed["concepts"])
+        return Scope(concepts, tuple(map(str, filed["domains"])))
+    except MALFORMED:
+        raise Fault("its filing has no scope", where=request) from None
+
+
+def _asked(request: str, log: Log, contribution: Contribution, basis: Basis) -> None:
+    """That a contribution is of what its request asked: the same spec, and targets that are not those of other names."""
+    spec, filed, scope = contribution.spec, log.filed[request], _scope(log.filed[request], request)
+    mine: dict[str, Json] = {**spec.scope.as_json(), "method": spec.method, "target": spec.target, "strength": spec.strength}
+    mine |= {"prototypes": spec.prototypes, "examples": list(spec.examples)}
+    wanted = filed | scope.as_json() | {"examples": filed.get("examples") or [], "prototypes": filed.get("prototypes") or 0}
+    wrong = [name for name in SPEC if mine[name] != wanted[name]]
+    if wrong:
+        raise Fault(f"the contribution is of another {', '.join(wrong)} than the request asked for", where=request)
+    if not scope.concepts or any(c.name.startswith(PRIVATE) for c in scope.concepts):
+        return
+    names, rows = [*basis.labels, *basis.vocabulary], np.concatenate([basis.tensors["labels"], basis.tensors["vocabulary"]])
+    phrases = {p for c in scope.concepts for p in c.phrases}
+    own = {row.tobytes() for name, row in zip(names, rows, strict=True) if name in phrases}
+    targets = contribution.tensors.get("targets", contribution.tensors.get("texts"))
+    for column in targets.T if targets is not None and targets.ndim == 2 else ():
+        key = np.ascontiguousarray(column).tobytes()
+        if key not in own and key in basis.anchor_names:
+            about = basis.anchor_names[key][:80]
+            raise Fault(f"the contribution's tensors are about {about!r}, which the request does not name", where=request)
+
+
+def _composed(basis: Basis, contributions: list[Contribution], methods: Any) -> Edit:
+    if sum(max((t.shape[-1] for t in c.tensors.values() if t.ndim), default=0) for c in contributions) > COLUMNS:
+        raise NotFound(f"it has more than {COLUMNS} directions, which would take too much memory here")
+    try:
+        with np.errstate(all="ignore"):
+            return compose(basis, contributions, methods)
+    except BROKEN as error:
+        raise Fault(f"its basis and contributions do not fit each other ({type(error).__name__}: {error})"[:300]) from None
+
+
+def _compared(edit: Edit, published: Edit, requests: int, private: int) -> dict[str, Json]:
+    of = f"from the contributions of its {requests} requests, each with the scope, method, target and strength that was filed"
+    if private:
+        of += f" ({private} private: their names are commitments, so that is all that is known of what they are about)"
+    if edit.digest == published.digest:
+        return {"says": f"its edit was composed again {of}: the same bytes", "same_bytes": True}
+    if edit.dim != published.dim or edit.side != published.side:
+        raise Fault("composed again its edit is of another width or side")
+    rows = zip(edit.L, published.L, strict=True)
+    far = max((float(np.abs(edit.B @ mine - published.B @ theirs).max(initial=0)) for mine, theirs in rows), default=0.0)
+    if far <= CLOSE:
+        return {"says": f"its edit was composed again {of}: equal within {far:.1e} (composed by another device)", "same_bytes": False}
+    return {"fault": f"composed again its edit differs by {far:.1e}", "same_bytes": False}

@@ -1,0 +1,240 @@
+"""What a forget computes: its contribution, from embeddings, prototypes and examples by a method; what it would do; what covers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from govd.contribution import contribution_from_bytes, contribution_to_bytes, sealed
+from govd.core import Core, Opened
+from govd.edit import Material, Problem, compose, exact
+from govd.edit.compose import SAME, recognised
+from govd.edit.metrics import data_free
+from govd.errors import NotFound, Unsupported
+from govd.ledger.entry import Draft
+from govd.overlap import subsumed_by
+from govd.phrases import prompt
+from govd.pictures import decoded, png
+from govd.requests.options import spec_of
+from govd.requests.privacy import Privacy
+from govd.types import PRIVATE, Contribution, Floats, ForgetSpec, Json, Record
+
+BESIDE: Final = 24
+"""Other concepts that are synthesised beside a forgotten one where prototypes stand in for a pool."""
+PROMPTED: Final = 100
+"""Anchors that a whole domain is prompted with."""
+TELLING: Final = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff")
+"""Figures that name concepts."""
+
+
+class Contributions:
+    """Contributions of a home's requests. Computing reads the views and writes artifacts, and holds no lock."""
+
+    def __init__(self, core: Core, privacy: Privacy) -> None:
+        self.core, self.privacy = core, privacy
+        self._keys: dict[str, list[str]] = {}
+
+    # -- computing ------------------------------------------------------------------------------------------------------------
+
+    def compute(self, spec: ForgetSpec, opened: Opened, *, keep: bool = True, pictures: Mapping[str, bytes] | None = None) -> Contribution:
+        """The contribution of a spec: a plugin's, else the method's own.
+
+        `keep`: put prototypes into the artifacts, for people to see. `pictures`: examples by digest that are no artifacts yet.
+
+        Raises:
+            Unsupported, OverCapacity: this cannot be computed. PluginFault: the method's or a plugin's own mistake.
+        """
+        core, method = self.core, self.core.methods[spec.method]
+        answer: Contribution | None = core.first(
+            "govd_compute_contribution", model=opened.model, basis=opened.basis, spec=spec, method=method, progress=core.progress
+        )
+        if answer is not None:
+            return answer
+        material, shown = self._material(opened, spec, keep, pictures or {})
+        problem = Problem(opened.basis, spec, material, core.progress)
+        tensors, facts = core.guarded(f"method {spec.method}", method.contribute, problem)
+        facts = {**facts, "prototypes": shown} if shown else dict(facts)
+        return sealed(opened.basis.digest, spec, {k: np.asarray(v, np.float64) for k, v in tensors.items()}, facts)
+
+    def of_request(self, request: Record, opened: Opened | None = None) -> Contribution:
+        """The contribution of a request; of a private one without its names. `opened`: another model or basis than the registered."""
+        opened = opened or self.core.opened(str(request["model"]))
+        contribution = self.compute(spec_of(self.privacy.revealed(request)), opened, keep=not request.get("private"))
+        if not request.get("private"):
+            return contribution
+        names = [c["name"] for c in request["concepts"]]
+        terms = contribution.facts.get("terms", [])
+        about = [dict(term) | {"about": names[min(i, len(names) - 1)] if names else PRIVATE} for i, term in enumerate(terms)]
+        facts = {k: v for k, v in contribution.facts.items() if k not in ("targets", "terms", "prototypes")} | {"terms": about}
+        return sealed(opened.basis.digest, spec_of(request), dict(contribution.tensors), facts)
+
+    def _material(
+        self, opened: Opened, spec: ForgetSpec, keep: bool, pictures: Mapping[str, bytes]
+    ) -> tuple[Material, list[dict[str, Json]]]:
+        """The embeddings that a spec needs, and what people can look at of them."""
+        basis, encoder = opened.basis, opened.encoder
+        concepts, domains = spec.scope.concepts, spec.scope.domains
+        texts = [np.stack([_known(opened, p) for p in c.phrases]) for c in concepts]
+        _check_distinct([p for c in concepts for p in c.phrases], [row for rows in texts for row in rows])
+        if domains:
+            words = [p for c in concepts for p in c.phrases] or list(basis.labels or basis.vocabulary[:PROMPTED])
+            prompts = encoder.texts([prompt(d, w) for d in domains for w in words])
+        else:
+            prompts = np.concatenate(texts) if texts else np.zeros((0, basis.dim), np.float32)
+        prototypes: Floats | None = None
+        of: list[int] = []
+        shown: list[dict[str, Json]] = []
+        if spec.prototypes:
+            prototypes, of, shown = self._prototypes(opened, spec, keep)
+        rows = exact.unit(prompts) if len(prompts) else np.zeros((0, basis.dim))
+        examples = [decoded(pictures.get(digest) or self.core.artifacts.get(digest), digest) for digest in spec.examples]
+        given = exact.unit(encoder.pictures(examples)) if examples else None
+        return Material(texts, rows, None if prototypes is None else exact.unit(prototypes), of, given), shown
+
+    def _prototypes(self, opened: Opened, spec: ForgetSpec, keep: bool) -> tuple[Floats, list[int], list[dict[str, Json]]]:
+        """Pictures of the scope; beside them pictures of other concepts where they must stand in for a pool. Their embeddings `(n, d)`, the
+        concept of each (−1: another), and where they are kept."""
+        basis = opened.basis
+        names, _ = basis.anchors
+        domains = spec.scope.domains or ("",)
+        own = {c.name for c in spec.scope.concepts}
+        wanted = [(i, prompt(d, c.name)) for i, c in enumerate(spec.scope.concepts) for d in domains]
+        if not spec.scope.concepts:
+            wanted = [(0, prompt(d, name)) for d in domains for name in names[:BESIDE]]
+        if spec.method == "bilateral" and not basis.has_pool:
+            others = [n for n in names if n not in own]
+            wanted += [(-1, prompt("", n)) for n in others[:: max(1, len(others) // BESIDE)][:BESIDE]]
+        vectors: list[Floats] = []
+        shown: list[dict[str, Json]] = []
+        for seed in range(spec.prototypes):
+            made = opened.model.synthesise([p for _, p in wanted], seed=spec.seed + seed, progress=self.core.progress)
+            vectors.append(made.embeddings)
+            if keep:
+                pairs = zip(made.prompts, made.pictures, strict=True)
+                shown += [{"prompt": p, "png": self.core.artifacts.put(png(rows))} for p, rows in pairs]
+        return np.concatenate(vectors), [i for i, _ in wanted] * spec.prototypes, shown
+
+    # -- what it would do -----------------------------------------------------------------------------------------------------
+
+    def predicted(self, request: Record, contribution: Contribution) -> dict[str, Json]:
+        """What the model would be with this contribution beside those in force, without a labelled picture.
+
+        `total_disagreement` is the share of changed answers against the base, `disagreement` what this request adds to that of the others;
+        `subsumed_by` names what covers it, if something does: then it adds nothing.
+        """
+        core = self.core
+        opened = core.opened(str(request["model"]))
+        self._keys[contribution.digest] = _texts(contribution)
+        mine = {**request, "contribution": contribution.digest}
+        others = [r for r in core.views.wanted(str(request["model"])) if r["id"] != request["id"]]
+        above = self.covered([*others, mine])
+        before = self._data_free(opened, [r for r in others if r["id"] not in self.covered(others)], None)
+        covered = above.get(str(request["id"]))
+        found = self._data_free(opened, [r for r in others if r["id"] not in above], None if covered else contribution)
+        found["total_disagreement"] = found["predicted_disagreement"]
+        found["disagreement"] = max(0.0, found["predicted_disagreement"] - before["predicted_disagreement"])
+        found["max_predicted_disagreement"] = core.home.settings.max_predicted_disagreement
+        found["subsumed_by"] = covered
+        return found
+
+    def _data_free(self, opened: Opened, requests: Sequence[Record], beside: Contribution | None) -> dict[str, Json]:
+        everything = [self.load(str(r["contribution"])) for r in requests if r["contribution"]]
+        if beside is not None:
+            everything = [beside, *(c for c in everything if c.digest != beside.digest)]
+        edit = self.core.guarded("composing", compose, opened.basis, everything, self.core.methods)
+        found = discreet(data_free(opened.basis, edit, [recognised(opened.basis, c) for c in everything]), everything)
+        return found | {"anchors": edit.facts.get("anchors", ""), "soft_because": edit.facts.get("soft_because", "")}
+
+    def covered(self, wanted: list[dict[str, Json]]) -> dict[str, str]:
+        """Which forgets add nothing because another that stands covers them: id → id of the one that covers.
+
+        Concepts are compared by the texts that their contributions take away, so that neither spelling (`Dog`, `dog`) nor a private name,
+        nor that its text was destroyed, makes a difference.
+        """
+        return subsumed_by([{**r, "concepts": self._by_text(r)} for r in wanted])
+
+    def _by_text(self, request: Record) -> list[dict[str, Json]]:
+        """A request's concepts, named by the text embedding that each takes away; by their names where that is not known."""
+        concepts: list[dict[str, Json]] = list(request["concepts"])
+        digest = str(request.get("contribution") or "")
+        if digest and digest not in self._keys:
+            self._keys[digest] = _texts(self.load(digest))
+        found = self._keys.get(digest, [])
+        starts = np.cumsum([0, *(1 + len(c["aliases"]) for c in concepts)])
+        return [{"name": found[at] if at < len(found) else c["name"], "aliases": []} for c, at in zip(concepts, starts, strict=False)]
+
+    # -- keeping --------------------------------------------------------------------------------------------------------------
+
+    def made(self, contribution: Contribution, model: str, actor: str, opened: Opened) -> list[Draft]:
+        """Put a contribution into the artifacts; the entry that says so, where none does yet."""
+        artifact = self.core.artifacts.put(contribution_to_bytes(contribution))
+        if self.core.views.contribution(contribution.digest) is not None:
+            return []
+        said: dict[str, Json] = {"artifact": artifact, "method": contribution.spec.method, "basis": opened.basis.digest}
+        said |= {"facts": dict(contribution.facts), "device": opened.model.facts.device}
+        said |= {"plugins": {p.name: p.version for p in self.core.plugins if not p.fault}}
+        return [Draft("contribution.make", contribution.digest, actor, model, said)]
+
+    def load(self, digest: str) -> Contribution:
+        """A contribution from the artifacts, by its own digest.
+
+        Raises:
+            NotFound: no entry speaks of it, or its artifact is gone. BadFile: its artifact is damaged.
+        """
+        known = self.core.views.contribution(digest)
+        if known is None:
+            raise NotFound("no entry speaks of this contribution", where=digest, advice="Run `govd audit verify`.")
+        return contribution_from_bytes(self.core.artifacts.get(known["artifact"]), str(known["artifact"]))
+
+
+def discreet(found: Mapping[str, Json], contributions: Sequence[Contribution]) -> dict[str, Json]:
+    """Figures without what would name a concept, where one of the contributions is private."""
+    if not any(c.name.startswith(PRIVATE) for k in contributions for c in k.spec.scope.concepts):
+        return dict(found)
+    kept = {k: v for k, v in found.items() if k not in TELLING}
+    if "leaks" in kept:
+        scopes = [c.spec.scope.as_json() for c in contributions]
+        kept["leaks"] = [{**leak, "scope": scope} for leak, scope in zip(kept["leaks"], scopes, strict=True)]
+    if "data_free" in kept:
+        kept["data_free"] = discreet(kept["data_free"], contributions)
+    return kept
+
+
+def _check_distinct(names: Sequence[str], vectors: Sequence[Floats]) -> None:
+    """Refuse phrases of one request that the model reads alike: their duals do not exist.
+
+    Raises:
+        Unsupported: two are the same.
+    """
+    for i, vector in enumerate(vectors):
+        for j in range(i):
+            if float(np.abs(vector - vectors[j]).max()) < SAME:
+                raise Unsupported(f"{names[j]!r} and {names[i]!r} are the same to this model", advice="Name one of them.")
+
+
+def _texts(contribution: Contribution) -> list[str]:
+    """What names each text that a contribution takes away, the same for the same embedding."""
+    columns = contribution.tensors.get("targets", contribution.tensors.get("texts"))
+    if columns is None or (contribution.spec.scope.domains and "targets" not in contribution.tensors):
+        return []
+    return [np.ascontiguousarray(column).tobytes().hex() for column in columns.T]
+
+
+def _known(opened: Opened, phrase: str) -> Floats:
+    """A phrase's text embedding `(d,)`; where an anchor has the same (by its name, or since the model reads both alike) it is that one's,
+    to the last bit: then both are one target."""
+    basis: Any = opened.basis
+    pairs = [(basis.labels, basis.tensors["labels"]), (basis.vocabulary, basis.tensors["vocabulary"])]
+    for names, rows in pairs:
+        if phrase in names:
+            found: Floats = rows[names.index(phrase)]
+            return found
+    averaged: Floats = opened.encoder.averaged([phrase], basis.templates)[0]
+    for names, rows in pairs:
+        if names:
+            nearest = int(np.argmax(rows @ averaged))
+            if float(np.abs(rows[nearest] - averaged).max()) < SAME:
+                return rows[nearest]  # type: ignore[no-any-return]
+    return averaged

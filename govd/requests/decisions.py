@@ -1,0 +1,186 @@
+"""Who decides: people on requests, policies by their votes, gates on revisions. A fault or nonsense of a plugin counts as "wait"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from govd import lifecycle
+from govd.core import Core
+from govd.errors import Conflict, Denied, PluginFault, Usage
+from govd.ledger.entry import Draft
+from govd.ledger.times import moment
+from govd.lifecycle import OPEN
+from govd.plugins import ask_each
+from govd.requests.options import date_of
+from govd.requests.privacy import Privacy
+from govd.types import Gate, Json, Record, Vote
+
+GOVD = "govd"
+ANSWERS = ("allow", "deny", "wait")
+
+
+class Decisions:
+    """What people and policies say to requests."""
+
+    def __init__(self, core: Core, privacy: Privacy) -> None:
+        self.core, self.privacy = core, privacy
+
+    def decide(self, request_id: str, event: str, reason: str, actor: str) -> Record:
+        """A person's decision: `approve` (policies may still deny it or let it wait), `reject`, `withdraw`, `retry`.
+
+        Raises:
+            Conflict: the request's state does not allow it. Denied: it is under a legal hold. Usage: a rejection without a reason.
+        """
+        core = self.core
+        with core.lock:
+            request = core.request(request_id)
+            lifecycle.decide(request["kind"], request["state"], event)
+            if event in ("withdraw", "reject"):
+                check_hold(request)
+            if event == "reject" and not reason.strip():
+                raise Usage("a rejection needs a reason", advice="Say --reason TEXT.")
+            drafts: list[Draft] = []
+            if event == "approve":
+                self._check_computed(request)
+                votes = self.votes("approve", request, request["predicted"] or {})
+                drafts = vote_drafts(request, "approve", votes, self.versions())
+                event, held = verdict(votes, event)
+                if held:
+                    core.record([*drafts, Draft(f"request.{event}", request["id"], GOVD, request["model"], {"reason": held})])
+                    return core.request(request["id"])
+            payload = {**self.privacy.reason(request, reason or f"by {actor}"), "by": actor}
+            core.record([*drafts, Draft(f"request.{event}", request["id"], actor, request["model"], payload)])
+            return core.request(request["id"])
+
+    def _check_computed(self, request: Record) -> None:
+        """A forget is approved for what the model is now."""
+        if request["kind"] != "forget":
+            return
+        made = self.core.views.contribution(str(request["contribution"])) or {}
+        if made.get("basis") != self.core.model(str(request["model"]))["basis"]:
+            advice = "Withdraw it, or set the model back to what it was."
+            raise Conflict(f"{request['id']} is not computed for what the model is now", advice=advice)
+
+    def versions(self) -> dict[str, str]:
+        """The plugins and their versions."""
+        return {p.name: p.version for p in self.core.plugins}
+
+    def extend(self, request_id: str, due: str, reason: str, actor: str) -> Record:
+        """More time for a forget that is not in force yet.
+
+        Raises:
+            Usage: no reason, or no later date than the one there is, or one beyond what may be extended. Conflict: it is decided or served.
+        """
+        core = self.core
+        with core.lock:
+            request = core.request(request_id)
+            if request["kind"] != "forget" or request["state"] not in OPEN:
+                raise Conflict(f"{request['id']} is {request['state']}: nothing is due", advice="Only open forgets can be extended.")
+            if not reason.strip():
+                raise Usage("an extension needs a reason", advice="Say --reason TEXT.")
+            settings, filed = core.home.settings, datetime.fromisoformat(str(request["filed_at"]))
+            new = str(date_of(due, "due"))
+            known = str(request["due_at"] or _after(filed, settings.deadline_days))
+            if new <= known:
+                raise Usage(f"{due} is no later than {known[:10]}, when it is due already", advice="Say a later --due.")
+            latest = _after(filed, settings.extended_days)
+            if new > latest:
+                advice = f"At most until {latest[:10]} (extended_days in govd.toml)."
+                raise Usage(f"{due} is more than {settings.extended_days} days after the filing", advice=advice)
+            payload: dict[str, Json] = {"due_at": new, "was": known, **self.privacy.reason(request, reason)}
+            core.record([Draft("request.extend", request["id"], actor, request["model"], payload)])
+            return core.request(request["id"])
+
+    def hold(self, request_id: str, reason: str, actor: str) -> Record:
+        """A legal hold: until it is released the request is neither reverted, withdrawn, rejected nor shredded.
+
+        Raises:
+            Usage: no reason. Conflict: it is held already.
+        """
+        return self._held(request_id, "hold", reason, actor)
+
+    def release(self, request_id: str, reason: str, actor: str) -> Record:
+        """End a legal hold.
+
+        Raises:
+            Usage: no reason. Conflict: it is not held.
+        """
+        return self._held(request_id, "release", reason, actor)
+
+    def _held(self, request_id: str, event: str, reason: str, actor: str) -> Record:
+        with self.core.lock:
+            request = self.core.request(request_id)
+            if bool(request["held"]) == (event == "hold"):
+                raise Conflict(f"{request['id']} is {'held already' if event == 'hold' else 'not held'}", advice="`govd request show ID`")
+            if not reason.strip():
+                raise Usage(f"a {event} needs a reason", advice="Say --reason TEXT.")
+            said = self.privacy.reason(request, reason)
+            self.core.record([Draft(f"request.{event}", request["id"], actor, request["model"], said)])
+            return self.core.request(request["id"])
+
+    # -- policies -------------------------------------------------------------------------------------------------------------
+
+    def votes(self, moment: str, request: Record, predicted: Mapping[str, Json]) -> list[Vote]:
+        """What the policies say to a request."""
+        found = _asked(self.core, "govd_vote", Vote, moment=moment, request=request, predicted=predicted)
+        return [answer if isinstance(answer, Vote) else Vote("wait", plugin, answer) for plugin, answer in found]
+
+    def gates(self, revision: Record) -> list[Gate]:
+        """What the gates say to an evaluated revision."""
+        found = _asked(self.core, "govd_gate", Gate, revision=revision)
+        return [answer if isinstance(answer, Gate) else Gate("wait", plugin, answer) for plugin, answer in found]
+
+
+def _asked(core: Core, hook: str, kind: type, **arguments: Any) -> list[tuple[str, Any]]:
+    """Every plugin's answer of this kind, or in words what was wrong with it."""
+    found: list[tuple[str, Any]] = []
+    for plugin, answer in ask_each(core.manager, hook, **arguments):
+        if isinstance(answer, PluginFault):
+            found.append((plugin, f"it failed: {answer.message}"))
+        elif isinstance(answer, kind) and getattr(answer, "decision", None) in ANSWERS:
+            found.append((plugin, answer))
+        else:
+            found.append((plugin, f"it answered nonsense: {answer!r}"[:200]))
+    return found
+
+
+def verdict(votes: Sequence[Vote], otherwise: str) -> tuple[str, str]:
+    """The event that votes lead to (one "deny" wins, then one "wait"), and whose word that is; `otherwise` and nothing where all allow."""
+    for decision in ("deny", "wait"):
+        for vote in votes:
+            if vote.decision == decision:
+                return decision, f"{vote.policy}: {vote.reason}"
+    return otherwise, ""
+
+
+def vote_drafts(request: Record, at: str, votes: Sequence[Vote], versions: Mapping[str, str]) -> list[Draft]:
+    """Every vote as an entry."""
+    drafts = []
+    for vote in votes:
+        payload: dict[str, Json] = {
+            "moment": at,
+            "policy": vote.policy,
+            "version": versions.get(vote.policy, ""),
+            "decision": vote.decision,
+        }
+        payload |= {"reason": vote.reason, "inputs": dict(vote.inputs)}
+        drafts.append(Draft("request.vote", str(request["id"]), GOVD, str(request["model"]), payload))
+    return drafts
+
+
+def check_hold(request: Record) -> None:
+    """Refuse what a legal hold forbids.
+
+    Raises:
+        Denied: the request is under one.
+    """
+    held = request.get("held")
+    if held:
+        what = f"it is under a legal hold since {held['at'][:10]} by {held['by']}: {held['reason']}"
+        raise Denied(what, where=str(request["id"]), advice="`govd request release ID --reason …` ends it.")
+
+
+def _after(time: datetime, days: int) -> str:
+    return str(moment((time + timedelta(days=days)).isoformat(), "time"))

@@ -1,0 +1,177 @@
+"""The nouns of `forget`, `preview`, `revert` and `govd request`: what may be filed beside what is in force."""
+
+from __future__ import annotations
+
+import uuid
+
+from govd.core import Core
+from govd.edit.compose import retained_mean
+from govd.errors import Conflict, GovdError, KeyReused
+from govd.ledger.entry import Draft
+from govd.ledger.times import moment
+from govd.lifecycle import OPEN, STANDING
+from govd.overlap import scope_of
+from govd.requests.computing import Contributions
+from govd.requests.decisions import Decisions, check_hold
+from govd.requests.options import ForgetOptions, date_of, fields_of, understood
+from govd.requests.privacy import Privacy
+from govd.types import ForgetSpec, Json, Record
+
+COPIED = ("concepts", "domains", "strength", "method", "target", "prototypes", "examples")
+"""What a revert's record repeats of its forget."""
+
+
+class Requests:
+    """Forget requests and reverts of a home."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.privacy = Privacy(core)
+        self.contributions = Contributions(core, self.privacy)
+        self.decisions = Decisions(core, self.privacy)
+        self.decide, self.extend = self.decisions.decide, self.decisions.extend
+        self.hold, self.release, self.reveal = self.decisions.hold, self.decisions.release, self.privacy.reveal
+
+    def all(self, *, after: int | None = None, limit: int | None = None, **filters: str | None) -> list[Record]:
+        """Requests in the order of their filing, from the one after entry `after`. Filters: `state`, `model`, `concept`, `domain`,
+        `policy`, `filed_by`; `since` ≤ filed < `until`."""
+        filters |= {name: moment(filters[name], name) for name in ("since", "until") if filters.get(name)}
+        return list(self.core.views.requests(after=after, limit=limit, **filters))
+
+    def show(self, request_id: str) -> Record:
+        """One request."""
+        return self.core.request(request_id)
+
+    def forget(self, model: str, options: ForgetOptions, actor: str) -> Record:
+        """File a forget. Invalid input leaves no entry; what is filed is decided by the reconciler.
+
+        Raises:
+            Usage, NotFound: something in it is wrong. Conflict: the same scope is wanted already. KeyReused: the key came with
+            another body.
+        """
+        spec, pictures = understood(self.core, model, options)
+        body: dict[str, Json] = {"kind": "forget", "model": model, **fields_of(spec)}
+        body |= {"reason": options.reason, "basis": options.basis, "ticket": options.ticket, "reverts": None}
+        body |= {"due_at": date_of(options.due, "due"), "expires_at": date_of(options.expires, "expires")}
+        with self.core.lock:
+            repeated = self._repeated(options.idempotency_key, body, options.private)
+            if repeated is not None:
+                return repeated
+            self._check_overlap(model, spec)
+            self._check_possible(model, spec)
+            for data in pictures.values():
+                self.core.artifacts.put(data)
+            return self._file(body, options.idempotency_key, actor, options.private)
+
+    def preview(self, model: str, options: ForgetOptions) -> Record:
+        """What a forget would do; files nothing and keeps nothing."""
+        core = self.core
+        spec, pictures = understood(core, model, options)
+        self._check_overlap(model, spec)
+        self._check_possible(model, spec)
+        contribution = self.contributions.compute(spec, core.opened(model), keep=False, pictures=pictures)
+        predicted = self.contributions.predicted({"model": model, **fields_of(spec), "id": "preview"}, contribution)
+        return {"model": model, **fields_of(spec), "subsumed_by": predicted["subsumed_by"], "predicted": predicted}
+
+    def revert(self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None) -> Record:
+        """File the revert of a forget.
+
+        Raises:
+            Conflict: it is not in force, or its revert is filed already. Denied: it is under a legal hold.
+        """
+        with self.core.lock:
+            target = self.core.request(request_id)
+            private = bool(target.get("private"))
+            body: dict[str, Json] = {"kind": "revert", "model": target["model"], "reverts": target["id"], "reason": reason}
+            repeated = self._repeated(idempotency_key, body, private)
+            if repeated is not None:
+                return repeated
+            check_hold(target)
+            if target["kind"] != "forget" or target["state"] not in STANDING:
+                what = f"{target['id']} is {'a revert' if target['kind'] != 'forget' else target['state']}: there is nothing to revert"
+                raise Conflict(what, advice="`govd request list --state in_force` shows what can be reverted.")
+            for other in self.core.views.open.values():
+                if other.get("reverts") == target["id"] and other["state"] in OPEN:
+                    raise Conflict(f"its revert is filed already, as {other['id']}", advice=f"`govd request show {other['id']}`.")
+            copied = {k: target[k] for k in COPIED if k in target}
+            return self._file({**body, **copied}, idempotency_key, actor, private)
+
+    def shred(self, request_id: str, reason: str, actor: str) -> Record:
+        """Destroy the text of a private request, for good.
+
+        Raises:
+            Conflict: it is not private, or destroyed already. Denied: it is under a legal hold. Usage: no reason.
+        """
+        with self.core.lock:
+            request = self.core.request(request_id)
+            check_hold(request)
+            return self.privacy.shred(request, reason, actor)
+
+    def _file(self, body: dict[str, Json], key: str | None, actor: str, private: bool) -> Record:
+        request_id = uuid.uuid4().hex[:12]
+        body = {**body, "idempotency_key": key, "private": None}
+        if private and body["kind"] == "forget":
+            body = self.privacy.hide(request_id, body)
+        elif private:
+            body = self.privacy.hide(request_id, body, ("reason", "idempotency_key"))
+        self.core.record([Draft("request.file", request_id, actor, str(body["model"]), body)])
+        return self.core.request(request_id)
+
+    def _repeated(self, key: str | None, body: dict[str, Json], private: bool) -> Record | None:
+        """The request that was filed with this key.
+
+        Raises:
+            KeyReused: it had another body.
+        """
+        if not key:
+            return None
+        old = self.core.views.by_key(key) or self._private_with(key)
+        if old is None:
+            return None
+        if bool(old.get("private")) != private or not self.privacy.same(old, body):
+            raise KeyReused("this idempotency key came with another request", where=key, advice=f"That was {old['id']}. Use a new key.")
+        return old
+
+    def _private_with(self, key: str) -> Record | None:
+        """The private request with this key, among those that something can still happen to: the ledger does not say their keys."""
+        for request in self.core.views.open.values():
+            if request.get("private"):
+                try:
+                    found = self.privacy.revealed(request)
+                except GovdError:
+                    continue  # its text is lost; `govd doctor` tells
+                if found.get("idempotency_key") == key:
+                    return request
+        return None
+
+    def _check_overlap(self, model: str, spec: ForgetSpec) -> None:
+        going = self.core.views.going()
+        for other in list(self.core.views.open.values()):
+            if other["kind"] != "forget" or other["model"] != model or other["state"] == "failed" or other["id"] in going:
+                continue
+            try:
+                scope = scope_of(self.privacy.revealed(other))
+            except GovdError:
+                continue
+            if scope.as_json() == spec.scope.as_json():
+                how = "revert" if other["state"] in STANDING else "withdraw"
+                raise Conflict(
+                    f"the same scope is {other['state']} already, as {other['id']}",
+                    advice=f"`govd request show {other['id']}`; {how} it first if it should be forgotten in another way.",
+                    request=other["id"],
+                )
+
+    def _check_possible(self, model: str, spec: ForgetSpec) -> None:
+        """What can be seen without computing: no anchor left, or a system that cannot be solved with what is in force."""
+        basis = self.core.basis(self.core.model(model))
+        wanted = self.core.views.wanted(model)
+        scopes = [spec.scope, *(scope_of(r) for r in wanted)]
+        retained_mean(basis, frozenset(p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases))
+        families = {self.core.methods[r["method"]].family: r for r in wanted if r["method"] in self.core.methods}
+        mine = self.core.methods[spec.method].family
+        for family, other in families.items():
+            if family != mine:
+                raise Conflict(
+                    f"{spec.method} and {other['method']} ({other['id']}) cannot be solved as one system, and edits are never multiplied",
+                    advice=f"Use --method {other['method']}, or revert {other['id']} first.",
+                )

@@ -1,0 +1,153 @@
+"""What somebody types, checked, as what is computed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from govd.core import Core
+from govd.errors import NotFound, Usage
+from govd.ledger.times import moment, now
+from govd.methods import AUTO
+from govd.overlap import scope_of
+from govd.phrases import check_phrase
+from govd.pictures import decoded
+from govd.types import TARGETS, Concept, ForgetSpec, Json, Record, Scope
+
+EXAMPLES: Final = 256
+"""Pictures that one request may bring."""
+PROTOTYPES: Final = 64
+"""Prototypes of each concept that one request may ask for."""
+
+
+@dataclass(frozen=True)
+class ForgetOptions:
+    """What somebody asks to be forgotten, and how."""
+
+    concepts: Sequence[str] = ()
+    domains: Sequence[str] = ()
+    aliases: Sequence[str] = ()
+    all_concepts: bool = False
+    target: str | None = None
+    strength: float = 1.0
+    method: str = AUTO
+    prototypes: int = 0
+    reason: str = ""
+    basis: str = ""
+    ticket: str = ""
+    due: str | None = None
+    expires: str | None = None
+    idempotency_key: str | None = None
+    private: bool = False
+    examples: Sequence[bytes] = ()
+
+
+def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSpec, dict[str, bytes]]:
+    """The options as what is computed, every name checked; and the example pictures by their digests.
+
+    Raises:
+        NotFound: unknown model or domain. Usage: something that cannot be meant. UnreadableImage: an example is no picture.
+    """
+    record = core.model(model)
+    names = _concepts(core, options)
+    domains = list(dict.fromkeys(d.strip() for d in options.domains))
+    for domain in domains:
+        if domain not in record["domains"]:
+            known = ", ".join(record["domains"]) or "none (register the model with --domains)"
+            raise NotFound(f"{model} has no domain {domain!r}", advice=f"Known domains: {known}.")
+    if domains and set(domains) == set(record["domains"]):
+        if not names:
+            raise Usage("all concepts in all domains is the whole model", advice="Name fewer domains.")
+        domains = []  # in every domain that there is: everywhere
+    method = _method(core, record, options)
+    limit = core.methods[method].max_strength
+    if not 0 < options.strength <= limit:
+        raise Usage(f"strength {options.strength:g} is out of range", advice=f"For {method} it is over 0 and at most {limit:g}.")
+    if options.target is not None and options.target not in TARGETS:
+        raise Usage(f"unknown target {options.target!r}", advice=f"Targets: {', '.join(TARGETS)}.")
+    if options.prototypes < 0 or options.prototypes > PROTOTYPES:
+        raise Usage(f"{options.prototypes} prototypes", advice=f"From 0 to {PROTOTYPES} for each concept.")
+    scope = Scope(tuple(sorted(Concept(n, tuple(sorted(options.aliases))) for n in names)), tuple(sorted(domains)))
+    target: Any = options.target or ("unnamed" if record["use"] == "labels" else "level")
+    if core.methods[method].family != "dual":
+        target = None
+    pictures = _examples(options, method)
+    spec = ForgetSpec(scope, method, target, float(options.strength), options.prototypes, examples=tuple(sorted(pictures)))
+    return spec, pictures
+
+
+def _concepts(core: Core, options: ForgetOptions) -> list[str]:
+    """The names of the concepts; none where everything in some domains is meant."""
+    for concept in options.concepts:
+        check_phrase(concept, "concept")
+    for alias in options.aliases:
+        check_phrase(alias, "alias")
+    names, most = [c.strip() for c in options.concepts], core.home.settings.max_concepts
+    if len(set(names)) < len(names):
+        raise Usage("a concept is named twice", advice="Name each once.")
+    if len(names) > most:
+        raise Usage(f"{len(names)} concepts in one request", advice=f"At most {most} (max_concepts in govd.toml); file several.")
+    if options.all_concepts == bool(names):
+        raise Usage("name concepts, or say --all-concepts (not both)", advice="For a whole domain: --all-concepts --domain D.")
+    if options.all_concepts and not options.domains:
+        raise Usage("all concepts in all domains is the whole model", advice="Name a domain (--domain D).")
+    if options.aliases and len(names) != 1:
+        raise Usage("an alias belongs to a single concept", advice="File one request for each concept with aliases.")
+    return names
+
+
+def _method(core: Core, record: Record, options: ForgetOptions) -> str:
+    if options.method != AUTO:
+        if options.method not in core.methods:
+            raise NotFound(f"unknown method {options.method!r}", advice=f"Methods: {AUTO}, {', '.join(sorted(core.methods))}.")
+        return options.method
+    return "bilateral" if record["pool"] else "oblique"
+
+
+def _examples(options: ForgetOptions, method: str) -> dict[str, bytes]:
+    """The pictures that were given, by their SHA-256."""
+    if not options.examples:
+        return {}
+    if len(options.concepts) != 1:
+        raise Usage("examples belong to a single concept", advice="File one request for each concept with examples.")
+    if method != "bilateral":
+        raise Usage(f"{method} takes no examples", advice="Give the model a pool, or leave --example out.")
+    if options.private:
+        raise Usage("examples of a private request would be kept as pictures", advice="Leave --example out, or file it openly.")
+    if len(options.examples) > EXAMPLES:
+        raise Usage(f"{len(options.examples)} examples", advice=f"At most {EXAMPLES}.")
+    for i, data in enumerate(options.examples):
+        decoded(data, f"example {i + 1}")
+    return {hashlib.sha256(data).hexdigest(): bytes(data) for data in options.examples}
+
+
+def spec_of(request: Record) -> ForgetSpec:
+    """The spec that a request's record says."""
+    strength, prototypes, examples = float(request["strength"]), int(request["prototypes"]), tuple(request.get("examples", ()))
+    return ForgetSpec(scope_of(request), request["method"], request["target"], strength, prototypes, examples=examples)
+
+
+def fields_of(spec: ForgetSpec) -> dict[str, Json]:
+    """A spec as requests' records spell it."""
+    scope = spec.scope.as_json()
+    fields: dict[str, Json] = {"concepts": scope["concepts"], "domains": scope["domains"], "strength": spec.strength}
+    return fields | {"method": spec.method, "target": spec.target, "prototypes": spec.prototypes, "examples": list(spec.examples)}
+
+
+def date_of(text: str | None, what: str) -> str | None:
+    """A date or time to come, as records have it: UTC.
+
+    Raises:
+        Usage: it is none, or past.
+    """
+    if text is None:
+        return None
+    try:
+        found = str(moment(text, what))
+    except Usage:
+        raise Usage(f"{what} is {text!r}", advice="Write a date as 2027-01-31.") from None
+    if found <= now():
+        raise Usage(f"{what} is {text!r}, which is past", advice="Say a date to come.")
+    return found

@@ -1,0 +1,110 @@
+"""Private requests: the ledger holds commitments, the texts lie beside it until their keys are destroyed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from govd.core import Core
+from govd.errors import Conflict, GovdError, NotFound, Usage
+from govd.ledger.entry import Draft
+from govd.types import PRIVATE, Json, Record
+
+HIDDEN: Final = ("concepts", "reason", "basis", "ticket", "idempotency_key")
+"""What the ledger does not say of a private request."""
+
+
+class Privacy:
+    """What private requests say, and to whom."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def hide(self, request_id: str, body: dict[str, Json], fields: tuple[str, ...] = HIDDEN) -> dict[str, Json]:
+        """The body of a private request as the ledger may hold it; what it hides is put beside the ledger first.
+
+        Raises:
+            MachineFault: it cannot be written; nothing was changed.
+        """
+        commitment = self.core.private.seal(request_id, {name: body[name] for name in fields})
+        hidden: dict[str, Json] = dict.fromkeys(fields, "") | {"private": {"commitment": commitment, "fields": list(fields)}}
+        if "concepts" in fields:
+            hidden["concepts"] = [{"name": f"{PRIVATE}{commitment[:12]}.{i}", "aliases": []} for i, _ in enumerate(body["concepts"])]
+        if "idempotency_key" in fields:
+            hidden["idempotency_key"] = None
+        return body | hidden
+
+    def reason(self, request: Record, text: str) -> dict[str, Json]:
+        """What somebody said about a request, for an entry: as it is, or as a commitment where the request is private."""
+        if not request.get("private") or not text:
+            return {"reason": text}
+        box = f"{request['id']}.{len(request['entries'])}"
+        return {"reason": "", "private": {"box": box, "commitment": self.core.private.seal(box, {"reason": text}), "fields": ["reason"]}}
+
+    def revealed(self, request: Record) -> dict[str, Json]:
+        """A request's record with what the ledger only commits to, as long as that is there.
+
+        Raises:
+            NotFound, BadFile: its text is lost or damaged, though nobody destroyed it.
+        """
+        said = request.get("private")
+        if not said or request.get("shredded_at"):
+            return dict(request)
+        return {**request, **self.core.private.open(str(request["id"]), str(said["commitment"]))}
+
+    def reveal(self, request_id: str, actor: str) -> Record:
+        """The text of a private request, with what was said when it was decided; that it was read is an entry.
+
+        Raises:
+            Conflict: it is not private. NotFound: it was destroyed.
+        """
+        with self.core.lock:
+            request = self._private(request_id)
+            if request.get("shredded_at"):
+                raise NotFound(
+                    f"the text of {request['id']} was destroyed on {request['shredded_at'][:10]}", advice="Nobody can bring it back."
+                )
+            found = self.core.private.open(str(request["id"]), str(request["private"]["commitment"]))
+            said: list[dict[str, Json]] = []
+            for entry in self.core.ledger.some(request["entries"]):
+                hidden = entry["payload"].get("private") or {}
+                if "box" in hidden:
+                    text = self.core.private.open(hidden["box"], hidden["commitment"])["reason"]
+                    said.append({"entry": entry["seq"], "kind": entry["kind"], "actor": entry["actor"], "reason": text})
+            self.core.record([Draft("request.read", request["id"], actor, request["model"], {"reason": f"read by {actor}"})])
+            return {**self.core.request(request_id), **found, "said": said}
+
+    def shred(self, request: Record, reason: str, actor: str) -> Record:
+        """Destroy the text of a private request, of its reverts, and of what was said about them: every proof stays valid, and the forget
+        stays in force. The reason for it is said in the ledger. Where a crash or a fault kept the texts, asking again destroys them.
+
+        Raises:
+            Conflict: it is not private, or destroyed already. Usage: no reason.
+        """
+        core = self.core
+        self._private(str(request["id"]))
+        mine = [request, *(r for k in core.views.records.keys("reverts", str(request["id"]), "request") if (r := core.views.request(k)))]
+        boxes = [name for name in core.private.names() if name.partition(".")[0] in {r["id"] for r in mine}]
+        if request.get("shredded_at") and not boxes:
+            raise Conflict(f"the text of {request['id']} was destroyed on {request['shredded_at'][:10]}", advice="There is nothing left.")
+        if not reason.strip():
+            raise Usage("destroying a text needs a reason", advice="Say --reason TEXT; it is said in the ledger, so name nobody in it.")
+        drafts = [Draft("request.shred", r["id"], actor, r["model"], {"reason": reason}) for r in mine if not r.get("shredded_at")]
+        core.record(drafts)
+        for name in boxes:
+            core.private.shred(name)
+        return core.request(str(request["id"]))
+
+    def _private(self, request_id: str) -> Record:
+        request = self.core.request(request_id)
+        if not request.get("private"):
+            raise Conflict(f"{request['id']} is not private: what was filed is in the ledger for good", advice="File with --private.")
+        return request
+
+    def same(self, request: Record, body: dict[str, Json]) -> bool:
+        """Whether a request was filed with this body; a private one is compared by its text, as long as that is there."""
+        filed = self.core.ledger.some([int(request["seq"])])[0]["payload"]
+        try:
+            said = self.revealed({**filed, "id": request["id"], "shredded_at": request.get("shredded_at")})
+        except GovdError:
+            return False
+        return all(said.get(name) == value for name, value in body.items())

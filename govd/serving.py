@@ -1,0 +1,120 @@
+"""Answers from the published revision: number, edit and model are taken together, so that no answer mixes two revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from govd.core import Core, Opened
+from govd.edit import Edit, metrics
+from govd.errors import Conflict, UnreadableImage, Unsupported, Usage
+from govd.measuring import Measuring
+from govd.types import Bytes, Floats, Record
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a model answers with at this moment; swapped as a whole."""
+
+    number: int
+    edit: Edit
+    opened: Opened
+
+
+class Serving:
+    """Embeddings and labels. Holds no lock while a model works: filing and reconciling go on meanwhile."""
+
+    def __init__(self, core: Core, measuring: Measuring) -> None:
+        self.core, self.measuring = core, measuring
+
+    def now(self, model: str, revision: int | None = None, base: bool = False) -> Served:
+        """The published revision, one that is asked for, or the base.
+
+        Raises:
+            NotFound: no such model or revision. Conflict: the revision was made for a checkpoint that is not there any more.
+        """
+        core, record = self.core, self.core.model(model)
+        if base or revision == 0:
+            return Served(0, Edit.nothing(int(record["dim"]), record["side"]), core.opened(model))
+        found: Record | None = core.views.published(model) if revision is None else core.revision(model, revision)
+        number = int(found["number"]) if found else 0
+        try:
+            opened = core.opened_for(model, found)
+        except Unsupported as error:
+            if found and found["made_for"]["digest"] != record["digest"]:
+                what = f"revision {number} was made for another checkpoint of {model} than there is now: {error.message}"
+                raise Conflict(what, advice="`govd revision list` shows whether the new revision waits for somebody.") from error
+            raise
+        return Served(number, self.measuring.edit(found, model), opened)
+
+    def embeddings(
+        self, model: str, *, texts: Sequence[str] = (), images: Sequence[Path | Bytes] = (), revision: int | None = None, base: bool = False
+    ) -> tuple[Floats, int]:
+        """Unit embeddings `(n, d)` from the published revision, texts first, and its number.
+
+        Raises:
+            Usage: nothing to encode. UnreadableImage: a picture that cannot be decoded.
+        """
+        if not texts and not images:
+            raise Usage("nothing to encode", advice="Give texts or images.")
+        now = self.now(model, revision, base)
+        rows: list[Floats] = []
+        for side, found in (
+            ("text", now.opened.encoder.texts(list(texts)) if texts else None),
+            ("image", now.opened.encoder.pictures(list(images)) if images else None),
+        ):
+            if found is not None:
+                rows.append(now.edit.apply(found) if now.edit.side == side else found)
+        return np.concatenate(rows), now.number
+
+    def classify(
+        self,
+        model: str,
+        images: Sequence[tuple[str, Path | Bytes]],
+        labels: Sequence[str] | None = None,
+        revision: int | None = None,
+        base: bool = False,
+    ) -> list[Record]:
+        """The best label for each picture `(name, picture)`: `path`, `label`, `scores`, `revision`, in the order of the pictures; `error`
+        in the place of a label where one cannot be read.
+
+        Raises:
+            Usage: no pictures or no labels. UnreadableImage: none of them can be read.
+        """
+        if not images:
+            raise Usage("no pictures", advice="Give at least one.")
+        now = self.now(model, revision, base)
+        names, texts = self._labels(model, now.opened, labels)
+        rows: dict[int, Floats] = {}
+        failed: dict[int, str] = {}
+        for i, (_, image) in enumerate(images):
+            try:
+                rows[i] = now.opened.encoder.pictures([image])[0]
+            except UnreadableImage as error:
+                failed[i] = error.message
+        if not rows:
+            raise UnreadableImage("none of the pictures can be read", advice="; ".join(failed.values())[:500])
+        found = dict(zip(rows, metrics.scores(now.edit, np.stack(list(rows.values())), texts), strict=True))
+        answers: list[Record] = []
+        for i, (name, _) in enumerate(images):
+            if i in failed:
+                answers.append({"path": name, "label": None, "scores": {}, "revision": now.number, "error": failed[i]})
+                continue
+            order = np.argsort(-found[i], kind="stable")
+            scores = {names[j]: round(float(found[i][j]), 6) for j in order}
+            answers.append({"path": name, "label": names[order[0]], "scores": scores, "revision": now.number})
+        return answers
+
+    def _labels(self, model: str, opened: Opened, labels: Sequence[str] | None) -> tuple[list[str], Floats]:
+        basis = opened.basis
+        if labels is None:
+            if not basis.labels:
+                raise Usage(f"{model} has no label set", advice="Say --labels a,b,c.")
+            return list(basis.labels), basis.tensors["labels"]
+        names = [name.strip() for name in labels if name.strip()]
+        if not names:
+            raise Usage("no labels", advice="Say --labels a,b,c.")
+        return names, opened.encoder.averaged(names, basis.templates)

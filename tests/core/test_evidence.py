@@ -1,0 +1,380 @@
+"""Evidence as it is made and checked: bundles of times, kept checkpoints, doctored views, changed files, keys, proofs for others."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from govd.bundles import Question
+from govd.errors import NotFound, Usage
+from govd.ledger import merkle
+from govd.ledger.claim import opened
+from govd.ledger.entry import Draft
+from govd.ledger.signing import LogCheckpoint, Signer, rotation_text
+from govd.ledger.times import now
+from govd.models import Given
+from govd.offline import verify_offline
+from govd.requests import ForgetOptions
+from govd.service import Service, open_service
+from tests.ledger.forging import listed, unzipped, zipped
+
+
+def forget(service: Service, *concepts: str, model: str = "m", **options: Any) -> dict[str, Any]:
+    request = service.forget(model, ForgetOptions(concepts=concepts, **options), "ann")
+    service.reconcile()
+    if service.requests.show(request["id"])["state"] == "waiting":
+        service.requests.decide(request["id"], "approve", "seen", "bob")
+        service.reconcile()
+    return dict(service.requests.show(request["id"]))
+
+
+def tick() -> str:
+    import time
+
+    time.sleep(0.002)
+    found = now()
+    time.sleep(0.002)
+    return found
+
+
+def entries(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in unzipped(path.read_bytes())["entries.ndjson"].splitlines()]
+
+
+# -- kept checkpoints ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_bundle_shows_that_it_goes_on_from_a_kept_checkpoint(service: Service, tmp_path: Path) -> None:
+    red = forget(service, "red")
+    kept = service.evidence.checkpoint()
+    forget(service, "blue")
+    evidence, key = service.evidence, service.evidence.key()
+    evidence.bundle(tmp_path / "plain.zip", request=red["id"])
+    evidence.bundle(tmp_path / "since.zip", request=red["id"], since=kept)
+    evidence.bundle(tmp_path / "all.zip")
+    found = verify_offline(tmp_path / "plain.zip", key, kept=[kept])
+    assert "cannot be checked" in found["faults"][0]
+    for name in ("since.zip", "all.zip"):
+        found = verify_offline(tmp_path / name, key, kept=[kept])
+        assert found["holds"], found["faults"]
+        assert any("begins with the log checkpoint" in line for line in found["proven"])
+    size = LogCheckpoint.read(kept).size
+    other = service.core.ledger.signer.sign(LogCheckpoint(service.core.ledger.origin, size, b"\x01" * 32).text)
+    for name in ("since.zip", "all.zip"):
+        assert "is not the beginning of this log" in verify_offline(tmp_path / name, key, kept=[other])["faults"][0]
+    forget(service, "green")
+    later = service.evidence.checkpoint()
+    assert "ask for a newer one" in verify_offline(tmp_path / "all.zip", key, kept=[later])["faults"][0]
+    stranger = Signer.at(tmp_path / "k", service.core.ledger.origin).sign(LogCheckpoint.read(kept).text)
+    assert not verify_offline(tmp_path / "all.zip", key, kept=[stranger])["holds"]
+    with pytest.raises(Usage, match="another ledger"):
+        evidence.bundle(tmp_path / "x.zip", since=service.core.ledger.signer.sign(LogCheckpoint("x", 10**6, b"\x01" * 32).text))
+
+
+def test_another_artifact_and_entry_signed_again_are_found_by_a_kept_checkpoint(service: Service, tmp_path: Path) -> None:
+    """The row of the threat table: an artifact is exchanged, its entry rewritten, everything signed again with the log's own key."""
+    forget(service, "red")
+    kept = service.evidence.checkpoint()
+    service.evidence.sign()
+    ledger = service.core.ledger
+    rows = [dict(e) for e in ledger.entries()]
+    fresh = service.core.artifacts.put(b"another artifact")
+    made = next(e for e in rows if e["kind"] == "contribution.make")
+    made["payload"]["artifact"] = fresh
+    from govd.ledger.store import Ledger
+    from govd.ledger.verify import verify
+    from tests.ledger.forging import signed
+
+    bodies, note = signed(rows, ledger.signer)
+    forged = Ledger.at(tmp_path / "forged.db", ledger.signer, ledger.origin)
+    forged.close()
+    nodes = merkle.Growing()
+    with sqlite3.connect(tmp_path / "forged.db") as raw:
+        for seq, body in enumerate(bodies):
+            completed = b"".join(value for _, _, value in nodes.add(merkle.leaf_hash(body))[1:])
+            raw.execute("INSERT INTO entries (seq, body, nodes) VALUES (?, ?, ?)", (seq, body, completed))
+        raw.execute("INSERT INTO checkpoints (size, time, note) VALUES (?, ?, ?)", (len(bodies), now(), note))
+    raw.close()
+    source, key = forged.stored(), ledger.signer.key
+    assert verify(source, key, key.name).holds, "alone it looks whole"
+    assert not verify(source, key, key.name, kept=[kept]).holds
+
+
+# -- times --------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_bundle_of_a_time_shows_that_nothing_else_was_published_in_between(service: Service, tmp_path: Path) -> None:
+    red = forget(service, "red")
+    first = tick()
+    forget(service, "blue")
+    service.core.record([Draft("note", "x", "me")])
+    evidence, key = service.evidence, service.evidence.key()
+    said = evidence.bundle(tmp_path / "then.zip", as_of=first)
+    assert said["about"]["as_of"] == first
+    found = verify_offline(tmp_path / "then.zip", key, again=True)
+    assert found["holds"], found["faults"]
+    assert any("m served revision 1, by entry" in line and "none publishes another" in line for line in found["recorded"])
+    assert any("are all that there are between those numbers" in line for line in found["proven"])
+    assert any(red["id"] in line for line in found["recorded"])
+    evidence.bundle(tmp_path / "now.zip", as_of="now", model="m")
+    found = verify_offline(tmp_path / "now.zip", key)
+    assert any("m served revision 2" in line and "the last that is signed" in line for line in found["recorded"])
+    with pytest.raises(NotFound, match="no model was registered"):
+        evidence.bundle(tmp_path / "early.zip", as_of="2020-01-01")
+
+
+def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(service: Service, tmp_path: Path) -> None:
+    forget(service, "red")
+    first = tick()
+    forget(service, "blue")
+    last = tick()
+    service.core.record([Draft("note", "x", "me")])
+    service.evidence.bundle(tmp_path / "all.zip", as_of=first)
+    files = unzipped((tmp_path / "all.zip").read_bytes())
+    manifest = json.loads(files["manifest.json"])
+    from govd.ledger import canonical
+
+    (start,) = (e["seq"] for e in entries(tmp_path / "all.zip") if e["kind"] == "revision.publish")
+    gap = Question({"as_of": first, "from": start}, {e["seq"] for e in entries(tmp_path / "all.zip")} - {start + 1})
+    service.evidence.bundles.write(tmp_path / "gap.zip", gap)
+    assert "about something" in verify_offline(tmp_path / "gap.zip", service.evidence.key())["faults"][0]
+    manifest["about"]["as_of"] = last
+    path = tmp_path / "later.zip"
+    path.write_bytes(zipped(listed(files | {"manifest.json": canonical.encode(manifest)})).getvalue())
+    found = verify_offline(path, service.evidence.key())
+    assert "about something that its entries do not show" in found["faults"][0], "the next publishing is not shown"
+
+
+# -- views that somebody changed ----------------------------------------------------------------------------------------------------
+
+
+def test_doctored_views_leave_nothing_out_of_a_bundle(service: Service, tmp_path: Path) -> None:
+    """The row of the threat table: the votes on a request are taken out of the views before its bundle is made."""
+    red = forget(service, "red")
+    service.evidence.bundle(tmp_path / "before.zip", request=red["id"])
+    path = service.core.views.records.path
+    assert path is not None
+    service.close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE log SET subject = 'x', kind = 'note' WHERE kind IN ('request.vote', 'revision.evaluate', 'contribution.make')")
+        record = json.loads(raw.execute("SELECT record FROM records WHERE noun = 'request'").fetchone()[0])
+        record |= {"votes": [], "entries": record["entries"][:1], "filed_by": "judge"}
+        raw.execute("UPDATE records SET record = ? WHERE noun = 'request'", (json.dumps(record),))
+    raw.close()
+    with open_service(tmp_path / "home") as again:
+        again.evidence.bundle(tmp_path / "after.zip", request=red["id"])
+        assert entries(tmp_path / "after.zip") == entries(tmp_path / "before.zip")
+        again.evidence.bundle(tmp_path / "revision.zip", revision=("m", 1))
+        assert {"request.vote", "revision.evaluate", "contribution.make"} <= {e["kind"] for e in entries(tmp_path / "revision.zip")}
+        found = again.evidence.verify(again=True)
+        assert found["holds"]
+        assert [f["same_bytes"] for f in found["recomputed"]] == [True]
+        assert again.evidence.rebuild()["differences"] > 0
+
+
+def test_composing_nothing_again_is_no_success(service: Service) -> None:
+    found = service.evidence.verify(again=True)
+    assert "there is no edit here" in found["faults"][0]
+
+
+# -- published files ----------------------------------------------------------------------------------------------------------------
+
+
+def test_published_files_are_hashed_where_they_lie(tmp_path: Path, example_plugins: None, given: Given) -> None:
+    """The row of the threat table: something else is served than was published."""
+    from dataclasses import replace
+
+    out = tmp_path / "out"
+    with open_service(tmp_path / "home") as service:
+        service.add_model("m", "colours", replace(given, publish_to=str(out)), "ann")
+        forget(service, "red")
+        verify = service.evidence.verify
+        found = verify()
+        assert found["holds"], found["faults"]
+        assert any("published files lie where they were written" in line for line in found["proven"])
+        assert any("current leads to revision 1" in line for line in found["recorded"])
+        file = next(p for p in sorted((out / "1").iterdir()) if p.name != "revision.json")
+        data = file.read_bytes()
+        file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        assert "what was published is not what lies there" in verify()["faults"][0]
+        file.unlink()
+        assert "what was published is not what lies there" in verify()["faults"][0]
+        file.write_bytes(data)
+        (out / "9").mkdir()
+        (out / "current").unlink()
+        (out / "current").symlink_to("9")
+        assert "never published there" in verify()["faults"][0]
+        (out / "current").unlink()
+        (out / "1").rename(tmp_path / "elsewhere")
+        found = verify()
+        assert found["holds"]
+        assert any("no longer lie where they were written" in line for line in found["not_proven"])
+
+
+# -- keys ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_key_that_is_shown_is_the_one_that_was_checked(service: Service, tmp_path: Path) -> None:
+    forget(service, "red")
+    old = service.evidence.key()
+    assert service.evidence.verify(key=old)["key"] == old
+    service.evidence.rotate_key("routine", "ann")
+    found = service.evidence.verify(key=old)
+    assert (found["key"], found["keys"]) == (old, [old, service.evidence.key()])
+    service.evidence.bundle(tmp_path / "b.zip")
+    assert verify_offline(tmp_path / "b.zip", old)["keys"] == found["keys"]
+    stranger = str(Signer.at(tmp_path / "k", service.core.ledger.origin).key)
+    for verdict in (service.evidence.verify(key=stranger), verify_offline(tmp_path / "b.zip", stranger)):
+        assert "not signed by the key that is trusted" in verdict["faults"][0]
+
+
+@pytest.mark.parametrize("signs", ["old", "new", "neither", "others"])
+def test_a_changed_key_needs_both_signatures(service: Service, tmp_path: Path, signs: str) -> None:
+    """The row of the threat table: the key is changed without the old one's signature (or the new one's)."""
+    import base64
+
+    forget(service, "red")
+    ledger = service.core.ledger
+    old, new = ledger.signer, Signer.at(tmp_path / "new.key", ledger.origin)
+    stranger = Signer.at(tmp_path / "stranger.key", ledger.origin)
+    text = rotation_text(ledger.origin, old.key, new.key)
+    by = {"old": old if signs == "old" else stranger, "new": new if signs == "new" else stranger}
+    message = rotation_text("govd/other", old.key, new.key) if signs == "others" else text
+    by = {"old": old, "new": new} if signs == "others" else by
+    payload = {"old": str(old.key), "new": str(new.key), "reason": "mine now"}
+    payload |= {f"signature_{n}": base64.b64encode(s.raw(message)).decode() for n, s in by.items()}
+    service.core.record([Draft("key.rotate", new.key.id.hex(), "eve", "", payload)])
+    ledger.signer = new
+    ledger.checkpoint()
+    found = service.evidence.verify(key=str(old.key))
+    assert "changes the key without the signatures of both keys" in found["faults"][0]
+    service.evidence.bundle(tmp_path / "b.zip")
+    for key in (str(old.key), str(new.key), None):
+        assert not verify_offline(tmp_path / "b.zip", key)["holds"]
+
+
+def test_a_stolen_old_key_deceives_only_who_knows_no_other(service: Service, tmp_path: Path) -> None:
+    """The row of the threat table: who has the key from before a rotation signs a log that leaves the rotation out."""
+    forget(service, "red")
+    thief = service.core.ledger.signer
+    before = service.evidence.checkpoint()
+    service.evidence.rotate_key("it was stolen", "ann")
+    kept, new = service.evidence.checkpoint(), service.evidence.key()
+    from tests.ledger.forging import forged
+
+    rows = [dict(e) for e in service.core.ledger.entries() if e["kind"] != "key.rotate"]
+    artifacts = [service.core.artifacts.get(d) for d in service.core.artifacts.digests()]
+    named = json.dumps(rows)
+    import hashlib
+
+    files = forged(rows, [a for a in artifacts if hashlib.sha256(a).hexdigest() in named], thief)
+    path = tmp_path / "forged.zip"
+    path.write_bytes(zipped(files).getvalue())
+    found = verify_offline(path, str(thief.key), kept=[before])
+    assert found["holds"], found["faults"]
+    assert not verify_offline(path, new)["holds"], "the new key finds it out"
+    assert not verify_offline(path, str(thief.key), kept=[kept])["holds"], "and so does a later checkpoint"
+
+
+def test_the_ledger_is_not_signed_while_its_key_is_changed(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint that is asked for between the entry and the swap waits, and is the new key's."""
+    import threading
+
+    found: list[str] = []
+    asking = threading.Thread(target=lambda: found.append(service.evidence.checkpoint()))
+    finish = service.evidence.rotation.finish
+
+    def slowly() -> None:
+        asking.start()
+        asking.join(0.2)
+        finish()
+
+    monkeypatch.setattr(service.evidence.rotation, "finish", slowly)
+    service.evidence.rotate_key("routine", "ann")
+    asking.join(10)
+    assert LogCheckpoint.open(found[0], service.core.ledger.signer.key)
+    assert service.evidence.verify()["holds"]
+
+
+# -- what is not found --------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_done_in_other_peoples_names_is_not_found(service: Service, tmp_path: Path) -> None:
+    """The row of the threat table that says so: the verdict holds, and says that names are only recorded."""
+    service.forget("m", ForgetOptions(concepts=("red",)), "judge")
+    service.reconcile()
+    found = service.evidence.verify()
+    assert found["holds"]
+    assert any("who acted is who held a token" in line for line in found["not_proven"])
+    assert not any("judge" in line for line in found["proven"])
+    service.evidence.bundle(tmp_path / "b.zip")
+    found = verify_offline(tmp_path / "b.zip", service.evidence.key())
+    assert any("judge: asked to forget red" in line for line in found["recorded"])
+    assert not any("judge" in line for line in found["proven"])
+
+
+# -- several models -----------------------------------------------------------------------------------------------------------------
+
+
+def test_everything_brings_one_statement_for_each_published_model(service: Service, tmp_path: Path, given: Given) -> None:
+    service.add_model("n", "colours", given, "ann")
+    forget(service, "red")
+    forget(service, "blue", model="n")
+    service.evidence.bundle(tmp_path / "all.zip")
+    files = unzipped((tmp_path / "all.zip").read_bytes())
+    names = [n for n in files if n.startswith("statements/")]
+    assert names == ["statements/m-1.dsse.json", "statements/n-1.dsse.json"]
+    assert all(opened(files[n], service.core.ledger.signer.key).signed for n in names)  # type: ignore[union-attr]
+    found = verify_offline(tmp_path / "all.zip", service.evidence.key())
+    assert found["holds"]
+    assert "revision 1 of m" in found["claim"]
+    assert "revision 1 of n" in found["claim"]
+
+
+# -- proofs for others --------------------------------------------------------------------------------------------------------------
+
+
+def test_anybody_can_check_single_proofs(service: Service) -> None:
+    forget(service, "red")
+    old = LogCheckpoint.read(service.evidence.checkpoint())
+    forget(service, "blue")
+    key = service.core.ledger.signer.key
+    proof = service.evidence.inclusion(3)
+    said = LogCheckpoint.open(proof["checkpoint"], key)
+    assert (said.size, said.root.hex()) == (proof["size"], proof["root"])
+    leaf = merkle.leaf_hash(proof["body"].encode())
+    assert leaf.hex() == proof["leaf"]
+    assert merkle.included(3, said.size, leaf, [bytes.fromhex(s) for s in proof["path"]], said.root)
+    assert service.evidence.inclusion(3, old.size)["size"] == old.size
+    grown = service.evidence.consistency(old.size)
+    assert grown["old_root"] == old.root.hex()
+    new = LogCheckpoint.open(grown["checkpoint"], key)
+    assert merkle.consistent(old.size, new.size, old.root, new.root, [bytes.fromhex(s) for s in grown["path"]])
+    for wrong in (-1, 10**6, 2**70):
+        with pytest.raises(NotFound, match="there is no entry"):
+            service.evidence.inclusion(wrong)
+    with pytest.raises(NotFound, match="not among the first"):
+        service.evidence.inclusion(old.size, old.size)
+    for wrong in (0, 10**6):
+        with pytest.raises(Usage, match="no proof from"):
+            service.evidence.consistency(wrong)
+
+
+def test_checking_a_bundle_loads_no_database_and_no_model(service: Service, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    forget(service, "red")
+    service.evidence.bundle(tmp_path / "b.zip")
+    code = (
+        "import sys\nfrom govd.cli import main\nsys.argv = ['govd', 'audit', 'verify', sys.argv[1], '--json']\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code, done.code\n"
+        "heavy = ('sqlalchemy', 'alembic', 'fastapi', 'jax', 'govd.core', 'govd.requests', 'govd.models')\n"
+        "loaded = [m for m in heavy if m in sys.modules]\n"
+        "assert not loaded, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "b.zip")], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["holds"]

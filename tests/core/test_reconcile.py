@@ -1,0 +1,517 @@
+"""What one request, model, plugin or folder does wrong is its own: the others go on, and nothing stays stuck."""
+
+import json
+import shutil
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from govd.errors import BadFile, Conflict, GovdError, MachineFault
+from govd.hookspecs import hookimpl
+from govd.ledger.entry import Draft
+from govd.models import Given
+from govd.requests import ForgetOptions
+from govd.service import Service, open_service
+from govd.types import Contribution, Gate, Vote
+from tests.core.test_service import forget, published, revert
+
+
+def file(service: Service, *concepts: str, model: str = "m", **options: Any) -> str:
+    return str(service.forget(model, ForgetOptions(concepts=concepts, **options), "ann")["id"])
+
+
+def state(service: Service, request: str) -> tuple[str, str]:
+    found = service.requests.show(request)
+    return str(found["state"]), str(found["state_reason"])
+
+
+class Plugin:
+    """A plugin whose answers a test sets."""
+
+    def __init__(self) -> None:
+        self.gate: Any = None
+        self.votes: dict[str, Any] = {}
+        self.contribute: Any = None
+
+    @hookimpl
+    def govd_gate(self, revision: Mapping[str, Any]) -> Any:
+        return self.gate
+
+    @hookimpl
+    def govd_vote(self, moment: str) -> Any:
+        return self.votes.get(moment)
+
+    @hookimpl
+    def govd_compute_contribution(self, spec: Any) -> Contribution | None:
+        return self.contribute(spec) if self.contribute else None
+
+
+@pytest.fixture
+def plugin(service: Service) -> Plugin:
+    found = Plugin()
+    service.core.manager.register(found, "test")
+    return found
+
+
+@pytest.fixture
+def other(service: Service, given: Given) -> Service:
+    """A second model, `a`, whose turn comes before that of `m`."""
+    service.add_model("a", "colours", given, "ann")
+    return service
+
+
+def test_a_plugins_fault_lets_its_request_wait_and_the_others_go_on(other: Service, plugin: Plugin) -> None:
+    def broken(spec: Any) -> None:
+        if spec.scope.concepts[0].name == "red":
+            raise ZeroDivisionError("no tensor")
+
+    plugin.contribute = broken
+    red, blue = file(other, "red", model="a"), file(other, "blue")
+    other.reconcile()
+    assert state(other, red)[0] == "waiting"
+    assert "plugin test" in state(other, red)[1]
+    assert state(other, blue)[0] == "in_force"
+    with pytest.raises(Conflict, match="not computed"):
+        other.requests.decide(red, "approve", "", "bob")
+    plugin.contribute = None
+    other.requests.decide(red, "retry", "", "bob")
+    other.reconcile()
+    assert state(other, red)[0] == "in_force"
+
+
+def test_a_method_of_a_plugin_that_raises_is_named(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service.core.methods["swap"], "contribute", lambda problem: [][0], raising=True)
+    request = file(service, "red", method="swap")
+    service.reconcile()
+    assert state(service, request)[0] == "waiting"
+    assert "method swap" in state(service, request)[1]
+
+
+def test_a_bug_fails_its_request_and_is_told_when_the_others_are_done(other: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    compute = other.requests.contributions.of_request
+
+    def buggy(request: Any, opened: Any = None) -> Any:
+        if request["model"] == "a":
+            raise ValueError("zero-size array")
+        return compute(request, opened)
+
+    monkeypatch.setattr(other.requests.contributions, "of_request", buggy)
+    red, blue = file(other, "red", model="a"), file(other, "blue")
+    with pytest.raises(ValueError, match="zero-size"):
+        other.reconcile()
+    assert state(other, red)[0] == "failed"
+    assert "a bug in govd" in state(other, red)[1]
+    assert state(other, blue)[0] == "in_force"
+    assert other.reconcile() is False  # nothing is tried for ever
+
+
+def test_a_model_that_cannot_be_evaluated_does_not_hold_up_another(other: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = other.measuring.fast
+    monkeypatch.setattr(other.measuring, "fast", lambda *given: fast(*given) if other.core.views.last("a") is None else [][0])
+    red = file(other, "red", model="a")
+    with pytest.raises(IndexError):
+        other.reconcile()
+    blue = file(other, "blue")
+    monkeypatch.setattr(other.measuring, "fast", lambda opened, *rest: fast(opened, *rest) if other.core.views.last("m") else [][0])
+    other.reconcile()
+    assert state(other, blue)[0] == "in_force"
+    assert state(other, red)[0] == "in_force"  # and it went on where it had stopped
+    assert [r["state"] for r in other.revisions("a")] == ["published"]
+
+
+def test_what_was_composed_for_something_else_is_superseded_not_refused(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(service.measuring, "fast", lambda *given: [][0])
+        red = file(service, "red")
+        with pytest.raises(IndexError):
+            service.reconcile()
+    service.requests.decide(red, "withdraw", "", "ann")
+    service.reconcile()
+    assert forget(service, "red")["state"] == "in_force"
+    assert [r["state"] for r in service.revisions("m")] == ["superseded", "published"]
+
+
+@pytest.mark.parametrize("answer", [Gate("denied", "test", "a typo"), "yes", Gate("wait", "test", "not today")])  # type: ignore[arg-type]
+def test_a_gate_that_does_not_allow_holds_back_and_is_asked_again(service: Service, plugin: Plugin, answer: Any) -> None:
+    plugin.gate = answer
+    red = file(service, "red")
+    service.reconcile()
+    assert service.core.views.published("m") is None
+    assert service.revisions("m")[0]["state"] == "waiting"
+    size = service.core.ledger.size()
+    assert service.reconcile() is False
+    assert service.core.ledger.size() == size  # asked again, and it says the same
+    plugin.gate = Gate("allow", "test", "fine")
+    service.reconcile()
+    assert state(service, red)[0] == "in_force"
+
+
+def test_a_gate_that_denies_refuses_the_revision(service: Service, plugin: Plugin) -> None:
+    plugin.gate = Gate("deny", "test", "never")
+    file(service, "red")
+    service.reconcile()
+    assert service.revisions("m")[0]["state"] == "refused"
+    assert service.reconcile() is False
+
+
+def test_policies_are_asked_when_a_person_approves(service: Service, plugin: Plugin) -> None:
+    plugin.votes = {"filed": Vote("wait", "test", "somebody must look"), "approve": Vote("wait", "test", "two must look")}
+    red = file(service, "red")
+    service.reconcile()
+    assert service.requests.decide(red, "approve", "seen", "bob")["state"] == "waiting"
+    assert state(service, red)[1] == "test: two must look"
+    plugin.votes["approve"] = Vote("allow", "test", "enough")
+    assert service.requests.decide(red, "approve", "seen", "carol")["state"] == "approved"
+    service.reconcile()
+    found = service.requests.show(red)
+    assert [(v["moment"], v["decision"]) for v in found["votes"] if v["policy"] == "test"] == [
+        ("filed", "wait"),
+        ("approve", "wait"),
+        ("approve", "allow"),
+    ]
+    assert [a["by"] for a in found["approvals"]] == ["carol"]
+    plugin.votes["approve"] = Vote("deny", "test", "never")
+    blue = file(service, "blue")
+    service.reconcile()
+    assert service.requests.decide(blue, "approve", "seen", "bob")["state"] == "denied"
+
+
+def test_what_is_over_the_bound_waits_for_a_person_and_one_is_enough(service: Service) -> None:
+    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, max_predicted_disagreement=-1.0))
+    request = file(service, domains=("dark",), all_concepts=True)
+    service.reconcile()
+    found = service.requests.show(request)
+    assert found["state"] == "waiting"
+    assert found["state_reason"].startswith("bounds: ")
+    service.requests.decide(request, "approve", "the cost is accepted", "bob")
+    service.reconcile()
+    assert state(service, request)[0] == "in_force"
+
+
+def test_nobody_approves_what_was_not_looked_at(service: Service) -> None:
+    red = file(service, "red")
+    with pytest.raises(Conflict, match="being looked at"):
+        service.requests.decide(red, "approve", "", "bob")
+    service.reconcile()
+    undo = service.revert(red, "back", "ann")["id"]
+    with pytest.raises(Conflict, match="being looked at"):
+        service.requests.decide(undo, "approve", "", "bob")
+
+
+def test_a_failed_request_is_looked_at_anew(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(service.requests.contributions, "of_request", lambda *given: [][0])
+        red = file(service, "red")
+        with pytest.raises(IndexError):
+            service.reconcile()
+    forget(service, "blue")
+    service.requests.decide(red, "retry", "", "ann")
+    service.reconcile()
+    assert state(service, red)[0] == "in_force"
+    assert service.requests.show(red)["votes"]
+
+
+# -- delivery -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_written_holds_up_nobody_and_is_not_littered(service: Service, given: Given, tmp_path: Path) -> None:
+    folder = tmp_path / "served"
+    service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
+    write, model = service.core.opened("a").model.write_checkpoint, service.core.opened("a").model
+    model.write_checkpoint = lambda edit, part: (part / "half").write_text("x") and _full()  # type: ignore[method-assign]
+    red, blue = file(service, "red", model="a"), file(service, "blue")
+    for _ in range(3):
+        with pytest.raises(MachineFault, match="delivery is tried again"):
+            service.reconcile()
+    assert [state(service, r)[0] for r in (red, blue)] == ["in_force", "in_force"]
+    assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["0", "current"]
+    model.write_checkpoint = write  # type: ignore[method-assign]
+    service.reconcile()
+    assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 1
+
+
+def _full() -> dict[str, str]:
+    raise OSError(28, "No space left on device")
+
+
+def test_what_was_delivered_and_changed_is_delivered_again(service: Service, given: Given, tmp_path: Path) -> None:
+    folder = tmp_path / "served"
+    service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
+    file(service, "red", model="a")
+    service.reconcile()
+    path = folder / "1" / "edit.safetensors"
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert service.reconcile()
+    assert path.read_bytes() == good
+    assert not list(folder.glob(".*"))
+    shutil.rmtree(folder)
+    service.reconcile()
+    assert (folder / "current" / "edit.safetensors").read_bytes() == good
+
+
+# -- answers meanwhile --------------------------------------------------------------------------------------------------------
+
+
+def test_filing_and_answering_go_on_while_something_is_computed(service: Service, plugin: Plugin, pictures: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(spec: Any) -> None:
+        begun.set()
+        assert go_on.wait(20)
+
+    plugin.contribute = slow
+    red = file(service, "red")
+    worker = threading.Thread(target=service.reconcile)
+    worker.start()
+    try:
+        assert begun.wait(20)
+        done = threading.Event()
+
+        def meanwhile() -> None:
+            service.classify("m", [("x", next(pictures.rglob("*.png")))])
+            service.embeddings("m", texts=["red"])
+            file(service, "blue")
+            service.status()
+            done.set()
+
+        threading.Thread(target=meanwhile, daemon=True).start()
+        assert done.wait(10)
+    finally:
+        plugin.contribute = None
+        go_on.set()
+        worker.join(20)
+    service.reconcile()
+    assert state(service, red)[0] == "in_force"
+
+
+def test_two_filings_with_examples_at_once(service: Service, pictures: Path) -> None:
+    faults: list[GovdError] = []
+
+    def ask(name: str) -> None:
+        try:
+            example = (pictures / "dark" / name / "0.png").read_bytes()
+            for _ in range(5):
+                request = file(service, name, examples=[example])
+                service.requests.decide(request, "withdraw", "", "ann")
+        except GovdError as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in ("red", "blue", "green")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert faults == []
+
+
+# -- what is the same, and what is inside what ----------------------------------------------------------------------------------
+
+
+def test_spelling_makes_no_second_concept(service: Service) -> None:
+    forget(service, "red")
+    before = published(service)["edit_digest"]
+    again = forget(service, "Red", approve=False)
+    assert again["state"] == "subsumed"
+    assert again["predicted"]["disagreement"] == 0.0
+    assert again["predicted"]["subsumed_by"]
+    assert published(service)["edit_digest"] == before
+    both = file(service, "blue", "BLUE")
+    service.reconcile()
+    assert state(service, both)[0] == "failed"
+    assert "the same to this model" in state(service, both)[1]
+
+
+def test_every_domain_by_name_is_everywhere(service: Service) -> None:
+    request = forget(service, "red", domains=("dark", "bright"))
+    assert request["domains"] == []
+
+
+def test_a_private_forget_is_covered_by_a_wider_one_even_without_its_text(service: Service) -> None:
+    private = forget(service, "red", domains=("dark",), private=True)
+    wide = forget(service, "red")
+    assert state(service, str(private["id"]))[0] == "subsumed"
+    digest = published(service)["edit_digest"]
+    service.requests.shred(str(private["id"]), "fulfilled", "dpo")
+    service.reconcile()
+    assert published(service)["edit_digest"] == digest
+    revert(service, wide)
+    assert state(service, str(private["id"]))[0] == "in_force"
+
+
+def test_disagreement_is_what_a_request_adds(service: Service) -> None:
+    forget(service, "blue", domains=("dark",))
+    first = published(service)["metrics"]["data_free"]["predicted_disagreement"]
+    found = service.preview("m", ForgetOptions(concepts=("red",)))["predicted"]
+    assert found["disagreement"] == pytest.approx(max(0.0, found["total_disagreement"] - first))
+
+
+# -- the ledger is the truth ----------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_happen_is_not_appended(service: Service) -> None:
+    red, size = file(service, "red"), service.core.ledger.size()
+    with pytest.raises(Conflict, match="cannot revert a forget that is filed"):
+        service.core.record([Draft("request.revert", red, "ann", "m", {})])
+    assert service.core.ledger.size() == size
+
+
+def test_an_entry_of_something_impossible_changes_nothing_and_locks_nobody_out(service: Service, tmp_path: Path) -> None:
+    red = file(service, "red")
+    service.core.ledger.append([Draft("request.revert", red, "mallory", "m", {}), Draft("revision.publish", "m/77", "mallory", "m", {})])
+    service.reconcile()
+    assert state(service, red)[0] == "in_force"
+    service.close()
+    with open_service(tmp_path / "home") as again:
+        assert again.requests.show(red)["state"] == "in_force"
+        assert again.evidence.rebuild()["same"]
+
+
+def test_views_that_cannot_be_written_catch_up(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+
+    with monkeypatch.context() as patched:
+        put = service.core.views.records.put
+
+        def full(rows: Any) -> None:
+            put(rows)
+            raise sqlite3.OperationalError("database or disk is full")
+
+        patched.setattr(service.core.views.records, "put", full)
+        with pytest.raises((MachineFault, sqlite3.OperationalError)):
+            file(service, "red")
+    assert service.core.views.size < service.core.ledger.size()
+    service.reconcile()
+    assert [r["state"] for r in service.requests.all()] == ["in_force"]
+    assert service.evidence.rebuild()["same"]
+
+
+def test_a_key_is_kept_though_the_date_was_extended(service: Service) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    options = ForgetOptions(concepts=("navy",), idempotency_key="k")
+    first = service.forget("m", options, "ann")
+    service.reconcile()
+    service.requests.extend(first["id"], (datetime.now(UTC) + timedelta(days=40)).date().isoformat(), "complex", "ann")
+    assert service.forget("m", options, "ann")["id"] == first["id"]
+
+
+def test_previews_keep_nothing(service: Service) -> None:
+    before = service.core.artifacts.digests()
+    service.preview("m", ForgetOptions(concepts=("red",)))
+    assert service.core.artifacts.digests() == before
+
+
+def test_a_model_whose_requests_wait_is_not_removed(service: Service) -> None:
+    navy = file(service, "navy")
+    service.reconcile()
+    with pytest.raises(Conflict, match=navy):
+        service.models.remove("m", "ann")
+
+
+def test_nobody_composes_on_a_device_that_is_not_there(service: Service) -> None:
+    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, compose_on="device"))
+    red = file(service, "red")
+    service.reconcile()
+    assert state(service, red)[0] == "waiting"
+    assert "no plugin composes on a device" in state(service, red)[1]
+
+
+# -- private requests -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_said_of_a_private_request_is_private(service: Service) -> None:
+    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, approval="person"))
+    request = file(service, "red", private=True)
+    service.reconcile()
+    key = "Ms Example's key"
+    service.requests.decide(request, "approve", "Ms Example consented", "bob")
+    service.reconcile()
+    undo = service.revert(request, "Ms Example changed her mind", "ann", key)
+    assert service.revert(request, "Ms Example changed her mind", "ann", key)["id"] == undo["id"]
+    service.reconcile()
+    service.requests.decide(undo["id"], "approve", "Ms Example called", "bob")
+    service.reconcile()
+    assert service.requests.show(request)["state"] == "reverted"
+    said = b"".join(body for _, body in service.core.ledger.bodies())
+    assert b"Example" not in said
+    assert service.requests.reveal(undo["id"], "dpo")["reason"] == "Ms Example changed her mind"
+    assert [s["reason"] for s in service.requests.reveal(request, "dpo")["said"]] == ["Ms Example consented"]
+    service.requests.shred(request, "fulfilled", "dpo")
+    assert service.core.private.names() == []
+    assert service.requests.show(undo["id"])["shredded_at"]
+
+
+def test_a_lost_box_does_not_stop_filing(service: Service) -> None:
+    request = forget(service, "red", private=True)
+    (service.core.private.folder / f"{request['id']}.box").unlink()
+    assert forget(service, "blue")["state"] == "in_force"
+
+
+def test_shredding_again_finishes_what_a_fault_left(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = str(forget(service, "red", private=True)["id"])
+    with monkeypatch.context() as patched:
+        patched.setattr(service.core.private, "shred", lambda name: (_ for _ in ()).throw(MachineFault("read-only")))
+        with pytest.raises(MachineFault):
+            service.requests.shred(request, "fulfilled", "dpo")
+    service.requests.shred(request, "fulfilled", "dpo")
+    assert service.core.private.names() == []
+
+
+# -- models that change -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_rebase_lets_what_was_shredded_wait_and_publishes_nothing_until_somebody_decides(service: Service, pool: Path) -> None:
+    private, blue = str(forget(service, "red", private=True)["id"]), str(forget(service, "blue")["id"])
+    service.requests.shred(private, "fulfilled", "dpo")
+    before, old = service.serving("m"), service.models.show("m")
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    assert state(service, private)[0] == "waiting"
+    assert "its text was destroyed" in state(service, private)[1]
+    assert service.revisions("m")[-1]["state"] == "waiting"
+    now = service.serving("m")
+    assert (now.number, now.opened.model.facts.digest) == (before.number, old["digest"])  # what was served is served
+    with pytest.raises(Conflict, match="not computed for what the model is now"):
+        service.requests.decide(private, "approve", "", "bob")
+    service.requests.decide(private, "withdraw", "she agreed", "dpo")
+    service.reconcile()
+    assert state(service, blue)[0] == "in_force"
+    assert service.serving("m").opened.model.facts.digest != old["digest"]
+    assert service.serving("m").edit.rank == 1
+
+
+def test_a_model_that_is_set_back_has_its_shredded_forgets_again(service: Service, pool: Path) -> None:
+    private = str(forget(service, "red", private=True)["id"])
+    digest = published(service)["edit_digest"]
+    service.requests.shred(private, "fulfilled", "dpo")
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours")
+    assert state(service, private)[0] == "in_force"
+    assert published(service)["edit_digest"] == digest
+
+
+def test_faults_are_raised_when_all_is_done(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service.core.artifacts, "put", lambda data: (_ for _ in ()).throw(MachineFault("full")))
+    red = file(service, "red")
+    with pytest.raises(MachineFault, match="full"):
+        service.reconcile()
+    assert state(service, red)[0] == "filed"
+    monkeypatch.undo()
+    service.reconcile()
+    assert state(service, red)[0] == "in_force"
+
+
+def test_a_contribution_that_is_damaged_blames_no_request(service: Service) -> None:
+    red = forget(service, "red")
+    made = service.core.views.contribution(red["contribution"])
+    assert made is not None
+    service.core.artifacts.path(made["artifact"]).write_bytes(b"x")
+    blue = file(service, "blue")
+    with pytest.raises(BadFile, match="bytes do not match"):
+        service.reconcile()
+    assert state(service, blue)[0] == "filed"

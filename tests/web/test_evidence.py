@@ -1,0 +1,45 @@
+"""Evidence over HTTP: proofs that anybody can check, bundles of times and from kept checkpoints."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from govd.ledger import merkle
+from govd.ledger.signing import LogCheckpoint
+from govd.offline import verify_offline
+from govd.service import Service
+from govd.web.app import create_app
+from govd.web.context import Context
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[TestClient]:
+    app = create_app(Context(service, service.reconcile))
+    with TestClient(app, "http://localhost", headers={"Authorization": f"Bearer {service.core.home.token()}"}) as made:
+        yield made
+
+
+def test_proofs_and_bundles_over_http(client: TestClient, service: Service, tmp_path: Path) -> None:
+    assert client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["red"]}).json()["state"] == "in_force"
+    kept = client.get("/v1/audit/checkpoint").text
+    client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["blue"]})
+    proof = client.get("/v1/audit/proof/inclusion", params={"entry": 1}).json()
+    said = LogCheckpoint.open(proof["checkpoint"], service.core.ledger.signer.key)
+    path = [bytes.fromhex(step) for step in proof["path"]]
+    assert merkle.included(1, said.size, merkle.leaf_hash(proof["body"].encode()), path, said.root)
+    old = LogCheckpoint.read(kept)
+    grown = client.get("/v1/audit/proof/consistency", params={"old": old.size, "new": said.size}).json()
+    assert merkle.consistent(old.size, said.size, old.root, said.root, [bytes.fromhex(step) for step in grown["path"]])
+    assert client.get("/v1/audit/proof/inclusion", params={"entry": 10**6}).status_code == 404
+    assert client.get("/v1/audit/proof/consistency", params={"old": 0}).status_code == 422
+    for query in ({"as_of": "now", "model": "m"}, {"since": kept, "model": "m", "revision": 1}):
+        file = tmp_path / f"{len(query)}.zip"
+        file.write_bytes(client.get("/v1/audit/bundle", params=query).content)
+        found = verify_offline(file, service.evidence.key(), kept=[kept] if "since" in query else [])
+        assert found["holds"], found["faults"]
+    assert client.get("/v1/audit/bundle", params={"model": "m"}).status_code == 422
+    found = client.post("/v1/audit/verify", json={"since": [kept], "witnesses": [], "roots": []}).json()
+    assert found["holds"]
+    assert {"claim", "proven", "recorded", "not_proven"} <= set(found)
