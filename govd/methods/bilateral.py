@@ -20,7 +20,7 @@ CONFIDENT = 5
 """Images of a concept that are kept at least, the surest first, where a word of the general vocabulary fits them better."""
 FOLDS = 5
 """Strengths are solved on images that the detector was not made of: each fifth with a detector of the others."""
-SEEN = 0.1
+SEEN = 0.05
 """Where no image shows a cell, its images are taken to be seen as well as all but this share of the domain's are."""
 
 

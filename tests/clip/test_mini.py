@@ -74,6 +74,20 @@ def test_the_pool_shows_nothing_of_the_evaluation_set() -> None:
         assert hashlib.sha256(pixels.tobytes()).hexdigest() not in pool
 
 
+def test_the_calibration_drawings_are_of_this_model_and_of_vendors_that_are_not_judged(mini: ClipModel) -> None:
+    from govd.edit.factors import tensors_from_bytes
+
+    tensors, said = tensors_from_bytes((FOLDER / "calibration.safetensors").read_bytes())
+    assert said["model"] == mini.facts.digest
+    pooled = tensors["pool_row"] >= 0
+    assert (tensors["vectors"][pooled] == np.load(FOLDER / "pool.npy")[tensors["pool_row"][pooled]]).all()
+    used = {json.loads(said["sets"])[i] for i in tensors["set_of"]}
+    judged = {p.name.split("-")[0] for p in (FOLDER / "images").rglob("*.png")}
+    assert not {name.split("-")[0] for name in used} & judged
+    texts = Encoder(mini).averaged(lines("labels.txt"), lines("templates.txt"))
+    assert ((tensors["vectors"] @ texts.T).argmax(1) == tensors["class_of"]).mean() > 0.85
+
+
 def test_the_embeddings_that_ship_are_those_of_the_model(mini: ClipModel) -> None:
     known = Known.read(FOLDER / "embeddings.safetensors", mini.facts)
     draw = np.random.default_rng(0)

@@ -92,6 +92,7 @@ def _card(cache: Path, count: int) -> str:
     judge = Judge(cache, tokens.load(cache / "tokenizer"))
     held = sorted({s.family for s in SETS if s.role == "evaluation"})
     pooled = sorted({s.family for s in SETS if s.role == "pool"})
+    calibrated = sorted({s.family for s in SETS if s.role == "calibration"})
     steps = json.loads((cache / "checkpoint.json").read_text())["count"]
     return f"""---
 license: apache-2.0
@@ -110,8 +111,10 @@ Zero-shot over all {len(CLASSES)} names, on {len(judge.pictures)} drawings of ve
 
 ## Data
 Icon sets from npm (`@iconify-json/*`), {len(SETS)} packages; licences and authors in `NOTICES`. Whole vendor families are held out, in
-every domain: {", ".join(held)} for the {count} drawings in `images/`; {", ".join(pooled)} for the unlabelled pool in `pool.npy`, whose
-pictures' digests are in `pool_digests.txt`; none is in the evaluation set. Captions: names with and without the domain, in templates,
+every domain: {", ".join(held)} for the {count} drawings in `images/`; {", ".join(pooled)} for
+the unlabelled pool in `pool.npy`, whose pictures' digests are in `pool_digests.txt`; {", ".join(calibrated)}
+for the labelled embeddings in `calibration.safetensors`, on which govd's own constants are chosen; none is
+in the evaluation set. Captions: names with and without the domain, in templates,
 and synonyms from emojibase-data.
 
 ## Training
