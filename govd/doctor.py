@@ -64,9 +64,13 @@ def _devices() -> tuple[list[str], list[str]]:
 
 def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
     """The home: whether it can be written, who may read its keys, whether its ledger can be read and is of a schema known here."""
-    found: dict[str, Json] = {"folder": str(folder), "exists": (folder / "ledger.db").exists(), "daemon": None, "settings": None}
-    faults = []
-    at = next(p for p in (folder, *folder.parents) if p.exists())
+    found: dict[str, Json] = {"folder": str(folder), "exists": False, "daemon": None, "settings": None, "free_bytes": 0}
+    faults: list[str] = []
+    try:
+        found["exists"] = (folder / "ledger.db").exists()
+        at = next(p for p in (folder, *folder.parents) if p.exists())
+    except OSError as fault:
+        return found, [f"{folder} cannot be looked into ({fault.strerror}). Work as its owner, or choose another home (--home DIR)."]
     if not os.access(at, os.W_OK):
         faults.append(f"{at} cannot be written. Choose another home (--home DIR or GOVD_HOME), or correct its permissions.")
     found["free_bytes"] = shutil.disk_usage(at).free

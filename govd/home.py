@@ -42,6 +42,7 @@ class Settings:
     of answers that is noted with its revision.
     `compose_on`: `host` (the same bytes on any machine) or `device` (a backend composes what is published on its accelerator, equal to
     1e-6). `max_predicted_disagreement`: more than this share of changed answers waits for a person. `disabled_plugins`: names not to load.
+    `allowed_hosts`: names besides loopback under which the daemon may be asked for (`govd serve --allow-host`).
     """
 
     approval: str = "self"
@@ -53,6 +54,7 @@ class Settings:
     timestamp_authorities: tuple[str, ...] = ()
     inference_log: float = 0.0
     disabled_plugins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     compose_on: str = "host"
 
     @staticmethod
@@ -75,6 +77,8 @@ class Settings:
             wanted = list if known[name] is tuple else (int, float) if known[name] is float else known[name]
             if not isinstance(value, wanted) or isinstance(value, bool):
                 raise BadFile(f"{name} is {value!r}", where=str(path), advice=f"It must be a {known[name].__name__}.")
+            if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+                raise BadFile(f"{name} is {value!r}", where=str(path), advice="It must be a list of texts.")
         values: dict[str, Json] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
         settings = Settings(**values)
         if settings.approval not in ("self", "person"):
@@ -148,24 +152,31 @@ class Home:
 
     @contextlib.contextmanager
     def announced(self, url: str) -> Iterator[None]:
-        """While this lasts `daemon.json` says where the daemon is."""
+        """While this lasts `daemon.json` says where the daemon is, and is locked: that lock, not the file, is what says that it runs."""
         path = self.folder / "daemon.json"
-        write_private(path, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+        part = path.with_name(f".daemon.json.{secrets.token_hex(4)}")
+        write_private(part, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+        with part.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            os.replace(part, path)  # locked before it is there: nobody finds it unlocked while this process lives
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
 
 
 def announced(folder: Path) -> tuple[str, str] | None:
-    """Address and token of the daemon that runs on a home, None where none does."""
+    """Address and token of the daemon that runs on a home, None where none does: a file that a killed daemon left is not locked."""
     try:
-        said: dict[str, Json] = json.loads((folder / "daemon.json").read_text(encoding="utf-8"))
-        token = (folder / "token").read_text(encoding="ascii").strip()
-        os.kill(int(said["pid"]), 0)
+        with (folder / "daemon.json").open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                said: dict[str, Json] = json.load(file)
+                return str(said["url"]), (folder / "token").read_text(encoding="ascii").strip()
     except (OSError, ValueError, KeyError):
-        return None
-    return str(said["url"]), token
+        pass
+    return None
 
 
 def write_private(path: Path, text: str) -> None:
@@ -187,8 +198,13 @@ def check_home(folder: Path) -> Path:
     """A home that exists.
 
     Raises:
-        Usage: it does not.
+        Usage: it does not. MachineFault: it may not be looked into.
     """
-    if not (folder / "ledger.db").exists():
+    try:
+        there = (folder / "ledger.db").exists()
+    except OSError as fault:
+        advice = "Work as its owner, or choose another --home."
+        raise MachineFault(f"the home cannot be read ({fault.strerror})", where=str(folder), advice=advice) from None
+    if not there:
         raise Usage("there is no govd home here", where=str(folder), advice="Give --home DIR, or start with govd model add.")
     return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
@@ -13,11 +12,12 @@ from govd.audit import Audit
 from govd.core import Core
 from govd.edit import EvaluationData, metrics
 from govd.edit.compose import recognised
+from govd.edit.confusion import confusion
 from govd.errors import GovdError, Usage
 from govd.evidence import Evidence
 from govd.exports import Exports
 from govd.home import Home
-from govd.lifecycle import MOVING, OPEN, PENDING
+from govd.lifecycle import OPEN, PENDING
 from govd.measuring import Measuring, plain
 from govd.models import Given, Models
 from govd.models.evaluation_set import read_images
@@ -200,17 +200,8 @@ class Service:
         found = metrics.on_images(now.opened.basis, now.edit, contributions, data)
         found["data_free"] = metrics.data_free(now.opened.basis, now.edit, contributions)
         found |= self.measuring.slow(now.opened, now.edit, contributions, data)
+        found |= {"skipped": data.skipped, "confusion": confusion(now.opened.basis, now.edit, data)}
         return {"model": model, "revision": now.number, "claim": HONEST, "metrics": plain(found)}
-
-    def wait_for(self, request_id: str, seconds: float = 600.0) -> Record:
-        """A request's record once it is decided, or when the time is over."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            request = self.requests.show(request_id)
-            if request["state"] not in MOVING:
-                break
-            time.sleep(0.02)
-        return self.requests.show(request_id)
 
 
 def open_service(folder: Path, progress: Progress = silent) -> Service:

@@ -36,7 +36,7 @@ class Tokens:
 
     def all(self) -> list[Record]:
         """All tokens, without what would let somebody in."""
-        return [{k: v for k, v in t.items() if k != "sha256"} for t in self.core.views.tokens.values()]
+        return [{k: v for k, v in t.items() if k != "sha256"} for t in list(self.core.views.tokens.values())]
 
     def revoke(self, token_id: str, actor: str) -> Record:
         """End a token."""
@@ -56,7 +56,7 @@ class Tokens:
         if hmac.compare_digest(token.encode(), self.core.home.token().encode()):
             return OWNER
         digest = hashlib.sha256(token.encode()).hexdigest()
-        for known in self.core.views.tokens.values():
+        for known in list(self.core.views.tokens.values()):
             if hmac.compare_digest(known["sha256"], digest) and not known["revoked_at"]:
                 if ROLES.index(known["role"]) > ROLES.index(needs):
                     raise Denied(f"the role {known['role']} may not do this", advice=f"It needs the role {needs}.")

@@ -2,82 +2,56 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from govd.cli.common import HomeOption, JsonOption, ReasonOption, opened, print_json, put
-from govd.errors import BadFile, Usage
-from govd.types import Json
+from govd.cli.access import opened
+from govd.cli.options import (
+    FormatOption,
+    HomeOption,
+    JsonOption,
+    ModelArgument,
+    NumberArgument,
+    OfModelOption,
+    ReasonOption,
+    RequestArgument,
+)
+from govd.cli.output import check_format, print_json, put, put_rows
+from govd.errors import BadFile
+from govd.rows import sql_rows
 
 app = typer.Typer(no_args_is_help=True, help="The ledger: questions, proofs, evidence.")
-FORMATS = ("table", "json", "csv", "ndjson")
-FormatOption = Annotated[str, typer.Option("--format", help="table, json, csv or ndjson.")]
-ModelOption = Annotated[str | None, typer.Option("--model", help="Only of this model.")]
 SinceOption = Annotated[str | None, typer.Option("--since", help="From this time on: 2027-01-31 or 2027-01-31T12:00:00Z.")]
 UntilOption = Annotated[str | None, typer.Option("--until", help="Before this time.")]
-
-
-def rows(found: Sequence[Mapping[str, Json]], form: str) -> None:
-    """Records for spreadsheets (CSV; what is no text or number is JSON in its cell) or for pipes (a JSON document a line)."""
-    if form == "ndjson":
-        for record in found:
-            print(json.dumps(record, ensure_ascii=False, default=float))
-        return
-    names = list(dict.fromkeys(name for record in found for name in record))
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    for record in found:
-        cells = [record.get(name) for name in names]
-        writer.writerow([_safe(c) if isinstance(c, str) else "" if c is None else json.dumps(c, ensure_ascii=False) for c in cells])
-    sys.stdout.write(out.getvalue())
-
-
-def _safe(text: str) -> str:
-    """A cell that a spreadsheet does not take for a formula: what people filed is shown, not run."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def put_rows(found: Json, form: str, as_json: bool, human: Any, listed: Sequence[Mapping[str, Json]]) -> None:
-    """Print in the format asked for; `listed` are the rows of CSV and NDJSON."""
-    if form not in FORMATS:
-        raise Usage(f"unknown format {form!r}", advice=f"Formats: {', '.join(FORMATS)}.")
-    if as_json or form == "json":
-        print_json(found)
-    elif form == "table":
-        human(found)
-    else:
-        rows(listed, form)
 
 
 @app.command()
 def log(
     since: SinceOption = None,
     until: UntilOption = None,
-    actor: Annotated[str | None, typer.Option("--actor")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", help="Made by this person or token.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="request.file, or a noun: request")] = None,
     subject: Annotated[str | None, typer.Option("--subject", help="A request's id, model/number, a model's name.")] = None,
-    model: ModelOption = None,
+    model: OfModelOption = None,
     concept: Annotated[str | None, typer.Option("--concept", help="About requests that name this concept.")] = None,
     domain: Annotated[str | None, typer.Option("--domain", help="About requests that name this domain.")] = None,
     state: Annotated[str | None, typer.Option("--state", help="About requests that are in this state now.")] = None,
     policy: Annotated[str | None, typer.Option("--policy", help="Votes of this policy.")] = None,
-    limit: Annotated[int, typer.Option("--limit")] = 100,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
     after: Annotated[int | None, typer.Option("--after", help="Entries after this number: the last one of the page before.")] = None,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Entries of the ledger, in their order."""
-    from govd.cli.show import show_log
+    from govd.api import check_state
+    from govd.cli.show_audit import show_log
 
+    check_format(form)
+    check_state(state)
     filters = {"since": since, "until": until, "actor": actor, "kind": kind, "subject": subject, "model": model}
     filters |= {"concept": concept, "domain": domain, "state": state, "policy": policy}
     with opened(home) as api:
@@ -86,9 +60,9 @@ def log(
 
 
 @app.command()
-def trail(request_id: str, form: FormatOption = "table", home: HomeOption = None, as_json: JsonOption = False) -> None:
+def trail(request_id: RequestArgument, form: FormatOption = "table", home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Everything that ever happened to one request, with votes, reasons, failures and attempts."""
-    from govd.cli.show import show_trail
+    from govd.cli.show_audit import show_trail
 
     with opened(home) as api:
         found = api.audit_trail(request_id)
@@ -98,7 +72,7 @@ def trail(request_id: str, form: FormatOption = "table", home: HomeOption = None
 @app.command("as-of")
 def as_of(
     time: Annotated[str, typer.Argument(help="2027-01-31 or 2027-01-31T12:00:00Z")],
-    model: ModelOption = None,
+    model: OfModelOption = None,
     proof: Annotated[bool, typer.Option("--proof", help="With the entries that say so and their proofs.")] = False,
     bundle: Annotated[Path | None, typer.Option("--bundle", help="Evidence of it as a file, for `audit verify FILE`.")] = None,
     form: FormatOption = "table",
@@ -107,8 +81,9 @@ def as_of(
 ) -> None:
     """Which revision was served then, which forgets were in force, and who had approved each. A date alone: at the end of that day, UTC."""
     from govd.audit import as_of_rows
-    from govd.cli.show import show_as_of
+    from govd.cli.show_audit import show_as_of
 
+    check_format(form)
     with opened(home) as api:
         if bundle is not None:
             api.audit_bundle(str(bundle.absolute()), model=model, as_of=time)
@@ -117,9 +92,11 @@ def as_of(
 
 
 @app.command()
-def why(model: str, number: int, form: FormatOption = "table", home: HomeOption = None, as_json: JsonOption = False) -> None:
+def why(
+    model: ModelArgument, number: NumberArgument, form: FormatOption = "table", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """From a revision back to every request, vote, policy version, artifact and software version."""
-    from govd.cli.show import show_why
+    from govd.cli.show_audit import show_why
 
     with opened(home) as api:
         found = api.audit_why(model, number)
@@ -128,7 +105,7 @@ def why(model: str, number: int, form: FormatOption = "table", home: HomeOption 
 
 @app.command()
 def deadlines(
-    model: ModelOption = None,
+    model: OfModelOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     days: Annotated[int | None, typer.Option("--days", min=1, help="Due after so many days (deadline_days in govd.toml: 30).")] = None,
@@ -138,7 +115,7 @@ def deadlines(
     as_json: JsonOption = False,
 ) -> None:
     """What is due, late and extended, and how long each forget took from filing to publishing."""
-    from govd.cli.show import show_deadlines
+    from govd.cli.show_audit import show_deadlines
 
     with opened(home) as api:
         found = api.audit_deadlines(model=model, since=since, until=until, days=days, extended=extended)
@@ -148,20 +125,20 @@ def deadlines(
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="SELECT … FROM requests, revisions, votes, models, contributions, exports, log")],
-    seconds: Annotated[float, typer.Option("--seconds", help="At most so long.")] = 10.0,
-    limit: Annotated[int, typer.Option("--limit", help="At most so many rows.")] = 1000,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.001, max=60, help="At most so long.")] = 10.0,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many rows.")] = 1000,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """A question in SQL to the views, read-only."""
-    from govd.cli.show import show_table
+    from govd.cli.show_audit import show_table
 
     with opened(home) as api:
         found = api.audit_sql(query, seconds, limit)
     if found["more"]:
         print(f"govd: there are more than {limit} rows (--limit)", file=sys.stderr)
-    put_rows(found, form, as_json, show_table, [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]])
+    put_rows(found, form, as_json, show_table, sql_rows(found))
 
 
 @app.command()
@@ -169,23 +146,32 @@ def checkpoint(
     size: Annotated[int | None, typer.Option("--size", help="That of so many entries (default: signs the ledger as it is).")] = None,
     witnessed: Annotated[bool, typer.Option("--witnessed", help="The newest that a witness has cosigned.")] = False,
     home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The signed log checkpoint. Keep one elsewhere: `verify --since` proves that the log only grew."""
     with opened(home) as api:
-        print(api.audit_checkpoint(size, witnessed), end="")
+        note = api.audit_checkpoint(size, witnessed)
+    if not as_json:
+        print(note, end="")
+        return
+    from govd.ledger.signing import LogCheckpoint
+
+    said = LogCheckpoint.read(note)
+    print_json({"origin": said.origin, "size": said.size, "root": said.root.hex(), "note": note})
 
 
 @app.command()
-def key(home: HomeOption = None) -> None:
+def key(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """The public key that log checkpoints are signed with."""
     with opened(home) as api:
-        print(api.audit_key())
+        found = api.audit_key()
+    put({"key": found}, as_json, lambda said: print(said["key"]))
 
 
 @app.command("rotate-key")
 def rotate_key(reason: ReasonOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
     """A new signing key; both sign the change, the old private key is destroyed, old checkpoints stay verifiable."""
-    from govd.cli.show import show_record
+    from govd.cli.tables import show_record
 
     with opened(home) as api:
         put(api.audit_rotate_key(reason), as_json, show_record)
@@ -194,7 +180,7 @@ def rotate_key(reason: ReasonOption = "", home: HomeOption = None, as_json: Json
 @app.command()
 def witness(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Hand the newest log checkpoint to the configured witnesses now; the daemon does it by itself."""
-    from govd.cli.show import show_witnesses
+    from govd.cli.show_audit import show_witnesses
 
     with opened(home) as api:
         found = api.audit_witness()
@@ -204,9 +190,13 @@ def witness(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def answer(key: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def answer(
+    key: Annotated[str, typer.Argument(metavar="ID", help="What the header `Govd-Answer` said.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Which revision gave an answer: the id of its `Govd-Answer` header, where the sample kept it (inference_log in govd.toml)."""
-    from govd.cli.show import show_record
+    from govd.cli.tables import show_record
 
     with opened(home) as api:
         put(api.audit_answer(key), as_json, show_record)
@@ -232,7 +222,7 @@ def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def bundle(
-    file: Path,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
     number: Annotated[int | None, typer.Argument(metavar="[N]", help="The revision's number, after --revision MODEL.")] = None,
     request: Annotated[str | None, typer.Option("--request", help="Evidence of one request.")] = None,
     revision: Annotated[str | None, typer.Option("--revision", metavar="MODEL N", help="Evidence of one revision.")] = None,
@@ -241,22 +231,25 @@ def bundle(
     as_json: JsonOption = False,
 ) -> None:
     """Evidence in one file that verifies offline: of a request, of a revision, or of everything."""
-    from govd.cli.show import show_record
+    from govd.cli.tables import show_record
 
+    kept = None if since is None else _text(since)
     with opened(home) as api:
-        kept = None if since is None else _text(since)
         put(api.audit_bundle(str(file.absolute()), request, revision, number, kept), as_json, show_record)
 
 
 @app.command()
 def proof(
-    entry: int,
+    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="The entry's number.")],
     size: Annotated[int | None, typer.Option("--size", help="In the log of so many entries (default: the newest log checkpoint).")] = None,
     home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """The inclusion proof of one entry, as JSON, for whoever checks it with a tool of his own."""
+    """The inclusion proof of one entry, for whoever checks it with a tool of his own."""
+    from govd.cli.tables import show_record
+
     with opened(home) as api:
-        print_json(api.audit_inclusion(entry, size))
+        put(api.audit_inclusion(entry, size), as_json, show_record)
 
 
 @app.command()
@@ -273,7 +266,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check a bundle, offline, or the ledger of the home: every entry, signature, proof and artifact. Exit 1 where something is wrong."""
-    from govd.cli.show import show_verdict
+    from govd.cli.show_audit import show_verdict
 
     known, kept, roots = _key(key), [_text(path) for path in since or []], [_text(path) for path in timestamp_root or []]
     witnesses = [_key(w) or "" for w in witness or []]

@@ -93,7 +93,7 @@ def _typical(scored: Floats, top: Any) -> Any:
 
 def on_images(basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
     """What an answer with the label set is worth now, cell by cell."""
-    names, texts = _label_set(basis, data)
+    names, texts = label_set(basis, data)
     scopes = [c.spec.scope for c in contributions]
     forgotten = cells(scopes, data)  # (classes, domains + 1)
     mine = forgotten[data.class_of, data.domain_of]
@@ -148,7 +148,12 @@ def norm(edit: Edit) -> float:
     return float(np.linalg.norm(right @ left.T, 2))
 
 
-def _label_set(basis: Basis, data: EvaluationData) -> tuple[list[str], Floats]:
+def label_set(basis: Basis, data: EvaluationData) -> tuple[list[str], Floats]:
+    """The labels that pictures are told apart by, and their embeddings.
+
+    Raises:
+        Usage: a class of the pictures is none of them.
+    """
     names, vectors = basis.anchors
     missing = [c for c in data.classes if c not in names]
     if missing:

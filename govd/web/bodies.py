@@ -87,9 +87,10 @@ class ReasonBody(Body):
 
 
 class PicturesBody(Body):
-    """Pictures as base64 of their files, or paths on the daemon's machine (for the role owner), and texts."""
+    """Pictures as base64 of their files (`names`: what answers call them), paths on the daemon's machine (for the role owner), texts."""
 
     images: list[str] = Field(default=[], max_length=256)
+    names: list[str] = Field(default=[], max_length=256)
     paths: list[str] = Field(default=[], max_length=4096)
     texts: list[str] = Field(default=[], max_length=4096)
     labels: list[str] | None = None

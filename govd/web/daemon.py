@@ -1,76 +1,43 @@
-"""The daemon: the application under uvicorn, and a thread that reconciles."""
+"""The daemon: the application under uvicorn, beside a thread that reconciles."""
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import socket
 import sys
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
-from govd.errors import GovdError, MachineFault, Usage
-from govd.service import Service, open_service
+from govd.errors import MachineFault, Usage
+from govd.service import open_service
 from govd.web.app import create_app
+from govd.web.context import Context
+from govd.web.guards import EVERYWHERE, check_name
+from govd.web.log import EntryLog, JsonLines
+from govd.web.worker import Worker
 
 log = logging.getLogger("govd")
-EVERY = 1.0
-"""Seconds between two looks at the ledger when nobody says that there is news."""
 LEVELS = ("debug", "info", "warning", "error")
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        said = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)), "level": record.levelname.lower()}
-        said |= {"logger": record.name, "message": record.getMessage()}
-        if record.exc_info:
-            said["error"] = self.formatException(record.exc_info)
-        return json.dumps(said, ensure_ascii=False)
-
-
-class Worker(threading.Thread):
-    """Reconciles when woken and every second; a fault is logged and tried again, more slowly."""
-
-    def __init__(self, service: Service) -> None:
-        super().__init__(name="reconciler", daemon=True)
-        self.service, self.news, self.ending = service, threading.Event(), threading.Event()
-
-    def run(self) -> None:
-        """Until told to end; the step at hand is finished."""
-        pause = EVERY
-        while not self.ending.is_set():
-            self.news.wait(pause)
-            self.news.clear()
-            try:
-                self.service.reconcile()
-                if not self.news.is_set():
-                    self.service.measure()
-                self.service.vouch()
-                pause = EVERY
-            except GovdError as error:
-                log.error("reconcile: %s", error.message)
-                pause = min(60.0, 2 * pause)
-            except Exception:
-                log.exception("reconcile: a bug in govd")
-                pause = min(60.0, 2 * pause)
-
-    def end(self) -> None:
-        """Finish the step at hand."""
-        self.ending.set()
-        self.news.set()
-        self.join(60)
+GRACE = 5
+"""Seconds that calls at hand have when the daemon is told to end."""
 
 
 class _Server(uvicorn.Server):
     """uvicorn, but a signal ends `run` instead of the process, so that what is around it can finish."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Streams and waiting calls end first: the server waits for them."""
+        self._ending()
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -82,34 +49,49 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(folder: Path, host: str, port: int, log_level: str = "info") -> None:
+def serve(folder: Path, host: str, port: int, log_level: str = "info", allowed: tuple[str, ...] = ()) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises:
-        HomeLocked: another process works on this home. MachineFault: the port is in use.
+        Usage: a port, a log level or an allowed host that cannot be meant. HomeLocked: another process works on this home.
+        MachineFault: the port is in use.
     """
     if log_level not in LEVELS:
         raise Usage(f"unknown log level {log_level!r}", advice=f"One of {', '.join(LEVELS)}.")
+    names = [check_name(name) for name in allowed]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
+    if log_level == "info":
+        for talkative in ("httpx", "jax"):  # every call to a witness, every device that is not there
+            logging.getLogger(talkative).setLevel(logging.WARNING)
     listening = _listen(host, port)
     with listening, open_service(folder) as service:
-        service.core.home.token()
+        home = service.core.home
+        home.token()
+        names += [check_name(name) for name in home.settings.allowed_hosts]
+        service.core.manager.register(EntryLog(), "entry log")
         worker = Worker(service)
-        app = create_app(service, worker.news.set, () if host in ("127.0.0.1", "localhost", "::1") else (host,))
-        real = listening.getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        config = uvicorn.Config(app, log_config=None, log_level=log_level, access_log=False, timeout_graceful_shutdown=5)
-        with service.core.home.announced(f"http://{shown}:{real}"):
-            log.info("govd listens on http://%s:%d, home %s", shown, real, service.core.home.folder)
+        context = Context(service, worker.news.set, worker.trouble, lambda: dict(worker.faults))
+        everywhere = host in EVERYWHERE
+        app = create_app(context, names if everywhere else [*names, check_name(host)], addresses=everywhere)
+        url = f"http://{_reached(host)}:{listening.getsockname()[1]}"
+        config = uvicorn.Config(app, log_config=None, log_level=log_level, access_log=False, timeout_graceful_shutdown=GRACE)
+        with home.announced(url):
+            log.info("govd listens on %s:%d, ask for %s, home %s", host, listening.getsockname()[1], url, home.folder)
             worker.start()
             worker.news.set()
             try:
-                _Server(config).run(sockets=[listening])
+                _Server(config, context.news.close).run(sockets=[listening])
             finally:
                 worker.end()
         log.info("govd has stopped")
+
+
+def _reached(host: str) -> str:
+    """How the address that is listened on is written by who asks: "everywhere" is reached by loopback."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{name}]" if ":" in name else name
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -119,6 +101,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
         listening.listen(128)
+    except OverflowError:
+        listening.close()
+        raise Usage(f"{port} is no port", where="--port", advice="From 0 (a free one) to 65535.") from None
     except OSError as fault:
         listening.close()
         advice = "Stop what listens there, or choose another --port (0 takes a free one)."

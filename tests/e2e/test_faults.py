@@ -64,7 +64,7 @@ def govd(site: Path, tmp_path: Path) -> Shell:
         (("forget", "red", "--model", "m", "--strength", "9"), 2, "out of range"),
         (("forget", "red", "--model", "m", "--method", "bilateral"), 1, "no pool"),
         (("forget", "red", "green", "blue", "yellow", "--model", "m"), 1, "no anchor would be left"),
-        (("revert", "nothing"), 1, "does not exist"),
+        (("revert", "nothing", "--reason", "x"), 1, "does not exist"),
         (("export", "m", "/dev/null/x"), 4, ""),
         (("model", "add", "n", "/nowhere"), 1, "no backend recognises"),
         (("classify", "m", "/nowhere.png"), 1, "nowhere.png"),
@@ -91,7 +91,7 @@ def test_one_process_at_a_time(govd: Shell) -> None:
 
 def test_a_home_that_cannot_be_written(govd: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = govd("status", GOVD_HOME=str(tmp_path / "file" / "home"))
+    done = govd("model", "add", "m", "colours", GOVD_HOME=str(tmp_path / "file" / "home"))
     assert done.returncode == 4
     assert "--home DIR" in done.stderr
 
@@ -171,3 +171,21 @@ def test_json_is_one_document_with_the_records_fields(govd: Shell) -> None:
         ("revision", "show", "m", "1"),
     ):
         json.loads(govd(*words, "--json").stdout)
+
+
+def test_output_that_nobody_takes(govd: Shell) -> None:
+    """A disk that is full is the machine's fault; a reader who has seen enough is nobody's."""
+    given = {**os.environ, "PYTHONPATH": str(govd.site), "GOVD_HOME": str(govd.home)}
+    for words in (("status",), ("audit", "log", "--json"), ("audit", "key")):
+        command = [sys.executable, "-m", "govd", *words]
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(command, env=given, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+        assert done.returncode == 4, done.stderr
+        assert "No space left" in done.stderr
+        assert "Traceback" not in done.stderr
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run(command, env=given, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+        os.close(write)
+        assert done.returncode in (1, 141), done.stderr
+        assert "Traceback" not in done.stderr

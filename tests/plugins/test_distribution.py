@@ -57,7 +57,7 @@ def test_two_plugins_that_claim_one_method_are_both_named(site: Path, tmp_path: 
     (info / "entry_points.txt").write_text("[govd]\nother = other_swap\n")
     path = os.pathsep.join([str(second), str(site)])
     environment = {**os.environ, "PYTHONPATH": path, "GOVD_HOME": str(tmp_path / "home")}
-    command = [sys.executable, "-m", "govd", "status"]
+    command = [sys.executable, "-m", "govd", "model", "add", "m", "colours"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 4
     assert "swap" in done.stderr

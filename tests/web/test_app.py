@@ -2,22 +2,12 @@
 
 import base64
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from govd.service import Service
-from govd.web.app import create_app
-
-
-@pytest.fixture
-def client(service: Service) -> Iterator[TestClient]:
-    """An owner's client; what is filed is reconciled at once."""
-    app = create_app(service, lambda: bool(service.reconcile()))
-    with TestClient(app, headers={"Authorization": f"Bearer {service.core.home.token()}"}) as made:
-        yield made
 
 
 def picture(pictures: Path, domain: str, name: str) -> str:
@@ -62,7 +52,7 @@ def test_a_forget_from_filing_to_revert(client: TestClient, pictures: Path) -> N
     done = client.post(f"/v1/requests/{request['id']}/revert", params={"wait": True}, json={"reason": "back"}).json()
     assert done["state"] == "done"
     assert client.post("/v1/models/m/classify", json=body).json()[0]["label"] == "red"
-    assert [r["state"] for r in client.get("/v1/models/m/revisions").json()] == ["superseded", "published"]
+    assert [r["state"] for r in client.get("/v1/models/m/revisions").json()["items"]] == ["superseded", "published"]
     assert client.get("/v1/models/m/revisions/1/diff/2").json()["removed"] == [request["id"]]
     trail = client.get(f"/v1/audit/trail/{request['id']}").json()
     assert trail["request"]["state"] == "reverted"
@@ -95,7 +85,7 @@ def test_keys_make_repeats_harmless(client: TestClient) -> None:
         ("POST", "/v1/requests", {"model": "m", "concept": ["red"]}, 422, "concept"),
         ("POST", "/v1/requests", {"model": "m", "concepts": ["red"], "strength": 7}, 422, "out of range"),
         ("POST", "/v1/models/m/classify", {"images": ["no base64!"]}, 422, "image 0"),
-        ("POST", "/v1/models/m/classify", {}, 422, "pictures"),
+        ("POST", "/v1/models/m/classify", {}, 422, "nothing to classify"),
         ("POST", "/v1/tokens", {"role": "king", "name": "x"}, 422, "Roles"),
         ("GET", "/v1/audit/log?limit=0", None, 422, "limit"),
     ],
@@ -106,27 +96,6 @@ def test_errors_are_problem_details(client: TestClient, method: str, path: str, 
     assert answer.headers["content-type"] == "application/problem+json"
     assert {"type", "title", "status"} <= set(answer.json())
     assert text in answer.text
-
-
-def test_other_hosts_and_origins_are_refused(client: TestClient) -> None:
-    assert client.get("/healthz", headers={"Host": "evil.example"}).status_code == 421
-    assert client.get("/healthz", headers={"Origin": "https://evil.example"}).status_code == 403
-    assert client.get("/healthz", headers={"Host": "localhost:8765", "Origin": "http://localhost:8765"}).status_code == 200
-
-
-def test_the_log_is_paged_by_a_cursor(client: TestClient) -> None:
-    client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["red"]})
-    found, after = [], -1
-    while after is not None:
-        page = client.get("/v1/audit/log", params={"after": after, "limit": 3}).json()
-        found += [e["seq"] for e in page["entries"]]
-        after = page["next"]
-    assert found == list(range(len(found)))
-    assert len(found) > 6
-
-
-def test_metrics_are_prometheus_text(client: TestClient) -> None:
-    assert 'govd_revision{model="m"} 0' in client.get("/metrics").text
 
 
 def test_no_answer_mixes_two_revisions(client: TestClient, service: Service, pictures: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 
 import govd
 from govd.client import Follower
-from govd.errors import Conflict, NotFound, Unauthenticated, Unreachable, VerificationFailed
+from govd.errors import Conflict, NotFound, Unauthenticated, Unreachable, UnreadableImage, Usage, VerificationFailed
+from govd.ledger import canonical, merkle
 
 EXAMPLE = Path(__file__).parents[1] / "plugins" / "example"
 
@@ -22,7 +24,7 @@ EXAMPLE = Path(__file__).parents[1] / "plugins" / "example"
 class Running:
     """The daemon and how to talk to it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         site = folder / "site"
         info = site / "govd_example-1.0.dist-info"
         info.mkdir(parents=True)
@@ -33,7 +35,7 @@ class Running:
         self.home = folder / "home"
         self.environment = {**os.environ, "PYTHONPATH": str(site), "GOVD_HOME": str(self.home)}
         self.errors = (folder / "daemon.log").open("w+")
-        command = [sys.executable, "-m", "govd", "serve", "--port", "0"]
+        command = [sys.executable, "-m", "govd", "serve", "--port", "0", *options]
         self.process = subprocess.Popen(command, env=self.environment, stderr=self.errors)
         end = time.monotonic() + 60
         while not (self.home / "daemon.json").exists():
@@ -49,6 +51,13 @@ class Running:
             except httpx.TransportError:
                 assert time.monotonic() < end, self.log()
                 time.sleep(0.05)
+
+    def end(self) -> float:
+        """SIGTERM; the seconds that it took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) in (0, -signal.SIGTERM)
+        return time.monotonic() - began
 
     def log(self) -> str:
         self.errors.seek(0)
@@ -176,3 +185,154 @@ def test_an_answer_can_be_asked_which_revision_gave_it(tmp_path: Path, pictures:
         running.process.send_signal(signal.SIGTERM)
         running.process.wait(30)
         running.errors.close()
+
+
+def test_a_follower_begins_at_a_checkpoint_that_was_kept(running: Running) -> None:
+    with govd.connect(running.url, running.token) as daemon:
+        for n in range(5):
+            daemon.create_token("reader", f"r{n}")
+        key, kept = daemon.audit_key(), daemon.audit_checkpoint()
+        size = int(kept.splitlines()[1])
+        daemon.create_token("reader", "later")
+        daemon.create_token("reader", "last")
+
+        def follow(follower: Follower) -> int:
+            for entry in daemon.events(after=follower.size - 1):
+                follower.add(entry)
+                if follower.size == size + 2:
+                    return follower.check(daemon.audit_checkpoint(size=size + 2))
+            return 0
+
+        daemon.audit_checkpoint()  # signs the log as it is
+        assert follow(Follower(key, since=kept, prove=daemon.audit_inclusion)) == size + 2
+        with pytest.raises(VerificationFailed, match="takes a proof"):
+            follow(Follower(key, since=kept))
+
+        def lies(entry: int, size: int) -> dict[str, object]:
+            said = dict(daemon.audit_inclusion(entry, size))
+            return {**said, "path": ["00" * 32, *said["path"][1:]]}
+
+        with pytest.raises(VerificationFailed, match="does not begin"):
+            follow(Follower(key, since=kept, prove=lies))
+        with pytest.raises(VerificationFailed, match="is none"):
+            follow(Follower(key, since=kept, prove=lambda entry, size: {"path": ["xyz"]}))
+        late = Follower(key, since=kept, prove=daemon.audit_inclusion)
+        with pytest.raises(VerificationFailed, match="should be next"):
+            late.add(daemon.audit_log(limit=1)[0])
+        assert late.check(kept) == size
+        with pytest.raises(Conflict, match="ledger of"):
+            next(daemon.events(after=1000))
+
+
+def test_proofs_for_who_does_not_trust_the_daemon(running: Running) -> None:
+    with govd.connect(running.url, running.token) as daemon:
+        for n in range(7):
+            daemon.create_token("reader", f"r{n}")
+            daemon.audit_checkpoint()
+        entries = daemon.audit_log()
+        leaves = [merkle.leaf_hash(canonical.encode(e)) for e in entries]
+        roots = {}
+        tree = merkle.Growing()
+        for leaf in leaves:
+            tree.add(leaf)
+            roots[tree.size] = tree.root()
+        assert len(roots) == 7
+        for size in roots:
+            for entry in range(size):
+                proof = [bytes.fromhex(h) for h in daemon.audit_inclusion(entry, size)["path"]]
+                assert merkle.included(entry, size, leaves[entry], proof, roots[size])
+            for old in range(1, size + 1):
+                proof = [bytes.fromhex(h) for h in daemon.audit_consistency(old, size)["path"]]
+                assert merkle.consistent(old, size, roots[old], roots[size], proof)
+        for entry, size in ((7, 7), (-1, 7), (0, 8), (0, 0)):
+            with pytest.raises(NotFound):
+                daemon.audit_inclusion(entry, size)
+        for old, new in ((0, 7), (3, 2), (1, 8)):
+            with pytest.raises((NotFound, Usage)):
+                daemon.audit_consistency(old, new)
+        assert daemon.audit_inclusion(3)["size"] == daemon.audit_consistency(3)["new"] == 7
+
+
+def test_it_ends_at_once_while_somebody_reads_the_stream_and_waits(running: Running, pictures: Path) -> None:
+    labels = sorted(p.name for p in (pictures / "dark").iterdir())
+    with govd.connect(running.url, running.token) as daemon:
+        daemon.add_model("m", "colours", labels=labels)
+        read: list[int] = []
+
+        def stream() -> None:
+            headers = {"Authorization": f"Bearer {running.token}"}
+            with httpx.stream("GET", f"{running.url}/v1/events", headers=headers, timeout=30) as found:
+                read.extend(json.loads(line[6:])["seq"] for line in found.iter_lines() if line.startswith("data: "))
+
+        reader = threading.Thread(target=stream)
+        reader.start()
+        end = time.monotonic() + 20
+        while not daemon.audit_log(kind="model.add"):
+            assert time.monotonic() < end
+        time.sleep(0.5)
+    assert running.end() < 4
+    reader.join(10)
+    assert not reader.is_alive()
+    assert read
+    lines = [json.loads(line) for line in running.log().splitlines()]
+    assert not [line for line in lines if line["level"] in ("warning", "error") or "error" in line]
+    added = next(line for line in lines if line.get("kind") == "model.add")
+    assert added["subject"] == "m"
+
+
+def test_a_daemon_that_was_killed_does_not_lock_its_home_out(running: Running) -> None:
+    running.process.kill()
+    running.process.wait(30)
+    assert (running.home / "daemon.json").exists()
+    said = json.loads((running.home / "daemon.json").read_text())
+    (running.home / "daemon.json").write_text(json.dumps({**said, "pid": os.getpid()}))  # the system gave its id to somebody else
+    done = running.govd("status", "--json")
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_listens_everywhere_and_answers_to_allowed_names(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "govd.toml").write_text('allowed_hosts = ["two.example"]\n', encoding="utf-8")
+    daemon = Running(tmp_path, "--host", "0.0.0.0", "--allow-host", "one.example")
+    try:
+        assert daemon.url.startswith("http://127.0.0.1:")
+        codes = {}
+        for host in ("one.example", "two.example:80", "192.0.2.7", "three.example"):
+            codes[host] = httpx.get(f"{daemon.url}/readyz", headers={"Host": host}, timeout=10).status_code
+        assert codes == {"one.example": 200, "two.example:80": 200, "192.0.2.7": 200, "three.example": 421}
+        assert daemon.govd("status").returncode == 0
+    finally:
+        daemon.end()
+        daemon.errors.close()
+    for words in (("--allow-host", "http://x"), ("--port", "70000"), ("--log-level", "loud")):
+        assert daemon.govd("serve", *words).returncode == 2
+
+
+def test_the_command_and_the_client_tell_bad_pictures_one_by_one(running: Running, pictures: Path, tmp_path: Path) -> None:
+    labels = sorted(p.name for p in (pictures / "dark").iterdir())
+    bad, good = tmp_path / "bad.png", str(pictures / "dark" / "red" / "0.png")
+    bad.write_bytes(b"no picture")
+    with govd.connect(running.url, running.token) as daemon:
+        daemon.add_model("m", "colours", labels=labels)
+        answers = daemon.classify("m", [str(bad), good, "/nowhere.png", good])
+        assert [a["label"] is None for a in answers] == [True, False, True, False]
+        assert [a["path"] for a in answers] == [str(bad), good, "/nowhere.png", good]
+        with pytest.raises(UnreadableImage, match="nowhere"):
+            daemon.classify("m", ["/nowhere.png"])
+    done = running.govd("classify", "m", str(bad), good, "--json")
+    assert done.returncode == 1
+    assert [a["label"] is None for a in json.loads(done.stdout)] == [True, False]
+
+
+def test_what_answers_at_an_address_may_be_no_daemon(running: Running) -> None:
+    for url, code in (("http://127.0.0.1:9", 3), ("nonsense", 3), ("http://[::1", 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "govd", "status"],
+            env={**{k: v for k, v in os.environ.items() if k != "GOVD_HOME"}, "GOVD_URL": url, "GOVD_TOKEN": "x"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, (url, done.stderr)
+        assert "Traceback" not in done.stderr

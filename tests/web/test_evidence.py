@@ -11,12 +11,13 @@ from govd.ledger.signing import LogCheckpoint
 from govd.offline import verify_offline
 from govd.service import Service
 from govd.web.app import create_app
+from govd.web.context import Context
 
 
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
-    app = create_app(service, lambda: bool(service.reconcile()))
-    with TestClient(app, headers={"Authorization": f"Bearer {service.core.home.token()}"}) as made:
+    app = create_app(Context(service, service.reconcile))
+    with TestClient(app, "http://localhost", headers={"Authorization": f"Bearer {service.core.home.token()}"}) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from govd.cli.demo.story import ALL, MODEL
-from govd.cli.show import scope
+from govd.cli.tables import scope
 from govd.edit import EvaluationData, Method, compose, metrics
 from govd.edit.strength import auc
 from govd.methods.baselines import Ccup

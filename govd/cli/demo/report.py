@@ -15,7 +15,7 @@ import numpy as np
 
 from govd.cli.demo.story import HOW, WORKS, Story, scope_of_leak, search_areas
 from govd.cli.demo.tables import SPOILED, attacks
-from govd.cli.show import scope
+from govd.cli.tables import scope
 from govd.service import HONEST
 from govd.types import Json, Record
 

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from govd.cli.demo.story import CELL, HOW, QUERIED, WORKS, scope_of_leak, search_areas
-from govd.cli.show import console, scope
+from govd.cli.tables import console, scope
 from govd.service import HONEST
 from govd.types import Json, Record
 

@@ -1,0 +1,85 @@
+"""Commands about a home as a whole: `demo`, `serve`, `status`, `doctor`, `backup`, `restore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from govd.cli.access import opened
+from govd.cli.options import HomeOption, JsonOption
+from govd.cli.output import put
+
+
+def demo(
+    home: Annotated[Path | None, typer.Option("--home", help="Work in this home instead of a temporary one.")] = None,
+    report: Annotated[Path, typer.Option("--report", help="Where the HTML report goes.")] = Path("govd-demo.html"),
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Encode everything anew and compare.")] = False,
+) -> None:
+    """The whole story on the model that comes with govd, in under a minute."""
+    from govd.cli.demo import run
+
+    run(home, report, from_scratch)
+
+
+def serve(
+    home: HomeOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 or :: for every one of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="A name that the daemon may be asked for by; may be repeated (allowed_hosts in govd.toml)."),
+    ] = None,
+    log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
+) -> None:
+    """The daemon: HTTP API and reconciler. Makes the home where there is none."""
+    from govd.home import default_home
+    from govd.web.daemon import serve as run
+
+    run(home or default_home(), host, port, log_level, tuple(allow_host or ()))
+
+
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Models, published revisions, what waits and why, size and head of the ledger."""
+    from govd.cli.show import show_status
+
+    with opened(home) as api:
+        put(api.status(), as_json, show_status)
+
+
+def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Devices, versions, database, keys and plugins: what is wrong and what to do. Exit 4 where something is."""
+    from govd.cli.show import show_doctor
+    from govd.doctor import examine
+
+    found = examine(home)
+    put(found, as_json, show_doctor)
+    if found["faults"]:
+        raise typer.Exit(4)
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ledger, artifacts, keys and settings in one file; works while a daemon runs."""
+    from govd.backup import backup as run
+    from govd.cli.show import show_backup
+    from govd.home import default_home
+
+    put(run(home or default_home(), file), as_json, show_backup)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `govd backup` wrote.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A backup into a home that does not exist yet."""
+    from govd.backup import restore as run
+    from govd.cli.show import show_restored
+    from govd.home import default_home
+
+    put(run(file, home or default_home()), as_json, show_restored)

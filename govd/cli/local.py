@@ -1,0 +1,239 @@
+"""A home without a daemon, with the calls of `govd.api`."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from govd.api import Api, check_state
+from govd.errors import Conflict
+from govd.models import Given
+from govd.requests import ForgetOptions
+from govd.service import open_service
+from govd.synthesised import pictures_of
+from govd.types import Floats, Json, Progress, Record, silent
+
+
+def actor() -> str:
+    """Who works without a daemon: the user of the machine."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
+
+
+class Local(Api):
+    """A home, worked on in this process under its lock. What was filed without waiting is reconciled before it is let go."""
+
+    remote = False
+
+    def __init__(self, folder: Path, progress: Progress = silent) -> None:
+        self.service = open_service(folder, progress)
+        self.actor = actor()
+        self._left = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if self._left and error is None:
+                self._reconcile()
+        finally:
+            self.service.close()
+
+    def _reconcile(self) -> None:
+        self._left = False
+        self.service.reconcile()
+        self.service.measure()
+
+    def _done(self, record: Record, wait: bool = True) -> Record:
+        if not wait:
+            self._left = True
+            return record
+        self._reconcile()
+        return self.service.requests.show(str(record["id"]))
+
+    # -- models and what they answer ------------------------------------------------------------------------------------------
+
+    def status(self) -> Record:
+        return self.service.status()
+
+    def models(self) -> list[Record]:
+        return self.service.models.all()
+
+    def model(self, name: str) -> Record:
+        return self.service.models.show(name)
+
+    def add_model(self, name: str, reference: str, **options: Any) -> Record:
+        return self.service.add_model(name, reference, Given(**options), self.actor)
+
+    def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
+        return self.service.update_model(name, Given(**options), self.actor, reference)
+
+    def remove_model(self, name: str) -> Record:
+        return self.service.models.remove(name, self.actor)
+
+    def revisions(self, model: str) -> list[Record]:
+        return self.service.revisions(model)
+
+    def revision(self, model: str, number: int) -> Record:
+        return self.service.revision(model, number)
+
+    def diff(self, model: str, first: int, second: int) -> Record:
+        return self.service.diff(model, first, second)
+
+    def classify(
+        self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
+    ) -> list[Record]:
+        found = self.service.classify(model, [(str(i), Path(i)) for i in images], labels, revision, base)
+        place = {str(path): i for i, path in enumerate(images)}
+        return sorted(found, key=lambda answer: place[answer["path"]])
+
+    def embeddings(self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False) -> Floats:
+        return self.service.embeddings(model, texts=texts, images=[Path(i) for i in images], base=base)[0]
+
+    def evaluate(self, model: str, images: str | None = None, revision: int | None = None, base: bool = False) -> Record:
+        return self.service.evaluate(model, images, revision, base)
+
+    def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
+        return self.service.export(model, Path(folder), self.actor, revision, format, **how)
+
+    # -- requests -------------------------------------------------------------------------------------------------------------
+
+    def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
+        return self._done(self.service.forget(model, ForgetOptions(concepts=concepts, **options), self.actor), wait)
+
+    def preview(self, *concepts: str, model: str, **options: Any) -> Record:
+        return self.service.preview(model, ForgetOptions(concepts=concepts, **options))
+
+    def requests(self, **filters: Any) -> list[Record]:
+        check_state(filters.get("state"))
+        return self.service.requests.all(**filters)
+
+    def request(self, request_id: str) -> Record:
+        return self.service.requests.show(request_id)
+
+    def pictures(self, request_id: str) -> list[tuple[str, bytes]]:
+        artifacts = self.service.core.artifacts
+        return [(p["prompt"], artifacts.get(p["png"])) for p in pictures_of(self.service, request_id)]
+
+    def _decide(self, request_id: str, event: str, reason: str) -> Record:
+        return self._done(self.service.requests.decide(request_id, event, reason, self.actor))
+
+    def approve(self, request_id: str, reason: str = "") -> Record:
+        return self._decide(request_id, "approve", reason)
+
+    def reject(self, request_id: str, reason: str = "") -> Record:
+        return self._decide(request_id, "reject", reason)
+
+    def withdraw(self, request_id: str, reason: str = "") -> Record:
+        return self._decide(request_id, "withdraw", reason)
+
+    def retry(self, request_id: str, reason: str = "") -> Record:
+        return self._decide(request_id, "retry", reason)
+
+    def revert(self, request_id: str, reason: str = "", idempotency_key: str | None = None, wait: bool = False) -> Record:
+        return self._done(self.service.revert(request_id, reason, self.actor, idempotency_key), wait)
+
+    def hold(self, request_id: str, reason: str) -> Record:
+        return self.service.requests.hold(request_id, reason, self.actor)
+
+    def release(self, request_id: str, reason: str) -> Record:
+        return self.service.requests.release(request_id, reason, self.actor)
+
+    def extend(self, request_id: str, due: str, reason: str) -> Record:
+        return self.service.requests.extend(request_id, due, reason, self.actor)
+
+    def reveal(self, request_id: str) -> Record:
+        return self.service.requests.reveal(request_id, self.actor)
+
+    def shred(self, request_id: str, reason: str) -> Record:
+        return self.service.requests.shred(request_id, reason, self.actor)
+
+    # -- the ledger -----------------------------------------------------------------------------------------------------------
+
+    def audit_log(self, **filters: Any) -> list[Record]:
+        check_state(filters.get("state"))
+        return self.service.audit.log(**filters)
+
+    def events(self, after: int = -1) -> Iterator[Record]:
+        size = self.service.core.ledger.size()
+        if after >= size:
+            raise Conflict(f"entry {after} is not in a ledger of {size} entries", advice="Compare with a log checkpoint that was kept.")
+        yield from self.service.core.ledger.entries(after + 1)
+
+    def audit_trail(self, request_id: str) -> Record:
+        return self.service.audit.trail(request_id)
+
+    def audit_as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
+        return self.service.evidence.as_of(time, model, proof)
+
+    def audit_why(self, model: str, number: int) -> Record:
+        return self.service.audit.why(model, number)
+
+    def audit_deadlines(self, **options: Any) -> Record:
+        return self.service.audit.deadlines(**options)
+
+    def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
+        return self.service.audit.sql(query, seconds, limit)
+
+    def audit_answer(self, key: str) -> Record:
+        return self.service.answers.show(key)
+
+    def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
+        return self.service.evidence.checkpoint(size, witnessed)
+
+    def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
+        return self.service.evidence.inclusion(entry, size)
+
+    def audit_consistency(self, old: int, new: int | None = None) -> Record:
+        return self.service.evidence.consistency(old, new)
+
+    def audit_key(self) -> str:
+        return self.service.evidence.key()
+
+    def audit_verify(
+        self,
+        since: Sequence[str] = (),
+        key: str | None = None,
+        recompute: bool = False,
+        witnesses: Sequence[str] = (),
+        roots: Sequence[str] = (),
+    ) -> Record:
+        return self.service.evidence.verify(since, key, recompute, witnesses, roots)
+
+    def audit_rebuild(self) -> Record:
+        return self.service.evidence.rebuild()
+
+    def audit_witness(self) -> list[Record]:
+        return self.service.evidence.witness()
+
+    def audit_rotate_key(self, reason: str) -> Record:
+        return self.service.evidence.rotate_key(reason, self.actor)
+
+    def audit_bundle(
+        self,
+        file: str,
+        request: str | None = None,
+        model: str | None = None,
+        revision: int | None = None,
+        since: str | None = None,
+        as_of: str | None = None,
+    ) -> Record:
+        return self.service.evidence.bundle_to(Path(file), request, model, revision, since, as_of)
+
+    # -- tokens ---------------------------------------------------------------------------------------------------------------
+
+    def tokens(self) -> list[Record]:
+        return self.service.tokens.all()
+
+    def create_token(self, role: str, name: str) -> Json:
+        return self.service.tokens.create(role, name, self.actor)
+
+    def revoke_token(self, token_id: str) -> Record:
+        return self.service.tokens.revoke(token_id, self.actor)

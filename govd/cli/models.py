@@ -1,0 +1,145 @@
+"""`govd model`: what is registered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from govd.cli.access import opened
+from govd.cli.options import HomeOption, JsonOption, ModelArgument, absolute, lines, split
+from govd.cli.output import put
+
+app = typer.Typer(no_args_is_help=True, help="Models: register, change, put another checkpoint in place, take out of service.")
+
+ReferenceArgument = Annotated[str, typer.Argument(metavar="REFERENCE", help="A folder, or a Hugging Face id; `mini` comes with govd.")]
+LabelsOption = Annotated[Path | None, typer.Option("--labels", help="The label set, one a line.")]
+AnchorsOption = Annotated[Path | None, typer.Option("--anchors", help="More words to keep, one a line.")]
+TemplatesOption = Annotated[Path | None, typer.Option("--templates", help="Prompts with {}, one a line.")]
+DomainsOption = Annotated[str, typer.Option("--domains", help="Names of domains: a,b")]
+ImagesOption = Annotated[Path | None, typer.Option("--images", help="Evaluation pictures: DIR/<domain>/<class>/*.png")]
+PoolOption = Annotated[
+    Path | None, typer.Option("--pool", help="Unlabelled image embeddings (.npy, .npz, .parquet), or a folder of pictures.")
+]
+UseOption = Annotated[str | None, typer.Option("--use", help="labels, open or search.")]
+PublishOption = Annotated[Path | None, typer.Option("--publish-to", help="Keep DIR/current on the published checkpoint.")]
+CommitOption = Annotated[str | None, typer.Option("--hf-revision", help="Commit of a Hub repository.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the model is called here.")]
+
+
+def _given(
+    labels: Path | None,
+    anchors: Path | None,
+    templates: Path | None,
+    domains: str,
+    images: Path | None,
+    pool: Path | None,
+    use: str | None,
+    publish_to: Path | None,
+) -> dict[str, Any]:
+    """What was given, read and with paths that a daemon finds."""
+    said: dict[str, Any] = {"labels": lines(labels, "label set"), "anchors": lines(anchors, "anchor vocabulary")}
+    said |= {"templates": lines(templates, "templates"), "domains": split(domains) or [], "use": use}
+    return said | {"images": absolute(images), "pool": absolute(pool), "publish_to": absolute(publish_to)}
+
+
+@app.command("add")
+def add(
+    name: NameArgument,
+    reference: ReferenceArgument,
+    labels: LabelsOption = None,
+    anchors: AnchorsOption = None,
+    templates: TemplatesOption = None,
+    domains: DomainsOption = "",
+    images: ImagesOption = None,
+    pool: PoolOption = None,
+    prototypes: Annotated[int, typer.Option(help="Without a pool: synthesise one, N pictures for each label (and domain).")] = 0,
+    use: UseOption = None,
+    side: Annotated[str, typer.Option(help="Which tower carries the edit: image or text.")] = "image",
+    publish_to: PublishOption = None,
+    hf_revision: CommitOption = None,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Do not use embeddings that come with the checkpoint.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a model; makes the home where there is none."""
+    from govd.cli.show import show_model
+
+    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to)
+    more = {"prototypes": prototypes, "side": side, "hf_revision": hf_revision, "from_scratch": from_scratch}
+    with opened(home, create=True) as api:
+        put(api.add_model(name, reference, **given, **more), as_json, show_model)
+
+
+@app.command("list")
+def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Registered models."""
+    from govd.cli.show import show_models
+
+    with opened(home) as api:
+        put(api.models(), as_json, show_models)
+
+
+@app.command("show")
+def show(name: ModelArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """One model, with everything that it was registered with."""
+    from govd.cli.tables import show_record
+
+    with opened(home) as api:
+        put(api.model(name), as_json, show_record)
+
+
+@app.command("update")
+def update(
+    name: ModelArgument,
+    labels: LabelsOption = None,
+    anchors: AnchorsOption = None,
+    templates: TemplatesOption = None,
+    domains: DomainsOption = "",
+    images: ImagesOption = None,
+    pool: PoolOption = None,
+    use: UseOption = None,
+    publish_to: PublishOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change what a model is registered with; what is not given stays. Every forget in force is computed anew and published."""
+    from govd.cli.show import show_model
+
+    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to)
+    with opened(home) as api:
+        put(api.update_model(name, None, **given), as_json, show_model)
+
+
+@app.command("rebase")
+def rebase(
+    name: ModelArgument,
+    reference: ReferenceArgument,
+    labels: LabelsOption = None,
+    anchors: AnchorsOption = None,
+    templates: TemplatesOption = None,
+    domains: DomainsOption = "",
+    images: ImagesOption = None,
+    pool: PoolOption = None,
+    use: UseOption = None,
+    publish_to: PublishOption = None,
+    hf_revision: CommitOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put another checkpoint in a model's place: every forget in force is computed anew for it and published."""
+    from govd.cli.show import show_model
+
+    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to)
+    with opened(home) as api:
+        put(api.update_model(name, reference, **given, hf_revision=hf_revision), as_json, show_model)
+
+
+@app.command("remove")
+def remove(name: ModelArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Take a model out of service; its entries stay."""
+    from govd.cli.show import show_model
+
+    with opened(home) as api:
+        put(api.remove_model(name), as_json, show_model)

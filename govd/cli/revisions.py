@@ -1,0 +1,109 @@
+"""`govd revision`, `export`, `classify`, `evaluate`: what was published, and what it answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from govd.cli.access import opened
+from govd.cli.options import (
+    BaseOption,
+    HomeOption,
+    JsonOption,
+    ModelArgument,
+    ModelOption,
+    NumberArgument,
+    RevisionOption,
+    absolute,
+    split,
+)
+from govd.cli.output import put
+
+app = typer.Typer(no_args_is_help=True, help="Revisions of a model: list, show, diff.")
+
+
+@app.command("list")
+def list_(model: ModelOption, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """A model's revisions, oldest first."""
+    from govd.cli.show import show_revisions
+
+    with opened(home) as api:
+        put(api.revisions(model), as_json, show_revisions)
+
+
+@app.command("show")
+def show(model: ModelArgument, number: NumberArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """One revision."""
+    from govd.cli.tables import show_record
+
+    with opened(home) as api:
+        put(api.revision(model, number), as_json, show_record)
+
+
+@app.command("diff")
+def diff(
+    model: ModelArgument,
+    first: NumberArgument,
+    second: Annotated[int, typer.Argument(metavar="M", help="Another revision's number.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What one revision has that another has not."""
+    from govd.cli.tables import show_record
+
+    with opened(home) as api:
+        put(api.diff(model, first, second), as_json, show_record)
+
+
+def export(
+    model: ModelArgument,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is not there yet, or empty.")],
+    revision: RevisionOption = None,
+    format: Annotated[str, typer.Option("--format", help="hf (a checkpoint) or edit (the factors).")] = "hf",
+    disclose: Annotated[bool, typer.Option("--disclose", help="Also with private forgets in it.")] = False,
+    recipient: Annotated[str, typer.Option("--recipient", help="Who gets it: recorded, to be told of later changes.")] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the edited model, or its edit, into a new folder."""
+    from govd.cli.tables import show_record
+
+    with opened(home) as api:
+        how = {"disclose": disclose, "recipient": recipient}
+        put(api.export(model, str(absolute(folder)), revision=revision, format=format, **how), as_json, show_record)
+
+
+def classify(
+    model: ModelArgument,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Picture files.")],
+    labels: Annotated[str | None, typer.Option("--labels", help="a,b,c (default: the model's label set).")] = None,
+    revision: RevisionOption = None,
+    base: BaseOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The best label for each picture, by the published revision. Exit 1 where a picture cannot be read."""
+    from govd.cli.show import show_answers
+
+    with opened(home) as api:
+        found = api.classify(model, [str(i) for i in images], labels=split(labels), revision=revision, base=base)
+    put(found, as_json, show_answers)
+    if any(answer["label"] is None for answer in found):
+        raise typer.Exit(1)
+
+
+def evaluate(
+    model: ModelArgument,
+    images: Annotated[Path | None, typer.Option("--images", help="DIR/<domain>/<class>/*.png (default: the model's own).")] = None,
+    revision: RevisionOption = None,
+    base: BaseOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Metrics on labelled pictures, with what a stranger can still do."""
+    from govd.cli.show import show_evaluation
+
+    with opened(home) as api:
+        put(api.evaluate(model, absolute(images), revision=revision, base=base), as_json, show_evaluation)

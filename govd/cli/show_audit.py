@@ -1,0 +1,187 @@
+"""Questions to the ledger and their answers, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from govd.cli.show import show_request
+from govd.cli.tables import console, count, escape, scope, state, table
+
+if TYPE_CHECKING:
+    from govd.types import Json
+
+
+def show_log(entries: Sequence[Mapping[str, Json]]) -> None:
+    """Entries, a line each."""
+    rows = [
+        (
+            e["seq"],
+            e["time"][:19].replace("T", " "),
+            escape(e["actor"]),
+            escape(e["kind"]),
+            escape(_short(e["subject"])),
+            _gist(e["payload"]),
+        )
+        for e in entries
+    ]
+    console().print(table("entry", "time", "actor", "kind", "subject", "what", rows=rows))
+
+
+def _short(subject: str) -> str:
+    """A subject at a glance; `--json` has it whole."""
+    return subject if len(subject) <= 13 else f"{subject[:12]}…"
+
+
+def _gist(payload: Mapping[str, Json]) -> str:
+    words = [str(payload[k]) for k in ("decision", "reason", "reference") if payload.get(k)]
+    words += [f"edit {payload['edit_digest'][:12]}…"] if payload.get("edit_digest") else []
+    return escape(" · ".join(words)[:80])
+
+
+def show_trail(found: Mapping[str, Json]) -> None:
+    """A request's story."""
+    show_request(found["request"])
+    _timeline(found["timeline"])
+
+
+def _timeline(lines: Sequence[Mapping[str, Json]]) -> None:
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    made.add_column("entry", justify="right", no_wrap=True)
+    made.add_column("time (UTC)", no_wrap=True)
+    made.add_column("who", overflow="fold")
+    made.add_column("what", overflow="fold", ratio=1)
+    for line in lines:
+        made.add_row(str(line["entry"]), line["time"][:19].replace("T", " "), escape(line["actor"]), escape(line["what"] or line["kind"]))
+    console().print(made)
+
+
+def show_as_of(found: Mapping[str, Json]) -> None:
+    """What was so at a time."""
+    out = console()
+    out.print(f"[bold]As of {found['time'][:19]}Z[/] (the ledger's first {count(found['tree_size'], 'entry')})")
+    for model in found["models"]:
+        if not model["registered"]:
+            out.print(f"{escape(model['model'])}: not registered yet")
+            continue
+        if not model["revision"]:
+            out.print(f"[bold]{escape(model['model'])}[/] served the unedited model; nothing was forgotten")
+            continue
+        out.print(
+            f"[bold]{escape(model['model'])}[/] served revision {model['revision']}, edit {model['edit_digest'][:12]}…, published "
+            f"{model['published_at'][:19]}Z by the daemon's clock (entry {model['published_entry']})"
+        )
+        for bound in model["no_later_than"]:
+            checked = "checked when it came" if bound["verified"] else "who signed it was never checked"
+            about = f"checkpoint of {count(bound['checkpoint'], 'entry')}; {checked}"
+            out.print(f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} ({about})")
+        if not model["no_later_than"]:
+            out.print("  [dim]no witness or time stamp bounds that time[/]")
+        rows = []
+        for forget in model["forgets"]:
+            by = "; ".join(f"{a['by']} {a['at'][:10]}" for a in forget["approvals"])
+            covered = f"covered by {forget['covered_by']}" if forget.get("covered_by") else "in the edit"
+            rows.append((forget["id"], scope(forget), covered, escape(f"{forget['filed_by']} {forget['filed_at'][:10]}"), escape(by)))
+        out.print(table("id", "what", "how", "filed by", "approved by", rows=rows))
+
+
+def show_why(found: Mapping[str, Json]) -> None:
+    """What a revision is made of."""
+    out = console()
+    software = ", ".join(f"{k} {v}" for k, v in found["computed_by"]["software"].items())
+    plugins = ", ".join(f"{k} {v}" for k, v in found["computed_by"]["plugins"].items())
+    published = (found["published_at"] or "–")[:19]
+    out.print(f"[bold]{escape(found['model'])} revision {found['number']}[/] {state(found['state'])}, published {published}")
+    rows = [
+        ("edit", f"{found['edit']['digest']} (rank {found['edit']['rank']}, {found['edit']['side']} side)"),
+        ("artifact of the edit", found["edit"]["artifact"]),
+        ("basis", found["basis"]),
+        ("base model", f"{found['base']['reference']}, {found['base']['digest']}"),
+        ("composed by", f"{found['computed_by']['composed_by']} on {found['computed_by']['machine']}"),
+        ("software", software),
+        ("plugins", plugins),
+        ("published files", ", ".join(f"{k} {v[:12]}…" for k, v in found["files"].items()) or "–"),
+        ("exported to", ", ".join(f"{e.get('recipient') or e['by']} ({e['at'][:10]})" for e in found["exports"]) or "–"),
+    ]
+    out.print(table("", "", rows=[(k, escape(str(v))) for k, v in rows]))
+    for request in found["requests"]:
+        out.print(f"[bold]{request['id']}[/] {scope(request)}: filed by {escape(request['filed_by'])} {request['filed_at'][:19]}Z")
+        if request["reason"]:
+            out.print(f"  because: {escape(str(request['reason']))}")
+        for vote in request["votes"]:
+            out.print(
+                f"  vote of {escape(vote['policy'])} {escape(vote.get('version', ''))}: {vote['decision']} ({escape(vote['reason'])})"
+            )
+        for approval in request["approvals"]:
+            out.print(f"  approved by {escape(approval['by'])} {approval['at'][:19]}Z ({escape(approval['reason'])})")
+        out.print(f"  contribution {request['contribution']}, artifact {request['artifact']}")
+    _timeline(found["entries"])
+
+
+def show_deadlines(found: Mapping[str, Json]) -> None:
+    """What is due."""
+    out, summary = console(), found["summary"]
+    colours = {"late": "red", "met late": "red", "met": "green", "open": "yellow", "closed": "dim"}
+    rows = [
+        (
+            r["id"],
+            scope({"concepts": [{"name": c} for c in r["concepts"]], "domains": r["domains"]}) + f" · {escape(r['model'])}",
+            f"[{colours[r['status']]}]{r['status']}[/]",
+            r["filed_at"][:10],
+            r["due_at"][:10],
+            (r["served_at"] or "–")[:10],
+            f"{r['days']:.1f}" if r["left_days"] is None else f"{r['left_days']:.0f} left",
+        )
+        for r in found["requests"]
+    ]
+    out.print(table("id", "what", "status", "filed", "due", "in force", "days", rows=rows))
+    for r in found["requests"]:
+        for extension in r["extensions"]:
+            out.print(f"{r['id']} extended to {extension['due_at'][:10]} by {escape(extension['by'])}: {escape(extension['reason'])}")
+    said = [f"{count(summary['requests'], 'forget')}: {summary['met']} met, {summary['met late']} met late, {summary['open']} open"]
+    said += [f"{summary['late']} late, {summary['closed']} closed without effect, {summary['extended']} extended"]
+    out.print(", ".join(said) + f" (due {summary['deadline_days']} days after filing, {summary['extended_days']} with an extension)")
+    if "median_days" in summary:
+        out.print(
+            f"From filing to publishing: median {summary['median_days']:.2f} days, nine in ten within {summary['p90_days']:.2f}, "
+            f"longest {summary['longest_days']:.2f}"
+        )
+
+
+def show_table(found: Mapping[str, Json]) -> None:
+    """Rows of an SQL answer."""
+    cells = [[escape("" if c is None else c) for c in row] for row in found["rows"]]
+    console().print(table(*(escape(name) for name in found["columns"]), rows=cells))
+
+
+def show_witnesses(found: Sequence[Mapping[str, Json]]) -> None:
+    """What witnesses answered."""
+    out = console()
+    if not found:
+        out.print("No witness is configured, or all have seen the newest checkpoint (witnesses, timestamp_authorities in govd.toml).")
+    for said in found:
+        text = f"[red]{escape(said['fault'])}[/]" if said["fault"] else f"[green]no later than {said['at'][:19]}Z[/]"
+        out.print(f"{escape(said['name'])}: checkpoint of {count(said['size'], 'entry')}, {text}")
+
+
+def show_verdict(found: Mapping[str, Json]) -> None:
+    """Whether a ledger or a bundle holds, and what that means."""
+    out = console()
+    what = "The bundle" if "file" in found else "The ledger"
+    if found["holds"]:
+        out.print(
+            f"[green]{what} holds:[/] {count(found['size'], 'entry')}, {count(found['checkpoints'], 'signed log checkpoint')} (the last of "
+            f"{found['signed_size']}), {count(found['artifacts'], 'artifact')}; root {found['root'][:16]}…"
+        )
+        out.print(f"  signed by {escape(', then '.join(found['keys']))}", soft_wrap=True)  # whole on a line: it is copied
+    else:
+        out.print(f"[red]{what} does not hold.[/]")
+    for fault in found["faults"]:
+        out.print(f"[red]fault[/] {escape(fault)}")
+    if found["claim"]:
+        out.print(f"  {escape(found['claim'])}")
+    for heading, name in (("Proven", "proven"), ("Recorded", "recorded"), ("Not proven", "not_proven")):
+        for line in found[name]:
+            out.print(f"  [bold]{heading}:[/] {escape(line)}")

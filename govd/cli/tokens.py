@@ -1,0 +1,47 @@
+"""`govd token`: who may talk to the daemon."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from govd.cli.access import opened
+from govd.cli.options import HomeOption, JsonOption
+from govd.cli.output import put
+
+app = typer.Typer(no_args_is_help=True, help="Bearer tokens: create, list, revoke.")
+
+
+@app.command("create")
+def create(
+    role: Annotated[str, typer.Option("--role", help="owner, operator, reader or inference.")],
+    name: Annotated[str, typer.Option("--name", help="Who will use it: the actor of what is done with it.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A new token; it is shown this once."""
+    from govd.cli.tables import show_record
+
+    with opened(home) as api:
+        put(api.create_token(role, name), as_json, show_record)
+
+
+@app.command("list")
+def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """All tokens, without their secrets."""
+    from govd.cli.show import show_tokens
+
+    with opened(home) as api:
+        put(api.tokens(), as_json, show_tokens)
+
+
+@app.command("revoke")
+def revoke(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id.")], home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """End a token."""
+    from govd.cli.tables import show_record
+
+    with opened(home) as api:
+        put(api.revoke_token(token_id), as_json, show_record)

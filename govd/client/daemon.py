@@ -1,0 +1,285 @@
+"""A daemon over HTTP, with the calls of `govd.api`."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import numpy as np
+
+from govd.api import Api
+from govd.client.transport import Transport
+from govd.errors import MachineFault, UnreadableImage, Usage
+from govd.types import Floats, Json, Record
+
+OPEN = ("filed", "approved")
+"""States of a request that nobody has decided or that is not served yet."""
+
+
+class Daemon(Api):
+    """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is said in `govd.api`."""
+
+    remote = True
+
+    def __init__(self, url: str, token: str | None, timeout: float = 600.0) -> None:
+        self.url, self._timeout = url, timeout
+        self._http = Transport(url, token, timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
+
+    def _get(self, path: str, **query: Any) -> Record:
+        found: Record = self._http.json("GET", path, **query)
+        return found
+
+    def _post(self, path: str, body: Json, **query: Any) -> Record:
+        found: Record = self._http.json("POST", path, body, **query)
+        return found
+
+    # -- models and what they answer ------------------------------------------------------------------------------------------
+
+    def status(self) -> Record:
+        return self._get("status")
+
+    def models(self) -> list[Record]:
+        return self._http.all("models")
+
+    def model(self, name: str) -> Record:
+        return self._get(f"models/{_part(name)}")
+
+    def add_model(self, name: str, reference: str, **options: Any) -> Record:
+        return self._post("models", {"name": name, "reference": reference, **options})
+
+    def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
+        found: Record = self._http.json("PATCH", f"models/{_part(name)}", {"reference": reference, **options})
+        return found
+
+    def remove_model(self, name: str) -> Record:
+        found: Record = self._http.json("DELETE", f"models/{_part(name)}")
+        return found
+
+    def revisions(self, model: str) -> list[Record]:
+        return self._http.all(f"models/{_part(model)}/revisions")
+
+    def revision(self, model: str, number: int) -> Record:
+        return self._get(f"models/{_part(model)}/revisions/{number}")
+
+    def diff(self, model: str, first: int, second: int) -> Record:
+        return self._get(f"models/{_part(model)}/revisions/{first}/diff/{second}")
+
+    def classify(
+        self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
+    ) -> list[Record]:
+        answers: dict[int, Record] = {}
+        sent: dict[int, str] = {}
+        for i, path in enumerate(images):
+            try:
+                sent[i] = _file(path)
+            except UnreadableImage as error:
+                answers[i] = {"path": str(path), "label": None, "scores": {}, "revision": None, "error": error.message}
+        if not sent and answers:
+            raise UnreadableImage("none of the pictures can be read", advice="; ".join(a["error"] for a in answers.values())[:500])
+        body = {"images": list(sent.values()), "names": [str(images[i]) for i in sent], "labels": labels and list(labels)}
+        found: Json = self._post(f"models/{_part(model)}/classify", {**body, "revision": revision, "base": base})
+        answers |= dict(zip(sent, found, strict=True))
+        number = found[0]["revision"]
+        return [{**answers[i], "revision": number} for i in sorted(answers)]
+
+    def embeddings(self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False) -> Floats:
+        body = {"texts": list(texts), "images": [_file(i) for i in images], "names": [str(i) for i in images], "base": base}
+        return np.asarray(self._post(f"models/{_part(model)}/embeddings", body)["embeddings"], np.float32)
+
+    def evaluate(self, model: str, images: str | None = None, revision: int | None = None, base: bool = False) -> Record:
+        return self._post(f"models/{_part(model)}/evaluate", {"images": images, "revision": revision, "base": base})
+
+    def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
+        return self._post(f"models/{_part(model)}/export", {"folder": folder, "revision": revision, "format": format, **how})
+
+    # -- requests -------------------------------------------------------------------------------------------------------------
+
+    def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
+        found = self._post("requests", {"model": model, "concepts": list(concepts), **_lists(options)}, wait=wait or None)
+        return self._settled(found) if wait else found
+
+    def _settled(self, record: Record) -> Record:
+        """The record once it is decided and served; the daemon holds each call for a minute at most."""
+        end = time.monotonic() + self._timeout
+        while record["state"] in OPEN and time.monotonic() < end:
+            record = self._get(f"requests/{record['id']}", wait=True)
+        return record
+
+    def preview(self, *concepts: str, model: str, **options: Any) -> Record:
+        return self._post("preview", {"model": model, "concepts": list(concepts), **_lists(options)})
+
+    def requests(self, **filters: Any) -> list[Record]:
+        return self._http.all("requests", **filters)
+
+    def request(self, request_id: str) -> Record:
+        return self._get(f"requests/{_part(request_id)}")
+
+    def pictures(self, request_id: str) -> list[tuple[str, bytes]]:
+        path = f"requests/{_part(request_id)}/pictures"
+        return [(p["prompt"], self._http.ask("GET", f"{path}/{p['png']}").content) for p in self._http.all(path)]
+
+    def _decide(self, request_id: str, event: str, reason: str) -> Record:
+        return self._post(f"requests/{_part(request_id)}/{event}", {"reason": reason})
+
+    def approve(self, request_id: str, reason: str = "") -> Record:
+        return self._settled(self._decide(request_id, "approve", reason))
+
+    def reject(self, request_id: str, reason: str = "") -> Record:
+        return self._decide(request_id, "reject", reason)
+
+    def withdraw(self, request_id: str, reason: str = "") -> Record:
+        return self._decide(request_id, "withdraw", reason)
+
+    def retry(self, request_id: str, reason: str = "") -> Record:
+        return self._settled(self._decide(request_id, "retry", reason))
+
+    def revert(self, request_id: str, reason: str = "", idempotency_key: str | None = None, wait: bool = False) -> Record:
+        body = {"reason": reason, "idempotency_key": idempotency_key}
+        found = self._post(f"requests/{_part(request_id)}/revert", body, wait=wait or None)
+        return self._settled(found) if wait else found
+
+    def hold(self, request_id: str, reason: str) -> Record:
+        return self._decide(request_id, "hold", reason)
+
+    def release(self, request_id: str, reason: str) -> Record:
+        return self._decide(request_id, "release", reason)
+
+    def extend(self, request_id: str, due: str, reason: str) -> Record:
+        return self._post(f"requests/{_part(request_id)}/extend", {"due": due, "reason": reason})
+
+    def reveal(self, request_id: str) -> Record:
+        return self._post(f"requests/{_part(request_id)}/reveal", {})
+
+    def shred(self, request_id: str, reason: str) -> Record:
+        return self._post(f"requests/{_part(request_id)}/shred", {"reason": reason})
+
+    # -- the ledger -----------------------------------------------------------------------------------------------------------
+
+    def audit_log(self, limit: int = 100, **filters: Any) -> list[Record]:
+        return self._http.all("audit/log", limit=limit, **filters)
+
+    def events(self, after: int = -1) -> Iterator[Record]:
+        return self._http.events(after)
+
+    def audit_trail(self, request_id: str) -> Record:
+        return self._get(f"audit/trail/{_part(request_id)}")
+
+    def audit_as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
+        return self._get("audit/as-of", time=time, model=model, proof=proof)
+
+    def audit_why(self, model: str, number: int) -> Record:
+        return self._get(f"audit/why/{_part(model)}/{number}")
+
+    def audit_deadlines(self, **options: Any) -> Record:
+        return self._get("audit/deadlines", **options)
+
+    def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
+        return self._post("audit/sql", {"query": query, "seconds": seconds, "limit": limit})
+
+    def audit_answer(self, key: str) -> Record:
+        return self._get(f"audit/answers/{_part(key)}")
+
+    def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
+        return self._http.ask("GET", "audit/checkpoint", size=size, witnessed=witnessed or None).text
+
+    def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
+        return self._get("audit/proof/inclusion", entry=entry, size=size)
+
+    def audit_consistency(self, old: int, new: int | None = None) -> Record:
+        return self._get("audit/proof/consistency", old=old, new=new)
+
+    def audit_key(self) -> str:
+        return self._http.ask("GET", "audit/key").text
+
+    def audit_verify(
+        self,
+        since: Sequence[str] = (),
+        key: str | None = None,
+        recompute: bool = False,
+        witnesses: Sequence[str] = (),
+        roots: Sequence[str] = (),
+    ) -> Record:
+        body = {"since": list(since), "key": key, "recompute": recompute, "witnesses": list(witnesses), "roots": list(roots)}
+        return self._post("audit/verify", body)
+
+    def audit_rebuild(self) -> Record:
+        return self._post("audit/rebuild", {})
+
+    def audit_witness(self) -> list[Record]:
+        found: Json = self._post("audit/witness", {})
+        return list(found)
+
+    def audit_rotate_key(self, reason: str) -> Record:
+        return self._post("audit/rotate-key", {"reason": reason})
+
+    def audit_bundle(
+        self,
+        file: str,
+        request: str | None = None,
+        model: str | None = None,
+        revision: int | None = None,
+        since: str | None = None,
+        as_of: str | None = None,
+    ) -> Record:
+        path = Path(file)
+        if path.exists():
+            raise Usage("this file exists", where=file, advice="Choose another name; nothing is overwritten.")
+        answer = self._http.ask("GET", "audit/bundle", request=request, model=model, revision=revision, since=since, as_of=as_of)
+        part = path.with_name(f".{path.name}.part")
+        try:
+            part.write_bytes(answer.content)
+            os.replace(part, path)
+        except OSError as fault:
+            part.unlink(missing_ok=True)
+            raise MachineFault(f"cannot be written ({fault.strerror})", where=file, advice="Nothing was written.") from None
+        about = {k: v for k, v in (("request", request), ("model", model), ("revision", revision), ("as_of", as_of)) if v is not None}
+        return {"file": file, "bytes": len(answer.content), "about": about or {"everything": True}, "key": self.audit_key()}
+
+    # -- tokens ---------------------------------------------------------------------------------------------------------------
+
+    def tokens(self) -> list[Record]:
+        return self._http.all("tokens")
+
+    def create_token(self, role: str, name: str) -> Record:
+        return self._post("tokens", {"role": role, "name": name})
+
+    def revoke_token(self, token_id: str) -> Record:
+        found: Record = self._http.json("DELETE", f"tokens/{_part(token_id)}")
+        return found
+
+
+def _part(name: str) -> str:
+    """A name as one part of a path: a name with a slash in it is not another path."""
+    if not name.strip("."):
+        raise Usage(f"{name!r} is no name", advice="Say the name or id as it was printed.")
+    return quote(name, safe="")
+
+
+def _lists(options: dict[str, Any]) -> dict[str, Any]:
+    said = {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
+    if said.get("examples"):
+        said["examples"] = [base64.b64encode(data).decode() for data in said["examples"]]
+    return said
+
+
+def _file(path: str) -> str:
+    try:
+        return base64.b64encode(Path(path).read_bytes()).decode()
+    except OSError as fault:
+        raise UnreadableImage(f"cannot be read ({fault.strerror})", where=str(path), path=str(path)) from None

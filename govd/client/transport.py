@@ -1,0 +1,107 @@
+"""Calls over HTTP: what goes wrong comes back as the error that it was."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from govd import errors
+from govd.errors import GovdError, Unreachable, Usage
+from govd.types import Json, Record
+
+PAGE = 1000
+"""Records that a list is asked for at a time."""
+PATIENCE = 60
+"""Seconds without an answer after which a stream is given up."""
+
+
+class Transport:
+    """A connection to one daemon."""
+
+    def __init__(self, url: str, token: str | None, timeout: float) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.url = url
+        try:
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
+        except (httpx.InvalidURL, UnicodeEncodeError) as fault:
+            raise Usage(f"this is no address of a daemon, or no token ({fault})", where=url, advice="Say http://HOST:PORT.") from None
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
+
+    def ask(self, method: str, path: str, body: Json = None, **query: Any) -> httpx.Response:
+        """One call below `/v1`.
+
+        Raises:
+            GovdError: as the daemon says. Unreachable: it does not answer.
+        """
+        params = {k: v for k, v in query.items() if v is not None}
+        try:
+            answer = self._http.request(method, f"/v1/{path}", json=body, params=params)
+        except httpx.TransportError as fault:
+            advice = "Is it running? `govd serve` starts it; GOVD_URL says where the client looks."
+            raise Unreachable(f"the daemon does not answer ({fault})", where=self.url, advice=advice) from None
+        if not answer.is_success:
+            raise problem(answer)
+        return answer
+
+    def json(self, method: str, path: str, body: Json = None, **query: Any) -> Json:
+        """The JSON document that a call answers."""
+        return _document(self.ask(method, path, body, **query))
+
+    def all(self, path: str, limit: int | None = None, after: Any = None, **query: Any) -> list[Record]:
+        """A list, page by page: all of it, or the first `limit` records after the cursor `after`."""
+        found: list[Record] = []
+        while True:
+            wanted = PAGE if limit is None else min(PAGE, limit - len(found))
+            answer = self.json("GET", path, after=after, limit=wanted, **query)
+            found += answer["items"]
+            after = answer["next"]
+            if after is None or (limit is not None and len(found) >= limit):
+                return found
+
+    def events(self, after: int) -> Iterator[Record]:
+        """Server-sent events from entry `after` on; a connection that breaks is taken up where it was."""
+        silent_since = time.monotonic()
+        while True:
+            last = {"Last-Event-ID": str(after)} if after >= 0 else {}
+            try:
+                with self._http.stream("GET", "/v1/events", headers=last, timeout=PATIENCE) as found:
+                    if not found.is_success:
+                        found.read()
+                        raise problem(found)
+                    for line in found.iter_lines():
+                        silent_since = time.monotonic()
+                        if line.startswith("data: "):
+                            entry: dict[str, Json] = json.loads(line[6:])
+                            after = int(entry["seq"])
+                            yield entry
+            except httpx.TransportError as fault:
+                if time.monotonic() - silent_since > PATIENCE:
+                    raise Unreachable(f"the daemon does not answer ({fault})", where=self.url) from None
+            time.sleep(1)
+
+
+def problem(answer: httpx.Response) -> GovdError:
+    """The daemon's problem details (RFC 9457) as the error that it was."""
+    said = _document(answer)
+    name = "".join(part.title() for part in str(said.get("type", "")).rpartition(":")[2].split("-"))
+    found = getattr(errors, name, None)
+    made = found if isinstance(found, type) and issubclass(found, GovdError) else GovdError
+    return made(str(said.get("detail") or said.get("title") or answer.reason_phrase))
+
+
+def _document(answer: httpx.Response) -> Json:
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    if not isinstance(said, dict | list) or (not answer.is_success and not isinstance(said, dict)):
+        what = f"what answers there is no govd daemon (HTTP {answer.status_code})"
+        raise Unreachable(what, where=str(answer.url), advice="Check GOVD_URL.")
+    return said

@@ -1,0 +1,62 @@
+"""What every route works with, and who may call it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from govd.service import Service
+from govd.web.news import News
+
+
+def _nothing() -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The service; `wake` tells the reconciler that something was filed; `trouble` says why it does not work, if so."""
+
+    service: Service
+    wake: Callable[[], object] = _nothing
+    trouble: Callable[[], str] = _nothing
+    faults: Callable[[], dict[str, int]] = dict
+    news: News = field(default_factory=News)
+
+
+async def context_of(request: Request) -> Context:
+    """The application's context."""
+    found: Context = request.app.state.context
+    return found
+
+
+Here = Annotated[Context, Depends(context_of)]
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="A token with a role."))]
+
+
+def admit(context: Context, credentials: HTTPAuthorizationCredentials | None, role: str) -> str:
+    """The name of who calls.
+
+    Raises:
+        Unauthenticated: no valid token. Denied: its role is not enough.
+    """
+    return context.service.tokens.admit(credentials.credentials if credentials else None, role)
+
+
+def needs(role: str) -> Callable[..., Awaitable[str]]:
+    """A dependency: the name of who calls, who must have this role. Takes no thread, so that a busy daemon still says no."""
+
+    async def admitted(context: Here, credentials: Credentials) -> str:
+        return admit(context, credentials, role)
+
+    return admitted
+
+
+Owner = Annotated[str, Depends(needs("owner"))]
+Operator = Annotated[str, Depends(needs("operator"))]
+Reader = Annotated[str, Depends(needs("reader"))]
+Inference = Annotated[str, Depends(needs("inference"))]

@@ -1,0 +1,136 @@
+"""What Prometheus reads (text exposition format 0.0.4): calls and their durations, the ledger, what waits, what fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from govd.web.context import Context, Here, Reader
+
+BUCKETS = (0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0)
+"""Upper bounds of durations, in seconds."""
+ENDLESS = "/v1/events"
+"""Streams: how long they last says nothing."""
+Labels = tuple[tuple[str, str], ...]
+router = APIRouter(tags=["health"])
+
+
+class Meter:
+    """Counts calls by method, route and status, and how long they take. Routes, not paths: ids would make a series each."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.calls: Counter[Labels] = Counter()
+        self.buckets: Counter[tuple[Labels, float]] = Counter()
+        self.seconds: dict[Labels, float] = defaultdict(float)
+
+    def note(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One call."""
+        where = (("method", method), ("route", route))
+        with self._lock:
+            self.calls[(*where, ("status", str(status)))] += 1
+            if route == ENDLESS:
+                return
+            self.seconds[where] += seconds
+            for bound in (*BUCKETS, float("inf")):
+                self.buckets[where, bound] += seconds <= bound
+
+    def lines(self) -> list[str]:
+        """What was counted."""
+        with self._lock:
+            calls, buckets, seconds = dict(self.calls), dict(self.buckets), dict(self.seconds)
+        out = _metric("govd_http_requests_total", "counter", "Calls by method, route and status.", calls.items())
+        name = "govd_http_request_duration_seconds"
+        out += _head(name, "histogram", "How long calls took.")
+        for where, total in seconds.items():
+            bounds = [*((bound, f"{bound:g}") for bound in BUCKETS), (float("inf"), "+Inf")]
+            out += [_sample(f"{name}_bucket", (*where, ("le", text)), buckets[where, bound]) for bound, text in bounds]
+            out += [_sample(f"{name}_sum", where, total), _sample(f"{name}_count", where, buckets[where, float("inf")])]
+        return out
+
+
+class Metered:
+    """Notes every call, whatever becomes of it."""
+
+    def __init__(self, app: ASGIApp, meter: Meter) -> None:
+        self.app, self.meter = app, meter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sent)
+        finally:
+            route = _route(scope)
+            self.meter.note(scope["method"] if scope["method"] in METHODS else "other", route, status, time.perf_counter() - began)
+
+
+def _route(scope: Scope) -> str:
+    """The route's template. FastAPI says it without the prefix that its router was included with, so the path says the beginning."""
+    template = getattr(scope.get("route"), "path", None)
+    if template is None:
+        return "other"
+    tail = str(template).split("/")[1:]
+    parts = str(scope["path"]).split("/")
+    return "/".join([*parts[: len(parts) - len(tail)], *tail])
+
+
+METHODS = ("GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS")
+
+
+@router.get("/metrics")
+def metrics(request: Request, context: Here, actor: Reader) -> Response:
+    """Metrics for Prometheus."""
+    return Response(exposition(context, request.app.state.meter), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def exposition(context: Context, meter: Meter) -> str:
+    """All metrics as text."""
+    found = context.service.status()
+    models = found["models"]
+
+    def each(key: str) -> list[tuple[Labels, float]]:
+        return [((("model", m["name"]),), m[key]) for m in models]
+
+    waiting = Counter(w["state"] for w in found["waiting"])
+    faults = {(("step", step),): n for step, n in ({"reconcile": 0, "measure": 0, "vouch": 0} | context.faults()).items()}
+    out = _metric("govd_ledger_entries_total", "counter", "Entries of the ledger.", [((), found["ledger"]["size"])])
+    out += _metric("govd_revision", "gauge", "The published revision; 0: the unedited model.", each("revision"))
+    out += _metric("govd_forgets_in_force", "gauge", "Forgets that the published edit carries.", each("in_force"))
+    out += _metric("govd_edit_rank", "gauge", "Rank of the published edit.", each("rank"))
+    still = [((("state", state),), waiting[state]) for state in ("filed", "waiting", "approved", "failed")]
+    out += _metric("govd_requests_open", "gauge", "Requests that nothing serves yet, by state.", still)
+    out += _metric("govd_reconcile_faults_total", "counter", "Steps of the reconciler that failed.", faults.items())
+    out += _metric("govd_ready", "gauge", "Whether the reconciler works.", [((), int(not context.trouble()))])
+    return "\n".join([*out, *meter.lines()]) + "\n"
+
+
+def _metric(name: str, kind: str, help_: str, samples: Iterable[tuple[Labels, float]]) -> list[str]:
+    return [*_head(name, kind, help_), *(_sample(name, labels, value) for labels, value in samples)]
+
+
+def _head(name: str, kind: str, help_: str) -> list[str]:
+    return [f"# HELP {name} {help_}", f"# TYPE {name} {kind}"]
+
+
+def _sample(name: str, labels: Labels, value: float) -> str:
+    said = ",".join(f'{key}="{text.translate(_ESCAPES)}"' for key, text in labels)
+    return f"{name}{{{said}}} {value}" if said else f"{name} {value}"
+
+
+_ESCAPES: Mapping[int, str] = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})

@@ -1,0 +1,147 @@
+"""`/v1/models`: what is registered, what was published, what it answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials
+
+from govd.answers import digest
+from govd.errors import UnreadableImage, Usage
+from govd.models import Given
+from govd.pictures import decoded
+from govd.rows import page
+from govd.types import Bytes, Json
+from govd.web.bodies import EvaluateBody, ExportBody, ModelBody, ModelChange, PicturesBody, file_of, options
+from govd.web.context import Context, Credentials, Here, Owner, Reader, admit
+from govd.web.rendering import Form, Limit, listed
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/status")
+def status(context: Here, reader: Reader) -> Json:
+    """Models, what waits, the ledger's head."""
+    return context.service.status()
+
+
+@router.get("/models")
+def every(request: Request, context: Here, reader: Reader, form: Form, after: str | None = None, limit: Limit = 100) -> Response:
+    """Registered models, by name."""
+    return listed(request, form, *page(context.service.models.all(), "name", after, limit))
+
+
+@router.post("/models", status_code=201)
+def add(body: ModelBody, response: Response, context: Here, actor: Owner) -> Json:
+    """Register a model; paths are on the daemon's machine."""
+    response.headers["Location"] = f"/v1/models/{body.name}"
+    return context.service.add_model(body.name, body.reference, Given(**options(body, "name", "reference")), actor)
+
+
+@router.get("/models/{name}")
+def show(name: str, context: Here, reader: Reader) -> Json:
+    """One model."""
+    return context.service.models.show(name)
+
+
+@router.patch("/models/{name}")
+def update(name: str, body: ModelChange, context: Here, actor: Owner) -> Json:
+    """Change what a model is registered with; with a reference, rebase it."""
+    return context.service.update_model(name, Given(**options(body, "reference")), actor, body.reference)
+
+
+@router.delete("/models/{name}")
+def remove(name: str, context: Here, actor: Owner) -> Json:
+    """Take a model out of service; its entries stay."""
+    return context.service.models.remove(name, actor)
+
+
+@router.get("/models/{name}/revisions")
+def revisions(
+    name: str, request: Request, context: Here, reader: Reader, form: Form, after: str | None = None, limit: Limit = 100
+) -> Response:
+    """A model's revisions, oldest first."""
+    return listed(request, form, *page(context.service.revisions(name), "number", after, limit))
+
+
+@router.get("/models/{name}/revisions/{number}")
+def revision(name: str, number: int, context: Here, reader: Reader) -> Json:
+    """One revision."""
+    return context.service.revision(name, number)
+
+
+@router.get("/models/{name}/revisions/{first}/diff/{second}")
+def diff(name: str, first: int, second: int, context: Here, reader: Reader) -> Json:
+    """What one revision has that another has not."""
+    return context.service.diff(name, first, second)
+
+
+@router.post("/models/{name}/export")
+def export(name: str, body: ExportBody, context: Here, actor: Owner) -> Json:
+    """Write the edited model into a folder on the daemon's machine."""
+    return context.service.export(name, Path(body.folder), actor, body.revision, body.format, body.disclose, body.recipient)
+
+
+@router.post("/models/{name}/evaluate")
+def evaluate(name: str, body: EvaluateBody, context: Here, actor: Owner) -> Json:
+    """Metrics on labelled pictures on the daemon's machine."""
+    return context.service.evaluate(name, body.images, body.revision, body.base)
+
+
+@router.post("/models/{name}/classify")
+def classify(name: str, body: PicturesBody, response: Response, context: Here, credentials: Credentials) -> Json:
+    """The best label for each picture, in their order; one that cannot be read has the label null and an `error`."""
+    names = _admitted(context, body, credentials)
+    pictures, faults = _pictures(body, names)
+    if not names:
+        raise Usage("nothing to classify", advice="Send `images` (base64 of picture files), or `paths` on the daemon's machine.")
+    if not pictures:
+        raise UnreadableImage("none of the pictures can be read", advice="; ".join(faults.values())[:500])
+    given = [(str(i), picture) for i, picture in pictures.items()]
+    found = context.service.classify(name, given, body.labels, body.revision, body.base)
+    number = int(found[0]["revision"])
+    answers = {int(answer["path"]): {**answer, "path": names[int(answer["path"])]} for answer in found}
+    answers |= {i: {"path": names[i], "label": None, "scores": {}, "revision": number, "error": text} for i, text in faults.items()}
+    ordered = [answers[i] for i in sorted(answers)]
+    inputs = [i.encode() for i in (*body.paths, *body.images)]
+    response.headers["Govd-Revision"] = str(number)
+    response.headers["Govd-Answer"] = context.service.answers.note(name, number, inputs, [a["label"] for a in ordered])
+    return ordered
+
+
+@router.post("/models/{name}/embeddings")
+def embeddings(name: str, body: PicturesBody, response: Response, context: Here, credentials: Credentials) -> Json:
+    """Unit embeddings of texts, then of pictures. A picture that cannot be read refuses the call: a row for it would be made up."""
+    pictures, faults = _pictures(body, _admitted(context, body, credentials))
+    if faults:
+        raise UnreadableImage("; ".join(faults.values())[:500], advice="Leave them out, and send the others again.")
+    if not pictures and not body.texts:
+        raise Usage("nothing to encode", advice="Send `texts`, or `images` (base64 of picture files).")
+    rows, number = context.service.embeddings(
+        name, texts=body.texts, images=list(pictures.values()), revision=body.revision, base=body.base
+    )
+    response.headers["Govd-Revision"] = str(number)
+    given = [i.encode() for i in (*body.texts, *body.images)]
+    response.headers["Govd-Answer"] = context.service.answers.note(name, number, given, digest(rows.tobytes()))
+    return {"revision": number, "embeddings": rows.tolist()}
+
+
+def _admitted(context: Context, body: PicturesBody, credentials: HTTPAuthorizationCredentials | None) -> list[str]:
+    """What the pictures of a body are called; paths are for owners, since they read the daemon's disk."""
+    admit(context, credentials, "owner" if body.paths else "inference")
+    if body.names and len(body.names) != len(body.images):
+        raise Usage(f"{len(body.names)} names for {len(body.images)} images", advice="Send a name for each, or none.")
+    return [*body.paths, *(body.names or [f"image {i}" for i in range(len(body.images))])]
+
+
+def _pictures(body: PicturesBody, names: list[str]) -> tuple[dict[int, Path | Bytes], dict[int, str]]:
+    """Pictures by their place, and what is wrong with those that cannot be read."""
+    pictures: dict[int, Path | Bytes] = {i: Path(path) for i, path in enumerate(body.paths)}
+    faults: dict[int, str] = {}
+    for i, text in enumerate(body.images, len(body.paths)):
+        try:
+            pictures[i] = decoded(file_of(text, names[i]), names[i])
+        except UnreadableImage as error:
+            faults[i] = error.message
+    return pictures, faults

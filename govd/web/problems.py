@@ -1,0 +1,75 @@
+"""Errors as problem details (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from govd.errors import GovdError, Usage
+from govd.types import Json
+from govd.web.rendering import Document
+
+log = logging.getLogger("govd.web")
+PROBLEM = "application/problem+json"
+
+
+def problem(status: int, body: dict[str, Json], headers: dict[str, str] | None = None) -> Response:
+    """A response of RFC 9457."""
+    given = dict(headers or {}) | ({"WWW-Authenticate": "Bearer"} if status == 401 else {})
+    return Document({"type": "about:blank", "status": status} | body, status, given, PROBLEM)
+
+
+def refusal(status: int, title: str, detail: str, advice: str = "") -> Response:
+    """A problem that is no error of the service's."""
+    said = {"title": title, "detail": f"{detail}. {advice}" if advice else detail}
+    return problem(status, said | ({"advice": advice} if advice else {}))
+
+
+def known(request: Request, error: Exception) -> Response:
+    """An error of govd's."""
+    assert isinstance(error, GovdError)
+    return problem(error.status, error.as_problem())
+
+
+def http(request: Request, error: Exception) -> Response:
+    """What the framework refuses: unknown paths, other methods."""
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, {"title": str(error.detail)}, dict(error.headers or {}))
+
+
+def invalid(request: Request, error: Exception) -> Response:
+    """A body or parameter that is not what it should be."""
+    assert isinstance(error, RequestValidationError)
+    return problem(Usage.status, Usage("; ".join(_said(e) for e in error.errors()) or "the request is not valid").as_problem())
+
+
+def _said(fault: dict[str, Any]) -> str:
+    place, kind = [str(part) for part in fault["loc"]], fault["type"]
+    if kind == "json_invalid":
+        return f"the body is not JSON ({fault.get('ctx', {}).get('error', fault['msg'])} at character {place[-1]})"
+    if place == ["body"] and kind == "missing":
+        return "the body is missing: send a JSON object"
+    if place == ["body"]:
+        return f"the body: {fault['msg']}; send a JSON object as application/json"
+    where = ".".join(place[1:])
+    return f"unknown field {where}" if kind == "extra_forbidden" else f"{where} ({place[0]}): {fault['msg']}"
+
+
+def bug(request: Request, error: Exception) -> Response:
+    """Anything else is a bug, and is told as one; what it was is in the log, not in the answer of who may be a stranger."""
+    log.error("a bug in govd, at %s %s", request.method, request.url.path, exc_info=error)
+    said = {"type": "urn:govd:bug", "title": "A bug in govd", "detail": f"{type(error).__name__}. The daemon's log says where."}
+    return problem(500, said)
+
+
+def install(app: FastAPI) -> None:
+    """Every error leaves as problem details."""
+    app.add_exception_handler(GovdError, known)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(Exception, bug)

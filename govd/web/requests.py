@@ -1,0 +1,148 @@
+"""`/v1/requests` and `/v1/preview`: what is to go, who decides, and back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from govd.api import check_state
+from govd.requests import ForgetOptions
+from govd.synthesised import picture_of, pictures_of
+from govd.types import Json
+from govd.web.bodies import ExtendBody, ForgetBody, ReasonBody, ScopeBody, options
+from govd.web.context import Here, Operator, Owner, Reader
+from govd.web.rendering import Form, Limit, listed
+from govd.web.waiting import SECONDS, Timeout, Wait, answered, settled
+
+router = APIRouter(tags=["requests"])
+KeyHeader = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+@router.get("/requests")
+def every(
+    request: Request,
+    context: Here,
+    reader: Reader,
+    form: Form,
+    state: str | None = None,
+    model: str | None = None,
+    concept: str | None = None,
+    domain: str | None = None,
+    policy: str | None = None,
+    filed_by: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    after: int | None = None,
+    limit: Limit = 100,
+) -> Response:
+    """Requests in the order of their filing."""
+    check_state(state)
+    filters = {"state": state, "model": model, "concept": concept, "domain": domain, "policy": policy, "filed_by": filed_by}
+    found = context.service.requests.all(after=after, limit=limit + 1, since=since, until=until, **filters)
+    return listed(request, form, found[:limit], found[limit - 1]["seq"] if len(found) > limit else None)
+
+
+@router.post("/requests", status_code=202)
+async def forget(
+    body: ForgetBody,
+    response: Response,
+    context: Here,
+    actor: Operator,
+    wait: Wait = False,
+    timeout: Timeout = SECONDS,
+    key: KeyHeader = None,
+) -> Json:
+    """File a forget. With a key the same call files it once."""
+    given = options(body, "model") | ({"idempotency_key": key} if key else {})
+    record = await run_in_threadpool(context.service.forget, body.model, ForgetOptions(**given), actor)
+    return await answered(context, response, record, wait, timeout)
+
+
+@router.post("/preview")
+def preview(body: ScopeBody, response: Response, context: Here, reader: Reader) -> Json:
+    """What a forget would do; files nothing."""
+    response.headers["Cache-Control"] = "no-store"  # it may name whom a private request will not
+    return context.service.preview(body.model, ForgetOptions(**options(body, "model")))
+
+
+@router.get("/requests/{request_id}")
+async def show(request_id: str, context: Here, reader: Reader, wait: Wait = False, timeout: Timeout = SECONDS) -> Json:
+    """One request."""
+    return await settled(context, request_id, timeout if wait else 0)
+
+
+@router.get("/requests/{request_id}/pictures")
+def pictures(request_id: str, request: Request, context: Here, reader: Reader, form: Form) -> Response:
+    """The pictures that were synthesised for it."""
+    return listed(request, form, pictures_of(context.service, request_id), None)
+
+
+@router.get("/requests/{request_id}/pictures/{digest}")
+def picture(request_id: str, digest: str, context: Here, reader: Reader) -> Response:
+    """One of them, as PNG."""
+    return Response(picture_of(context.service, request_id, digest), media_type="image/png")
+
+
+@router.post("/requests/{request_id}/revert", status_code=202)
+async def revert(
+    request_id: str,
+    body: ReasonBody,
+    response: Response,
+    context: Here,
+    actor: Operator,
+    wait: Wait = False,
+    timeout: Timeout = SECONDS,
+    key: KeyHeader = None,
+) -> Json:
+    """Take a forget back. With a key the same call files it once."""
+    record = await run_in_threadpool(context.service.revert, request_id, body.reason, actor, key or body.idempotency_key)
+    return await answered(context, response, record, wait, timeout)
+
+
+@router.post("/requests/{request_id}/reveal")
+def reveal(request_id: str, response: Response, context: Here, actor: Owner) -> Json:
+    """The text of a private request; that it was read is an entry."""
+    response.headers["Cache-Control"] = "no-store"
+    return context.service.requests.reveal(request_id, actor)
+
+
+@router.post("/requests/{request_id}/shred")
+def shred(request_id: str, body: ReasonBody, context: Here, actor: Owner) -> Json:
+    """Destroy the text of a private request."""
+    return context.service.requests.shred(request_id, body.reason, actor)
+
+
+@router.post("/requests/{request_id}/extend")
+def extend(request_id: str, body: ExtendBody, context: Here, actor: Operator) -> Json:
+    """More time for an open forget."""
+    return context.service.requests.extend(request_id, body.due, body.reason, actor)
+
+
+@router.post("/requests/{request_id}/hold")
+def hold(request_id: str, body: ReasonBody, context: Here, actor: Operator) -> Json:
+    """A legal hold."""
+    return context.service.requests.hold(request_id, body.reason, actor)
+
+
+@router.post("/requests/{request_id}/release")
+def release(request_id: str, body: ReasonBody, context: Here, actor: Operator) -> Json:
+    """End a legal hold."""
+    return context.service.requests.release(request_id, body.reason, actor)
+
+
+@router.post("/requests/{request_id}/{event}")
+async def decide(
+    request_id: str,
+    event: Literal["approve", "reject", "withdraw", "retry"],
+    body: ReasonBody,
+    response: Response,
+    context: Here,
+    actor: Operator,
+    wait: Wait = True,
+    timeout: Timeout = SECONDS,
+) -> Json:
+    """A person's decision."""
+    record = await run_in_threadpool(context.service.requests.decide, request_id, event, body.reason, actor)
+    return await answered(context, response, record, wait, timeout)

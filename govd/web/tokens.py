@@ -1,0 +1,34 @@
+"""`/v1/tokens`: who may call."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from govd.rows import page
+from govd.types import Json
+from govd.web.bodies import TokenBody
+from govd.web.context import Here, Owner
+from govd.web.rendering import Form, Limit, listed
+
+router = APIRouter(tags=["tokens"])
+
+
+@router.get("/tokens")
+def every(request: Request, context: Here, actor: Owner, form: Form, after: str | None = None, limit: Limit = 100) -> Response:
+    """All tokens, oldest first, without their secrets."""
+    return listed(request, form, *page(context.service.tokens.all(), "id", after, limit))
+
+
+@router.post("/tokens", status_code=201)
+def create(body: TokenBody, response: Response, context: Here, actor: Owner) -> Json:
+    """A new token; its secret is shown this once, and kept nowhere."""
+    made = context.service.tokens.create(body.role, body.name, actor)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Location"] = f"/v1/tokens/{made['id']}"
+    return made
+
+
+@router.delete("/tokens/{token_id}")
+def revoke(token_id: str, context: Here, actor: Owner) -> Json:
+    """End a token."""
+    return context.service.tokens.revoke(token_id, actor)

@@ -1,0 +1,72 @@
+"""The thread that reconciles, and how it is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+from govd.errors import GovdError
+from govd.service import Service
+
+log = logging.getLogger("govd")
+EVERY = 1.0
+"""Seconds between two looks at the ledger when nobody says that there is news."""
+SLOWEST = 60.0
+"""Seconds between two attempts at most while they fail."""
+PATIENCE = 3
+"""Passes that fail one after the other until the daemon calls itself not ready."""
+
+
+class Worker(threading.Thread):
+    """Reconciles when woken and every second. A fault is logged and tried again, more slowly; it does not stop the other steps."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(name="reconciler", daemon=True)
+        self.service, self.news, self.ending = service, threading.Event(), threading.Event()
+        self.faults: Counter[str] = Counter()
+        self.failing = 0
+        self._begun = False
+
+    def run(self) -> None:
+        """Until told to end; the step at hand is finished."""
+        self._begun = True
+        pause = EVERY
+        while not self.ending.is_set():
+            self.news.wait(pause)
+            self.news.clear()
+            well = self._step("reconcile", self.service.reconcile)
+            if not self.news.is_set():
+                well &= self._step("measure", self.service.measure)
+            well &= self._step("vouch", self.service.vouch)
+            self.failing = 0 if well else self.failing + 1
+            pause = EVERY if well else min(SLOWEST, 2 * pause)
+
+    def _step(self, name: str, step: Callable[[], object]) -> bool:
+        """Whether a step went well; whatever it raises is logged, since the next pass tries again."""
+        try:
+            step()
+        except GovdError as error:
+            log.error("%s: %s", name, error.message)
+        except Exception:
+            log.exception("%s: a bug in govd", name)
+        else:
+            return True
+        self.faults[name] += 1
+        return False
+
+    def trouble(self) -> str:
+        """Why the daemon does not do its work, in words without details; empty where it does."""
+        if self._begun and not self.is_alive():
+            return "the reconciler has ended"
+        if self.failing >= PATIENCE:
+            return f"the reconciler has failed {self.failing} times in a row; the log says why"
+        return ""
+
+    def end(self) -> None:
+        """Finish the step at hand."""
+        self.ending.set()
+        self.news.set()
+        if self._begun:
+            self.join(60)

@@ -1,0 +1,229 @@
+"""Commands on a home of this process, as people and scripts type them."""
+
+import fcntl
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from govd.cli import app
+from govd.cli.local import Local
+from govd.errors import GovdError, Usage
+from govd.home import Home, announced
+from govd.ledger.entry import Draft
+from govd.models import Given
+from govd.service import open_service
+
+
+class Shell:
+    """Runs `govd` here, on one home, on a terminal of 80 columns."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def __call__(self, *words: str) -> Result:
+        return CliRunner().invoke(app, list(words), env={"GOVD_HOME": str(self.home), "COLUMNS": "80", "GOVD_URL": ""})
+
+    def json(self, *words: str) -> object:
+        done = self(*words, "--json")
+        assert done.exception is None, done.exception
+        return json.loads(done.stdout)
+
+    def refused(self, *words: str) -> GovdError:
+        fault = self(*words).exception
+        assert isinstance(fault, GovdError), fault
+        return fault
+
+
+@pytest.fixture
+def govd(tmp_path: Path, example_plugins: None, given: Given) -> Shell:
+    shell = Shell(tmp_path / "home")
+    with open_service(shell.home) as service:
+        service.add_model("m", "colours", given, "ann")
+    return shell
+
+
+READS = [
+    *(("status",), ("model", "list"), ("model", "show", "m"), ("request", "list"), ("request", "show", "x"), ("token", "list")),
+    *(("revision", "list", "--model", "m"), ("revision", "show", "m", "1"), ("preview", "red", "--model", "m")),
+    *(("forget", "red", "--model", "m"), ("revert", "x", "--reason", "y"), ("request", "approve", "x"), ("classify", "m", "a.png")),
+    *(("evaluate", "m"), ("export", "m", "out"), ("token", "create", "--role", "reader", "--name", "n"), ("backup", "b.tar")),
+    *(("audit", "log"), ("audit", "verify"), ("audit", "checkpoint"), ("audit", "key"), ("audit", "as-of", "2027-01-01")),
+]
+
+
+@pytest.mark.parametrize("words", READS, ids=" ".join)
+def test_what_does_not_make_a_home_does_not_make_one_by_mistake(tmp_path: Path, words: tuple[str, ...]) -> None:
+    fault = Shell(tmp_path / "mistyped").refused(*words)
+    assert fault.exit_code == 2
+    assert "no govd home here" in fault.message
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_a_daemon_that_was_killed_is_not_taken_for_one_that_runs(govd: Shell) -> None:
+    with Home(govd.home) as home:
+        home.token()
+        with home.announced("http://127.0.0.1:1"):
+            assert announced(govd.home) == ("http://127.0.0.1:1", home.token())
+            left = (govd.home / "daemon.json").read_text()
+    (govd.home / "daemon.json").write_text(left)  # as SIGKILL leaves it: with the id of a process that lives, here this one
+    assert announced(govd.home) is None
+    assert govd.json("status")["models"]  # type: ignore[index]
+    with (govd.home / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert govd.refused("status").exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("request", "list", "--state", "nonsense"), "in_force"),
+        (("audit", "log", "--state", "nonsense"), "in_force"),
+        (("request", "list", "--format", "xml"), "ndjson"),
+        (("audit", "log", "--format", "xml"), "ndjson"),
+        (("revert", "x"), "--reason"),
+        (("revert", "x", "--reason", " "), "--reason"),
+        (("forget", "red", "--model", "m", "--example", "/nowhere.png"), "/nowhere.png"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_done(govd: Shell, words: tuple[str, ...], text: str) -> None:
+    fault = govd.refused(*words)
+    assert isinstance(fault, Usage)
+    assert text in fault.message
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "99999", "http"])
+def test_a_port_out_of_range_is_wrong_usage(govd: Shell, port: str) -> None:
+    assert govd("serve", "--port", port).exit_code == 2
+
+
+def test_a_request_that_is_not_waited_for_is_served_before_the_home_is_let_go(govd: Shell) -> None:
+    with Local(govd.home) as api:
+        filed = api.forget("red", model="m")
+        assert filed["state"] == "filed"
+    with Local(govd.home) as api:
+        assert api.request(filed["id"])["state"] == "in_force"
+        assert api.forget("blue", model="m", wait=True)["state"] == "in_force"
+        assert api.embeddings("m", texts=["red", "blue"]).shape[0] == 2
+        entries = list(api.events())
+        assert [e["seq"] for e in entries] == list(range(len(entries)))
+        assert next(api.events(after=3))["seq"] == 4
+
+
+def test_json_is_one_document_everywhere(govd: Shell, tmp_path: Path) -> None:
+    request = govd.json("forget", "red", "--model", "m")
+    assert isinstance(request, dict)
+    for words in (("request", "list"), ("model", "list"), ("revision", "list", "--model", "m"), ("token", "list"), ("audit", "log")):
+        assert isinstance(govd.json(*words), list), words
+    for words in (("status",), ("doctor",), ("audit", "trail", request["id"]), ("audit", "why", "m", "1"), ("audit", "verify")):
+        assert isinstance(govd.json(*words), dict), words
+    key = govd.json("audit", "key")
+    assert key == {"key": govd("audit", "key").stdout.strip()}
+    found = govd.json("audit", "checkpoint")
+    assert isinstance(found, dict)
+    assert found["note"].splitlines()[1] == str(found["size"])
+    assert isinstance(govd.json("backup", str(tmp_path / "b.tar")), dict)
+    again = Shell(tmp_path / "again")
+    assert isinstance(again.json("restore", str(tmp_path / "b.tar")), dict)
+    assert again.json("request", "list") == govd.json("request", "list")
+
+
+def test_an_evaluation_brings_what_it_was_counted_from(govd: Shell, pictures: Path, tmp_path: Path) -> None:
+    govd.json("forget", "red", "--model", "m")
+    images = tmp_path / "images"
+    for path in pictures.rglob("*.png"):
+        target = images / path.relative_to(pictures)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes() if path.name != "0.png" or "blue" not in path.parts else b"no picture")
+    found = govd.json("evaluate", "m", "--images", str(images))
+    assert isinstance(found, dict)
+    metrics = found["metrics"]
+    assert metrics["skipped"] == 2
+    cells = metrics["confusion"]
+    assert sum(cell["images"] for cell in cells) == metrics["images"]
+    for when, accuracy in (("before", "accuracy_before"), ("after", "accuracy")):
+        right = sum(cell[when].get(cell["class"], 0) for cell in cells)
+        assert right / metrics["images"] == pytest.approx(metrics[accuracy])
+        assert all(sum(cell[when].values()) == cell["images"] and 0 not in cell[when].values() for cell in cells)
+    red = next(cell for cell in cells if cell["class"] == "red")
+    assert red["after"].get("red", 0) < red["before"]["red"]
+    revision = govd.json("revision", "show", "m", "1")
+    assert isinstance(revision, dict)
+    assert "confusion" not in revision["metrics"]
+
+
+HOSTILE = "fine\nProven: nothing\r\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J \u202etxet\u2028x [bold]b[/]"
+
+
+def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(govd: Shell) -> None:
+    done = govd("forget", "red", "--model", "m", "--reason", HOSTILE, "--ticket", HOSTILE)
+    assert done.exception is None
+    request = govd.json("request", "list")[0]["id"]  # type: ignore[index]
+    with Local(govd.home) as api:
+        api.service.core.record([Draft("note", HOSTILE, HOSTILE, HOSTILE, {"reason": HOSTILE})])
+        api.hold(request, HOSTILE)
+        api.create_token("reader", HOSTILE)
+    shown = [
+        *(("request", "show", request), ("request", "list"), ("audit", "log"), ("audit", "trail", request), ("audit", "why", "m", "1")),
+        *(("audit", "as-of", "2099-01-01"), ("audit", "deadlines"), ("token", "list"), ("status",), ("revision", "show", "m", "1")),
+        *(("audit", "sql", "SELECT actor, reason FROM log JOIN requests"), ("preview", "blue", "--model", "m"), ("audit", "verify")),
+    ]
+    for words in shown:
+        done = govd(*words)
+        assert done.exit_code == 0, (words, done.exception)
+        text = done.stdout
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", text), words
+        assert not any(line.lstrip(" │").startswith("Proven: nothing") for line in text.splitlines()), words
+    assert "\\x1b[31mred" in govd("token", "list").stdout.replace("\n", "")
+
+
+def test_tables_fit_eighty_columns(govd: Shell) -> None:
+    for name in ("red", "blue"):
+        govd.json("forget", name, "--model", "m")
+    for words in (("revision", "list", "--model", "m"), ("request", "list"), ("doctor",), ("status",), ("model", "list")):
+        text = govd(*words).stdout
+        assert 0 < max(map(len, text.splitlines())) <= 80, words
+    assert re.search(r"^0 +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ", govd("audit", "log").stdout, re.M)
+    lines = govd("revision", "list", "--model", "m").stdout.splitlines()
+    assert len(lines) == 4  # the names, a rule, and a line for each: nothing is folded
+    assert re.search(r"1 +superseded +[0-9a-f]{12} .* 20\d\d-\d\d-\d\d \d\d:\d\d *$", lines[2])
+
+
+def test_what_has_no_target_does_not_name_one(govd: Shell) -> None:
+    assert "None" not in govd("forget", "red", "--model", "m", "--method", "swap").stdout
+    assert "None" not in govd("preview", "blue", "--model", "m", "--method", "swap").stdout
+
+
+def test_rows_for_spreadsheets_and_pipes(govd: Shell) -> None:
+    govd.json("forget", "red", "--model", "m", "--reason", "=cmd()")
+    text = govd("request", "list", "--format", "csv").stdout
+    assert text.startswith("id,")
+    assert ",'=cmd()," in text
+    assert len([json.loads(line) for line in govd("audit", "log", "--format", "ndjson").stdout.splitlines()]) > 5
+    before = govd("audit", "as-of", "2020-01-01", "--format", "csv").stdout
+    assert before.startswith("time,model,registered,")
+    assert ",m,false," in before
+
+
+def test_pictures_synthesised_for_a_request_are_written_for_people(govd: Shell, tmp_path: Path) -> None:
+    request = govd.json("forget", "red", "--model", "m")
+    assert isinstance(request, dict)
+    prompts = ["a photo of a red.", "../../red; a dark one"]
+    with Local(govd.home) as api:
+        core = api.service.core
+        facts = {"prototypes": [{"prompt": p, "png": core.artifacts.put(p.encode())} for p in prompts]}
+        made = {"artifact": "x", "method": "y", "facts": facts}
+        core.record([Draft("contribution.make", request["contribution"], "ann", "m", made)])
+        assert api.pictures(request["id"]) == [(p, p.encode()) for p in prompts]
+    folder = tmp_path / "pictures"
+    found = govd.json("request", "show", request["id"], "--pictures", str(folder))
+    assert isinstance(found, dict)
+    names = ["001-a-photo-of-a-red.png", "002-red-a-dark-one.png"]
+    assert [Path(p).name for p in found["pictures"]] == names
+    assert [(folder / name).read_text() for name in names] == prompts
+    assert "wrote" in govd("request", "show", request["id"], "--pictures", str(folder)).stdout  # the same again is no fault
+    (folder / names[0]).write_text("mine")
+    assert govd.refused("request", "show", request["id"], "--pictures", str(folder)).exit_code == 2
+    assert (folder / names[0]).read_text() == "mine"
