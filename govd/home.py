@@ -41,12 +41,14 @@ class Settings:
     KEY" of each witness that cosigns log checkpoints; `timestamp_authorities`: addresses of RFC 3161 services. `inference_log`: the share
     of answers that is noted with its revision.
     `compose_on`: `host` (the same bytes on any machine) or `device` (a backend composes what is published on its accelerator, equal to
-    1e-6). `max_predicted_disagreement`: more than this share of changed answers waits for a person. `disabled_plugins`: names not to load.
+    1e-6). `max_predicted_disagreement`: a request that changes more than this share of answers waits for a person, and so does one with
+    which all that is in force would change more than `max_total_disagreement`. `disabled_plugins`: names not to load.
     `allowed_hosts`: names besides loopback under which the daemon may be asked for (`govd serve --allow-host`).
     """
 
     approval: str = "self"
     max_predicted_disagreement: float = 0.05
+    max_total_disagreement: float = 0.2
     max_concepts: int = 1000
     deadline_days: int = 30
     extended_days: int = 45

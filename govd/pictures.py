@@ -19,13 +19,14 @@ def decoded(data: bytes, name: str) -> Bytes:
     Raises:
         UnreadableImage: it is no picture.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as fault:
-        raise UnreadableImage(f"is no picture ({fault})", where=name, advice="Give a PNG or JPEG file.", path=name) from None
+        what = "is no picture" if isinstance(fault, UnidentifiedImageError) else f"is no picture ({fault})"
+        raise UnreadableImage(what, where=name, advice="Give a PNG or JPEG file.", path=name) from None
 
 
 def png(rows: Bytes) -> bytes:

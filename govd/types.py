@@ -154,7 +154,7 @@ class Prototypes:
 
 @runtime_checkable
 class Model(Protocol):
-    """A model that a backend opened. Threads: calls come one at a time."""
+    """A model that a backend opened. Threads: several may ask at once, to answer while something is computed."""
 
     @property
     def facts(self) -> ModelFacts: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -43,6 +44,7 @@ class Encoder:
 
     def __init__(self, folder: Path, config: Config) -> None:
         self.folder, self.config = folder, config
+        self._tokenizing = threading.RLock()
 
     @cached_property
     def model(self) -> Clip:
@@ -86,7 +88,8 @@ class Encoder:
         """Token ids, cut to the model's context with their end-of-text token kept."""
         if not texts:
             return []
-        ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=self.config.context)["input_ids"]
+        with self._tokenizing:  # a fast tokenizer's truncation is a setting of its own: two threads at once are an error
+            ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=self.config.context)["input_ids"]
         return ids
 
     def pixels(self, image: Path | Bytes) -> Floats:

@@ -136,12 +136,20 @@ def show_request(request: Mapping[str, Json]) -> None:
 def _predicted(predicted: Mapping[str, Json]) -> None:
     out, anchors = console(), anchors_said(predicted)
     out.print(
-        f"  predicted on {escape(predicted['on'])}: {share(predicted['predicted_disagreement'])} of the other answers change, "
+        f"  predicted on {escape(predicted['on'])}: {_changes(predicted)}, "
         f"edit of rank {predicted['rank']} and norm {predicted['edit_norm']:.2f}{f', anchors {anchors}' if anchors else ''}"
     )
     for target in predicted["targets"]:
         if target.get("warning"):
             out.print(f"  [yellow]{escape(target['about'])}: {escape(target['warning'])}[/]")
+
+
+def _changes(predicted: Mapping[str, Json]) -> str:
+    """How many answers to other images change by this forget, and by all that are in force with it."""
+    if predicted.get("subsumed_by"):
+        return f"it adds nothing while {escape(predicted['subsumed_by'])} stands"
+    added, total = share(predicted["disagreement"]), share(predicted["total_disagreement"])
+    return f"{added} of the other answers change by it" + (f", {total} with all that is in force" if total != added else "")
 
 
 def anchors_said(predicted: Mapping[str, Json]) -> str:
@@ -160,7 +168,8 @@ def show_preview(found: Mapping[str, Json]) -> None:
     predicted = found["predicted"]
     rows = [
         ("measured on", escape(predicted["on"])),
-        ("answers to other images that change", share(predicted["predicted_disagreement"])),
+        ("answers to other images that change by it", share(predicted["disagreement"])),
+        ("… by all that would be in force", share(predicted["total_disagreement"])),
         ("same best label among the retained", share(predicted["retain_agreement"])),
         ("same best word among unlisted ones", share(predicted["unlisted_agreement"])),
         ("rank, norm of the edit", f"{predicted['rank']}, {predicted['edit_norm']:.2f}"),

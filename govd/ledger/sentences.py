@@ -30,6 +30,30 @@ def _written(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+SAID: Final = {
+    "request.approve": "was approved",
+    "request.wait": "waits",
+    "request.deny": "was denied",
+    "request.reject": "was rejected",
+    "request.withdraw": "was withdrawn",
+    "request.fail": "failed",
+    "request.retry": "is looked at again",
+    "request.hold": "was put under a legal hold",
+    "request.release": "was released from its legal hold",
+    "request.read": "was revealed",
+    "request.recompute": "was computed anew",
+    "request.subsume": "is subsumed",
+    "request.revert": "was taken back",
+    "revision.wait": "waits",
+    "revision.refuse": "was refused",
+    "revision.supersede": "was superseded before it was published",
+    "model.add": "was registered",
+    "model.update": "was changed",
+    "model.remove": "was taken out of service",
+}
+"""What happened, by kind of entry, where it takes no more words."""
+
+
 def sentence_of(entry: Mapping[str, Any]) -> str:
     """What an entry says, for people; empty where it is of no interest by itself."""
     return safe(_sentence(entry))
@@ -69,8 +93,9 @@ def _sentence(entry: Mapping[str, Any]) -> str:
             return f"{subject} was attacked; what it forgets is found {found}" if found else ""
         case "key.rotate":
             return f"the key of the log was changed to {str(payload.get('new'))[-20:]}: {reason}"
-    noun, _, event = entry["kind"].partition(".")
-    return f"{event} {subject}: {reason}" if noun in ("request", "revision") and reason else ""
+    said = SAID.get(entry["kind"], "")
+    why = "reason kept private" if payload.get("private") else reason
+    return f"{subject} {said}" + (f": {why}" if why else "") if said else ""
 
 
 def scope(payload: Mapping[str, Any]) -> str:

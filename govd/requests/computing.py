@@ -139,7 +139,9 @@ class Contributions:
         found = self._data_free(opened, [r for r in others if r["id"] not in above], None if covered else contribution)
         found["total_disagreement"] = found["predicted_disagreement"]
         found["disagreement"] = max(0.0, found["predicted_disagreement"] - before["predicted_disagreement"])
-        found["max_predicted_disagreement"] = core.home.settings.max_predicted_disagreement
+        for bound in ("max_predicted_disagreement", "max_total_disagreement"):
+            found[bound] = getattr(core.home.settings, bound)
+        found["targets"] = contribution.facts.get("terms", [])
         found["subsumed_by"] = covered
         return found
 

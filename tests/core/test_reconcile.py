@@ -192,6 +192,24 @@ def test_what_is_over_the_bound_waits_for_a_person_and_one_is_enough(service: Se
     assert state(service, request)[0] == "in_force"
 
 
+def test_many_small_forgets_add_up(service: Service) -> None:
+    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, max_total_disagreement=0.0))
+    for concept in ("red", "blue", "green", "yellow", "brown", "pink"):
+        request = file(service, concept)
+        service.reconcile()
+        (vote,) = (v for v in service.requests.show(request)["votes"] if v["policy"] == "bounds")
+        said = vote["inputs"]
+        over = said["disagreement"] > 0.05 or (said["disagreement"] > 0 and said["total_disagreement"] > 0)
+        assert vote["decision"] == ("wait" if over else "allow")
+        if over:
+            service.requests.decide(request, "approve", "seen", "bob")
+            service.reconcile()
+    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, max_predicted_disagreement=1.0))
+    predicted = {"disagreement": 0.01, "total_disagreement": 0.3, "max_predicted_disagreement": 0.05, "max_total_disagreement": 0.2}
+    (vote,) = (v for v in service.requests.decisions.votes("filed", service.requests.show(request), predicted) if v.policy == "bounds")
+    assert (vote.decision, "0.300" in vote.reason) == ("wait", True)
+
+
 def test_nobody_approves_what_was_not_looked_at(service: Service) -> None:
     red = file(service, "red")
     with pytest.raises(Conflict, match="being looked at"):
