@@ -255,9 +255,10 @@ class Core:
     def basis(self, record: Record) -> Basis:
         """A basis from the artifact that a model's or a revision's record names."""
         digest = str(record["basis"])
-        if digest not in self._bases:
-            self._bases[digest] = Basis.from_bytes(self.artifacts.get(digest), digest)
-        return self._bases[digest]
+        found = self._bases.get(digest)
+        if found is None:
+            found = self._bases[digest] = Basis.from_bytes(self.artifacts.get(digest), digest)
+        return found
 
     def keep(self, opened: Opened) -> None:
         """Keep a model in memory that was just registered, and let go of those that nothing speaks of any more."""

@@ -27,18 +27,20 @@ class Delivery:
     def __init__(self) -> None:
         self._seen: dict[Path, tuple[Any, str]] = {}
 
-    def stands(self, folder: Path, wanted: Mapping[str, Json]) -> bool:
-        """Whether `folder/current` is what is wanted (`number`, `model_digest`, `edit_digest`), every file of it unchanged."""
+    def stands(self, folder: Path, wanted: Mapping[str, Json]) -> dict[str, str] | None:
+        """The files of `folder/current` with their SHA-256, where that is what is wanted (`number`, `model_digest`, `edit_digest`) and
+        every file of it is unchanged; else None."""
         current = folder / "current"
         try:
             if os.readlink(current) != str(wanted["number"]):
-                return False
+                return None
             said = json.loads((current / SAID).read_text(encoding="utf-8"))
             if any(said.get(name) != value for name, value in wanted.items()):
-                return False
-            return all(self._digest(current / name) == digest for name, digest in said["files"].items())
+                return None
+            same = all(self._digest(current / name) == digest for name, digest in said["files"].items())
+            return dict(said["files"]) if same else None
         except (OSError, ValueError, KeyError, AttributeError):
-            return False
+            return None
 
     def _digest(self, path: Path) -> str:
         path = path.resolve()

@@ -75,13 +75,14 @@ class Encoder:
         self.model, self.known = model, known or Known.nothing()
         self.encoded = 0
 
-    def texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
-        """Unit embeddings `(n, d)`, kept for the next time."""
+    def texts(self, texts: Sequence[str], progress: Progress = silent, keep: bool = True) -> Floats:
+        """Unit embeddings `(n, d)`; `keep`: remember them for the next time (what users ask, and what is private, is not)."""
         missing = list(dict.fromkeys(t for t in texts if t not in self.known.texts))
-        if missing:
-            self.known.texts |= dict(zip(missing, self.model.encode_texts(missing, progress), strict=True))
-            self.encoded += len(missing)
-        found = [self.known.texts[t] for t in texts]
+        fresh = dict(zip(missing, self.model.encode_texts(missing, progress), strict=True)) if missing else {}
+        self.encoded += len(missing)
+        if keep:
+            self.known.texts |= fresh
+        found = [fresh[t] if t in fresh else self.known.texts[t] for t in texts]
         return np.stack(found) if found else np.zeros((0, self.model.facts.dim), np.float32)
 
     def files(self, paths: Sequence[Path], progress: Progress = silent) -> tuple[Floats, list[str]]:
@@ -118,12 +119,12 @@ class Encoder:
         """Unit embeddings `(n, d)` of pictures that need not be remembered."""
         return self.model.encode_images(images, progress)
 
-    def averaged(self, phrases: Sequence[str], templates: Sequence[str], progress: Progress = silent) -> Floats:
+    def averaged(self, phrases: Sequence[str], templates: Sequence[str], progress: Progress = silent, keep: bool = True) -> Floats:
         """Unit embeddings `(n, d)` float64 of phrases, averaged over templates with one `{}` each."""
         from govd.edit import exact
 
         prompts = [template.replace("{}", phrase) for phrase in phrases for template in templates]
-        rows = np.asarray(self.texts(prompts, progress), np.float64).reshape(len(phrases), len(templates), -1)
+        rows = np.asarray(self.texts(prompts, progress, keep), np.float64).reshape(len(phrases), len(templates), -1)
         if not len(phrases):
             return np.zeros((0, self.model.facts.dim))
         total = np.zeros((len(phrases), rows.shape[2]))

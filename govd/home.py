@@ -152,6 +152,13 @@ class Home:
             write_private(path, secrets.token_urlsafe(32) + "\n")
         return path.read_text(encoding="ascii").strip()
 
+    def secret(self) -> bytes:
+        """A secret of this home alone, made on first use: what is derived with it tells nothing to others."""
+        path = self.folder / "keys" / "derivation.key"
+        if not path.exists():
+            write_private(path, secrets.token_hex(32) + "\n")
+        return bytes.fromhex(path.read_text(encoding="ascii").strip())
+
     @contextlib.contextmanager
     def announced(self, url: str) -> Iterator[None]:
         """While this lasts `daemon.json` says where the daemon is, and is locked: that lock, not the file, is what says that it runs."""

@@ -67,10 +67,10 @@ STANDING: Final = frozenset({"in_force", "subsumed"})
 WANTED: Final = frozenset({"approved", *STANDING})
 #: A request in one of these is not decided, or not served yet.
 OPEN: Final = frozenset({"filed", "waiting", "approved", "failed"})
+#: A forget that was served and is in one of these is served no more, though nobody took it back.
+UNSERVED: Final = frozenset({"filed", "waiting", "failed"})
 #: A request in one of these is for the reconciler to go on with, by itself.
 MOVING: Final = frozenset({"filed", "approved"})
-#: A request that ends in one of these asked for something that it did not get.
-REFUSED: Final = frozenset({"denied", "failed"})
 #: A revision in one of these is on its way.
 PENDING: Final = frozenset({"composed", "evaluated", "waiting"})
 #: What people may do to a request, and in which states: `filed` is the reconciler's.

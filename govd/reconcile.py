@@ -19,7 +19,7 @@ from govd.delivery import Delivery
 from govd.edit import Basis, Edit
 from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
 from govd.ledger.entry import Draft
-from govd.lifecycle import PENDING, STANDING
+from govd.lifecycle import PENDING, STANDING, UNSERVED
 from govd.measuring import Measuring
 from govd.requests import Requests
 from govd.requests.decisions import GOVD, verdict, vote_drafts
@@ -72,7 +72,7 @@ class Reconciler:
             return step(of)
         except Exception as fault:  # noqa: BLE001 - raised again when the others are done
             if faults:
-                log.error("%s: %s", of, fault)
+                log.error("%s: %s", of if isinstance(of, str) else of["id"], fault)
             faults.append(fault)
             return False
 
@@ -157,7 +157,7 @@ class Reconciler:
         views = self.core.views
         if model not in views.models:
             return False
-        _, _, desired = self._desired(model)
+        wanted, above, desired = self._desired(model)
         published, last = views.published(model), views.last(model)
         pending = last if last and last["state"] in PENDING else None
         if pending and (pending["contributions"] != desired or pending["basis"] != self.core.model(model)["basis"]):
@@ -168,7 +168,7 @@ class Reconciler:
         if pending is None:
             if last and last["state"] == "refused" and last["contributions"] == desired:
                 return False  # a gate said no to exactly this; something must change first
-            return self._compose(model, desired)
+            return self._compose(model, wanted, above, desired)
         if pending["state"] == "composed":
             return self._evaluate(model, pending)
         return self._gate(model, pending)
@@ -177,11 +177,10 @@ class Reconciler:
         subject = f"{revision['model']}/{revision['number']}"
         self.core.record([Draft(f"revision.{event}", subject, GOVD, revision["model"], payload)])
 
-    def _compose(self, model: str, desired: list[str]) -> bool:
+    def _compose(self, model: str, wanted: list[dict[str, Json]], above: dict[str, str], desired: list[str]) -> bool:
         core = self.core
         record = core.model(model)
         basis = core.opened(model).basis if desired else core.basis(record)
-        wanted, above, _ = self._desired(model)
         try:
             contributions = [self.requests.contributions.load(d) for d in desired]
             edit = self._composed(basis, contributions)
@@ -198,7 +197,7 @@ class Reconciler:
             "side": edit.side,
             "facts": dict(edit.facts),
             "requests": [r["id"] for r in wanted if r["id"] not in above],
-            "subsumed": above,
+            "subsumed": {inner: outer if self._may_tell(inner, outer) else "" for inner, outer in above.items()},
             "contributions": desired,
             "basis": record["basis"],
             "made_for": {name: record[name] for name in ("reference", "hf_revision", "digest", "from_scratch", "evaluation")},
@@ -248,7 +247,8 @@ class Reconciler:
 
     def _unresolved(self, model: str) -> list[Gate]:
         """Forgets that were served and wait now, since nobody can compute them for what the model is: nothing may come back unseen."""
-        waiting = [r for r in self.core.views.open.values() if r["model"] == model and r["state"] == "waiting" and r["served_at"]]
+        mine = [r for r in list(self.core.views.open.values()) if r["model"] == model and r["kind"] == "forget"]
+        waiting = [r for r in mine if r["served_at"] and r["state"] in UNSERVED]
         return [Gate("wait", GOVD, f"{r['id']} was in force and waits: {r['state_reason']}") for r in waiting]
 
     def _publish(self, model: str, revision: Record) -> bool:
@@ -274,6 +274,10 @@ class Reconciler:
         self.core.ledger.checkpoint()
         return True
 
+    def _may_tell(self, inner: str, outer: str) -> bool:
+        """Whether the ledger may say that two requests are about the same: neither is private."""
+        return not any((self.core.views.request(r) or {}).get("private") for r in (inner, outer))
+
     def _transitions(self, model: str, number: int | None) -> list[Draft]:
         """What each request's state becomes once the wanted contributions are the published ones."""
         views = self.core.views
@@ -282,7 +286,8 @@ class Reconciler:
         for request in wanted:
             covered = above.get(request["id"])
             if covered and request["state"] != "subsumed":
-                payload = {"reason": f"covered by {covered}: adds nothing while that stands, takes over when it is reverted", "by": covered}
+                by = covered if self._may_tell(request["id"], covered) else "another forget"  # which would say what is private
+                payload = {"reason": f"covered by {by}: adds nothing while that stands, takes over when it is reverted"}
                 drafts.append(Draft("request.subsume", request["id"], GOVD, model, payload))
             elif not covered and request["state"] in ("approved", "subsumed"):
                 drafts.append(Draft("request.publish", request["id"], GOVD, model, {"revision": number, "reason": f"revision {number}"}))
@@ -307,7 +312,11 @@ class Reconciler:
         what: dict[str, Json] = {"model": model, "number": published["number"] if published else 0}
         what |= {"edit_digest": published["edit_digest"] if published else None, "model_digest": opened.model.facts.digest}
         folder = Path(record["publish_to"])
-        if self.delivery.stands(folder, what):
+        stands = self.delivery.stands(folder, what)
+        if stands is not None:
+            if published and published["files"] != stands:  # it was cut off between the deed and its entry
+                self._revise(published, "deliver", {"files": stands})
+                return True
             return False
         edit = self.measuring.edit(published, model)
         files = self.delivery.deliver(folder, what, lambda part: opened.model.write_checkpoint(edit, part))

@@ -63,7 +63,7 @@ class Serving:
         now = self.now(model, revision, base)
         rows: list[Floats] = []
         for side, found in (
-            ("text", now.opened.encoder.texts(list(texts)) if texts else None),
+            ("text", now.opened.encoder.texts(list(texts), keep=False) if texts else None),
             ("image", now.opened.encoder.pictures(list(images)) if images else None),
         ):
             if found is not None:
@@ -117,4 +117,4 @@ class Serving:
         names = [name.strip() for name in labels if name.strip()]
         if not names:
             raise Usage("no labels", advice="Say --labels a,b,c.")
-        return names, opened.encoder.averaged(names, basis.templates)
+        return names, opened.encoder.averaged(names, basis.templates, keep=False)

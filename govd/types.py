@@ -74,8 +74,8 @@ class Scope:
         return "cells" if self.concepts else "domains"
 
     def covers(self, other: Scope) -> bool:
-        """Whether everything in `other` is in this scope: each concept by its name, each domain by its name."""
-        mine, theirs = {c.name for c in self.concepts}, {c.name for c in other.concepts}
+        """Whether everything in `other` is in this scope: each phrase of its concepts, each domain by its name."""
+        mine, theirs = ({p for c in scope.concepts for p in c.phrases} for scope in (self, other))
         concepts = not mine or (bool(theirs) and theirs <= mine)
         domains = not self.domains or (bool(other.domains) and set(other.domains) <= set(self.domains))
         return concepts and domains

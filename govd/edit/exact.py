@@ -22,6 +22,8 @@ Matrix = Floats
 SLICES = 3  # `matmul` and `gram` spell out their products
 """Slices per factor: three of about 20 bits hold all of a float64 that is not far below its row's largest."""
 BLOCK = 64
+UNIT = 1e-14
+"""A squared length that is nearer to one is one: what scaling to length one leaves of rounding is less."""
 DEPTH = 1 << 14
 """Terms that are summed at once; longer sums are cut, and the parts added in order."""
 
@@ -172,9 +174,10 @@ def inverse(a: Any) -> Matrix:
 
 
 def unit(a: Any) -> Matrix:
-    """Rows `(n, d)` scaled to length one."""
+    """Rows `(n, d)` scaled to length one; those that are so already, but for rounding, stay as they are to the last bit."""
     rows: Matrix = np.asarray(a, np.float64)
-    return rows / np.sqrt(squares(rows))[:, None]
+    size = squares(rows)
+    return rows / np.where(np.abs(size - 1.0) < UNIT, 1.0, np.sqrt(size))[:, None]
 
 
 def squares(a: Matrix) -> Matrix:

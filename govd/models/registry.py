@@ -68,6 +68,7 @@ class Models:
         opened, payload = prepared(core, reference, given)
         with core.lock:
             self._check_free(name)
+            self._check_folder(payload["publish_to"], name)
             core.record([Draft("model.add", name, actor, name, payload)])
         core.keep(opened)
         core.progress("storing", 1, 1)
@@ -108,13 +109,34 @@ class Models:
         pool = (basis.tensors["pool"], basis.pool_kind) if basis.has_pool and given.pool is None and not rebased else None
         opened, payload = prepared(core, reference or str(old["reference"]), keep, pool)
         drafts = [Draft("model.update", name, actor, name, {**payload, "rebased": rebased})]
+        computed: dict[str, list[Draft]] = {}
+        if opened.basis.digest != basis.digest:
+            for request in self._concerned(name):  # before the lock: this takes time
+                computed[str(request["id"])] = self._again(request, opened, actor)
         with core.lock:
-            for request in list(core.views.open.values()):
-                if request["model"] == name and request["kind"] == "forget" and request["contribution"]:
-                    drafts += self._again(request, opened, actor)
+            self._check_folder(payload["publish_to"], name)
+            if opened.basis.digest != basis.digest:
+                for request in self._concerned(name):
+                    known = computed.get(str(request["id"])) if not request.get("shredded_at") else None
+                    drafts += self._again(request, opened, actor) if known is None else known
             core.record(drafts)
         core.keep(opened)
         return self.show(name)
+
+    def _concerned(self, name: str) -> list[Record]:
+        """Requests whose contribution is of the model as it is."""
+        mine = [r for r in list(self.core.views.open.values()) if r["model"] == name and r["kind"] == "forget"]
+        return [r for r in mine if r["contribution"]]
+
+    def _check_folder(self, folder: str | None, name: str) -> None:
+        """Two models cannot be published to one folder: each would put the other's away.
+
+        Raises:
+            Conflict: another model is.
+        """
+        for other, record in list(self.core.views.models.items()):
+            if folder and other != name and record["publish_to"] == folder:
+                raise Conflict(f"{other} is published to this folder", where=folder, advice="Choose another --publish-to.")
 
     def _again(self, request: Record, opened: Opened, actor: str) -> list[Draft]:
         """A forget on another basis: its contribution, or that it waits since nobody can compute it."""
@@ -143,7 +165,8 @@ class Models:
         made = self.core.views.contribution(str(request["contribution"])) or {}
         if made.get("basis") == opened.basis.digest:
             said = {"reason": "the model is again the one that it was computed for", "by": actor}
-            return [Draft("request.approve", request_id, actor, name, said)] if request["state"] == "waiting" else []
+            again = request["state"] == "waiting" and request["served_at"]  # it was in force, and waits for this alone
+            return [Draft("request.approve", request_id, actor, name, said)] if again else []
         reason = (
             "its text was destroyed: nobody can compute it for what the model is now. Nothing new is published for this model until this "
             "is withdrawn (it then ends) or the model is set back to what it was"

@@ -26,6 +26,8 @@ BESIDE: Final = 24
 """Other concepts that are synthesised beside a forgotten one where prototypes stand in for a pool."""
 PROMPTED: Final = 100
 """Anchors that a whole domain is prompted with."""
+KEYS: Final = 4096
+"""Contributions whose texts are kept in memory to compare them."""
 FIGURES: Final = 32
 """Edits with their data-free figures that are kept in memory."""
 TELLING: Final = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff")
@@ -37,7 +39,7 @@ class Contributions:
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
         self.core, self.privacy = core, privacy
-        self._keys: dict[str, list[str]] = {}
+        self._keys: OrderedDict[str, list[str]] = OrderedDict()
         self._figures: OrderedDict[tuple[str, ...], tuple[Edit, dict[str, Json]]] = OrderedDict()
 
     # -- computing ------------------------------------------------------------------------------------------------------------
@@ -63,8 +65,14 @@ class Contributions:
         return sealed(opened.basis.digest, spec, {k: np.asarray(v, np.float64) for k, v in tensors.items()}, facts)
 
     def of_request(self, request: Record, opened: Opened | None = None) -> Contribution:
-        """The contribution of a request; of a private one without its names. `opened`: another model or basis than the registered."""
+        """The contribution of a request; of a private one without its names. `opened`: another model or basis than the registered.
+
+        Raises:
+            Unsupported: its text was destroyed. The rest as `compute`.
+        """
         opened = opened or self.core.opened(str(request["model"]))
+        if request.get("shredded_at"):
+            raise Unsupported("its text was destroyed: nobody can compute it", where=str(request["id"]), advice="Withdraw it.")
         contribution = self.compute(spec_of(self.privacy.revealed(request)), opened, keep=not request.get("private"))
         if not request.get("private"):
             return contribution
@@ -84,7 +92,7 @@ class Contributions:
         _check_distinct([p for c in concepts for p in c.phrases], [row for rows in texts for row in rows])
         if domains:
             words = [p for c in concepts for p in c.phrases] or list(basis.labels or basis.vocabulary[:PROMPTED])
-            prompts = encoder.texts([prompt(d, w) for d in domains for w in words])
+            prompts = encoder.texts([prompt(d, w) for d in domains for w in words], keep=not concepts)
         else:
             prompts = np.concatenate(texts) if texts else np.zeros((0, basis.dim), np.float32)
         prototypes: Floats | None = None
@@ -185,8 +193,13 @@ class Contributions:
         if digest and digest not in self._keys:
             self._keys[digest] = _texts(self.load(digest))
         found = self._keys.get(digest, [])
-        starts = np.cumsum([0, *(1 + len(c["aliases"]) for c in concepts)])
-        return [{"name": found[at] if at < len(found) else c["name"], "aliases": []} for c, at in zip(concepts, starts, strict=False)]
+        while len(self._keys) > KEYS:
+            self._keys.popitem(last=False)
+        if not concepts or not found:
+            return concepts
+        if len(concepts) == 1:  # the ledger does not say the aliases of a private one, but its contribution takes them away
+            return [{"name": found[0], "aliases": found[1:]}]
+        return [{"name": key, "aliases": []} for key in found] if len(found) == len(concepts) else concepts
 
     # -- keeping --------------------------------------------------------------------------------------------------------------
 
@@ -254,7 +267,7 @@ def _known(opened: Opened, phrase: str) -> Floats:
         if phrase in names:
             found: Floats = rows[names.index(phrase)]
             return found
-    averaged: Floats = opened.encoder.averaged([phrase], basis.templates)[0]
+    averaged: Floats = opened.encoder.averaged([phrase], basis.templates, keep=False)[0]
     for names, rows in pairs:
         if names:
             nearest = int(np.argmax(rows @ averaged))

@@ -34,17 +34,25 @@ class Decisions:
             Conflict: the request's state does not allow it. Denied: it is under a legal hold. Usage: a rejection without a reason.
         """
         core = self.core
+        votes: list[Vote] = []
+        if event == "approve":  # policies are asked before the lock: they may take their time
+            request = core.request(request_id)
+            lifecycle.decide(request["kind"], request["state"], event)
+            self._check_computed(request)
+            votes = self.votes("approve", request, request["predicted"] or {})
         with core.lock:
             request = core.request(request_id)
             lifecycle.decide(request["kind"], request["state"], event)
             if event in ("withdraw", "reject"):
                 check_hold(request)
+            if event == "retry" and request.get("shredded_at"):
+                what = f"the text of {request['id']} was destroyed: nothing can be looked at again"
+                raise Conflict(what, advice="Approve it where it waits for a person, or withdraw it.")
             if event == "reject" and not reason.strip():
                 raise Usage("a rejection needs a reason", advice="Say --reason TEXT.")
             drafts: list[Draft] = []
             if event == "approve":
                 self._check_computed(request)
-                votes = self.votes("approve", request, request["predicted"] or {})
                 drafts = vote_drafts(request, "approve", votes, self.versions())
                 event, held = verdict(votes, event)
                 if held:

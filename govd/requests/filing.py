@@ -49,11 +49,11 @@ class Requests:
             Usage, NotFound: something in it is wrong. Conflict: the same scope is wanted already. KeyReused: the key came with
             another body.
         """
-        spec, pictures = understood(self.core, model, options)
-        body: dict[str, Json] = {"kind": "forget", "model": model, **fields_of(spec)}
-        body |= {"reason": options.reason, "basis": options.basis, "ticket": options.ticket, "reverts": None}
-        body |= {"due_at": date_of(options.due, "due"), "expires_at": date_of(options.expires, "expires")}
         with self.core.lock:
+            spec, pictures = understood(self.core, model, options)
+            body: dict[str, Json] = {"kind": "forget", "model": model, **fields_of(spec)}
+            body |= {"reason": options.reason, "basis": options.basis, "ticket": options.ticket, "reverts": None}
+            body |= {"due_at": date_of(options.due, "due"), "expires_at": date_of(options.expires, "expires")}
             repeated = self._repeated(options.idempotency_key, body, options.private)
             if repeated is not None:
                 return repeated
@@ -113,7 +113,7 @@ class Requests:
         if private and body["kind"] == "forget":
             body = self.privacy.hide(request_id, body)
         elif private:
-            body = self.privacy.hide(request_id, body, ("reason", "idempotency_key"))
+            body = self.privacy.hide(request_id, body, ("reason",))
         self.core.record([Draft("request.file", request_id, actor, str(body["model"]), body)])
         return self.core.request(request_id)
 
@@ -125,24 +125,12 @@ class Requests:
         """
         if not key:
             return None
-        old = self.core.views.by_key(key) or self._private_with(key)
+        old = self.core.views.by_key(self.privacy.keyed(key) if private else key)
         if old is None:
             return None
-        if bool(old.get("private")) != private or not self.privacy.same(old, body):
+        if not self.privacy.same(old, body):
             raise KeyReused("this idempotency key came with another request", where=key, advice=f"That was {old['id']}. Use a new key.")
         return old
-
-    def _private_with(self, key: str) -> Record | None:
-        """The private request with this key, among those that something can still happen to: the ledger does not say their keys."""
-        for request in self.core.views.open.values():
-            if request.get("private"):
-                try:
-                    found = self.privacy.revealed(request)
-                except GovdError:
-                    continue  # its text is lost; `govd doctor` tells
-                if found.get("idempotency_key") == key:
-                    return request
-        return None
 
     def _check_overlap(self, model: str, spec: ForgetSpec) -> None:
         going = self.core.views.going()
@@ -154,6 +142,9 @@ class Requests:
             except GovdError:
                 continue
             if scope.as_json() == spec.scope.as_json():
+                if other.get("private"):
+                    advice = "Whoever may see private requests can revert it first."
+                    raise Conflict("the same scope is wanted already, by a private request", advice=advice)
                 how = "revert" if other["state"] in STANDING else "withdraw"
                 raise Conflict(
                     f"the same scope is {other['state']} already, as {other['id']}",

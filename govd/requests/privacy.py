@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
 
 from govd.core import Core
@@ -9,7 +10,7 @@ from govd.errors import Conflict, GovdError, NotFound, Usage
 from govd.ledger.entry import Draft
 from govd.types import PRIVATE, Json, Record
 
-HIDDEN: Final = ("concepts", "reason", "basis", "ticket", "idempotency_key")
+HIDDEN: Final = ("concepts", "reason", "basis", "ticket")
 """What the ledger does not say of a private request."""
 
 
@@ -29,15 +30,19 @@ class Privacy:
         hidden: dict[str, Json] = dict.fromkeys(fields, "") | {"private": {"commitment": commitment, "fields": list(fields)}}
         if "concepts" in fields:
             hidden["concepts"] = [{"name": f"{PRIVATE}{commitment[:12]}.{i}", "aliases": []} for i, _ in enumerate(body["concepts"])]
-        if "idempotency_key" in fields:
-            hidden["idempotency_key"] = None
-        return body | hidden
+        key = body.get("idempotency_key")
+        return body | hidden | {"idempotency_key": self.keyed(str(key)) if key else None}
+
+    def keyed(self, key: str) -> str:
+        """What the ledger says in the place of a private request's idempotency key: nobody can check a guess without the home's secret."""
+        return f"{PRIVATE}{hmac.new(self.core.home.secret(), key.encode(), 'sha256').hexdigest()}"
 
     def reason(self, request: Record, text: str) -> dict[str, Json]:
         """What somebody said about a request, for an entry: as it is, or as a commitment where the request is private."""
         if not request.get("private") or not text:
             return {"reason": text}
         box = f"{request['id']}.{len(request['entries'])}"
+        self.core.private.shred(box)  # of an attempt that came to nothing, if there is one
         return {"reason": "", "private": {"box": box, "commitment": self.core.private.seal(box, {"reason": text}), "fields": ["reason"]}}
 
     def revealed(self, request: Record) -> dict[str, Json]:
@@ -102,6 +107,8 @@ class Privacy:
 
     def same(self, request: Record, body: dict[str, Json]) -> bool:
         """Whether a request was filed with this body; a private one is compared by its text, as long as that is there."""
+        if request.get("shredded_at"):
+            return True  # nobody can tell any more: what was filed with this key stands
         filed = self.core.ledger.some([int(request["seq"])])[0]["payload"]
         try:
             said = self.revealed({**filed, "id": request["id"], "shredded_at": request.get("shredded_at")})

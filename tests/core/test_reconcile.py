@@ -533,3 +533,121 @@ def test_a_contribution_that_is_damaged_blames_no_request(service: Service) -> N
     with pytest.raises(BadFile, match="bytes do not match"):
         service.reconcile()
     assert state(service, blue)[0] == "filed"
+
+
+def test_nothing_shredded_comes_back_by_a_retry(service: Service) -> None:
+    private = str(forget(service, "red", private=True)["id"])
+    service.requests.shred(private, "fulfilled", "dpo")
+    service.update_model("m", Given(anchors=("wood",)), "ann")
+    assert state(service, private)[0] == "waiting"
+    with pytest.raises(Conflict, match="nothing can be looked at again"):
+        service.requests.decide(private, "retry", "", "bob")
+    assert service.serving("m").edit.rank == 1
+    forget(service, "blue")
+    assert service.revisions("m")[-1]["state"] == "waiting"  # and nothing new is published meanwhile
+
+
+def test_a_change_of_the_model_approves_nothing(service: Service) -> None:
+    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, approval="person"))
+    private = file(service, "red", private=True)
+    service.reconcile()
+    service.requests.shred(private, "fulfilled", "dpo")
+    service.update_model("m", Given(publish_to=str(service.core.home.folder.parent / "x")), "ann")
+    assert state(service, private)[0] == "waiting"
+
+
+def test_an_update_that_changes_nothing_of_the_basis_computes_nothing_anew(service: Service, tmp_path: Path) -> None:
+    private = str(forget(service, "red", private=True)["id"])
+    service.requests.shred(private, "fulfilled", "dpo")
+    basis = service.models.show("m")["basis"]
+    for i in range(3):
+        service.update_model("m", Given(publish_to=str(tmp_path / f"served-{i}")), "ann")
+        assert service.models.show("m")["basis"] == basis
+    assert state(service, private)[0] == "in_force"
+    assert service.audit.log(kind="request.recompute") == []
+    assert json.loads((tmp_path / "served-2" / "current" / "revision.json").read_text())["number"] == 1
+
+
+def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, approval="person"))
+    red, blue = file(service, "red"), file(service, "blue")
+    service.reconcile()
+    service.requests.decide(red, "approve", "", "bob")
+    opened, begun = service.core.opened, []
+
+    def slow(name: str) -> Any:
+        if not begun:
+            begun.append(name)
+            service.requests.decide(blue, "approve", "", "bob")
+        return opened(name)
+
+    monkeypatch.setattr(service.core, "opened", slow)
+    service.reconcile()
+    for revision in service.revisions("m"):
+        assert len(revision["requests"]) + len(revision["subsumed"]) >= len(revision["contributions"]) > 0
+        assert len(revision["requests"]) == len(revision["contributions"])
+    assert [state(service, r)[0] for r in (red, blue)] == ["in_force", "in_force"]
+    assert service.evidence.verify(again=True)["holds"]
+
+
+def test_an_alias_is_taken_away_too(service: Service) -> None:
+    first = str(forget(service, "red")["id"])
+    second = forget(service, "red", aliases=("ruby",))
+    assert second["state"] == "in_force"
+    assert state(service, first)[0] == "subsumed"
+    third = forget(service, "ruby", approve=False)
+    assert third["state"] == "subsumed"
+
+
+def test_the_ledger_does_not_say_what_a_private_forget_is_about(service: Service) -> None:
+    private = forget(service, "red", private=True)
+    wide = forget(service, "Red")
+    assert state(service, str(wide["id"]))[0] == "subsumed"
+    for entry in service.core.ledger.entries():
+        if entry["kind"] in ("request.subsume", "revision.compose"):
+            assert private["id"] not in json.dumps(entry["payload"].get("subsumed", {})) + str(entry["payload"].get("reason"))
+    with pytest.raises(Conflict, match="by a private request") as told:
+        service.preview("m", ForgetOptions(concepts=("red",)))
+    assert private["id"] not in str(told.value)
+
+
+def test_two_models_are_not_published_to_one_folder(service: Service, given: Given, tmp_path: Path) -> None:
+    with_folder = replace(given, publish_to=str(tmp_path / "served"))
+    service.add_model("a", "colours", with_folder, "ann")
+    with pytest.raises(Conflict, match="a is published to this folder"):
+        service.add_model("b", "colours", with_folder, "ann")
+    with pytest.raises(Conflict, match="a is published to this folder"):
+        service.update_model("m", Given(publish_to=str(tmp_path / "served")), "ann")
+
+
+def test_a_delivery_whose_entry_was_lost_is_told(service: Service, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.add_model("a", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann")
+    file(service, "red", model="a")
+    revise = service.reconciler._revise
+    monkeypatch.setattr(service.reconciler, "_revise", lambda r, event, said: None if event == "deliver" else revise(r, event, said))
+    service.reconcile()
+    assert service.revision("a", 1)["files"] == {}
+    monkeypatch.undo()
+    service.reconcile()
+    assert set(service.revision("a", 1)["files"]) == {"edit.safetensors"}
+
+
+def test_a_private_key_files_once_for_good(service: Service) -> None:
+    options = ForgetOptions(concepts=("red",), private=True, idempotency_key="Ms Example's key")
+    first = service.forget("m", options, "ann")["id"]
+    service.reconcile()
+    revert(service, {"id": first})
+    assert service.forget("m", options, "ann")["id"] == first
+    service.requests.shred(first, "fulfilled", "dpo")
+    assert service.forget("m", options, "ann")["id"] == first
+    assert b"Example" not in b"".join(body for _, body in service.core.ledger.bodies())
+
+
+def test_a_reason_that_was_sealed_but_never_filed_is_in_nobodys_way(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    private = str(forget(service, "red", private=True)["id"])
+    with monkeypatch.context() as patched:
+        patched.setattr(service.core.ledger, "append", lambda *given: (_ for _ in ()).throw(MachineFault("full")))
+        with pytest.raises(MachineFault):
+            service.requests.hold(private, "case 7", "legal")
+    service.requests.hold(private, "case 7", "legal")
+    assert service.requests.reveal(private, "dpo")["said"][0]["reason"] == "case 7"
