@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from govd.core import Core
-from govd.errors import NotFound
+from govd.errors import NotFound, Usage
 from govd.ledger import sql
 from govd.ledger.sentences import sentence_of
 from govd.ledger.times import moment
+from govd.lifecycle import OPEN
 from govd.types import Json, Record
 
 PAGE: Final = 10_000
+LONGEST_DAYS: Final = 36_500
+KINDS: Final = ("contribution", "export", "key", "model", "request", "revision", "token", "witness", "note")
 ATTEMPTS: Final = 2000
 """Revisions that are looked through for those which a request was in and which came to nothing."""
-OPEN: Final = ("filed", "waiting", "approved", "failed")
+
+
+def check_filters(core: Core, model: str | None, kind: str | None = None) -> None:
+    """Refuse filters that nothing can match.
+
+    Raises:
+        NotFound: a model that never was. Usage: a kind of entry that there is not.
+    """
+    if model is not None and model not in core.views.heads:
+        core.model(model)  # raises
+    if kind is not None and kind.partition(".")[0] not in KINDS:
+        raise Usage(f"there are no entries of the kind {kind!r}", advice=f"Kinds begin with {', '.join(KINDS)}.")
 
 
 class Audit:
@@ -26,13 +41,14 @@ class Audit:
         self.core = core
 
     def log(self, after: int | None = None, limit: int = 100, **filters: str | None) -> list[Record]:
-        """Entries in order, from the one after entry `after`, that match all filters: `since` ≤ time < `until`; `actor`, `kind` (or its
-        noun), `subject`, `model`; votes of `policy`; those about requests with that `concept`, `domain`, `state`.
+        """Entries in order, from the one after entry `after`, that match all filters: `since` ≤ time < `until` (a date alone: to its
+        end); `actor`, `kind` (or its noun), `subject`, `model`; votes of `policy`; about requests with that `concept`, `domain`, `state`.
 
         Raises:
             Usage: an unknown filter, or a time that is none.
         """
-        filters |= {name: moment(filters[name], name) for name in ("since", "until") if filters.get(name)}
+        filters |= {name: moment(filters[name], name, end=name == "until") for name in ("since", "until") if filters.get(name)}
+        check_filters(self.core, filters.get("model"), filters.get("kind"))
         seqs = self.core.views.records.seqs(after, max(0, min(limit, PAGE)), **filters)
         return self.core.ledger.some(seqs)
 
@@ -176,15 +192,18 @@ class Audit:
         """
         settings = self.core.home.settings
         days, extended = days or settings.deadline_days, extended or settings.extended_days
+        if not 0 < days <= LONGEST_DAYS or not 0 < extended <= LONGEST_DAYS:
+            raise Usage(f"{days} and {extended} days", advice=f"From 1 to {LONGEST_DAYS}.")
+        check_filters(self.core, model)
         now = datetime.now(UTC)
-        found = self.core.views.requests(model=model, since=moment(since, "since"), until=moment(until, "until"))
+        found = self.core.views.requests(model=model, since=moment(since, "since"), until=moment(until, "until", end=True))
         rows = [_due(r, now, days, extended) for r in found if r["kind"] == "forget"]
         took = sorted(r["days"] for r in rows if r["served_at"])
         counts = {name: sum(r["status"] == name for r in rows) for name in ("met", "met late", "open", "late", "closed")}
         summary: dict[str, Json] = {"deadline_days": days, "extended_days": extended, "requests": len(rows), **counts}
         summary |= {"extended": sum(bool(r["extensions"]) for r in rows)}
         if took:
-            summary |= {"median_days": statistics.median(took), "p90_days": took[int(0.9 * (len(took) - 1))], "longest_days": took[-1]}
+            summary |= {"median_days": statistics.median(took), "p90_days": took[math.ceil(0.9 * len(took)) - 1], "longest_days": took[-1]}
         return {"summary": summary, "requests": sorted(rows, key=lambda r: (r["status"] not in ("late", "open"), r["due_at"]))}
 
     def sql(self, text: str, seconds: float = 10.0, limit: int = 1000) -> Record:

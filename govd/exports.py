@@ -36,12 +36,13 @@ class Exports:
 
         Raises:
             Usage: the folder is not empty, or nobody writes this format. MachineFault: it cannot be written; what was begun is taken away.
-            Denied: a private request is in it: beside its public base an edited model names what it forgot. `disclose` allows it.
+            Denied: a private request is in it: beside its public base an edited model names what it forgot. `disclose` to a `recipient`
+            who is named allows it.
         """
         now = self.serving.now(model, revision)
         requests = self.core.revision(model, now.number)["requests"] if now.number else []
         private = [r for r in requests if self.core.request(r).get("private")]
-        if private and not disclose:
+        if private and not (disclose and recipient.strip()):
             advice = "Say --disclose --recipient WHO if whoever gets it may know."
             raise Denied(f"an export would disclose what {', '.join(private)} keeps private", where=f"{model}/{now.number}", advice=advice)
         files = self._written(model, folder, format, now)

@@ -116,7 +116,7 @@ class Home:
         try:
             self.settings = Settings.read(self.folder / "govd.toml")
             self.origin = self._origin()
-            self.signer = Signer.at(self.folder / "keys" / "signing.key", self.origin)
+            self.signer = self._signer()
             self.artifacts = Artifacts(self.folder / "artifacts")
             self.ledger = Ledger.at(self.folder / "ledger.db", self.signer, self.origin)
         except BaseException:
@@ -144,6 +144,14 @@ class Home:
             raise BadFile("the file that names the ledger is missing", where=str(path), advice="Restore it from a backup.")
         write_private(path, f"govd/{uuid.uuid4()}\n")
         return path.read_text(encoding="ascii").strip()
+
+    def _signer(self) -> Signer:
+        """The signing key, made with the ledger; never beside one that was signed with another."""
+        path = self.folder / "keys" / "signing.key"
+        if not path.exists() and (self.folder / "ledger.db").exists() and not (self.folder / "keys" / "next.key").exists():
+            advice = "Restore it from a backup. Nothing was changed: another key would break the log for good."
+            raise BadFile("the key that signs this ledger is missing", where=str(path), advice=advice)
+        return Signer.at(path, self.origin)
 
     def token(self) -> str:
         """The home's own token, made on first use, readable by its owner alone."""

@@ -90,8 +90,10 @@ def after(kind: str, state: str, event: str) -> str:
     """
     table = TABLES[kind]
     if event not in table[state]:
-        can = ", ".join(sorted(table[state])) or "nothing: this state is final"
-        raise Conflict(f"cannot {event} a {kind} that is {state}", advice=f"Possible now: {can}.", state=state)
+        can = [name for name, states in DECISIONS.items() if state in states and name in table[state]]
+        can += ["revert"] if kind == "forget" and state in STANDING else []
+        advice = f"Possible now: {', '.join(can)}." if can else "Nothing can be decided about it now."
+        raise Conflict(f"cannot {event} a {kind} that is {state}", advice=advice, state=state)
     return table[state][event]
 
 

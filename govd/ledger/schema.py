@@ -36,7 +36,8 @@ CREATE VIEW requests AS SELECT key AS id, record ->> 'kind' AS kind, model, stat
   record ->> 'target' AS target, record ->> 'strength' AS strength, record ->> 'reason' AS reason, record ->> 'basis' AS basis,
   record ->> 'ticket' AS ticket, record ->> 'filed_at' AS filed_at, record ->> 'filed_by' AS filed_by, record ->> 'served_at' AS served_at,
   record ->> 'due_at' AS due_at, record ->> 'expires_at' AS expires_at, record ->> 'revision' AS revision,
-  record ->> 'reverts' AS reverts, record ->> 'contribution' AS contribution, seq AS entry FROM records WHERE noun = 'request';
+  record ->> 'reverts' AS reverts, record ->> 'private' IS NOT NULL AS private, record ->> 'shredded_at' AS shredded_at,
+  record ->> '$.held.at' AS held_since, record ->> 'contribution' AS contribution, seq AS entry FROM records WHERE noun = 'request';
 CREATE VIEW revisions AS SELECT model, record ->> 'number' AS number, state, record ->> 'edit_digest' AS edit_digest,
   record ->> 'rank' AS rank, record ->> 'published_at' AS published_at, record ->> 'tree_size' AS tree_size,
   record ->> '$.metrics.forget_acc' AS forget_acc, record ->> '$.metrics.retain_acc' AS retain_acc,

@@ -101,7 +101,7 @@ class Ledger:
         with faults(self.url), self._reads.connect() as connection:
             for at in range(0, len(seqs), PAGE):
                 query = sa.select(entries.c.seq, entries.c.body).where(entries.c.seq.in_(seqs[at : at + PAGE]))
-                found |= {seq: bytes(body) for seq, body in connection.execute(query)}
+                found |= {seq: stored_tree.as_bytes(body, seq) for seq, body in connection.execute(query)}
         return {seq: found[seq] for seq in seqs if seq in found}
 
     def root(self, size: int | None = None) -> bytes:

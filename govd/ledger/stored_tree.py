@@ -41,6 +41,17 @@ def node(connection: sa.Connection, level: int, number: int) -> bytes:
     return _picked(connection.execute(sa.select(entries.c.nodes).where(entries.c.seq == at)).scalar(), level, number)
 
 
+def as_bytes(body: object, seq: int) -> bytes:
+    """An entry's body as it was stored.
+
+    Raises:
+        BadFile: somebody has put something else there.
+    """
+    if not isinstance(body, bytes):
+        raise BadFile(f"entry {seq} is not stored as bytes", where="ledger", advice=_ADVICE)
+    return body
+
+
 def proof(connection: sa.Connection, make: Callable[[merkle.Node], list[bytes]]) -> list[bytes]:
     """A proof with all of its nodes read at once.
 

@@ -35,7 +35,9 @@ class Requests:
     def all(self, *, after: int | None = None, limit: int | None = None, **filters: str | None) -> list[Record]:
         """Requests in the order of their filing, from the one after entry `after`. Filters: `state`, `model`, `concept`, `domain`,
         `policy`, `filed_by`; `since` ≤ filed < `until`."""
-        filters |= {name: moment(filters[name], name) for name in ("since", "until") if filters.get(name)}
+        filters |= {name: moment(filters[name], name, end=name == "until") for name in ("since", "until") if filters.get(name)}
+        if filters.get("model") and filters["model"] not in self.core.views.heads:
+            self.core.model(str(filters["model"]))  # raises
         return list(self.core.views.requests(after=after, limit=limit, **filters))
 
     def show(self, request_id: str) -> Record:

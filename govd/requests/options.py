@@ -140,7 +140,7 @@ def fields_of(spec: ForgetSpec) -> dict[str, Json]:
 
 
 def date_of(text: str | None, what: str) -> str | None:
-    """A date or time to come, as records have it: UTC.
+    """A date (to its end) or time to come, as records have it: UTC.
 
     Raises:
         Usage: it is none, or past.
@@ -148,7 +148,7 @@ def date_of(text: str | None, what: str) -> str | None:
     if text is None:
         return None
     try:
-        found = str(moment(text, what))
+        found = str(moment(text, what, end=True))
     except Usage:
         raise Usage(f"{what} is {text!r}", advice="Write a date as 2027-01-31.") from None
     if found <= now():

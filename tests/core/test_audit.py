@@ -12,10 +12,10 @@ import pytest
 
 from govd.audit import as_of_rows
 from govd.core import remove_views
-from govd.errors import Conflict, Denied, NotFound, Usage
+from govd.errors import BadFile, Conflict, Denied, GovdError, NotFound, Usage
 from govd.ledger import sql
 from govd.ledger.entry import Draft
-from govd.ledger.signing import LogCheckpoint
+from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.times import moment, now
 from govd.models import Given
 from govd.offline import verify_offline
@@ -188,7 +188,11 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     assert {(e["kind"], e["payload"]["policy"]) for p in voted for e in log(policy=p)} == {("request.vote", p) for p in voted}
     assert log(limit=0) == []
     for name in ("actor", "kind", "subject", "model", "concept", "domain", "state", "policy"):
-        assert log(**{name: "nonsense"}) == []
+        if name in ("kind", "model"):
+            with pytest.raises(GovdError, match="nonsense"):
+                log(**{name: "nonsense"})
+        else:
+            assert log(**{name: "nonsense"}) == []
     with pytest.raises(Usage, match="unknown filter"):
         log(colour="red")
     assert {e["subject"] for e in log(state="in_force", kind="request.file")} == {r["id"] for r in service.requests.all(state="in_force")}
@@ -403,7 +407,11 @@ def test_a_log_signed_anew_with_another_key_is_known_by_the_key(service: Service
     forget(service, "red")
     known, kept = service.evidence.key(), service.evidence.checkpoint()
     service.close()
-    (tmp_path / "home" / "keys" / "signing.key").unlink()
+    key = tmp_path / "home" / "keys" / "signing.key"
+    key.unlink()
+    with pytest.raises(BadFile, match="the key that signs this ledger is missing"):  # none is made in its place
+        open_service(tmp_path / "home")
+    Signer.at(key, service.core.ledger.origin)
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
         for event in ("delete", "update"):
             raw.execute(f"DROP TRIGGER checkpoints_no_{event}")
@@ -551,3 +559,42 @@ def test_a_private_request_is_filed_once_with_its_key(service: Service) -> None:
 
     with pytest.raises(KeyReused):
         service.forget("m", ForgetOptions(concepts=("blue",), private=True, idempotency_key="k"), "ann")
+
+
+def test_dates_alone_are_whole_days(service: Service) -> None:
+    from datetime import UTC, datetime
+
+    today = datetime.now(UTC).date().isoformat()
+    red = forget(service, "red", due=today)
+    assert service.audit.deadlines()["requests"][0]["status"] == "met"
+    assert [r["id"] for r in service.requests.all(since=today, until=today)] == [red["id"]]
+    assert service.audit.log(since=today, until=today)
+    assert service.audit.deadlines(since=today, until=today)["summary"]["requests"] == 1
+
+
+def test_of_two_forgets_the_slower_is_the_ninetieth_percentile(service: Service) -> None:
+    for name in ("red", "blue"):
+        forget(service, name)
+    summary = service.audit.deadlines()["summary"]
+    assert summary["median_days"] <= summary["p90_days"] == summary["longest_days"]
+    with pytest.raises(Usage, match="From 1 to"):
+        service.audit.deadlines(days=3_000_000)
+
+
+def test_an_entry_that_somebody_stored_as_text_is_told(service: Service, tmp_path: Path) -> None:
+    red = forget(service, "red")
+    with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        raw.execute("UPDATE entries SET body = CAST(body AS TEXT) WHERE seq = ?", (red["seq"],))
+    raw.close()
+    with pytest.raises(BadFile, match="not stored as bytes"):
+        service.audit.trail(red["id"])
+    assert not service.evidence.verify()["holds"]
+
+
+def test_sql_tells_what_is_private_shredded_and_held(service: Service) -> None:
+    private = forget(service, "red", private=True)
+    service.requests.hold(private["id"], "case 7", "legal")
+    rows = service.audit.sql("SELECT private, shredded_at, held_since FROM requests")["rows"]
+    assert (rows[0][:2], rows[0][2][:2]) == ([1, None], "20")
