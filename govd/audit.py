@@ -18,6 +18,7 @@ from govd.types import Json, Record
 PAGE: Final = 10_000
 LONGEST_DAYS: Final = 36_500
 KINDS: Final = ("contribution", "export", "key", "model", "request", "revision", "token", "witness", "note")
+DEADLINES: Final = ("met", "met late", "open", "late", "closed")
 ATTEMPTS: Final = 2000
 """Revisions that are looked through for those which a request was in and which came to nothing."""
 
@@ -199,7 +200,7 @@ class Audit:
         found = self.core.views.requests(model=model, since=moment(since, "since"), until=moment(until, "until", end=True))
         rows = [_due(r, now, days, extended) for r in found if r["kind"] == "forget"]
         took = sorted(r["days"] for r in rows if r["served_at"])
-        counts = {name: sum(r["status"] == name for r in rows) for name in ("met", "met late", "open", "late", "closed")}
+        counts = {name: sum(r["status"] == name for r in rows) for name in DEADLINES}
         summary: dict[str, Json] = {"deadline_days": days, "extended_days": extended, "requests": len(rows), **counts}
         summary |= {"extended": sum(bool(r["extensions"]) for r in rows)}
         if took:

@@ -20,7 +20,7 @@ from govd.cli.options import (
     RequestArgument,
 )
 from govd.cli.output import check_format, print_json, put, put_rows
-from govd.errors import BadFile
+from govd.errors import BadFile, Usage
 from govd.rows import sql_rows
 
 app = typer.Typer(no_args_is_help=True, help="The ledger: questions, proofs, evidence.")
@@ -57,6 +57,8 @@ def log(
     with opened(home) as api:
         found = api.audit_log(limit=limit, after=after, **filters)
     put_rows(found, form, as_json, show_log, found)
+    if len(found) == limit:
+        print(f"govd: there may be more: --after {found[-1]['seq']}, or a larger --limit", file=sys.stderr)
 
 
 @app.command()
@@ -110,15 +112,21 @@ def deadlines(
     until: UntilOption = None,
     days: Annotated[int | None, typer.Option("--days", min=1, help="Due after so many days (deadline_days in govd.toml: 30).")] = None,
     extended: Annotated[int | None, typer.Option("--extended", min=1, help="With an extension (extended_days: 45).")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="Only those that are: met, met late, open, late or closed.")] = None,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What is due, late and extended, and how long each forget took from filing to publishing."""
+    from govd.audit import DEADLINES
     from govd.cli.show_audit import show_deadlines
 
     with opened(home) as api:
-        found = api.audit_deadlines(model=model, since=since, until=until, days=days, extended=extended)
+        found = dict(api.audit_deadlines(model=model, since=since, until=until, days=days, extended=extended))
+    if status is not None:
+        if status not in DEADLINES:
+            raise Usage(f"unknown status {status!r}", advice=f"One of {', '.join(DEADLINES)}.")
+        found["requests"] = [r for r in found["requests"] if r["status"] == status]
     put_rows(found, form, as_json, show_deadlines, found["requests"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -103,8 +103,11 @@ def show_restored(found: Mapping[str, Json]) -> None:
 
 def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
     """Requests, a line each."""
-    rows = [(r["id"], r["kind"], escape(r["model"]), scope(r), escape(r["method"]), state(r["state"])) for r in requests]
-    console().print(table("id", "kind", "model", "what", "method", "state", rows=rows))
+    rows = []
+    for r in requests:
+        what = f"revert of {r['reverts']}" if r["kind"] == "revert" else f"{scope(r)} · {escape(r['model'])}"
+        rows.append((r["id"], what, state(r["state"]), escape(r["filed_by"]), r["filed_at"][:10]))
+    console().print(table("id", "what", "state", "filed by", "filed", rows=rows))
 
 
 def show_request(request: Mapping[str, Json]) -> None:
@@ -114,6 +117,8 @@ def show_request(request: Mapping[str, Json]) -> None:
     out.print(f"[bold]{request['id']}[/] {verb}: {scope(request)} · {escape(request['model'])} · {state(request['state'])}")
     if request["state_reason"]:
         out.print(f"  {escape(request['state_reason'])}")
+    for line in _circumstances(request):
+        out.print(f"  {line}")
     if request["kind"] == "forget":
         target = f", target {request['target']}" if request["target"] else ""
         out.print(f"  method {escape(request['method'])}{target}, strength {request['strength']:g}")
@@ -125,12 +130,38 @@ def show_request(request: Mapping[str, Json]) -> None:
         out.print(f"  wrote {escape(path)}")
     if request.get("prototypes") and "pictures" not in request and request["kind"] == "forget" and not request.get("private"):
         out.print(f"  [dim]the pictures that were synthesised for it: govd request show {request['id']} --pictures DIR[/]")
-    if request["state"] == "waiting":
+    if request.get("held"):
+        out.print(f"  [dim]to end the hold: govd request release {request['id']} --reason …[/]")
+    elif request["state"] == "waiting":
         out.print(f"  [yellow]next:[/] govd request approve {request['id']}, or reject, or withdraw")
     elif request["state"] == "failed":
         out.print(f"  [yellow]next:[/] govd request retry {request['id']}, or withdraw")
     elif request["state"] in ("in_force", "subsumed"):
         out.print(f"  [dim]to take it back: govd revert {request['id']} --reason …[/]")
+
+
+def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
+    """Who asked, why, by when; who approved; what holds it."""
+    hidden = "" if not request.get("private") else " (a commitment: --reveal shows the text)"
+    if request.get("shredded_at"):
+        hidden = f" (its text was destroyed on {request['shredded_at'][:10]})"
+    yield f"filed by {escape(request['filed_by'])} on {minute(request['filed_at'])}{hidden}"
+    said = [(name, request.get(name)) for name in ("reason", "basis", "ticket")]
+    if any(text for _, text in said):
+        yield ", ".join(f"{name}: {escape(str(text))}" for name, text in said if text)
+    aliases = [a for c in request["concepts"] for a in c["aliases"]]
+    if aliases:
+        yield f"also as {escape(', '.join(aliases))}"
+    for name, text in (("due", request.get("due_at")), ("expires", request.get("expires_at"))):
+        if text:
+            yield f"{name} {text[:10]}"
+    for approval in request.get("approvals", []):
+        yield f"approved by {escape(approval['by'])} on {minute(approval['at'])}: {escape(approval['reason'])}"
+    for words in request.get("said", []):
+        yield f"entry {words['entry']}, {escape(words['actor'])}: {escape(words['reason'])}"
+    if request.get("held"):
+        held = request["held"]
+        yield f"[yellow]under a legal hold since {held['at'][:10]} by {escape(held['by'])}: {escape(held['reason'])}[/]"
 
 
 def _predicted(predicted: Mapping[str, Json]) -> None:

@@ -160,7 +160,7 @@ def show_witnesses(found: Sequence[Mapping[str, Json]]) -> None:
     """What witnesses answered."""
     out = console()
     if not found:
-        out.print("No witness is configured, or all have seen the newest checkpoint (witnesses, timestamp_authorities in govd.toml).")
+        out.print("Nobody had to be asked: those in govd.toml (witnesses, timestamp_authorities), if any, have seen the newest checkpoint.")
     for said in found:
         text = f"[red]{escape(said['fault'])}[/]" if said["fault"] else f"[green]no later than {said['at'][:19]}Z[/]"
         out.print(f"{escape(said['name'])}: checkpoint of {count(said['size'], 'entry')}, {text}")
