@@ -47,9 +47,7 @@ VersionOption = Annotated[bool, typer.Option("--version", callback=_version, is_
 
 
 @app.callback()
-def root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which govd this is.")] = False,
-) -> None:
+def root(version: VersionOption = False) -> None:
     """CLIP-like models that can forget."""
 
 
