@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from govd.errors import GovdError
+from govd.errors import BadFile, GovdError
 from govd.home import Settings, announced, default_home
 from govd.ledger.database import peek
 from govd.ledger.signing import Signer
@@ -86,7 +86,10 @@ def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
         found["settings"] = asdict(Settings.read(folder / "govd.toml"))
         if found["exists"]:
             origin = (folder / "origin").read_text(encoding="ascii").strip()
-            signer = Signer.at(folder / "keys" / "signing.key", origin)
+            key = folder / "keys" / "signing.key"
+            if not key.exists():
+                raise BadFile("the key that signs this ledger is missing", where=str(key), advice="Restore it from a backup.")
+            signer = Signer.at(key, origin)
             found |= {"origin": origin, "key": str(signer.key), **peek(folder / "ledger.db")}
     except GovdError as error:
         faults.append(error.message)

@@ -16,11 +16,13 @@ from typing import IO
 
 from govd.artifacts import Artifacts
 from govd.errors import BadFile, HomeLocked, MachineFault, Usage
-from govd.ledger.signing import Signer
+from govd.ledger.signing import Key, Signer
 from govd.ledger.store import Ledger
 from govd.types import Json
 
 ENVIRONMENT = "GOVD_HOME"
+SHARES = ("max_predicted_disagreement", "max_total_disagreement", "inference_log")
+COUNTS = ("max_concepts", "deadline_days", "extended_days")
 
 
 def default_home() -> Path:
@@ -87,6 +89,17 @@ class Settings:
             raise BadFile(f"approval is {settings.approval!r}", where=str(path), advice="It is self or person.")
         if settings.compose_on not in ("host", "device"):
             raise BadFile(f"compose_on is {settings.compose_on!r}", where=str(path), advice="It is host or device.")
+        for name in SHARES:
+            if not 0 <= getattr(settings, name) <= 1:
+                raise BadFile(f"{name} is {getattr(settings, name)!r}", where=str(path), advice="It is a share, from 0 to 1.")
+        for name in COUNTS:
+            if getattr(settings, name) < 1:
+                raise BadFile(f"{name} is {getattr(settings, name)!r}", where=str(path), advice="It is at least 1.")
+        for witness in settings.witnesses:
+            try:
+                Key.parse(witness.strip().partition(" ")[2])
+            except BadFile as error:
+                raise BadFile(f"the witness {witness!r} has no key: {error.what}", where=str(path), advice='Write "URL KEY".') from None
         return settings
 
 

@@ -43,7 +43,7 @@ def show_doctor(found: Mapping[str, Json]) -> None:
     for fault in found["faults"]:
         out.print(f"[red]fault[/] {escape(fault)}")
     if not found["faults"]:
-        out.print("[green]Nothing is wrong.[/]")
+        out.print("[green]Nothing is wrong. (Entries and artifacts were not checked: govd audit verify.)[/]")
 
 
 def show_status(found: Mapping[str, Json]) -> None:

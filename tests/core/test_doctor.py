@@ -10,6 +10,7 @@ from govd import plugins
 from govd.doctor import examine
 from govd.home import Home
 from govd.ledger.entry import Draft
+from govd.service import Service
 
 
 def test_doctor_lists_plugins_and_says_that_all_is_well() -> None:
@@ -54,3 +55,26 @@ def test_doctor_looks_at_keys_settings_and_ledger_of_a_home(tmp_path: Path) -> N
     with (folder / "ledger.db").open("r+b") as file:
         file.write(b"not a database at all")
     assert "damaged" in " ".join(examine(folder)["faults"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("inference_log = 7", "a share"),
+        ("max_total_disagreement = -0.1", "a share"),
+        ("deadline_days = 0", "at least 1"),
+        ('witnesses = ["http://127.0.0.1:1 nokey"]', "has no key"),
+        ('compose_on = "moon"', "host or device"),
+    ],
+)
+def test_settings_out_of_their_range_are_told(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "govd.toml").write_text(line + "\n")
+    assert any(said in fault for fault in examine(tmp_path)["faults"])
+
+
+def test_a_missing_key_is_told_and_none_is_made(service: Service, tmp_path: Path) -> None:
+    service.close()
+    key = tmp_path / "home" / "keys" / "signing.key"
+    key.unlink()
+    assert any("signs this ledger is missing" in fault for fault in examine(tmp_path / "home")["faults"])
+    assert not key.exists()
