@@ -21,7 +21,7 @@ from govd.ledger.store import Ledger
 from govd.types import Json
 
 ENVIRONMENT = "GOVD_HOME"
-SHARES = ("max_predicted_disagreement", "max_total_disagreement", "inference_log")
+SHARES = ("inference_log",)
 COUNTS = ("max_concepts", "deadline_days", "extended_days")
 
 
@@ -99,7 +99,9 @@ class Settings:
             try:
                 Key.parse(witness.strip().partition(" ")[2])
             except BadFile as error:
-                raise BadFile(f"the witness {witness!r} has no key: {error.what}", where=str(path), advice='Write "URL KEY".') from None
+                raise BadFile(
+                    f"the witness {witness!r} has no key: {error.what}", where=str(path), advice='Write "URL NAME+HASH+KEY".'
+                ) from None
         return settings
 
 

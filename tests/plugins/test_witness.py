@@ -248,10 +248,8 @@ def test_what_is_not_a_cosignature_of_the_witness_is_not_kept(tmp_path: Path, wi
 
 def test_a_witness_without_a_key_is_a_setting_that_is_refused(tmp_path: Path) -> None:
     settings(tmp_path / "home", witnesses=["https://witness.example"])
-    with open_service(tmp_path / "home") as service:
-        news(service)
-        with pytest.raises(BadFile, match="NAME\\+HASH\\+KEY"):
-            service.evidence.witness()
+    with pytest.raises(BadFile, match="NAME\\+HASH\\+KEY"):
+        open_service(tmp_path / "home")
 
 
 CONFIG = """
