@@ -63,7 +63,15 @@ def show_status(found: Mapping[str, Json]) -> None:
 def show_models(models: Sequence[Mapping[str, Json]]) -> None:
     """Registered models."""
     rows = [
-        (escape(m["name"]), escape(m["reference"]), m["dim"], m["use"], m["side"], escape(m["pool"] or "–"), m["revision"] or "base")
+        (
+            escape(m["name"]),
+            escape(m["reference"]),
+            m["dim"],
+            said(m.get("use")),
+            said(m.get("side")),
+            escape(said(m.get("pool"))),
+            m["revision"] or "base",
+        )
         for m in models
     ]
     console().print(table("model", "reference", "width", "use", "side", "pool", "revision", rows=rows))
@@ -73,12 +81,13 @@ def show_model(model: Mapping[str, Json]) -> None:
     """A model that was registered, changed or taken out of service, in short."""
     out = console()
     name = escape(model["name"])
-    out.print(f"[bold]{name}[/]: {escape(model['reference'])}, {escape(model['architecture'] or 'model')} of {model['dim']} dimensions")
-    out.print(f"  opened by the plugin {escape(model['backend'])} on {escape(model['device'])}; side {model['side']}, use {model['use']}")
-    pool = f", {escape(model['pool'])} {escape(model['pool_kind'])} embeddings" if model["pool"] else ", no pool"
-    out.print(f"  {count(model['labels'], 'label')}, {count(model['anchors'], 'anchor')}{pool}")
+    out.print(f"[bold]{name}[/]: {escape(model['reference'])}, {escape(model.get('architecture') or 'model')} of {model['dim']} dimensions")
+    backend, device, side, use = (escape(said(model.get(key))) for key in ("backend", "device", "side", "use"))
+    out.print(f"  opened by the plugin {backend} on {device}; side {side}, use {use}")
+    pool = f", {escape(model['pool'])} {escape(model.get('pool_kind', ''))} embeddings" if model.get("pool") else ", no pool"
+    out.print(f"  {count(model.get('labels', 0), 'label')}, {count(model.get('anchors', 0), 'anchor')}{pool}")
     for key in ("domains", "images", "publish_to"):
-        if model[key]:
+        if model.get(key):
             out.print(f"  {key.replace('_', ' ')}: {escape(said(model[key]))}")
     out.print(f"  [dim]everything: govd model show {name}[/]")
 
