@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -33,6 +33,8 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
             yield
         finally:
             purging.cancel()
+            with suppress(asyncio.CancelledError):
+                await purging  # a thread that is in the file comes out of it first
             context.news.close()
             service.core.manager.unregister(name="news")
             store.close()

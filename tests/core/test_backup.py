@@ -13,7 +13,7 @@ import pytest
 
 import govd.backup as module
 from govd.backup import backup, restore
-from govd.errors import BadFile, NotFound, Usage
+from govd.errors import BadFile, MachineFault, NotFound, Usage
 from govd.requests import ForgetOptions
 from govd.service import Service, open_service
 
@@ -136,6 +136,22 @@ def test_what_was_said_about_a_private_request_comes_back(service: Service, tmp_
     assert backup(tmp_path / "home", tmp_path / "later.tar")["texts"] == 0
     with tarfile.open(tmp_path / "later.tar") as tar:
         assert not [n for n in tar.getnames() if n.startswith("private/")]
+
+
+def test_a_reason_that_came_to_no_entry_is_in_nobodys_way(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text lies there, the entry could not be written; the same is asked for again."""
+    request = private(service)
+
+    def full(*_: object) -> None:
+        raise MachineFault("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(service.core, "record", full)
+        with pytest.raises(MachineFault, match="full"):
+            service.requests.hold(request, "Ms Example sues", "dpo")
+    assert backup(tmp_path / "home", tmp_path / "b.tar")["texts"] == 1
+    service.requests.hold(request, "Ms Example sues again", "dpo")
+    assert [s["reason"] for s in service.requests.reveal(request, "dpo")["said"]] == ["Ms Example sues again"]
 
 
 def test_a_reason_that_the_home_has_lost_is_named(service: Service, tmp_path: Path) -> None:
