@@ -1,9 +1,9 @@
 """One file with everything of a home, and back: a plain tar of regular files, written while a daemon works on the home.
 
 What is in it belongs together. The ledger is copied first, in one piece; what lies beside it is then compared with what that copy says: the
-signing key with its last change of keys, the texts of private requests with its filings and shreddings. Where something has happened in
-between, the ledger is copied again. Artifacts are written before the entries that name them, so they are taken last. A text whose
-shredding is an entry is left out, whether or not its file is gone already.
+signing key with its last change of keys, the texts of private requests and the reasons for decisions on them with what its entries name
+and shred. Where something has happened in between, the ledger is copied again. Artifacts are written before the entries that name them, so
+they are taken last. A text whose shredding is an entry is left out, whether or not its file is gone already.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ SMALL: Final = ("origin", "token", "govd.toml")
 SMALL_BYTES: Final = 2**20
 KEY: Final = "keys/signing.key"
 NAMES: Final = re.compile(
-    r"ledger\.db|origin|token|govd\.toml|keys/signing\.key|private/[0-9a-z]{1,64}\.(?:box|key)|artifacts/([0-9a-f]{2})/\1[0-9a-f]{62}"
+    r"ledger\.db|origin|token|govd\.toml|keys/signing\.key|private/[0-9a-z]{1,64}(?:\.[0-9]{1,10})?\.(?:box|key)"
+    r"|artifacts/([0-9a-f]{2})/\1[0-9a-f]{62}"
 )
 """What a backup may hold."""
 TRIES: Final = 10
@@ -55,13 +56,14 @@ class _Said:
     note: str | None
     """The last signed log checkpoint."""
     texts: frozenset[str]
-    """Private requests whose texts were not destroyed."""
+    """Boxes of private requests that were not destroyed: with what was filed, and with each reason that was given."""
 
 
 def backup(folder: Path, file: Path) -> Record:
     """Write a home into a tar file that is not there yet, readable by its owner alone; it contains the signing key.
 
-    `lost_texts` are private requests whose texts the home itself has no more, though they were not shredded.
+    `lost_texts` are boxes of private requests that the home itself has no more, though they were not shredded: `<request>` with what was
+    filed, `<request>.<n>` with a reason.
 
     Raises:
         Usage: no home, or the file exists. MachineFault: it cannot be written. BadFile: the home's key is not its ledger's.
@@ -131,10 +133,11 @@ def _said(copy: Path) -> _Said:
         marked = " OR ".join(["instr(body, ?)"] * len(MARKS))
         entries = [json.loads(body) for (body,) in ledger.execute(f"SELECT body FROM entries WHERE {marked} ORDER BY seq", MARKS)]
     rotations = [e["payload"]["new"] for e in entries if e["kind"] == "key.rotate"]
-    filed = {e["subject"] for e in entries if e["kind"] == "request.file" and e["payload"].get("private")}
+    boxes = [(e["subject"], said.get("box", e["subject"])) for e in entries if isinstance(said := e["payload"].get("private"), dict)]
     shredded = {e["subject"] for e in entries if e["kind"] == "request.shred"}
     key = Key.parse(rotations[-1]) if rotations else None
-    return _Said(0 if last is None else last + 1, key, noted[0] if noted else None, frozenset(filed - shredded))
+    texts = frozenset(box for of, box in boxes if of not in shredded)
+    return _Said(0 if last is None else last + 1, key, noted[0] if noted else None, texts)
 
 
 def _key(folder: Path, said: _Said, origin: str, work: Path) -> tuple[Signer, bytes] | None:
@@ -165,7 +168,7 @@ def _fits(key: Key, said: _Said) -> bool:
 
 
 def _texts(folder: Path, said: _Said) -> tuple[dict[str, bytes], set[str]]:
-    """Boxes and keys of the private requests that are not shredded, and those that are not there."""
+    """The boxes that are not shredded, with their keys, and the names of those that are not there."""
     found: dict[str, bytes] = {}
     missing = set()
     for name in sorted(said.texts):

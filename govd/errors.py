@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+REPORT: Final = "https://github.com/govd/govd/issues"
+"""Where bugs are reported."""
 
 
 class GovdError(Exception):
@@ -141,3 +144,11 @@ class PluginFault(GovdError):
     exit_code = 4
     status = 502
     title = "Fault of a plugin"
+
+
+class Bug(GovdError):
+    """A bug in govd that a daemon tells of; one of this process's is any other exception."""
+
+    exit_code = 70
+    status = 500
+    title = "A bug in govd"

@@ -33,6 +33,8 @@ class Private:
     def seal(self, name: str, text: dict[str, Json]) -> str:
         """Keep a text; its commitment in hex. Durable when this returns.
 
+        A name is given once. What lies there under it already was left by a deed that came to no entry, and is replaced.
+
         Raises:
             MachineFault: it cannot be written.
         """
@@ -40,6 +42,8 @@ class Private:
         box, key_file = self._paths(name)
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
+            for path in (key_file, box):
+                path.unlink(missing_ok=True)
             for path, data in ((key_file, key), (box, nonce + AESGCM(key).encrypt(nonce, salt + said, name.encode()))):
                 handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(handle, "wb") as file:

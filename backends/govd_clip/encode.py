@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +43,34 @@ class Encoder:
 
     def __init__(self, folder: Path, config: Config) -> None:
         self.folder, self.config = folder, config
-        self._tokenizing = threading.RLock()
+        self._lock = threading.RLock()
+        self._loaded: dict[str, Any] = {}
 
-    @cached_property
+    def _once(self, name: str, loaded: Callable[[], Any]) -> Any:
+        """What is loaded by the first thread that needs it; `functools.cached_property` would load it in each that comes meanwhile."""
+        if name not in self._loaded:
+            with self._lock:
+                if name not in self._loaded:
+                    self._loaded[name] = loaded()
+        return self._loaded[name]
+
+    @property
     def model(self) -> Clip:
         """The model with its weights."""
-        return load(self.config, self.folder)
+        found: Clip = self._once("model", lambda: load(self.config, self.folder))
+        return found
 
-    @cached_property
+    @property
     def tokenizer(self) -> Any:
         """The checkpoint's tokenizer, from transformers."""
+        return self._once("tokenizer", self._tokenizer)
+
+    @property
+    def processor(self) -> Any:
+        """The checkpoint's picture preparation, from transformers, without torch."""
+        return self._once("processor", self._processor)
+
+    def _tokenizer(self) -> Any:
         from transformers import CLIPTokenizer
 
         try:
@@ -68,9 +85,7 @@ class Encoder:
             raise BadCheckpoint(what, where=str(self.folder), advice="Correct text_config.eos_token_id in config.json.")
         return tokenizer
 
-    @cached_property
-    def processor(self) -> Any:
-        """The checkpoint's picture preparation, from transformers, without torch."""
+    def _processor(self) -> Any:
         from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
         try:
@@ -88,7 +103,7 @@ class Encoder:
         """Token ids, cut to the model's context with their end-of-text token kept."""
         if not texts:
             return []
-        with self._tokenizing:  # a fast tokenizer's truncation is a setting of its own: two threads at once are an error
+        with self._lock:  # a fast tokenizer's truncation is a setting of its own: two threads at once are an error
             ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=self.config.context)["input_ids"]
         return ids
 
@@ -120,7 +135,7 @@ class Encoder:
         out, size = np.zeros((len(images), self.config.dim), np.float32), self.config.image
         if not images:
             return out
-        _ = self.processor  # before threads ask for it
+        _ = self.processor  # where it does not load, no thread is begun
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             parts = list(_parts(range(len(images)), IMAGES[-1]))
             ahead = [pool.submit(self.pixels, images[i]) for i in parts[0]]

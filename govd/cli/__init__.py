@@ -11,9 +11,8 @@ from typing import Annotated
 import typer
 
 from govd.cli import audit, homes, models, requests, revisions, tokens
-from govd.errors import GovdError
+from govd.errors import REPORT, GovdError
 
-BUG = "https://github.com/govd/govd/issues"
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of the machine, wherever they come from: no bug of govd's."""
 
@@ -83,7 +82,7 @@ def main() -> None:
         import traceback
 
         traceback.print_exc()
-        raise SystemExit(_said(f"this is a bug in govd. Please report it with the lines above: {BUG}", 70)) from None
+        raise SystemExit(_said(f"this is a bug in govd. Please report it with the lines above: {REPORT}", 70)) from None
 
 
 def _said(text: str, code: int) -> int:

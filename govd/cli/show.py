@@ -63,7 +63,15 @@ def show_status(found: Mapping[str, Json]) -> None:
 def show_models(models: Sequence[Mapping[str, Json]]) -> None:
     """Registered models."""
     rows = [
-        (escape(m["name"]), escape(m["reference"]), m["dim"], m["use"], m["side"], escape(m["pool"] or "–"), m["revision"] or "base")
+        (
+            escape(m["name"]),
+            escape(m["reference"]),
+            m["dim"],
+            said(m.get("use")),
+            said(m.get("side")),
+            escape(said(m.get("pool"))),
+            m["revision"] or "base",
+        )
         for m in models
     ]
     console().print(table("model", "reference", "width", "use", "side", "pool", "revision", rows=rows))
@@ -73,12 +81,13 @@ def show_model(model: Mapping[str, Json]) -> None:
     """A model that was registered, changed or taken out of service, in short."""
     out = console()
     name = escape(model["name"])
-    out.print(f"[bold]{name}[/]: {escape(model['reference'])}, {escape(model['architecture'] or 'model')} of {model['dim']} dimensions")
-    out.print(f"  opened by the plugin {escape(model['backend'])} on {escape(model['device'])}; side {model['side']}, use {model['use']}")
-    pool = f", {escape(model['pool'])} {escape(model['pool_kind'])} embeddings" if model["pool"] else ", no pool"
-    out.print(f"  {count(model['labels'], 'label')}, {count(model['anchors'], 'anchor')}{pool}")
+    out.print(f"[bold]{name}[/]: {escape(model['reference'])}, {escape(model.get('architecture') or 'model')} of {model['dim']} dimensions")
+    backend, device, side, use = (escape(said(model.get(key))) for key in ("backend", "device", "side", "use"))
+    out.print(f"  opened by the plugin {backend} on {device}; side {side}, use {use}")
+    pool = f", {escape(model['pool'])} {escape(model.get('pool_kind', ''))} embeddings" if model.get("pool") else ", no pool"
+    out.print(f"  {count(model.get('labels', 0), 'label')}, {count(model.get('anchors', 0), 'anchor')}{pool}")
     for key in ("domains", "images", "publish_to"):
-        if model[key]:
+        if model.get(key):
             out.print(f"  {key.replace('_', ' ')}: {escape(said(model[key]))}")
     out.print(f"  [dim]everything: govd model show {name}[/]")
 
@@ -167,19 +176,25 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
 def _predicted(predicted: Mapping[str, Json]) -> None:
     out, anchors = console(), anchors_said(predicted)
     out.print(
-        f"  predicted on {escape(predicted['on'])}: {_changes(predicted)}, "
-        f"edit of rank {predicted['rank']} and norm {predicted['edit_norm']:.2f}{f', anchors {anchors}' if anchors else ''}"
+        f"  predicted on {escape(said(predicted.get('on')))}: {_changes(predicted)}, "
+        f"edit of rank {said(predicted.get('rank'))} and norm {_fixed(predicted.get('edit_norm'), 2)}"
+        f"{f', anchors {anchors}' if anchors else ''}"
     )
-    for target in predicted["targets"]:
+    for target in predicted.get("targets", ()):
         if target.get("warning"):
             out.print(f"  [yellow]{escape(target['about'])}: {escape(target['warning'])}[/]")
+
+
+def _fixed(value: Json, places: int) -> str:
+    return "–" if value is None else f"{value:.{places}f}"
 
 
 def _changes(predicted: Mapping[str, Json]) -> str:
     """How many answers to other images change by this forget, and by all that are in force with it."""
     if predicted.get("subsumed_by"):
         return f"it adds nothing while {escape(predicted['subsumed_by'])} stands"
-    added, total = share(predicted["disagreement"]), share(predicted["total_disagreement"])
+    added = share(predicted.get("disagreement"))
+    total = share(predicted["total_disagreement"]) if "total_disagreement" in predicted else added
     return f"{added} of the other answers change by it" + (f", {total} with all that is in force" if total != added else "")
 
 
@@ -198,22 +213,22 @@ def show_preview(found: Mapping[str, Json]) -> None:
     )
     predicted = found["predicted"]
     rows = [
-        ("measured on", escape(predicted["on"])),
-        ("answers to other images that change by it", share(predicted["disagreement"])),
-        ("… by all that would be in force", share(predicted["total_disagreement"])),
-        ("same best label among the retained", share(predicted["retain_agreement"])),
-        ("same best word among unlisted ones", share(predicted["unlisted_agreement"])),
-        ("rank, norm of the edit", f"{predicted['rank']}, {predicted['edit_norm']:.2f}"),
+        ("measured on", escape(said(predicted.get("on")))),
+        ("answers to other images that change by it", share(predicted.get("disagreement"))),
+        ("… by all that would be in force", share(predicted.get("total_disagreement"))),
+        ("same best label among the retained", share(predicted.get("retain_agreement"))),
+        ("same best word among unlisted ones", share(predicted.get("unlisted_agreement"))),
+        ("rank, norm of the edit", f"{said(predicted.get('rank'))}, {_fixed(predicted.get('edit_norm'), 2)}"),
         ("anchors", anchors_said(predicted) or "–"),
-        ("largest spill on a retained anchor", f"{predicted['largest_spill']:.4f}"),
+        ("largest spill on a retained anchor", _fixed(predicted.get("largest_spill"), 4)),
     ]
     out.print(table("", "", rows=rows))
-    for term in predicted["targets"]:
+    for term in predicted.get("targets", ()):
         figures = {k: v for k, v in term.items() if k not in ("about", "warning")}
         out.print(f"  {escape(term['about'])}: {escape(', '.join(f'{k} {said(v)}' for k, v in figures.items()))}")
         if term.get("warning"):
             out.print(f"  [yellow]{escape(term['warning'])}[/]")
-    if found["subsumed_by"]:
+    if found.get("subsumed_by"):
         out.print(f"  it would add nothing while {found['subsumed_by']} stands")
 
 
@@ -225,8 +240,8 @@ def show_revisions(revisions: Sequence[Mapping[str, Json]]) -> None:
             state(r["state"]),
             r["edit_digest"][:12],
             r["rank"],
-            share(r["metrics"].get("forget_acc")),
-            share(r["metrics"].get("retain_acc")),
+            share((r["metrics"] or {}).get("forget_acc")),
+            share((r["metrics"] or {}).get("retain_acc")),
             minute(r["published_at"]),
         )
         for r in revisions
@@ -250,22 +265,22 @@ def show_answers(answers: Sequence[Mapping[str, Json]]) -> None:
 def show_evaluation(found: Mapping[str, Json]) -> None:
     """Metrics of a revision, with what a stranger can still do."""
     out, m = console(), found["metrics"]
-    rows = [("images", escape(m["on"])), ("accuracy", f"{share(m['accuracy_before'])} → {share(m['accuracy'])}")]
-    if m["forgotten_images"]:
+    rows = [("images", escape(said(m.get("on")))), ("accuracy", f"{share(m.get('accuracy_before'))} → {share(m.get('accuracy'))}")]
+    if m.get("forgotten_images"):
         rows += [
             (
                 "forgotten cells",
-                f"{share(m['forget_acc_before'])} → {share(m['forget_acc'])} (by mistake: {share(m['base_false_positives'])})",
+                f"{share(m.get('forget_acc_before'))} → {share(m.get('forget_acc'))} (by mistake: {share(m.get('base_false_positives'))})",
             ),
-            ("by another word for it", share(m["paraphrase_leak"])),
+            ("by another word for it", share(m.get("paraphrase_leak"))),
         ]
     rows += [
-        ("retained cells", f"{share(m['retain_acc_before'])} → {share(m['retain_acc'])}"),
-        ("same answer among retained labels", share(m["retain_agreement"])),
-        ("same nearest image", share(m["neighbour_agreement"])),
+        ("retained cells", f"{share(m.get('retain_acc_before'))} → {share(m.get('retain_acc'))}"),
+        ("same answer among retained labels", share(m.get("retain_agreement"))),
+        ("same nearest image", share(m.get("neighbour_agreement"))),
     ]
     out.print(table("", f"{escape(found['model'])}, revision {found['revision'] or 'base'}", rows=rows))
-    for leak in m["leaks"]:
+    for leak in m.get("leaks", ()):
         if "probe_after" in leak:
             name = ", ".join(c["name"] for c in leak["scope"]["concepts"]) or "everything"
             where = ", ".join(leak["scope"]["domains"]) or "everywhere"

@@ -16,10 +16,8 @@ import numpy as np
 from govd.api import Api
 from govd.client.transport import Transport
 from govd.errors import MachineFault, UnreadableImage, Usage
+from govd.lifecycle import MOVING
 from govd.types import Floats, Json, Record
-
-OPEN = ("filed", "approved")
-"""States of a request that nobody has decided or that is not served yet."""
 
 
 class Daemon(Api):
@@ -117,7 +115,7 @@ class Daemon(Api):
     def _settled(self, record: Record) -> Record:
         """The record once it is decided and served; the daemon holds each call for a minute at most."""
         end = time.monotonic() + self._timeout
-        while record["state"] in OPEN and time.monotonic() < end:
+        while record["state"] in MOVING and time.monotonic() < end:
             record = self._get(f"requests/{record['id']}", wait=True)
         return record
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.concurrency import run_in_threadpool
 
 from govd.plugins import ask_each
 from govd.web import audit_proofs, audit_questions, events, health, metrics, models, problems, requests, tokens
 from govd.web.context import Context, needs
 from govd.web.guards import Bodies, Hosts
-from govd.web.idempotency import Idempotency, Store
+from govd.web.idempotency import PURGE_SECONDS, Idempotency, Store
 from govd.web.metrics import Meter, Metered
 from govd.web.rendering import Document
 
@@ -26,9 +28,13 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.core.manager.register(context.news, "news")
+        purging = asyncio.create_task(_purging(store))
         try:
             yield
         finally:
+            purging.cancel()
+            with suppress(asyncio.CancelledError):
+                await purging  # a thread that is in the file comes out of it first
             context.news.close()
             service.core.manager.unregister(name="news")
             store.close()
@@ -58,3 +64,9 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
     app.add_middleware(Hosts, names=tuple(hosts), addresses=addresses)
     app.add_middleware(Metered, meter=meter)
     return app
+
+
+async def _purging(store: Store) -> None:
+    while True:
+        await run_in_threadpool(store.purge)
+        await asyncio.sleep(PURGE_SECONDS)

@@ -59,4 +59,3 @@ def needs(role: str) -> Callable[..., Awaitable[str]]:
 Owner = Annotated[str, Depends(needs("owner"))]
 Operator = Annotated[str, Depends(needs("operator"))]
 Reader = Annotated[str, Depends(needs("reader"))]
-Inference = Annotated[str, Depends(needs("inference"))]

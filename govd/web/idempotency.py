@@ -5,9 +5,15 @@ A key belongs to the token that it came with. Its first answer is kept for two d
 - the same call again: the same answer, with `Idempotent-Replay: true`; while the first one runs the second waits for it;
 - another path or body: 422 `key-reused`;
 - an answer of 500 and more is not kept: trying again is what it asks for;
-- what an answer says not to store (`Cache-Control: no-store`: a new token's secret, the text of a private request, a preview of names that
-  may never be filed) is not kept either. Where it made something (`Location`) the same call is refused with 409 and says what it made;
-  where it did not, it is made again.
+- what an answer says not to store (`Cache-Control: no-store`: a new token's secret) is not kept either, nor is anything that is answered
+  where names may be that the ledger does not hold (a private request's text, a preview), refusals included. Where a call made something
+  (`Location`) the same one is refused with 409 and says what it made; where it did not, it is made again.
+
+Bodies hold reasons that may be private, and a guess of one must not be confirmed from this file once the text was destroyed: calls are told
+apart by HMAC-SHA-256 (RFC 2104) keyed with the caller's token, of which a home keeps only the SHA-256 (but for its own token); what is too
+old is overwritten.
+
+The file is a help to callers, no evidence: a damaged one is replaced, and where it cannot be written calls are answered all the same.
 
 Filing and reverting have keys in the ledger itself, for good (`Requests.forget`), and are none of this.
 """
@@ -17,25 +23,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import hmac
 import json
+import logging
 import os
 import re
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from govd.errors import Conflict, GovdError, KeyReused, Usage
+from govd.errors import BadFile, Conflict, GovdError, KeyReused, MachineFault, Usage
+from govd.ledger.database import fault_of
 from govd.tokens import Tokens
 from govd.web.problems import problem
 
+log = logging.getLogger("govd.web")
+T = TypeVar("T")
 HOURS: Final = 48
+PURGE_SECONDS: Final = 3600.0
+"""Between two looks for answers that are too old."""
 LONGEST: Final = 255
 """Characters of a key."""
 LARGEST: Final = 8 * 2**20
@@ -44,6 +58,8 @@ PATIENCE: Final = 30.0
 """Seconds that a call waits for the first one with its key."""
 OWN: Final = re.compile(r"/v1/requests(/[^/]+/revert)?")
 """Paths whose keys the ledger keeps."""
+UNKEPT: Final = re.compile(r"/v1/(preview|requests/[^/]+/reveal)")
+"""Paths whose answers, refusals included, may name what the ledger does not."""
 KEPT: Final = ("content-type", "location", "govd-revision", "govd-answer", "www-authenticate")
 """Headers that are part of an answer."""
 SCHEMA: Final = (
@@ -63,7 +79,10 @@ class Answer:
 
 
 class Store:
-    """First answers below `path`, by principal and key; for its owner's eyes alone. Made when the first key comes."""
+    """First answers below `path`, by principal and key; for its owner's eyes alone. Made when the first key comes.
+
+    No call fails for its sake: what is wrong with it is in the log.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self._lock = path, threading.Lock()
@@ -73,34 +92,85 @@ class Store:
         if self._db is None:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)  # SQLite would make it readable by others
             os.close(handle)
-            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(SCHEMA)
+            opened = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+            try:
+                for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON", SCHEMA):
+                    opened.execute(statement)
+            except sqlite3.Error:
+                opened.close()
+                raise
+            self._db = opened
         return self._db
+
+    def _forgotten(self) -> None:
+        """Begin another file instead of a damaged one."""
+        self._let_go()
+        for end in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+
+    def _done(self, step: Callable[[sqlite3.Connection], T], consequence: str) -> T | None:
+        """What a step on the file gives; None where it cannot be taken, for which `consequence` follows."""
+        with self._lock:
+            for _ in range(2):
+                try:
+                    return step(self._opened())
+                except (sqlite3.Error, OSError) as error:
+                    fault = _fault(error, self.path)
+                try:
+                    if not isinstance(fault, BadFile):
+                        break
+                    log.warning("%s; another is begun, and calls that were answered before are not known again", fault.what)
+                    self._forgotten()
+                except OSError as error:
+                    fault = _fault(error, self.path)
+                    break
+        log.warning("%s: %s", consequence, fault.message)
+        return None
+
+    def _let_go(self) -> None:
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):  # of a damaged file
+                self._db.close()
+            self._db = None
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
+            self._let_go()
 
     def get(self, principal: str, key: str) -> Answer | None:
         """The first answer, None where there is none or it is too old."""
         query = "SELECT fingerprint, status, headers, body FROM answers WHERE principal = ? AND key = ? AND time > ?"
-        with self._lock:
-            found = self._opened().execute(query, (principal, key, time.time() - 3600 * HOURS)).fetchone()
+        asked = (principal, key, time.time() - 3600 * HOURS)
+        found = self._done(lambda db: db.execute(query, asked).fetchone(), "whether a call was answered before is not known")
         return Answer(found[0], found[1], json.loads(found[2]), found[3]) if found else None
 
     def put(self, principal: str, key: str, answer: Answer) -> None:
         """Keep an answer; those that are too old go."""
-        now = time.time()
-        row = (principal, key, now, answer.fingerprint, answer.status, json.dumps(answer.headers), answer.body)
-        with self._lock:
-            db = self._opened()
-            db.execute("DELETE FROM answers WHERE time <= ?", (now - 3600 * HOURS,))
+        row = (principal, key, time.time(), answer.fingerprint, answer.status, json.dumps(answer.headers), answer.body)
+
+        def keep(db: sqlite3.Connection) -> None:
+            _purged(db)
             db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+        self._done(keep, "an answer was not kept, so its repeat will be done again")
+
+    def purge(self) -> None:
+        """Overwrite what is too old, in the file and in its write-ahead log."""
+        if self.path.exists():
+            self._done(_purged, "answers that are too old were not overwritten")
+
+
+def _purged(db: sqlite3.Connection) -> None:
+    if db.execute("DELETE FROM answers WHERE time <= ?", (time.time() - 3600 * HOURS,)).rowcount:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _fault(error: sqlite3.Error | OSError, path: Path) -> GovdError:
+    what = "the file of first answers"
+    if isinstance(error, sqlite3.Error):
+        return fault_of(error, str(path), what, "Another is begun.")
+    return MachineFault(f"{what} cannot be written or read ({error.strerror})", where=str(path))
 
 
 class Idempotency:
@@ -126,22 +196,23 @@ class Idempotency:
             error = Usage(f"an idempotency key of {len(key)} characters", advice=f"From 1 to {LONGEST}.")
             await problem(error.status, error.as_problem())(scope, receive, send)
             return
-        await self._keyed((hashlib.sha256(token.encode()).hexdigest(), key), scope, receive, send)
+        await self._keyed(token.encode(), key, scope, receive, send)
 
-    async def _keyed(self, name: tuple[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+    async def _keyed(self, token: bytes, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive)
         if body is None:  # whoever asked has gone
             return
         asked = f"{scope['path']}?{scope['query_string'].decode('latin-1')}\n".encode()
-        fingerprint = hashlib.sha256(asked + body).hexdigest()
+        fingerprint = _keyed_digest(token, asked + body)
+        name = (hashlib.sha256(token).hexdigest(), _keyed_digest(token, key.encode()))
         if not await self._turn(name):
             advice = "Wait for its answer, then send the same again."
-            error = Conflict("a call with this idempotency key is still running", where=name[1], advice=advice)
+            error = Conflict("a call with this idempotency key is still running", where=key, advice=advice)
             await problem(error.status, error.as_problem(), {"Retry-After": "5"})(scope, receive, send)
             return
         try:
             known = await run_in_threadpool(self.store.get, *name)
-            if known is not None and await self._repeated(known, fingerprint, name[1], scope, receive, send):
+            if known is not None and await self._repeated(known, fingerprint, key, scope, receive, send):
                 return
             answer = await self._first(fingerprint, body, scope, receive, send)
             if answer is not None:
@@ -195,14 +266,19 @@ class Idempotency:
                 status, headers = message["status"], Headers(raw=message["headers"])
             elif message["type"] == "http.response.body" and len(parts) <= LARGEST:
                 parts.extend(message.get("body", b""))
-            await send(message)
+            with contextlib.suppress(OSError):  # whoever asked has gone, and will ask again: the answer is kept all the same
+                await send(message)
 
         await self.app(scope, again, sent)
         if status >= 500 or status in (401, 403):
             return None
-        secret = "no-store" in headers.get("cache-control", "") or len(parts) > LARGEST
+        secret = "no-store" in headers.get("cache-control", "") or UNKEPT.fullmatch(scope["path"]) or len(parts) > LARGEST
         said = {name: headers[name] for name in KEPT if name in headers}
         return Answer(fingerprint, status, said, None if secret else bytes(parts))
+
+
+def _keyed_digest(token: bytes, said: bytes) -> str:
+    return hmac.new(token, said, hashlib.sha256).hexdigest()
 
 
 async def _read(receive: Receive) -> bytes | None:

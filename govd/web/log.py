@@ -4,14 +4,41 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
+import traceback
 
+from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, Unreachable
 from govd.hookspecs import hookimpl
 from govd.types import Record
 
 log = logging.getLogger("govd.ledger")
 QUIET = ("request.vote", "contribution.make", "revision.compose", "revision.evaluate", "revision.measure")
 """Kinds of entries that are told at the level debug: steps on the way."""
+
+
+OF_THINGS = (MachineFault, Unreachable, NotFound, BadFile)
+"""Errors that speak of files, addresses and ids; others may quote what somebody asked to forget."""
+
+
+def told(error: BaseException | None) -> str:
+    """An error for the log: its message where that can hold no text of a request, else what kind it is."""
+    if isinstance(error, OF_THINGS):
+        return error.message
+    if isinstance(error, PluginFault):
+        return f"{error.title} ({error.where})"
+    if isinstance(error, OSError) and error.errno:
+        return f"{type(error).__name__}: {os.strerror(error.errno)}"
+    return error.title if isinstance(error, GovdError) else type(error).__name__
+
+
+def trace_of(error: BaseException | None) -> str:
+    """Where an exception came from and after which others, without their messages: a `KeyError` quotes whatever was looked up."""
+    parts = list[str]()
+    while error is not None:
+        parts.append("".join(traceback.format_tb(error.__traceback__)) + told(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\nthe cause of:\n".join(reversed(parts))
 
 
 class JsonLines(logging.Formatter):
@@ -21,7 +48,7 @@ class JsonLines(logging.Formatter):
         said = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)), "level": record.levelname.lower()}
         said |= {"logger": record.name, "message": record.getMessage(), **getattr(record, "entry", {})}
         if record.exc_info:
-            said["error"] = self.formatException(record.exc_info)
+            said["error"] = trace_of(record.exc_info[1])
         return json.dumps(said, ensure_ascii=False, default=str)
 
 

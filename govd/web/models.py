@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 
 from govd.answers import digest
-from govd.errors import UnreadableImage, Usage
+from govd.errors import Denied, UnreadableImage, Usage
 from govd.models import Given
 from govd.pictures import decoded
 from govd.rows import page
@@ -92,7 +92,7 @@ def evaluate(name: str, body: EvaluateBody, context: Here, actor: Owner) -> Json
 @router.post("/models/{name}/classify")
 def classify(name: str, body: PicturesBody, response: Response, context: Here, credentials: Credentials) -> Json:
     """The best label for each picture, in their order; one that cannot be read has the label null and an `error`."""
-    names = _admitted(context, body, credentials)
+    names = _admitted(context, name, body, credentials)
     pictures, faults = _pictures(body, names)
     if not names:
         raise Usage("nothing to classify", advice="Send `images` (base64 of picture files), or `paths` on the daemon's machine.")
@@ -113,7 +113,7 @@ def classify(name: str, body: PicturesBody, response: Response, context: Here, c
 @router.post("/models/{name}/embeddings")
 def embeddings(name: str, body: PicturesBody, response: Response, context: Here, credentials: Credentials) -> Json:
     """Unit embeddings of texts, then of pictures. A picture that cannot be read refuses the call: a row for it would be made up."""
-    pictures, faults = _pictures(body, _admitted(context, body, credentials))
+    pictures, faults = _pictures(body, _admitted(context, name, body, credentials))
     if faults:
         raise UnreadableImage("; ".join(faults.values())[:500], advice="Leave them out, and send the others again.")
     if not pictures and not body.texts:
@@ -127,9 +127,18 @@ def embeddings(name: str, body: PicturesBody, response: Response, context: Here,
     return {"revision": number, "embeddings": rows.tolist()}
 
 
-def _admitted(context: Context, body: PicturesBody, credentials: HTTPAuthorizationCredentials | None) -> list[str]:
-    """What the pictures of a body are called; paths are for owners, since they read the daemon's disk."""
+def _admitted(context: Context, name: str, body: PicturesBody, credentials: HTTPAuthorizationCredentials | None) -> list[str]:
+    """What the pictures of a body are called.
+
+    Paths are for owners, since they read the daemon's disk; whoever may only infer gets what is served, not what is forgotten in it.
+    """
     admit(context, credentials, "owner" if body.paths else "inference")
+    if body.base or (body.revision is not None and body.revision != (context.service.models.show(name)["revision"] or 0)):
+        try:
+            admit(context, credentials, "reader")
+        except Denied as error:
+            what = "the role inference gets answers of the revision that is served, not of the unedited model or another revision"
+            raise Denied(what, advice=str(error.advice)) from None
     if body.names and len(body.names) != len(body.images):
         raise Usage(f"{len(body.names)} names for {len(body.images)} images", advice="Send a name for each, or none.")
     return [*body.paths, *(body.names or [f"image {i}" for i in range(len(body.images))])]

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from govd.errors import GovdError, Usage
+from govd.errors import REPORT, Bug, GovdError, Usage
 from govd.types import Json
 from govd.web.rendering import Document
 
@@ -63,8 +63,8 @@ def _said(fault: dict[str, Any]) -> str:
 def bug(request: Request, error: Exception) -> Response:
     """Anything else is a bug, and is told as one; what it was is in the log, not in the answer of who may be a stranger."""
     log.error("a bug in govd, at %s %s", request.method, request.url.path, exc_info=error)
-    said = {"type": "urn:govd:bug", "title": "A bug in govd", "detail": f"{type(error).__name__}. The daemon's log says where."}
-    return problem(500, said)
+    told = Bug(f"this is a bug in govd ({type(error).__name__})", advice=f"Please report it with what the daemon's log says: {REPORT}")
+    return problem(told.status, told.as_problem())
 
 
 def install(app: FastAPI) -> None:

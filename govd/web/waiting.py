@@ -8,11 +8,10 @@ from typing import Annotated
 from fastapi import Query, Response
 from starlette.concurrency import run_in_threadpool
 
+from govd.lifecycle import MOVING
 from govd.types import Record
 from govd.web.context import Context
 
-OPEN = ("filed", "approved")
-"""States of a request that the reconciler has still to do with."""
 LOOK = 1.0
 """Seconds after which one looks without having been told: what another process appends is not told here."""
 Wait = Annotated[bool, Query(description="Answer when it is decided and served, or when the time is over.")]
@@ -27,7 +26,7 @@ async def settled(context: Context, request_id: str, seconds: float) -> Record:
         seen = context.news.count
         record = await run_in_threadpool(context.service.requests.show, request_id)
         left = end - time.monotonic()
-        if record["state"] not in OPEN or left <= 0 or context.news.closed:
+        if record["state"] not in MOVING or left <= 0 or context.news.closed:
             return record
         await context.news.after(seen, min(LOOK, left))
 
@@ -37,5 +36,5 @@ async def answered(context: Context, response: Response, record: Record, wait: b
     await run_in_threadpool(context.wake)
     if wait:
         record = await settled(context, str(record["id"]), seconds)
-    response.status_code = 202 if record["state"] in OPEN or not wait else 200
+    response.status_code = 202 if record["state"] in MOVING or not wait else 200
     return record

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from govd.errors import GovdError
 from govd.service import Service
+from govd.web.log import told
 
 log = logging.getLogger("govd")
 EVERY = 1.0
@@ -48,7 +49,7 @@ class Worker(threading.Thread):
         try:
             step()
         except GovdError as error:
-            log.error("%s: %s", name, error.message)
+            log.error("%s: %s", name, told(error))
         except Exception:
             log.exception("%s: a bug in govd", name)
         else:

@@ -6,15 +6,19 @@ import re
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from typer.testing import CliRunner, Result
 
-from govd.cli import app
+from govd.cli import app, main
 from govd.cli.local import Local
-from govd.errors import GovdError, Usage
+from govd.cli.show import show_evaluation, show_model, show_models, show_preview, show_request
+from govd.errors import REPORT, GovdError, Usage
 from govd.home import Home, announced
 from govd.ledger.entry import Draft
 from govd.models import Given
 from govd.service import open_service
+from govd.web.app import create_app
+from govd.web.context import Context
 
 
 class Shell:
@@ -227,3 +231,58 @@ def test_pictures_synthesised_for_a_request_are_written_for_people(govd: Shell, 
     (folder / names[0]).write_text("mine")
     assert govd.refused("request", "show", request["id"], "--pictures", str(folder)).exit_code == 2
     assert (folder / names[0]).read_text() == "mine"
+
+
+def test_a_bug_in_a_daemon_is_no_refusal(govd: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("of the daemon")
+
+    with open_service(govd.home) as service:
+        monkeypatch.setattr(service, "status", broken)
+        application = create_app(Context(service))
+
+        def connected(headers: dict[str, str], **_: object) -> TestClient:
+            return TestClient(application, "http://localhost", headers=headers, raise_server_exceptions=False)
+
+        monkeypatch.setattr("govd.client.transport.httpx.Client", connected)
+        monkeypatch.setattr("sys.argv", ["govd", "status"])
+        monkeypatch.setenv("GOVD_URL", "http://localhost")
+        monkeypatch.setenv("GOVD_TOKEN", service.core.home.token())
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 70
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError" in told
+    assert REPORT in told
+    assert "Traceback" not in told, "what went wrong is in the daemon's log"
+
+
+def test_records_of_a_time_before_some_figures_are_shown(govd: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """Entries stay as they were made; what a later govd adds is not in them."""
+    govd.json("forget", "red", "--model", "m", "--reason", "because")
+    with open_service(govd.home) as service:
+        (request,) = service.requests.all()
+        model = service.models.show("m")
+    show_request({**request, "predicted": {"on": "pool", "rank": 1, "edit_norm": 1.5, "disagreement": 0.25}})
+    assert "25.0 % of the other answers change by it," in " ".join(capsys.readouterr().out.split())
+    show_request({**request, "predicted": {"on": "pool"}})
+    show_preview({**request, "predicted": {"on": "pool"}})
+    show_evaluation({"model": "m", "revision": 1, "metrics": {"on": "pool"}, "claim": ""})
+    facts = (
+        "architecture",
+        "backend",
+        "device",
+        "pool",
+        "pool_kind",
+        "domains",
+        "images",
+        "publish_to",
+        "labels",
+        "anchors",
+        "side",
+        "use",
+    )
+    old = {k: v for k, v in model.items() if k not in facts}
+    show_model(old)
+    show_models([old])
+    assert "–" in capsys.readouterr().out

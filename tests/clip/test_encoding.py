@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,3 +116,21 @@ def test_the_plugin_alone_does_not_import_jax_and_opening_not_torch(tiny: Path, 
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("jax")
     assert str(tmp_path) in done.stdout
+
+
+def test_what_is_loaded_is_loaded_once_however_many_ask(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`functools.cached_property` has no lock since Python 3.12."""
+    model = govd_open_model(ModelReference(str(tiny)))
+    assert isinstance(model, ClipModel)
+    encoder, real, loads = model._encoder, encode.load, list[int]()
+
+    def slow(*given: Any) -> Any:
+        loads.append(1)
+        time.sleep(0.3)
+        return real(*given)
+
+    monkeypatch.setattr(encode, "load", slow)
+    with ThreadPoolExecutor(6) as pool:
+        for name in ("model", "tokenizer", "processor"):
+            assert len({id(found) for found in pool.map(lambda _, name=name: getattr(encoder, name), range(6))}) == 1
+    assert len(loads) == 1

@@ -13,7 +13,7 @@ import pytest
 
 import govd.backup as module
 from govd.backup import backup, restore
-from govd.errors import BadFile, NotFound, Usage
+from govd.errors import BadFile, MachineFault, NotFound, Usage
 from govd.requests import ForgetOptions
 from govd.service import Service, open_service
 
@@ -111,6 +111,56 @@ def test_a_text_that_the_home_has_lost_is_named(service: Service, tmp_path: Path
     request = private(service)
     (tmp_path / "home" / "private" / f"{request}.key").unlink()
     assert backup(tmp_path / "home", tmp_path / "b.tar")["lost_texts"] == [request]
+
+
+def decided(service: Service) -> tuple[str, str]:
+    """A private request on which reasons were given, and its revert."""
+    request = private(service)
+    service.requests.hold(request, "Ms Example sues", "dpo")
+    service.requests.release(request, "Ms Example lost", "dpo")
+    revert = str(service.revert(request, "Ms Example asked again", "ann")["id"])
+    service.requests.decide(revert, "withdraw", "Ms Example thought better of it", "ann")
+    return request, revert
+
+
+def test_what_was_said_about_a_private_request_comes_back(service: Service, tmp_path: Path) -> None:
+    request, revert = decided(service)
+    said = backup(tmp_path / "home", tmp_path / "b.tar")
+    assert (said["texts"], said["lost_texts"]) == (5, [])
+    assert restore(tmp_path / "b.tar", tmp_path / "again")["texts"] == 5
+    with open_service(tmp_path / "again") as again:
+        found = again.requests.reveal(request, "dpo")
+        assert [s["reason"] for s in found["said"]] == ["Ms Example sues", "Ms Example lost"]
+        assert again.requests.reveal(revert, "dpo")["said"][0]["reason"] == "Ms Example thought better of it"
+    service.requests.shred(request, "the purpose is fulfilled", "dpo")
+    assert backup(tmp_path / "home", tmp_path / "later.tar")["texts"] == 0
+    with tarfile.open(tmp_path / "later.tar") as tar:
+        assert not [n for n in tar.getnames() if n.startswith("private/")]
+
+
+def test_a_reason_that_came_to_no_entry_is_in_nobodys_way(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text lies there, the entry could not be written; the same is asked for again."""
+    request = private(service)
+
+    def full(*_: object) -> None:
+        raise MachineFault("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(service.core, "record", full)
+        with pytest.raises(MachineFault, match="full"):
+            service.requests.hold(request, "Ms Example sues", "dpo")
+    assert backup(tmp_path / "home", tmp_path / "b.tar")["texts"] == 1
+    service.requests.hold(request, "Ms Example sues again", "dpo")
+    assert [s["reason"] for s in service.requests.reveal(request, "dpo")["said"]] == ["Ms Example sues again"]
+
+
+def test_a_reason_that_the_home_has_lost_is_named(service: Service, tmp_path: Path) -> None:
+    request, _ = decided(service)
+    lost = next(n for n in service.core.private.names() if n.startswith(f"{request}."))
+    (tmp_path / "home" / "private" / f"{lost}.box").unlink()
+    said = backup(tmp_path / "home", tmp_path / "b.tar")
+    assert (said["texts"], said["lost_texts"]) == (4, [lost])
+    assert restore(tmp_path / "b.tar", tmp_path / "again")["texts"] == 4
 
 
 def test_a_key_that_is_not_the_ledgers_is_told(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

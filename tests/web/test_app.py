@@ -40,6 +40,26 @@ def test_roles_open_what_they_should(client: TestClient, service: Service) -> No
     assert service.requests.all()[0]["filed_by"] == "a operator"
 
 
+def test_who_may_only_infer_gets_what_is_served(client: TestClient, pictures: Path) -> None:
+    """What was forgotten is in the unedited model and in older revisions."""
+    for concept in ("red", "blue"):
+        client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": [concept]})
+    images = {"images": [picture(pictures, "dark", "red")]}
+    for role, code in {"inference": 403, "reader": 200}.items():
+        made = client.post("/v1/tokens", json={"role": role, "name": role}).json()
+        headers = {"Authorization": f"Bearer {made['token']}"}
+        for path in ("classify", "embeddings"):
+            url = f"/v1/models/m/{path}"
+            for more in ({"base": True}, {"revision": 1}):
+                answer = client.post(url, headers=headers, json=images | more)
+                assert answer.status_code == code, (role, more)
+                if code == 403:
+                    assert "unedited model" in answer.json()["detail"]
+                    assert "needs the role reader" in answer.json()["detail"]
+            assert client.post(url, headers=headers, json=images | {"revision": 2}).status_code == 200
+            assert client.post(url, headers=headers, json=images).status_code == 200
+
+
 def test_a_forget_from_filing_to_revert(client: TestClient, pictures: Path) -> None:
     body = {"images": [picture(pictures, "dark", "red")]}
     before = client.post("/v1/models/m/classify", json=body)

@@ -336,3 +336,34 @@ def test_what_answers_at_an_address_may_be_no_daemon(running: Running) -> None:
         )
         assert done.returncode == code, (url, done.stderr)
         assert "Traceback" not in done.stderr
+
+
+ASKS = """
+import httpx, json, sys
+url, headers, body = map(json.loads, sys.argv[1:])
+print("asks", flush=True)
+httpx.post(url, headers=headers, json=body, timeout=60)
+"""
+
+
+def test_a_client_that_is_killed_while_it_waits_asks_again_and_it_is_done_once(running: Running, pictures: Path) -> None:
+    token = {"Authorization": f"Bearer {running.token}"}
+    labels = sorted(p.name for p in (pictures / "dark").iterdir())
+    with govd.connect(running.url, running.token) as daemon:
+        daemon.add_model("m", "colours", labels=labels)
+    long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) FROM n"
+    with httpx.Client(base_url=running.url, headers=token, timeout=60) as http:
+        for path, body in (("audit/sql", {"query": long}), ("requests?wait=true", {"model": "m", "concepts": ["red"]})):
+            headers = {**token, "Idempotency-Key": "once"}
+            words = [json.dumps(word) for word in (f"{running.url}/v1/{path}", headers, body)]
+            with subprocess.Popen([sys.executable, "-c", ASKS, *words], stdout=subprocess.PIPE) as client:
+                assert client.stdout is not None
+                client.stdout.readline()
+                time.sleep(0.3)
+                client.kill()
+            again = http.post(f"/v1/{path}", headers=headers, json=body)
+            assert again.status_code == 200, again.text
+            if path == "audit/sql":  # the other one's key is in the ledger
+                assert "idempotent-replay" in again.headers
+        assert len(http.get("/v1/requests").json()["items"]) == 1
+    assert '"level": "error"' not in running.log()

@@ -1,5 +1,9 @@
 """The same POST twice: done once, answered twice."""
 
+import asyncio
+import hashlib
+import hmac
+import logging
 import sqlite3
 import stat
 import threading
@@ -10,12 +14,14 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
+from govd.errors import Usage
 from govd.service import Service
 from govd.web import idempotency
 from govd.web.app import create_app
 from govd.web.context import Context
-from govd.web.idempotency import Answer, Store
+from govd.web.idempotency import Answer, Idempotency, Store
 
 KEY = {"Idempotency-Key": "once"}
 
@@ -26,13 +32,14 @@ def test_every_post_takes_a_key(served: FastAPI, client: TestClient) -> None:
     assert len(posts) > 15
     for path in posts:
         url = path.format(name="m", request_id="none", event="approve")
-        own = idempotency.OWN.fullmatch(url)
+        own = bool(idempotency.OWN.fullmatch(url))
+        unkept = bool(idempotency.UNKEPT.fullmatch(url))
         first = client.post(url, headers={"Idempotency-Key": path}, json={"nonsense": 1})
         again = client.post(url, headers={"Idempotency-Key": path}, json={"nonsense": 1})
         other = client.post(url, headers={"Idempotency-Key": path}, json={"nonsense": 2})
         assert first.status_code < 500, path
         assert (again.status_code, again.json()) == (first.status_code, first.json()), path
-        assert ("idempotent-replay" in again.headers) is not own, path
+        assert ("idempotent-replay" in again.headers) is not (own or unkept), path
         assert (other.json()["type"] == "urn:govd:key-reused") is not own, path
 
 
@@ -74,6 +81,158 @@ def test_names_that_were_only_previewed_are_not_kept(client: TestClient, tmp_pat
     assert [client.post("/v1/preview", headers=KEY, json=body).status_code for _ in "12"] == [200, 200]
     assert client.post("/v1/preview", headers=KEY, json={**body, "concepts": ["red"]}).status_code == 422
     assert b"Ann Example" not in b"".join(p.read_bytes() for p in (tmp_path / "home").glob("idempotency.db*"))
+
+
+def kept(home: Path) -> bytes:
+    return b"".join(p.read_bytes() for p in home.glob("idempotency.db*"))
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("preview", {"model": "m", "concepts": ["Ann Example"]}), ("requests/Ann%20Example/reveal", {})]
+)
+def test_what_may_be_private_is_not_kept_even_when_it_is_refused(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, body: dict[str, object]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Usage("Ann Example is not to be had")
+
+    monkeypatch.setattr(service, "preview", refuse)
+    monkeypatch.setattr(service.requests, "reveal", refuse)
+    answers = [client.post(f"/v1/{path}", headers=KEY, json=body) for _ in "12"]
+    assert [a.status_code for a in answers] == [422, 422]
+    assert all("Ann Example" in a.text for a in answers)
+    assert b"Ann Example" not in kept(tmp_path / "home")
+
+
+def test_a_guess_of_a_body_cannot_be_confirmed_from_the_file(client: TestClient, tmp_path: Path) -> None:
+    """Neither of a body nor of a key: both may say who asked."""
+    made = client.post("/v1/tokens", json={"role": "operator", "name": "ann"}).json()
+    url, body, key = "/v1/requests/none/hold", b'{"reason":"Ann Example sues"}', "ann-example-sues"
+    headers = {"Authorization": f"Bearer {made['token']}", "Content-Type": "application/json", "Idempotency-Key": key}
+    assert client.post(url, headers=headers, content=body).status_code == 404
+    assert "idempotent-replay" in client.post(url, headers=headers, content=body).headers
+    found = kept(tmp_path / "home")
+    for guess in (f"{url}?\n".encode() + body, body, key.encode()):
+        assert hashlib.sha256(guess).hexdigest().encode() not in found
+    assert key.encode() not in found
+    with sqlite3.connect(tmp_path / "home" / "idempotency.db") as raw:
+        ((principal, kept_key, fingerprint),) = raw.execute("SELECT principal, key, fingerprint FROM answers").fetchall()
+    raw.close()
+    token = made["token"].encode()
+    assert principal == hashlib.sha256(token).hexdigest()
+    assert kept_key == hmac.new(token, key.encode(), "sha256").hexdigest()
+    assert fingerprint == hmac.new(token, f"{url}?\n".encode() + body, "sha256").hexdigest()
+
+
+def test_what_is_too_old_is_overwritten_at_the_start_and_from_time_to_time(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, later = tmp_path / "home" / "idempotency.db", [0.0]
+    token = {"Authorization": f"Bearer {service.core.home.token()}"}
+    real = time.time
+    monkeypatch.setattr(idempotency.time, "time", lambda: real() + later[0])
+    monkeypatch.setattr("govd.web.app.PURGE_SECONDS", 0.05)
+
+    def old(store: Store) -> None:
+        later[0] = 0.0
+        store.put("p", "k", Answer("f", 200, {}, b"secret words"))
+        assert b"secret words" in kept(path.parent)
+        later[0] = 3600 * idempotency.HOURS + 1
+
+    def gone() -> None:
+        end = time.monotonic() + 20
+        while b"secret words" in kept(path.parent):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    store = Store(path)
+    old(store)
+    with TestClient(create_app(Context(service)), "http://localhost", headers=token):
+        gone()  # of a time before
+        old(store)
+        gone()  # of its own time
+    store.close()
+
+
+def test_a_damaged_file_is_begun_anew_and_told_once(
+    client: TestClient, service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "home" / "idempotency.db"
+    path.write_bytes(b"no database" * 1000)
+    body = {"query": "SELECT 1 AS one"}
+    with caplog.at_level(logging.WARNING, "govd.web"):
+        found = [client.post("/v1/audit/sql", headers=KEY, json=body) for _ in "12"]
+    assert [a.status_code for a in found] == [200, 200]
+    assert "idempotent-replay" in found[1].headers
+    assert [r.getMessage() for r in caplog.records if "another is begun" in r.getMessage()] == [
+        "the file of first answers is damaged (file is not a database); another is begun, and calls that were answered before are not known"
+        " again"
+    ]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_file_that_cannot_be_written_holds_no_call_up(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(idempotency, "_purged", full)
+    body = {"query": "SELECT 1 AS one"}
+    with caplog.at_level(logging.WARNING, "govd.web"):
+        found = [client.post("/v1/audit/sql", headers=KEY, json=body) for _ in "12"]
+    assert [a.status_code for a in found] == [200, 200]
+    assert "an answer was not kept, so its repeat will be done again" in caplog.text
+
+
+def test_a_file_that_cannot_be_opened_holds_no_call_up(client: TestClient, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "home" / "idempotency.db").mkdir()
+    with caplog.at_level(logging.WARNING, "govd.web"):
+        assert client.post("/v1/audit/sql", headers=KEY, json={"query": "SELECT 1 AS one"}).status_code == 200
+    assert "whether a call was answered before is not known" in caplog.text
+    assert "an answer was not kept" in caplog.text
+
+
+def test_the_answer_to_somebody_who_has_gone_is_kept(service: Service, tmp_path: Path) -> None:
+    """A connection that breaks while the answer is written."""
+    store, tokens = Store(tmp_path / "answers.db"), service.tokens
+    made: list[int] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        made.append(1)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def call(broken: bool) -> list[Message]:
+        came: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+
+        async def send(message: Message) -> None:
+            if broken:
+                raise OSError("the connection is lost")
+            came.append(message)
+
+        headers = [(b"authorization", f"Bearer {service.core.home.token()}".encode()), (b"idempotency-key", b"once")]
+        scope = {"type": "http", "method": "POST", "path": "/v1/audit/verify", "query_string": b"", "headers": headers}
+        await Idempotency(inner, store, tokens)(scope, receive, send)
+        return came
+
+    asyncio.run(call(broken=True))
+    assert asyncio.run(call(broken=False))[-1]["body"] == b"done"
+    assert len(made) == 1
+    store.close()
+
+
+def test_the_same_filing_at_once_is_one(client: TestClient, service: Service) -> None:
+    body = {"model": "m", "concepts": ["navy"], "reason": "because"}
+    with ThreadPoolExecutor() as pool:
+        calls = [pool.submit(client.post, "/v1/requests", headers=KEY, json=body, params={"wait": True}) for _ in range(4)]
+        answers = [call.result(60) for call in calls]
+    assert {a.status_code for a in answers} <= {200, 202}
+    assert len({a.json()["id"] for a in answers}) == 1
+    assert len(service.requests.all()) == 1
 
 
 def test_a_key_is_of_its_token_and_of_a_token_that_is_in_use(client: TestClient) -> None:

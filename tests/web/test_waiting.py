@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from govd.errors import MachineFault
+from govd.errors import MachineFault, OverCapacity, PluginFault
 from govd.ledger.entry import Draft
 from govd.models import Given
 from govd.service import Service
@@ -233,8 +233,10 @@ def _red() -> object:
 def test_a_bug_is_told_to_the_log_and_named_to_the_caller(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    detail = "a secret detail"  # not in the line that raises it: those are in the log
+
     def broken() -> None:
-        raise ZeroDivisionError("a secret detail")
+        raise ZeroDivisionError(detail)
 
     monkeypatch.setattr(service, "status", broken)
     token = {"Authorization": f"Bearer {service.core.home.token()}"}
@@ -243,5 +245,34 @@ def test_a_bug_is_told_to_the_log_and_named_to_the_caller(
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:govd:bug")
     assert "secret" not in answer.text
     (said,) = [JsonLines().format(record) for record in caplog.records if record.name == "govd.web"]
-    assert "ZeroDivisionError: a secret detail" in json.loads(said)["error"]
+    assert "ZeroDivisionError" in json.loads(said)["error"]
+    assert "in broken" in json.loads(said)["error"]
+    assert detail not in said, "an exception may quote what somebody asked to forget"
+    assert "report it" in answer.json()["detail"]
     assert "/v1/status" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "hidden"),
+    [
+        (MachineFault("the disk is full", where="ledger.db"), "the disk is full", "never"),
+        (OverCapacity("no room for Ann Example"), "Over capacity", "Ann Example"),
+        (PluginFault("KeyError: Ann Example", where="plugin bounds, govd_vote"), "plugin bounds, govd_vote", "Ann Example"),
+        (KeyError("Ann Example"), "KeyError", "Ann Example"),
+    ],
+)
+def test_the_worker_tells_what_failed_without_what_was_asked_for(
+    service: Service, caplog: pytest.LogCaptureFixture, error: Exception, said: str, hidden: str
+) -> None:
+    name = "Ann Example"
+
+    def fails() -> None:
+        try:
+            raise ValueError(name)
+        except ValueError:
+            raise error  # noqa: B904 - what it came of is told with it
+
+    assert not Worker(service)._step("reconcile", fails)
+    (line,) = [JsonLines().format(record) for record in caplog.records if record.name == "govd"]
+    assert said in line
+    assert hidden not in line
