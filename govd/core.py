@@ -94,7 +94,7 @@ class Core:
         owner: dict[str, str] = {}
         for plugin, answer in ask_each(self.manager, "govd_methods"):
             if isinstance(answer, PluginFault):
-                log.warning("plugin fault: %s", answer.message)
+                log.warning("plugin %s: %s in govd_methods", plugin, answer.title.lower())
                 continue
             for name, method in answer.items():
                 if name in methods:
@@ -151,7 +151,7 @@ class Core:
         for record in records:
             for plugin, answer in ask_each(self.manager, "govd_on_entry", entry=record):
                 if isinstance(answer, PluginFault):
-                    log.warning("plugin %s: %s", plugin, answer.message)
+                    log.warning("plugin %s: %s in govd_on_entry, entry %s", plugin, answer.title.lower(), record["seq"])
         return records
 
     def model(self, name: str) -> dict[str, Json]:

@@ -208,9 +208,10 @@ def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kep
         verdict.last |= part.last
         verdict.named |= part.named
         roots |= {size: tree.root(edge) for size, edge in part.edges.items()}
-        if part.faults and part.entries < 1 << LEVEL and verdict.size + part.entries <= last:
-            break
         verdict.size += part.entries
+        if verdict.size <= last and part.entries < 1 << LEVEL:  # one is missing: what comes after it cannot be compared
+            verdict.root = tree.root(part.edge).hex()
+            break
         if part.entries == 1 << LEVEL:
             if part.above != b"".join(value for _, _, value in tree.add(part.edge[0])[1:]):
                 verdict.fault(f"the upper Merkle nodes that are stored with entry {verdict.size - 1} are not the hashes of its entries")
@@ -220,7 +221,7 @@ def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kep
     verdict.root = verdict.root or merkle.EMPTY.hex()
     keys = Keys(key, origin, rotations, verdict.fault)
     verdict.keys = [str(k) for k in keys.keys]
-    _check_notes(asked, roots, keys, verdict)
+    _check_notes(asked, roots, keys, last, verdict)
     if not asked:
         verdict.fault("there is no signed log checkpoint: nothing vouches for these entries")
     _check_vouchers(source, dict(source.checkpoints()), vouchers, trust, verdict)
@@ -282,8 +283,10 @@ def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
             made[(i << level) - 1] += value
     if len(leaves) == 1 << LEVEL and type(stored[-1]) is bytes:
         stored[-1], found.above = stored[-1][: len(made[-1])], stored[-1][len(made[-1]) :]
-    for seq in [start + i for i in range(len(leaves)) if stored[i] != made[i]][:MOST]:
-        fault(f"the Merkle nodes that are stored with entry {seq} are not the hashes of its entries")
+    wrong = [start + i for i in range(len(leaves)) if stored[i] != made[i]]
+    if wrong:
+        more = f" (nor are those of {len(wrong) - 1} more, up to entry {wrong[-1]})" if wrong[1:] else ""
+        fault(f"the Merkle nodes that are stored with entry {wrong[0]} are not the hashes of its entries{more}")
     found.edge = _edge(levels, len(leaves))
     found.edges = {size: _edge(levels, size - start) for size in sizes if start < size <= start + len(leaves)}
     return found
@@ -300,8 +303,14 @@ def _delivered(entry: Mapping[str, Any]) -> dict[str, Any]:
     return said if entry["kind"] == "revision.deliver" else said | {"files": None}
 
 
-def _check_notes(asked: Sequence[tuple[int, str, LogCheckpoint]], roots: dict[int, bytes], keys: Keys, verdict: Verdict) -> None:
-    for size, note, said in asked:
+def _check_notes(asked: Sequence[tuple[int, str, LogCheckpoint]], roots: dict[int, bytes], keys: Keys, last: int, verdict: Verdict) -> None:
+    """Every signed log checkpoint against the entries; those that say the same are told once."""
+    beyond: list[int] = []
+    others: list[int] = []
+    for size, note, said in sorted(asked, key=lambda a: a[0]):
+        if size > last + 1:  # before its signature: a newer one may be of a key that is not known here
+            beyond.append(size)
+            continue
         key = keys.at(size)
         try:
             LogCheckpoint.open(note, key)
@@ -311,9 +320,18 @@ def _check_notes(asked: Sequence[tuple[int, str, LogCheckpoint]], roots: dict[in
         if said.size != size or said.origin != key.name:
             verdict.fault(f"log checkpoint {size} speaks of {said.origin} at {said.size}")
         elif size > verdict.size:
-            verdict.fault(f"a signed log checkpoint of {size} entries exists, but the ledger has {verdict.size}: entries were cut off")
+            continue  # an entry before is missing, which is told
         elif roots.get(size) != said.root:
-            verdict.fault(f"the first {size} entries are not those that were signed")
+            others.append(size)
         else:
             verdict.checkpoints += 1
             verdict.signed_size = max(verdict.signed_size, size)
+    if beyond:
+        more = f", and {len(beyond) - 1} more," if beyond[1:] else ""
+        what = f"a signed log checkpoint of {beyond[0]} entries{more} exists, but the ledger has {last + 1}: entries were cut off"
+        verdict.fault(what)
+    if others:
+        held = verdict.signed_size
+        fine = f"the first {held} are: what was changed is entry {held} or one after it" if held < others[0] else "a later one holds"
+        more = f", nor those of {len(others) - 1} more log checkpoints" if others[1:] else ""
+        verdict.fault(f"the first {others[0]} entries are not those that were signed{more}; {fine}")

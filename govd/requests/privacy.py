@@ -6,7 +6,7 @@ import hmac
 from typing import Final
 
 from govd.core import Core
-from govd.errors import Conflict, GovdError, NotFound, Usage
+from govd.errors import BadFile, Conflict, GovdError, NotFound, Usage
 from govd.ledger.entry import Draft
 from govd.types import PRIVATE, Json, Record
 
@@ -73,7 +73,10 @@ class Privacy:
             for entry in self.core.ledger.some(request["entries"]):
                 hidden = entry["payload"].get("private") or {}
                 if "box" in hidden:
-                    text = self.core.private.open(hidden["box"], hidden["commitment"])["reason"]
+                    try:
+                        text = self.core.private.open(hidden["box"], hidden["commitment"])["reason"]
+                    except (NotFound, BadFile):
+                        text = "(this text is lost)"
                     said.append({"entry": entry["seq"], "kind": entry["kind"], "actor": entry["actor"], "reason": text})
             self.core.record([Draft("request.read", request["id"], actor, request["model"], {"reason": f"read by {actor}"})])
             return {**self.core.request(request_id), **found, "said": said}

@@ -1,5 +1,6 @@
 """The ledger in its database: what was appended stays, and whatever else happened to it is noticed."""
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.store import Ledger
 from govd.ledger.tables import REVISION
-from govd.ledger.verify import Verdict, verify
+from govd.ledger.verify import Stored, Verdict, verify
 
 
 @pytest.fixture
@@ -228,3 +229,32 @@ def test_a_proof_without_its_nodes_is_told(ledger: Ledger, tmp_path: Path) -> No
     without_triggers(tmp_path / "ledger.db", "UPDATE entries SET nodes = x'' WHERE seq = 3")
     with pytest.raises(BadFile, match="Merkle node 2/0 is missing"):
         ledger.inclusion(6, 8)
+
+
+def test_a_verdict_names_the_damage_once(ledger: Ledger, tmp_path: Path) -> None:
+    for i in range(60):
+        ledger.append([Draft("note", str(i), "ann")])
+        ledger.checkpoint()
+    key, origin = ledger.signer.key, ledger.origin
+    path = Path(ledger.url.removeprefix("sqlite:///"))
+    copy = tmp_path / "changed.db"
+    ledger.close()
+    shutil.copy(path, copy)
+    with sqlite3.connect(copy) as raw:
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        body = raw.execute("SELECT body FROM entries WHERE seq = 30").fetchone()[0]
+        raw.execute("UPDATE entries SET body = ? WHERE seq = 30", (body.replace(b'"ann"', b'"bob"'),))
+    raw.close()
+    verdict = verify(Stored(copy), key, origin)
+    assert any("the first 31 entries are not those that were signed, nor those of 29 more" in f for f in verdict.faults)
+    assert any("the first 30 are: what was changed is entry 30" in f for f in verdict.faults)
+    assert len(verdict.faults) <= 3
+    with sqlite3.connect(copy) as raw:
+        raw.execute("UPDATE entries SET body = ? WHERE seq = 30", (body,))
+        raw.execute("DELETE FROM entries WHERE seq = 40")
+    raw.close()
+    verdict = verify(Stored(copy), key, origin)
+    assert any("entry 40 is missing" in f for f in verdict.faults)
+    assert not any("cut off" in f for f in verdict.faults)
+    assert (verdict.size, len(verdict.faults)) == (40, 1)
