@@ -18,6 +18,30 @@ BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 Make = Callable[..., Path]
 
 
+#: Widths, heads, inner widths of the towers, picture and patch sizes, and the joint space of the checkpoints that were published
+#: (config.json of openai/clip-vit-base-patch32, -patch16, -large-patch14, -large-patch14-336, laion/CLIP-ViT-H-14-laion2B-s32B-b79K).
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "ViT-B/32": {"text": (512, 8, 2048), "vision": (768, 12, 3072), "image": 224, "patch": 32, "dim": 512},
+    "ViT-B/16": {"text": (512, 8, 2048), "vision": (768, 12, 3072), "image": 224, "patch": 16, "dim": 512, "eos": 2},
+    "ViT-L/14": {"text": (768, 12, 3072), "vision": (1024, 16, 4096), "image": 224, "patch": 14, "dim": 768},
+    "ViT-L/14-336": {"text": (768, 12, 3072), "vision": (1024, 16, 4096), "image": 336, "patch": 14, "dim": 768},
+    "ViT-H/14": {"text": (1024, 16, 4096), "vision": (1280, 16, 5120), "image": 224, "patch": 14, "dim": 1024, "act": "gelu", "eos": 2},
+}
+
+
+def published(name: str) -> dict[str, Any]:
+    """The config.json of a published family, cut to two layers a tower and to the tests' small vocabulary."""
+    shape = PUBLISHED[name]
+    said = config(
+        act=shape.get("act", "quick_gelu"), eos=shape.get("eos", 511), image=shape["image"], patch=shape["patch"], dim=shape["dim"]
+    )
+    for side in ("text", "vision"):
+        width, heads, inner = shape[side]
+        said[f"{side}_config"] |= {"hidden_size": width, "num_attention_heads": heads, "intermediate_size": inner}
+    said["text_config"]["max_position_embeddings"] = 77
+    return said
+
+
 def config(*, act: str = "quick_gelu", eos: int = 511, image: int = 16, patch: int = 8, width: int = 24, dim: int = 12) -> dict[str, Any]:
     """A config.json of two layers a tower, as transformers writes it."""
     shared = {"num_hidden_layers": 2, "hidden_act": act, "layer_norm_eps": 1e-5, "projection_dim": dim}
@@ -29,7 +53,8 @@ def config(*, act: str = "quick_gelu", eos: int = 511, image: int = 16, patch: i
 
 
 def weights(config: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]:
-    """Random weights under the names that CLIPModel gives them."""
+    """Random weights under the names that CLIPModel gives them: small ones where towers are wide, as after training."""
+    scale = 0.3 if config["vision_config"]["hidden_size"] < 100 else 0.03
     draw = np.random.default_rng(seed)
     text, vision, shapes = config["text_config"], config["vision_config"], dict[str, tuple[int, ...]]()
     for side, tower in (("text_model", text), ("vision_model", vision)):
@@ -51,7 +76,10 @@ def weights(config: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]:
     shapes["vision_model.embeddings.patch_embedding.weight"] = (v, 3, patch, patch)
     shapes["vision_model.embeddings.position_embedding.weight"] = ((vision["image_size"] // patch) ** 2 + 1, v)
     shapes |= {"text_projection.weight": (config["projection_dim"], t), "visual_projection.weight": (config["projection_dim"], v)}
-    out = {name: (0.3 * draw.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
+    out = {
+        name: (scale * draw.standard_normal(shape) + (scale < 0.1 and "norm" in name and name.endswith("weight"))).astype(np.float32)
+        for name, shape in shapes.items()
+    }
     return out | {"logit_scale": np.asarray(np.log(50.0), np.float32)}
 
 
@@ -92,10 +120,10 @@ def compiled_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """A checkpoint's folder: `config` options, `dtype`, `shards`, `seed`."""
+    """A checkpoint's folder: `config` options or a published `family`, `dtype`, `shards`, `seed`."""
 
-    def make(*, dtype: Any = np.float32, shards: int = 1, seed: int = 0, **options: Any) -> Path:
-        folder, said = tmp_path_factory.mktemp("clip"), config(**options)
+    def make(*, dtype: Any = np.float32, shards: int = 1, seed: int = 0, family: str = "", **options: Any) -> Path:
+        folder, said = tmp_path_factory.mktemp("clip"), published(family) if family else config(**options)
         (folder / "config.json").write_text(json.dumps(said))
         save(folder, {n: x.astype(dtype) for n, x in weights(said, seed).items()}, shards)
         size = said["vision_config"]["image_size"]

@@ -3,6 +3,7 @@ everywhere. `GOVD_WRITE_GOLDENS=1 python -m pytest tests/clip/test_parity.py` wr
 """
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 from govd.types import ModelReference
 from govd_clip.encode import Encoder
 from govd_clip.plugin import ClipModel, govd_open_model
+from tests.clip.conftest import PUBLISHED
 
 GOLDENS = Path(__file__).parent / "goldens.npz"
 TEXTS = ["a photo of a cat", "red", "", "a dog at the red door and much more than twenty tokens can hold of it", "Ünïcode 🐈"]
@@ -58,6 +60,24 @@ def test_embeddings_are_those_of_torch(family: str, make: Any) -> None:
     np.testing.assert_allclose(ours.encode_texts(TEXTS), wanted.text_embeds.numpy(), atol=1e-4)
     np.testing.assert_allclose(ours.encode_images(pictures()), wanted.image_embeds.numpy(), atol=1e-4)
     assert np.isclose(ours.facts.logit_scale, theirs.logit_scale.exp().item(), rtol=1e-5)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("family", PUBLISHED)
+def test_every_published_shape_gives_torchs_embeddings(family: str, make: Any) -> None:
+    torch = pytest.importorskip("torch")
+    from transformers import CLIPModel, CLIPTokenizer
+
+    folder = make(family=family)
+    theirs, ours = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval(), opened(folder)
+    tokens = CLIPTokenizer.from_pretrained(folder)(TEXTS, padding=True, truncation=True, max_length=77, return_tensors="pt")
+    given = pictures()[:2]
+    pixels = torch.tensor(np.stack([ours._encoder.pixels(p) for p in given]))
+    with torch.no_grad():
+        wanted = theirs(**tokens, pixel_values=pixels)
+    np.testing.assert_allclose(ours.encode_texts(TEXTS), wanted.text_embeds.numpy(), atol=1e-4)
+    np.testing.assert_allclose(ours.encode_images(given), wanted.image_embeds.numpy(), atol=1e-4)
+    shutil.rmtree(folder)  # up to 200 MB
 
 
 @pytest.mark.parametrize("family", FAMILIES)
