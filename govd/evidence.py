@@ -63,7 +63,7 @@ class Evidence:
             NotFound: there is none of that size, or none that was cosigned.
         """
         if witnessed:
-            seals = [r for r in self.core.views.witnessed.values() if r["kind"] == "cosign"]
+            seals = [r for r in list(self.core.views.witnessed.values()) if r["kind"] == "cosign"]
             if not seals:
                 raise NotFound("no witness has cosigned yet", advice="List some under witnesses in govd.toml.")
             size = max(int(r["size"]) for r in seals)
@@ -248,16 +248,15 @@ class Evidence:
         Raises:
             Usage: the file exists. NotFound: no such request or revision.
         """
-        with self.core.lock:
-            if request is not None:
-                question = self.bundles.of_request(request)
-            elif revision is not None:
-                question = self.bundles.of_revision(*revision)
-            elif as_of is not None:
-                question = self.bundles.as_of(as_of, model, self.audit.as_of(as_of, model))
-            else:
-                question = self.bundles.everything()
-            return self.bundles.write(file, question, None if since is None else LogCheckpoint.read(since).size)
+        if request is not None:
+            question = self.bundles.of_request(request)
+        elif revision is not None:
+            question = self.bundles.of_revision(*revision)
+        elif as_of is not None:
+            question = self.bundles.as_of(as_of, model, self.audit.as_of(as_of, model))
+        else:
+            question = self.bundles.everything()
+        return self.bundles.write(file, question, None if since is None else LogCheckpoint.read(since).size)
 
     def bundle_to(
         self,

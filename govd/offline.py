@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from govd.errors import BadFile
 from govd.ledger.bounds import Trust
 from govd.ledger.bundle import verified
 from govd.ledger.sentences import safe
@@ -88,15 +87,3 @@ def sections(verdict: Verdict, claim: str, proven: Sequence[str], recorded: Sequ
     if not verdict.holds:
         return {"holds": False, "faults": verdict.faults, "claim": "", "proven": [], "recorded": [], "not_proven": []}
     return {"claim": claim, "proven": list(proven), "recorded": list(recorded), "not_proven": list(not_proven)}
-
-
-def text_of(path: Path) -> str:
-    """A small text that a reader gives: a key, a checkpoint, a certificate.
-
-    Raises:
-        BadFile: it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise BadFile(f"cannot be read ({fault})", where=str(path)) from None
