@@ -74,7 +74,8 @@ class Audit:
         of that day, UTC; `time` says which moment was looked at.
 
         `covered_by` names the forget in force that covers one (None: it is in the edit itself; "": another one, which the ledger does not
-        name since one of the two is private). Each record names the entries that say so; `no_later_than` bounds the time of a publishing by witnesses and time stamps.
+        name since one of the two is private). Each record names the entries that say so; `no_later_than` bounds the time of a publishing
+        by witnesses and time stamps.
         """
         views = self.core.views
         at = moment(time, "time", end=True)

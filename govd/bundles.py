@@ -223,7 +223,7 @@ class Bundles:
         """
         if not self.core.ledger.size():
             raise Usage("the ledger is empty: there is nothing to prove", advice="Start with govd model add.")
-        heads = sorted(list(self.core.views.heads.items()))
+        heads = sorted(self.core.views.heads.items())
         return Question({"everything": True}, None, [(m, int(h["published"])) for m, h in heads if h["published"]])
 
     def of_request(self, request_id: str) -> Question:

@@ -195,9 +195,7 @@ class Evidence:
         if files.files:
             proven.append(f"{files.files} published files lie where they were written, with the bytes that the entries name.")
         if files.gone:
-            late.append(
-                f"{len(files.gone)} published revisions are not there any more ({files.gone[0]}): their files were not hashed."
-            )
+            late.append(f"{len(files.gone)} published revisions are not there any more ({files.gone[0]}): their files were not hashed.")
         if not any(b.checked for b in verdict.bounds):
             late.append("When it happened: the times are those of the daemon's clock, and nothing that was checked bounds them.")
         proven = [*PROVEN, *again, *begins, *proven]
