@@ -90,7 +90,9 @@ class Audit:
         """Which revision each model served at a time, which forgets were in force, and who had approved each. A date alone means the end
         of that day, UTC; `time` says which moment was looked at.
 
-        Each record names the entries that say so; `no_later_than` bounds the time of a publishing by witnesses and time stamps.
+        `covered_by` names the forget in force that covers one (None: it is in the edit itself; "": another one, which the ledger does not
+        name since one of the two is private). Each record names the entries that say so; `no_later_than` bounds the time of a publishing
+        by witnesses and time stamps.
         """
         views = self.core.views
         at = moment(time, "time", end=True)

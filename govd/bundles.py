@@ -10,6 +10,7 @@ import binascii
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +23,7 @@ from govd.core import Core
 from govd.errors import BadFile, MachineFault, NotFound, Usage
 from govd.ledger import archive, bundle, canonical, claim
 from govd.ledger.archive import Content
-from govd.ledger.signing import LogCheckpoint
+from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.times import moment
 from govd.ledger.verify import named
 from govd.types import Json, Record
@@ -44,6 +45,19 @@ class Question:
     claims: list[claim.Revision] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What a bundle shows, settled at one moment. Entries below `size` and artifacts stay what they are, so all else is read later.
+
+    `seqs`: the entries (None: all). `notes`: signed log checkpoints by their sizes, with the witnesses' lines. `signer`: of the newest.
+    """
+
+    size: int
+    seqs: list[int] | None
+    notes: dict[int, tuple[str, list[str]]]
+    signer: Signer
+
+
 class Bundles:
     """Writes bundles of one ledger. `note_of`: the bare signed note of a size; `lines_of`: the witnesses' lines for it."""
 
@@ -59,14 +73,16 @@ class Bundles:
         """
         if file.exists():
             raise Usage("this file exists", where=str(file), advice="Choose another name; nothing is overwritten.")
-        part = file.with_name(f".{file.name}.part")
+        part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
         try:
             with part.open("wb") as out:
-                contents, entries = self._contents(question, since)
+                contents, entries, key = self._contents(question, since)
                 for piece in archive.write(contents):
                     out.write(piece)
                 out.flush()
                 os.fsync(out.fileno())
+            if file.exists():
+                raise Usage("this file was made by somebody else meanwhile", where=str(file), advice="Choose another name.")
             os.replace(part, file)
         except OSError as fault:
             part.unlink(missing_ok=True)
@@ -76,15 +92,12 @@ class Bundles:
             raise
         artifacts = sum(name.startswith("artifacts/") for name in contents)
         said = {"file": str(file), "bytes": file.stat().st_size, "about": question.about, "entries": entries, "artifacts": artifacts}
-        return said | {"key": str(self.core.ledger.signer.key)}
+        return said | {"key": key}
 
-    def _contents(self, question: Question, since: int | None) -> tuple[dict[str, Content], int]:
+    def _contents(self, question: Question, since: int | None) -> tuple[dict[str, Content], int, str]:
         ledger, whole = self.core.ledger, question.seqs is None
-        size = self._size(ledger.size() if question.seqs is None else max(question.seqs) + 1, since)
-        seals, notes = self._seals(question.seqs, size)
-        seqs = None if question.seqs is None else sorted({*question.seqs, *seals, *self._rotations()})
-        size = size if seqs is None else self._size(max(seqs) + 1, since)
-        notes = sorted({*notes, size})
+        frame = self._frame(question, since)
+        size, seqs, notes, signer = frame.size, frame.seqs, frame.notes, frame.signer
         bodies = partial(self._bodies, seqs, size)
         contents: dict[str, Content] = {}
         entries = 0
@@ -92,9 +105,8 @@ class Bundles:
             entries += 1
             if len(body) > bundle.STATEMENT:
                 raise BadFile(f"entry {seq} has {len(body)} bytes; bundles hold entries of {bundle.STATEMENT} bytes", where=f"entry {seq}")
-            self._beside(json.loads(body), whole, set(notes), contents)
-        for n in notes:
-            note, lines = self._note(n), self._lines(n)
+            self._beside(json.loads(body), whole, notes, contents)
+        for n, (note, lines) in notes.items():
             contents[f"checkpoints/{n}.note"] = Content.whole(note.encode())
             if lines:
                 contents[f"cosigned/{n}.note"] = Content.whole((note + "".join(f"{line}\n" for line in lines)).encode())
@@ -103,13 +115,22 @@ class Bundles:
         proofs = b"".join(self._proofs(seqs, sorted(older), size)) if seqs is not None else b""
         contents["proofs.ndjson"] = Content.whole(proofs)
         for revision, made in self._claims(question, bodies).items():
-            sealed = claim.sealed(made, ledger.signer.key.id.hex(), ledger.signer.raw)
+            sealed = claim.sealed(made, signer.key.id.hex(), signer.raw)
             contents[f"statements/{revision[0]}-{revision[1]}.dsse.json"] = Content.whole(sealed)
         contents["README.txt"] = Content.whole(files("govd").joinpath("data/bundle.txt").read_bytes())
-        manifest = {"format": bundle.FORMAT, "origin": ledger.origin, "key": str(ledger.signer.key), "size": size, "whole": whole}
+        manifest = {"format": bundle.FORMAT, "origin": ledger.origin, "key": str(signer.key), "size": size, "whole": whole}
         contents["manifest.json"] = Content.whole(canonical.encode({**manifest, "about": question.about}))
         contents["SHA256SUMS"] = Content.whole(bundle.sums({name: content.sha256 for name, content in contents.items()}))
-        return contents, entries
+        return contents, entries, str(signer.key)
+
+    def _frame(self, question: Question, since: int | None) -> Frame:
+        """What is shown. Filing waits only while a log checkpoint is made: the key must not be changed between that and its last change."""
+        ledger, asked = self.core.ledger, question.seqs
+        seals, sealed = self._seals(asked, ledger.size())
+        with self.core.lock:
+            seqs = None if asked is None else sorted({*asked, *seals, *self._rotations()})
+            size, signer = self._size(ledger.size() if seqs is None else max(seqs) + 1, since), ledger.signer
+        return Frame(size, seqs, {n: (self._note(n), self._lines(n)) for n in sorted({*sealed, size})}, signer)
 
     def _size(self, needed: int, since: int | None) -> int:
         """The size of the newest log checkpoint where it covers what is needed, else of a new one."""
@@ -140,7 +161,7 @@ class Bundles:
         if seqs is None:
             sizes = sorted({int(e["payload"]["size"]) for e in seals() if e["seq"] < size})
             return [], sizes if len(sizes) <= NOTES else sizes[: NOTES // 2] + sizes[-NOTES // 2 :]
-        newest = {name: r for name, r in self.core.views.witnessed.items() if r.get("size") in known and r["seq"] < ledger.size()}
+        newest = {name: r for name, r in list(self.core.views.witnessed.items()) if r.get("size") in known and r["seq"] < ledger.size()}
         shown = {f"{name} newest": (int(r["seq"]), int(r["size"])) for name, r in newest.items()}
         for entry in islice(seals(max(seqs)), LOOKED):
             if entry["payload"]["size"] > max(seqs):
@@ -252,12 +273,13 @@ class Bundles:
         whose reverts and revisions are followed as well.
         """
         core, asked, fresh = self.core, set(subjects), set(subjects)
+        size = core.ledger.size()  # what is appended from here on is of another moment: some subjects would have it, others not
         while fresh:
             seqs = [s for subject in sorted(fresh) for s in core.views.records.seqs(limit=100_000, subject=subject)]
-            fresh = _leads(core.ledger.some(seqs), request) - asked
+            fresh = _leads(core.ledger.some([s for s in seqs if s < size]), request) - asked
             asked |= fresh
         while True:
-            found = core.ledger.some(core.ledger.stored().about(asked))
+            found = core.ledger.some([s for s in core.ledger.stored().about(asked) if s < size])
             more = _leads(found, request) - asked
             if not more:
                 return found
@@ -273,7 +295,7 @@ def _leads(entries: Iterable[Record], request: str) -> set[str]:
         payload, kind, subject = entry["payload"], str(entry["kind"]), str(entry["subject"])
         if kind == "revision.compose":
             subsumed = payload.get("subsumed") or {}
-            found |= {*payload["requests"], *payload["contributions"], *subsumed, *subsumed.values()}
+            found |= {*payload["requests"], *payload["contributions"], *subsumed}
         elif kind.startswith("request.") and payload.get("contribution"):
             found.add(str(payload["contribution"]))
         if kind == "request.file" and payload.get("reverts") and (payload["reverts"] == request or subject == request):

@@ -1,27 +1,65 @@
-"""Whether the model checkpoints that were published to a folder are still the files that were written: hashed where they lie."""
+"""Whether the model checkpoints that were published to a folder are still the files that were written: hashed where they lie.
+
+Somebody may deliver meanwhile: what does not look as it should is looked at once more, by what the ledger says by then.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+MOMENT: Final = 0.5
+"""Seconds after which is looked again: a folder that is put in the place of another is there by then, and so is the entry about it."""
+
+Said = Iterable[Mapping[str, Any]]
+"""What entries say of deliveries, in order: each has a `subject`, and `folder` (of a model) or `files`."""
+Place = tuple[str, str]
+"""A folder that revisions are published to, and a revision's number."""
 
 
 @dataclass
 class Delivered:
-    """What was found: files that were hashed, revisions that lie nowhere any more, and what each folder serves."""
+    """What was found: files that were hashed, revisions that are not there any more, and what each folder serves."""
 
     files: int = 0
     gone: list[str] = field(default_factory=list)
     serves: list[str] = field(default_factory=list)
 
 
-def check(said: Iterable[Mapping[str, Any]], fault: Callable[[str], None]) -> Delivered:
-    """Compare delivered files with what entries say, in order: each has a `subject`, and `folder` (of a model) or `files`."""
+def check(said: Said, fault: Callable[[str], None], later: Callable[[], Said] = tuple) -> Delivered:
+    """Compare delivered files with what entries say. `later`: what was said after these, asked for before looking again."""
+    said = list(said)
+    written, found = _written(said), Delivered()
+    problems = {place: _problems(place, files) for place, files in written.items()}
+    if any(problems.values()) or any(_strays(folder, written) for folder in _folders(written)):
+        time.sleep(MOMENT)
+        written = _written([*said, *later()])
+        fine = {place for place, wrong in problems.items() if not wrong and _lies(place)}
+        problems |= {place: _problems(place, files) for place, files in written.items() if place not in fine}
+    for place, files in written.items():
+        if not _lies(place):
+            found.gone.append(str(Path(*place)))
+            continue
+        for problem in problems[place]:
+            fault(problem)
+        found.files += len(files) - len(problems[place])
+    for folder in _folders(written):
+        current = Path(folder) / "current"
+        if stray := _strays(folder, written):
+            fault(f"{current} leads to {stray}, which was never published there")
+        if current.exists():
+            found.serves.append(f"{current} leads to revision {current.resolve().name}")
+    return found
+
+
+def _written(said: Said) -> dict[Place, dict[str, str]]:
+    """The files of each revision that was delivered, with their SHA-256."""
     folders: dict[str, str] = {}
-    written: dict[tuple[str, str], dict[str, str]] = {}
+    written: dict[Place, dict[str, str]] = {}
     for entry in said:
         model, _, number = entry["subject"].rpartition("/")
         if entry["files"] is None:
@@ -29,26 +67,29 @@ def check(said: Iterable[Mapping[str, Any]], fault: Callable[[str], None]) -> De
             folders[entry["subject"]] = folder if isinstance(folder, str) else ""
         elif folders.get(model) and isinstance(entry["files"], dict):
             written[folders[model], number] = {str(k): str(v) for k, v in entry["files"].items()}
-    found = Delivered()
-    for (folder, number), files in written.items():
-        place = Path(folder) / number
-        if not place.is_dir():
-            found.gone.append(str(place))
-            continue
-        for name, digest in files.items():
-            problem = _problem(place, name, digest)
-            if problem:
-                fault(f"{place / name}: what was published is not what lies there ({problem})")
-            else:
-                found.files += 1
-    for folder in sorted({folder for folder, _ in written}):
-        current = Path(folder) / "current"
-        if current.exists():
-            number = current.resolve().name
-            if (folder, number) not in written and number != "0":
-                fault(f"{current} leads to {number}, which was never published there")
-            found.serves.append(f"{current} leads to revision {number}")
-    return found
+    return written
+
+
+def _folders(written: Collection[Place]) -> list[str]:
+    return sorted({folder for folder, _ in written})
+
+
+def _lies(place: Place) -> bool:
+    return Path(*place).is_dir()
+
+
+def _strays(folder: str, written: Collection[Place]) -> str:
+    """Where `current` leads, if that is neither the base nor a revision that was delivered there."""
+    current = Path(folder) / "current"
+    number = current.resolve().name if current.exists() else "0"
+    return "" if number == "0" or (folder, number) in written else number
+
+
+def _problems(place: Place, files: Mapping[str, str]) -> list[str]:
+    """What is wrong with the files of a revision; nothing where it is not there any more."""
+    at = Path(*place)
+    found = {name: _problem(at, name, digest) for name, digest in files.items()} if _lies(place) else {}
+    return [f"{at / name}: what was published is not what lies there ({what})" for name, what in found.items() if what]
 
 
 def _problem(place: Path, name: str, digest: str) -> str:

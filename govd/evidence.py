@@ -24,7 +24,7 @@ from govd.ledger.merkle import leaf_hash
 from govd.ledger.records import Records
 from govd.ledger.sentences import honest
 from govd.ledger.signing import Key, LogCheckpoint
-from govd.ledger.verify import Verdict, verify
+from govd.ledger.verify import DELIVERIES, Verdict, delivery, verify
 from govd.offline import composed_again, record_of, sections, told, trust_of
 from govd.types import Json, Record
 from govd.views import Views
@@ -63,7 +63,7 @@ class Evidence:
             NotFound: there is none of that size, or none that was cosigned.
         """
         if witnessed:
-            seals = [r for r in self.core.views.witnessed.values() if r["kind"] == "cosign"]
+            seals = [r for r in list(self.core.views.witnessed.values()) if r["kind"] == "cosign"]
             if not seals:
                 raise NotFound("no witness has cosigned yet", advice="List some under witnesses in govd.toml.")
             size = max(int(r["size"]) for r in seals)
@@ -173,11 +173,14 @@ class Evidence:
                 verdict.artifacts += 1
             except GovdError as error:
                 verdict.fault(f"artifact {digest}: {error.message}")
-        files = delivered.check(verdict.delivered, verdict.fault)
+        files = delivered.check(verdict.delivered, verdict.fault, partial(self._delivered_since, verdict.size))
         entries = partial(self.core.ledger.entries, 0, verdict.size)
         recomputed = composed_again(verdict, entries, self.core.artifacts.get) if again and verdict.holds else []
         said = record_of(verdict) | {"origin": ledger.origin, "key": str(trusted), "key_given": key is not None, "recomputed": recomputed}
         return said | self._sentences(verdict, kept, files, recomputed)
+
+    def _delivered_since(self, size: int) -> list[dict[str, Any]]:
+        return [delivery(entry) for entry in self.core.ledger.entries(size) if entry["kind"] in DELIVERIES]
 
     def _sentences(
         self, verdict: Verdict, kept: Sequence[str], files: delivered.Delivered, recomputed: Sequence[dict[str, Json]]
@@ -192,9 +195,7 @@ class Evidence:
         if files.files:
             proven.append(f"{files.files} published files lie where they were written, with the bytes that the entries name.")
         if files.gone:
-            late.append(
-                f"{len(files.gone)} published revisions no longer lie where they were written ({files.gone[0]}): they were not hashed."
-            )
+            late.append(f"{len(files.gone)} published revisions are not there any more ({files.gone[0]}): their files were not hashed.")
         if not any(b.checked for b in verdict.bounds):
             late.append("When it happened: the times are those of the daemon's clock, and nothing that was checked bounds them.")
         proven = [*PROVEN, *again, *begins, *proven]
@@ -248,16 +249,15 @@ class Evidence:
         Raises:
             Usage: the file exists. NotFound: no such request or revision.
         """
-        with self.core.lock:
-            if request is not None:
-                question = self.bundles.of_request(request)
-            elif revision is not None:
-                question = self.bundles.of_revision(*revision)
-            elif as_of is not None:
-                question = self.bundles.as_of(as_of, model, self.audit.as_of(as_of, model))
-            else:
-                question = self.bundles.everything()
-            return self.bundles.write(file, question, None if since is None else LogCheckpoint.read(since).size)
+        if request is not None:
+            question = self.bundles.of_request(request)
+        elif revision is not None:
+            question = self.bundles.of_revision(*revision)
+        elif as_of is not None:
+            question = self.bundles.as_of(as_of, model, self.audit.as_of(as_of, model))
+        else:
+            question = self.bundles.everything()
+        return self.bundles.write(file, question, None if since is None else LogCheckpoint.read(since).size)
 
     def bundle_to(
         self,

@@ -5,6 +5,7 @@ The parts come from whoever is to be checked: whatever is wrong with one is a fa
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +14,7 @@ import numpy as np
 
 from govd.contribution import MALFORMED, contribution_from_bytes, sealed
 from govd.edit import Basis, Edit, compose
+from govd.edit.compose import SAME
 from govd.errors import BadFile, GovdError, NotFound
 from govd.types import PRIVATE, Concept, Contribution, Json, Scope
 
@@ -50,24 +52,30 @@ class Log:
 
 def recompute(entries: Iterable[Mapping[str, Any]], artifact: Callable[[str], bytes]) -> list[dict[str, Json]]:
     """Each edit whose parts are at hand, composed again: `says` how it compares with what was published, `fault` what is wrong,
-    `same_bytes` whether it is bit-equal (None: it was not composed again).
+    `same_bytes` whether it is bit-equal (None: it was not composed again). After it what could not be checked of its requests, each as a
+    record of its own, once.
 
     `entries` come in their order. `artifact` raises NotFound for what is not at hand.
     """
     log, parts = Log(), _Parts(artifact)
     found: list[dict[str, Json]] = []
+    told: set[str] = set()
     for entry in entries:
         if entry["kind"] != "revision.compose":
             log.take(entry)
             continue
-        said: dict[str, Json] = {"revision": entry["subject"], "says": "", "fault": "", "same_bytes": None}
+        blank: dict[str, Json] = {"revision": entry["subject"], "says": "", "fault": "", "same_bytes": None}
+        said, unchecked = dict(blank), list[str]()
         try:
-            said |= _again(entry["payload"], log, parts)
+            composed, unchecked = _again(entry["payload"], log, parts)
+            said |= composed
         except NotFound as error:
             said["says"] = f"it was not composed again: {error.message}"
         except GovdError as error:
             said["fault"] = f"it cannot be composed again: {error.message}"
         found.append(said)
+        found += [blank | {"says": text} for text in unchecked if text not in told]
+        told |= set(unchecked)
     return found
 
 
@@ -137,13 +145,14 @@ def _contribution(data: bytes, basis: Basis, basis_digest: str) -> Contribution:
     return made
 
 
-def _again(payload: Mapping[str, Any], log: Log, parts: _Parts) -> dict[str, Json]:
+def _again(payload: Mapping[str, Any], log: Log, parts: _Parts) -> tuple[dict[str, Json], list[str]]:
+    """What composing a revision again came to, and what could not be checked of its requests."""
     from govd.methods import builtin
 
     methods, basis_digest = builtin(), str(payload.get("basis"))
     digests = _texts(payload.get("contributions"), "contributions")
     requests = _texts(payload.get("requests"), "requests")
-    private = _bound(requests, payload.get("subsumed"), digests, log)
+    subsumed = _bound(requests, payload.get("subsumed"), digests, log)
     published = parts.edit(str(payload.get("edit")))
     if published.digest != payload.get("edit_digest"):
         raise Fault("the published edit is not the one that the entry names", where=str(payload.get("edit")))
@@ -153,11 +162,22 @@ def _again(payload: Mapping[str, Any], log: Log, parts: _Parts) -> dict[str, Jso
         if digest not in log.made:
             raise Fault("no entry before it made this contribution", where=digest)
         contributions.append(parts.contribution(basis, basis_digest, digest, log.made[digest]))
-    for request in requests:
-        _asked(request, log, contributions[digests.index(log.contribution_of[request])], basis)
+    own = {request: contributions[digests.index(log.contribution_of[request])] for request in requests}
+    unchecked = [text for request, contribution in own.items() for text in _asked(request, log, contribution, basis)]
+    for inner, outer in subsumed.items():
+        try:
+            digest = log.contribution_of.get(inner, "")
+            mine = parts.contribution(basis, basis_digest, digest, log.made[digest]) if digest in log.made else None
+        except NotFound:
+            mine = None
+        if mine is not None:
+            unchecked += _asked(inner, log, mine, basis)
+        if not _covered(inner, mine, {outer: own[outer]} if outer else own, log):
+            unchecked.append(f"that {inner} is covered was not checked: its contribution is not here")
     if any(c.spec.method not in methods for c in contributions):
-        return {"says": "it was not composed again: one of its methods is a plugin's that is not installed here"}
-    return _compared(_composed(basis, contributions, methods), published, len(requests), private)
+        return {"says": "it was not composed again: one of its methods is a plugin's that is not installed here"}, unchecked
+    private = sum(any(c.name.startswith(PRIVATE) for c in o.spec.scope.concepts) for o in own.values())
+    return _compared(_composed(basis, contributions, methods), published, len(requests), private), unchecked
 
 
 def _texts(said: Any, what: str) -> list[str]:
@@ -166,11 +186,13 @@ def _texts(said: Any, what: str) -> list[str]:
     return said
 
 
-def _bound(requests: list[str], subsumed: Any, digests: list[str], log: Log) -> int:
-    """That the edit is made of the contributions of its requests, and of no others; how many of the requests are private."""
-    if not isinstance(subsumed, dict | None):
+def _bound(requests: list[str], said: Any, digests: list[str], log: Log) -> dict[str, str]:
+    """That the edit is made of the contributions of its requests, and of no others; the requests that it covers, each with the one by
+    which ("": the ledger does not say, as one of the two is private)."""
+    subsumed: dict[str, str] = {} if said is None else said
+    if not isinstance(subsumed, dict) or not all(isinstance(outer, str) for outer in subsumed.values()):
         raise Fault("the entry's subsumed requests are no such list")
-    for request in [*requests, *(subsumed or {})]:
+    for request in [*requests, *subsumed]:
         if request not in log.filed:
             raise Fault("the filing of this request is not among the entries before it", where=request)
     for request in requests:
@@ -182,10 +204,55 @@ def _bound(requests: list[str], subsumed: Any, digests: list[str], log: Log) -> 
     strange = set(digests) - {log.contribution_of[r] for r in requests}
     if strange:
         raise Fault(f"the contribution {min(strange)[:16]}… in the edit is of no request that is in force")
-    for inner, outer in (subsumed or {}).items():
-        if outer not in requests or not _scope(log.filed[outer], outer).covers(_scope(log.filed[inner], inner)):
-            raise Fault(f"it is said to be covered by {str(outer)[:40]}, which does not cover it", where=inner)
-    return sum(any(c.name.startswith(PRIVATE) for c in _scope(log.filed[r], r).concepts) for r in requests)
+    for inner, outer in subsumed.items():
+        if outer and outer not in requests:
+            raise Fault(f"it is said to be covered by {outer[:40]}, which is not in the edit", where=inner)
+    return subsumed
+
+
+def _covered(inner: str, mine: Contribution | None, outers: Mapping[str, Contribution], log: Log) -> bool:
+    """Whether it was seen that one of the `outers` takes away all that a request asked for; False where its contribution, `mine`, is
+    needed for that and not at hand.
+
+    Concepts are compared by the texts that contributions take away: neither spelling nor a private name makes a difference.
+
+    Raises:
+        Fault: none of them does.
+    """
+    scope, strength = _scope(log.filed[inner], inner), log.filed[inner].get("strength")
+    if not isinstance(strength, int | float):
+        raise Fault("its filing has no strength", where=inner)
+    wide = [c for c in outers.values() if c.spec.strength >= strength and _spans(c.spec.scope, scope)]
+    if any(_takes(c, scope, mine) for c in wide):
+        return True
+    if wide and mine is None:
+        return False
+    by = f"by {next(iter(outers))[:40]}, which does not cover it" if len(outers) == 1 else "by one of the edit, and none covers it"
+    raise Fault(f"it is said to be covered {by}", where=inner)
+
+
+def _spans(outer: Scope, inner: Scope) -> bool:
+    """Whether the domains of one scope lie in those of another, and its concepts may."""
+    domains = not outer.domains or (bool(inner.domains) and set(inner.domains) <= set(outer.domains))
+    return domains and (not outer.concepts or bool(inner.concepts))
+
+
+def _takes(outer: Contribution, scope: Scope, inner: Contribution | None) -> bool:
+    """Whether a contribution takes away every text of a scope, whose contribution is `inner`; by the names where texts are not known."""
+    if not outer.spec.scope.concepts:
+        return True
+    mine, theirs = _targets(outer), None if inner is None else _targets(inner)
+    if mine is None or theirs is None:
+        return outer.spec.scope.covers(scope)
+    with np.errstate(all="ignore"):
+        return all(float(np.abs(mine - text[:, None]).max(0).min()) < SAME for text in theirs.T)
+
+
+def _targets(contribution: Contribution) -> np.ndarray[Any, Any] | None:
+    """The texts `(d, p)` that a contribution takes away wherever its scope is; None where its tensors do not say."""
+    tensors = contribution.tensors
+    found = tensors.get("targets", None if contribution.spec.scope.domains else tensors.get("texts"))
+    return found if found is not None and found.ndim == 2 and found.size else None
 
 
 def _scope(filed: Mapping[str, Any], request: str) -> Scope:
@@ -196,8 +263,12 @@ def _scope(filed: Mapping[str, Any], request: str) -> Scope:
         raise Fault("its filing has no scope", where=request) from None
 
 
-def _asked(request: str, log: Log, contribution: Contribution, basis: Basis) -> None:
-    """That a contribution is of what its request asked: the same spec, and targets that are not those of other names."""
+def _asked(request: str, log: Log, contribution: Contribution, basis: Basis) -> list[str]:
+    """That a contribution is of what its request asked: the same spec, and targets that are not those of other names; what only the
+    model could tell of these.
+
+    A phrase that is no anchor has the embedding of one that the model reads alike. That it does is plain where both are spelled alike.
+    """
     spec, filed, scope = contribution.spec, log.filed[request], _scope(log.filed[request], request)
     mine: dict[str, Json] = {**spec.scope.as_json(), "method": spec.method, "target": spec.target, "strength": spec.strength}
     mine |= {"prototypes": spec.prototypes, "examples": list(spec.examples)}
@@ -206,16 +277,27 @@ def _asked(request: str, log: Log, contribution: Contribution, basis: Basis) -> 
     if wrong:
         raise Fault(f"the contribution is of another {', '.join(wrong)} than the request asked for", where=request)
     if not scope.concepts or any(c.name.startswith(PRIVATE) for c in scope.concepts):
-        return
+        return []
     names, rows = [*basis.labels, *basis.vocabulary], np.concatenate([basis.tensors["labels"], basis.tensors["vocabulary"]])
     phrases = {p for c in scope.concepts for p in c.phrases}
     own = {row.tobytes() for name, row in zip(names, rows, strict=True) if name in phrases}
+    strange = phrases - set(names)
+    unchecked: list[str] = []
     targets = contribution.tensors.get("targets", contribution.tensors.get("texts"))
     for column in targets.T if targets is not None and targets.ndim == 2 else ():
         key = np.ascontiguousarray(column).tobytes()
-        if key not in own and key in basis.anchor_names:
-            about = basis.anchor_names[key][:80]
-            raise Fault(f"the contribution's tensors are about {about!r}, which the request does not name", where=request)
+        about = basis.anchor_names.get(key)
+        if about is None or key in own or _spelled(about) in {_spelled(p) for p in strange}:
+            continue
+        if not strange:
+            raise Fault(f"the contribution's tensors are about {about[:80]!r}, which the request does not name", where=request)
+        unchecked.append(f"that what {request} names is {about[:80]!r} to the model was not checked: it takes the model to tell")
+    return unchecked
+
+
+def _spelled(phrase: str) -> str:
+    """A phrase without case, accents, spaces and punctuation; itself where nothing is left."""
+    return "".join(c for c in unicodedata.normalize("NFKD", phrase).casefold() if c.isalnum()) or phrase
 
 
 def _composed(basis: Basis, contributions: list[Contribution], methods: Any) -> Edit:

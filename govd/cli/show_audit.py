@@ -82,7 +82,8 @@ def show_as_of(found: Mapping[str, Json]) -> None:
         rows = []
         for forget in model["forgets"]:
             by = "; ".join(f"{a['by']} {a['at'][:10]}" for a in forget["approvals"])
-            covered = f"covered by {forget['covered_by']}" if forget.get("covered_by") else "in the edit"
+            outer = forget.get("covered_by")
+            covered = "in the edit" if outer is None else f"covered by {outer or 'another'}"
             rows.append((forget["id"], scope(forget), covered, escape(f"{forget['filed_by']} {forget['filed_at'][:10]}"), escape(by)))
         out.print(table("id", "what", "how", "filed by", "approved by", rows=rows))
 

@@ -259,7 +259,7 @@ def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
             elif kind in ARTIFACTS or kind in DELIVERIES:
                 found.named |= {digest for _, digest in named(entry)}
                 if kind in DELIVERIES:
-                    found.delivered.append(_delivered(entry))
+                    found.delivered.append(delivery(entry))
                 elif kind == "revision.compose":
                     found.last[f"{kind} {entry['model']}"] = str(entry["subject"])
             elif kind == "revision.publish":
@@ -297,7 +297,8 @@ def _edge(levels: list[list[bytes]], size: int) -> list[bytes]:
     return [levels[level][(size >> level) - 1] for level in reversed(range(LEVEL + 1)) if size >> level & 1]
 
 
-def _delivered(entry: Mapping[str, Any]) -> dict[str, Any]:
+def delivery(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What one of `DELIVERIES` says: where its model's revisions are written (`files` None), or which files a revision has."""
     payload = entry["payload"]
     said = {"subject": entry["subject"], "folder": payload.get("publish_to"), "files": payload.get("files")}
     return said if entry["kind"] == "revision.deliver" else said | {"files": None}

@@ -130,7 +130,7 @@ def filled(folder: Path, entries: int) -> float:
     """A home with so many entries; entries per second of the appends, encoding and hashing included."""
     with Home(folder) as home:
         witness = Signer.at(folder / "witness.key", "witness.example/w1")
-        name = str(Key(witness.key.name, witness.key.public, COSIGNER).name)
+        key = Key(witness.key.name, witness.key.public, COSIGNER)
         edit = home.artifacts.put(Edit.nothing(4, "image").to_bytes())
         began, spent, batch, batches = 0.0, 0.0, [], 0
         for draft in history(entries, edit):
@@ -144,8 +144,8 @@ def filled(folder: Path, entries: int) -> float:
                     said = LogCheckpoint.read(home.ledger.checkpoint())
                     seconds = int(time.time())
                     at = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-                    seen = {"name": name, "size": said.size, "at": at, "line": witness.cosign(said.text, seconds)}
-                    batch.append(Draft("witness.cosign", name, "govd", "", seen))
+                    seen = {"name": key.name, "size": said.size, "at": at, "line": witness.cosign(said.text, seconds), "key": str(key)}
+                    batch.append(Draft("witness.cosign", key.name, "govd", "", seen))
         home.ledger.append(batch)
         home.ledger.checkpoint()
         return home.ledger.size() / spent

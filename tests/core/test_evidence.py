@@ -210,7 +210,111 @@ def test_published_files_are_hashed_where_they_lie(tmp_path: Path, example_plugi
         (out / "1").rename(tmp_path / "elsewhere")
         found = verify()
         assert found["holds"]
-        assert any("no longer lie where they were written" in line for line in found["not_proven"])
+        assert any("are not there any more" in line for line in found["not_proven"])
+
+
+def test_what_is_delivered_during_a_verification_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file and a folder that are being replaced, a revision that `current` leads to before its entry is there, and one that vanishes."""
+    from hashlib import sha256
+
+    from govd import delivered
+
+    def put(number: str, data: bytes) -> dict[str, Any]:
+        (tmp_path / number).mkdir(exist_ok=True)
+        (tmp_path / number / "w").write_bytes(data)
+        return {"subject": f"m/{number}", "files": {"w": sha256(data).hexdigest()}, "folder": None}
+
+    said = [{"subject": "m", "files": None, "folder": str(tmp_path)}, *(put(n, n.encode()) for n in ("1", "2", "3"))]
+    faults: list[str] = []
+    (tmp_path / "1" / "w").unlink()
+    (tmp_path / "2" / "w").unlink()
+    (tmp_path / "3").rename(tmp_path / ".3.00000000")
+    (tmp_path / "current").symlink_to("4")
+    later = [put("4", b"4")]
+
+    def meanwhile(seconds: float) -> None:
+        put("1", b"another base")
+        later.append(put("1", b"another base"))
+        (tmp_path / "2").rmdir()
+        (tmp_path / ".3.00000000").rename(tmp_path / "3")
+
+    monkeypatch.setattr("govd.delivered.time.sleep", meanwhile)
+    found = delivered.check(said, faults.append, lambda: later)
+    assert faults == []
+    assert found.files == 3
+    assert found.gone == [str(tmp_path / "2")]
+    assert found.serves == [f"{tmp_path / 'current'} leads to revision 4"]
+    (tmp_path / "1" / "w").write_bytes(b"something else")
+    monkeypatch.setattr("govd.delivered.time.sleep", lambda seconds: None)
+    delivered.check(said, faults.append, lambda: later)
+    assert len(faults) == 1
+    assert "other bytes" in faults[0]
+
+
+def test_entries_of_deliveries_that_came_meanwhile_are_read(tmp_path: Path, example_plugins: None, given: Given) -> None:
+    from dataclasses import replace
+
+    with open_service(tmp_path / "home") as service:
+        service.add_model("m", "colours", replace(given, publish_to=str(tmp_path / "out")), "ann")
+        size = service.core.ledger.size()
+        forget(service, "red")
+        (said,) = service.evidence._delivered_since(size)
+        assert said["subject"] == "m/1"
+        assert said["files"]
+
+
+# -- while others work --------------------------------------------------------------------------------------------------------------
+
+
+def test_filing_and_a_new_key_do_not_wait_for_a_bundle(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is appended while artifacts are read is not in the bundle, which is whole all the same."""
+    import threading
+
+    red, old = forget(service, "red"), service.evidence.key()
+    bundles, done = service.evidence.bundles, list[Any]()
+    read = bundles._artifact
+
+    colours = iter(("blue", "green"))
+
+    def work() -> None:
+        done.append(service.forget("m", ForgetOptions(concepts=(next(colours),)), "ann"))
+        done.append(service.evidence.rotate_key("routine", "ann"))
+
+    def slowly(digest: str) -> Any:
+        if not done:
+            working = threading.Thread(target=work)
+            working.start()
+            working.join(20)
+            assert len(done) == 2, "filing waits for a bundle"
+        return read(digest)
+
+    for name, request in (("all", None), ("one", red["id"])):
+        done.clear()
+        monkeypatch.setattr(bundles, "_artifact", slowly)
+        key, size = service.evidence.key(), service.core.ledger.size()
+        said = service.evidence.bundle(tmp_path / f"{name}.zip", request=request)
+        assert said["key"] == key
+        found = verify_offline(tmp_path / f"{name}.zip", key, again=True)
+        assert found["holds"], found["faults"]
+        assert all(e["seq"] < size for e in entries(tmp_path / f"{name}.zip"))
+    assert service.evidence.key() != old
+
+
+def test_two_bundles_at_once_do_not_mix(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    red = forget(service, "red")
+    evidence, bundles = service.evidence, service.evidence.bundles
+    read = bundles._artifact
+
+    def first_the_other(digest: str) -> Any:
+        monkeypatch.setattr(bundles, "_artifact", read)
+        evidence.bundle(tmp_path / "b.zip", request=red["id"])
+        return read(digest)
+
+    monkeypatch.setattr(bundles, "_artifact", first_the_other)
+    with pytest.raises(Usage, match="by somebody else meanwhile"):
+        evidence.bundle(tmp_path / "b.zip")
+    assert verify_offline(tmp_path / "b.zip", evidence.key())["holds"]
+    assert sorted(p.name for p in tmp_path.glob("*.zip*")) + sorted(p.name for p in tmp_path.glob(".*")) == ["b.zip"]
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------------------------
