@@ -252,7 +252,7 @@ class Bundles:
         Raises:
             NotFound: no model was registered then.
         """
-        at, ledger = moment(time, "time"), self.core.ledger
+        at, ledger = moment(time, "time", end=True), self.core.ledger
         known = [m for m in then["models"] if m["registered"]]
         if not known:
             raise NotFound("no model was registered then", where=time, advice="`govd audit log --kind model` shows since when.")

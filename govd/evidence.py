@@ -17,10 +17,10 @@ from govd import delivered
 from govd.audit import Audit
 from govd.bundles import Bundles
 from govd.core import Core, remove_views
-from govd.errors import GovdError, NotFound, Usage
+from govd.errors import GovdError, NotFound, Usage, VerificationFailed
 from govd.key_rotation import KeyRotation
 from govd.ledger import bounds, claim
-from govd.ledger.merkle import leaf_hash
+from govd.ledger.merkle import included, leaf_hash
 from govd.ledger.records import Records
 from govd.ledger.sentences import honest
 from govd.ledger.signing import Key, LogCheckpoint
@@ -127,8 +127,11 @@ class Evidence:
         said = LogCheckpoint.read(note)
         if said.size <= entry:
             raise NotFound(f"entry {entry} is not among the first {said.size}", advice="Ask for a later size.")
-        path = [step.hex() for step in self.core.ledger.inclusion(entry, said.size)]
-        proof = {"size": said.size, "root": said.root.hex(), "path": path, "checkpoint": note}
+        steps = self.core.ledger.inclusion(entry, said.size)
+        if not included(entry, said.size, leaf_hash(found[entry]), steps, said.root):
+            advice = "Run `govd audit verify`: something was changed since."
+            raise VerificationFailed(f"entry {entry} is not in the log as it was signed", where="ledger", advice=advice)
+        proof = {"size": said.size, "root": said.root.hex(), "path": [step.hex() for step in steps], "checkpoint": note}
         return {"entry": entry, "body": found[entry].decode(), "leaf": leaf_hash(found[entry]).hex(), **proof}
 
     def consistency(self, old: int, new: int | None = None) -> Record:
@@ -212,8 +215,16 @@ class Evidence:
         return " ".join(honest(c) for c in claims.values()) or honest(None)
 
     def rebuild(self) -> Record:
-        """Make the views anew from the entries and compare them with those in use; where they differ the new ones take their place."""
+        """Make the views anew from the entries and compare them with those in use; where they differ the new ones take their place.
+
+        Raises:
+            VerificationFailed: the entries themselves do not hold; then the views stay, which may say what the entries said.
+        """
         core = self.core
+        held = verify(core.ledger.stored(), core.ledger.signer.key, core.ledger.origin)
+        if not held.holds and core.ledger.last_checkpoint() is not None:  # before the first nothing says what they were
+            advice = "Run `govd audit verify`, and restore a backup. The views were left as they are."
+            raise VerificationFailed(f"the entries are not as they were signed: {held.faults[0]}", where="ledger", advice=advice)
         path = core.home.folder / "views.new.db"
         with core.lock, core.fold:
             remove_views(path)

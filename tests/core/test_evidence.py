@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from govd.bundles import Question
-from govd.errors import NotFound, Usage
+from govd.errors import NotFound, Usage, VerificationFailed
 from govd.ledger import merkle
 from govd.ledger.claim import opened
 from govd.ledger.entry import Draft
@@ -482,3 +482,29 @@ def test_checking_a_bundle_loads_no_database_and_no_model(service: Service, tmp_
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "b.zip")], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["holds"]
+
+
+def test_a_bundle_of_a_day_is_of_its_end(service: Service, tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    forget(service, "red")
+    today = datetime.now(UTC).date().isoformat()
+    said = service.evidence.bundle(tmp_path / "day.zip", as_of=today)
+    assert said["about"]["as_of"] == f"{today}T23:59:59.999999Z"
+    assert verify_offline(tmp_path / "day.zip", service.evidence.key())["holds"]
+
+
+def test_nothing_is_proven_or_rebuilt_from_entries_that_were_changed(service: Service, tmp_path: Path) -> None:
+    red = forget(service, "red")
+    service.evidence.sign()
+    with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        body = raw.execute("SELECT body FROM entries WHERE seq = ?", (red["seq"],)).fetchone()[0]
+        raw.execute("UPDATE entries SET body = ? WHERE seq = ?", (body.replace(b'"ann"', b'"bob"'), red["seq"]))
+    raw.close()
+    with pytest.raises(VerificationFailed, match="not in the log as it was signed"):
+        service.evidence.inclusion(red["seq"])
+    with pytest.raises(VerificationFailed, match="The views were left as they are"):
+        service.evidence.rebuild()
+    assert service.requests.show(red["id"])["filed_by"] == "ann"
