@@ -196,10 +196,11 @@ def test_a_contribution_that_was_computed_later_is_not_that_of_an_earlier_revisi
 
 
 def test_what_is_covered_by_something_private_is_told_from_what_is_in_the_edit(
-    service: Service, capsys: pytest.CaptureFixture[str]
+    service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from govd.cli.show_audit import show_as_of
 
+    monkeypatch.setenv("COLUMNS", "200")
     red, twin = forget(service, "red"), forget(service, "Red")
     forget(service, "blue")
     found = dict(service.audit.as_of("now"))
