@@ -193,3 +193,22 @@ def test_a_contribution_that_was_computed_later_is_not_that_of_an_earlier_revisi
         rows.insert(next(i for i, row in enumerate(rows) if row["kind"] == "revision.compose"), late)
 
     assert "of this request is not in the edit" in changed(service, tmp_path, earlier)["faults"][0]
+
+
+def test_what_is_covered_by_something_private_is_told_from_what_is_in_the_edit(
+    service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from govd.cli.show_audit import show_as_of
+
+    monkeypatch.setenv("COLUMNS", "200")
+    red, twin = forget(service, "red"), forget(service, "Red")
+    forget(service, "blue")
+    found = dict(service.audit.as_of("now"))
+    (model,) = found["models"]
+    show_as_of(found)
+    assert f"covered by {red['id']}" in " ".join(capsys.readouterr().out.split())
+    model["forgets"] = [f | ({"covered_by": ""} if f["id"] == twin["id"] else {}) for f in model["forgets"]]
+    show_as_of(found)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "covered by another" in said
+    assert "in the edit" in said
