@@ -62,3 +62,13 @@ def test_the_core_starts_without_jax() -> None:
         check=True,
     ).stdout
     assert out.strip() == ""
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py")))
+def test_every_benchmark_can_be_started(name: str) -> None:
+    if name == "encode":
+        pytest.importorskip("torch")
+    done = subprocess.run(
+        [sys.executable, "-c", f"import tests.benchmarks.{name}"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 import govd_clip
+from govd.contribution import sealed
 from govd.edit import Basis, Edit, EvaluationData, Ingredients, Material, Problem, build, compose, exact
 from govd.edit.factors import tensors_from_bytes
 from govd.embeddings import Encoder, Known
 from govd.methods import builtin
-from govd.models import default_vocabulary, read_images
-from govd.requests import sealed
+from govd.models.evaluation_set import read_images
+from govd.phrases import default_vocabulary
 from govd.types import Concept, Contribution, ForgetSpec, ModelReference, Scope
 from govd_clip.plugin import govd_open_model
 
