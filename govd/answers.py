@@ -87,4 +87,5 @@ class Answers:
         if found is None:
             advice = "Only a sample is kept: inference_log in govd.toml is its share."
             raise NotFound(f"the answer {key!r} was not kept", advice=advice)
-        return {"id": key, "time": found[0], "model": found[1], "revision": found[2], **json.loads(found[3])}
+        said = {"id": key, "time": found[0], "model": found[1], "revision": found[2], **json.loads(found[3])}
+        return said | {"evidence": "none: a sample that is kept beside the ledger, not signed"}

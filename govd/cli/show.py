@@ -153,7 +153,7 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
     """Who asked, why, by when; who approved; what holds it."""
     hidden = "" if not request.get("private") else " (a commitment: --reveal shows the text)"
     if request.get("shredded_at"):
-        hidden = f" (its text was destroyed on {request['shredded_at'][:10]})"
+        hidden = f" (its text was destroyed on {request['shredded_at'][:10]}; a backup made before may still hold it)"
     yield f"filed by {escape(request['filed_by'])} on {minute(request['filed_at'])}{hidden}"
     said = [(name, request.get(name)) for name in ("reason", "basis", "ticket")]
     if any(text for _, text in said):

@@ -9,9 +9,16 @@ from rich.table import Table
 
 from govd.cli.show import show_request
 from govd.cli.tables import console, count, escape, scope, state, table
+from govd.ledger.sentences import sentence_of
+from govd.ledger.times import now
 
 if TYPE_CHECKING:
     from govd.types import Json
+
+SHOWN = 60
+"""Lines under one heading of a verdict that people are shown."""
+GIST = 110
+"""Characters of an entry's sentence in the log."""
 
 
 def show_log(entries: Sequence[Mapping[str, Json]]) -> None:
@@ -22,12 +29,11 @@ def show_log(entries: Sequence[Mapping[str, Json]]) -> None:
             e["time"][:19].replace("T", " "),
             escape(e["actor"]),
             escape(e["kind"]),
-            escape(_short(e["subject"])),
-            _gist(e["payload"]),
+            escape(_gist(e)),
         )
         for e in entries
     ]
-    console().print(table("entry", "time", "actor", "kind", "subject", "what", rows=rows))
+    console().print(table("entry", "time", "actor", "kind", "what", rows=rows))
 
 
 def _short(subject: str) -> str:
@@ -35,10 +41,9 @@ def _short(subject: str) -> str:
     return subject if len(subject) <= 13 else f"{subject[:12]}…"
 
 
-def _gist(payload: Mapping[str, Json]) -> str:
-    words = [str(payload[k]) for k in ("decision", "reason", "reference") if payload.get(k)]
-    words += [f"edit {payload['edit_digest'][:12]}…"] if payload.get("edit_digest") else []
-    return escape(" · ".join(words)[:80])
+def _gist(entry: Mapping[str, Json]) -> str:
+    said = sentence_of(entry) or f"{_short(entry['subject'])} {entry['payload'].get('reason', '')}".strip()
+    return said if len(said) <= GIST else f"{said[: GIST - 1]}…"
 
 
 def show_trail(found: Mapping[str, Json]) -> None:
@@ -62,9 +67,11 @@ def show_as_of(found: Mapping[str, Json]) -> None:
     """What was so at a time."""
     out = console()
     out.print(f"[bold]As of {found['time'][:19]}Z[/] (the ledger's first {count(found['tree_size'], 'entry')})")
+    if found["time"] > now():
+        out.print("  [yellow]that is still to come: this is how it stands now[/]")
     for model in found["models"]:
         if not model["registered"]:
-            out.print(f"{escape(model['model'])}: not registered yet")
+            out.print(f"{escape(model['model'])}: {'taken out of service' if model.get('removed') else 'not registered yet'}")
             continue
         if not model["revision"]:
             out.print(f"[bold]{escape(model['model'])}[/] served the unedited model; nothing was forgotten")
@@ -184,5 +191,7 @@ def show_verdict(found: Mapping[str, Json]) -> None:
     if found["claim"]:
         out.print(f"  {escape(found['claim'])}")
     for heading, name in (("Proven", "proven"), ("Recorded", "recorded"), ("Not proven", "not_proven")):
-        for line in found[name]:
+        for line in found[name][:SHOWN]:
             out.print(f"  [bold]{heading}:[/] {escape(line)}")
+        if len(found[name]) > SHOWN:
+            out.print(f"  [dim]… and {len(found[name]) - SHOWN:,} more lines under {heading.lower()!r}: --json has them all[/]")
