@@ -11,6 +11,8 @@ only the arguments that it needs:
 *first* hooks stop at the first plugin that answers something other than None; *all* hooks ask everybody. A hook that raises is
 a fault of that plugin: it is named, recorded, and the request waits with that reason; a vote or gate that raises counts as
 "wait", never as "allow".
+
+`govd_propose`, `govd_patch_store` and `govd_batch_runner` are specified, so that plugins can be written for them; nothing asks them yet.
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ def govd_propose(now: str, requests: Sequence[Record]) -> Sequence[Proposal] | N
 
 @hookspec
 def govd_gate(revision: Record) -> Gate | None:
-    """May this evaluated revision be published? (*all*; one "deny" refuses it, one "wait" holds it back)."""
+    """May this evaluated revision be published? (*all*; one "deny" refuses it, one "wait" holds it back and is asked again)."""
 
 
 @hookspec(firstresult=True)

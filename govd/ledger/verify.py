@@ -25,7 +25,7 @@ ARTIFACTS: Final = {
     "request.file": {"examples": "example"},
     "model.add": {"basis": "basis of the model", "evaluation": "evaluation set"},
     "model.update": {"basis": "basis of the model", "evaluation": "evaluation set"},
-    "contribution.make": {"artifact": "contribution"},
+    "contribution.make": {"artifact": "contribution", "prototypes": "prototype"},
     "revision.compose": {"edit": "edit", "basis": "basis of the edit"},
 }
 DELIVERIES: Final = ("model.add", "model.update", "revision.deliver")

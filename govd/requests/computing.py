@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -12,6 +13,7 @@ from govd.contribution import contribution_from_bytes, contribution_to_bytes, se
 from govd.core import Core, Opened
 from govd.edit import Basis, Edit, Material, Problem, compose, exact
 from govd.edit.compose import SAME, recognised
+from govd.edit.factors import tensors_to_bytes
 from govd.edit.metrics import data_free
 from govd.errors import NotFound, Unsupported
 from govd.ledger.entry import Draft
@@ -124,8 +126,11 @@ class Contributions:
             made = opened.model.synthesise([p for _, p in wanted], seed=spec.seed + seed, progress=self.core.progress)
             vectors.append(made.embeddings)
             if keep:
+                said = {"prompts": json.dumps(made.prompts), "seed": str(spec.seed + seed)}
+                rows = {"embeddings": made.embeddings, "pictures": made.pictures}
+                whole = self.core.artifacts.put(tensors_to_bytes(rows, said))
                 pairs = zip(made.prompts, made.pictures, strict=True)
-                shown += [{"prompt": p, "png": self.core.artifacts.put(png(rows))} for p, rows in pairs]
+                shown += [{"prompt": p, "png": self.core.artifacts.put(png(picture)), "tensors": whole} for p, picture in pairs]
         return np.concatenate(vectors), [i for i, _ in wanted] * spec.prototypes, shown
 
     # -- what it would do -----------------------------------------------------------------------------------------------------
@@ -211,6 +216,9 @@ class Contributions:
         said: dict[str, Json] = {"artifact": artifact, "method": contribution.spec.method, "basis": opened.basis.digest}
         said |= {"facts": dict(contribution.facts), "device": opened.model.facts.device}
         said |= {"plugins": {p.name: p.version for p in self.core.plugins if not p.fault}}
+        shown = contribution.facts.get("prototypes", [])
+        if shown:
+            said["prototypes"] = sorted({row[name] for row in shown for name in ("png", "tensors")})
         return [Draft("contribution.make", contribution.digest, actor, model, said)]
 
     def load(self, digest: str) -> Contribution:

@@ -5,13 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from govd.edit.factors import tensors_from_bytes
 from govd.errors import BadFile, Conflict, GovdError, KeyReused, NotFound, OverCapacity, Unsupported, Usage
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.requests.options import understood
 from govd.service import Service, open_service
+from govd.types import Prototypes
 
 
 def forget(service: Service, *concepts: str, approve: bool = True, **options: Any) -> dict[str, Any]:
@@ -386,3 +389,24 @@ def test_a_checkpoints_own_pictures_are_used_as_far_as_they_are_labels(service: 
     assert record["images"] == str(pictures)
     record = service.add_model("b", "colours", replace(given, labels=("teal", "mauve"), images=None), "ann")
     assert (record["images"], record["evaluation"]) == (None, None)
+
+
+def test_prototypes_are_kept_as_tensors_and_as_pictures(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn(prompts: Any, *, seed: int, steps: int | None = None, progress: Any = None) -> Prototypes:
+        pictures = np.full((len(prompts), 8, 8, 3), 100 + seed, np.uint8)
+        return Prototypes(tuple(prompts), service.core.opened("m").model.encode_texts(prompts), pictures)
+
+    monkeypatch.setattr(service.core.opened("m").model, "synthesise", drawn, raising=True)
+    plain = service.preview("m", ForgetOptions(concepts=("red",), method="nullspace"))
+    request = forget(service, "red", method="nullspace", prototypes=2)
+    made = service.core.views.contribution(request["contribution"])
+    assert made is not None
+    assert [row["prompt"] for row in made["facts"]["prototypes"]] == ["a picture of a red"] * 2
+    assert plain["predicted"]["rank"] < service.revision("m", 1)["rank"]
+    whole, _ = tensors_from_bytes(service.core.artifacts.get(made["facts"]["prototypes"][0]["tensors"]))
+    assert whole["pictures"].shape == (1, 8, 8, 3)
+    said = service.evidence.bundle(tmp_path / "b.zip", request=request["id"])
+    assert said["artifacts"] >= 2 + 4  # two of pictures, two of tensors
+    picture = service.core.artifacts.path(made["facts"]["prototypes"][0]["png"])
+    picture.unlink()
+    assert picture.name in service.evidence.verify()["faults"][0]
