@@ -116,7 +116,9 @@ def honest(claim: Claim | None) -> str:
     state = "was published" if "published_at" in said else "is not published"
     if claim.followed_by:
         state += f" and followed by revision {claim.followed_by}"
-    parts = [f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about or 'nothing'}.", _targets(said, metrics)]
+    if not claim.requests:
+        return safe(f"Nothing is claimed to be forgotten: revision {claim.number} of {claim.model}, which {state}, is the unedited model.")
+    parts = [f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about}.", _targets(said, metrics)]
     found = attacks(metrics)
     parts.append(
         f"Attacks were measured: with examples it is still found {found}." if found else "Attacks with examples were not measured."

@@ -508,3 +508,13 @@ def test_nothing_is_proven_or_rebuilt_from_entries_that_were_changed(service: Se
     with pytest.raises(VerificationFailed, match="The views were left as they are"):
         service.evidence.rebuild()
     assert service.requests.show(red["id"])["filed_by"] == "ann"
+
+
+def test_where_all_was_taken_back_nothing_is_claimed(service: Service, tmp_path: Path) -> None:
+    red = forget(service, "red")
+    service.revert(red["id"], "taken back", "ann")
+    service.reconcile()
+    service.evidence.bundle(tmp_path / "b.zip")
+    found = verify_offline(tmp_path / "b.zip", service.evidence.key(), again=True)
+    assert found["holds"]
+    assert "Nothing is claimed to be forgotten: revision 2 of m, which was published, is the unedited model." in found["claim"]
