@@ -50,6 +50,8 @@ class Audit:
         """
         filters |= {name: moment(filters[name], name, end=name == "until") for name in ("since", "until") if filters.get(name)}
         check_filters(self.core, filters.get("model"), filters.get("kind"))
+        if filters.get("concept"):
+            filters["concept"] = str(filters["concept"]).casefold()
         seqs = self.core.views.records.seqs(after, max(0, min(limit, PAGE)), **filters)
         return self.core.ledger.some(seqs)
 

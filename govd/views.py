@@ -186,7 +186,7 @@ class Views:
         key = entry["subject"]
         if event == "file":
             record = _filed(entry, payload)
-            named = [p for c in record.get("concepts", []) for p in (c["name"], *c["aliases"])]
+            named = [p.casefold() for c in record.get("concepts", []) for p in (c["name"], *c["aliases"])]
             words = {"concept": named, "domain": record.get("domains", []), "filed_by": [entry["actor"]]}
             words |= {"key": [payload["idempotency_key"]] if payload.get("idempotency_key") else []}
             words |= {"reverts": [payload["reverts"]] if payload.get("reverts") else []}

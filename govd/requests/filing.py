@@ -36,6 +36,8 @@ class Requests:
         """Requests in the order of their filing, from the one after entry `after`. Filters: `state`, `model`, `concept`, `domain`,
         `policy`, `filed_by`; `since` ≤ filed < `until`."""
         filters |= {name: moment(filters[name], name, end=name == "until") for name in ("since", "until") if filters.get(name)}
+        if filters.get("concept"):
+            filters["concept"] = str(filters["concept"]).casefold()
         if filters.get("model") and filters["model"] not in self.core.views.heads:
             self.core.model(str(filters["model"]))  # raises
         return list(self.core.views.requests(after=after, limit=limit, **filters))

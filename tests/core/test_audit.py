@@ -598,3 +598,9 @@ def test_sql_tells_what_is_private_shredded_and_held(service: Service) -> None:
     service.requests.hold(private["id"], "case 7", "legal")
     rows = service.audit.sql("SELECT private, shredded_at, held_since FROM requests")["rows"]
     assert (rows[0][:2], rows[0][2][:2]) == ([1, None], "20")
+
+
+def test_concepts_are_found_however_they_are_spelled(service: Service) -> None:
+    red = forget(service, "Red")
+    assert [r["id"] for r in service.requests.all(concept="rED")] == [red["id"]]
+    assert {e["subject"] for e in service.audit.log(concept="RED", kind="request.file")} == {red["id"]}
