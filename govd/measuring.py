@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from govd.core import Core, Opened
-from govd.edit import Edit, EvaluationData, metrics
+from govd.edit import Edit, EvaluationData, attacks, metrics
 from govd.edit.compose import recognised
 from govd.errors import PluginFault
 from govd.models.evaluation_set import evaluation_from
@@ -83,9 +83,9 @@ class Measuring:
     def slow(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
         """What somebody with pictures or the base weights can still do."""
         found = {
-            "leaks": metrics.leaks(edit, [recognised(opened.basis, c) for c in filed], data),
-            "neighbour_agreement": metrics.neighbour_agreement(edit, data.vectors),
-            "base_diff": metrics.base_diff(opened.basis, edit),
+            "leaks": attacks.leaks(edit, [recognised(opened.basis, c) for c in filed], data),
+            "neighbour_agreement": attacks.neighbour_agreement(edit, data.vectors),
+            "base_diff": attacks.base_diff(opened.basis, edit),
         }
         return discreet(plain(found), filed)
 

@@ -64,7 +64,7 @@ def half(self, edit, part):
     die()
 
 if step == "deliver": backend.Colours.write_checkpoint = half
-measuring.metrics.leaks = dying("measure", measuring.metrics.leaks)
+measuring.attacks.leaks = dying("measure", measuring.attacks.leaks)
 with open_service(__import__("pathlib").Path(home)) as service:
     service.core.manager.register(Before(), "before")
     if revert:

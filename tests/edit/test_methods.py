@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.edit import Basis, Edit, compose, exact, metrics
+from govd.edit import Basis, Edit, attacks, compose, exact, metrics
 from govd.edit.strength import auc, smallest
 from govd.errors import Unsupported, Usage
 from govd.ledger import canonical
@@ -144,18 +144,18 @@ def test_metrics_are_shares_and_canonical(world: World, basis: Basis) -> None:
     shares = ("forget_acc", "retain_acc", "retain_agreement", "accuracy", "h_mean", "pairwise_leak", "image_rank_overlap@10")
     assert all(0 <= found[name] <= 1 for name in shares)
     assert all(0 <= free[name] <= 1 for name in ("retain_agreement", "predicted_disagreement", "unlisted_agreement"))
-    for leak in metrics.leaks(edit, contributions, world.data):
+    for leak in attacks.leaks(edit, contributions, world.data):
         assert 0 <= leak["probe_after"] <= 1
         assert leak["probe_before"] > 0.9
-    assert 0 < metrics.neighbour_agreement(edit, world.data.vectors) < 1
-    assert metrics.neighbour_agreement(Edit(edit.L, edit.B, "text"), world.data.vectors) == 1
-    assert metrics.base_diff(basis, Edit.nothing(96)) == []
+    assert 0 < attacks.neighbour_agreement(edit, world.data.vectors) < 1
+    assert attacks.neighbour_agreement(Edit(edit.L, edit.B, "text"), world.data.vectors) == 1
+    assert attacks.base_diff(basis, Edit.nothing(96)) == []
     assert np.isclose(metrics.norm(edit), np.linalg.norm(edit.B @ edit.L.T, 2))
 
 
 def test_the_difference_to_the_base_names_what_was_forgotten(world: World, basis: Basis) -> None:
     edit, _ = measured(world, basis, world.contribution(basis, world.names[7], method="bilateral"))
-    assert world.names[7] in [g["word"] for g in metrics.base_diff(basis, edit)]
+    assert world.names[7] in [g["word"] for g in attacks.base_diff(basis, edit)]
 
 
 def test_the_text_side_leaves_images_alone(world: World) -> None:
