@@ -18,6 +18,7 @@ from govd.artifacts import Artifacts
 from govd.errors import BadFile, HomeLocked, MachineFault, Usage
 from govd.ledger.signing import Key, Signer
 from govd.ledger.store import Ledger
+from govd.ledger.verify import Stored
 from govd.types import Json
 
 ENVIRONMENT = "GOVD_HOME"
@@ -162,11 +163,21 @@ class Home:
 
     def _signer(self) -> Signer:
         """The signing key, made with the ledger; never beside one that was signed with another."""
-        path = self.folder / "keys" / "signing.key"
-        if not path.exists() and (self.folder / "ledger.db").exists() and not (self.folder / "keys" / "next.key").exists():
+        path, following = self.folder / "keys" / "signing.key", self.folder / "keys" / "next.key"
+        if not path.exists() and (self.folder / "ledger.db").exists():
+            if following.exists() and str(Signer.at(following, self.origin).key) == self._rotated_to():
+                return Signer.at(following, self.origin)  # a rotation that was cut off; it is finished when evidence is opened
             advice = "Restore it from a backup. Nothing was changed: another key would break the log for good."
             raise BadFile("the key that signs this ledger is missing", where=str(path), advice=advice)
         return Signer.at(path, self.origin)
+
+    def _rotated_to(self) -> str:
+        """The key that the ledger was changed to last, empty where it never was."""
+        found = ""
+        for _, body, _ in Stored(self.folder / "ledger.db").entries(0, 2**62):
+            if b'"kind":"key.rotate"' in body:
+                found = str(json.loads(body)["payload"].get("new", ""))
+        return found
 
     def token(self) -> str:
         """The home's own token, made on first use, readable by its owner alone."""

@@ -313,11 +313,8 @@ class Reconciler:
         what |= {"edit_digest": published["edit_digest"] if published else None, "model_digest": opened.model.facts.digest}
         folder = Path(record["publish_to"])
         stands = self.delivery.stands(folder, what)
-        if stands is not None:
-            if published and published["files"] != stands:  # it was cut off between the deed and its entry
-                self._revise(published, "deliver", {"files": stands})
-                return True
-            return False
+        if stands is not None and (published is None or published["files"] == stands):
+            return False  # else it was cut off before its entry, or somebody changed the files and what is said of them: written again
         edit = self.measuring.edit(published, model)
         files = self.delivery.deliver(folder, what, lambda part: opened.model.write_checkpoint(edit, part))
         if published and published["files"] != files:

@@ -304,13 +304,27 @@ def delivery(entry: Mapping[str, Any]) -> dict[str, Any]:
     return said if entry["kind"] == "revision.deliver" else said | {"files": None}
 
 
+def _opens(note: str, key: Key) -> bool:
+    try:
+        LogCheckpoint.open(note, key)
+    except GovdError:
+        return False
+    return True
+
+
 def _check_notes(asked: Sequence[tuple[int, str, LogCheckpoint]], roots: dict[int, bytes], keys: Keys, last: int, verdict: Verdict) -> None:
     """Every signed log checkpoint against the entries; those that say the same are told once."""
     beyond: list[int] = []
     others: list[int] = []
     for size, note, said in sorted(asked, key=lambda a: a[0]):
-        if size > last + 1:  # before its signature: a newer one may be of a key that is not known here
-            beyond.append(size)
+        if size > last + 1:
+            if said.origin not in [key.name for key in keys.keys]:
+                verdict.fault(f"log checkpoint {size} speaks of another log, {said.origin[:100]}")
+            elif any(_opens(note, key) for key in keys.keys):
+                beyond.append(size)
+            else:
+                what = f"log checkpoint {size} is signed by no key that is known here"
+                verdict.fault(f"{what}; if it is genuine, entries were cut off: the ledger has {last + 1}")
             continue
         key = keys.at(size)
         try:

@@ -155,7 +155,8 @@ class Contributions:
         for bound in ("max_predicted_disagreement", "max_total_disagreement"):
             found[bound] = getattr(core.home.settings, bound)
         found["targets"] = contribution.facts.get("terms", [])
-        found["subsumed_by"] = covered
+        private = covered and (request.get("private") or (core.views.request(covered) or {}).get("private"))
+        found["subsumed_by"] = "another forget" if private else covered  # its id would say what the private one is about
         return found
 
     def _data_free(self, opened: Opened, requests: Sequence[Record], beside: Contribution | None) -> dict[str, Json]:

@@ -41,6 +41,7 @@ class Decisions:
             self._check_computed(request)
             votes = self.votes("approve", request, request["predicted"] or {})
         with core.lock:
+            core.refresh()
             request = core.request(request_id)
             lifecycle.decide(request["kind"], request["state"], event)
             if event in ("withdraw", "reject"):
@@ -83,6 +84,7 @@ class Decisions:
         """
         core = self.core
         with core.lock:
+            core.refresh()
             request = core.request(request_id)
             if request["kind"] != "forget" or request["state"] not in OPEN:
                 raise Conflict(f"{request['id']} is {request['state']}: nothing is due", advice="Only open forgets can be extended.")
@@ -119,6 +121,7 @@ class Decisions:
 
     def _held(self, request_id: str, event: str, reason: str, actor: str) -> Record:
         with self.core.lock:
+            self.core.refresh()
             request = self.core.request(request_id)
             if bool(request["held"]) == (event == "hold"):
                 raise Conflict(f"{request['id']} is {'held already' if event == 'hold' else 'not held'}", advice="`govd request show ID`")

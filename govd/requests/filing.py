@@ -6,7 +6,7 @@ import uuid
 
 from govd.core import Core
 from govd.edit.compose import retained_mean
-from govd.errors import Conflict, GovdError, KeyReused
+from govd.errors import Conflict, GovdError, KeyReused, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.times import moment
 from govd.lifecycle import OPEN, STANDING
@@ -15,7 +15,7 @@ from govd.requests.computing import Contributions
 from govd.requests.decisions import Decisions, check_hold
 from govd.requests.options import ForgetOptions, date_of, fields_of, understood
 from govd.requests.privacy import Privacy
-from govd.types import ForgetSpec, Json, Record
+from govd.types import PRIVATE, ForgetSpec, Json, Record
 
 COPIED = ("concepts", "domains", "strength", "method", "target", "prototypes", "examples")
 """What a revert's record repeats of its forget."""
@@ -129,6 +129,8 @@ class Requests:
         """
         if not key:
             return None
+        if key.startswith(PRIVATE):
+            raise Usage(f"an idempotency key that begins with {PRIVATE}", advice="The ledger spells those of private requests so.")
         old = self.core.views.by_key(self.privacy.keyed(key) if private else key)
         if old is None:
             return None

@@ -41,7 +41,8 @@ class Privacy:
         """What somebody said about a request, for an entry: as it is, or as a commitment where the request is private."""
         if not request.get("private") or not text:
             return {"reason": text}
-        box = f"{request['id']}.{len(request['entries'])}"
+        self.core.refresh()  # the name counts every entry that there is
+        box = f"{request['id']}.{len(self.core.request(str(request['id']))['entries'])}"
         self.core.private.shred(box)  # of an attempt that came to nothing, if there is one
         return {"reason": "", "private": {"box": box, "commitment": self.core.private.seal(box, {"reason": text}), "fields": ["reason"]}}
 
@@ -110,9 +111,11 @@ class Privacy:
 
     def same(self, request: Record, body: dict[str, Json]) -> bool:
         """Whether a request was filed with this body; a private one is compared by its text, as long as that is there."""
-        if request.get("shredded_at"):
-            return True  # nobody can tell any more: what was filed with this key stands
         filed = self.core.ledger.some([int(request["seq"])])[0]["payload"]
+        if request.get("shredded_at"):  # what was destroyed nobody can compare any more
+            open_ = {name: value for name, value in body.items() if name not in filed["private"]["fields"]}
+            as_many = len(body.get("concepts", filed["concepts"])) == len(filed["concepts"])
+            return as_many and all(filed.get(name) == value for name, value in open_.items())
         try:
             said = self.revealed({**filed, "id": request["id"], "shredded_at": request.get("shredded_at")})
         except GovdError:

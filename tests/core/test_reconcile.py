@@ -1,5 +1,6 @@
 """What one request, model, plugin or folder does wrong is its own: the others go on, and nothing stays stuck."""
 
+import hashlib
 import json
 import shutil
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from govd.errors import BadFile, Conflict, GovdError, MachineFault
+from govd.errors import BadFile, Conflict, GovdError, KeyReused, MachineFault, Usage
 from govd.hookspecs import hookimpl
 from govd.ledger.entry import Draft
 from govd.models import Given
@@ -651,3 +652,90 @@ def test_a_reason_that_was_sealed_but_never_filed_is_in_nobodys_way(service: Ser
             service.requests.hold(private, "case 7", "legal")
     service.requests.hold(private, "case 7", "legal")
     assert service.requests.reveal(private, "dpo")["said"][0]["reason"] == "case 7"
+
+
+def test_files_that_were_changed_with_what_is_said_of_them_are_written_again(service: Service, given: Given, tmp_path: Path) -> None:
+    folder = tmp_path / "served"
+    service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
+    file(service, "red", model="a")
+    service.reconcile()
+    good = service.revision("a", 1)["files"]
+    (folder / "1" / "edit.safetensors").write_bytes(b"another")
+    said = json.loads((folder / "1" / "revision.json").read_text())
+    said["files"]["edit.safetensors"] = hashlib.sha256(b"another").hexdigest()
+    (folder / "1" / "revision.json").write_text(json.dumps(said))
+    assert not service.evidence.verify()["holds"]
+    service.reconcile()
+    assert service.revision("a", 1)["files"] == good
+    assert hashlib.sha256((folder / "current" / "edit.safetensors").read_bytes()).hexdigest() == good["edit.safetensors"]
+    assert len(service.audit.log(kind="revision.deliver")) == 1
+    assert service.evidence.verify()["holds"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_no_entry_links_a_private_forget_to_a_public_one(service: Service, first: bool) -> None:
+    private = str(forget(service, "red", private=first)["id"])
+    if first:
+        service.requests.shred(private, "fulfilled", "dpo")
+    other = forget(service, "Red", private=not first)
+    hidden, open_ = (private, str(other["id"])) if first else (str(other["id"]), private)
+    for entry in service.core.ledger.entries():
+        said = json.dumps(entry["payload"])
+        if entry["subject"] == open_:
+            assert hidden not in said
+        if entry["subject"] == hidden:
+            assert open_ not in said
+    assert service.requests.show(str(other["id"]))["predicted"]["subsumed_by"] == "another forget"
+
+
+def test_a_key_of_a_shredded_request_does_not_swallow_another(service: Service) -> None:
+    blue = str(forget(service, "blue")["id"])
+    options = ForgetOptions(concepts=("red",), private=True, idempotency_key="k")
+    private = service.forget("m", options, "ann")["id"]
+    service.reconcile()
+    service.requests.shred(private, "fulfilled", "dpo")
+    assert service.forget("m", options, "ann")["id"] == private
+    for other in (replace(options, domains=("dark",)), replace(options, concepts=("red", "green")), replace(options, strength=0.5)):
+        with pytest.raises(KeyReused):
+            service.forget("m", other, "ann")
+    assert service.revert(blue, "back", "ann", "k")["kind"] == "revert"
+    with pytest.raises(Usage, match="begins with private:"):
+        service.forget("m", ForgetOptions(concepts=("green",), idempotency_key=service.requests.privacy.keyed("k")), "ann")
+
+
+def test_a_reason_that_an_entry_names_is_never_written_over(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+
+    private = str(forget(service, "red", private=True)["id"])
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            service.core.views.records, "put", lambda rows: (_ for _ in ()).throw(sqlite3.OperationalError("database or disk is full"))
+        )
+        with pytest.raises((MachineFault, sqlite3.OperationalError)):
+            service.requests.hold(private, "case 7", "legal")
+    with pytest.raises(Conflict, match="held already"):
+        service.requests.hold(private, "again", "legal")
+    service.requests.release(private, "closed", "legal")
+    assert [s["reason"] for s in service.requests.reveal(private, "dpo")["said"]] == ["case 7", "closed"]
+
+
+def test_a_key_that_was_never_changed_to_takes_no_place(service: Service, tmp_path: Path) -> None:
+    from govd.ledger.signing import Signer
+
+    forget(service, "red")
+    known = service.evidence.key()
+    service.close()
+    keys = tmp_path / "home" / "keys"
+    (keys / "signing.key").rename(keys / "kept")
+    Signer.at(keys / "next.key", service.core.ledger.origin)
+    with pytest.raises(BadFile, match="key that signs this ledger is missing"):
+        open_service(tmp_path / "home")
+    assert sorted(p.name for p in keys.glob("*.key")) in (["derivation.key", "next.key"], ["next.key"])
+    (keys / "kept").rename(keys / "signing.key")
+    with open_service(tmp_path / "home") as again:
+        assert again.evidence.key() == known
+        rotated = again.evidence.rotate_key("routine", "ann")["new"]
+    (keys / "signing.key").rename(keys / "next.key")  # cut off between the entry and the name
+    with open_service(tmp_path / "home") as again:
+        assert again.evidence.key() == rotated
+        assert again.evidence.verify()["holds"]

@@ -258,3 +258,17 @@ def test_a_verdict_names_the_damage_once(ledger: Ledger, tmp_path: Path) -> None
     assert any("entry 40 is missing" in f for f in verdict.faults)
     assert not any("cut off" in f for f in verdict.faults)
     assert (verdict.size, len(verdict.faults)) == (40, 1)
+
+
+def test_a_kept_checkpoint_of_another_log_or_key_is_not_taken_for_entries_cut_off(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append([Draft("note", "x", "ann")])
+    ledger.checkpoint()
+    key, source = ledger.signer.key, ledger.stored()
+    other = Signer.at(tmp_path / "other.key", "govd/another")
+    note = other.sign(LogCheckpoint("govd/another", 999, b"\x00" * 32).text)
+    assert any("speaks of another log" in f for f in verify(source, key, ledger.origin, kept=[note]).faults)
+    stranger = Signer.at(tmp_path / "stranger.key", ledger.origin)
+    note = stranger.sign(LogCheckpoint(ledger.origin, 999, b"\x00" * 32).text)
+    assert any("signed by no key that is known here" in f for f in verify(source, key, ledger.origin, kept=[note]).faults)
+    note = ledger.signer.sign(LogCheckpoint(ledger.origin, 999, b"\x00" * 32).text)
+    assert any("entries were cut off" in f for f in verify(source, key, ledger.origin, kept=[note]).faults)
