@@ -43,7 +43,6 @@ class Privacy:
             return {"reason": text}
         self.core.refresh()  # the name counts every entry that there is
         box = f"{request['id']}.{len(self.core.request(str(request['id']))['entries'])}"
-        self.core.private.shred(box)  # of an attempt that came to nothing, if there is one
         return {"reason": "", "private": {"box": box, "commitment": self.core.private.seal(box, {"reason": text}), "fields": ["reason"]}}
 
     def revealed(self, request: Record) -> dict[str, Json]:
