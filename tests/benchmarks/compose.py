@@ -1,34 +1,22 @@
 """`python -m tests.benchmarks.compose`: composing k forgets, beside what one would write with NumPy's own BLAS.
 
-Real CLIP ViT-B/32 text embeddings of 1,203 LVIS names (512 wide). At 768 they are the same, lifted by a random orthonormal map with a
-little noise in the new directions: simulated. Times are the median of several runs in one process; ratios are of the same run.
+On simulated text vectors of everyday nouns, or on published ones (`tests.geometry`).
+Times are the median of several runs in one process; ratios are of the same run.
 """
 
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from govd.contribution import sealed
-from govd.edit import Basis, Ingredients, Material, Problem, build, compose, exact
+from govd.edit import Basis, Ingredients, Material, Problem, build, compose
 from govd.methods import builtin
 from govd.types import Concept, ForgetSpec, Scope
+from tests.geometry import named_texts
 
-DATA = Path(__file__).parents[1] / "data" / "clip-vit-b32-text-lvis.npz"
 COUNTS = (1, 10, 100, 300)
-
-
-def embeddings(dim: int) -> tuple[list[str], np.ndarray]:
-    found = np.load(DATA)
-    vectors = found["vectors"].astype(np.float64)
-    if dim > vectors.shape[1]:
-        draw = np.random.default_rng(0)
-        lift = np.linalg.qr(draw.normal(size=(dim, vectors.shape[1])))[0]
-        vectors = vectors @ lift.T
-        vectors += 0.02 * np.linalg.norm(vectors, axis=1, keepdims=True) * draw.normal(size=vectors.shape) / dim**0.5
-    return [str(n) for n in found["names"]], exact.unit(vectors)
 
 
 def timed(work: Callable[[], object], times: int = 5) -> float:
@@ -66,10 +54,12 @@ def row(dim: int, names: list[str], vectors: np.ndarray, basis: Basis, ingredien
 
 
 def main() -> None:
+    kinds = {dim: named_texts(dim)[2] for dim in (512, 768)}
+    print("; ".join(f"{dim}: {kind}" for dim, kind in kinds.items()) + "\n")
     print("| d | forgets | from cached factors | cold (factors too) | plain BLAS solve | SVD projection | cached ÷ BLAS |")
     print("|---|---|---|---|---|---|---|")
     for dim in (512, 768):
-        names, vectors = embeddings(dim)
+        names, vectors, _ = named_texts(dim)
         ingredients = Ingredients("benchmark", "open", "image", (), np.zeros((0, dim)), names, vectors)
         basis = build(ingredients)
         for count in COUNTS:

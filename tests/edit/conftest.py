@@ -1,7 +1,6 @@
-"""Simulated images around real CLIP text embeddings."""
+"""Simulated texts, and simulated images around them."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,16 @@ import pytest
 from govd.contribution import sealed
 from govd.edit import Basis, EvaluationData, Ingredients, Material, Problem, build, exact
 from govd.methods import builtin
+from govd.phrases import default_vocabulary
 from govd.types import Concept, Contribution, ForgetSpec, Scope
+from tests.geometry import simulated_texts
 
-DATA = Path(__file__).parents[1] / "data"
 DOMAINS = ("photo", "sketch")
 
 
 @dataclass
 class World:
-    """Names, texts and images of a model that never was: COCO's names, images in two domains."""
+    """Names, texts and images of a model that never was: everyday nouns, images in two domains."""
 
     names: list[str]
     texts: np.ndarray
@@ -61,11 +61,8 @@ class World:
 
 @pytest.fixture(scope="session")
 def world() -> World:
-    """40 labels of 80 names in 96 dimensions (a random projection of the real 512), 30 images of each in two domains."""
-    found = np.load(DATA / "clip-vit-b32-text-coco.npz")
-    draw = np.random.default_rng(3)
-    vectors = found["vectors"].astype(np.float64)
-    texts = exact.unit(exact.matmul(exact.unit(vectors), draw.normal(size=(512, 96))))
+    """40 labels of 80 names in 96 dimensions, 30 images of each in two domains."""
+    names, texts, draw = list(default_vocabulary())[:80], simulated_texts(80, 96, 2), np.random.default_rng(3)
     visual = draw.normal(size=(80, 96)) / 96**0.5
     gated = draw.normal(size=(2, 80, 96)) / 96**0.5
     # no `@` here: its last bits depend on the machine's BLAS
@@ -80,5 +77,4 @@ def world() -> World:
     pool, _, _ = images(15, 40)
     vectors_, label, domain = images(10, 40)
     prompts = np.stack([exact.unit(texts[:40] + 0.5 * styles[s]) for s in (0, 1)])
-    names = [str(n) for n in found["names"]]
     return World(names, texts, prompts, pool, EvaluationData(vectors_, tuple(names[:40]), DOMAINS, label, domain))
