@@ -5,6 +5,8 @@ from pathlib import Path
 
 from govd_clip.training.sets import SETS
 
+NAMES = ("mini", "weak-64", "wide-256", "mini-without")
+
 
 def main() -> None:
     """One sub-command a step; each reads what the one before it wrote into `--cache`."""
@@ -13,11 +15,16 @@ def main() -> None:
     steps = parser.add_subparsers(dest="step", required=True)
     dataset = steps.add_parser("dataset", help="render the icon packages")
     dataset.add_argument("packages", type=Path, help="the folder node_modules")
+    dataset.add_argument("--split", choices=("shipped", "other"), default="shipped", help="which vendors are held out")
     train = steps.add_parser("train", help="train within a budget of wall-clock time")
-    train.add_argument("--minutes", type=float, default=75)
+    train.add_argument("--recipe", choices=NAMES, default="mini")
+    train.add_argument("--minutes", type=float, help="default: the recipe's")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--resume", action="store_true", help="go on where the checkpoint stopped")
     train.add_argument("--restart", action="store_true", help="a new schedule of --minutes from the checkpoint's weights")
+    vectors = steps.add_parser("vectors", help="write the embeddings of a model beside mini, as float16")
+    vectors.add_argument("recipe", choices=NAMES[1:])
+    vectors.add_argument("folder", type=Path)
     steps.add_parser("evaluate", help="accuracy on the held-out drawings")
     package = steps.add_parser("package", help="write the folder that ships")
     package.add_argument("folder", type=Path)
@@ -35,11 +42,18 @@ def main() -> None:
             raise SystemExit(f"no such folder: {given.packages}; make it with\n  npm install {names} emojibase-data")
         from govd_clip.training.dataset import build
 
-        build(given.packages, given.cache)
+        build(given.packages, given.cache, given.split)
     elif given.step == "train":
+        from govd_clip.training.recipes import RECIPES
         from govd_clip.training.train import train as run
 
-        run(given.cache, given.minutes, given.seed, given.resume, given.restart)
+        recipe = RECIPES[given.recipe]
+        run(given.cache, given.minutes or recipe.minutes, given.seed, given.resume, given.restart, recipe)
+    elif given.step == "vectors":
+        from govd_clip.training.recipes import RECIPES
+        from govd_clip.training.vectors import write as write_vectors
+
+        print(write_vectors(given.cache, RECIPES[given.recipe], given.folder))
     elif given.step == "evaluate":
         from govd_clip.training.evaluate import report
 

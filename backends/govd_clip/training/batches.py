@@ -1,6 +1,7 @@
 """Batches of drawings and captions: which, in which domain, and which caption is true of which drawing."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +39,17 @@ class Batch:
 class Drawings:
     """The training part of the cache, and the odds of each drawing."""
 
-    def __init__(self, cache: Path, alternatives: dict[str, list[str]]) -> None:
+    def __init__(self, cache: Path, alternatives: dict[str, list[str]], without: Sequence[str] = ()) -> None:
         icons = np.load(cache / "icons.npz")
-        chosen = icons["role"] == "train"
+        training = icons["role"] == "train"
+        kept = ~np.isin(icons["name"][training], list(without))
+        chosen = np.flatnonzero(training)[kept]
+        self.rows = np.flatnonzero(kept)  # a drawing's row among the variants
         self.variants = np.load(cache / "variants.npy", mmap_mode="r")
+        classes = [name for name in CLASSES if name not in without]
         self.domain = icons["domain"][chosen].astype(np.int64)
         names, sets = icons["name"][chosen].tolist(), icons["set"][chosen].tolist()
-        self.vocabulary = sorted(set(names) | set(CLASSES))
+        self.vocabulary = sorted(set(names) | set(classes))
         number = {name: i for i, name in enumerate(self.vocabulary)}
         self.name = np.array([number[name] for name in names])
         self.alternatives = [alternatives.get(name, []) for name in self.vocabulary]
@@ -54,7 +59,7 @@ class Drawings:
         count = np.bincount(self.name, weights=weight, minlength=len(self.vocabulary))
         self.breadth = np.cumsum(weight / count[self.name] * count[self.name] ** 0.5)
         self.breadth /= self.breadth[-1]
-        self.classes = np.array([number[name] for name in CLASSES])
+        self.classes = np.array([number[name] for name in classes])
         self.of: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         for name in self.classes:
             for domain in range(-1, len(DOMAINS)):
@@ -82,7 +87,7 @@ class Drawings:
         chosen = [self._choose(random) for _ in range(SIZE)]
         names = np.array([self.name[drawing] for drawing, _ in chosen])
         domains = np.array([domain for _, domain in chosen])
-        pictures = np.stack([augment(self.variants[drawing, domain], domain, random) for drawing, domain in chosen])
+        pictures = np.stack([augment(self.variants[self.rows[drawing], domain], domain, random) for drawing, domain in chosen])
         others = random.permutation(self.classes)[:CLASSES_NAMED]
         said_of = np.concatenate([names, others])
         # All the added classes are named in one domain, as the prompts of a zero-shot classifier are.

@@ -17,7 +17,7 @@ from PIL import Image
 
 from govd_clip.training.augment import restyle
 from govd_clip.training.names import CLASSES, concept
-from govd_clip.training.sets import ALLOWED_LICENCES, DOMAINS, SETS, IconSet, Role
+from govd_clip.training.sets import ALLOWED_LICENCES, DOMAINS, IconSet, Role, Split, sets_of
 
 SIZE = 64
 FAMILIES = 3  # a name must be drawn by this many families to be learned
@@ -67,9 +67,9 @@ def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.nda
     return out
 
 
-def drawings(packages: Path, roles: Sequence[Role]) -> list[Drawing]:
+def drawings(packages: Path, roles: Sequence[Role], split: Split = "shipped") -> list[Drawing]:
     """Every drawing of these roles that is learned, judged, pooled or calibrated on; one that is there already is left out."""
-    sets = [icon_set for role in roles for icon_set in SETS if icon_set.role == role]
+    sets = [icon_set for role in roles for icon_set in sets_of(split) if icon_set.role == role]
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:  # JAX has threads, which a fork would lose
         drawn = dict(zip(sets, pool.map(functools.partial(_read, packages), sets), strict=True))
     families: dict[str, set[str]] = defaultdict(set)
@@ -90,9 +90,9 @@ def drawings(packages: Path, roles: Sequence[Role]) -> list[Drawing]:
     return rows
 
 
-def build(packages: Path, cache: Path) -> None:
+def build(packages: Path, cache: Path, split: Split = "shipped") -> None:
     """Render everything into the folder `cache`. Training pictures equal to a held-out one go."""
-    rows = drawings(packages, ("evaluation", "pool", "calibration", "train"))
+    rows = drawings(packages, ("evaluation", "pool", "calibration", "train"), split)
     roles, sets, icons_, names, domains, digests, pictures = zip(*rows, strict=True)
     cache.mkdir(parents=True, exist_ok=True)
     np.savez(

@@ -11,12 +11,12 @@ from safetensors.numpy import load_file
 
 from govd_clip.training import tokens
 from govd_clip.training.captions import CANONICAL
-from govd_clip.training.model import IMAGE_SIZE, MEAN, STD, Params, encode_images, encode_texts
+from govd_clip.training.model import IMAGE_SIZE, MEAN, MINI, STD, Params, Shape, encode_images, encode_texts
 from govd_clip.training.names import CLASSES, synonyms
 from govd_clip.training.sets import DOMAINS
 
-_images = jax.jit(encode_images)
-_texts = jax.jit(encode_texts, static_argnames="eos")
+_images = jax.jit(encode_images, static_argnames="shape")
+_texts = jax.jit(encode_texts, static_argnames=("eos", "shape"))
 
 
 @lru_cache(1)
@@ -32,34 +32,36 @@ def prepare(pictures: np.ndarray) -> np.ndarray:
     return ((np.stack(small).astype(np.float32) / 255 - MEAN) / STD).astype(np.float32)
 
 
-def embed_images(params: Params, pictures: np.ndarray) -> np.ndarray:
-    """Unit embeddings `(N, 128)` of 64 × 64 pictures."""
+def embed_images(params: Params, pictures: np.ndarray, shape: Shape = MINI) -> np.ndarray:
+    """Unit embeddings `(N, d)` of 64 × 64 pictures."""
     out = []
     for at in range(0, len(pictures), 256):
         part = prepare(pictures[at : at + 256])
         filled = np.concatenate([part, np.zeros((256 - len(part), *part.shape[1:]), np.float32)])
-        out.append(np.asarray(_images(params, filled))[: len(part)])
+        out.append(np.asarray(_images(params, filled, shape=shape))[: len(part)])
     return np.concatenate(out)
 
 
 class Judge:
     """The held-out drawings, prepared once."""
 
-    def __init__(self, cache: Path, tokenizer) -> None:
+    def __init__(self, cache: Path, tokenizer, shape: Shape = MINI) -> None:
         icons = np.load(cache / "icons.npz")
         chosen = icons["role"] == "evaluation"
-        self.tokenizer = tokenizer
+        self.tokenizer, self.shape = tokenizer, shape
         self.pictures, self.domain = icons["picture"][chosen], icons["domain"][chosen]
         self.icon, self.set = icons["icon"][chosen], icons["set"][chosen]
         self.classes = list(CLASSES)
         self.target = np.array([self.classes.index(name) for name in icons["name"][chosen].tolist()])
 
     def texts(self, params: Params, prompts: list[str]) -> np.ndarray:
-        return np.asarray(_texts(params, jnp.asarray(tokens.ids(self.tokenizer, prompts)), eos=self.tokenizer.eos_token_id))
+        return np.asarray(
+            _texts(params, jnp.asarray(tokens.ids(self.tokenizer, prompts)), eos=self.tokenizer.eos_token_id, shape=self.shape)
+        )
 
     def guesses(self, params: Params, template: str, words: list[str]) -> np.ndarray:
         """The class guessed for each drawing; a template with `{domain}` names the drawing's own."""
-        images = embed_images(params, self.pictures)
+        images = embed_images(params, self.pictures, self.shape)
         guess = np.zeros(len(images), np.int64)
         for number, domain in enumerate(DOMAINS):
             texts = self.texts(params, [template.replace("{domain}", domain).replace("{}", word) for word in words])

@@ -18,14 +18,23 @@ class Tower:
     heads: int
 
 
-VISION, TEXT = Tower(192, 6, 3), Tower(128, 2, 4)
-IMAGE_SIZE, PATCH, POSITIONS, PROJECTION = 48, 8, 16, 128
+@dataclass(frozen=True)
+class Shape:
+    """Both towers, and the width of the joint space."""
+
+    vision: Tower
+    text: Tower
+    projection: int
+
+
+MINI = Shape(Tower(192, 6, 3), Tower(128, 2, 4), 128)
+IMAGE_SIZE, PATCH, POSITIONS = 48, 8, 16
 PATCHES = (IMAGE_SIZE // PATCH) ** 2
 MEAN, STD = 0.75, 0.35  # of white paper with some ink; part of the shipped preprocessor
 LOGIT_SCALE_MAX = float(np.log(100.0))
 
 
-def config(vocabulary: int, bos: int, eos: int) -> dict:
+def config(vocabulary: int, bos: int, eos: int, shape: Shape = MINI) -> dict:
     """`config.json` of the model."""
 
     def tower(of: Tower, kind: str) -> dict:
@@ -35,7 +44,7 @@ def config(vocabulary: int, bos: int, eos: int) -> dict:
             "intermediate_size": 4 * of.width,
             "num_hidden_layers": of.layers,
             "num_attention_heads": of.heads,
-            "projection_dim": PROJECTION,
+            "projection_dim": shape.projection,
             "hidden_act": "quick_gelu",
             "layer_norm_eps": 1e-5,
             "attention_dropout": 0.0,
@@ -45,16 +54,17 @@ def config(vocabulary: int, bos: int, eos: int) -> dict:
     return {
         "architectures": ["CLIPModel"],
         "model_type": "clip",
-        "projection_dim": PROJECTION,
+        "projection_dim": shape.projection,
         "logit_scale_init_value": 2.6592,
-        "text_config": tower(TEXT, "clip_text_model") | text,
-        "vision_config": tower(VISION, "clip_vision_model") | {"image_size": IMAGE_SIZE, "patch_size": PATCH, "num_channels": 3},
+        "text_config": tower(shape.text, "clip_text_model") | text,
+        "vision_config": tower(shape.vision, "clip_vision_model") | {"image_size": IMAGE_SIZE, "patch_size": PATCH, "num_channels": 3},
     }
 
 
-def init(vocabulary: int, seed: int) -> Params:
+def init(vocabulary: int, seed: int, shape: Shape = MINI) -> Params:
     """Random parameters by their Hugging Face names; linear weights are `(out, in)`."""
     random = np.random.default_rng(seed)
+    vision, text, projection = shape.vision, shape.text, shape.projection
     params: dict[str, np.ndarray] = {}
 
     def normal(name: str, *shape: int, scale: float) -> None:
@@ -79,18 +89,18 @@ def init(vocabulary: int, seed: int) -> Params:
             norm(f"{at}.layer_norm1", width)
             norm(f"{at}.layer_norm2", width)
 
-    normal("text_model.embeddings.token_embedding.weight", vocabulary, TEXT.width, scale=0.05)
-    normal("text_model.embeddings.position_embedding.weight", POSITIONS, TEXT.width, scale=0.02)
-    blocks("text_model", TEXT)
-    norm("text_model.final_layer_norm", TEXT.width)
-    normal("vision_model.embeddings.class_embedding", VISION.width, scale=0.02)
-    normal("vision_model.embeddings.patch_embedding.weight", VISION.width, 3, PATCH, PATCH, scale=(3 * PATCH * PATCH) ** -0.5)
-    normal("vision_model.embeddings.position_embedding.weight", PATCHES + 1, VISION.width, scale=0.02)
-    norm("vision_model.pre_layrnorm", VISION.width)
-    blocks("vision_model", VISION)
-    norm("vision_model.post_layernorm", VISION.width)
-    normal("text_projection.weight", PROJECTION, TEXT.width, scale=TEXT.width**-0.5)
-    normal("visual_projection.weight", PROJECTION, VISION.width, scale=VISION.width**-0.5)
+    normal("text_model.embeddings.token_embedding.weight", vocabulary, text.width, scale=0.05)
+    normal("text_model.embeddings.position_embedding.weight", POSITIONS, text.width, scale=0.02)
+    blocks("text_model", text)
+    norm("text_model.final_layer_norm", text.width)
+    normal("vision_model.embeddings.class_embedding", vision.width, scale=0.02)
+    normal("vision_model.embeddings.patch_embedding.weight", vision.width, 3, PATCH, PATCH, scale=(3 * PATCH * PATCH) ** -0.5)
+    normal("vision_model.embeddings.position_embedding.weight", PATCHES + 1, vision.width, scale=0.02)
+    norm("vision_model.pre_layrnorm", vision.width)
+    blocks("vision_model", vision)
+    norm("vision_model.post_layernorm", vision.width)
+    normal("text_projection.weight", projection, text.width, scale=text.width**-0.5)
+    normal("visual_projection.weight", projection, vision.width, scale=vision.width**-0.5)
     params["logit_scale"] = np.array(2.6592, np.float32)
     return {name: jnp.asarray(value) for name, value in params.items()}
 
@@ -142,26 +152,26 @@ def _unit(x: jax.Array) -> jax.Array:
     return x / jnp.sqrt((x**2).sum(-1, keepdims=True) + 1e-12)
 
 
-def encode_images(params: Params, pixels: jax.Array, keep: jax.Array | None = None) -> jax.Array:
-    """Normalised pixels `(B, 48, 48, 3)` → unit embeddings `(B, 128)`; `keep` `(B, K)` are the patches seen (all where None)."""
+def encode_images(params: Params, pixels: jax.Array, keep: jax.Array | None = None, shape: Shape = MINI) -> jax.Array:
+    """Normalised pixels `(B, 48, 48, 3)` → unit embeddings `(B, d)`; `keep` `(B, K)` are the patches seen (all where None)."""
     batch, side = pixels.shape[0], IMAGE_SIZE // PATCH
     patches = pixels.reshape(batch, side, PATCH, side, PATCH, 3).transpose(0, 1, 3, 5, 2, 4).reshape(batch, PATCHES, -1)
-    position = jnp.broadcast_to(params["vision_model.embeddings.position_embedding.weight"], (batch, PATCHES + 1, VISION.width))
+    position = jnp.broadcast_to(params["vision_model.embeddings.position_embedding.weight"], (batch, PATCHES + 1, shape.vision.width))
     first = params["vision_model.embeddings.class_embedding"] + position[:, :1]
     position = position[:, 1:]
     if keep is not None:
         patches, position = (jnp.take_along_axis(x, keep[..., None], axis=1) for x in (patches, position))
-    kernel = params["vision_model.embeddings.patch_embedding.weight"].reshape(VISION.width, -1)
+    kernel = params["vision_model.embeddings.patch_embedding.weight"].reshape(shape.vision.width, -1)
     x = jnp.concatenate([first, patches @ kernel.T + position], axis=1)  # [B, 1 + patches, D]
-    x = _blocks(params, "vision_model", VISION, _norm(params, "vision_model.pre_layrnorm", x), causal=False)
+    x = _blocks(params, "vision_model", shape.vision, _norm(params, "vision_model.pre_layrnorm", x), causal=False)
     return _unit(_norm(params, "vision_model.post_layernorm", x[:, 0]) @ params["visual_projection.weight"].T)
 
 
-def encode_texts(params: Params, ids: jax.Array, eos: int) -> jax.Array:
-    """Token ids `(B, L)`, L ≤ 16, padded with `eos` → unit embeddings `(B, 128)`, read at the first `eos`."""
+def encode_texts(params: Params, ids: jax.Array, eos: int, shape: Shape = MINI) -> jax.Array:
+    """Token ids `(B, L)`, L ≤ 16, padded with `eos` → unit embeddings `(B, d)`, read at the first `eos`."""
     position = params["text_model.embeddings.position_embedding.weight"][: ids.shape[1]]
     x = params["text_model.embeddings.token_embedding.weight"][ids] + position
-    x = _blocks(params, "text_model", TEXT, x, causal=True)
+    x = _blocks(params, "text_model", shape.text, x, causal=True)
     last = jnp.argmax(ids == eos, axis=1)
     x = jnp.take_along_axis(x, last[:, None, None], axis=1)[:, 0]
     return _unit(_norm(params, "text_model.final_layer_norm", x) @ params["text_projection.weight"].T)

@@ -1,10 +1,11 @@
 """The icon sets that `mini` is trained and judged on: licence, vendor family, role and the style of each picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Domain = Literal["colour", "glyph", "line"]
 Role = Literal["train", "evaluation", "pool", "calibration"]
+Split = Literal["shipped", "other"]
 
 DOMAINS: tuple[Domain, ...] = ("colour", "glyph", "line")
 
@@ -101,3 +102,17 @@ def _sets() -> list[IconSet]:
 
 
 SETS: tuple[IconSet, ...] = tuple(_sets())
+
+OTHER_SPLIT: dict[Role, frozenset[str]] = {
+    "evaluation": frozenset({"noto", "mdi", "carbon", "ph"}),
+    "pool": frozenset({"fluent", "icons8", "mingcute", "bi", "maki"}),
+}
+"""Families that are held out in the split `other`; everything else is trained on, what `mini` is judged on included."""
+
+
+def sets_of(split: Split) -> tuple[IconSet, ...]:
+    """The icon sets with the roles that they have in a split: `shipped` is `mini`'s, `other` is for models beside it."""
+    if split == "shipped":
+        return SETS
+    role_of = {family: role for role, families in OTHER_SPLIT.items() for family in families}
+    return tuple(replace(icon_set, role=role_of.get(icon_set.family, "train")) for icon_set in SETS)

@@ -17,8 +17,9 @@ from govd_clip.training import tokens
 from govd_clip.training.batches import Batch, Drawings
 from govd_clip.training.captions import DOMAIN_WORDS, PLAIN, WITH_DOMAIN, caption, other_words
 from govd_clip.training.evaluate import Judge, resize_matrix
-from govd_clip.training.model import LOGIT_SCALE_MAX, MEAN, PROJECTION, STD, Params, encode_images, encode_texts, init
+from govd_clip.training.model import LOGIT_SCALE_MAX, MEAN, STD, Params, Shape, encode_images, encode_texts, init
 from govd_clip.training.names import CLASSES
+from govd_clip.training.recipes import RECIPES, Recipe
 
 PEAK, WARM_UP_STEPS, DECAY, CLIP = 1e-3, 200, 0.1, 1.0
 BETA1, BETA2, AVERAGE = 0.9, 0.98, 0.998
@@ -35,9 +36,9 @@ def _pixels(pictures: jax.Array) -> jax.Array:
     return (jnp.clip(jnp.round(x), 0, 255) / 255 - MEAN) / STD
 
 
-def _loss(params: Params, pictures, keep, ids, names, true, distinct, eos: int) -> jax.Array:
-    images = encode_images(params, _pixels(pictures), keep)
-    texts = encode_texts(params, ids, eos)
+def _loss(params: Params, pictures, keep, ids, names, true, distinct, eos: int, shape: Shape) -> jax.Array:
+    images = encode_images(params, _pixels(pictures), keep, shape)
+    texts = encode_texts(params, ids, eos, shape)
     scale = jnp.exp(jnp.minimum(params["logit_scale"], LOGIT_SCALE_MAX))
     logits = scale * images @ texts.T  # [B, C]
     positive = true / true.sum(1, keepdims=True)
@@ -50,8 +51,8 @@ def _loss(params: Params, pictures, keep, ids, names, true, distinct, eos: int) 
     return to_text + 0.3 * to_image + 0.5 * named
 
 
-def _step(params: Params, first: Params, second: Params, average: Params, count, rate, data, eos: int):
-    loss, slope = jax.value_and_grad(_loss)(params, *data, eos)
+def _step(params: Params, first: Params, second: Params, average: Params, count, rate, data, eos: int, shape: Shape):
+    loss, slope = jax.value_and_grad(_loss)(params, *data, eos, shape)
     size = jnp.sqrt(sum((g**2).sum() for g in slope.values()))
     factor = jnp.minimum(1.0, CLIP / (size + 1e-9))
     new = {}, {}, {}, {}
@@ -82,6 +83,11 @@ def _save(path: Path, trees: dict[str, Params], count: int, used: float) -> None
     os.replace(path.with_suffix(".part"), path)
 
 
+def folder_of(cache: Path, recipe: Recipe) -> Path:
+    """Where a recipe's checkpoint and log lie: `mini`'s in `cache` itself."""
+    return cache if recipe.name == "mini" else cache / recipe.name
+
+
 def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
     """The tokenizer of the run, learned once from captions of every name and word."""
     folder = cache / "tokenizer"
@@ -90,39 +96,43 @@ def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
         words = [*drawings.vocabulary, *(word for others in drawings.alternatives for word in others)]
         emoji = json.loads((cache / "node_modules" / "emojibase-data" / "en" / "compact.json").read_text())
         words += [word.lower() for one in emoji for word in (one["label"], *one.get("tags", ()))]
-        classes = [word for name in CLASSES for word in (name, *drawings.alternatives[drawings.vocabulary.index(name)])]
+        present = [name for name in CLASSES if name in drawings.vocabulary]
+        classes = [word for name in present for word in (name, *drawings.alternatives[drawings.vocabulary.index(name)])]
         texts = words + classes * 20 + [caption(w, d, random) for w in classes for d in (None, 0, 1, 2)]
         texts += [*PLAIN, *WITH_DOMAIN, *(w for words in DOMAIN_WORDS.values() for w in words)] * 50
         tokens.save(tokens.learn(texts), folder)
     return tokens.load(folder)
 
 
-def train(cache: Path, minutes: float, seed: int, resume: bool, restart: bool = False) -> None:
-    """Train for `minutes`; `checkpoint.safetensors` and `train.log` go to `cache`.
+def train(cache: Path, minutes: float, seed: int, resume: bool, restart: bool = False, recipe: Recipe = RECIPES["mini"]) -> None:
+    """Train for `minutes`; `checkpoint.safetensors` and `train.log` go to `cache`, of other recipes than `mini` to `cache/<name>`.
 
     `resume` goes on within the schedule of the checkpoint; `restart` begins a new one (a warm restart) from its weights.
     """
     icons = np.load(cache / "icons.npz")
-    names = sorted(set(icons["name"][icons["role"] == "train"].tolist()) | set(CLASSES))
-    drawings = Drawings(cache, other_words(names, cache / "node_modules" / "emojibase-data"))
+    names = sorted((set(icons["name"][icons["role"] == "train"].tolist()) | set(CLASSES)) - set(recipe.without))
+    drawings = Drawings(cache, other_words(names, cache / "node_modules" / "emojibase-data"), recipe.without)
     tokenizer = make_tokenizer(cache, drawings)
     eos = tokenizer.eos_token_id
-    params = init(len(tokenizer), seed)
-    params[HEAD] = jnp.asarray(np.random.default_rng(seed).normal(0, PROJECTION**-0.5, (len(names), PROJECTION)).astype(np.float32))
+    params, width = init(len(tokenizer), seed, recipe.shape), recipe.shape.projection
+    head = np.random.default_rng(seed).normal(0, width**-0.5, (len(names), width))
+    params[HEAD] = jnp.asarray(head.astype(np.float32))
     first, second = ({name: jnp.zeros_like(p) for name, p in params.items()} for _ in range(2))
     average, count, used = params, 0, 0.0
-    path = cache / "checkpoint.safetensors"
+    into = folder_of(cache, recipe)
+    into.mkdir(parents=True, exist_ok=True)
+    path = into / "checkpoint.safetensors"
     if resume or restart:
         flat, said = load_file(path), json.loads(path.with_suffix(".json").read_text())
         count, used = said["count"], 0.0 if restart else said["used_seconds"]
         kinds = ("raw", "m", "v", "average")
         trees = [{n.split("/", 1)[1]: jnp.asarray(v) for n, v in flat.items() if n.startswith(f"{kind}/")} for kind in kinds]
         params, first, second, average = trees
-    judge = Judge(cache, tokenizer)
-    step = jax.jit(_step, static_argnames="eos")
+    judge = Judge(cache, tokenizer, recipe.shape)
+    step = jax.jit(_step, static_argnames=("eos", "shape"))
     ready: queue.Queue[tuple[Batch, np.ndarray]] = queue.Queue(6)
     threading.Thread(target=_feed, args=(drawings, tokenizer, seed + count, ready), daemon=True).start()
-    log = (cache / "train.log").open("a", buffering=1)
+    log = (into / "train.log").open("a", buffering=1)
     log.write(f"names {len(names)} tokens {len(tokenizer)} parameters {sum(p.size for n, p in params.items() if n != HEAD)}\n")
     budget, saved, losses = minutes * 60, time.monotonic(), []
     while used < budget:
@@ -131,7 +141,9 @@ def train(cache: Path, minutes: float, seed: int, resume: bool, restart: bool = 
         batch, ids = ready.get()
         keep = batch.keep if share < ALL_PATCHES_FROM else None
         data = batch.pictures, keep, ids, batch.names, batch.true.astype(np.float32), batch.distinct
-        params, first, second, average, loss = step(params, first, second, average, jnp.float32(count), jnp.float32(rate), data, eos=eos)
+        params, first, second, average, loss = step(
+            params, first, second, average, jnp.float32(count), jnp.float32(rate), data, eos=eos, shape=recipe.shape
+        )
         losses.append(float(loss))
         count += 1
         if count % 50 == 0:

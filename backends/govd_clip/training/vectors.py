@@ -1,0 +1,56 @@
+"""A model beside `mini`, kept as its embeddings alone: float16, in the layout of models that are only vectors."""
+
+from pathlib import Path
+
+import numpy as np
+
+from govd.phrases import default_vocabulary
+from govd_clip.training import tokens
+from govd_clip.training.evaluate import Judge, embed_images, load_checkpoint
+from govd_clip.training.names import CLASSES, synonyms
+from govd_clip.training.package import TEMPLATES
+from govd_clip.training.recipes import Recipe
+from govd_clip.training.sets import DOMAINS
+from govd_clip.training.train import folder_of
+
+
+def write(cache: Path, recipe: Recipe, folder: Path) -> str:
+    """Write `<recipe>.npz`, the model, and `<recipe>-evaluation.npz`, its labelled drawings. Returns a line of accuracies.
+
+    The model: `text_names`, `text_vectors` (n, d), the mean of the templates, unit: labels, synonyms, then the general vocabulary;
+    `labels`, how many of them are the label set; `prompt_names` (`template|name`), `prompt_vectors` of the labels; `domain_names`,
+    `domain_vectors` (S, n, d), every label in every domain; `image_vectors`, the pool. The evaluation: `image_vectors`, `labels`,
+    `domains`.
+    """
+    judge = Judge(cache, tokens.load(cache / "tokenizer"), recipe.shape)
+    params = load_checkpoint(folder_of(cache, recipe))
+    others = [word for name in CLASSES for word in synonyms(name)]
+    names = list(dict.fromkeys([*CLASSES, *others, *default_vocabulary()]))
+    of_prompt = {t: _in_parts(judge, params, [t.replace("{}", name) for name in names]) for t in TEMPLATES}
+    mean = np.mean(list(of_prompt.values()), axis=0)
+    in_domain = [judge.texts(params, [f"a {domain} of a {name}" for name in CLASSES]) for domain in DOMAINS]
+    icons = np.load(cache / "icons.npz")
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        folder / f"{recipe.name}.npz",
+        text_names=np.array(names),
+        text_vectors=(mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float16),
+        labels=np.array(len(CLASSES)),
+        prompt_names=np.array([f"{t}|{name}" for t in TEMPLATES for name in CLASSES]),
+        prompt_vectors=np.concatenate([of_prompt[t][: len(CLASSES)] for t in TEMPLATES]).astype(np.float16),
+        domain_names=np.array(DOMAINS),
+        domain_vectors=np.stack(in_domain).astype(np.float16),
+        image_vectors=embed_images(params, icons["picture"][icons["role"] == "pool"], recipe.shape).astype(np.float16),
+    )
+    np.savez_compressed(
+        folder / f"{recipe.name}-evaluation.npz",
+        image_vectors=embed_images(params, judge.pictures, recipe.shape).astype(np.float16),
+        labels=np.array([judge.classes[i] for i in judge.target]),
+        domains=np.array([DOMAINS[i] for i in judge.domain]),
+    )
+    return judge.line(params)
+
+
+def _in_parts(judge: Judge, params, prompts: list[str]) -> np.ndarray:
+    parts = [judge.texts(params, prompts[at : at + 512]) for at in range(0, len(prompts), 512)]
+    return np.concatenate(parts)
