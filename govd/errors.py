@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-REPORT: Final = "https://github.com/govd/govd/issues"
+REPORT: Final = "whoever maintains this installation of govd"
 """Where bugs are reported."""
 
 

@@ -82,7 +82,7 @@ def main() -> None:
         import traceback
 
         traceback.print_exc()
-        raise SystemExit(_said(f"this is a bug in govd. Please report it with the lines above: {REPORT}", 70)) from None
+        raise SystemExit(_said(f"this is a bug in govd. Please report it, with the lines above, to {REPORT}.", 70)) from None
 
 
 def _said(text: str, code: int) -> int:

@@ -63,7 +63,7 @@ def _said(fault: dict[str, Any]) -> str:
 def bug(request: Request, error: Exception) -> Response:
     """Anything else is a bug, and is told as one; what it was is in the log, not in the answer of who may be a stranger."""
     log.error("a bug in govd, at %s %s", request.method, request.url.path, exc_info=error)
-    told = Bug(f"this is a bug in govd ({type(error).__name__})", advice=f"Please report it with what the daemon's log says: {REPORT}")
+    told = Bug(f"this is a bug in govd ({type(error).__name__})", advice=f"Please report it, with what the daemon's log says, to {REPORT}.")
     return problem(told.status, told.as_problem())
 
 
