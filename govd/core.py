@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +187,8 @@ class Core:
         Raises:
             Unsupported: no backend knows this reference. BadCheckpoint: it is broken.
         """
-        opened: Model | None = self.first("govd_open_model", reference=reference)
+        asked = replace(reference, text_encoder=self.home.settings.text_encoder(reference.reference))
+        opened: Model | None = self.first("govd_open_model", reference=asked)
         if opened is None:
             backends = [p.name for p in self.plugins if not p.fault]
             raise Unsupported(

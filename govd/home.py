@@ -46,6 +46,8 @@ class Settings:
     `compose_on`: `host` (the same bytes on any machine) or `device` (a backend composes what is published on its accelerator, equal to
     1e-6). `max_predicted_disagreement`: a request that changes more than this share of answers waits for a person, and so does one with
     which all that is in force would change more than `max_total_disagreement`. `disabled_plugins`: names not to load.
+    `text_encoders`: "FILE HOW" for each model of vectors that lacks texts: its file's name (or `*`), and the address or command that is
+    asked for them.
     `allowed_hosts`: names besides loopback under which the daemon may be asked for (`govd serve --allow-host`).
     """
 
@@ -60,7 +62,13 @@ class Settings:
     inference_log: float = 0.0
     disabled_plugins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    text_encoders: tuple[str, ...] = ()
     compose_on: str = "host"
+
+    def text_encoder(self, reference: str) -> str | None:
+        """The address or command that is asked for texts of a model of vectors; None where none is configured."""
+        pairs = dict(encoder.split(maxsplit=1) for encoder in self.text_encoders)
+        return pairs.get(Path(reference).name, pairs.get("*"))
 
     @staticmethod
     def read(path: Path) -> Settings:
@@ -96,6 +104,10 @@ class Settings:
         for name in COUNTS:
             if getattr(settings, name) < 1:
                 raise BadFile(f"{name} is {getattr(settings, name)!r}", where=str(path), advice="It is at least 1.")
+        for encoder in settings.text_encoders:
+            if len(encoder.split(maxsplit=1)) < 2:
+                advice = 'Write "FILE ADDRESS" or "FILE COMMAND"; * stands for any file.'
+                raise BadFile(f"the text encoder {encoder!r} says no address or command", where=str(path), advice=advice)
         for witness in settings.witnesses:
             try:
                 Key.parse(witness.strip().partition(" ")[2])

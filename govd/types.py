@@ -115,10 +115,15 @@ class ForgetSpec:
 
 @dataclass(frozen=True)
 class ModelReference:
-    """What somebody typed to name a model: a folder, a file or a Hugging Face id, with the commit where it is one."""
+    """What somebody typed to name a model: a folder, a file or a Hugging Face id, with the commit where it is one.
+
+    `text_encoder`: the command or address that the operator configured for this reference (`text_encoders` in `govd.toml`), for
+    backends whose models hold some texts and encode none.
+    """
 
     reference: str
     hf_revision: str | None = None
+    text_encoder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,7 @@ class ModelFacts:
     `digest` (SHA-256, hex) covers the weights and whatever else the embeddings depend on. `files` are the checkpoint's files
     with their SHA-256. `defaults` are files that the checkpoint brings for its registration, by option name
     (`labels`, `templates`, `pool`, `images`, `embeddings`), so that `model add NAME REFERENCE` alone is enough where they exist.
+    `words` are texts that it brings without a file of their own (`labels`, `anchors`, `templates`, `domains`).
     """
 
     reference: str
@@ -141,6 +147,7 @@ class ModelFacts:
     architecture: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Path] = field(default_factory=dict)
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

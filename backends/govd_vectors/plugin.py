@@ -1,0 +1,122 @@
+"""The hooks of the backend for models that are only vectors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from govd.errors import UnreadableImage, Unsupported
+from govd.hookspecs import hookimpl
+from govd.types import Bytes, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
+from govd_vectors.file import VectorFile, is_vector_file, read
+from govd_vectors.outside import OutsideEncoder
+
+if TYPE_CHECKING:
+    from govd.edit import Edit
+
+NEAREST = 3
+"""Names that a refusal suggests."""
+EDIT = "edit.safetensors"
+
+
+class VectorModel:
+    """Texts that a file holds, and texts that a configured encoder gives; pictures come as vectors alone."""
+
+    def __init__(self, facts: ModelFacts, vectors: VectorFile, encoder: OutsideEncoder | None) -> None:
+        self.facts, self._vectors, self._encoder = facts, vectors, encoder
+
+    def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
+        """Unit embeddings `(n, d)` float32 of texts, from the file, else from the configured encoder.
+
+        Raises:
+            Unsupported: a text is not in the file, and no encoder is configured; the nearest names are in the message.
+            MachineFault, PluginFault: the encoder cannot be asked, or answers something else.
+        """
+        known = self._vectors.prompts
+        missing = list(dict.fromkeys(text for text in texts if text not in known))
+        fresh: dict[str, Floats] = {}
+        if missing:
+            if self._encoder is None:
+                raise self._refusal(missing)
+            progress("texts", 0, len(missing))
+            fresh = dict(zip(missing, self._encoder(missing), strict=True))
+        rows = [known[text] if text in known else fresh[text] for text in texts]
+        return np.stack(rows) if rows else np.zeros((0, self.facts.dim), np.float32)
+
+    def _refusal(self, missing: Sequence[str]) -> Unsupported:
+        near = get_close_matches(missing[0], self._vectors.names, NEAREST)
+        others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+        hint = f"The nearest names: {', '.join(near)}. " if near else ""
+        return Unsupported(
+            f"the file has no vector for the text {missing[0]!r}{others}",
+            where=str(self._vectors.path),
+            advice=f"{hint}Add it to the file, or name an encoder under text_encoders in govd.toml.",
+        )
+
+    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+        """Nothing: this model has no picture encoder.
+
+        Raises:
+            UnreadableImage: always, where a picture is given.
+        """
+        if not images:
+            return np.zeros((0, self.facts.dim), np.float32)
+        first = str(images[0]) if isinstance(images[0], Path) else "a picture"
+        advice = "Give image vectors as .npy (n, d): this model is a file of vectors and encodes no pictures."
+        raise UnreadableImage("pictures cannot be encoded", where=first, advice=advice, path=first)
+
+    def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+        """Nothing: there are no weights to draw with.
+
+        Raises:
+            Unsupported: always.
+        """
+        raise Unsupported("a model that is only vectors draws no prototypes", advice="Do without --prototypes; give a --pool.")
+
+    def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
+        """The edit's factors: there are no weights to fold it into. File names with their SHA-256."""
+        data = edit.to_bytes()
+        (folder / EDIT).write_bytes(data)
+        return {EDIT: hashlib.sha256(data).hexdigest()}
+
+
+@hookimpl
+def govd_open_model(reference: ModelReference) -> Model | None:
+    """A file of vectors; None for anything else."""
+    path = Path(reference.reference).expanduser()
+    if not is_vector_file(path):
+        return None
+    digest = _sha256(path)
+    vectors = read(path)
+    anchors = tuple(name for name in vectors.names if name not in set(vectors.labels))
+    words = {
+        "labels": vectors.labels,
+        "anchors": anchors,
+        "templates": vectors.templates,
+        "domains": vectors.domains,
+    }
+    facts = ModelFacts(
+        reference=reference.reference,
+        digest=digest,
+        backend="vectors",
+        device="cpu",
+        dim=vectors.dim,
+        logit_scale=vectors.logit_scale,
+        image_size=0,
+        architecture="vectors",
+        files={path.name: digest},
+        defaults={"pool": path} if vectors.pool_rows else {},
+        words=words,
+    )
+    encoder = OutsideEncoder(reference.text_encoder, vectors.dim) if reference.text_encoder else None
+    return VectorModel(facts, vectors, encoder)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
