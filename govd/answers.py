@@ -15,6 +15,7 @@ from pathlib import Path
 from govd.errors import NotFound
 from govd.ledger.database import fault_of
 from govd.ledger.times import now
+from govd.limits import bounded
 from govd.types import Json, Record
 
 SCHEMA = (
@@ -70,6 +71,7 @@ class Answers:
                 log.warning("an answer was not kept: %s", fault_of(error, str(self.path), "the sample of answers", _REPAIR).message)
         return key
 
+    @bounded
     def show(self, key: str) -> Record:
         """Which revision gave an answer, when, to what.
 

@@ -13,6 +13,7 @@ from govd.ledger import sql
 from govd.ledger.sentences import sentence_of
 from govd.ledger.times import moment
 from govd.lifecycle import OPEN
+from govd.limits import bounded
 from govd.types import Json, Record
 
 PAGE: Final = 10_000
@@ -41,6 +42,7 @@ class Audit:
     def __init__(self, core: Core) -> None:
         self.core = core
 
+    @bounded
     def log(self, after: int | None = None, limit: int = 100, **filters: str | None) -> list[Record]:
         """Entries in order, from the one after entry `after`, that match all filters: `since` ≤ time < `until` (a date alone: to its
         end); `actor`, `kind` (or its noun), `subject`, `model`; votes of `policy`; about requests with that `concept`, `domain`, `state`.
@@ -55,6 +57,7 @@ class Audit:
         seqs = self.core.views.records.seqs(after, max(0, min(limit, PAGE)), **filters)
         return self.core.ledger.some(seqs)
 
+    @bounded
     def trail(self, request_id: str) -> Record:
         """Everything that happened to a request: its filing, votes, decisions, failures and attempts, the revisions that brought it and
         took it back, its reverts; in order, each with a sentence. `complete` is false where it has more than is looked through."""
@@ -88,6 +91,7 @@ class Audit:
         entries = self.core.ledger.some(composed[:ATTEMPTS])
         return {e["subject"] for e in entries if (forget in e["payload"]["requests"]) != undone}, len(composed) <= ATTEMPTS
 
+    @bounded
     def as_of(self, time: str, model: str | None = None) -> Record:
         """Which revision each model served at a time, which forgets were in force, and who had approved each. A date alone means the end
         of that day, UTC; `time` says which moment was looked at.
@@ -147,6 +151,7 @@ class Audit:
                 found[payload["name"]] = said
         return sorted(found.values(), key=lambda f: str(f["at"]))
 
+    @bounded
     def why(self, model: str, number: int) -> Record:
         """From a revision back to each request, vote, policy version, artifact and software version."""
         core = self.core
@@ -182,6 +187,7 @@ class Audit:
             "entries": [_line(e) for e in entries],
         }
 
+    @bounded
     def deadlines(
         self,
         model: str | None = None,
@@ -211,6 +217,7 @@ class Audit:
             summary |= {"median_days": statistics.median(took), "p90_days": took[math.ceil(0.9 * len(took)) - 1], "longest_days": took[-1]}
         return {"summary": summary, "requests": sorted(rows, key=lambda r: (r["status"] not in ("late", "open"), r["due_at"]))}
 
+    @bounded
     def sql(self, text: str, seconds: float = 10.0, limit: int = 1000) -> Record:
         """A question in SQL to the views, read-only, limited in time, rows, bytes and memory (`govd.ledger.sql`)."""
         path = self.core.views.records.path

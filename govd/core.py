@@ -20,6 +20,7 @@ from govd.ledger.entry import Draft
 from govd.ledger.records import VERSION, Records
 from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
+from govd.limits import check_text
 from govd.plugins import ask_each, ask_first, load
 from govd.private import Private
 from govd.types import Json, Model, ModelReference, Progress, Record, silent
@@ -162,6 +163,7 @@ class Core:
         """
         found = self.views.models.get(name)
         if found is None:
+            check_text(name, "model")  # before it is said again
             known = ", ".join(sorted(self.views.models)) or "none yet (govd model add NAME REFERENCE)"
             raise NotFound(f"no model is called {name!r}", advice=f"Registered: {known}.")
         return found
@@ -172,6 +174,7 @@ class Core:
         Raises:
             NotFound: there is none.
         """
+        check_text(request_id, "request_id")
         found = self.views.request(request_id)
         if found is not None:
             return dict(found)

@@ -25,6 +25,7 @@ from govd.ledger.records import Records
 from govd.ledger.sentences import honest
 from govd.ledger.signing import Key, LogCheckpoint
 from govd.ledger.verify import DELIVERIES, Verdict, delivery, verify
+from govd.limits import bounded
 from govd.offline import composed_again, record_of, sections, told, trust_of
 from govd.types import Json, Record
 from govd.views import Views
@@ -55,6 +56,7 @@ class Evidence:
 
     # -- checkpoints, keys, proofs ----------------------------------------------------------------------------------------------
 
+    @bounded
     def checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
         """A signed log checkpoint with the witnesses' lines that are known for it: of the ledger as it is, of `size`, or the newest that a
         witness has cosigned.
@@ -97,6 +99,7 @@ class Evidence:
         """The public key that log checkpoints are signed with."""
         return str(self.core.ledger.signer.key)
 
+    @bounded
     def rotate_key(self, reason: str, actor: str) -> Record:
         """A new signing key; the change is an entry that both keys sign, and the old private key is destroyed.
 
@@ -112,6 +115,7 @@ class Evidence:
         """
         return self.witnesses.ask(patient)
 
+    @bounded
     def inclusion(self, entry: int, size: int | None = None) -> Record:
         """That an entry is in the log, for others to check (RFC 6962, section 2.1.1): its canonical JSON, its leaf hash, the path in hex,
         the root, and the signed log checkpoint of `size` entries (the newest that has the entry; signed now where there is none).
@@ -134,6 +138,7 @@ class Evidence:
         proof = {"size": said.size, "root": said.root.hex(), "path": [step.hex() for step in steps], "checkpoint": note}
         return {"entry": entry, "body": found[entry].decode(), "leaf": leaf_hash(found[entry]).hex(), **proof}
 
+    @bounded
     def consistency(self, old: int, new: int | None = None) -> Record:
         """That the log of `new` entries (its newest log checkpoint) begins with that of `old` (RFC 6962, section 2.1.2): the path and both
         roots in hex, and the signed log checkpoint of `new`.
@@ -152,6 +157,7 @@ class Evidence:
 
     # -- verification -----------------------------------------------------------------------------------------------------------
 
+    @bounded
     def verify(
         self,
         kept: Iterable[str] = (),
@@ -270,6 +276,7 @@ class Evidence:
             question = self.bundles.everything()
         return self.bundles.write(file, question, None if since is None else LogCheckpoint.read(since).size)
 
+    @bounded
     def bundle_to(
         self,
         file: Path,
@@ -290,6 +297,7 @@ class Evidence:
         revision = (model, number) if model is not None and number is not None else None
         return self.bundle(file, request, revision, since, as_of, model if as_of is not None else None)
 
+    @bounded
     def as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
         """`Audit.as_of`, each bound on a time looked at again; with `proof` also the entries that say so, their inclusion proofs, and the
         log checkpoint that these lead to. That nothing else was published in between is for a bundle to show (`bundle` with `as_of`)."""

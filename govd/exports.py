@@ -11,6 +11,7 @@ from govd.edit import Edit
 from govd.embeddings import file_digest
 from govd.errors import Denied, GovdError, MachineFault, Usage
 from govd.ledger.entry import Draft
+from govd.limits import bounded
 from govd.serving import Served, Serving
 from govd.types import Json, Record
 
@@ -21,6 +22,7 @@ class Exports:
     def __init__(self, core: Core, serving: Serving) -> None:
         self.core, self.serving = core, serving
 
+    @bounded
     def write(
         self,
         model: str,

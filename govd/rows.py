@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from govd.errors import NotFound
+from govd.limits import check_text
 
 if TYPE_CHECKING:
     from govd.types import Json, Record
@@ -46,6 +47,7 @@ def page(found: Sequence[Mapping[str, Json]], key: str, after: str | None, limit
     """
     start = 0
     if after is not None:
+        check_text(after, "cursor")
         at = next((i for i, r in enumerate(found) if str(r[key]) == after), None)
         if at is None:
             raise NotFound(f"no record has the cursor {after!r}", advice="Go on with `next` of the page before.")

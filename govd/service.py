@@ -18,6 +18,7 @@ from govd.evidence import Evidence
 from govd.exports import Exports
 from govd.home import Home
 from govd.lifecycle import OPEN, PENDING
+from govd.limits import bounded
 from govd.measuring import Measuring, plain
 from govd.models import Given, Models
 from govd.models.evaluation_set import read_images
@@ -87,6 +88,7 @@ class Service:
             if said["fault"]:
                 log.warning("witness %s: %s", said["name"], said["fault"])
 
+    @bounded
     def add_model(self, name: str, reference: str, given: Given, actor: str) -> Record:
         """Register a model and serve it unedited."""
         with self.core.working:
@@ -95,6 +97,7 @@ class Service:
         self.evidence.sign()
         return self.models.show(name)
 
+    @bounded
     def update_model(self, name: str, given: Given, actor: str, reference: str | None = None) -> Record:
         """Change what a model is registered with, or rebase it on another checkpoint, and publish what follows from that."""
         with self.core.working:
@@ -147,11 +150,13 @@ class Service:
             return None
         return {"number": last["number"], "state": last["state"], "reason": last["state_reason"]}
 
+    @bounded
     def revisions(self, model: str) -> list[Record]:
         """A model's revisions, oldest first."""
         self.core.model(model)
         return list(self.core.views.revisions(model))
 
+    @bounded
     def revision(self, model: str, number: int) -> Record:
         """One revision.
 
@@ -160,6 +165,7 @@ class Service:
         """
         return self.core.revision(model, number)
 
+    @bounded
     def diff(self, model: str, first: int, second: int) -> Record:
         """What the second revision has that the first has not, and the other way round."""
         a, b = self.revision(model, first), self.revision(model, second)
@@ -181,6 +187,7 @@ class Service:
 
     # -- answering ------------------------------------------------------------------------------------------------------------
 
+    @bounded
     def evaluate(self, model: str, images: str | None, revision: int | None = None, base: bool = False) -> Record:
         """The metrics of a revision on a folder of labelled pictures (the model's own where None), with what a stranger can still do.
 

@@ -11,6 +11,7 @@ import numpy as np
 from govd.core import Core, Opened
 from govd.edit import Edit, metrics
 from govd.errors import Conflict, UnreadableImage, Unsupported, Usage
+from govd.limits import bounded
 from govd.measuring import Measuring
 from govd.types import Bytes, Floats, Record
 
@@ -50,6 +51,7 @@ class Serving:
             raise
         return Served(number, self.measuring.edit(found, model), opened)
 
+    @bounded
     def embeddings(
         self, model: str, *, texts: Sequence[str] = (), images: Sequence[Path | Bytes] = (), revision: int | None = None, base: bool = False
     ) -> tuple[Floats, int]:
@@ -70,6 +72,7 @@ class Serving:
                 rows.append(now.edit.apply(found) if now.edit.side == side else found)
         return np.concatenate(rows), now.number
 
+    @bounded
     def classify(
         self,
         model: str,

@@ -10,6 +10,7 @@ from typing import Final
 from govd.core import Core
 from govd.errors import Denied, NotFound, Unauthenticated, Usage
 from govd.ledger.entry import Draft
+from govd.limits import bounded
 from govd.types import Record
 
 #: What a role may do; each includes those after it.
@@ -23,6 +24,7 @@ class Tokens:
     def __init__(self, core: Core) -> None:
         self.core = core
 
+    @bounded
     def create(self, role: str, name: str, actor: str) -> Record:
         """A new token; it is shown this once."""
         if role not in ROLES:
@@ -38,6 +40,7 @@ class Tokens:
         """All tokens, without what would let somebody in."""
         return [{k: v for k, v in t.items() if k != "sha256"} for t in list(self.core.views.tokens.values())]
 
+    @bounded
     def revoke(self, token_id: str, actor: str) -> Record:
         """End a token."""
         if token_id not in self.core.views.tokens or self.core.views.tokens[token_id]["revoked_at"]:

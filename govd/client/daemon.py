@@ -17,6 +17,7 @@ from govd.api import Api
 from govd.client.transport import Transport
 from govd.errors import MachineFault, UnreadableImage, Usage
 from govd.lifecycle import MOVING
+from govd.limits import check_text
 from govd.types import Floats, Json, Record
 
 
@@ -266,6 +267,7 @@ def _part(name: str) -> str:
     """A name as one part of a path: a name with a slash in it is not another path."""
     if not name.strip("."):
         raise Usage(f"{name!r} is no name", advice="Say the name or id as it was printed.")
+    check_text(name, "name")
     return quote(name, safe="")
 
 

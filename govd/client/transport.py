@@ -11,6 +11,7 @@ import httpx
 
 from govd import errors
 from govd.errors import GovdError, Unreachable, Usage
+from govd.limits import check_document
 from govd.types import Json, Record
 
 PAGE = 1000
@@ -38,9 +39,11 @@ class Transport:
         """One call below `/v1`.
 
         Raises:
-            GovdError: as the daemon says. Unreachable: it does not answer.
+            GovdError: as the daemon says. Unreachable: it does not answer. Usage: it cannot be sent as JSON.
         """
         params = {k: v for k, v in query.items() if v is not None}
+        check_document(body, "what is sent")
+        check_document(params, "what is asked for")
         try:
             answer = self._http.request(method, f"/v1/{path}", json=body, params=params)
         except httpx.TransportError as fault:

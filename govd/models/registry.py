@@ -10,6 +10,7 @@ from govd.core import Core, Opened
 from govd.errors import Conflict, GovdError, MachineFault, Usage
 from govd.ledger.entry import Draft
 from govd.lifecycle import OPEN, WANTED
+from govd.limits import bounded
 from govd.models.given import Given, prepared
 from govd.types import Record
 
@@ -29,6 +30,7 @@ class Models:
         """All registered models, by name."""
         return [self._shown(record) for _, record in sorted(self.core.views.models.items())]
 
+    @bounded
     def show(self, name: str) -> Record:
         """One model with the revision that it serves."""
         return self._shown(self.core.model(name))
@@ -37,6 +39,7 @@ class Models:
         published = self.core.views.published(str(record["name"]))
         return {**record, "revision": published["number"] if published else None}
 
+    @bounded
     def remove(self, name: str, actor: str) -> Record:
         """Take a model out of service; its entries stay.
 
@@ -55,6 +58,7 @@ class Models:
             self.core.record([Draft("model.remove", name, actor, name, {})])
             return record
 
+    @bounded
     def add(self, name: str, reference: str, given: Given, actor: str) -> Record:
         """Register a model: encode its labels, anchors, domains, pool and evaluation images, and compute its basis.
 
@@ -78,6 +82,7 @@ class Models:
         if name in self.core.views.models:
             raise Conflict(f"a model is called {name} already", advice=f"`govd model show {name}`, or choose another name.")
 
+    @bounded
     def update(self, name: str, given: Given, actor: str, reference: str | None = None) -> Record:
         """Change what a model is registered with, or (`reference`: rebase) the checkpoint itself; what is not given stays.
 

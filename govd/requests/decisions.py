@@ -12,6 +12,7 @@ from govd.errors import Conflict, Denied, PluginFault, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.times import moment
 from govd.lifecycle import OPEN
+from govd.limits import bounded
 from govd.plugins import ask_each
 from govd.requests.options import date_of
 from govd.requests.privacy import Privacy
@@ -27,6 +28,7 @@ class Decisions:
     def __init__(self, core: Core, privacy: Privacy) -> None:
         self.core, self.privacy = core, privacy
 
+    @bounded
     def decide(self, request_id: str, event: str, reason: str, actor: str) -> Record:
         """A person's decision: `approve` (policies may still deny it or let it wait), `reject`, `withdraw`, `retry`.
 
@@ -76,6 +78,7 @@ class Decisions:
         """The plugins and their versions."""
         return {p.name: p.version for p in self.core.plugins}
 
+    @bounded
     def extend(self, request_id: str, due: str, reason: str, actor: str) -> Record:
         """More time for a forget that is not in force yet.
 
@@ -103,6 +106,7 @@ class Decisions:
             core.record([Draft("request.extend", request["id"], actor, request["model"], payload)])
             return core.request(request["id"])
 
+    @bounded
     def hold(self, request_id: str, reason: str, actor: str) -> Record:
         """A legal hold: until it is released the request is neither reverted, withdrawn, rejected nor shredded.
 
@@ -111,6 +115,7 @@ class Decisions:
         """
         return self._held(request_id, "hold", reason, actor)
 
+    @bounded
     def release(self, request_id: str, reason: str, actor: str) -> Record:
         """End a legal hold.
 

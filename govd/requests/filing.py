@@ -10,6 +10,7 @@ from govd.errors import Conflict, GovdError, KeyReused, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.times import moment
 from govd.lifecycle import OPEN, STANDING
+from govd.limits import bounded
 from govd.overlap import scope_of
 from govd.requests.computing import Contributions
 from govd.requests.decisions import Decisions, check_hold
@@ -32,6 +33,7 @@ class Requests:
         self.decide, self.extend = self.decisions.decide, self.decisions.extend
         self.hold, self.release, self.reveal = self.decisions.hold, self.decisions.release, self.privacy.reveal
 
+    @bounded
     def all(self, *, after: int | None = None, limit: int | None = None, **filters: str | None) -> list[Record]:
         """Requests in the order of their filing, from the one after entry `after`. Filters: `state`, `model`, `concept`, `domain`,
         `policy`, `filed_by`; `since` ≤ filed < `until`."""
@@ -42,10 +44,12 @@ class Requests:
             self.core.model(str(filters["model"]))  # raises
         return list(self.core.views.requests(after=after, limit=limit, **filters))
 
+    @bounded
     def show(self, request_id: str) -> Record:
         """One request."""
         return self.core.request(request_id)
 
+    @bounded
     def forget(self, model: str, options: ForgetOptions, actor: str) -> Record:
         """File a forget. Invalid input leaves no entry; what is filed is decided by the reconciler.
 
@@ -67,6 +71,7 @@ class Requests:
                 self.core.artifacts.put(data)
             return self._file(body, options.idempotency_key, actor, options.private)
 
+    @bounded
     def preview(self, model: str, options: ForgetOptions) -> Record:
         """What a forget would do; files nothing and keeps nothing."""
         core = self.core
@@ -77,6 +82,7 @@ class Requests:
         predicted = self.contributions.predicted({"model": model, **fields_of(spec), "id": "preview"}, contribution)
         return {"model": model, **fields_of(spec), "subsumed_by": predicted["subsumed_by"], "predicted": predicted}
 
+    @bounded
     def revert(self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None) -> Record:
         """File the revert of a forget.
 
@@ -100,6 +106,7 @@ class Requests:
             copied = {k: target[k] for k in COPIED if k in target}
             return self._file({**body, **copied}, idempotency_key, actor, private)
 
+    @bounded
     def shred(self, request_id: str, reason: str, actor: str) -> Record:
         """Destroy the text of a private request, for good.
 

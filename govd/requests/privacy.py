@@ -8,6 +8,7 @@ from typing import Final
 from govd.core import Core
 from govd.errors import BadFile, Conflict, GovdError, NotFound, Usage
 from govd.ledger.entry import Draft
+from govd.limits import bounded
 from govd.types import PRIVATE, Json, Record
 
 HIDDEN: Final = ("concepts", "reason", "basis", "ticket")
@@ -56,6 +57,7 @@ class Privacy:
             return dict(request)
         return {**request, **self.core.private.open(str(request["id"]), str(said["commitment"]))}
 
+    @bounded
     def reveal(self, request_id: str, actor: str) -> Record:
         """The text of a private request, with what was said when it was decided; that it was read is an entry.
 

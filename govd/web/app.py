@@ -16,6 +16,7 @@ from govd.web.guards import Bodies, Hosts
 from govd.web.idempotency import PURGE_SECONDS, Idempotency, Store
 from govd.web.metrics import Meter, Metered
 from govd.web.rendering import Document
+from govd.web.strict import Strict
 
 ROUTERS = (models.router, requests.router, audit_questions.router, audit_proofs.router, events.router, tokens.router)
 
@@ -55,7 +56,7 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
     app.include_router(metrics.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
-    extra = APIRouter(prefix="/v1/x", dependencies=[Depends(needs("reader"))])
+    extra = APIRouter(prefix="/v1/x", dependencies=[Depends(needs("reader"))], route_class=Strict)
     ask_each(service.core.manager, "govd_routes", router=extra, service=service)
     app.include_router(extra)
     # the last one added is the first one asked

@@ -13,8 +13,9 @@ from starlette.background import BackgroundTask
 from govd.types import Json
 from govd.web.bodies import ReasonBody, VerifyBody
 from govd.web.context import Here, Owner, Reader
+from govd.web.strict import Strict
 
-router = APIRouter(tags=["audit"], prefix="/audit")
+router = APIRouter(tags=["audit"], prefix="/audit", route_class=Strict)
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse)

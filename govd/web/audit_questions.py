@@ -13,8 +13,9 @@ from govd.types import Json
 from govd.web.bodies import SqlBody
 from govd.web.context import Here, Owner, Reader
 from govd.web.rendering import Form, Limit, listed, rows
+from govd.web.strict import Strict
 
-router = APIRouter(tags=["audit"], prefix="/audit")
+router = APIRouter(tags=["audit"], prefix="/audit", route_class=Strict)
 
 
 @router.get("/log")

@@ -47,6 +47,13 @@ def admit(context: Context, credentials: HTTPAuthorizationCredentials | None, ro
     return context.service.tokens.admit(credentials.credentials if credentials else None, role)
 
 
+def admit_bearer(request: Request, role: str) -> str:
+    """`admit` by the Authorization header, for what is asked before a route's parameters are read."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    given = HTTPAuthorizationCredentials(scheme=kind, credentials=token.strip()) if kind.lower() == "bearer" else None
+    return admit(request.app.state.context, given, role)
+
+
 def needs(role: str) -> Callable[..., Awaitable[str]]:
     """A dependency: the name of who calls, who must have this role. Takes no thread, so that a busy daemon still says no."""
 

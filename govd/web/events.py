@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 
 from govd.errors import Conflict
 from govd.web.context import Context, Here, Reader
+from govd.web.strict import Strict
 
-router = APIRouter(tags=["audit"])
+router = APIRouter(tags=["audit"], route_class=Strict)
 KEEP_ALIVE = 15.0
 """Seconds without news after which a comment says that the line is open."""
 PAGE = 500

@@ -11,8 +11,9 @@ from fastapi.responses import HTMLResponse, Response
 
 from govd.web.context import Here, Reader
 from govd.web.rendering import Document
+from govd.web.strict import Open
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=Open)
 
 
 @router.get("/healthz")

@@ -12,13 +12,14 @@ from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from govd.web.context import Context, Here, Reader
+from govd.web.strict import Strict
 
 BUCKETS = (0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0)
 """Upper bounds of durations, in seconds."""
 ENDLESS = "/v1/events"
 """Streams: how long they last says nothing."""
 Labels = tuple[tuple[str, str], ...]
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=Strict)
 
 
 class Meter:

@@ -16,8 +16,9 @@ from govd.types import Bytes, Json
 from govd.web.bodies import EvaluateBody, ExportBody, ModelBody, ModelChange, PicturesBody, file_of, options
 from govd.web.context import Context, Credentials, Here, Owner, Reader, admit
 from govd.web.rendering import Form, Limit, listed
+from govd.web.strict import Strict
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], route_class=Strict)
 
 
 @router.get("/status")
@@ -35,8 +36,9 @@ def every(request: Request, context: Here, reader: Reader, form: Form, after: st
 @router.post("/models", status_code=201)
 def add(body: ModelBody, response: Response, context: Here, actor: Owner) -> Json:
     """Register a model; paths are on the daemon's machine."""
-    response.headers["Location"] = f"/v1/models/{body.name}"
-    return context.service.add_model(body.name, body.reference, Given(**options(body, "name", "reference")), actor)
+    record = context.service.add_model(body.name, body.reference, Given(**options(body, "name", "reference")), actor)
+    response.headers["Location"] = f"/v1/models/{body.name}"  # only now is it known to be a name
+    return record
 
 
 @router.get("/models/{name}")

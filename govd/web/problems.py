@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,11 +11,16 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from govd.errors import REPORT, Bug, GovdError, Usage
+from govd.limits import shorn
 from govd.types import Json
 from govd.web.rendering import Document
 
 log = logging.getLogger("govd.web")
 PROBLEM = "application/problem+json"
+MOST: Final = 20
+"""Faults of one request that are told."""
+LONGEST: Final = 300
+"""Characters of one that are told."""
 
 
 def problem(status: int, body: dict[str, Json], headers: dict[str, str] | None = None) -> Response:
@@ -45,17 +50,16 @@ def http(request: Request, error: Exception) -> Response:
 def invalid(request: Request, error: Exception) -> Response:
     """A body or parameter that is not what it should be."""
     assert isinstance(error, RequestValidationError)
-    return problem(Usage.status, Usage("; ".join(_said(e) for e in error.errors()) or "the request is not valid").as_problem())
+    faults = [shorn(_said(fault))[:LONGEST] for fault in error.errors()[:MOST]]
+    return problem(Usage.status, Usage("; ".join(faults) or "the request is not valid").as_problem())
 
 
 def _said(fault: dict[str, Any]) -> str:
     place, kind = [str(part) for part in fault["loc"]], fault["type"]
-    if kind == "json_invalid":
-        return f"the body is not JSON ({fault.get('ctx', {}).get('error', fault['msg'])} at character {place[-1]})"
     if place == ["body"] and kind == "missing":
         return "the body is missing: send a JSON object"
     if place == ["body"]:
-        return f"the body: {fault['msg']}; send a JSON object as application/json"
+        return f"the body: {fault['msg']}; send a JSON object"
     where = ".".join(place[1:])
     return f"unknown field {where}" if kind == "extra_forbidden" else f"{where} ({place[0]}): {fault['msg']}"
 

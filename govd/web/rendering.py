@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -15,6 +16,8 @@ from govd.types import Json, Record
 MOST = 5000
 """Records of a page at most."""
 TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
+URL: Final = ":/?#[]@!$&'()*+,;=%~"
+"""What an address is written with besides letters, digits, dash, dot and underscore (RFC 3986, section 2)."""
 Limit = Annotated[int, Query(ge=1, le=MOST, description="Records of a page at most.")]
 
 
@@ -22,7 +25,7 @@ class Document(JSONResponse):
     """JSON with what NumPy left in it."""
 
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, ensure_ascii=False, default=float).encode()
+        return json.dumps(content, ensure_ascii=False, default=float).encode("utf-8", "replace")
 
 
 async def form_asked_for(
@@ -49,5 +52,8 @@ def rows(form: str, document: Json, listed: Sequence[Record], headers: dict[str,
 
 def listed(request: Request, form: str, items: Sequence[Record], cursor: Any) -> Response:
     """A page of a list: `items`, and `next`, the cursor to go on with (null at the end); also as a link (RFC 8288) for rows."""
-    headers = {} if cursor is None else {"Link": f'<{request.url.include_query_params(after=cursor)}>; rel="next"'}
+    headers = {}
+    if cursor is not None:
+        url = str(request.url.include_query_params(after=cursor))
+        headers["Link"] = f'<{quote(url, safe=URL)}>; rel="next"'  # headers are ASCII, and hold no line's end
     return rows(form, {"items": list(items), "next": cursor}, items, headers)

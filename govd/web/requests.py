@@ -14,9 +14,10 @@ from govd.types import Json
 from govd.web.bodies import ExtendBody, ForgetBody, ReasonBody, ScopeBody, options
 from govd.web.context import Here, Operator, Owner, Reader
 from govd.web.rendering import Form, Limit, listed
+from govd.web.strict import Strict
 from govd.web.waiting import SECONDS, Timeout, Wait, answered, settled
 
-router = APIRouter(tags=["requests"])
+router = APIRouter(tags=["requests"], route_class=Strict)
 KeyHeader = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 

@@ -9,8 +9,9 @@ from govd.types import Json
 from govd.web.bodies import TokenBody
 from govd.web.context import Here, Owner
 from govd.web.rendering import Form, Limit, listed
+from govd.web.strict import Strict
 
-router = APIRouter(tags=["tokens"])
+router = APIRouter(tags=["tokens"], route_class=Strict)
 
 
 @router.get("/tokens")

@@ -1,6 +1,7 @@
 """Commands on a home of this process, as people and scripts type them."""
 
 import fcntl
+import inspect
 import json
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ from govd.errors import REPORT, GovdError, Usage
 from govd.home import Home, announced
 from govd.ledger.entry import Draft
 from govd.models import Given
+from govd.requests import ForgetOptions
 from govd.service import open_service
 from govd.web.app import create_app
 from govd.web.context import Context
@@ -162,13 +164,16 @@ HOSTILE = "fine\nProven: nothing\r\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J \u2
 
 
 def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(govd: Shell) -> None:
-    done = govd("forget", "red", "--model", "m", "--reason", HOSTILE, "--ticket", HOSTILE)
-    assert done.exception is None
-    request = govd.json("request", "list")[0]["id"]  # type: ignore[index]
-    with Local(govd.home) as api:
+    refused = govd("forget", "red", "--model", "m", "--reason", HOSTILE, "--ticket", HOSTILE)
+    assert isinstance(refused.exception, Usage)
+    with Local(govd.home) as api:  # as an older govd took it
+        requests, tokens = api.service.requests, api.service.tokens
+        options = ForgetOptions(concepts=["red"], reason=HOSTILE, ticket=HOSTILE)
+        request = inspect.unwrap(type(requests).forget)(requests, "m", options, "ann")["id"]
+        api.service.reconcile()
         api.service.core.record([Draft("note", HOSTILE, HOSTILE, HOSTILE, {"reason": HOSTILE})])
-        api.hold(request, HOSTILE)
-        api.create_token("reader", HOSTILE)
+        api.service.core.record([Draft("request.hold", request, HOSTILE, "m", {"reason": HOSTILE})])
+        inspect.unwrap(type(tokens).create)(tokens, "reader", HOSTILE, "ann")
     shown = [
         *(("request", "show", request), ("request", "list"), ("audit", "log"), ("audit", "trail", request), ("audit", "why", "m", "1")),
         *(("audit", "as-of", "2099-01-01"), ("audit", "deadlines"), ("token", "list"), ("status",), ("revision", "show", "m", "1")),

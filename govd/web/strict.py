@@ -1,0 +1,128 @@
+"""Routes that take what they document and nothing else, and look at the token first.
+
+Before a route's own parameters are read: the token is one, each query parameter is documented and comes once, and a body is JSON in UTF-8
+that says what it means: finite numbers that fit 64 bits, no name twice, whole characters, not endlessly deep.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from govd.errors import Usage
+from govd.limits import check_document, shorn
+from govd.web.context import admit_bearer
+
+SHOWN: Final = 60
+"""Characters of what somebody sent that an answer says again."""
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Open(APIRoute):
+    """A strict route that needs no token."""
+
+    guarded = False
+
+    def get_route_handler(self) -> Any:
+        """The route's handler behind what is looked at first."""
+        handler = super().get_route_handler()
+        names, takes_body = _query_names(self.dependant), self.body_field is not None
+
+        async def strict(request: Request) -> Response:
+            if self.guarded:
+                admit_bearer(request, "inference")
+            _check_query(request, names)
+            if takes_body:
+                request = Body(request.scope, request.receive)
+                await request.json()  # here, where what is wrong with it is told as what it is
+            return await handler(request)
+
+        return strict
+
+
+class Strict(Open):
+    """A strict route for who has a token."""
+
+    guarded = True
+
+
+class Body(Request):
+    """A request whose JSON is read strictly."""
+
+    async def json(self) -> Any:
+        """The document; b"" where there is none, which is for the route to refuse.
+
+        Raises:
+            Usage: it cannot be meant. HTTPException: it is of another type than JSON, or broken.
+        """
+        if not hasattr(self, "_json"):
+            data = await self.body()
+            if data:
+                _check_type(self.headers.get("content-type", ""))
+            self._json = _document(data) if data else b""
+        return self._json
+
+
+def _query_names(dependant: Dependant) -> frozenset[str]:
+    own = {parameter.alias for parameter in dependant.query_params}
+    return frozenset(own.union(*(_query_names(inner) for inner in dependant.dependencies)))
+
+
+def _check_query(request: Request, names: frozenset[str]) -> None:
+    seen = set[str]()
+    for name, _ in request.query_params.multi_items():
+        shown = shorn(name[:SHOWN])
+        if name not in names:
+            known = ", ".join(sorted(names)) or "none"
+            raise Usage(f"unknown query parameter {shown!r}", advice=f"This call takes: {known}.")
+        if name in seen:
+            raise Usage(f"the query parameter {shown!r} comes twice", advice="Give it once.")
+        seen.add(name)
+
+
+def _check_type(content_type: str) -> None:
+    kind, _, parameters = content_type.partition(";")
+    named = kind.strip().lower()
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    if named != "application/json" and not (named.startswith("application/") and named.endswith("+json")):
+        what = f"a body of the type {shorn(named[:SHOWN]) or 'that nothing says'}"
+        raise HTTPException(415, f"{what}: send JSON with Content-Type: application/json")
+    if charset and charset not in ("charset=utf-8", "charset=utf8"):
+        raise HTTPException(415, "a body of another encoding: send JSON in UTF-8")
+
+
+def _document(data: bytes) -> Any:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise Usage(f"the body is not UTF-8 (at byte {fault.start})", advice="Send JSON in UTF-8.") from None
+    try:
+        found = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
+    except json.JSONDecodeError as fault:
+        raise Usage(f"the body is not JSON ({fault.msg} at character {fault.pos})", advice="Send a JSON object.") from None
+    except RecursionError:
+        raise Usage("the body is nested too deep", advice="Send a JSON object as the API describes it.") from None
+    except ValueError:  # Python reads no number of more than some thousand digits
+        raise Usage("the body has a number that is too long", advice="Numbers fit 64 bits.") from None
+    check_document(found, "the body")
+    return found
+
+
+def _no_number(name: str) -> None:
+    raise Usage(f"the body is not JSON ({name} is no number there)", advice="JSON knows finite numbers alone (RFC 8259, section 6).")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Usage(f"the body has the field {shorn(twice[:SHOWN])!r} twice", advice="Say it once (RFC 8259, section 4).")
+    return found
