@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from govd.errors import MachineFault, Unsupported
+from govd.errors import BadCheckpoint, MachineFault, Unsupported
 from govd.types import Floats
-from govd_clip.config import read_json
-from govd_clip.weights import INDEX, header, slots, weight_files
+from govd_clip.copying import copy, copy_edited
+from govd_clip.registered import inside, read
+from govd_clip.weights import INDEX, SINGLE, weight_files
 
 if TYPE_CHECKING:
     from govd.edit import Edit
@@ -29,10 +29,17 @@ PROJECTION = {"image": "visual_projection.weight", "text": "text_projection.weig
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
-    """The files that make up the checkpoint in `folder`, and that its embeddings depend on."""
+    """The files that make up the checkpoint in `folder`, and that its embeddings depend on.
+
+    Raises:
+        BadCheckpoint: one is a link that leads out of the checkpoint.
+    """
     index = [folder / INDEX] if (folder / INDEX).exists() else []
     named = [folder / name for name in ("config.json", *PICTURES, *TOKENIZER)]
-    return sorted([*weight_files(folder), *index, *(path for path in named if path.exists())])
+    files = sorted([*weight_files(folder), *index, *(path for path in named if path.exists())])
+    for path in files:
+        inside(folder, path.name)
+    return files
 
 
 def sha256(path: Path) -> str:
@@ -55,63 +62,44 @@ def fold(weight: Floats, edit: Edit) -> Floats:
     return new
 
 
-def write(folder: Path, edit: Edit, out: Path) -> dict[str, str]:
-    """The checkpoint in `folder` with the edit, into `out`; file names with their SHA-256."""
-    files, name = checkpoint_files(folder), PROJECTION[edit.side]
-    slot = slots(folder)[name] if np.asarray(edit.L).size else None
-    try:
-        grown = 0
-        for path in files:
-            if slot is None or path != slot.path:
-                shutil.copyfile(path, out / path.name)
-        if slot is not None:
-            grown = _replace(slot.path, out / slot.path.name, name, fold(slot.read(name), edit))
-        if grown and (out / INDEX).exists():
-            index = read_json(out / INDEX)
-            if "total_size" in index.get("metadata", {}):
-                index["metadata"]["total_size"] += grown
-            (out / INDEX).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MachineFault(f"cannot be written ({error})", where=str(out), advice="Make room, or choose another folder.") from error
-    return {path.name: sha256(out / path.name) for path in files}
+def write(folder: Path, files: Mapping[str, str], edit: Edit, out: Path) -> dict[str, str]:
+    """The checkpoint in `folder` with the edit, into `out`; file names with their SHA-256.
 
+    `files` are the registered ones with their SHA-256: they are copied, whatever else lies in the folder by now, and hashed as they are
+    copied. Only the file with the projection differs, in that tensor alone.
 
-def _replace(source: Path, target: Path, name: str, value: Floats) -> int:
-    """Copy a safetensors file with one tensor replaced; how many bytes it grew.
-
-    Half precision would round the edit away where it matters, so the new tensor is then float32.
+    Raises:
+        BadCheckpoint: a file is not the one that was registered. Unsupported: the edit is not of this model. MachineFault: `out` cannot
+        be written. What was begun stays in `out`.
     """
-    entries, start = header(source)
-    kind = "F64" if entries[name]["dtype"] == "F64" else "F32"
-    data = np.ascontiguousarray(value, np.float64 if kind == "F64" else np.float32).tobytes()
-    begin, end = entries[name]["data_offsets"]
-    grown = len(data) - (end - begin)
-    changed = {key: _moved(key, entry, name, kind, end, grown) for key, entry in entries.items()}
-    text = json.dumps(changed, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    with source.open("rb") as old, target.open("wb") as new:
-        new.write(len(text).to_bytes(8, "little") + text)
-        old.seek(start)
-        _copy(old, new, begin)
-        new.write(data)
-        old.seek(start + end)
-        shutil.copyfileobj(old, new, 1 << 22)
-    return grown
+    name = PROJECTION[edit.side]
+    edited = projection_file(folder, files, name) if np.asarray(edit.L).size else None
+    written: dict[str, str] = {}
+    try:
+        for file, digest in files.items():
+            if file == edited:
+                written[file] = copy_edited(folder, file, digest, out / file, name, lambda weight: fold(weight, edit))
+            else:
+                written[file] = copy(folder, file, digest, out / file)
+    except OSError as error:
+        what = f"cannot be written ({error.strerror or error})"
+        raise MachineFault(what, where=str(out), advice="Make room, or choose another folder.") from error
+    return written
 
 
-def _moved(key: str, entry: Mapping[str, Any], name: str, kind: str, end: int, grown: int) -> Mapping[str, Any]:
-    if key == "__metadata__":
-        return entry
-    first, last = entry["data_offsets"]
-    if key == name:
-        return {**entry, "dtype": kind, "data_offsets": [first, last + grown]}
-    return {**entry, "data_offsets": [first + grown, last + grown]} if first >= end else entry
+def projection_file(folder: Path, files: Mapping[str, str], name: str) -> str:
+    """Which of the registered files has the projection.
 
-
-def _copy(old: Any, new: Any, count: int) -> None:
-    while count:
-        block = old.read(min(count, 1 << 22))
-        if not block:
-            raise OSError("the base checkpoint ends early")
-        new.write(block)
-        count -= len(block)
+    Raises:
+        BadCheckpoint: the index is not the registered one, or names no such file.
+    """
+    if SINGLE in files:
+        return SINGLE
+    index = read(folder, INDEX, files.get(INDEX))
+    try:
+        shard = str(json.loads(index)["weight_map"][name])
+    except (ValueError, KeyError, TypeError):
+        shard = ""
+    if shard not in files:
+        raise BadCheckpoint(f"it names no file with {name}", where=str(folder / INDEX), advice="Download the checkpoint again.")
+    return shard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from PIL import Image, ImageOps
 
 from govd.errors import BadCheckpoint, UnreadableImage, Usage
 from govd.types import Bytes, Floats, Progress, silent
+from govd_clip.checkpoint import PICTURES, TOKENIZER
 from govd_clip.config import LEGACY_EOS, Config
 from govd_clip.model import Clip
+from govd_clip.registered import check_same
 from govd_clip.weights import load
 
 LENGTHS = (16, 32)
@@ -39,10 +41,11 @@ def _images(model: Clip, pixels: jax.Array) -> jax.Array:
 
 
 class Encoder:
-    """Tokenizer, picture preparation and compiled model of one checkpoint; each is loaded when first needed."""
+    """Tokenizer, picture preparation and compiled model of one checkpoint, each loaded when first needed: from `files`, the registered
+    ones with their SHA-256, and from no others."""
 
-    def __init__(self, folder: Path, config: Config) -> None:
-        self.folder, self.config = folder, config
+    def __init__(self, folder: Path, config: Config, files: Mapping[str, str]) -> None:
+        self.folder, self.config, self.files = folder, config, files
         self._lock = threading.RLock()
         self._loaded: dict[str, Any] = {}
 
@@ -57,7 +60,7 @@ class Encoder:
     @property
     def model(self) -> Clip:
         """The model with its weights."""
-        found: Clip = self._once("model", lambda: load(self.config, self.folder))
+        found: Clip = self._once("model", lambda: load(self.config, self.folder, self.files))
         return found
 
     @property
@@ -83,6 +86,7 @@ class Encoder:
         if self.config.eos not in (LEGACY_EOS, tokenizer.eos_token_id):
             what = f"eos_token_id is {self.config.eos} in config.json, {tokenizer.eos_token_id} in the tokenizer"
             raise BadCheckpoint(what, where=str(self.folder), advice="Correct text_config.eos_token_id in config.json.")
+        check_same(self.folder, self.files, TOKENIZER)
         return tokenizer
 
     def _processor(self) -> Any:
@@ -97,6 +101,7 @@ class Encoder:
         if blank.shape != (1, 3, self.config.image, self.config.image):
             what = f"preprocessor_config.json makes pictures of {blank.shape[2:]}, the model takes {self.config.image}"
             raise BadCheckpoint(what, where=str(self.folder), advice="They must be of the same checkpoint.")
+        check_same(self.folder, self.files, PICTURES)
         return processor
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:

@@ -47,10 +47,10 @@ class ClipModel:
         return synthesise(self._encoder, prompts, seed=seed, steps=steps, progress=progress)
 
     def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
-        """The edited model as a Hugging Face checkpoint."""
+        """The edited model as a Hugging Face checkpoint, copied from the files that were registered and no others."""
         from govd_clip.checkpoint import write
 
-        return write(self._encoder.folder, edit, folder)
+        return write(self._encoder.folder, self._facts.files, edit, folder)
 
 
 @hookimpl
@@ -123,7 +123,7 @@ def open_folder(folder: Path, commit: str | None, reference: str) -> ClipModel:
         files=files,
         defaults=defaults(folder),
     )
-    return ClipModel(facts, Encoder(folder, config))
+    return ClipModel(facts, Encoder(folder, config, files))
 
 
 def defaults(folder: Path) -> dict[str, Path]:

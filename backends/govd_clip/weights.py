@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from govd.errors import BadCheckpoint
 from govd.types import Floats
 from govd_clip.config import Config, read_json
 from govd_clip.model import Clip
+from govd_clip.registered import Hashed, opened
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
@@ -117,18 +118,43 @@ def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
             raise BadCheckpoint(what, where=str(found[name].path), advice="Weights and config.json must be of the same CLIPModel.")
 
 
-def load(config: Config, folder: Path) -> Clip:
-    """The model with the folder's weights, as float32."""
+def tensors(folder: Path, file: str, digest: str | None, wanted: Mapping[str, Slot]) -> Iterator[tuple[str, Floats]]:
+    """Tensors of one file as they are stored, in one pass that hashes the file as well (`digest` None: of any bytes).
+
+    Raises:
+        BadCheckpoint: it is not the file that was registered; told when all are read.
+    """
+    with opened(folder, file) as raw:
+        source, at = Hashed(raw), 0
+        try:
+            for name, slot in sorted(wanted.items(), key=lambda item: item[1].begin):
+                for _ in source.blocks(slot.begin - at):
+                    pass
+                if at > slot.begin:
+                    raise BadCheckpoint(f"{name} begins within another tensor", where=str(folder / file), advice=AGAIN)
+                yield name, np.frombuffer(source.read(slot.size), DTYPES[slot.dtype]).reshape(slot.shape)
+                at = slot.begin + slot.size
+        except EOFError:
+            raise BadCheckpoint("ends within a tensor", where=str(folder / file), advice=AGAIN) from None
+        if digest is not None:
+            source.check(folder / file, digest)
+
+
+def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -> Clip:
+    """The model with the folder's weights, as float32. `files`: SHA-256 of the registered files, which the weights must be of."""
     found = slots(folder)
     check(config, found, folder)
     graph, state = nnx.split(abstract(config))
     flat = dict(nnx.to_flat_state(state))
-    for path, name, _ in _parameters(config):
-        value = found[name].read(name).astype(np.float32)
-        if not np.isfinite(value).all():
-            where = str(found[name].path)
-            raise BadCheckpoint(f"{name} has values that are not finite", where=where, advice="Take another copy or another precision.")
-        flat[path] = flat[path].replace(jnp.asarray(_ours(path, value)))
+    places = {name: path for path, name, _ in _parameters(config)}
+    for file in sorted({found[name].path.name for name in places}):
+        wanted = {name: found[name] for name in places if found[name].path.name == file}
+        for name, stored in tensors(folder, file, None if files is None else files.get(file, ""), wanted):
+            value = stored.astype(np.float32)
+            if not np.isfinite(value).all():
+                advice = "Take another copy or another precision."
+                raise BadCheckpoint(f"{name} has values that are not finite", where=str(folder / file), advice=advice)
+            flat[places[name]] = flat[places[name]].replace(jnp.asarray(_ours(places[name], value)))
     model: Clip = nnx.merge(graph, nnx.from_flat_state(flat))
     return model
 

@@ -63,15 +63,12 @@ def test_only_one_tensor_changes_and_others_can_read_it(make: Any, tmp_path: Pat
     base = make(dtype=np.float16, shards=2)
     opened(base).write_checkpoint(edit("image"), tmp_path)
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
-    total = 0
     for name, file in index["weight_map"].items():
         with safe_open(base / file, "np") as old, safe_open(tmp_path / file, "np") as new:
             before, after = old.get_tensor(name), new.get_tensor(name)
-            total += after.nbytes
             assert new.metadata() == {"format": "pt"}
             assert (before.tobytes() == after.tobytes()) == (name != "visual_projection.weight")
-    assert total == index["metadata"]["total_size"]
-    untouched = [p for p in base.iterdir() if p.name.endswith(".json") and "index" not in p.name]
+    untouched = [p for p in base.iterdir() if p.name.endswith(".json")]
     assert all(p.read_bytes() == (tmp_path / p.name).read_bytes() for p in untouched)
 
 
