@@ -78,6 +78,14 @@ class Artifacts:
             raise BadFile("the file's bytes do not match its name", where=str(path), advice="Restore it from a backup.")
         return data
 
+    def signature(self, digest: str) -> tuple[int, int, int] | None:
+        """What differs once a blob's file was written again; None where it is not there."""
+        try:
+            status = self.path(digest).stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
     def digests(self) -> list[str]:
         """Everything in the store, sorted."""
         return sorted(p.name for p in self.folder.glob("??/*") if not p.name.startswith("."))

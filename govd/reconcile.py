@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -202,8 +203,7 @@ class Reconciler:
             "basis": record["basis"],
             "made_for": {name: record[name] for name in ("reference", "hf_revision", "digest", "from_scratch", "evaluation")},
             "plugins": {p.name: p.version for p in core.plugins if not p.fault},
-            "software": {name: version(name) for name in ("govd", "numpy")} | {"python": platform.python_version()},
-            "machine": platform.machine(),
+            **_computed_with(),
         }
         with core.lock:
             number = int(core.views.heads[model]["last"]) + 1
@@ -320,6 +320,13 @@ class Reconciler:
         if published and published["files"] != files:
             self._revise(published, "deliver", {"files": files})
         return True
+
+
+@cache
+def _computed_with() -> dict[str, Json]:
+    """Versions and machine, as a revision records them."""
+    software = {name: version(name) for name in ("govd", "numpy")} | {"python": platform.python_version()}
+    return {"software": software, "machine": platform.machine()}
 
 
 def _spoken(request: Record, error: GovdError) -> str:

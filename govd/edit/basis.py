@@ -32,6 +32,8 @@ ROOM = 8
 BEST = 8
 """Scores of a pool image that are kept at hand: so many names less one can be left out without scoring it again."""
 ROUNDS = 3
+ROWS = 1024
+"""Images that are scored at once."""
 OTHER = "other"
 
 
@@ -86,6 +88,24 @@ class Basis:
         """Anchors by the bytes of their vectors: what a target is, whatever a request calls it."""
         names, vectors = self.anchors
         return {row.tobytes(): name for name, row in zip(names, np.ascontiguousarray(vectors), strict=True)}
+
+    @property
+    def images(self) -> Floats:
+        """What answers are predicted on: the thinned pool `(n, d)`, without one the anchors themselves."""
+        return self.thinned_pool()[0] if self.has_pool else self.anchors[1]
+
+    @cached_property
+    def base_answers(self) -> tuple[Any, Floats]:
+        """The best anchor of each of `images` `(n,)` before any edit, and its margin over the second; for figures, which need not have the
+        same bytes on any machine."""
+        images, anchors = self.images, self.anchors[1]
+        top, margin = np.zeros(len(images), np.int64), np.zeros(len(images))
+        for start in range(0, len(images), ROWS):
+            scored = images[start : start + ROWS] @ anchors.T
+            best = scored.argmax(1)
+            second = np.partition(scored, -2, axis=1)[:, -2] if len(anchors) > 1 else 0.0
+            top[start : start + ROWS], margin[start : start + ROWS] = best, scored[np.arange(len(best)), best] - second
+        return top, margin
 
     @cached_property
     def _pool_best(self) -> dict[str, tuple[Floats, Any]]:

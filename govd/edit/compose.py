@@ -12,7 +12,7 @@ over the whole vocabulary, and composing is p × p work. Where the label set is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -179,17 +179,26 @@ def recognised(basis: Basis, contribution: Contribution) -> Contribution:
     return replace(contribution, spec=replace(contribution.spec, scope=replace(scope, concepts=concepts))) if concepts else contribution
 
 
+def check_room(basis: Basis, everywhere: Collection[str]) -> None:
+    """Refuse to forget every anchor everywhere.
+
+    Raises:
+        OverCapacity: none would be left.
+    """
+    if all(name in everywhere for name in basis.anchors[0]):
+        raise OverCapacity("no anchor would be left: every label would be forgotten", advice="Keep at least one label, or add --anchors.")
+
+
 def retained_mean(basis: Basis, everywhere: frozenset[str]) -> Floats:
     """`t̄`, the mean `(d,)` of the anchors that nobody forgets everywhere.
 
     Raises:
         OverCapacity: none is left.
     """
+    check_room(basis, everywhere)
     names, vectors = basis.anchors
     gone = [i for i, name in enumerate(names) if name in everywhere]
     left = len(names) - len(gone)
-    if not left:
-        raise OverCapacity("no anchor would be left: every label would be forgotten", advice="Keep at least one label, or add --anchors.")
     if left <= len(gone):
         return exact.mean(vectors[[i for i, name in enumerate(names) if name not in everywhere]])
     total = basis.anchor_total

@@ -5,7 +5,7 @@ Figures are for reading: they use the machine's own linear algebra and are no pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,12 @@ GUESSES = 5
 TYPICAL = 10
 """Pool images of each anchor that answers are predicted for: the surest. The rest of a pool shows what no anchor names, changes its answer
 at a breath, and says little of pictures that somebody asks about."""
+ROWS = 1024
+"""Images that are scored at once."""
+DIRECT = 64
+"""Up to this rank an edit's norm is taken from its decomposition."""
+EXACT = 1e-12
+"""Relative change of a norm below which it has been found."""
 UNLISTED = 512
 """Images that unlisted words are tried on, at most about this many."""
 
@@ -52,18 +58,13 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
     gone = {p for c in contributions if c.spec.scope.paradigm == "concepts" for k in c.spec.scope.concepts for p in k.phrases}
     touched = gone | {p for c in contributions for k in c.spec.scope.concepts for p in k.phrases}
     kept = np.array([name not in touched for name in names])
-    images = basis.thinned_pool()[0] if basis.has_pool else anchors
-    before, after = images @ anchors.T, scores(edit, images, anchors)
-    top = before.argmax(1)
-    stays = kept[top] & (_typical(before, top) if basis.has_pool else True)
+    images, top, margin = basis.images, *basis.base_answers
+    stays = kept[top] & (_typical(margin, top, len(names)) if basis.has_pool else True)
     if basis.has_pool and "pool_domains" in basis.tensors:
         domain_of = basis.tensors["pool_domains"][basis.thinned_pool()[1]]
-        for contribution in contributions:
-            if contribution.spec.scope.paradigm == "domains":
-                gone_domains = [basis.domains.index(d) for d in contribution.spec.scope.domains]
-                stays = stays & ~np.isin(domain_of, gone_domains)
-    restricted = after[:, kept].argmax(1) == before[:, kept].argmax(1) if kept.any() else np.ones(len(top), bool)
-    same = (after.argmax(1) == top)[stays]
+        domains = {d for c in contributions if c.spec.scope.paradigm == "domains" for d in c.spec.scope.domains}
+        stays = stays & ~np.isin(domain_of, [basis.domains.index(d) for d in domains])
+    now, restricted = _answers(edit, images[stays], anchors, kept)
     spill = np.abs(edit.B.T @ anchors[kept].T).max(0) if edit.rank and kept.any() else np.zeros(int(kept.sum()))
     worst = np.argsort(-spill)[:GUESSES]
     retained_names = [name for name, k in zip(names, kept, strict=True) if k]
@@ -71,8 +72,8 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
         "on": f"{np.count_nonzero(stays)} {basis.pool_kind} embeddings" if basis.has_pool else f"{len(images)} texts",
         "rank": edit.rank,
         "edit_norm": norm(edit),
-        "retain_agreement": _share(restricted[stays]),
-        "predicted_disagreement": 1 - _share(same) if len(same) else 0.0,
+        "retain_agreement": _share(restricted == top[stays]),
+        "predicted_disagreement": 1 - _share(now == top[stays]) if len(now) else 0.0,
         "largest_spill": float(spill.max(initial=0.0)),
         "spills_to": [{"anchor": retained_names[i], "spill": float(spill[i])} for i in worst if spill[i] > 1e-9],
         "unlisted_agreement": _unlisted(basis, edit, images, touched),
@@ -80,11 +81,22 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
     }
 
 
-def _typical(scored: Floats, top: Any) -> Any:
+def _answers(edit: Edit, images: Floats, anchors: Floats, kept: Any) -> tuple[Any, Any]:
+    """The best anchor of each image `(n,)` after the edit: of all, and of those that are `kept` (some image's is)."""
+    everything, restricted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for start in range(0, len(images), ROWS):
+        part = images[start : start + ROWS]  # lengths change no order among anchors
+        scored = edit.move(part) @ anchors.T if edit.side == "image" else part @ edit.move(anchors).T
+        everything.append(scored.argmax(1))
+        scored[:, ~kept] = -np.inf
+        restricted.append(scored.argmax(1))
+    return np.concatenate(everything), np.concatenate(restricted)
+
+
+def _typical(margin: Floats, top: Any, anchors: int) -> Any:
     """Which images `(n,)` are among the `TYPICAL` of their best anchor that have the widest margin over the second."""
-    margin = scored[np.arange(len(top)), top] - np.partition(scored, -2, axis=1)[:, -2] if scored.shape[1] > 1 else scored[:, 0]
     order = np.lexsort((-margin, top))
-    first = np.searchsorted(top[order], np.arange(scored.shape[1]))  # where each anchor's images begin
+    first = np.searchsorted(top[order], np.arange(anchors))  # where each anchor's images begin
     chosen = np.zeros(len(top), bool)
     chosen[order] = np.arange(len(top)) - first[top[order]] < TYPICAL
     return chosen
@@ -143,8 +155,41 @@ def norm(edit: Edit) -> float:
     """‖B Lᵀ‖₂."""
     if not edit.rank:
         return 0.0
-    left, right = np.linalg.qr(edit.L)[1], np.linalg.qr(edit.B)[1]
-    return float(np.linalg.norm(right @ left.T, 2))
+    if edit.rank <= DIRECT:
+        left, right = np.linalg.qr(edit.L)[1], np.linalg.qr(edit.B)[1]
+        return float(np.linalg.norm(right @ left.T, 2))
+    return _largest(lambda v: edit.B @ (edit.L.T @ v), lambda v: edit.L @ (edit.B.T @ v), edit.dim)
+
+
+def _largest(forward: Callable[[Floats], Floats], backward: Callable[[Floats], Floats], dim: int) -> float:
+    """The largest singular value of a map of `(dim,)`, given with its transpose, by Golub–Kahan–Lanczos bidiagonalisation, every vector
+    made orthogonal to all before it (Golub and Kahan, "Calculating the singular values and pseudo-inverse of a matrix", SIAM J. Numer.
+    Anal. B 2, 1965): its cost grows with the rank, that of a decomposition with the rank's cube."""
+    start = np.random.default_rng(0).normal(size=dim)
+    rights, lefts = [start / np.linalg.norm(start)], list[Floats]()
+    diagonal, beside = list[float](), list[float]()
+    value = 0.0
+    for _ in range(dim):
+        left = forward(rights[-1]) - (beside[-1] * lefts[-1] if beside else 0.0)
+        left, size = _beyond(left, lefts)
+        diagonal.append(size)
+        lefts.append(left)
+        before, value = value, float(np.linalg.norm(np.diag(diagonal) + np.diag(beside, 1), 2))
+        right, size = _beyond(backward(left) - diagonal[-1] * rights[-1], rights)
+        if value - before <= EXACT * value or size <= EXACT * value:
+            break
+        beside.append(size)
+        rights.append(right)
+    return value
+
+
+def _beyond(vector: Floats, others: Sequence[Floats]) -> tuple[Floats, float]:
+    """What of a vector is orthogonal to unit vectors that are so to each other, at length one, and its length."""
+    if others:
+        stacked = np.stack(others)
+        vector = vector - stacked.T @ (stacked @ vector)
+    size = float(np.linalg.norm(vector))
+    return (vector / size if size else vector), size
 
 
 def label_set(basis: Basis, data: EvaluationData) -> tuple[list[str], Floats]:
@@ -169,7 +214,8 @@ def _share(mask: Any) -> float:
 
 def _unlisted(basis: Basis, edit: Edit, images: Floats, touched: set[str]) -> float | None:
     """Same best word among the vocabulary that is neither label nor forgotten."""
-    keep = [i for i, name in enumerate(basis.vocabulary) if name not in touched and name not in set(basis.labels)]
+    out = touched.union(basis.labels)
+    keep = [i for i, name in enumerate(basis.vocabulary) if name not in out]
     if len(keep) < 2:
         return None
     texts = basis.tensors["vocabulary"][keep]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from govd.cache import Cache
 from govd.contribution import contribution_from_bytes, contribution_to_bytes, sealed
 from govd.core import Core, Opened
 from govd.edit import Basis, Edit, Material, Problem, compose, exact
@@ -28,8 +29,12 @@ BESIDE: Final = 24
 """Other concepts that are synthesised beside a forgotten one where prototypes stand in for a pool."""
 PROMPTED: Final = 100
 """Anchors that a whole domain is prompted with."""
-KEYS: Final = 4096
-"""Contributions whose texts are kept in memory to compare them."""
+KEYS: Final = 65_536
+"""Contributions whose texts' digests are kept in memory to compare them."""
+COVERED: Final = 64
+"""Sets of wanted forgets of which it is kept which cover which."""
+LOADED: Final = 256 << 20
+"""Bytes of contributions that are kept in memory."""
 FIGURES: Final = 32
 """Edits with their data-free figures that are kept in memory."""
 TELLING: Final = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff")
@@ -41,8 +46,10 @@ class Contributions:
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
         self.core, self.privacy = core, privacy
-        self._keys: OrderedDict[str, list[str]] = OrderedDict()
-        self._figures: OrderedDict[tuple[str, ...], tuple[Edit, dict[str, Json]]] = OrderedDict()
+        self._keys: Cache[str, list[str]] = Cache(KEYS)
+        self._covered: Cache[tuple[tuple[str, str], ...], dict[str, str]] = Cache(COVERED)
+        self._loaded: Cache[str, tuple[Any, str, Contribution]] = Cache(LOADED, lambda kept: _bytes(kept[2]))
+        self._figures: Cache[tuple[str, ...], tuple[Edit, dict[str, Json]]] = Cache(FIGURES)
 
     # -- computing ------------------------------------------------------------------------------------------------------------
 
@@ -143,11 +150,11 @@ class Contributions:
         """
         core = self.core
         opened = core.opened(str(request["model"]))
-        self._keys[contribution.digest] = _texts(contribution)
+        self._keys.put(contribution.digest, _texts(contribution))
         mine = {**request, "contribution": contribution.digest}
         others = [r for r in core.views.wanted(str(request["model"])) if r["id"] != request["id"]]
-        above = self.covered([*others, mine])
-        before = self._data_free(opened, [r for r in others if r["id"] not in self.covered(others)], None)
+        above, above_before = self.covered([*others, mine]), self.covered(others)  # once each: it goes through everything in force
+        before = self._data_free(opened, [r for r in others if r["id"] not in above_before], None)
         covered = above.get(str(request["id"]))
         found = self._data_free(opened, [r for r in others if r["id"] not in above], None if covered else contribution)
         found["total_disagreement"] = found["predicted_disagreement"]
@@ -175,14 +182,11 @@ class Contributions:
             OverCapacity, Unsupported: there is no such edit. PluginFault: a method's own mistake.
         """
         key = (basis.digest, *sorted(c.digest for c in contributions))
-        found = self._figures.get(key)
-        if found is None:
+        kept = self._figures.get(key)
+        if kept is None:
             edit: Edit = self.core.guarded("composing", compose, basis, contributions, self.core.methods)
-            found = (edit, data_free(basis, edit, [recognised(basis, c) for c in contributions]))
-            self._figures[key] = found
-            while len(self._figures) > FIGURES:
-                self._figures.popitem(last=False)
-        return found[0], dict(found[1])
+            kept = self._figures.put(key, (edit, data_free(basis, edit, [recognised(basis, c) for c in contributions])))
+        return kept[0], dict(kept[1])
 
     def covered(self, wanted: list[dict[str, Json]]) -> dict[str, str]:
         """Which forgets add nothing because another that stands covers them: id → id of the one that covers.
@@ -190,22 +194,26 @@ class Contributions:
         Concepts are compared by the texts that their contributions take away, so that neither spelling (`Dog`, `dog`) nor a private name,
         nor that its text was destroyed, makes a difference.
         """
-        return subsumed_by([{**r, "concepts": self._by_text(r)} for r in wanted])
+        key = tuple((str(r["id"]), str(r.get("contribution") or "")) for r in wanted)  # neither scope nor strength of a request changes
+        kept = self._covered.get(key)
+        if kept is None:
+            kept = self._covered.put(key, subsumed_by([{**r, "concepts": self._by_text(r)} for r in wanted]))
+        return dict(kept)
 
     def _by_text(self, request: Record) -> list[dict[str, Json]]:
         """A request's concepts, named by the text embedding that each takes away; by their names where that is not known."""
         concepts: list[dict[str, Json]] = list(request["concepts"])
         digest = str(request.get("contribution") or "")
-        if digest and digest not in self._keys:
-            self._keys[digest] = _texts(self.load(digest))
-        found = self._keys.get(digest, [])
-        while len(self._keys) > KEYS:
-            self._keys.popitem(last=False)
-        if not concepts or not found:
+        if not concepts or not digest:
+            return concepts
+        texts = self._keys.get(digest)
+        if texts is None:
+            texts = self._keys.put(digest, _texts(self.load(digest)))
+        if not texts:
             return concepts
         if len(concepts) == 1:  # the ledger does not say the aliases of a private one, but its contribution takes them away
-            return [{"name": found[0], "aliases": found[1:]}]
-        return [{"name": key, "aliases": []} for key in found] if len(found) == len(concepts) else concepts
+            return [{"name": texts[0], "aliases": texts[1:]}]
+        return [{"name": text, "aliases": []} for text in texts] if len(texts) == len(concepts) else concepts
 
     # -- keeping --------------------------------------------------------------------------------------------------------------
 
@@ -228,10 +236,18 @@ class Contributions:
         Raises:
             NotFound: no entry speaks of it, or its artifact is gone. BadFile: its artifact is damaged.
         """
+        kept = self._loaded.get(digest)
+        if kept is not None and kept[0] == self.core.artifacts.signature(kept[1]):
+            return kept[2]
         known = self.core.views.contribution(digest)
         if known is None:
             raise NotFound("no entry speaks of this contribution", where=digest, advice="Run `govd audit verify`.")
-        return contribution_from_bytes(self.core.artifacts.get(known["artifact"]), str(known["artifact"]))
+        artifact = str(known["artifact"])
+        signature = self.core.artifacts.signature(artifact)  # before it is read: what changes meanwhile is read again
+        contribution = contribution_from_bytes(self.core.artifacts.get(artifact), artifact)
+        for tensor in contribution.tensors.values():
+            tensor.flags.writeable = False  # it is handed to methods and plugins, again and again
+        return self._loaded.put(digest, (signature, artifact, contribution))[2]
 
 
 def discreet(found: Mapping[str, Json], contributions: Sequence[Contribution]) -> dict[str, Json]:
@@ -264,7 +280,11 @@ def _texts(contribution: Contribution) -> list[str]:
     columns = contribution.tensors.get("targets", contribution.tensors.get("texts"))
     if columns is None or (contribution.spec.scope.domains and "targets" not in contribution.tensors):
         return []
-    return [np.ascontiguousarray(column).tobytes().hex() for column in columns.T]
+    return [hashlib.sha256(np.ascontiguousarray(column).tobytes()).hexdigest() for column in columns.T]
+
+
+def _bytes(contribution: Contribution) -> int:
+    return sum(tensor.nbytes for tensor in contribution.tensors.values()) + 4096
 
 
 def _known(opened: Opened, phrase: str) -> Floats:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 
 from govd.core import Core
-from govd.edit.compose import retained_mean
-from govd.errors import Conflict, GovdError, KeyReused, Usage
+from govd.edit.compose import check_room
+from govd.errors import Conflict, KeyReused, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.times import moment
 from govd.lifecycle import OPEN, STANDING
@@ -146,15 +146,11 @@ class Requests:
         return old
 
     def _check_overlap(self, model: str, spec: ForgetSpec) -> None:
-        going = self.core.views.going()
+        going, scope = self.core.views.going(), self.privacy.commitment(spec.scope)
         for other in list(self.core.views.open.values()):
             if other["kind"] != "forget" or other["model"] != model or other["state"] == "failed" or other["id"] in going:
                 continue
-            try:
-                scope = scope_of(self.privacy.revealed(other))
-            except GovdError:
-                continue
-            if scope.as_json() == spec.scope.as_json():
+            if self.privacy.scope(other) == scope:
                 if other.get("private"):
                     advice = "Whoever may see private requests can revert it first."
                     raise Conflict("the same scope is wanted already, by a private request", advice=advice)
@@ -170,7 +166,7 @@ class Requests:
         basis = self.core.basis(self.core.model(model))
         wanted = self.core.views.wanted(model)
         scopes = [spec.scope, *(scope_of(r) for r in wanted)]
-        retained_mean(basis, frozenset(p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases))
+        check_room(basis, frozenset(p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases))
         families = {self.core.methods[r["method"]].family: r for r in wanted if r["method"] in self.core.methods}
         mine = self.core.methods[spec.method].family
         for family, other in families.items():

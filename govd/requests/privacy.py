@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hmac
+from functools import cached_property
 from typing import Final
 
+from govd.cache import Cache
 from govd.core import Core
 from govd.errors import BadFile, Conflict, GovdError, NotFound, Usage
+from govd.ledger import canonical
 from govd.ledger.entry import Draft
 from govd.limits import bounded
-from govd.types import PRIVATE, Json, Record
+from govd.overlap import scope_of
+from govd.types import PRIVATE, Json, Record, Scope
 
 HIDDEN: Final = ("concepts", "reason", "basis", "ticket")
 """What the ledger does not say of a private request."""
+SCOPES: Final = 65_536
+"""Requests whose scopes are kept in memory to compare them, as keyed digests: what is destroyed on the disk must not stay there."""
 
 
 class Privacy:
@@ -20,6 +26,7 @@ class Privacy:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self._scopes: Cache[tuple[str, bool], str] = Cache(SCOPES)
 
     def hide(self, request_id: str, body: dict[str, Json], fields: tuple[str, ...] = HIDDEN) -> dict[str, Json]:
         """The body of a private request as the ledger may hold it; what it hides is put beside the ledger first.
@@ -56,6 +63,25 @@ class Privacy:
         if not said or request.get("shredded_at"):
             return dict(request)
         return {**request, **self.core.private.open(str(request["id"]), str(said["commitment"]))}
+
+    def commitment(self, scope: Scope) -> str:
+        """What two scopes have in common if and only if they are the same; it tells nothing without the home's secret."""
+        return hmac.new(self._secret, canonical.encode(scope.as_json()), "sha256").hexdigest()
+
+    def scope(self, request: Record) -> str | None:
+        """The commitment of a request's scope, of a private one as long as its text is there; None where it is lost."""
+        key = (str(request["id"]), bool(request.get("shredded_at")))
+        kept = self._scopes.get(key)
+        if kept is not None:
+            return kept
+        try:
+            return self._scopes.put(key, self.commitment(scope_of(self.revealed(request))))
+        except GovdError:
+            return None
+
+    @cached_property
+    def _secret(self) -> bytes:
+        return self.core.home.secret()
 
     @bounded
     def reveal(self, request_id: str, actor: str) -> Record:
