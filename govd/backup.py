@@ -9,7 +9,6 @@ they are taken last. A text whose shredding is an entry is left out, whether or 
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import sqlite3
@@ -25,9 +24,11 @@ from typing import IO, Final
 from govd.artifacts import Artifacts
 from govd.errors import BadFile, GovdError, MachineFault, Usage
 from govd.home import check_home
-from govd.ledger.database import copy_database, faults, make_database, peek, schema_of
+from govd.key_rotation import ROTATION
+from govd.ledger.database import copy_database, faults, make_database, marked, peek, schema_of
 from govd.ledger.signing import Key, LogCheckpoint, Signer
 from govd.ledger.tables import REVISION
+from govd.private import MARKS, Boxes
 from govd.types import Json, Record
 
 SMALL: Final = ("origin", "token", "govd.toml")
@@ -42,8 +43,6 @@ TRIES: Final = 10
 PAUSE_SECONDS: Final = 0.2
 BLOCK: Final = 512
 CHUNK: Final = 2**20
-#: Entries that say what must lie beside a ledger, found without reading the others as JSON.
-MARKS: Final = (b'"kind":"key.rotate"', b'"kind":"request.shred"', b'"private":{')
 
 
 @dataclass(frozen=True)
@@ -130,13 +129,9 @@ def _said(copy: Path) -> _Said:
     with faults(str(copy)), closing(sqlite3.connect(copy)) as ledger:
         (last,) = ledger.execute("SELECT max(seq) FROM entries").fetchone()
         noted = ledger.execute("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1").fetchone()
-        marked = " OR ".join(["instr(body, ?)"] * len(MARKS))
-        entries = [json.loads(body) for (body,) in ledger.execute(f"SELECT body FROM entries WHERE {marked} ORDER BY seq", MARKS)]
-    rotations = [e["payload"]["new"] for e in entries if e["kind"] == "key.rotate"]
-    boxes = [(e["subject"], said.get("box", e["subject"])) for e in entries if isinstance(said := e["payload"].get("private"), dict)]
-    shredded = {e["subject"] for e in entries if e["kind"] == "request.shred"}
+    rotations = [e["payload"]["new"] for e in marked(copy, [ROTATION]) if e["kind"] == "key.rotate"]
     key = Key.parse(rotations[-1]) if rotations else None
-    texts = frozenset(box for of, box in boxes if of not in shredded)
+    texts = Boxes.of(marked(copy, MARKS)).living
     return _Said(0 if last is None else last + 1, key, noted[0] if noted else None, texts)
 
 

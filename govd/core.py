@@ -16,13 +16,14 @@ from govd.embeddings import Encoder, Known
 from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, Unsupported
 from govd.home import Home
 from govd.ledger import canonical
+from govd.ledger.database import marked
 from govd.ledger.entry import Draft
 from govd.ledger.records import VERSION, Records
 from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
 from govd.limits import check_text
 from govd.plugins import ask_each, ask_first, load
-from govd.private import Private
+from govd.private import MARKS, Boxes, Private
 from govd.types import Json, Model, ModelReference, Progress, Record, silent
 from govd.views import Views
 
@@ -85,10 +86,13 @@ class Core:
         self._opened: dict[tuple[str, str], Opened] = {}
         self._bases: dict[str, Basis] = {}
         self.refresh()
-        for name in self.private.names():  # a crash may have come between the entry and the deed
-            request = self.views.request(name.partition(".")[0])
-            if request is None or request.get("shredded_at"):
-                self.private.shred(name)
+        here = frozenset(self.private.names())
+        for name in sorted(here & self.boxes().destroyed) if here else ():  # a crash may have come between the entry and the deed
+            self.private.shred(name)
+
+    def boxes(self) -> Boxes:
+        """What the entries say of private texts: read from the ledger, never from the views."""
+        return Boxes.of(marked(self.home.folder / "ledger.db", MARKS))
 
     def _methods(self) -> dict[str, Method]:
         methods: dict[str, Method] = {}

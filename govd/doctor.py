@@ -14,9 +14,10 @@ from pathlib import Path
 
 from govd.errors import BadFile, GovdError
 from govd.home import Settings, announced, default_home
-from govd.ledger.database import peek
+from govd.ledger.database import marked, peek
 from govd.ledger.signing import Signer
 from govd.plugins import load
+from govd.private import MARKS, Boxes, Private
 from govd.types import Json
 
 PACKAGES = ("govd", "numpy", "pluggy", "sqlalchemy", "jax", "flax", "transformers", "torch")
@@ -45,6 +46,27 @@ def examine(folder: Path | None = None) -> dict[str, Json]:
     home, broken = _home(folder or default_home())
     faults += [*wrong, *broken]
     return {"versions": versions, "devices": devices, "home": home, "plugins": [asdict(p) for p in plugins], "faults": faults}
+
+
+def _texts(folder: Path) -> list[str]:
+    """Private texts that no entry names, and those that are named, not destroyed and not here."""
+    private = Private(folder / "private")
+    here = set(private.names())
+    whole = {name for name in here if private.is_whole(name)}
+    known = Boxes.of(marked(folder / "ledger.db", MARKS))
+    faults = []
+    if unnamed := sorted(here - known.living - known.destroyed):
+        faults.append(
+            f"no entry names these private texts, and nothing destroys them: {_few(unnamed)}. Where ledger.db is older than they are, put "
+            f"the newer one back; what a filing left that was cut off can be deleted in {private.folder}."
+        )
+    if lost := sorted(known.living - whole):
+        faults.append(f"these private texts are lost, though no entry destroys them: {_few(lost)}. Restore them from a backup.")
+    return faults
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _devices() -> tuple[list[str], list[str]]:
@@ -91,6 +113,7 @@ def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
                 raise BadFile("the key that signs this ledger is missing", where=str(key), advice="Restore it from a backup.")
             signer = Signer.at(key, origin)
             found |= {"origin": origin, "key": str(signer.key), **peek(folder / "ledger.db")}
+            faults += _texts(folder)
     except GovdError as error:
         faults.append(error.message)
     except OSError as fault:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import os
+from typing import Final
 
 from govd.core import Core
 from govd.errors import Usage
+from govd.ledger.database import marked
 from govd.ledger.entry import Draft
 from govd.ledger.signing import Signer, rotation_text
 from govd.types import Json, Record
+
+ROTATION: Final = b'"kind":"key.rotate"'
+"""What an entry of another key has in it."""
 
 
 class KeyRotation:
@@ -43,14 +48,12 @@ class KeyRotation:
         return {"old": str(old.key), "new": str(new.key), "entry": entry["seq"], "reason": reason}
 
     def finish(self) -> None:
-        """Put the next key into place where its entry is in the ledger; throw it away where it is not."""
+        """Put the next key into place where its entry is in the ledger. Where it is not the key is left: another ledger may need it."""
         folder = self.core.home.folder / "keys"
         if not (folder / "next.key").exists():
             return
         new = Signer.at(folder / "next.key", self.core.ledger.origin)
-        entries = self.core.ledger.some(self.core.views.records.seqs(limit=10_000, kind="key.rotate"))
+        entries = [e for e in marked(self.core.home.folder / "ledger.db", [ROTATION]) if e["kind"] == "key.rotate"]
         if entries and entries[-1]["payload"]["new"] == str(new.key):
             os.replace(folder / "next.key", folder / "signing.key")
             self.core.ledger.signer = new
-        else:
-            (folder / "next.key").unlink()

@@ -9,16 +9,51 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from govd.errors import BadFile, MachineFault, NotFound
 from govd.ledger import canonical
-from govd.types import Json
+from govd.types import Json, Record
 
 SALT = 32
+MARKS: Final = (b'"kind":"request.shred"', b'"private":{')
+"""What entries have in them that speak of boxes: they are found by these without reading the others as JSON."""
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """What the entries of a ledger say of private texts. Nothing else says that one is to be destroyed.
+
+    `living`: boxes that entries name and none destroys. `destroyed`: boxes that an entry names and a later `request.shred` of the same
+    request destroys. `shredded`: requests of which there is such an entry.
+    """
+
+    living: frozenset[str]
+    destroyed: frozenset[str]
+    shredded: frozenset[str]
+
+    @staticmethod
+    def of(entries: Iterable[Record]) -> Boxes:
+        """What these entries say, in their order; those without one of `MARKS` may be left out."""
+        living: dict[str, set[str]] = {}  # request → boxes
+        destroyed: set[str] = set()
+        shredded: set[str] = set()
+        for entry in entries:
+            request, hidden = str(entry["subject"]), entry["payload"].get("private")
+            if entry["kind"] == "request.shred":
+                shredded.add(request)
+                destroyed |= living.pop(request, set())
+            elif isinstance(hidden, dict):
+                box = str(hidden.get("box", request))
+                living.setdefault(request, set()).add(box)
+                destroyed.discard(box)
+        return Boxes(frozenset().union(*living.values()), frozenset(destroyed), frozenset(shredded))
 
 
 class Private:
@@ -31,21 +66,19 @@ class Private:
         return self.folder / f"{name}.box", self.folder / f"{name}.key"
 
     def seal(self, name: str, text: dict[str, Json]) -> str:
-        """Keep a text; its commitment in hex. Durable when this returns.
-
-        A name is given once. What lies there under it already was left by a deed that came to no entry, and is replaced.
+        """Keep a text under a name that is free; its commitment in hex. Durable when this returns.
 
         Raises:
-            MachineFault: it cannot be written.
+            MachineFault: it cannot be written, or there is something of this name.
         """
         said, salt, key, nonce = canonical.encode(text), secrets.token_bytes(SALT), AESGCM.generate_key(256), secrets.token_bytes(12)
         box, key_file = self._paths(name)
+        written: list[Path] = []
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            for path in (key_file, box):
-                path.unlink(missing_ok=True)
             for path, data in ((key_file, key), (box, nonce + AESGCM(key).encrypt(nonce, salt + said, name.encode()))):
                 handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                written.append(path)
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
                     file.flush()
@@ -56,7 +89,7 @@ class Private:
             finally:
                 os.close(folder)
         except OSError as fault:
-            for path in (box, key_file):
+            for path in written:
                 path.unlink(missing_ok=True)
             raise MachineFault(os.strerror(fault.errno or 0), where=str(self.folder), advice="Nothing was changed.") from fault
         return hashlib.sha256(salt + said).hexdigest()
@@ -95,6 +128,16 @@ class Private:
         except OSError as fault:
             raise MachineFault(os.strerror(fault.errno or 0), where=str(self.folder), advice="Destroy it by hand.") from fault
 
+    def free(self, request: str, number: int) -> str:
+        """A name for something said about a request: `<request>.<n>`, n from `number` on, that nothing lies under."""
+        while any(path.exists() for path in self._paths(f"{request}.{number}")):
+            number += 1
+        return f"{request}.{number}"
+
+    def is_whole(self, name: str) -> bool:
+        """Whether a box and its key are both here."""
+        return all(path.exists() for path in self._paths(name))
+
     def names(self) -> list[str]:
-        """Whose text is still here."""
-        return sorted(p.stem for p in self.folder.glob("*.key"))
+        """Boxes of which something is here: the text, its key, or both."""
+        return sorted({p.name.removesuffix(p.suffix) for p in self.folder.glob("*") if p.suffix in (".key", ".box")})

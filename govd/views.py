@@ -211,7 +211,7 @@ class Views:
         elif event == "recompute":
             request |= {k: payload[k] for k in ("predicted", "contribution")}
         elif event == "shred":
-            request["shredded_at"] = entry["time"]
+            request["shredded_at"] = request.get("shredded_at") or entry["time"]
         elif event in EVENTS[request["kind"]]:
             request["state_reason"] = _reason(payload)
             request |= {k: payload[k] for k in ("predicted", "contribution") if k in payload}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from govd.errors import BadFile, Conflict, GovdError, MachineFault
 from govd.ledger.tables import REVISION
-from govd.types import Json
+from govd.types import Json, Record
 
 PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "trusted_schema=OFF")
 CLEAN_UP: Final = "Free some space and try again; nothing was changed."
@@ -106,6 +107,19 @@ def peek(path: Path) -> dict[str, Json]:
     if check != "ok":
         raise BadFile(f"the ledger is damaged ({check})", where=str(path), advice=RESTORE)
     return {"schema": schema, "size": 0 if last is None else last + 1}
+
+
+def marked(path: Path, marks: Sequence[bytes]) -> list[Record]:
+    """The entries of an SQLite ledger that have one of these bytes in them, in their order, read without changing anything.
+
+    Raises:
+        MachineFault: it cannot be read. BadFile: damaged.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    wanted = " OR ".join(["instr(body, ?)"] * len(marks))
+    with faults(str(path)), closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
+        rows = connection.execute(f"SELECT body FROM entries WHERE {wanted} ORDER BY seq", tuple(marks))
+        return [json.loads(body) for (body,) in rows]
 
 
 def copy_database(source: Path, target: Path) -> None:

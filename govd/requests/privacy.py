@@ -50,7 +50,7 @@ class Privacy:
         if not request.get("private") or not text:
             return {"reason": text}
         self.core.refresh()  # the name counts every entry that there is
-        box = f"{request['id']}.{len(self.core.request(str(request['id']))['entries'])}"
+        box = self.core.private.free(str(request["id"]), len(self.core.request(str(request["id"]))["entries"]))
         return {"reason": "", "private": {"box": box, "commitment": self.core.private.seal(box, {"reason": text}), "fields": ["reason"]}}
 
     def revealed(self, request: Record) -> dict[str, Json]:
@@ -111,24 +111,39 @@ class Privacy:
 
     def shred(self, request: Record, reason: str, actor: str) -> Record:
         """Destroy the text of a private request, of its reverts, and of what was said about them: every proof stays valid, and the forget
-        stays in force. The reason for it is said in the ledger. Where a crash or a fault kept the texts, asking again destroys them.
+        stays in force. The reason for it is said in the ledger. Where a crash or a fault kept the texts, or something was said
+        since, asking again destroys it.
 
         Raises:
             Conflict: it is not private, or destroyed already. Usage: no reason.
         """
         core = self.core
         self._private(str(request["id"]))
-        mine = [request, *(r for k in core.views.records.keys("reverts", str(request["id"]), "request") if (r := core.views.request(k)))]
-        boxes = [name for name in core.private.names() if name.partition(".")[0] in {r["id"] for r in mine}]
-        if request.get("shredded_at") and not boxes:
-            raise Conflict(f"the text of {request['id']} was destroyed on {request['shredded_at'][:10]}", advice="There is nothing left.")
+        subjects = [str(request["id"]), *self._reverts(str(request["id"]))]
+        names = [name for name in core.private.names() if name.partition(".")[0] in subjects]
+        known = core.boxes()
+        if subjects[0] in known.shredded and not names:
+            when = str(request.get("shredded_at") or "an earlier day")[:10]
+            raise Conflict(f"the text of {request['id']} was destroyed on {when}", advice="There is nothing left.")
         if not reason.strip():
             raise Usage("destroying a text needs a reason", advice="Say --reason TEXT; it is said in the ledger, so name nobody in it.")
-        drafts = [Draft("request.shred", r["id"], actor, r["model"], {"reason": reason}) for r in mine if not r.get("shredded_at")]
+        said_since = {name.partition(".")[0] for name in names if name in known.living}
+        drafts = [
+            Draft("request.shred", subject, actor, str(request["model"]), {"reason": reason})
+            for subject in subjects
+            if subject not in known.shredded or subject in said_since
+        ]
         core.record(drafts)
-        for name in boxes:
+        for name in names:
             core.private.shred(name)
         return core.request(str(request["id"]))
+
+    def _reverts(self, request_id: str) -> list[str]:
+        """The reverts of a request. The views say where to look, the entries which they are."""
+        keys = self.core.views.records.keys("reverts", request_id, "request")
+        rows = [row for key in keys if (row := self.core.views.request(key)) is not None]
+        filings = self.core.ledger.some([int(row["seq"]) for row in rows])
+        return [str(e["subject"]) for e in filings if e["kind"] == "request.file" and e["payload"].get("reverts") == request_id]
 
     def _private(self, request_id: str) -> Record:
         request = self.core.request(request_id)
