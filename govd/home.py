@@ -80,7 +80,7 @@ class Settings:
         if not path.exists():
             return Settings()
         try:
-            found = tomllib.loads(path.read_text(encoding="utf-8"))
+            found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadFile(f"not TOML: {error}", where=str(path)) from None
         known = {name: type(value) for name, value in vars(Settings()).items()}

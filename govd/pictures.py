@@ -10,7 +10,7 @@ import numpy as np
 from govd.errors import UnreadableImage
 from govd.types import Bytes
 
-SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def decoded(data: bytes, name: str) -> Bytes:

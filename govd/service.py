@@ -196,18 +196,20 @@ class Service:
         """
         now = self.serving(model, revision, base)
         data: EvaluationData | None
+        left_out: Counter[str] = Counter()
         if images is None:
             data = self.measuring.evaluation(model)
             if data is None:
                 raise Usage(f"{model} has no evaluation set", advice="Say --images DIR.")
         else:
-            data = read_images(Path(images), now.opened.encoder, now.opened.basis.domains, self.core.progress)
+            labels, others = now.opened.basis.labels, self.models.spellings(model)
+            data, left_out = read_images(Path(images), now.opened.encoder, now.opened.basis.domains, self.core.progress, labels, others)
         filed = self.measuring.filed(self.core.revision(model, now.number) if now.number else None)
         contributions = [recognised(now.opened.basis, c) for c in filed]
         found = metrics.on_images(now.opened.basis, now.edit, contributions, data)
         found["data_free"] = metrics.data_free(now.opened.basis, now.edit, contributions)
         found |= self.measuring.slow(now.opened, now.edit, contributions, data)
-        found |= {"skipped": data.skipped, "confusion": confusion(now.opened.basis, now.edit, data)}
+        found |= {"skipped": data.skipped, "left_out": dict(left_out), "confusion": confusion(now.opened.basis, now.edit, data)}
         return {"model": model, "revision": now.number, "claim": HONEST, "metrics": plain(found)}
 
 

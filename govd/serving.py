@@ -13,6 +13,7 @@ from govd.edit import Edit, metrics
 from govd.errors import Conflict, UnreadableImage, Unsupported, Usage
 from govd.limits import bounded
 from govd.measuring import Measuring
+from govd.phrases import spelled
 from govd.types import Bytes, Floats, Record
 
 
@@ -117,7 +118,7 @@ class Serving:
             if not basis.labels:
                 raise Usage(f"{model} has no label set", advice="Say --labels a,b,c.")
             return list(basis.labels), basis.tensors["labels"]
-        names = [name.strip() for name in labels if name.strip()]
+        names = list(dict.fromkeys(spelled(name) for name in labels if spelled(name)))
         if not names:
             raise Usage("no labels", advice="Say --labels a,b,c.")
         return names, opened.encoder.averaged(names, basis.templates, keep=False)

@@ -47,7 +47,7 @@ def _same(path: Path, name: str, listed: dict[str, str]) -> None:
 
 def _listed(path: Path) -> dict[str, str]:
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as fault:
         raise BadCheckpoint(f"this list cannot be read ({fault})", where=str(path), advice=AGAIN) from None
     if not isinstance(said, dict) or not all(isinstance(d, str) and SHA256.fullmatch(d) for d in said.values()):

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from govd.cli.access import opened
-from govd.cli.options import HomeOption, JsonOption, ModelArgument, absolute, lines, split
+from govd.cli.options import HomeOption, JsonOption, ModelArgument, absolute, lines, names_of, split
 from govd.cli.output import put
+from govd.errors import Usage
 
 app = typer.Typer(no_args_is_help=True, help="Models: register, change, put another checkpoint in place, take out of service.")
 
@@ -20,7 +21,10 @@ TemplatesOption = Annotated[Path | None, typer.Option("--templates", help="Promp
 DomainsOption = Annotated[str, typer.Option("--domains", help="Names of domains: a,b")]
 ImagesOption = Annotated[Path | None, typer.Option("--images", help="Evaluation pictures: DIR/<domain>/<class>/*.png")]
 PoolOption = Annotated[
-    Path | None, typer.Option("--pool", help="Unlabelled image embeddings (.npy, .npz, .parquet), or a folder of pictures.")
+    Path | None,
+    typer.Option(
+        "--pool", help="Unlabelled image embeddings (.npy, .npz, .parquet; FILE::NAME says which column), or a folder of pictures."
+    ),
 ]
 UseOption = Annotated[str | None, typer.Option("--use", help="labels, open or search.")]
 PublishOption = Annotated[Path | None, typer.Option("--publish-to", help="Keep DIR/current on the published checkpoint.")]
@@ -39,7 +43,13 @@ def _given(
     publish_to: Path | None,
 ) -> dict[str, Any]:
     """What was given, read and with paths that a daemon finds."""
-    said: dict[str, Any] = {"labels": lines(labels, "label set"), "anchors": lines(anchors, "anchor vocabulary")}
+    said: dict[str, Any] = {}
+    for key, path, what in (("label", labels, "label set"), ("anchor", anchors, "anchor vocabulary")):
+        names = names_of(path, what)
+        if names is not None and not names.names and key == "label":
+            raise Usage("the label set has no names", where=str(path), advice="Write one a line, or leave --labels out.")
+        if names is not None:
+            said |= {f"{key}s": list(names.names), f"{key}_lines": list(names.lines)}
     said |= {"templates": lines(templates, "templates"), "domains": split(domains) or [], "use": use}
     return said | {"images": absolute(images), "pool": absolute(pool), "publish_to": absolute(publish_to)}
 

@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
-from govd.errors import Usage
+from govd.errors import BadFile, Usage
+from govd.phrases import Listing, listing
 
+TOLD = 20
+"""Lines that were left out of a file and are told one by one."""
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The home (default: $GOVD_HOME, else the user's data folder).")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the ledger.")]
@@ -28,19 +31,31 @@ def split(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
-def lines(path: Path | None, what: str) -> list[str] | None:
-    """The lines of a file that are neither empty nor comments.
+def names_of(path: Path | None, what: str) -> Listing | None:
+    """The names in a text file, one a line; what is left out of it is told on standard error.
 
     Raises:
-        Usage: it cannot be read.
+        Usage: it cannot be read as text.
     """
     if path is None:
         return None
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise Usage(f"the {what} cannot be read ({fault})", where=str(path)) from None
-    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        names = listing(path)
+    except BadFile as fault:
+        raise Usage(f"the {what} {fault.what}", where=fault.where, advice=fault.advice) from None
+    left_out = [f"line {number} is a comment ({text[:40]})" for number, text in names.comments[:TOLD]]
+    more = len(names.comments) - TOLD
+    left_out += [f"{more} more comments"] if more > 0 else []
+    left_out += [f"{names.blank} blank line{'s' if names.blank > 1 else ''}"] if names.blank else []
+    if left_out:
+        typer.echo(f"{path}: left out: {'; '.join(left_out)}", err=True)
+    return names
+
+
+def lines(path: Path | None, what: str) -> list[str] | None:
+    """The names in a text file; see `names_of`."""
+    names = names_of(path, what)
+    return None if names is None else list(names.names)
 
 
 def absolute(path: Path | None) -> str | None:

@@ -17,9 +17,11 @@ from govd.cli.options import (
     NumberArgument,
     RevisionOption,
     absolute,
+    lines,
     split,
 )
 from govd.cli.output import put
+from govd.errors import Usage
 
 app = typer.Typer(no_args_is_help=True, help="Revisions of a model: list, show, diff.")
 
@@ -79,6 +81,7 @@ def classify(
     model: ModelArgument,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Picture files.")],
     labels: Annotated[str | None, typer.Option("--labels", help="a,b,c (default: the model's label set).")] = None,
+    labels_file: Annotated[Path | None, typer.Option("--labels-file", help="The same from a text file, one a line.")] = None,
     revision: RevisionOption = None,
     base: BaseOption = False,
     home: HomeOption = None,
@@ -87,8 +90,11 @@ def classify(
     """The best label for each picture, by the published revision. Exit 1 where a picture cannot be read."""
     from govd.cli.show import show_answers
 
+    if labels is not None and labels_file is not None:
+        raise Usage("--labels and --labels-file", advice="Give one of them.")
+    names = lines(labels_file, "label file") if labels_file else split(labels)
     with opened(home) as api:
-        found = api.classify(model, [str(i) for i in images], labels=split(labels), revision=revision, base=base)
+        found = api.classify(model, [str(i) for i in images], labels=names, revision=revision, base=base)
     put(found, as_json, show_answers)
     if any(answer["label"] is None for answer in found):
         raise typer.Exit(1)

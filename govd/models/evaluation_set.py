@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,40 +14,47 @@ from govd.edit import EvaluationData
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.embeddings import Encoder
 from govd.errors import BadFile, Usage
-from govd.pictures import SUFFIXES
+from govd.models.folders import UNREADABLE, labelled
+from govd.phrases import spelled
 from govd.types import Progress
 
 
-def read_images(folder: Path, encoder: Encoder, domains: Sequence[str], progress: Progress) -> EvaluationData:
-    """An evaluation set: `DIR/<domain>/<class>/*.png` or `DIR/<class>/*.png`. What cannot be read is skipped and counted.
+def read_images(
+    folder: Path,
+    encoder: Encoder,
+    domains: Sequence[str],
+    progress: Progress,
+    labels: Collection[str] = (),
+    spellings: Mapping[str, str] | None = None,
+) -> tuple[EvaluationData, Counter[str]]:
+    """An evaluation set: `DIR/<domain>/<class>/*.png` or `DIR/<class>/*.png`, and what was left out of it, by reason.
+
+    `spellings`: labels by other names for the same.
 
     Raises:
-        BadFile: no such folder, or no picture in it.
+        BadFile: no such folder, or no picture in it. Usage: folders of unknown domains.
     """
-    if not folder.is_dir():
-        raise BadFile("no such folder", where=str(folder))
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    rows = [(p, p.relative_to(folder).parts) for p in paths]
-    rows = [(p, parts) for p, parts in rows if len(parts) in (2, 3)]
-    if not rows:
-        advice = "Lay it out as DIR/<domain>/<class>/*.png or DIR/<class>/*.png."
-        raise BadFile("no pictures in this folder", where=str(folder), advice=advice)
-    found = sorted({parts[0] for _, parts in rows if len(parts) == 3})
-    unknown = [d for d in found if domains and d not in domains]
+    spellings = spellings or {}
+    files = labelled(folder, [spelled(domain) for domain in domains], {*labels, *spellings})
+    named = sorted({domain for domain in files.domains if domain})
+    names = list(domains) if domains else named
+    known = {spelled(domain): at for at, domain in enumerate(names)}
+    unknown = [domain for domain in named if domain not in known]
     if unknown:
-        raise Usage(
-            f"evaluation folders of unknown domains: {', '.join(unknown)}", where=str(folder), advice=f"Known: {', '.join(domains)}."
-        )
-    names = list(domains) if domains else found
-    vectors, places = encoder.readable([p for p, _ in rows], progress)
+        advice = f"Known: {', '.join(domains)}."
+        raise Usage(f"evaluation folders of unknown domains: {', '.join(unknown[:5])}", where=str(folder), advice=advice)
+    vectors, places = encoder.readable(files.paths, progress)
     if not places:
-        raise BadFile("not one picture of this folder can be read", where=str(folder))
-    kept = [rows[i] for i in places]
-    classes = sorted({parts[-2] for _, parts in kept})
-    class_of = np.array([classes.index(parts[-2]) for _, parts in kept])
-    domain_of = np.array([names.index(parts[0]) if len(parts) == 3 else -1 for _, parts in kept])
-    skipped = len(rows) - len(kept)
-    return EvaluationData(np.asarray(vectors, np.float64), tuple(classes), tuple(names), class_of, domain_of, None, skipped)
+        raise BadFile("not one picture of this folder can be read", where=str(folder), advice="Give a folder of PNG or JPEG files.")
+    class_names = [spellings.get(files.classes[i], files.classes[i]) for i in places]
+    classes = sorted(set(class_names))
+    place = {name: at for at, name in enumerate(classes)}
+    class_of = np.array([place[name] for name in class_names])
+    domain_of = np.array([known[files.domains[i]] if files.domains[i] else -1 for i in places])
+    skipped = len(files.paths) - len(places)
+    left_out = files.left_out + Counter({UNREADABLE: skipped})
+    data = EvaluationData(np.asarray(vectors, np.float64), tuple(classes), tuple(names), class_of, domain_of, None, skipped)
+    return data, left_out
 
 
 def of_classes(data: EvaluationData, names: Collection[str]) -> EvaluationData | None:

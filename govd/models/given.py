@@ -16,7 +16,9 @@ from govd.edit import EvaluationData, Ingredients, build, exact
 from govd.embeddings import Encoder, Known
 from govd.errors import Usage
 from govd.models.evaluation_set import evaluation_bytes, of_classes, read_images
-from govd.models.pool import read_pool
+from govd.models.folders import UNREADABLE
+from govd.models.pool import Pool, read_pool
+from govd.models.words import Words, read_apart, spellings, words_of
 from govd.types import SIDES, USES, Floats, Json, ModelReference
 
 PROMPTED: Final = 200
@@ -29,6 +31,8 @@ class Given:
 
     labels: Sequence[str] | None = None
     anchors: Sequence[str] | None = None
+    label_lines: Sequence[int] | None = None
+    anchor_lines: Sequence[int] | None = None
     templates: Sequence[str] | None = None
     domains: Sequence[str] = ()
     images: str | None = None
@@ -39,20 +43,12 @@ class Given:
     hf_revision: str | None = None
     prototypes: int = 0
     from_scratch: bool = False
+    merged: Sequence[Mapping[str, Json]] = ()
+    """What an earlier registration said of labels that add nothing, where the labels stay."""
 
 
-@dataclass(frozen=True)
-class Words:
-    """The texts of a registration, each list checked."""
-
-    labels: list[str]
-    vocabulary: list[str]
-    templates: list[str]
-    domains: list[str]
-
-
-def prepared(core: Core, reference: str, given: Given, known_pool: tuple[Floats, str] | None = None) -> tuple[Opened, dict[str, Json]]:
-    """A model opened and encoded, and what its entry says. `known_pool`: a pool that is at hand already, and its kind.
+def prepared(core: Core, reference: str, given: Given, known_pool: Pool | None = None) -> tuple[Opened, dict[str, Json]]:
+    """A model opened and encoded, and what its entry says. `known_pool`: a pool that is at hand already.
 
     Raises:
         Usage, BadFile, BadCheckpoint, Unsupported: something that was given is wrong.
@@ -65,28 +61,35 @@ def prepared(core: Core, reference: str, given: Given, known_pool: tuple[Floats,
     facts, defaults = model.facts, model.facts.defaults
     known = defaults.get("embeddings")
     encoder = Encoder(model, Known.read(known, facts) if known and not given.from_scratch else None)
-    words = _words(given, defaults)
+    words = words_of(given, defaults)
+    labels = read_apart(encoder, words.labels, words.label_places, words.templates, None, core.progress)
+    anchors = read_apart(encoder, words.vocabulary, words.anchor_places, words.templates, labels, core.progress)
+    words = replace(words, labels=labels.names, vocabulary=anchors.names)
+    merged = [*given.merged, *(repeat.as_json() for repeat in (*words.label_repeats, *labels.repeats))]
     use = given.use or ("labels" if words.labels else "open")
-    pool, pool_kind, unreadable = (*known_pool, 0) if known_pool else _pool(core, given, defaults, encoder, words)
-    plain = encoder.averaged(words.labels or words.vocabulary, words.templates, core.progress)
+    pool = known_pool or _pool(core, given, defaults, encoder, words)
+    plain = labels.rows if words.labels else anchors.rows
     ingredients = Ingredients(
         facts.digest,
         use,
         given.side,
         words.labels,
-        plain if words.labels else np.zeros((0, facts.dim)),
+        labels.rows,
         words.vocabulary,
-        encoder.averaged(words.vocabulary, words.templates, core.progress),
+        anchors.rows,
         words.domains,
         _domain_prompts(core, encoder, words),
         exact.mean(plain),
         words.templates,
-        pool,
-        pool_kind,
+        pool.rows if pool else None,
+        pool.kind if pool else "",
     )
     basis = build(ingredients)
     images = given.images or (str(defaults["images"]) if "images" in defaults else None)
-    evaluation = _evaluation(core, images, given.images is None, encoder, words, defaults) if images else None
+    others = {**spellings(merged), **{phrases.spelled(name): name for name in words.labels}}
+    evaluation, images_left_out = (
+        _evaluation(core, images, given.images is None, encoder, words, defaults, others) if images else (None, {})
+    )
     core.progress("storing", 0, 1)
     payload: dict[str, Json] = {
         "reference": reference,
@@ -102,49 +105,40 @@ def prepared(core: Core, reference: str, given: Given, known_pool: tuple[Floats,
         "side": given.side,
         "labels": len(words.labels),
         "anchors": len(words.vocabulary),
+        "labels_merged": merged,
+        "anchors_merged": [repeat.as_json() for repeat in (*words.anchor_repeats, *anchors.repeats)] if given.anchors is not None else [],
         "domains": words.domains,
         "templates": words.templates,
-        "pool": 0 if pool is None else len(pool),
+        "pool": len(pool.rows) if pool else 0,
+        "pool_total": pool.total if pool else 0,
         "pool_kind": basis.pool_kind,
-        "pool_unreadable": unreadable,
+        "pool_unreadable": pool.left_out[UNREADABLE] if pool else 0,
+        "pool_left_out": dict(pool.left_out) if pool else {},
         "hard": basis.hard,
         "soft_because": basis.facts.get("hard_reason", ""),
         "basis": core.artifacts.put(basis.to_bytes()),
         "evaluation": core.artifacts.put(evaluation_bytes(evaluation)) if evaluation else None,
         "images": images if evaluation else None,
         "images_unreadable": evaluation.skipped if evaluation else 0,
+        "images_left_out": images_left_out,
         "publish_to": str(Path(given.publish_to).absolute()) if given.publish_to else None,
         "from_scratch": given.from_scratch,
     }
     return Opened(model, encoder, basis), payload
 
 
-def _words(given: Given, defaults: Mapping[str, Path]) -> Words:
-    labels = phrases.checked(phrases.lines(defaults.get("labels")) if given.labels is None else given.labels, "label")
-    anchors = phrases.default_vocabulary() if given.anchors is None else phrases.checked(given.anchors, "anchor")
-    taken = set(labels)
-    return Words(
-        labels,
-        [word for word in anchors if word not in taken],
-        phrases.templates(given.templates, defaults.get("templates")),
-        phrases.checked(given.domains or phrases.lines(defaults.get("domains")), "domain"),
-    )
-
-
-def _pool(core: Core, given: Given, defaults: Mapping[str, Path], encoder: Encoder, words: Words) -> tuple[Floats | None, str, int]:
-    """The pool, its kind, and how many of its pictures could not be read."""
+def _pool(core: Core, given: Given, defaults: Mapping[str, Path], encoder: Encoder, words: Words) -> Pool | None:
+    """The pool that is given, synthesised or the checkpoint's own."""
     if given.pool is not None:
-        found, unreadable = read_pool(Path(given.pool), encoder, core.progress)
-        return found, "pool", unreadable
+        return read_pool(given.pool, encoder, core.progress)
     if given.prototypes:
         if not words.labels:
             raise Usage("a synthesised pool needs a label set", advice="Give --labels or --pool.")
         prompts = [phrases.prompt(d, word) for d in (words.domains or [""]) for word in words.labels]
-        made = [encoder.model.synthesise(prompts, seed=i, progress=core.progress).embeddings for i in range(given.prototypes)]
-        return np.concatenate(made), "prototype", 0
-    if "pool" in defaults:
-        return read_pool(defaults["pool"], encoder, core.progress)[0], "pool", 0
-    return None, "", 0
+        drawn = [encoder.model.synthesise(prompts, seed=i, progress=core.progress).embeddings for i in range(given.prototypes)]
+        rows = np.concatenate(drawn)
+        return Pool(rows, "prototype", len(rows))
+    return read_pool(str(defaults["pool"]), encoder, core.progress) if "pool" in defaults else None
 
 
 def _domain_prompts(core: Core, encoder: Encoder, words: Words) -> Floats | None:
@@ -157,19 +151,29 @@ def _domain_prompts(core: Core, encoder: Encoder, words: Words) -> Floats | None
 
 
 def _evaluation(
-    core: Core, folder: str, default: bool, encoder: Encoder, words: Words, defaults: Mapping[str, Path]
-) -> EvaluationData | None:
-    """The labelled pictures; of a checkpoint's own (`default`) those whose classes are labels."""
-    data: EvaluationData | None = read_images(Path(folder), encoder, words.domains, core.progress)
+    core: Core,
+    folder: str,
+    default: bool,
+    encoder: Encoder,
+    words: Words,
+    defaults: Mapping[str, Path],
+    others: Mapping[str, str],
+) -> tuple[EvaluationData | None, dict[str, int]]:
+    """The labelled pictures, and what was left out of the folder; of a checkpoint's own (`default`) those whose classes are labels.
+
+    `others`: labels by other spellings.
+    """
+    data: EvaluationData | None
+    data, left_out = read_images(Path(folder), encoder, words.domains, core.progress, words.labels, others)
     assert data is not None
     if default and words.labels:
         data = of_classes(data, words.labels)
         if data is None:
-            return None
+            return None, {}
     unknown = sorted(set(data.classes) - set(words.labels)) if words.labels else []
     if unknown:
         advice = "Name the folders as the labels are spelled."
         raise Usage(f"evaluation classes that are no labels: {', '.join(unknown[:5])}", where=folder, advice=advice)
-    others = json.loads(defaults["paraphrases"].read_text(encoding="utf-8")) if "paraphrases" in defaults else {}
-    said = {name: encoder.averaged(others[name], words.templates) for name in data.classes if others.get(name)}
-    return replace(data, paraphrases=said)
+    known = json.loads(phrases.text_of(defaults["paraphrases"])) if "paraphrases" in defaults else {}
+    said = {name: encoder.averaged(known[name], words.templates) for name in data.classes if known.get(name)}
+    return replace(data, paraphrases=said), dict(left_out)

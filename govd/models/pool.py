@@ -1,56 +1,79 @@
-"""A pool: image embeddings without labels, from a file or a folder of pictures."""
+"""A pool: image embeddings without labels, from files of vectors or a folder of pictures."""
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from govd.embeddings import Encoder
 from govd.errors import BadFile
-from govd.pictures import SUFFIXES
+from govd.models.folders import UNREADABLE, told, walk
+from govd.models.vector_files import KINDS, open_vectors, parts
 from govd.types import Floats, Progress
 
+KEPT: Final = 16_384
+"""Vectors that are kept of a pool: a larger one is thinned evenly as it is read."""
+FEWEST: Final = 16
+"""Vectors that a pool must have."""
+FILES: Final = (".npy", ".npz", ".parquet")
 
-def read_pool(path: Path, encoder: Encoder, progress: Progress) -> tuple[Floats, int]:
-    """Unlabelled image embeddings `(n, d)`: a `.npy`, `.npz` or Parquet file, or a folder of pictures; and how many pictures of it could
-    not be read.
+
+@dataclass(frozen=True)
+class Pool:
+    """Unlabelled image embeddings `(n, d)`. `total`: how many there were, before they were thinned."""
+
+    rows: Floats
+    kind: str
+    total: int
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def read_pool(given: str, encoder: Encoder, progress: Progress) -> Pool:
+    """Unlabelled image embeddings: a `.npy`, `.npz` or Parquet file (`FILE::NAME`: which of its arrays or columns), a folder of such files,
+    or a folder of pictures.
 
     Raises:
-        BadFile: not such a file, of another width, with values that are not finite, or without a picture.
+        BadFile: not such a file, of another width, with values that are not finite or rows of zeros, or with too few of them.
     """
-    dim = encoder.model.facts.dim
-    if path.is_dir():
-        paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-        if not paths:
-            raise BadFile("no pictures in this folder", where=str(path))
-        found, kept = encoder.readable(paths, progress)
-        if not kept:
-            raise BadFile("not one picture of this folder can be read", where=str(path))
-        return found, len(paths) - len(kept)
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as found:
-                rows = found[found.files[0]] if len(found.files) == 1 else found["vectors"]
-        elif path.suffix == ".parquet":
-            rows = _parquet(path)
-        else:
-            rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, KeyError, EOFError) as fault:
-        advice = "Give a .npy, a .npz with one array (or one called vectors), a Parquet file, or a folder of pictures."
-        raise BadFile(f"no pool of embeddings ({fault})", where=str(path), advice=advice) from None
-    if rows.ndim != 2 or rows.shape[1] != dim or rows.dtype.kind != "f":
-        raise BadFile(f"the pool is {rows.dtype} of shape {rows.shape}", where=str(path), advice=f"This model's embeddings are (n, {dim}).")
-    if not np.isfinite(rows).all():
-        raise BadFile("the pool has values that are not finite", where=str(path), advice="Take those rows out.")
-    return np.asarray(rows, np.float64), 0
+    path, name = _named(given)
+    if not path.is_dir():
+        return _of_files([path], name, encoder.model.facts.dim, progress)
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in FILES and not p.name.startswith((".", "_")))
+    pictures = walk(path)
+    if files and not pictures.paths:
+        return _of_files(files, name, encoder.model.facts.dim, progress)
+    if not pictures.paths:
+        what = f"no pictures in this folder{told(pictures.left_out, '; left out: ')}"
+        raise BadFile(what, where=str(path), advice="Give a folder of pictures, or a file of vectors.")
+    vectors, places = encoder.readable(pictures.paths, progress)
+    if not places:
+        raise BadFile("not one picture of this folder can be read", where=str(path), advice="Give a folder of PNG or JPEG files.")
+    left_out = pictures.left_out + Counter({UNREADABLE: len(pictures.paths) - len(places)})
+    positions = next(parts(len(vectors), [len(vectors)], KEPT))
+    return Pool(np.asarray(vectors, np.float64)[positions], "pool", len(vectors), left_out)
 
 
-def _parquet(path: Path) -> Floats:
-    try:
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise BadFile("Parquet needs pyarrow", where=str(path), advice="pip install pyarrow") from None
-    table = pq.read_table(path)
-    column = table.column(table.schema.names[-1] if "vector" not in table.schema.names else "vector")
-    return np.stack([np.asarray(row, np.float64) for row in column.to_pylist()])
+def _named(given: str) -> tuple[Path, str]:
+    """The file or folder, and which of its arrays or columns is meant."""
+    path = Path(given)
+    file, mark, name = given.rpartition("::")
+    return (Path(file), name) if mark and not path.exists() else (path, "")
+
+
+def _of_files(files: list[Path], name: str, dim: int, progress: Progress) -> Pool:
+    vectors = [open_vectors(path, name, dim) for path in files]
+    sizes = [array.rows for array in vectors]
+    where = str(files[0] if len(files) == 1 else files[0].parent)
+    if sum(sizes) < FEWEST:
+        advice = f"Give at least {FEWEST}, better a few for each concept. {KINDS}"
+        raise BadFile(f"a pool of {sum(sizes)} embeddings", where=where, advice=advice)
+    kept = []
+    for at, (array, positions) in enumerate(zip(vectors, parts(sum(sizes), sizes, KEPT), strict=True)):
+        progress("pool files", at, len(files))
+        kept.append(array.take(positions))
+    progress("pool files", len(files), len(files))
+    return Pool(np.concatenate(kept), "pool", sum(sizes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -12,9 +13,13 @@ from govd.ledger.entry import Draft
 from govd.lifecycle import OPEN, WANTED
 from govd.limits import bounded
 from govd.models.given import Given, prepared
+from govd.models.pool import Pool
+from govd.models.words import spellings
+from govd.phrases import spelled
 from govd.types import Record
 
 if TYPE_CHECKING:
+    from govd.edit import Basis
     from govd.requests.computing import Contributions
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -34,6 +39,12 @@ class Models:
     def show(self, name: str) -> Record:
         """One model with the revision that it serves."""
         return self._shown(self.core.model(name))
+
+    def spellings(self, name: str) -> dict[str, str]:
+        """Labels of a model by other spellings of them, as folders may be called."""
+        record = self.core.model(name)
+        others = {spelled(label): label for label in self.core.basis(record).labels}
+        return {**spellings(record.get("labels_merged", [])), **others}
 
     def _shown(self, record: Record) -> Record:
         published = self.core.views.published(str(record["name"]))
@@ -110,8 +121,9 @@ class Models:
             publish_to=given.publish_to or old["publish_to"],
             hf_revision=given.hf_revision if rebased else old["hf_revision"],
             from_scratch=given.from_scratch or bool(old["from_scratch"]),
+            merged=old.get("labels_merged", []) if given.labels is None else [],
         )
-        pool = (basis.tensors["pool"], basis.pool_kind) if basis.has_pool and given.pool is None and not rebased else None
+        pool = _kept_pool(basis, old) if basis.has_pool and given.pool is None and not rebased else None
         opened, payload = prepared(core, reference or str(old["reference"]), keep, pool)
         drafts = [Draft("model.update", name, actor, name, {**payload, "rebased": rebased})]
         computed: dict[str, list[Draft]] = {}
@@ -177,3 +189,10 @@ class Models:
             "is withdrawn (it then ends) or the model is set back to what it was"
         )
         return [Draft("request.wait", request_id, actor, name, {"reason": reason})] if request["state"] in WANTED else []
+
+
+def _kept_pool(basis: Basis, record: Record) -> Pool:
+    """The pool that a model has, with what was said of it when it was read."""
+    rows = basis.tensors["pool"]
+    left_out = Counter[str](record.get("pool_left_out", {}))
+    return Pool(rows, basis.pool_kind, int(record.get("pool_total", len(rows))), left_out)

@@ -12,7 +12,7 @@ from govd.errors import NotFound, Usage
 from govd.ledger.times import moment, now
 from govd.methods import AUTO
 from govd.overlap import scope_of
-from govd.phrases import check_phrase
+from govd.phrases import check_phrase, spelled
 from govd.pictures import decoded
 from govd.types import TARGETS, Concept, ForgetSpec, Json, Record, Scope
 
@@ -52,11 +52,7 @@ def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSp
     """
     record = core.model(model)
     names = _concepts(core, options)
-    domains = list(dict.fromkeys(d.strip() for d in options.domains))
-    for domain in domains:
-        if domain not in record["domains"]:
-            known = ", ".join(record["domains"]) or "none (register the model with --domains)"
-            raise NotFound(f"{model} has no domain {domain!r}", advice=f"Known domains: {known}.")
+    domains = _domains(model, record, options)
     labels = core.basis(record).labels
     if domains and labels and set(labels) <= set(names):
         names = []  # every label there is: everything
@@ -72,7 +68,7 @@ def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSp
         raise Usage(f"unknown target {options.target!r}", advice=f"Targets: {', '.join(TARGETS)}.")
     if options.prototypes < 0 or options.prototypes > PROTOTYPES:
         raise Usage(f"{options.prototypes} prototypes", advice=f"From 0 to {PROTOTYPES} for each concept.")
-    scope = Scope(tuple(sorted(Concept(n, tuple(sorted(options.aliases))) for n in names)), tuple(sorted(domains)))
+    scope = Scope(tuple(sorted(Concept(n, tuple(sorted(map(spelled, options.aliases)))) for n in names)), tuple(sorted(domains)))
     target: Any = options.target or ("unnamed" if record["use"] == "labels" else "level")
     if core.methods[method].family != "dual":
         target = None
@@ -87,7 +83,7 @@ def _concepts(core: Core, options: ForgetOptions) -> list[str]:
         check_phrase(concept, "concept")
     for alias in options.aliases:
         check_phrase(alias, "alias")
-    names, most = [c.strip() for c in options.concepts], core.home.settings.max_concepts
+    names, most = [spelled(c) for c in options.concepts], core.home.settings.max_concepts
     if len(set(names)) < len(names):
         raise Usage("a concept is named twice", advice="Name each once.")
     if len(names) > most:
@@ -99,6 +95,17 @@ def _concepts(core: Core, options: ForgetOptions) -> list[str]:
     if options.aliases and len(names) != 1:
         raise Usage("an alias belongs to a single concept", advice="File one request for each concept with aliases.")
     return names
+
+
+def _domains(model: str, record: Record, options: ForgetOptions) -> list[str]:
+    """The domains that are named, as the model's record spells them."""
+    known = {spelled(domain): domain for domain in record["domains"]}
+    domains = list(dict.fromkeys(map(spelled, options.domains)))
+    for domain in domains:
+        if domain not in known:
+            names = ", ".join(record["domains"]) or "none (register the model with --domains)"
+            raise NotFound(f"{model} has no domain {domain!r}", advice=f"Known domains: {names}.")
+    return [known[domain] for domain in domains]
 
 
 def _method(core: Core, record: Record, options: ForgetOptions) -> str:

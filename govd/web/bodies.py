@@ -24,6 +24,8 @@ class ModelBody(Body):
     reference: str
     labels: list[str] | None = None
     anchors: list[str] | None = None
+    label_lines: list[int] | None = None
+    anchor_lines: list[int] | None = None
     templates: list[str] | None = None
     domains: list[str] = []
     images: str | None = None
@@ -42,6 +44,8 @@ class ModelChange(Body):
     reference: str | None = None
     labels: list[str] | None = None
     anchors: list[str] | None = None
+    label_lines: list[int] | None = None
+    anchor_lines: list[int] | None = None
     templates: list[str] | None = None
     domains: list[str] = []
     images: str | None = None

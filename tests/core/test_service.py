@@ -233,7 +233,6 @@ def test_models_are_checked_before_anything_is_kept(service: Service, given: Giv
         ("m", "colours", given, Conflict, "already"),
         ("no/name", "colours", given, Usage, "no name"),
         ("n", "nowhere", given, Unsupported, "no backend recognises"),
-        ("n", "colours", replace(given, labels=("red", "red")), Usage, "twice"),
         ("n", "colours", replace(given, labels=("red",)), Usage, "labels"),
         ("n", "colours", replace(given, templates=("no hole",)), Usage, "exactly once"),
         ("n", "colours", replace(given, labels=("red", "blue")), Usage, "no labels"),

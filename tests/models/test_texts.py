@@ -1,0 +1,121 @@
+"""Text files and names as people have them: byte order marks, other forms of the same letter, names twice, texts that are cut."""
+
+import unicodedata
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from govd_example.backend import NAMES, Colours
+from PIL import Image
+
+from govd import phrases
+from govd.embeddings import Encoder
+from govd.errors import BadFile, Usage
+from govd.home import Settings
+from govd.models import Given
+from govd.models.words import read_apart, twins
+from govd.requests import ForgetOptions
+from govd.service import Service
+from govd.types import Floats, silent
+
+TEXT = "red\ngreen\nblue"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbf" + TEXT.encode(),
+        TEXT.encode("utf-16"),
+        "\r\n".join(TEXT.split()).encode(),
+        "\r".join(TEXT.split()).encode(),
+        "\n".join(f"  {word}\u200b " for word in TEXT.split()).encode(),
+        "# colours\n\nred\n  # more\n\ufeffgreen\nblue\n\n".encode(),
+    ],
+    ids=["bom", "utf-16", "crlf", "cr", "unseen", "comments and a mark within"],
+)
+def test_a_name_is_what_people_see_of_its_line(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_bytes(data)
+    assert phrases.lines(tmp_path / "names.txt") == ["red", "green", "blue"]
+
+
+def test_a_listing_tells_lines_and_what_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("# colours\nred\n\n#green\nblue\n")
+    names = phrases.listing(tmp_path / "names.txt")
+    assert names == phrases.Listing(("red", "blue"), (2, 5), ((1, "# colours"), (4, "#green")), 1)
+
+
+def test_a_file_that_is_no_text_is_named_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_bytes(b"red\ncaf\xe9\n")
+    with pytest.raises(BadFile, match=r"names\.txt: line 2 is not UTF-8\. Save the file as UTF-8"):
+        phrases.lines(tmp_path / "names.txt")
+    with pytest.raises(BadFile, match="cannot be read"):
+        phrases.lines(tmp_path)
+
+
+def test_settings_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "govd.toml").write_bytes(b"\xef\xbb\xbf" + b"max_concepts = 7\n")
+    assert Settings.read(tmp_path / "govd.toml").max_concepts == 7
+
+
+def test_a_letter_in_either_form_is_one_name(service: Service, given: Given, pictures: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "café")
+    service.add_model("cafe", "colours", replace(given, labels=[*NAMES, decomposed], images=None), "ann")
+    assert "café" in service.core.basis(service.core.model("cafe")).labels
+    filed = service.forget("cafe", ForgetOptions(concepts=[decomposed]), "ann")
+    assert filed["concepts"] == [{"name": "café", "aliases": []}]
+    with pytest.raises(Usage, match="named twice"):
+        service.forget("cafe", ForgetOptions(concepts=["café", decomposed]), "ann")
+
+
+def test_repeated_labels_count_once_and_are_told(service: Service, given: Given) -> None:
+    labels, lines = [*NAMES, "red", "RED", "navy"], [*range(3, 15), 20, 21, 30]
+    service.add_model("n", "colours", replace(given, labels=labels, label_lines=lines, images=None), "ann")
+    record = service.models.show("n")
+    assert record["labels"] == len(NAMES)
+    assert record["labels_merged"] == [
+        {"name": "red", "kept": "red", "lines": [3, 20], "why": "repeated"},
+        {"name": "navy", "kept": "navy", "lines": [13, 30], "why": "repeated"},
+        {"name": "RED", "kept": "red", "lines": [3, 21], "why": "read alike"},
+    ]
+
+
+def test_an_anchor_that_reads_like_a_label_is_that_label(service: Service, given: Given) -> None:
+    service.add_model("n", "colours", replace(given, anchors=["wood", "Red", "sea"], images=None), "ann")
+    assert service.core.basis(service.core.model("n")).vocabulary == ("wood", "sea")
+
+
+def test_pictures_are_found_under_every_spelling_of_their_class(service: Service, given: Given, tmp_path: Path) -> None:
+    for folder, colour in (("red", (220, 30, 30)), ("RED", (220, 30, 30)), ("blue", (30, 60, 220))):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.full((8, 8, 3), colour, np.uint8)).save(tmp_path / folder / "1.png")
+    service.add_model("n", "colours", replace(given, labels=[*NAMES, "RED"], images=str(tmp_path)), "ann")
+    assert service.models.show("n")["labels_merged"][0]["kept"] == "red"
+    assert service.evaluate("n", str(tmp_path))["metrics"]["on"] == "3 labelled images"
+    changed = service.update_model("n", Given(anchors=["wood", "sea", "sand"]), "ann")
+    assert [row["name"] for row in changed["labels_merged"]] == ["RED"]
+    assert service.evaluate("n", str(tmp_path))["metrics"]["on"] == "3 labelled images"
+
+
+class Short(Colours):
+    """The colours, read to the twelfth letter of a prompt."""
+
+    def encode_texts(self, texts, progress=silent) -> Floats:  # type: ignore[no-untyped-def]
+        return super().encode_texts([text[:24] for text in texts], progress)
+
+
+def test_texts_that_are_cut_to_the_same_are_refused_with_both() -> None:
+    encoder = Encoder(Short("colours"))
+    names = ["red", "blue and rather long, with a hat", "green", "blue and rather long, with a dog"]
+    with pytest.raises(Usage) as error:
+        read_apart(encoder, names, [1, 4, 5, 9], phrases.TEMPLATES, None, silent)
+    assert "with a hat' (line 4)" in str(error.value)
+    assert "with a dog' (line 9)" in str(error.value)
+    assert "cuts" in str(error.value)
+
+
+def test_twins_are_found_wherever_they_stand() -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 5))
+    rows[40], rows[3], rows[55] = rows[7] + 4e-6, rows[7] + 2e-6, rows[1]
+    rows[20, 0] = rows[1, 0]  # equal in one coordinate alone
+    assert twins(rows) == {7: 3, 40: 3, 55: 1}
