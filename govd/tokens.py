@@ -7,6 +7,7 @@ import hmac
 import secrets
 from typing import Final
 
+from govd.actors import OWNER, check_name, principal
 from govd.core import Core
 from govd.errors import Denied, NotFound, Unauthenticated, Usage
 from govd.ledger.entry import Draft
@@ -15,7 +16,6 @@ from govd.types import Record
 
 #: What a role may do; each includes those after it.
 ROLES: Final = ("owner", "operator", "reader", "inference")
-OWNER: Final = "owner"
 
 
 class Tokens:
@@ -26,19 +26,23 @@ class Tokens:
 
     @bounded
     def create(self, role: str, name: str, actor: str) -> Record:
-        """A new token; it is shown this once."""
+        """A new token; it is shown this once.
+
+        Raises:
+            Usage: an unknown role, or a name that a token may not have.
+        """
         if role not in ROLES:
             raise Usage(f"unknown role {role!r}", advice=f"Roles: {', '.join(ROLES)}.")
-        if not name.strip():
-            raise Usage("a token needs a name", advice="Say --name WHO, it is the actor of what is done with it.")
+        name = check_name(name)
         token, token_id = secrets.token_urlsafe(32), secrets.token_hex(6)
         payload = {"name": name, "role": role, "sha256": hashlib.sha256(token.encode()).hexdigest()}
         self.core.record([Draft("token.create", token_id, actor, "", payload)])
-        return {"id": token_id, "name": name, "role": role, "token": token}
+        return {"id": token_id, "name": name, "actor": principal(name), "role": role, "token": token}
 
     def all(self) -> list[Record]:
         """All tokens, without what would let somebody in."""
-        return [{k: v for k, v in t.items() if k != "sha256"} for t in list(self.core.views.tokens.values())]
+        known = list(self.core.views.tokens.values())
+        return [{k: v for k, v in t.items() if k != "sha256"} | {"actor": principal(str(t["name"]))} for t in known]
 
     @bounded
     def revoke(self, token_id: str, actor: str) -> Record:
@@ -49,7 +53,7 @@ class Tokens:
         return next(t for t in self.all() if t["id"] == token_id)
 
     def admit(self, token: str | None, needs: str) -> str:
-        """The name of who holds the token.
+        """The actor who holds the token.
 
         Raises:
             Unauthenticated: none, unknown or revoked. Denied: its role is not enough.
@@ -63,5 +67,5 @@ class Tokens:
             if hmac.compare_digest(known["sha256"], digest) and not known["revoked_at"]:
                 if ROLES.index(known["role"]) > ROLES.index(needs):
                     raise Denied(f"the role {known['role']} may not do this", advice=f"It needs the role {needs}.")
-                return str(known["name"])
+                return principal(str(known["name"]))
         raise Unauthenticated("this token is not known", advice="It may have been revoked; `govd token list` shows those in use.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from govd.actors import local_account
 from govd.api import Api, check_state
 from govd.errors import Conflict
 from govd.models import Given
@@ -18,14 +17,6 @@ from govd.synthesised import pictures_of
 from govd.types import Floats, Json, Progress, Record, silent
 
 
-def actor() -> str:
-    """Who works without a daemon: the user of the machine."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"uid {os.getuid()}"
-
-
 class Local(Api):
     """A home, worked on in this process under its lock. What was filed without waiting is reconciled before it is let go."""
 
@@ -33,7 +24,7 @@ class Local(Api):
 
     def __init__(self, folder: Path, progress: Progress = silent) -> None:
         self.service = open_service(folder, progress)
-        self.actor = actor()
+        self.actor = local_account()
         self._left = False
 
     def __enter__(self) -> Self:

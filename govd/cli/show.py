@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from govd.actors import spoken
 from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
     rows = []
     for r in requests:
         what = f"revert of {r['reverts']}" if r["kind"] == "revert" else f"{scope(r)} · {escape(r['model'])}"
-        rows.append((r["id"], what, state(r["state"]), escape(r["filed_by"]), r["filed_at"][:10]))
+        rows.append((r["id"], what, state(r["state"]), escape(spoken(r["filed_by"])), r["filed_at"][:10]))
     console().print(table("id", "what", "state", "filed by", "filed", rows=rows))
 
 
@@ -192,7 +193,7 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
     hidden = "" if not request.get("private") else " (a commitment: --reveal shows the text)"
     if request.get("shredded_at"):
         hidden = f" (its text was destroyed on {request['shredded_at'][:10]}; a backup made before may still hold it)"
-    yield f"filed by {escape(request['filed_by'])} on {minute(request['filed_at'])}{hidden}"
+    yield f"filed by {escape(spoken(request['filed_by']))} on {minute(request['filed_at'])}{hidden}"
     said = [(name, request.get(name)) for name in ("reason", "basis", "ticket")]
     if any(text for _, text in said):
         yield ", ".join(f"{name}: {escape(str(text))}" for name, text in said if text)
@@ -203,12 +204,12 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
         if text:
             yield f"{name} {text[:10]}"
     for approval in request.get("approvals", []):
-        yield f"approved by {escape(approval['by'])} on {minute(approval['at'])}: {escape(approval['reason'])}"
+        yield f"approved by {escape(spoken(approval['by']))} on {minute(approval['at'])}: {escape(approval['reason'])}"
     for words in request.get("said", []):
-        yield f"entry {words['entry']}, {escape(words['actor'])}: {escape(words['reason'])}"
+        yield f"entry {words['entry']}, {escape(spoken(words['actor']))}: {escape(words['reason'])}"
     if request.get("held"):
         held = request["held"]
-        yield f"[yellow]under a legal hold since {held['at'][:10]} by {escape(held['by'])}: {escape(held['reason'])}[/]"
+        yield f"[yellow]under a legal hold since {held['at'][:10]} by {escape(spoken(held['by']))}: {escape(held['reason'])}[/]"
 
 
 def _predicted(predicted: Mapping[str, Json]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from govd.actors import spoken
 from govd.cli.show import show_request
 from govd.cli.tables import console, count, escape, scope, state, table
 from govd.ledger.sentences import sentence_of
@@ -27,7 +28,7 @@ def show_log(entries: Sequence[Mapping[str, Json]]) -> None:
         (
             e["seq"],
             e["time"][:19].replace("T", " "),
-            escape(e["actor"]),
+            escape(spoken(e["actor"])),
             escape(e["kind"]),
             escape(_gist(e)),
         )
@@ -59,7 +60,9 @@ def _timeline(lines: Sequence[Mapping[str, Json]]) -> None:
     made.add_column("who", overflow="fold")
     made.add_column("what", overflow="fold", ratio=1)
     for line in lines:
-        made.add_row(str(line["entry"]), line["time"][:19].replace("T", " "), escape(line["actor"]), escape(line["what"] or line["kind"]))
+        made.add_row(
+            str(line["entry"]), line["time"][:19].replace("T", " "), escape(spoken(line["actor"])), escape(line["what"] or line["kind"])
+        )
     console().print(made)
 
 
@@ -88,10 +91,12 @@ def show_as_of(found: Mapping[str, Json]) -> None:
             out.print("  [dim]no witness or time stamp bounds that time[/]")
         rows = []
         for forget in model["forgets"]:
-            by = "; ".join(f"{a['by']} {a['at'][:10]}" for a in forget["approvals"])
+            by = "; ".join(f"{spoken(a['by'])} {a['at'][:10]}" for a in forget["approvals"])
             outer = forget.get("covered_by")
             covered = "in the edit" if outer is None else f"covered by {outer or 'another'}"
-            rows.append((forget["id"], scope(forget), covered, escape(f"{forget['filed_by']} {forget['filed_at'][:10]}"), escape(by)))
+            rows.append(
+                (forget["id"], scope(forget), covered, escape(f"{spoken(forget['filed_by'])} {forget['filed_at'][:10]}"), escape(by))
+            )
         out.print(table("id", "what", "how", "filed by", "approved by", rows=rows))
 
 
@@ -111,11 +116,11 @@ def show_why(found: Mapping[str, Json]) -> None:
         ("software", software),
         ("plugins", plugins),
         ("published files", ", ".join(f"{k} {v[:12]}…" for k, v in found["files"].items()) or "–"),
-        ("exported to", ", ".join(f"{e.get('recipient') or e['by']} ({e['at'][:10]})" for e in found["exports"]) or "–"),
+        ("exported to", ", ".join(f"{e.get('recipient') or spoken(e['by'])} ({e['at'][:10]})" for e in found["exports"]) or "–"),
     ]
     out.print(table("", "", rows=[(k, escape(str(v))) for k, v in rows]))
     for request in found["requests"]:
-        out.print(f"[bold]{request['id']}[/] {scope(request)}: filed by {escape(request['filed_by'])} {request['filed_at'][:19]}Z")
+        out.print(f"[bold]{request['id']}[/] {scope(request)}: filed by {escape(spoken(request['filed_by']))} {request['filed_at'][:19]}Z")
         if request["reason"]:
             out.print(f"  because: {escape(str(request['reason']))}")
         for vote in request["votes"]:
@@ -123,7 +128,7 @@ def show_why(found: Mapping[str, Json]) -> None:
                 f"  vote of {escape(vote['policy'])} {escape(vote.get('version', ''))}: {vote['decision']} ({escape(vote['reason'])})"
             )
         for approval in request["approvals"]:
-            out.print(f"  approved by {escape(approval['by'])} {approval['at'][:19]}Z ({escape(approval['reason'])})")
+            out.print(f"  approved by {escape(spoken(approval['by']))} {approval['at'][:19]}Z ({escape(approval['reason'])})")
         out.print(f"  contribution {request['contribution']}, artifact {request['artifact']}")
     _timeline(found["entries"])
 
@@ -147,7 +152,9 @@ def show_deadlines(found: Mapping[str, Json]) -> None:
     out.print(table("id", "what", "status", "filed", "due", "in force", "days", rows=rows))
     for r in found["requests"]:
         for extension in r["extensions"]:
-            out.print(f"{r['id']} extended to {extension['due_at'][:10]} by {escape(extension['by'])}: {escape(extension['reason'])}")
+            out.print(
+                f"{r['id']} extended to {extension['due_at'][:10]} by {escape(spoken(extension['by']))}: {escape(extension['reason'])}"
+            )
     said = [f"{count(summary['requests'], 'forget')}: {summary['met']} met, {summary['met late']} met late, {summary['open']} open"]
     said += [f"{summary['late']} late, {summary['closed']} closed without effect, {summary['extended']} extended"]
     out.print(", ".join(said) + f" (due {summary['deadline_days']} days after filing, {summary['extended_days']} with an extension)")

@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Bearer tokens: create, list, revok
 @app.command("create")
 def create(
     role: Annotated[str, typer.Option("--role", help="owner, operator, reader or inference.")],
-    name: Annotated[str, typer.Option("--name", help="Who will use it: the actor of what is done with it.")],
+    name: Annotated[str, typer.Option("--name", help="Who will use it: what is done with it is done by principal:NAME.")],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from govd.actors import spoken
 from govd.ledger import bounds, claim
 from govd.ledger.bounds import Bounds
 from govd.ledger.sentences import honest, safe, sentence_of
@@ -80,7 +81,7 @@ def _recorded(opened: Opened) -> list[str]:
             continue
         if len(said) == TOLD:
             return [*said, "And more, which entries.ndjson has."]
-        said.append(f"Entry {entry['seq']}, {safe(entry['time'][:19])}Z, {safe(entry['actor'])}: {sentence}")
+        said.append(f"Entry {entry['seq']}, {safe(entry['time'][:19])}Z, {safe(spoken(entry['actor']))}: {sentence}")
     return said
 
 

@@ -167,13 +167,14 @@ def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(govd: Shell) -> Non
     refused = govd("forget", "red", "--model", "m", "--reason", HOSTILE, "--ticket", HOSTILE)
     assert isinstance(refused.exception, Usage)
     with Local(govd.home) as api:  # as an older govd took it
-        requests, tokens = api.service.requests, api.service.tokens
+        requests = api.service.requests
         options = ForgetOptions(concepts=["red"], reason=HOSTILE, ticket=HOSTILE)
         request = inspect.unwrap(type(requests).forget)(requests, "m", options, "ann")["id"]
         api.service.reconcile()
         api.service.core.record([Draft("note", HOSTILE, HOSTILE, HOSTILE, {"reason": HOSTILE})])
         api.service.core.record([Draft("request.hold", request, HOSTILE, "m", {"reason": HOSTILE})])
-        inspect.unwrap(type(tokens).create)(tokens, "reader", HOSTILE, "ann")
+        old = {"name": HOSTILE, "role": "reader", "sha256": "0" * 64}
+        api.service.core.record([Draft("token.create", "0" * 12, "ann", "", old)])
     shown = [
         *(("request", "show", request), ("request", "list"), ("audit", "log"), ("audit", "trail", request), ("audit", "why", "m", "1")),
         *(("audit", "as-of", "2099-01-01"), ("audit", "deadlines"), ("token", "list"), ("status",), ("revision", "show", "m", "1")),

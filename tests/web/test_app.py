@@ -37,7 +37,7 @@ def test_roles_open_what_they_should(client: TestClient, service: Service) -> No
         client.delete(f"/v1/tokens/{made['id']}")
         assert client.get("/v1/models", headers=headers).status_code == 401
         assert made["token"] not in str(list(service.core.ledger.entries()))
-    assert service.requests.all()[0]["filed_by"] == "a operator"
+    assert service.requests.all()[0]["filed_by"] == "principal:a operator"
 
 
 def test_who_may_only_infer_gets_what_is_served(client: TestClient, pictures: Path) -> None:

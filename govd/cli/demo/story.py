@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from govd.actors import local_account
 from govd.requests import ForgetOptions
 from govd.types import Json, Record
 
@@ -27,7 +28,7 @@ HOW = (
 """What is compared, by its key in a row, and as it is called."""
 QUERIED = (EVERYWHERE, CELL[0], STAYS[0])
 """Words that a store of vectors is asked for."""
-ACTOR = "demo"
+ACTOR = local_account()
 WORKS = 0.65
 """AUC from which on an attack is said to work: on as few pictures as these, less than this is not told from a guess (0.5)."""
 ALL = "all three together"
