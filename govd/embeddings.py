@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile, UnreadableImage
-from govd.types import Bytes, Floats, Model, ModelFacts, Progress, silent
+from govd.pictures import Source, arrays, unreadable
+from govd.types import Floats, Model, ModelFacts, Progress, silent
+
+log = logging.getLogger("govd")
 
 FORMAT = "govd-embeddings-1"
 PART = 256
@@ -62,6 +66,16 @@ def _digest(texts: Floats, images: Floats) -> str:
     return hashlib.sha256(np.ascontiguousarray(texts).tobytes() + np.ascontiguousarray(images).tobytes()).hexdigest()
 
 
+def _name(image: Source, place: int) -> str:
+    return str(image) if isinstance(image, Path) else f"picture {place + 1}"
+
+
+def _tell(faults: Iterable[UnreadableImage]) -> None:
+    """Name the pictures of a folder that are left out."""
+    for error in faults:
+        log.warning("left out: %s: %s", error.where, error.what)
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:
@@ -105,19 +119,59 @@ class Encoder:
             try:
                 vectors.append(self.files([paths[i] for i in part])[0])
                 kept += part
-            except UnreadableImage:  # only where one cannot be read are they looked at one by one
-                for i in part:
-                    try:
-                        vectors.append(self.files([paths[i]])[0])
-                        kept.append(i)
-                    except UnreadableImage:
-                        continue
+            except UnreadableImage:
+                faults = unreadable([paths[i] for i in part])
+                for i, rows in self._one_by_one(paths, [i for i in part if i - start not in faults], faults, start):
+                    vectors.append(rows)
+                    kept.append(i)
+                _tell(faults.values())
             progress("pictures", part[-1] + 1, len(paths))
         return np.concatenate(vectors), kept
 
-    def pictures(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
-        """Unit embeddings `(n, d)` of pictures that need not be remembered."""
-        return self.model.encode_images(images, progress)
+    def _one_by_one(
+        self, paths: Sequence[Path], places: list[int], faults: dict[int, UnreadableImage], start: int
+    ) -> Iterator[tuple[int, Floats]]:
+        """Each of those files that decode; what the model itself does not read is added to `faults` (by place after `start`)."""
+        try:
+            rows = self.files([paths[i] for i in places])[0]
+            yield from ((i, rows[at : at + 1]) for at, i in enumerate(places))
+            return
+        except UnreadableImage:
+            pass
+        for i in places:
+            try:
+                yield i, self.files([paths[i]])[0]
+            except UnreadableImage as error:
+                faults[i - start] = error
+
+    def judged(self, images: Sequence[Source], names: Sequence[str]) -> tuple[dict[int, Floats], dict[int, UnreadableImage]]:
+        """Unit embeddings `(d,)` of pictures by their place, and what is wrong with those that cannot be read; nothing is remembered.
+
+        Pictures are decoded in parts of bounded size, so that their number does not multiply memory.
+        """
+        vectors: dict[int, Floats] = {}
+        faults: dict[int, UnreadableImage] = {}
+        for part in arrays(images, names):
+            faults |= {i: verdict for i, verdict in part.items() if isinstance(verdict, UnreadableImage)}
+            readable = {i: pixels for i, pixels in part.items() if not isinstance(pixels, UnreadableImage)}
+            try:
+                if readable:
+                    vectors |= dict(zip(readable, self.model.encode_images(list(readable.values())), strict=True))
+            except UnreadableImage as error:  # a model that takes no pictures at all
+                faults |= {i: UnreadableImage(error.what, where=names[i], advice=error.advice, path=names[i]) for i in readable}
+        return vectors, faults
+
+    def pictures(self, images: Sequence[Source], names: Sequence[str] = ()) -> Floats:
+        """Unit embeddings `(n, d)` of pictures that need not be remembered.
+
+        Raises:
+            UnreadableImage: one or several cannot be read; each is named.
+        """
+        vectors, faults = self.judged(images, names or [_name(image, i) for i, image in enumerate(images)])
+        if faults:
+            told = "; ".join(faults[i].message for i in sorted(faults))[:2000]
+            raise UnreadableImage(told, advice="Leave them out, or replace them.", path=next(iter(faults.values())).where)
+        return np.stack([vectors[i] for i in range(len(images))]) if images else np.zeros((0, self.model.facts.dim), np.float32)
 
     def averaged(self, phrases: Sequence[str], templates: Sequence[str], progress: Progress = silent, keep: bool = True) -> Floats:
         """Unit embeddings `(n, d)` float64 of phrases, averaged over templates with one `{}` each."""

@@ -95,6 +95,13 @@ class UnreadableImage(BadFile):
     title = "Unreadable image"
 
 
+class TooManyPixels(BadFile):
+    """Pictures that have too many pixels in all for one request; each of them may be fine."""
+
+    status = 413
+    title = "Too many pixels"
+
+
 class Unsupported(GovdError):
     """Well formed, but not possible with this model, method or backend."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +13,8 @@ from govd.errors import Conflict, UnreadableImage, Unsupported, Usage
 from govd.limits import bounded
 from govd.measuring import Measuring
 from govd.phrases import spelled
-from govd.types import Bytes, Floats, Record
+from govd.pictures import Source
+from govd.types import Floats, Record
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,16 @@ class Serving:
 
     @bounded
     def embeddings(
-        self, model: str, *, texts: Sequence[str] = (), images: Sequence[Path | Bytes] = (), revision: int | None = None, base: bool = False
+        self,
+        model: str,
+        *,
+        texts: Sequence[str] = (),
+        images: Sequence[Source] = (),
+        names: Sequence[str] = (),
+        revision: int | None = None,
+        base: bool = False,
     ) -> tuple[Floats, int]:
-        """Unit embeddings `(n, d)` from the published revision, texts first, and its number.
+        """Unit embeddings `(n, d)` from the published revision, texts first, and its number. `names`: what errors call the pictures.
 
         Raises:
             Usage: nothing to encode. UnreadableImage: a picture that cannot be decoded.
@@ -67,7 +74,7 @@ class Serving:
         rows: list[Floats] = []
         for side, found in (
             ("text", now.opened.encoder.texts(list(texts), keep=False) if texts else None),
-            ("image", now.opened.encoder.pictures(list(images)) if images else None),
+            ("image", now.opened.encoder.pictures(images, names) if images else None),
         ):
             if found is not None:
                 rows.append(now.edit.apply(found) if now.edit.side == side else found)
@@ -77,7 +84,7 @@ class Serving:
     def classify(
         self,
         model: str,
-        images: Sequence[tuple[str, Path | Bytes]],
+        images: Sequence[tuple[str, Source]],
         labels: Sequence[str] | None = None,
         revision: int | None = None,
         base: bool = False,
@@ -92,16 +99,12 @@ class Serving:
             raise Usage("no pictures", advice="Give at least one.")
         now = self.now(model, revision, base)
         names, texts = self._labels(model, now.opened, labels)
-        rows: dict[int, Floats] = {}
-        failed: dict[int, str] = {}
-        for i, (_, image) in enumerate(images):
-            try:
-                rows[i] = now.opened.encoder.pictures([image])[0]
-            except UnreadableImage as error:
-                failed[i] = error.message
+        rows, faults = now.opened.encoder.judged([image for _, image in images], [name for name, _ in images])
+        failed = {i: error.message for i, error in faults.items()}
         if not rows:
             raise UnreadableImage("none of the pictures can be read", advice="; ".join(failed.values())[:500])
-        found = dict(zip(rows, metrics.scores(now.edit, np.stack(list(rows.values())), texts), strict=True))
+        places = sorted(rows)
+        found = dict(zip(places, metrics.scores(now.edit, np.stack([rows[i] for i in places]), texts), strict=True))
         answers: list[Record] = []
         for i, (name, _) in enumerate(images):
             if i in failed:

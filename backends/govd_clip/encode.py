@@ -12,9 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from govd.errors import BadCheckpoint, UnreadableImage, Usage
+from govd.errors import BadCheckpoint
+from govd.pictures import picture, turn
 from govd.types import Bytes, Floats, Progress, silent
 from govd_clip.checkpoint import PICTURES, TOKENIZER
 from govd_clip.config import LEGACY_EOS, Config
@@ -114,7 +115,8 @@ class Encoder:
 
     def pixels(self, image: Path | Bytes) -> Floats:
         """`(3, H, W)` float32, normalised as the checkpoint wants it."""
-        out: Floats = self.processor(picture(image), return_tensors="np")["pixel_values"][0]
+        with turn(image):
+            out: Floats = self.processor(picture(image), return_tensors="np")["pixel_values"][0]
         return out.astype(np.float32, copy=False)
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
@@ -156,22 +158,6 @@ class Encoder:
                 out[part] = _run(_images, self.model, batch)[: len(part)]
                 progress("pictures", part[-1] + 1, len(images))
         return out
-
-
-def picture(image: Path | Bytes) -> Image.Image:
-    """An RGB picture from a file, turned as its EXIF says, or from an `(H, W, 3)` array."""
-    if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise Usage(f"a picture must be (H, W, 3) uint8, not {image.shape} {image.dtype}", advice="Convert it first.")
-        return Image.fromarray(image)
-    path = Path(image)
-    try:
-        with Image.open(path) as file:
-            turned = ImageOps.exif_transpose(file)
-            return (turned.convert("RGBA") if "transparency" in turned.info else turned).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        advice = "Take it out of the list, or replace it with a picture that opens."
-        raise UnreadableImage(f"is no picture that can be read ({error})", where=str(path), advice=advice, path=str(path)) from None
 
 
 def _run(function: Callable[[Clip, jax.Array], jax.Array], model: Clip, batch: Any) -> Floats:

@@ -25,6 +25,8 @@ LABEL_WEIGHT = 10.0
 RIDGE: dict[Use, float] = {"labels": 1e-2, "open": 1e-1, "search": 1.0}
 """Weight of the geometry itself (texts nobody thought of, image neighbours), as a multiple of trace/d."""
 POOL_RIDGE = 0.1
+POOL_LEAST = 16
+"""Pool images below which nothing about the pool is estimated."""
 POOL_SAMPLE = 4096
 """Pool images on which strengths are solved; a larger pool is thinned evenly."""
 ROOM = 8
@@ -217,9 +219,11 @@ def build(of: Ingredients) -> Basis:
         facts["hard_reason"] = _hard(tensors, general if len(vocabulary) else listed, labels, dim)
         facts["hard"] = "duals" in tensors
     pool = None if of.pool is None else _rows(of.pool, dim)
+    if pool is not None and len(pool) < POOL_LEAST:
+        advice = f"Give at least {POOL_LEAST}, better a few for each concept."
+        facts["pool_reason"] = f"a pool of {len(pool)} embeddings is not used. {advice}"
+        pool = None
     if pool is not None:
-        if len(pool) < 16:
-            raise Usage(f"a pool of {len(pool)} embeddings", advice="Give at least 16, better a few for each concept.")
         mean = exact.mean(pool)
         covariance = exact.gram(pool - mean) / len(pool)
         tensors |= {"pool": pool, "pool_mean": mean}

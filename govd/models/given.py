@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from govd.models.folders import UNREADABLE
 from govd.models.pool import Pool, read_pool
 from govd.models.words import Words, read_apart, spellings, words_of
 from govd.types import SIDES, USES, Floats, Json, ModelReference
+
+log = logging.getLogger("govd")
 
 PROMPTED: Final = 200
 """Concepts that domains are prompted with at most."""
@@ -85,6 +88,8 @@ def prepared(core: Core, reference: str, given: Given, known_pool: Pool | None =
         pool.kind if pool else "",
     )
     basis = build(ingredients)
+    if basis.facts.get("pool_reason"):
+        log.warning("%s", basis.facts["pool_reason"])
     images = given.images or (str(defaults["images"]) if "images" in defaults else None)
     others = {**spellings(merged), **{phrases.spelled(name): name for name in words.labels}}
     evaluation, images_left_out = (
@@ -109,7 +114,8 @@ def prepared(core: Core, reference: str, given: Given, known_pool: Pool | None =
         "anchors_merged": [repeat.as_json() for repeat in (*words.anchor_repeats, *anchors.repeats)] if given.anchors is not None else [],
         "domains": words.domains,
         "templates": words.templates,
-        "pool": len(pool.rows) if pool else 0,
+        "pool": len(pool.rows) if pool and basis.has_pool else 0,
+        "pool_because": basis.facts.get("pool_reason", ""),
         "pool_total": pool.total if pool else 0,
         "pool_kind": basis.pool_kind,
         "pool_unreadable": pool.left_out[UNREADABLE] if pool else 0,

@@ -20,7 +20,7 @@ from govd.errors import NotFound, Unsupported
 from govd.ledger.entry import Draft
 from govd.overlap import subsumed_by
 from govd.phrases import prompt
-from govd.pictures import decoded, png
+from govd.pictures import png
 from govd.requests.options import spec_of
 from govd.requests.privacy import Privacy
 from govd.types import PRIVATE, Contribution, Floats, ForgetSpec, Json, Record
@@ -110,8 +110,8 @@ class Contributions:
         if spec.prototypes:
             prototypes, of, shown = self._prototypes(opened, spec, keep)
         rows = exact.unit(prompts) if len(prompts) else np.zeros((0, basis.dim))
-        examples = [decoded(pictures.get(digest) or self.core.artifacts.get(digest), digest) for digest in spec.examples]
-        given = exact.unit(encoder.pictures(examples)) if examples else None
+        examples = [pictures.get(digest) or self.core.artifacts.get(digest) for digest in spec.examples]
+        given = exact.unit(encoder.pictures(examples, spec.examples)) if examples else None
         return Material(texts, rows, None if prototypes is None else exact.unit(prototypes), of, given), shown
 
     def _prototypes(self, opened: Opened, spec: ForgetSpec, keep: bool) -> tuple[Floats, list[int], list[dict[str, Json]]]:

@@ -10,9 +10,9 @@ from fastapi.security import HTTPAuthorizationCredentials
 from govd.answers import digest
 from govd.errors import Denied, UnreadableImage, Usage
 from govd.models import Given
-from govd.pictures import decoded
+from govd.pictures import check_request, pixels_of
 from govd.rows import page
-from govd.types import Bytes, Json
+from govd.types import Json
 from govd.web.bodies import EvaluateBody, ExportBody, ModelBody, ModelChange, PicturesBody, file_of, options
 from govd.web.context import Context, Credentials, Here, Owner, Reader, admit
 from govd.web.rendering import Form, Limit, listed
@@ -100,10 +100,10 @@ def classify(name: str, body: PicturesBody, response: Response, context: Here, c
         raise Usage("nothing to classify", advice="Send `images` (base64 of picture files), or `paths` on the daemon's machine.")
     if not pictures:
         raise UnreadableImage("none of the pictures can be read", advice="; ".join(faults.values())[:500])
-    given = [(str(i), picture) for i, picture in pictures.items()]
+    given = [(names[i], picture) for i, picture in pictures.items()]
     found = context.service.classify(name, given, body.labels, body.revision, body.base)
     number = int(found[0]["revision"])
-    answers = {int(answer["path"]): {**answer, "path": names[int(answer["path"])]} for answer in found}
+    answers = dict(zip(pictures, found, strict=True))
     answers |= {i: {"path": names[i], "label": None, "scores": {}, "revision": number, "error": text} for i, text in faults.items()}
     ordered = [answers[i] for i in sorted(answers)]
     inputs = [i.encode() for i in (*body.paths, *body.images)]
@@ -115,13 +115,14 @@ def classify(name: str, body: PicturesBody, response: Response, context: Here, c
 @router.post("/models/{name}/embeddings")
 def embeddings(name: str, body: PicturesBody, response: Response, context: Here, credentials: Credentials) -> Json:
     """Unit embeddings of texts, then of pictures. A picture that cannot be read refuses the call: a row for it would be made up."""
-    pictures, faults = _pictures(body, _admitted(context, name, body, credentials))
+    names = _admitted(context, name, body, credentials)
+    pictures, faults = _pictures(body, names)
     if faults:
         raise UnreadableImage("; ".join(faults.values())[:500], advice="Leave them out, and send the others again.")
     if not pictures and not body.texts:
         raise Usage("nothing to encode", advice="Send `texts`, or `images` (base64 of picture files).")
     rows, number = context.service.embeddings(
-        name, texts=body.texts, images=list(pictures.values()), revision=body.revision, base=body.base
+        name, texts=body.texts, images=list(pictures.values()), names=names, revision=body.revision, base=body.base
     )
     response.headers["Govd-Revision"] = str(number)
     given = [i.encode() for i in (*body.texts, *body.images)]
@@ -146,13 +147,25 @@ def _admitted(context: Context, name: str, body: PicturesBody, credentials: HTTP
     return [*body.paths, *(body.names or [f"image {i}" for i in range(len(body.images))])]
 
 
-def _pictures(body: PicturesBody, names: list[str]) -> tuple[dict[int, Path | Bytes], dict[int, str]]:
-    """Pictures by their place, and what is wrong with those that cannot be read."""
-    pictures: dict[int, Path | Bytes] = {i: Path(path) for i, path in enumerate(body.paths)}
+def _pictures(body: PicturesBody, names: list[str]) -> tuple[dict[int, Path | bytes], dict[int, str]]:
+    """Pictures by their place, and what is wrong with those that cannot be read, as far as their headers tell.
+
+    Raises:
+        TooManyPixels: they are more than one request may hold.
+    """
+    pictures: dict[int, Path | bytes] = {i: Path(path) for i, path in enumerate(body.paths)}
     faults: dict[int, str] = {}
     for i, text in enumerate(body.images, len(body.paths)):
         try:
-            pictures[i] = decoded(file_of(text, names[i]), names[i])
+            pictures[i] = file_of(text, names[i])
         except UnreadableImage as error:
             faults[i] = error.message
+    total = 0
+    for i, source in list(pictures.items()):
+        try:
+            total += pixels_of(source, names[i])
+        except UnreadableImage as error:
+            faults[i] = error.message
+            del pictures[i]
+    check_request(total)
     return pictures, faults

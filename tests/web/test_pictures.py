@@ -4,8 +4,10 @@ import base64
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from govd.ledger.entry import Draft
 from govd.service import Service
@@ -37,6 +39,36 @@ def test_embeddings_are_refused_by_name(client: TestClient, pictures: Path) -> N
     assert refused.status_code == 422
     assert "a.png" in refused.json()["detail"]
     assert "nothing to encode" in client.post("/v1/models/m/embeddings", json={}).json()["detail"]
+
+
+def test_pictures_are_counted_before_they_are_decoded(client: TestClient, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = sent(pictures / "dark" / "red" / "0.png")  # 8 × 8
+    body = {"images": [good, good, good], "names": ["a.png", "b.png", "c.png"]}
+    monkeypatch.setattr("govd.pictures.REQUEST_PIXELS", 191)
+    for noun in ("classify", "embeddings"):
+        refused = client.post(f"/v1/models/m/{noun}", json=body)
+        assert refused.status_code == 413
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert "192 pixels in all" in refused.json()["detail"]
+    monkeypatch.setattr("govd.pictures.REQUEST_PIXELS", 192)
+    assert client.post("/v1/models/m/classify", json=body).status_code == 200
+    monkeypatch.setattr("govd.pictures.PIXELS", 63)
+    refused = client.post("/v1/models/m/classify", json=body)
+    assert refused.status_code == 422
+    assert all(name in refused.json()["detail"] for name in body["names"])
+
+
+def test_a_photograph_is_the_same_from_a_file_and_over_http(client: TestClient, service: Service, tmp_path: Path) -> None:
+    rows = np.zeros((8, 16, 3), np.uint8)
+    rows[:, 8:] = (250, 30, 30)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    path = tmp_path / "photograph.png"
+    Image.fromarray(rows).save(path, exif=exif)
+    (local,) = service.classify("m", [("photograph", path)])
+    (served,) = client.post("/v1/models/m/classify", json={"images": [sent(path)]}).json()
+    (turned,) = service.classify("m", [("turned", np.ascontiguousarray(rows[::-1, ::-1]))])
+    assert local["scores"] == served["scores"] == turned["scores"]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from govd.errors import UnreadableImage, Unsupported
+from govd.errors import Unsupported
 from govd.hookspecs import hookimpl
+from govd.pictures import picture
 from govd.types import Bytes, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
 
 PALETTE = {
@@ -66,19 +67,10 @@ class Colours:
         return _unit(rows @ self._turn) if len(texts) else rows.astype(np.float32)
 
     def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
-        from PIL import Image
-
         rows = np.zeros((len(images), WIDTH))
         palette = np.array(list(PALETTE.values()), float)
         for row, image in zip(rows, images, strict=True):
-            if isinstance(image, np.ndarray):
-                pixels = image
-            else:
-                try:
-                    with Image.open(image) as opened:
-                        pixels = np.asarray(opened.convert("RGB"))
-                except OSError as fault:
-                    raise UnreadableImage(f"no picture ({fault})", where=str(image), path=str(image)) from None
+            pixels = np.asarray(picture(image))
             mean = pixels.reshape(-1, 3).mean(0)
             dark = pixels[0, 0].mean() < 64  # the frame tells the domain
             inner = pixels[2:-2, 2:-2].reshape(-1, 3).mean(0)
