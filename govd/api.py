@@ -116,6 +116,10 @@ class Requests(Protocol):
         """
         ...
 
+    def settled(self, request_ids: Sequence[str]) -> list[Record]:
+        """Those requests once they are decided and served, or as they are when the time is over."""
+        ...
+
     def preview(self, *concepts: str, model: str, **options: Any) -> Record:
         """What a forget would do; nothing is filed."""
         ...

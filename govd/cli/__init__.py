@@ -11,14 +11,14 @@ from typing import Annotated
 import typer
 
 from govd.cli import audit, homes, models, requests, revisions, tokens
+from govd.cli.command import model_first
+from govd.cli.examples import epilog
 from govd.errors import REPORT, GovdError
 
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of the machine, wherever they come from: no bug of govd's."""
 
-app = typer.Typer(
-    name="govd", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="CLIP-like models that can forget."
-)
+app = typer.Typer(name="govd", no_args_is_help=True, pretty_exceptions_enable=False, help="CLIP-like models that can forget.")
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(homes.demo, homes.serve, homes.status, homes.doctor),
     *(requests.forget, requests.preview, requests.revert),
@@ -32,6 +32,17 @@ app.add_typer(requests.app, name="request")
 app.add_typer(revisions.app, name="revision")
 app.add_typer(audit.app, name="audit")
 app.add_typer(tokens.app, name="token")
+
+
+def _with_examples(group: typer.Typer, at: str = "") -> None:
+    for command in group.registered_commands:
+        command.epilog = epilog(f"{at}{command.name or getattr(command.callback, '__name__', '')}")
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _with_examples(inner.typer_instance, f"{at}{inner.name} ")
+
+
+_with_examples(app)
 
 
 def _version(asked: bool) -> None:
@@ -65,7 +76,7 @@ def main() -> None:
         _plugin_commands()  # only then: loading plugins costs time
     try:
         try:
-            app()
+            app(args=model_first(sys.argv[1:]))
         finally:
             sys.stdout.flush()  # here, where it can be told that it failed
     except GovdError as error:

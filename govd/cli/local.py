@@ -99,6 +99,10 @@ class Local(Api):
     def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
         return self._done(self.service.forget(model, ForgetOptions(concepts=concepts, **options), self.actor), wait)
 
+    def settled(self, request_ids: Sequence[str]) -> list[Record]:
+        self._reconcile()
+        return [self.service.requests.show(request_id) for request_id in request_ids]
+
     def preview(self, *concepts: str, model: str, **options: Any) -> Record:
         return self.service.preview(model, ForgetOptions(concepts=concepts, **options))
 

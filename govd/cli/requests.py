@@ -34,8 +34,8 @@ PrototypesOption = Annotated[
 
 
 def forget(
-    model: ModelOption,
     concepts: ConceptsArgument = None,
+    model: Annotated[str | None, typer.Option("--model", help="The registered model; with --from a column may say it.")] = None,
     domain: DomainOption = None,
     alias: AliasOption = None,
     all_concepts: AllOption = False,
@@ -51,7 +51,23 @@ def forget(
     expires: Annotated[str | None, typer.Option("--expires", help="A date after which it may be reverted.")] = None,
     key: KeyOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when it is decided and served.")] = False,
-    private: Annotated[bool, typer.Option("--private", help="The ledger holds a commitment; names and reasons can be destroyed.")] = False,
+    private: Annotated[
+        bool,
+        typer.Option(
+            "--private",
+            help="The ledger holds a commitment; names and reasons can be destroyed. Without concepts, they are asked for: what is typed "
+            "behind a command is in the list of processes and in the shell's history.",
+        ),
+    ] = False,
+    rows: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A forget for each row: one name a line, or CSV with a column concept and these options as columns (several values "
+            "between |); - for standard input. Each row is answered; one that is wanted already is told and is no fault.",
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,11 +75,39 @@ def forget(
     from govd.cli.show import show_request
 
     options = _scope(domain, alias, all_concepts, target, strength, method, prototypes, example)
-    said: dict[str, Any] = {"reason": reason, "basis": basis, "ticket": ticket, "due": due, "expires": expires, "idempotency_key": key}
+    circumstances: dict[str, Any] = {"reason": reason, "basis": basis, "ticket": ticket, "due": due, "expires": expires}
+    options |= circumstances | {"idempotency_key": key, "private": private}
+    if rows is not None:
+        _forget_rows(rows, concepts, model, options, wait, home, as_json)
+        return
+    if model is None:
+        raise Usage("no model", advice="Say --model NAME; `govd model list` shows them.")
+    if private and not concepts and not all_concepts:
+        from govd.cli.filings import read_private_names
+
+        concepts, asked_reason = read_private_names()
+        options["reason"] = reason or asked_reason or ""
     with opened(home) as api:
-        found = api.forget(*(concepts or ()), model=model, wait=wait or not api.remote, private=private, **options, **said)
+        found = api.forget(*(concepts or ()), model=model, wait=wait or not api.remote, **options)
     put(found, as_json, show_request)
     if found["state"] in ("denied", "failed"):
+        raise typer.Exit(1)
+
+
+def _forget_rows(
+    path: Path, concepts: list[str] | None, model: str | None, options: dict[str, Any], wait: bool, home: Path | None, as_json: bool
+) -> None:
+    """File the rows of a file; exit 1 where one of them was refused, denied or failed."""
+    from govd.cli.filings import file_all, read_filings
+    from govd.cli.show import show_filings
+
+    if concepts or options["idempotency_key"]:
+        raise Usage("--from files each row", advice="Put concepts and idempotency keys into the file.")
+    filings = read_filings(path)
+    with opened(home) as api:
+        answers = file_all(api, filings, model, options, wait or not api.remote)
+    put(answers, as_json, show_filings)
+    if any(answer["answer"] == "refused" or answer["state"] in ("denied", "failed") for answer in answers):
         raise typer.Exit(1)
 
 

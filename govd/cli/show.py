@@ -158,6 +158,20 @@ def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
     console().print(table("id", "what", "state", "filed by", "filed", rows=rows))
 
 
+def show_filings(answers: Sequence[Mapping[str, Json]]) -> None:
+    """What became of each row of a file."""
+    rows = []
+    for answer in answers:
+        what = ", ".join(answer["concepts"]) or "everything"
+        where = ", ".join(answer["domains"]) or "everywhere"
+        outcome = state(answer["state"]) if answer["answer"] == "filed" else answer["answer"]
+        rows.append((answer["line"], answer["id"] or "–", f"{escape(what)} {escape(where)}", outcome, escape(said(answer["reason"]))))
+    out = console()
+    out.print(table("line", "id", "what", "state", "why", rows=rows))
+    counts = {kind: sum(answer["answer"] == kind for answer in answers) for kind in ("filed", "already", "refused")}
+    out.print(f"{count(len(answers), 'row')}: " + ", ".join(f"{number} {kind}" for kind, number in counts.items()))
+
+
 def show_request(request: Mapping[str, Json]) -> None:
     """One request, with what it was predicted to do and how it was decided."""
     out = console()

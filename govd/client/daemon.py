@@ -120,6 +120,9 @@ class Daemon(Api):
             record = self._get(f"requests/{record['id']}", wait=True)
         return record
 
+    def settled(self, request_ids: Sequence[str]) -> list[Record]:
+        return [self._settled(self.request(request_id)) for request_id in request_ids]
+
     def preview(self, *concepts: str, model: str, **options: Any) -> Record:
         return self._post("preview", {"model": model, "concepts": list(concepts), **_lists(options)})
 

@@ -153,12 +153,13 @@ class Requests:
             if self.privacy.scope(other) == scope:
                 if other.get("private"):
                     advice = "Whoever may see private requests can revert it first."
-                    raise Conflict("the same scope is wanted already, by a private request", advice=advice)
+                    raise Conflict("the same scope is wanted already, by a private request", advice=advice, taken=True)
                 how = "revert" if other["state"] in STANDING else "withdraw"
                 raise Conflict(
                     f"the same scope is {other['state']} already, as {other['id']}",
                     advice=f"`govd request show {other['id']}`; {how} it first if it should be forgotten in another way.",
                     request=other["id"],
+                    taken=True,
                 )
 
     def _check_possible(self, model: str, spec: ForgetSpec) -> None:

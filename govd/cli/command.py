@@ -1,0 +1,44 @@
+"""Commands whose first position is a model: the same may be said as `--model NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+OPTION: Final = "--model"
+AT_FIRST: Final = frozenset(
+    {
+        ("export",),
+        ("classify",),
+        ("evaluate",),
+        ("revision", "show"),
+        ("revision", "diff"),
+        ("revision", "interference"),
+        ("audit", "why"),
+        ("model", "add"),
+        ("model", "show"),
+        ("model", "update"),
+        ("model", "rebase"),
+        ("model", "remove"),
+    }
+)
+"""Commands whose first position is a model's name."""
+
+
+def model_first(arguments: Sequence[str]) -> list[str]:
+    """The arguments with what stands behind `--model` as the first position, where the command has one for a model.
+
+    `govd export --model mini DIR` is `govd export mini DIR`; what follows `--` is left alone.
+    """
+    words = list(arguments)
+    size = next((n for n in (1, 2) if tuple(words[:n]) in AT_FIRST), 0)
+    if not size:
+        return words
+    path, rest = words[:size], words[size:]
+    end = rest.index("--") if "--" in rest else len(rest)
+    for place, word in enumerate(rest[:end]):
+        if word == OPTION and place + 1 < end:
+            return [*path, rest[place + 1], *rest[:place], *rest[place + 2 :]]
+        if word.startswith(f"{OPTION}="):
+            return [*path, word.partition("=")[2], *rest[:place], *rest[place + 1 :]]
+    return words

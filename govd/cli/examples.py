@@ -1,0 +1,80 @@
+"""Two examples for each command, shown at the end of its `--help`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EXAMPLES: Final[dict[str, tuple[str, str]]] = {
+    "demo": ("govd demo", "govd demo --home ~/govd-demo --report story.html"),
+    "serve": ("govd serve", "govd serve --host 0.0.0.0 --port 8765 --allow-host govd.example.org"),
+    "status": ("govd status", "GOVD_URL=http://127.0.0.1:8765 GOVD_TOKEN=… govd status --json"),
+    "doctor": ("govd doctor", "govd doctor --home /var/lib/govd --json"),
+    "forget": (
+        'govd forget dog --model mini --alias puppy --reason "letter of 3 May" --ticket LEGAL-12',
+        "govd forget --from names.csv --model mini",
+    ),
+    "preview": ("govd preview umbrella --domain line --model mini", "govd preview --all-concepts --domain line --model mini --json"),
+    "revert": ('govd revert 3fa2 --reason "licence renewed"', 'govd revert 3fa2 --reason "filed by mistake" --wait --json'),
+    "export": ("govd export mini ./edited", "govd export mini ./edit --format edit --revision 3"),
+    "classify": ("govd classify mini photo.jpg", "govd classify mini *.png --labels dog,cat,house --base --json"),
+    "evaluate": ("govd evaluate mini", "govd evaluate mini --images ./evaluation --base --json"),
+    "reconcile": ("govd reconcile", "govd reconcile --home /var/lib/govd --json"),
+    "backup": ("govd backup /mnt/backup/govd-2027-05-01.zip", "govd backup today.zip --home /var/lib/govd"),
+    "restore": ("govd restore govd-2027-05-01.zip --home ./restored", "govd restore today.zip --json"),
+    "config": ("govd config", "govd config --json"),
+    "model add": (
+        "govd model add shop ./checkpoint --labels labels.txt --domains photo,sketch --pool vectors.npy",
+        "govd model add vit openai/clip-vit-base-patch32 --use open --publish-to /srv/model",
+    ),
+    "model list": ("govd model list", "govd model list --json"),
+    "model show": ("govd model show mini", "govd model show mini --json"),
+    "model update": ("govd model update shop --labels labels.txt", "govd model update shop --pool new-vectors.npy --publish-to /srv/model"),
+    "model rebase": ("govd model rebase shop ./checkpoint-2", "govd model rebase vit openai/clip-vit-base-patch16 --pool vectors-16.npy"),
+    "model remove": ("govd model remove shop", "govd model remove shop --json"),
+    "request list": ("govd request list --state waiting", "govd request list --ticket LEGAL-12 --since 2027-01-01 --format csv"),
+    "request show": ("govd request show 3fa2", "govd request show 3fa2 --pictures ./synthesised"),
+    "request approve": ('govd request approve 3fa2 --reason "seen, cost accepted"', "govd request approve 3fa2 --json"),
+    "request reject": ('govd request reject 3fa2 --reason "no legal basis"', 'govd request reject 3fa2 --reason "duplicate" --json'),
+    "request withdraw": ('govd request withdraw 3fa2 --reason "typo"', "govd request withdraw 3fa2 --json"),
+    "request retry": ("govd request retry 3fa2", 'govd request retry 3fa2 --reason "disk freed"'),
+    "request hold": ('govd request hold 3fa2 --reason "litigation 4 O 17/27"', 'govd request hold 3fa2 --reason "audit" --json'),
+    "request release": ('govd request release 3fa2 --reason "case closed"', 'govd request release 3fa2 --reason "audit done" --json'),
+    "request extend": (
+        'govd request extend 3fa2 --due 2027-07-01 --reason "rights are unclear"',
+        'govd request extend 3fa2 --due 2027-07-01T12:00:00Z --reason "holidays" --json',
+    ),
+    "request shred": ('govd request shred 3fa2 --reason "erasure request"', 'govd request shred 3fa2 --reason "erasure request" --yes'),
+    "revision list": ("govd revision list --model mini", "govd revision list --model mini --json"),
+    "revision show": ("govd revision show mini 3", "govd revision show --model mini 3 --all"),
+    "revision diff": ("govd revision diff mini 2 3", "govd revision diff mini 2 3 --json"),
+    "audit log": ("govd audit log --since 2027-05-01 --kind request", "govd audit log --subject 3fa2 --format ndjson --limit 1000"),
+    "audit trail": ("govd audit trail 3fa2", "govd audit trail 3fa2 --format csv"),
+    "audit as-of": ("govd audit as-of 2027-05-01", "govd audit as-of 2027-05-01T12:00:00Z --model mini --bundle then.zip"),
+    "audit why": ("govd audit why mini 7", "govd audit why mini 7 --format csv"),
+    "audit deadlines": ("govd audit deadlines", "govd audit deadlines --status late --days 30 --format csv"),
+    "audit sql": (
+        "govd audit sql \"SELECT method, count(*) FROM requests WHERE state = 'in_force' GROUP BY 1\"",
+        'govd audit sql "SELECT * FROM revisions" --format csv',
+    ),
+    "audit answer": ("govd audit answer 9b1c0f", "govd audit answer 9b1c0f --json"),
+    "audit checkpoint": ("govd audit checkpoint > kept", "govd audit checkpoint --size 100"),
+    "audit proof": ("govd audit proof --entry 12", "govd audit proof --since kept --json"),
+    "audit key": ("govd audit key", "govd audit key --json"),
+    "audit verify": ("govd audit verify", "govd audit verify evidence.zip --key KEY --recompute"),
+    "audit bundle": ("govd audit bundle evidence.zip --request 3fa2", "govd audit bundle evidence.zip --revision mini 7"),
+    "audit rebuild": ("govd audit rebuild", "govd audit rebuild --json"),
+    "audit witness": ("govd audit witness", "govd audit witness --json"),
+    "audit rotate-key": ('govd audit rotate-key --reason "yearly"', 'govd audit rotate-key --reason "staff change" --json'),
+    "token create": (
+        "govd token create --role operator --name legal-desk",
+        "govd token create --role inference --name shop-frontend --json",
+    ),
+    "token list": ("govd token list", "govd token list --json"),
+    "token revoke": ("govd token revoke 5d1e", "govd token revoke 5d1e --json"),
+}
+
+
+def epilog(path: str) -> str | None:
+    """The examples of a command as paragraphs; None where it has none."""
+    lines = EXAMPLES.get(path)
+    return None if lines is None else "Examples:\n\n" + "\n\n".join(line.replace("[", r"\[") for line in lines)

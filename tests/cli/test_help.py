@@ -1,0 +1,45 @@
+"""What `--help` shows: two examples a command, and they are commands that can be typed."""
+
+import shlex
+
+import pytest
+
+from govd.cli.command import model_first
+from govd.cli.examples import EXAMPLES, epilog
+from tests.cli.test_tree import ALL
+
+
+@pytest.mark.parametrize("path", sorted(ALL), ids=" ".join)
+def test_two_examples_that_parse(path: tuple[str, ...]) -> None:
+    name = " ".join(path)
+    assert ALL[path].epilog == epilog(name)
+    examples = EXAMPLES[name]
+    assert len(set(examples)) == 2
+    for example in examples:
+        words = [word for word in shlex.split(example.partition(" > ")[0])]
+        start = words.index("govd")
+        assert all("=" in word for word in words[:start]), "only variables stand before the command"
+        typed = model_first(words[start + 1 :])
+        assert tuple(typed[: len(path)]) == path
+        ALL[path].make_context(name, typed[len(path) :])  # exits where something is no option
+
+
+def test_no_example_is_of_a_command_that_is_not_there() -> None:
+    assert set(EXAMPLES) <= {" ".join(path) for path in ALL}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("export --model mini DIR", "export mini DIR"),
+        ("export DIR --model=mini --format edit", "export mini DIR --format edit"),
+        ("revision show 3 --model mini", "revision show mini 3"),
+        ("audit why --model mini 7 --json", "audit why mini 7 --json"),
+        ("model show --model mini", "model show mini"),
+        ("classify mini -- --model", "classify mini -- --model"),
+        ("forget dog --model mini", "forget dog --model mini"),
+        ("export DIR --model", "export DIR --model"),
+    ],
+)
+def test_a_model_may_be_said_as_an_option(typed: str, meant: str) -> None:
+    assert model_first(typed.split()) == meant.split()
