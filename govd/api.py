@@ -125,8 +125,8 @@ class Requests(Protocol):
         ...
 
     def requests(self, **filters: Any) -> list[Record]:
-        """Requests in the order of their filing: `state`, `model`, `concept`, `domain`, `policy`, `filed_by`, `since`, `until`, `after`,
-        `limit`."""
+        """Requests in the order of their filing: `state`, `model`, `concept`, `domain`, `policy`, `filed_by`, `ticket`, `reason` (a part
+        of it), `since`, `until`, `after`, `limit`."""
         ...
 
     def request(self, request_id: str) -> Record:

@@ -190,6 +190,8 @@ class Views:
             words = {"concept": named, "domain": record.get("domains", []), "filed_by": [entry["actor"]]}
             words |= {"key": [payload["idempotency_key"]] if payload.get("idempotency_key") else []}
             words |= {"reverts": [payload["reverts"]] if payload.get("reverts") else []}
+            words |= {"ticket": [str(record["ticket"]).casefold()] if record.get("ticket") else []}
+            words |= {"private": ["yes"] if record.get("private") else []}
             self.open[key] = self._put("request", key, record, entry["seq"], **words)
             return
         known = self.request(key)

@@ -126,15 +126,15 @@ def file_all(api: Api, filings: Sequence[Filing], model: str | None, defaults: M
 
     A scope that is wanted already is told with the request that it is part of, and is no fault.
     """
-    answers = [_filed(api, filing, model, defaults) for filing in filings]
+    answers: list[Record] = [_filed(api, filing, model, defaults) for filing in filings]
     if wait:
         identifiers = [str(a["id"]) for a in answers if a["answer"] == "filed"]
         settled = {str(r["id"]): r for r in api.settled(identifiers)}
-        answers = [_with_state(answer, settled.get(str(answer["id"]))) for answer in answers]
+        answers = [_with_state(a, settled.get(str(a["id"]))) if a["answer"] == "filed" else a for a in answers]
     return answers
 
 
-def _filed(api: Api, filing: Filing, model: str | None, defaults: Mapping[str, Any]) -> dict[str, Json]:
+def _filed(api: Api, filing: Filing, model: str | None, defaults: Mapping[str, Any]) -> Record:
     options = {**defaults, **filing.options}
     named = options.pop("model", None) or model
     answer: dict[str, Json] = {"line": filing.line, "concepts": list(filing.concepts), "domains": list(options.get("domains") or ())}
@@ -151,8 +151,8 @@ def _filed(api: Api, filing: Filing, model: str | None, defaults: Mapping[str, A
     return _with_state(answer | {"answer": "filed", "id": record["id"]}, record)
 
 
-def _with_state(answer: dict[str, Json], record: Record | None) -> dict[str, Json]:
-    return answer if record is None else answer | {"state": record["state"], "reason": record["state_reason"]}
+def _with_state(answer: Record, record: Record | None) -> Record:
+    return answer if record is None else {**answer, "state": record["state"], "reason": record["state_reason"]}
 
 
 def read_private_names() -> tuple[list[str], str | None]:

@@ -31,7 +31,12 @@ def serve(
         list[str] | None,
         typer.Option("--allow-host", help="A name that the daemon may be asked for by; may be repeated (allowed_hosts in govd.toml)."),
     ] = None,
-    log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[
+        str,
+        typer.Option(
+            "--log-level", help="debug (every step), info (what is done), warning (what failed and goes on) or error (what did not)."
+        ),
+    ] = "info",
 ) -> None:
     """The daemon: HTTP API and reconciler. Makes the home where there is none."""
     from govd.home import default_home

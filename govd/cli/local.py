@@ -108,7 +108,7 @@ class Local(Api):
 
     def requests(self, **filters: Any) -> list[Record]:
         check_state(filters.get("state"))
-        return self.service.requests.all(**filters)
+        return self.service.requests.all(private_too=True, **filters)
 
     def request(self, request_id: str) -> Record:
         return self.service.requests.show(request_id)

@@ -15,7 +15,7 @@ from govd.errors import Usage
 app = typer.Typer(no_args_is_help=True, help="Models: register, change, put another checkpoint in place, take out of service.")
 
 ReferenceArgument = Annotated[str, typer.Argument(metavar="REFERENCE", help="A folder, or a Hugging Face id; `mini` comes with govd.")]
-LabelsOption = Annotated[Path | None, typer.Option("--labels", help="The label set, one a line.")]
+LabelsOption = Annotated[Path | None, typer.Option("--labels", help="The label set, one a line: what pictures are told apart by.")]
 AnchorsOption = Annotated[Path | None, typer.Option("--anchors", help="More words to keep, one a line.")]
 TemplatesOption = Annotated[Path | None, typer.Option("--templates", help="Prompts with {}, one a line.")]
 DomainsOption = Annotated[str, typer.Option("--domains", help="Names of domains: a,b")]
@@ -26,7 +26,16 @@ PoolOption = Annotated[
         "--pool", help="Unlabelled image embeddings (.npy, .npz, .parquet; FILE::NAME says which column), or a folder of pictures."
     ),
 ]
-UseOption = Annotated[str | None, typer.Option("--use", help="labels, open or search.")]
+UseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--use",
+        help=(
+            "What it is used for: labels (a closed label set is kept as exactly as there is room), open "
+            "(any words), search (any words, and picture neighbours weigh more)."
+        ),
+    ),
+]
 PublishOption = Annotated[Path | None, typer.Option("--publish-to", help="Keep DIR/current on the published checkpoint.")]
 CommitOption = Annotated[str | None, typer.Option("--hf-revision", help="Commit of a Hub repository.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the model is called here.")]
@@ -66,7 +75,15 @@ def add(
     pool: PoolOption = None,
     prototypes: Annotated[int, typer.Option(help="Without a pool: synthesise one, N pictures for each label (and domain).")] = 0,
     use: UseOption = None,
-    side: Annotated[str, typer.Option(help="Which tower carries the edit: image or text.")] = "image",
+    side: Annotated[
+        str,
+        typer.Option(
+            help=(
+                "Which tower carries the edit: image (the weights, or stored picture vectors) or text "
+                "(queries; nothing that is stored changes)."
+            )
+        ),
+    ] = "image",
     publish_to: PublishOption = None,
     hf_revision: CommitOption = None,
     from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Do not use embeddings that come with the checkpoint.")] = False,

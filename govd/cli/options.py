@@ -15,7 +15,9 @@ TOLD = 20
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The home (default: $GOVD_HOME, else the user's data folder).")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the ledger.")]
-FormatOption = Annotated[str, typer.Option("--format", help="table, json, csv or ndjson.")]
+FormatOption = Annotated[
+    str, typer.Option("--format", help="table (for people), json (one document), csv (for spreadsheets) or ndjson (a line a record).")
+]
 ModelOption = Annotated[str, typer.Option("--model", help="The registered model.")]
 OfModelOption = Annotated[str | None, typer.Option("--model", help="Only of this model.")]
 RevisionOption = Annotated[int | None, typer.Option("--revision", help="This revision instead of the published one.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,9 +25,26 @@ ConceptsArgument = Annotated[list[str] | None, typer.Argument(help="Concepts: ph
 DomainOption = Annotated[list[str] | None, typer.Option("--domain", help="Only in this domain; may be repeated.")]
 AliasOption = Annotated[list[str] | None, typer.Option("--alias", help="Another phrase for the single concept; may be repeated.")]
 AllOption = Annotated[bool, typer.Option("--all-concepts", help="Everything in the domains named.")]
-TargetOption = Annotated[str | None, typer.Option("--target", help="unnamed, level or shift.")]
-StrengthOption = Annotated[float, typer.Option("--strength", help="1 is as solved for the target.")]
-MethodOption = Annotated[str, typer.Option("--method", help="auto, or a method by name.")]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        help=(
+            "unnamed: no picture gets its label; level: its word finds its pictures no better than any "
+            "others; shift: nor do examples of it."
+        ),
+    ),
+]
+StrengthOption = Annotated[
+    float,
+    typer.Option(
+        "--strength",
+        help="1 is as solved for the target; more is more certain and costs more of the other answers, less the other way round (0 to 2).",
+    ),
+]
+MethodOption = Annotated[
+    str, typer.Option("--method", help="auto chooses by what the model was registered with; or a method by name (README, Methods).")
+]
 ExampleOption = Annotated[list[Path] | None, typer.Option("--example", help="A picture of the single concept; may be repeated.")]
 PrototypesOption = Annotated[
     int, typer.Option("--prototypes", help="Synthesise N pictures for each concept: takes a minute and more on a CPU.")
@@ -173,12 +191,27 @@ def revert(
 
 @app.command("list")
 def list_(
-    state: Annotated[str | None, typer.Option("--state", help="filed, waiting, approved, in_force, …")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--state",
+            help=(
+                "filed, waiting (for a vote, a person, capacity), approved, in_force, subsumed (covered by "
+                "another), reverted, denied (by a vote), rejected (by a person), withdrawn, failed; of a "
+                "revert: done."
+            ),
+        ),
+    ] = None,
     model: OfModelOption = None,
-    concept: Annotated[str | None, typer.Option("--concept", help="That name this concept.")] = None,
+    concept: Annotated[
+        str | None,
+        typer.Option("--concept", help="That name this concept (a private one: exactly, for whoever may see it)."),
+    ] = None,
     domain: Annotated[str | None, typer.Option("--domain", help="That name this domain.")] = None,
     policy: Annotated[str | None, typer.Option("--policy", help="Voted on by this policy.")] = None,
     filed_by: Annotated[str | None, typer.Option("--filed-by", help="Filed by this person or token.")] = None,
+    ticket: Annotated[str | None, typer.Option("--ticket", help="With this reference elsewhere.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Whose reason has this part.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="Filed from this time on.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Filed before this time.")] = None,
     after: Annotated[int | None, typer.Option("--after", help="Those after this entry: seq of the last one of the page before.")] = None,
@@ -194,6 +227,7 @@ def list_(
     check_format(form)
     check_state(state)
     filters = {"state": state, "model": model, "concept": concept, "domain": domain, "policy": policy, "filed_by": filed_by}
+    filters |= {"ticket": ticket, "reason": reason}
     with opened(home) as api:
         found = api.requests(since=since, until=until, after=after, limit=limit, **filters)
     put_rows(found, form, as_json, show_requests, found)
@@ -249,10 +283,38 @@ def _decision(event: str, text: str) -> None:
 _decision("approve", "A person's approval of a request that waits.")
 _decision("reject", "A person's refusal; needs a reason.")
 _decision("withdraw", "Take back a request that is not in force yet.")
-_decision("shred", "Destroy the text of a private request; every proof stays valid. Needs a reason.")
 _decision("hold", "A legal hold: the request is neither reverted, withdrawn, rejected nor shredded until it is released.")
 _decision("release", "End a legal hold; needs a reason.")
 _decision("retry", "Try a failed request again.")
+
+
+@app.command("shred")
+def shred(
+    request_id: RequestArgument,
+    reason: ReasonOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask back.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Destroy the text of a private request, for good; every proof stays valid. Needs a reason, and asks back."""
+    from govd.cli.show import show_request
+
+    with opened(home) as api:
+        if not yes:
+            _ask_back(f"Destroy the text of {api.request(request_id)['id']}? Nobody can bring it back.")
+        put(api.shred(request_id, reason), as_json, show_request)
+
+
+def _ask_back(question: str) -> None:
+    """Go on only where a person says yes.
+
+    Raises:
+        Usage: nobody is there to be asked.
+    """
+    if not sys.stdin.isatty():
+        raise Usage("this cannot be undone, and nobody is there to be asked", advice="Say --yes where a script may do it.")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)
 
 
 @app.command("extend")

@@ -36,12 +36,18 @@ def list_(model: ModelOption, home: HomeOption = None, as_json: JsonOption = Fal
 
 
 @app.command("show")
-def show(model: ModelArgument, number: NumberArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """One revision."""
-    from govd.cli.tables import show_record
+def show(
+    model: ModelArgument,
+    number: NumberArgument,
+    everything: Annotated[bool, typer.Option("--all", help="Every field, page by page.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One revision: what it is made of and what it does."""
+    from govd.cli.show_revision import show_revision, show_whole_revision
 
     with opened(home) as api:
-        put(api.revision(model, number), as_json, show_record)
+        put(api.revision(model, number), as_json, show_whole_revision if everything else show_revision)
 
 
 @app.command("diff")
@@ -63,7 +69,9 @@ def export(
     model: ModelArgument,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is not there yet, or empty.")],
     revision: RevisionOption = None,
-    format: Annotated[str, typer.Option("--format", help="hf (a checkpoint) or edit (the factors).")] = "hf",
+    format: Annotated[
+        str, typer.Option("--format", help="hf: a checkpoint that transformers loads; edit: the factors, for stored vectors.")
+    ] = "hf",
     disclose: Annotated[bool, typer.Option("--disclose", help="Also with private forgets in it.")] = False,
     recipient: Annotated[str, typer.Option("--recipient", help="Who gets it: recorded, to be told of later changes.")] = "",
     home: HomeOption = None,

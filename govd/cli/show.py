@@ -151,11 +151,15 @@ def show_restored(found: Mapping[str, Json]) -> None:
 
 def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
     """Requests, a line each."""
+    optional = [name for name in ("ticket", "due") if any(r.get("ticket" if name == "ticket" else "due_at") for r in requests)]
     rows = []
     for r in requests:
         what = f"revert of {r['reverts']}" if r["kind"] == "revert" else f"{scope(r)} · {escape(r['model'])}"
-        rows.append((r["id"], what, state(r["state"]), escape(spoken(r["filed_by"])), r["filed_at"][:10]))
-    console().print(table("id", "what", "state", "filed by", "filed", rows=rows))
+        more = {"ticket": escape(r.get("ticket") or ""), "due": (r.get("due_at") or "")[:10]}
+        rows.append(
+            (r["id"], what, state(r["state"]), *(more[name] for name in optional), escape(spoken(r["filed_by"])), r["filed_at"][:10])
+        )
+    console().print(table("id", "what", "state", *optional, "filed by", "filed", rows=rows))
 
 
 def show_filings(answers: Sequence[Mapping[str, Json]]) -> None:

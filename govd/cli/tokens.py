@@ -15,7 +15,16 @@ app = typer.Typer(no_args_is_help=True, help="Bearer tokens: create, list, revok
 
 @app.command("create")
 def create(
-    role: Annotated[str, typer.Option("--role", help="owner, operator, reader or inference.")],
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            help=(
+                "owner (everything), operator (files, decides, reverts), reader (asks and previews) or "
+                "inference (answers of what is served)."
+            ),
+        ),
+    ],
     name: Annotated[str, typer.Option("--name", help="Who will use it: what is done with it is done by principal:NAME.")],
     home: HomeOption = None,
     as_json: JsonOption = False,

@@ -9,7 +9,7 @@ from typing import Final
 from govd.errors import Usage
 
 #: What records are found by besides their state and model, as `terms` has it.
-WORDS: Final = ("concept", "domain", "policy", "filed_by", "key", "reverts", "export_of")
+WORDS: Final = ("concept", "domain", "policy", "filed_by", "ticket", "private", "key", "reverts", "export_of")
 #: What entries are found by, besides what the request that they are about is found by.
 OF_ENTRIES: Final = ("since", "until", "actor", "kind", "subject", "model", "policy")
 OF_REQUESTS: Final = ("state", "concept", "domain", "filed_by")

@@ -8,12 +8,12 @@ from govd.core import Core
 from govd.edit.compose import check_room
 from govd.errors import Conflict, KeyReused, Usage
 from govd.ledger.entry import Draft
-from govd.ledger.times import moment
 from govd.lifecycle import OPEN, STANDING
 from govd.limits import bounded
 from govd.overlap import scope_of
 from govd.requests.computing import Contributions
 from govd.requests.decisions import Decisions, check_hold
+from govd.requests.finding import Finding
 from govd.requests.options import ForgetOptions, date_of, fields_of, understood
 from govd.requests.privacy import Privacy
 from govd.types import PRIVATE, ForgetSpec, Json, Record
@@ -31,18 +31,8 @@ class Requests:
         self.contributions = Contributions(core, self.privacy)
         self.decisions = Decisions(core, self.privacy)
         self.decide, self.extend = self.decisions.decide, self.decisions.extend
+        self.all = bounded(Finding(core, self.privacy).all)
         self.hold, self.release, self.reveal = self.decisions.hold, self.decisions.release, self.privacy.reveal
-
-    @bounded
-    def all(self, *, after: int | None = None, limit: int | None = None, **filters: str | None) -> list[Record]:
-        """Requests in the order of their filing, from the one after entry `after`. Filters: `state`, `model`, `concept`, `domain`,
-        `policy`, `filed_by`; `since` ≤ filed < `until`."""
-        filters |= {name: moment(filters[name], name, end=name == "until") for name in ("since", "until") if filters.get(name)}
-        if filters.get("concept"):
-            filters["concept"] = str(filters["concept"]).casefold()
-        if filters.get("model") and filters["model"] not in self.core.views.heads:
-            self.core.model(str(filters["model"]))  # raises
-        return list(self.core.views.requests(after=after, limit=limit, **filters))
 
     @bounded
     def show(self, request_id: str) -> Record:

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from govd.api import check_state
+from govd.errors import Denied
 from govd.requests import ForgetOptions
 from govd.synthesised import picture_of, pictures_of
 from govd.types import Json
 from govd.web.bodies import ExtendBody, ForgetBody, ReasonBody, ScopeBody, options
-from govd.web.context import Here, Operator, Owner, Reader
+from govd.web.context import Context, Credentials, Here, Operator, Owner, Reader, admit
 from govd.web.rendering import Form, Limit, listed
 from govd.web.strict import Strict
 from govd.web.waiting import SECONDS, Timeout, Wait, answered, settled
@@ -21,11 +22,20 @@ router = APIRouter(tags=["requests"], route_class=Strict)
 KeyHeader = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
+def _is_owner(context: Context, credentials: Credentials) -> bool:
+    try:
+        admit(context, credentials, "owner")
+    except Denied:
+        return False
+    return True
+
+
 @router.get("/requests")
 def every(
     request: Request,
     context: Here,
     reader: Reader,
+    credentials: Credentials,
     form: Form,
     state: str | None = None,
     model: str | None = None,
@@ -33,15 +43,19 @@ def every(
     domain: str | None = None,
     policy: str | None = None,
     filed_by: str | None = None,
+    ticket: str | None = None,
+    reason: str | None = None,
     since: str | None = None,
     until: str | None = None,
     after: int | None = None,
     limit: Limit = 100,
 ) -> Response:
-    """Requests in the order of their filing."""
+    """Requests in the order of their filing. An owner finds a private request by the exact name of a concept."""
     check_state(state)
     filters = {"state": state, "model": model, "concept": concept, "domain": domain, "policy": policy, "filed_by": filed_by}
-    found = context.service.requests.all(after=after, limit=limit + 1, since=since, until=until, **filters)
+    filters |= {"ticket": ticket, "reason": reason, "since": since, "until": until}
+    owner = concept is not None and _is_owner(context, credentials)
+    found = context.service.requests.all(after=after, limit=limit + 1, private_too=owner, **filters)
     return listed(request, form, found[:limit], found[limit - 1]["seq"] if len(found) > limit else None)
 
 

@@ -8,48 +8,18 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from typer.testing import CliRunner, Result
 
-from govd.cli import app, main
+from govd.cli import main
 from govd.cli.local import Local
 from govd.cli.show import show_evaluation, show_model, show_models, show_preview, show_request
-from govd.errors import REPORT, GovdError, Usage
+from govd.errors import REPORT, Usage
 from govd.home import Home, announced
 from govd.ledger.entry import Draft
-from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service import open_service
 from govd.web.app import create_app
 from govd.web.context import Context
-
-
-class Shell:
-    """Runs `govd` here, on one home, on a terminal of 80 columns."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-
-    def __call__(self, *words: str) -> Result:
-        return CliRunner().invoke(app, list(words), env={"GOVD_HOME": str(self.home), "COLUMNS": "80", "GOVD_URL": ""})
-
-    def json(self, *words: str) -> object:
-        done = self(*words, "--json")
-        assert done.exception is None, done.exception
-        return json.loads(done.stdout)
-
-    def refused(self, *words: str) -> GovdError:
-        fault = self(*words).exception
-        assert isinstance(fault, GovdError), fault
-        return fault
-
-
-@pytest.fixture
-def govd(tmp_path: Path, example_plugins: None, given: Given) -> Shell:
-    shell = Shell(tmp_path / "home")
-    with open_service(shell.home) as service:
-        service.add_model("m", "colours", given, "ann")
-    return shell
-
+from tests.cli.conftest import Shell
 
 READS = [
     *(("status",), ("model", "list"), ("model", "show", "m"), ("request", "list"), ("request", "show", "x"), ("token", "list")),

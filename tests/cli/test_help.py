@@ -16,7 +16,7 @@ def test_two_examples_that_parse(path: tuple[str, ...]) -> None:
     examples = EXAMPLES[name]
     assert len(set(examples)) == 2
     for example in examples:
-        words = [word for word in shlex.split(example.partition(" > ")[0])]
+        words = shlex.split(example.partition(" > ")[0])
         start = words.index("govd")
         assert all("=" in word for word in words[:start]), "only variables stand before the command"
         typed = model_first(words[start + 1 :])

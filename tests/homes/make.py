@@ -159,12 +159,12 @@ def private(story: Story) -> None:
     story.govd("request", "hold", red, "--reason", "Ms Example sues")
     story.govd("request", "release", red, "--reason", "Ms Example lost")
     story.govd("request", "show", red, "--reveal")
-    story.govd("request", "shred", gone, "--reason", "fulfilled")
+    story.govd("request", "shred", gone, "--reason", "fulfilled", "--yes")
     back = story.forget("green", "--private", "--reason", "Mx Example asked")
     story.govd("revert", back, "--reason", "Mx Example asked again")
     shredded = story.forget("cyan", "--private", "--reason", "Dr Example asked")
     story.govd("revert", shredded, "--reason", "Dr Example asked again")
-    story.govd("request", "shred", shredded, "--reason", "fulfilled")
+    story.govd("request", "shred", shredded, "--reason", "fulfilled", "--yes")
     story.govd("audit", "bundle", str(story.bundles / "request.zip"), "--request", red)
 
 
@@ -180,7 +180,7 @@ def changed(story: Story) -> None:
     (story.folder / "fewer.txt").write_text("wood\nsea\n", encoding="utf-8")
     story.govd("model", "update", "m", "--anchors", str(story.folder / "fewer.txt"))
     private = story.forget("cyan", "--private", "--reason", "Dr Example asked")
-    story.govd("request", "shred", private, "--reason", "fulfilled")
+    story.govd("request", "shred", private, "--reason", "fulfilled", "--yes")
     story.govd("revert", short, "--reason", "out of service")
     story.govd("model", "remove", "short")
     story.govd("audit", "bundle", str(story.bundles / "second.zip"), "--revision", "m", "3")

@@ -1,0 +1,97 @@
+"""Forgets from a file, private names from standard input, requests found again, and texts destroyed only where somebody says so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Shell
+
+
+def rows(govd: Shell, *words: str, input: str | None = None, code: int = 0) -> list[dict[str, Any]]:
+    done = govd("forget", *words, "--json", input=input)
+    assert done.exit_code == code, (done.stdout, done.exception)
+    answers: list[dict[str, Any]] = json.loads(done.stdout)
+    return answers
+
+
+def test_each_row_is_answered_and_a_bad_one_holds_up_no_other(govd: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_bytes("\ufeffConcept;domains;ticket;strength\nred;;L-1;\nblue|navy;dark;L-2;0.9\nred;;L-3;\nred;moon;;\n\n".encode())
+    answers = rows(govd, "--from", str(file), "--model", "m", "--reason", "list of May", code=1)
+    assert [(a["line"], a["answer"]) for a in answers] == [(2, "filed"), (3, "filed"), (4, "already"), (5, "refused")]
+    assert answers[0]["state"] == "in_force"
+    assert answers[2]["id"] == answers[0]["id"]
+    assert "moon" in answers[3]["reason"]
+    blue = govd.json("request", "show", answers[1]["id"])
+    assert ([c["name"] for c in blue["concepts"]], blue["domains"]) == (["blue", "navy"], ["dark"])  # type: ignore[index]
+    assert (blue["strength"], blue["ticket"], blue["reason"]) == (0.9, "L-2", "list of May")  # type: ignore[index]
+    again = rows(govd, "--from", str(file), "--model", "m", code=1)
+    assert [a["answer"] for a in again] == ["already", "already", "already", "refused"]
+
+
+def test_a_list_of_names_comes_from_standard_input(govd: Shell) -> None:
+    answers = rows(govd, "--from", "-", "--model", "m", input="# of May\nred\n\n  blue \n")
+    assert [(a["line"], a["concepts"], a["answer"]) for a in answers] == [(2, ["red"], "filed"), (4, ["blue"], "filed")]
+    (revision,) = govd.json("revision", "list", "--model", "m")  # type: ignore[misc]
+    assert len(revision["requests"]) == 2, "one revision for the whole file"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("concept,colour\nred,1\n", "'colour' is no option"),
+        ("concept,concepts\nred,1\n", "stands twice"),
+        ("concept,strength\nred,much\n", "strength is 'much'"),
+        ("concept,private\nred,maybe\n", "private is 'maybe'"),
+        ("concept,ticket\nred,1,2\n", "3 cells for 2 columns"),
+        ("# nothing\n\n", "nothing to forget"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_files_nothing(govd: Shell, tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(text)
+    fault = govd.refused("forget", "--from", str(file), "--model", "m")
+    assert words in fault.message
+    assert str(file) in fault.message
+    assert govd.json("request", "list") == []
+    (tmp_path / "latin").write_bytes("größe\n".encode("latin-1"))
+    assert "UTF-8" in govd.refused("forget", "--from", str(tmp_path / "latin"), "--model", "m").message
+
+
+def test_private_names_need_not_be_typed_behind_the_command(govd: Shell) -> None:
+    done = govd("forget", "--private", "--model", "m", "--json", input="red\n\nher wish\nof May\n")
+    assert done.exit_code == 0, done.exception
+    request = json.loads(done.stdout)
+    assert '"red"' not in done.stdout
+    revealed = govd.json("request", "show", request["id"], "--reveal")
+    assert [c["name"] for c in revealed["concepts"]] == ["red"]  # type: ignore[index]
+    assert revealed["reason"] == "her wish of May"  # type: ignore[index]
+    assert "no concept" in govd.refused("forget", "--private", "--model", "m").message
+
+
+def test_requests_are_found_by_ticket_reason_and_exact_private_name(govd: Shell) -> None:
+    govd.json("forget", "red", "--model", "m", "--ticket", "Legal-12", "--reason", "letter of 3 May", "--due", "2027-08-01")
+    govd.json("forget", "blue", "--model", "m", "--private", "--reason", "letter of 4 May")
+
+    def found(*words: str) -> list[str]:
+        records: Any = govd.json("request", "list", *words)
+        return [record["concepts"][0]["name"] for record in records]
+
+    assert found("--ticket", "legal-12") == found("--reason", "3 MAY") == found("--reason", "letter") == ["red"]
+    assert found("--ticket", "legal") == []
+    (private,) = found("--concept", "Blue")
+    assert private.startswith("private:")
+    assert found("--concept", "blu") == found("--concept", "blue", "--reason", "letter") == []
+    shown = govd("request", "list").stdout
+    assert "Legal-12" in shown
+    assert "2027-08-01" in shown
+
+
+def test_a_text_is_destroyed_only_where_somebody_says_yes(govd: Shell) -> None:
+    request: Any = govd.json("forget", "blue", "--model", "m", "--private")
+    assert "--yes" in govd.refused("request", "shred", request["id"], "--reason", "wish").message
+    assert govd.json("request", "show", request["id"], "--reveal")["concepts"][0]["name"] == "blue"  # type: ignore[index]
+    gone: Any = govd.json("request", "shred", request["id"], "--reason", "wish", "--yes")
+    assert gone["shredded_at"]
