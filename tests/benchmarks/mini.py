@@ -1,6 +1,7 @@
 """`mini` with the embeddings that came with it, for benchmarks that forget on it hundreds of times: no encoder, no ledger."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -59,9 +60,9 @@ class Mini:
     def _lines(self, name: str) -> list[str]:
         return (FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines()
 
-    def basis(self, pool: np.ndarray) -> Basis:
-        """As `govd model add mini mini` makes it, on another pool."""
-        words = [w for w in default_vocabulary() if w not in set(self.labels)]
+    def basis(self, pool: np.ndarray, anchors: Sequence[str] | None = None) -> Basis:
+        """As `govd model add mini mini` makes it, on another pool, or with other anchors than the default vocabulary."""
+        words = [w for w in (anchors or default_vocabulary()) if w not in set(self.labels)]
         labels = self.encoder.averaged(self.labels, self.templates)
         prompts = self.encoder.texts([f"a {d} of a {w}" for d in self.domains for w in self.labels])
         given = Ingredients("mini", "labels", "image", self.labels, labels, words, self.encoder.averaged(words, self.templates))
