@@ -56,11 +56,12 @@ class Models(Protocol):
         """Change what a model is registered with; with `reference`, rebase it on another checkpoint. What is not given stays."""
         ...
 
-    def remove_model(self, name: str) -> Record:
-        """Take a model out of service; its entries stay.
+    def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
+        """Take a model out of service; its entries stay. With forgets in force it is retired: they keep their states, and its name is not
+        used again. `delete_published`: take away what was published to its folder, too.
 
         Raises:
-            Conflict: forgets are in force on it.
+            Conflict: requests of it are not decided yet.
         """
         ...
 

@@ -80,6 +80,8 @@ class Audit:
             found = views.records.seqs(limit=PAGE + 1, subject=subject)
             complete = complete and len(found) <= PAGE
             seqs |= set(found[:PAGE])
+        if request.get("model_retired"):
+            seqs.add(int(request["model_retired"]["entry"]))
         entries = core.ledger.some(sorted(seqs))
         return {"request": request, "entries": entries, "timeline": [_line(e) for e in entries], "complete": complete}
 
@@ -116,7 +118,9 @@ class Audit:
         if added is None:
             return nothing
         if removed is not None and removed > added:
-            return nothing | {"removed": True, "entries": [added, removed]}
+            gone = views.records.get("model", model) or {}
+            retired = gone.get("state") == "retired" and gone["retired"]["entry"] == removed
+            return nothing | {"removed": True, "retired": retired, "entries": [added, removed]}
         nothing |= {"registered": True}
         found = views.records.published(model, seq)
         record = views.revision(model, found[0]) if found and found[1] > added else None

@@ -168,9 +168,22 @@ class Core:
         found = self.views.models.get(name)
         if found is None:
             check_text(name, "model")  # before it is said again
+            gone = self.views.records.get("model", name)
+            if gone is not None and gone["state"] == "retired":
+                advice = f"`govd model show {name}` tells what it was; `govd audit` answers about it as before."
+                raise NotFound(f"the model {name} was retired on {gone['retired']['at'][:10]}: it serves nothing", advice=advice)
             known = ", ".join(sorted(self.views.models)) or "none yet (govd model add NAME REFERENCE)"
             raise NotFound(f"no model is called {name!r}", advice=f"Registered: {known}.")
         return found
+
+    def known_model(self, name: str) -> dict[str, Json]:
+        """The record of a model that is registered or was retired.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        gone = None if name in self.views.models else self.views.records.get("model", name)
+        return gone if gone is not None and gone["state"] == "retired" else self.model(name)
 
     def request(self, request_id: str) -> dict[str, Json]:
         """A request's record, by its id or an unambiguous beginning of it.
@@ -291,7 +304,7 @@ class Core:
         Raises:
             NotFound: there is no such model, or none of its revisions has this number.
         """
-        self.model(model)
+        self.known_model(model)
         found = self.views.revision(model, number)
         if found is None:
             raise NotFound(f"{model} has no revision {number}", advice=f"`govd revision list --model {model}` shows them.")

@@ -6,6 +6,7 @@ Somebody may deliver meanwhile: what does not look as it should is looked at onc
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ def check(said: Said, fault: Callable[[str], None], later: Callable[[], Said] = 
     """Compare delivered files with what entries say. `later`: what was said after these, asked for before looking again."""
     said = list(said)
     written, found = _written(said), Delivered()
+    for problem in _changed_base(said):
+        fault(problem)
     problems = {place: _problems(place, files) for place, files in written.items()}
     if any(problems.values()) or any(_strays(folder, written) for folder in _folders(written)):
         time.sleep(MOMENT)
@@ -51,6 +54,8 @@ def check(said: Said, fault: Callable[[str], None], later: Callable[[], Said] = 
         current = Path(folder) / "current"
         if stray := _strays(folder, written):
             fault(f"{current} leads to {stray}, which was never published there")
+        if os.path.lexists(current) and folder in _retired(said):
+            fault(f"{current} is there, though the model that was published there is retired")
         if current.exists():
             found.serves.append(f"{current} leads to revision {current.resolve().name}")
     return found
@@ -68,6 +73,42 @@ def _written(said: Said) -> dict[Place, dict[str, str]]:
         elif folders.get(model) and isinstance(entry["files"], dict):
             written[folders[model], number] = {str(k): str(v) for k, v in entry["files"].items()}
     return written
+
+
+def _retired(said: Said) -> set[str]:
+    """Folders whose model was retired, and that no other is published to."""
+    folders: dict[str, str] = {}
+    retired: set[str] = set()
+    for entry in said:
+        if entry["files"] is None:
+            folder = str(entry["folder"] or "")
+            retired.discard(folder)
+            retired |= {folders.get(entry["subject"], "")} if entry.get("retired") else set()
+            folders[entry["subject"]] = folder
+    return retired
+
+
+def _changed_base(said: Said) -> list[str]:
+    """Revisions whose files differ from those that the model was registered with in more than the one with the projection."""
+    registered: dict[str, dict[str, Mapping[str, str]]] = {}
+    problems: list[str] = []
+    for entry in said:
+        digest = str(entry.get("digest"))
+        if entry["files"] is None:
+            if isinstance(entry.get("registered"), dict):
+                registered.setdefault(entry["subject"], {})[digest] = entry["registered"]
+            continue
+        bases = registered.get(entry["subject"].rpartition("/")[0], {})
+        bases = {digest: bases[digest]} if digest in bases else bases  # early entries do not say which
+        if bases and isinstance(entry["files"], dict) and all(len(_differ(base, entry["files"])) > 1 for base in bases.values()):
+            names = ", ".join(_differ(next(iter(bases.values())), entry["files"])[:5])
+            problems.append(f"revision {entry['subject']}: {names} were not published as they were registered")
+    return problems
+
+
+def _differ(base: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
+    """Files of a registered name with other bytes. An index is none of them: early versions wrote the grown size into it."""
+    return sorted(name for name, digest in files.items() if base.get(name, digest) != digest and not name.endswith(".index.json"))
 
 
 def _folders(written: Collection[Place]) -> list[str]:

@@ -109,6 +109,10 @@ class Unsupported(GovdError):
     title = "Not possible here"
 
 
+class NoWeights(Unsupported):
+    """A model that has no weights to fold an edit into: it is made of vectors, say. The edit alone is written then."""
+
+
 class OverCapacity(GovdError):
     """The edit has no room for this: no anchor would be left, or the solve is singular."""
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from govd.core import Core
-from govd.edit import Edit
-from govd.embeddings import file_digest
-from govd.errors import Denied, GovdError, MachineFault, Usage
+from govd.errors import Denied, MachineFault, NoWeights, Usage
 from govd.ledger.entry import Draft
 from govd.limits import bounded
 from govd.serving import Served, Serving
 from govd.types import Json, Record
+from govd.writing import EDIT_FILE, check_written, write_edit
 
 
 class Exports:
@@ -63,28 +64,35 @@ class Exports:
         except OSError as fault:
             advice = "Choose a folder that can be written; nothing was changed."
             raise MachineFault(f"cannot be written ({fault.strerror})", where=str(folder), advice=advice) from None
+        part = folder / f".{secrets.token_hex(4)}.part"
         try:
-            return self._files(model, folder, format, now)
+            part.mkdir()
+            files = self._files(model, part, format, now)
+            for name in sorted(os.listdir(part)):  # a process that is killed leaves nothing that looks whole
+                os.rename(part / name, folder / name)
+            part.rmdir()
+            return files
         except OSError as fault:
             _clear(folder, made)
             advice = "Free some space, or choose another folder; nothing was changed."
             raise MachineFault(f"cannot be written ({fault.strerror})", where=str(folder), advice=advice) from fault
-        except GovdError:
+        except BaseException:
             _clear(folder, made)
             raise
 
     def _files(self, model: str, folder: Path, format: str, now: Served) -> Mapping[str, str]:
         if format == "edit":
-            facts = {"model": model, "revision": now.number, "model_digest": now.opened.model.facts.digest}
-            path = folder / f"{model}.edit.safetensors"
-            Edit(now.edit.L, now.edit.B, now.edit.side, facts).save(path)
-            return {path.name: file_digest(path)}
-        found: Mapping[str, str] | None = self.core.first(
-            "govd_export", model=now.opened.model, edit=now.edit, format=format, folder=folder
-        )
-        if found is None:
+            return write_edit(self.core, now, model, folder / f"{model}.{EDIT_FILE}")
+        try:
+            files: Mapping[str, str] | None = self.core.first(
+                "govd_export", model=now.opened.model, edit=now.edit, format=format, folder=folder
+            )
+        except NoWeights as error:
+            raise NoWeights(error.what, where=error.where or model, advice="Export the edit alone: --format edit.") from None
+        if files is None:
             raise Usage(f"no plugin writes the format {format!r}", advice="Formats: hf, edit.")
-        return found
+        check_written(now, files)
+        return files
 
 
 def _clear(folder: Path, made: list[Path]) -> None:

@@ -48,6 +48,7 @@ class Settings:
     which all that is in force would change more than `max_total_disagreement`. `disabled_plugins`: names not to load.
     `text_encoders`: "FILE HOW" for each model of vectors that lacks texts: its file's name (or `*`), and the address or command that is
     asked for them.
+    `keep_published`: how many revisions before the published one stay in the folder of `--publish-to`.
     `allowed_hosts`: names besides loopback under which the daemon may be asked for (`govd serve --allow-host`).
     """
 
@@ -64,6 +65,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     text_encoders: tuple[str, ...] = ()
     compose_on: str = "host"
+    keep_published: int = 3
 
     def text_encoder(self, reference: str) -> str | None:
         """The address or command that is asked for texts of a model of vectors; None where none is configured."""
@@ -108,6 +110,8 @@ class Settings:
             if len(encoder.split(maxsplit=1)) < 2:
                 advice = 'Write "FILE ADDRESS" or "FILE COMMAND"; * stands for any file.'
                 raise BadFile(f"the text encoder {encoder!r} says no address or command", where=str(path), advice=advice)
+        if settings.keep_published < 0:
+            raise BadFile(f"keep_published is {settings.keep_published!r}", where=str(path), advice="It is at least 0.")
         for witness in settings.witnesses:
             try:
                 Key.parse(witness.strip().partition(" ")[2])

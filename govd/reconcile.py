@@ -22,9 +22,12 @@ from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault,
 from govd.ledger.entry import Draft
 from govd.lifecycle import PENDING, STANDING, UNSERVED
 from govd.measuring import Measuring
+from govd.models.publish_folder import PublishFolder, check_place, folder_of, is_early
 from govd.requests import Requests
 from govd.requests.decisions import GOVD, verdict, vote_drafts
+from govd.serving import Served
 from govd.types import Contribution, Gate, Json, Record
+from govd.writing import write_checkpoint
 
 log = logging.getLogger("govd")
 
@@ -35,6 +38,7 @@ class Reconciler:
     def __init__(self, core: Core, requests: Requests, measuring: Measuring) -> None:
         self.core, self.requests, self.measuring = core, requests, measuring
         self.delivery = Delivery()
+        self.undelivered: dict[str, str] = {}
 
     def run(self) -> bool:
         """Do everything that can be done now; whether anything was. One request's or model's fault does not hold up the others.
@@ -301,24 +305,48 @@ class Reconciler:
         return drafts
 
     def _deliver(self, model: str) -> bool:
-        """Keep `--publish-to` on the published revision (the base is 0); whether there was something to do."""
+        """Keep `--publish-to` on the published revision (the base is 0, where it is published); whether there was something to do."""
+        record = self.core.views.models.get(model)
+        if record is None or not record["publish_to"]:
+            self.undelivered.pop(model, None)
+            return False
+        try:
+            did = self._delivered(model, record)
+        except GovdError as error:
+            self.undelivered[model] = error.message
+            raise
+        self.undelivered.pop(model, None)
+        return did
+
+    def _delivered(self, model: str, record: Record) -> bool:
+        core, published, base = self.core, self.core.views.published(model), bool(record.get("publish_base", True))
+        folder = folder_of(core, model, Path(record["publish_to"]), is_early(record))
+        did = folder.withdraw() if published is None and not base else self._kept_up(model, folder, published)
+        used = [
+            Path(str(r[name])).expanduser() for r in list(core.views.models.values()) for name in ("reference", "images") if r.get(name)
+        ]
+        number = int(published["number"]) if published else 0
+        self.delivery.prune(folder, number, core.home.settings.keep_published, base, used)
+        return did
+
+    def _kept_up(self, model: str, folder: PublishFolder, published: Record | None) -> bool:
         core = self.core
-        if model not in core.views.models:
-            return False
-        record, published = core.model(model), core.views.published(model)
-        if not record["publish_to"]:
-            return False
         opened = core.opened_for(model, published)
         what: dict[str, Json] = {"model": model, "number": published["number"] if published else 0}
         what |= {"edit_digest": published["edit_digest"] if published else None, "model_digest": opened.model.facts.digest}
-        folder = Path(record["publish_to"])
         stands = self.delivery.stands(folder, what)
         if stands is not None and (published is None or published["files"] == stands):
             return False  # else it was cut off before its entry, or somebody changed the files and what is said of them: written again
-        edit = self.measuring.edit(published, model)
-        files = self.delivery.deliver(folder, what, lambda part: opened.model.write_checkpoint(edit, part))
+        served = Served(int(published["number"]) if published else 0, self.measuring.edit(published, model), opened)
+        models = list(core.views.models.values())
+        files = self.delivery.deliver(
+            folder,
+            what,
+            lambda part: write_checkpoint(core, served, model, part),
+            lambda: check_place(folder, core.home.folder, models),
+        )
         if published and published["files"] != files:
-            self._revise(published, "deliver", {"files": files})
+            self._revise(published, "deliver", {"files": files, "model_digest": opened.model.facts.digest})
         return True
 
 

@@ -126,7 +126,7 @@ class Service:
         waiting = [
             {"id": r["id"], "model": r["model"], "state": r["state"], "reason": r["state_reason"]}
             for r in list(views.open.values())
-            if r["state"] in OPEN
+            if r["state"] in OPEN and not r.get("model_retired")
         ]
         states = Counter((r["model"], r["state"]) for r in list(views.open.values()))
         models = [
@@ -137,11 +137,16 @@ class Service:
                 "in_force": states[name, "in_force"],
                 "subsumed": states[name, "subsumed"],
                 "pending": self._pending(name),
+                "undelivered": self.reconciler.undelivered.get(name),
             }
             for name in sorted(views.models)
         ]
+        retired = [
+            {"name": r["name"], **r["retired"], "in_force": states[r["name"], "in_force"], "subsumed": states[r["name"], "subsumed"]}
+            for r in views.retired()
+        ]
         head = {"origin": ledger.origin, "size": ledger.size(), "root": ledger.root().hex()}
-        return {"home": str(self.core.home.folder), "models": models, "waiting": waiting, "ledger": head}
+        return {"home": str(self.core.home.folder), "models": models, "retired": retired, "waiting": waiting, "ledger": head}
 
     def _pending(self, model: str) -> dict[str, Json] | None:
         """The revision that is on its way or was refused last, and what it waits for."""
@@ -153,7 +158,7 @@ class Service:
     @bounded
     def revisions(self, model: str) -> list[Record]:
         """A model's revisions, oldest first."""
-        self.core.model(model)
+        self.core.known_model(model)
         return list(self.core.views.revisions(model))
 
     @bounded

@@ -189,10 +189,12 @@ class Model(Protocol):
     def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
         """Write the edited model as a checkpoint of its own format into `folder` (empty, exists); file names with their SHA-256.
 
-        An empty edit copies the base files byte for byte.
+        Files of `facts.files` are copied byte for byte, and hashed as they are copied: what was replaced since is refused. Only the one
+        with the projection differs, in that tensor alone; with an empty edit none does.
 
         Raises:
-            Unsupported: this edit cannot be folded into this model's weights.
+            Unsupported: this edit cannot be folded into this model's weights. NoWeights: it has none; govd then writes the edit alone.
+            BadCheckpoint: a file is not the one that was registered.
         """
         ...
 

@@ -101,7 +101,9 @@ class Views:
         states: dict[str, tuple[str, str]] = {}
         for draft in drafts:
             noun, _, event = draft.kind.partition(".")
-            if draft.kind == "request.file":
+            if draft.kind == "model.add":
+                self.check_name(draft.subject)
+            elif draft.kind == "request.file":
                 states[draft.subject] = (str(draft.payload.get("kind", "forget")), "filed")
             elif draft.kind == "revision.compose":
                 states[draft.subject] = ("revision", "composed")
@@ -150,6 +152,7 @@ class Views:
     def _model(self, event: str, entry: Record, payload: Json) -> None:
         name = entry["subject"]
         if event == "add":
+            self.check_name(name)
             record = {"name": name, "model": name, "state": "registered", "seq": entry["seq"], "added_at": entry["time"], **payload}
             self.models[name] = self._put("model", name, record, entry["seq"])
             if name not in self.heads:
@@ -160,7 +163,19 @@ class Views:
         elif event == "update":
             self.models[name] = self._put("model", name, self.models[name] | {"updated_at": entry["time"], **payload}, entry["seq"])
         elif event == "remove":
-            self._put("model", name, {**self.models.pop(name), "state": "removed"}, entry["seq"])
+            self._removed(name, entry, payload)
+
+    def _removed(self, name: str, entry: Record, payload: Json) -> None:
+        """A model without forgets in force is removed. One with some is retired: they keep their states, and say so."""
+        said = {"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], "reason": str(payload.get("reason", ""))}
+        gone = {"state": "retired", "retired": said} if payload.get("retired") else {"state": "removed"}
+        self._put("model", name, {**self.models.pop(name), **gone}, entry["seq"])
+        for key in payload.get("requests", ()) if payload.get("retired") else ():
+            request = self.request(key)
+            if request is None or request["model"] != name:
+                raise NotFound(f"there is no request {key} of {name}")
+            reason = f"its model was retired on {entry['time'][:10]}; until then: {request['state_reason']}"
+            self.open[key] = self._put("request", key, {**request, "model_retired": said, "state_reason": reason}, entry["seq"])
 
     def _token(self, event: str, entry: Record, payload: Json) -> None:
         key = entry["subject"]
@@ -281,6 +296,21 @@ class Views:
         """A request's record."""
         found = self.open.get(request_id)
         return self._get("request", request_id) if found is None else found
+
+    def retired(self) -> list[dict[str, Json]]:
+        """Models that were retired."""
+        return self.records.find("model", state="retired")
+
+    def check_name(self, name: str) -> None:
+        """Whether a name can be a model's.
+
+        Raises:
+            Conflict: a model that was retired was called so.
+        """
+        gone = self._get("model", name)
+        if gone is not None and gone["state"] == "retired":
+            what = f"a model called {name} was retired on {gone['retired']['at'][:10]}: its forgets are in the ledger under this name"
+            raise Conflict(what, advice="Choose another name.")
 
     def requests(self, **filters: Any) -> list[dict[str, Json]]:
         """Requests in the order of their filing; filters as in `Records.find`."""

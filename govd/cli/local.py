@@ -66,8 +66,8 @@ class Local(Api):
     def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
         return self.service.update_model(name, Given(**options), self.actor, reference)
 
-    def remove_model(self, name: str) -> Record:
-        return self.service.models.remove(name, self.actor)
+    def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
+        return self.service.models.remove(name, self.actor, reason, delete_published)
 
     def revisions(self, model: str) -> list[Record]:
         return self.service.revisions(model)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from govd.cli.access import opened
-from govd.cli.options import HomeOption, JsonOption, ModelArgument, absolute, lines, names_of, split
+from govd.cli.options import HomeOption, JsonOption, ModelArgument, ReasonOption, absolute, lines, names_of, split
 from govd.cli.output import put
 from govd.errors import Usage
 
@@ -36,7 +36,12 @@ UseOption = Annotated[
         ),
     ),
 ]
-PublishOption = Annotated[Path | None, typer.Option("--publish-to", help="Keep DIR/current on the published checkpoint.")]
+PublishOption = Annotated[
+    Path | None, typer.Option("--publish-to", help="Write each revision to DIR/N and keep DIR/current on the published one.")
+]
+PublishBaseOption = Annotated[
+    bool | None, typer.Option("--publish-base/--no-publish-base", help="Publish the unedited model, too, as DIR/0 (not by default).")
+]
 CommitOption = Annotated[str | None, typer.Option("--hf-revision", help="Commit of a Hub repository.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the model is called here.")]
 
@@ -50,6 +55,7 @@ def _given(
     pool: Path | None,
     use: str | None,
     publish_to: Path | None,
+    publish_base: bool | None,
 ) -> dict[str, Any]:
     """What was given, read and with paths that a daemon finds."""
     said: dict[str, Any] = {}
@@ -60,7 +66,7 @@ def _given(
         if names is not None:
             said |= {f"{key}s": list(names.names), f"{key}_lines": list(names.lines)}
     said |= {"templates": lines(templates, "templates"), "domains": split(domains) or [], "use": use}
-    return said | {"images": absolute(images), "pool": absolute(pool), "publish_to": absolute(publish_to)}
+    return said | {"images": absolute(images), "pool": absolute(pool), "publish_to": absolute(publish_to), "publish_base": publish_base}
 
 
 @app.command("add")
@@ -85,6 +91,7 @@ def add(
         ),
     ] = "image",
     publish_to: PublishOption = None,
+    publish_base: PublishBaseOption = None,
     hf_revision: CommitOption = None,
     from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Do not use embeddings that come with the checkpoint.")] = False,
     home: HomeOption = None,
@@ -93,7 +100,7 @@ def add(
     """Register a model; makes the home where there is none."""
     from govd.cli.show import show_model
 
-    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to)
+    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base)
     more = {"prototypes": prototypes, "side": side, "hf_revision": hf_revision, "from_scratch": from_scratch}
     with opened(home, create=True) as api:
         put(api.add_model(name, reference, **given, **more), as_json, show_model)
@@ -128,13 +135,14 @@ def update(
     pool: PoolOption = None,
     use: UseOption = None,
     publish_to: PublishOption = None,
+    publish_base: PublishBaseOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change what a model is registered with; what is not given stays. Every forget in force is computed anew and published."""
     from govd.cli.show import show_model
 
-    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to)
+    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base)
     with opened(home) as api:
         put(api.update_model(name, None, **given), as_json, show_model)
 
@@ -151,6 +159,7 @@ def rebase(
     pool: PoolOption = None,
     use: UseOption = None,
     publish_to: PublishOption = None,
+    publish_base: PublishBaseOption = None,
     hf_revision: CommitOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -158,15 +167,26 @@ def rebase(
     """Put another checkpoint in a model's place: every forget in force is computed anew for it and published."""
     from govd.cli.show import show_model
 
-    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to)
+    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base)
     with opened(home) as api:
         put(api.update_model(name, reference, **given, hf_revision=hf_revision), as_json, show_model)
 
 
 @app.command("remove")
-def remove(name: ModelArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Take a model out of service; its entries stay."""
-    from govd.cli.show import show_model
+def remove(
+    name: ModelArgument,
+    reason: ReasonOption = "",
+    delete_published: Annotated[
+        bool, typer.Option("--delete-published", help="Take away what was published to its folder, too; else it stays there.")
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a model out of service; its entries stay.
+
+    With forgets in force it is retired: they keep their states, nothing is published back, and its name is not used again.
+    """
+    from govd.cli.show_models import show_removed
 
     with opened(home) as api:
-        put(api.remove_model(name), as_json, show_model)
+        put(api.remove_model(name, reason, delete_published), as_json, show_removed)

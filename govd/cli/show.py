@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from govd.actors import spoken
+from govd.cli.show_models import show_retired
 from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ def show_status(found: Mapping[str, Json]) -> None:
         out.print(table("model", "revision", "rank", "in force", "subsumed", rows=rows))
     else:
         out.print("No model is registered yet: govd model add NAME REFERENCE")
+    for model in found["models"]:
+        if model.get("undelivered"):
+            out.print(f"[red]not delivered[/] {escape(model['name'])}: {escape(model['undelivered'])}")
+    show_retired(found["retired"])
     for waiting in found["waiting"]:
         out.print(f"{waiting['id']} {state(waiting['state'])} {escape(waiting['reason'])}")
     ledger = found["ledger"]
@@ -75,7 +80,7 @@ def show_models(models: Sequence[Mapping[str, Json]]) -> None:
             said(m.get("use")),
             said(m.get("side")),
             escape(said(m.get("pool"))),
-            m["revision"] or "base",
+            "retired" if m["state"] == "retired" else m["revision"] or "base",
         )
         for m in models
     ]

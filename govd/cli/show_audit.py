@@ -66,6 +66,13 @@ def _timeline(lines: Sequence[Mapping[str, Json]]) -> None:
     console().print(made)
 
 
+def _absent(model: Mapping[str, Json]) -> str:
+    """Why a model served nothing."""
+    if model.get("retired"):
+        return "retired: it served nothing any more"
+    return "taken out of service" if model.get("removed") else "not registered yet"
+
+
 def show_as_of(found: Mapping[str, Json]) -> None:
     """What was so at a time."""
     out = console()
@@ -74,7 +81,7 @@ def show_as_of(found: Mapping[str, Json]) -> None:
         out.print("  [yellow]that is still to come: this is how it stands now[/]")
     for model in found["models"]:
         if not model["registered"]:
-            out.print(f"{escape(model['model'])}: {'taken out of service' if model.get('removed') else 'not registered yet'}")
+            out.print(f"{escape(model['model'])}: {_absent(model)}")
             continue
         if not model["revision"]:
             out.print(f"[bold]{escape(model['model'])}[/] served the unedited model; nothing was forgotten")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import numpy as np
 
@@ -66,8 +66,9 @@ class Daemon(Api):
         found: Record = self._http.json("PATCH", f"models/{_part(name)}", {"reference": reference, **options})
         return found
 
-    def remove_model(self, name: str) -> Record:
-        found: Record = self._http.json("DELETE", f"models/{_part(name)}")
+    def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
+        query = urlencode({"reason": reason, "delete_published": str(delete_published).lower()})
+        found: Record = self._http.json("DELETE", f"models/{_part(name)}?{query}")
         return found
 
     def revisions(self, model: str) -> list[Record]:

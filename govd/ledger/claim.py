@@ -67,6 +67,11 @@ def claims_of(entries: Callable[[], Iterable[Entry]], revisions: Iterable[Revisi
                     said = entry["payload"]
                     claim.predicate["base"] = {"reference": said.get("reference"), "digest": said.get("digest")}
             continue
+        if entry["kind"] == "model.remove" and entry["payload"].get("retired"):
+            for claim in of_model.get(entry["subject"], ()):
+                if "published_at" in claim.predicate:
+                    claim.predicate["retired_at"] = entry["time"]
+            continue
         if entry["subject"] in by_subject:
             _revision(by_subject[entry["subject"]], entry)
         if entry["kind"] == "revision.publish":

@@ -91,6 +91,10 @@ def _sentence(entry: Mapping[str, Any]) -> str:
         case "revision.measure":
             found = attacks(payload.get("metrics"))
             return f"{subject} was attacked; what it forgets is found {found}" if found else ""
+        case "model.remove" if payload.get("retired"):
+            kept = len(_list(payload.get("requests")))
+            why = f": {reason}" if reason else ""
+            return f"{subject} was retired with {kept} forget{'' if kept == 1 else 's'} in force, which keep their states{why}"
         case "key.rotate":
             return f"the key of the log was changed to {str(payload.get('new'))[-20:]}: {reason}"
     said = SAID.get(entry["kind"], "")
@@ -116,6 +120,8 @@ def honest(claim: Claim | None) -> str:
     state = "was published" if "published_at" in said else "is not published"
     if claim.followed_by:
         state += f" and followed by revision {claim.followed_by}"
+    if claim.predicate.get("retired_at"):
+        state += " (its model was retired later)"
     if not claim.requests:
         return safe(f"Nothing is claimed to be forgotten: revision {claim.number} of {claim.model}, which {state}, is the unedited model.")
     parts = [f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about}.", _targets(said, metrics)]

@@ -28,7 +28,7 @@ ARTIFACTS: Final = {
     "contribution.make": {"artifact": "contribution", "prototypes": "prototype"},
     "revision.compose": {"edit": "edit", "basis": "basis of the edit"},
 }
-DELIVERIES: Final = ("model.add", "model.update", "revision.deliver")
+DELIVERIES: Final = ("model.add", "model.update", "model.remove", "revision.deliver")
 """Entries that say where published files were written, and which."""
 VOUCHERS: Final = ("witness.cosign", "witness.stamp")
 FIELDS: Final = {"seq", "time", "actor", "kind", "subject", "model", "payload"}
@@ -298,10 +298,14 @@ def _edge(levels: list[list[bytes]], size: int) -> list[bytes]:
 
 
 def delivery(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What one of `DELIVERIES` says: where its model's revisions are written (`files` None), or which files a revision has."""
+    """What one of `DELIVERIES` says: where its model's revisions are written and which files it was registered with (`files` None), or
+    which files a revision has, and the digest of the model that they were made of."""
     payload = entry["payload"]
     said = {"subject": entry["subject"], "folder": payload.get("publish_to"), "files": payload.get("files")}
-    return said if entry["kind"] == "revision.deliver" else said | {"files": None}
+    if entry["kind"] == "revision.deliver":
+        return said | {"digest": payload.get("model_digest")}
+    said |= {"files": None, "registered": payload.get("files"), "digest": payload.get("digest")}
+    return said | {"retired": bool(payload.get("retired"))}
 
 
 def _opens(note: str, key: Key) -> bool:

@@ -43,6 +43,7 @@ class Given:
     use: str | None = None
     side: str = "image"
     publish_to: str | None = None
+    publish_base: bool | None = None
     hf_revision: str | None = None
     prototypes: int = 0
     from_scratch: bool = False
@@ -127,9 +128,11 @@ def prepared(core: Core, reference: str, given: Given, known_pool: Pool | None =
         "images": images if evaluation else None,
         "images_unreadable": evaluation.skipped if evaluation else 0,
         "images_left_out": images_left_out,
-        "publish_to": str(Path(given.publish_to).absolute()) if given.publish_to else None,
+        "publish_to": str(Path(given.publish_to).resolve()) if given.publish_to else None,
         "from_scratch": given.from_scratch,
     }
+    if given.publish_base is not None:
+        payload["publish_base"] = given.publish_base
     return Opened(model, encoder, basis), payload
 
 

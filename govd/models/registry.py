@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from govd.core import Core, Opened
-from govd.errors import Conflict, GovdError, MachineFault, Usage
+from govd.errors import Conflict, GovdError, MachineFault, Unsupported, Usage
 from govd.ledger.entry import Draft
-from govd.lifecycle import OPEN, WANTED
+from govd.lifecycle import OPEN, STANDING, UNSERVED, WANTED
 from govd.limits import bounded
 from govd.models.given import Given, prepared
 from govd.models.pool import Pool
+from govd.models.publish_folder import check_place, folder_of, is_early, same
 from govd.models.words import spellings
 from govd.phrases import spelled
-from govd.types import Record
+from govd.types import Json, Record
 
 if TYPE_CHECKING:
     from govd.edit import Basis
@@ -32,13 +34,14 @@ class Models:
         self.core, self.contributions = core, contributions
 
     def all(self) -> list[Record]:
-        """All registered models, by name."""
-        return [self._shown(record) for _, record in sorted(self.core.views.models.items())]
+        """All registered models and those that were retired, by name; `state` says which."""
+        retired = {str(record["name"]): record for record in self.core.views.retired()}
+        return [self._shown(record) for _, record in sorted({**retired, **self.core.views.models}.items())]
 
     @bounded
     def show(self, name: str) -> Record:
-        """One model with the revision that it serves."""
-        return self._shown(self.core.model(name))
+        """One model with the revision that it serves; of a retired one, that it served last."""
+        return self._shown(self.core.known_model(name))
 
     def spellings(self, name: str) -> dict[str, str]:
         """Labels of a model by other spellings of them, as folders may be called."""
@@ -51,23 +54,33 @@ class Models:
         return {**record, "revision": published["number"] if published else None}
 
     @bounded
-    def remove(self, name: str, actor: str) -> Record:
-        """Take a model out of service; its entries stay.
+    def remove(self, name: str, actor: str, reason: str = "", delete_published: bool = False) -> Record:
+        """Take a model out of service; its entries stay. One with forgets in force is *retired*: they keep their states, its name is not
+        used again, and nothing is published back first. `current` of its folder is taken away, never turned; published revisions stay,
+        unless `delete_published`.
 
         Raises:
-            Conflict: forgets are in force on it, or wait to be.
+            Conflict: requests of it are not decided yet.
         """
-        with self.core.lock:
-            record = self.core.model(name)
-            mine = [r for r in list(self.core.views.open.values()) if r["model"] == name]
-            standing = [r["id"] for r in mine if r["state"] in WANTED]
-            if standing:
-                raise Conflict(f"{len(standing)} forgets are in force on {name}", advice="Revert them first.")
-            undecided = [r["id"] for r in mine if r["state"] in OPEN]
+        core = self.core
+        with core.working, core.lock:
+            record = core.model(name)
+            requests = [r for r in list(core.views.open.values()) if r["model"] == name]
+            kept = [r["id"] for r in requests if r["state"] in STANDING or (r["served_at"] and r["state"] in UNSERVED)]
+            undecided = [r["id"] for r in requests if r["state"] in OPEN and r["id"] not in kept]
             if undecided:
                 raise Conflict(f"{', '.join(undecided[:5])} of {name} wait to be decided", advice="Reject or withdraw them first.")
-            self.core.record([Draft("model.remove", name, actor, name, {})])
-            return record
+            payload: dict[str, Json] = {"retired": True, "requests": kept} if kept else {}
+            payload |= {"reason": reason} if reason.strip() else {}
+            folder = folder_of(core, name, Path(record["publish_to"]), is_early(record)) if record["publish_to"] else None
+            withdrawn = folder is not None and folder.withdraw()  # before the entry: without it, it is put back
+            last = core.views.published(name)
+            core.record([Draft("model.remove", name, actor, name, payload)])
+            left = folder.forget() if folder and delete_published else []
+        core.let_go()
+        state: dict[str, Json] = {"state": "retired" if kept else "removed", "requests": kept, "reason": reason}
+        state |= {"revision": last["number"] if last else None, "current_removed": withdrawn, "left": left}
+        return {**record, **state, "published": [] if folder is None else [str(n) for n in folder.numbers()]}
 
     @bounded
     def add(self, name: str, reference: str, given: Given, actor: str) -> Record:
@@ -80,10 +93,11 @@ class Models:
         if not NAME.fullmatch(name):
             raise Usage(f"{name!r} is no name for a model", advice="Use letters, digits, dot, dash and underscore.")
         self._check_free(name)
-        opened, payload = prepared(core, reference, given)
+        self._check_folder(given.publish_to, name, reference)
+        opened, payload = prepared(core, reference, replace(given, publish_base=bool(given.publish_base)))
         with core.lock:
             self._check_free(name)
-            self._check_folder(payload["publish_to"], name)
+            self._check_folder(payload["publish_to"], name, reference)
             core.record([Draft("model.add", name, actor, name, payload)])
         core.keep(opened)
         core.progress("storing", 1, 1)
@@ -92,6 +106,7 @@ class Models:
     def _check_free(self, name: str) -> None:
         if name in self.core.views.models:
             raise Conflict(f"a model is called {name} already", advice=f"`govd model show {name}`, or choose another name.")
+        self.core.views.check_name(name)
 
     @bounded
     def update(self, name: str, given: Given, actor: str, reference: str | None = None) -> Record:
@@ -119,19 +134,24 @@ class Models:
             use=given.use or old["use"],
             side=old["side"],
             publish_to=given.publish_to or old["publish_to"],
+            publish_base=_publish_base(given, old),
             hf_revision=given.hf_revision if rebased else old["hf_revision"],
             from_scratch=given.from_scratch or bool(old["from_scratch"]),
             merged=old.get("labels_merged", []) if given.labels is None else [],
         )
         pool = _kept_pool(basis, old) if basis.has_pool and given.pool is None and not rebased else None
+        self._check_folder(keep.publish_to, name, reference or str(old["reference"]))
         opened, payload = prepared(core, reference or str(old["reference"]), keep, pool)
+        if not rebased and opened.model.facts.digest != old["digest"]:
+            advice = f"Restore the files, or put what is there now in their place: `govd model rebase {name} {old['reference']}`."
+            raise Unsupported(f"the model {name} is not the one that was registered", where=str(old["reference"]), advice=advice)
         drafts = [Draft("model.update", name, actor, name, {**payload, "rebased": rebased})]
         computed: dict[str, list[Draft]] = {}
         if opened.basis.digest != basis.digest:
             for request in self._concerned(name):  # before the lock: this takes time
                 computed[str(request["id"])] = self._again(request, opened, actor)
         with core.lock:
-            self._check_folder(payload["publish_to"], name)
+            self._check_folder(payload["publish_to"], name, str(payload["reference"]))
             if opened.basis.digest != basis.digest:
                 for request in self._concerned(name):
                     known = computed.get(str(request["id"])) if not request.get("shredded_at") else None
@@ -145,15 +165,21 @@ class Models:
         mine = [r for r in list(self.core.views.open.values()) if r["model"] == name and r["kind"] == "forget"]
         return [r for r in mine if r["contribution"]]
 
-    def _check_folder(self, folder: str | None, name: str) -> None:
-        """Two models cannot be published to one folder: each would put the other's away.
+    def _check_folder(self, folder: str | None, name: str, reference: str) -> None:
+        """Whether a folder can be this model's alone, and nothing that govd did not write there is in the way.
 
         Raises:
-            Conflict: another model is.
+            Conflict: it cannot; nothing was touched.
         """
-        for other, record in list(self.core.views.models.items()):
-            if folder and other != name and record["publish_to"] == folder:
-                raise Conflict(f"{other} is published to this folder", where=folder, advice="Choose another --publish-to.")
+        if not folder:
+            return
+        old = self.core.views.models.get(name, {"name": name, "publish_to": None})
+        path = Path(folder).resolve()
+        early = is_early(old) and same(path, Path(old["publish_to"]))
+        place = folder_of(self.core, name, path, early)
+        models = [r for r in list(self.core.views.models.values()) if r["name"] != name]
+        check_place(place, self.core.home.folder, [*models, {"name": name, "publish_to": None, "reference": reference}])
+        place.check()
 
     def _again(self, request: Record, opened: Opened, actor: str) -> list[Draft]:
         """A forget on another basis: its contribution, or that it waits since nobody can compute it."""
@@ -196,3 +222,11 @@ def _kept_pool(basis: Basis, record: Record) -> Pool:
     rows = basis.tensors["pool"]
     left_out = Counter[str](record.get("pool_left_out", {}))
     return Pool(rows, basis.pool_kind, int(record.get("pool_total", len(rows))), left_out)
+
+
+def _publish_base(given: Given, old: Record) -> bool | None:
+    """Whether the base is published: as is said, else as it was; None where it was said to an early version, which always did."""
+    if given.publish_base is not None:
+        return given.publish_base
+    stays = old["publish_to"] and (not given.publish_to or same(Path(given.publish_to), Path(old["publish_to"])))
+    return old.get("publish_base") if stays or "publish_base" in old else False

@@ -37,6 +37,7 @@ class Decisions:
         """
         core = self.core
         votes: list[Vote] = []
+        check_model(core.request(request_id))
         if event == "approve":  # policies are asked before the lock: they may take their time
             request = core.request(request_id)
             lifecycle.decide(request["kind"], request["state"], event)
@@ -89,6 +90,7 @@ class Decisions:
         with core.lock:
             core.refresh()
             request = core.request(request_id)
+            check_model(request)
             if request["kind"] != "forget" or request["state"] not in OPEN:
                 raise Conflict(f"{request['id']} is {request['state']}: nothing is due", advice="Only open forgets can be extended.")
             if not reason.strip():
@@ -196,6 +198,18 @@ def check_hold(request: Record) -> None:
     if held:
         what = f"it is under a legal hold since {held['at'][:10]} by {held['by']}: {held['reason']}"
         raise Denied(what, where=str(request["id"]), advice="`govd request release ID --reason …` ends it.")
+
+
+def check_model(request: Record) -> None:
+    """Refuse what would change a request whose model was retired.
+
+    Raises:
+        Conflict: it was.
+    """
+    retired = request.get("model_retired")
+    if retired:
+        what = f"the model {request['model']} was retired on {retired['at'][:10]}: nothing serves it, and its requests stay as they are"
+        raise Conflict(what, where=str(request["id"]), advice=f"`govd request show {request['id']}`")
 
 
 def _after(time: datetime, days: int) -> str:

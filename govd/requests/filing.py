@@ -12,7 +12,7 @@ from govd.lifecycle import OPEN, STANDING
 from govd.limits import bounded
 from govd.overlap import scope_of
 from govd.requests.computing import Contributions
-from govd.requests.decisions import Decisions, check_hold
+from govd.requests.decisions import Decisions, check_hold, check_model
 from govd.requests.finding import Finding
 from govd.requests.options import ForgetOptions, date_of, fields_of, understood
 from govd.requests.privacy import Privacy
@@ -87,6 +87,7 @@ class Requests:
             if repeated is not None:
                 return repeated
             check_hold(target)
+            check_model(target)
             if target["kind"] != "forget" or target["state"] not in STANDING:
                 what = f"{target['id']} is {'a revert' if target['kind'] != 'forget' else target['state']}: there is nothing to revert"
                 raise Conflict(what, advice="`govd request list --state in_force` shows what can be reverted.")

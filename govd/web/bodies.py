@@ -34,6 +34,7 @@ class ModelBody(Body):
     use: str | None = None
     side: str = "image"
     publish_to: str | None = None
+    publish_base: bool | None = None
     hf_revision: str | None = None
     from_scratch: bool = False
 
@@ -52,6 +53,7 @@ class ModelChange(Body):
     pool: str | None = None
     use: str | None = None
     publish_to: str | None = None
+    publish_base: bool | None = None
     hf_revision: str | None = None
     from_scratch: bool = False
 

@@ -54,9 +54,10 @@ def update(name: str, body: ModelChange, context: Here, actor: Owner) -> Json:
 
 
 @router.delete("/models/{name}")
-def remove(name: str, context: Here, actor: Owner) -> Json:
-    """Take a model out of service; its entries stay."""
-    return context.service.models.remove(name, actor)
+def remove(name: str, context: Here, actor: Owner, reason: str = "", delete_published: bool = False) -> Json:
+    """Take a model out of service; its entries stay. With forgets in force it is retired: they keep their states, and its name is not used
+    again. `delete_published`: take away what was published to its folder, too."""
+    return context.service.models.remove(name, actor, reason, delete_published)
 
 
 @router.get("/models/{name}/revisions")

@@ -247,8 +247,7 @@ def test_a_folder_that_cannot_be_written_holds_up_nobody_and_is_not_littered(ser
         with pytest.raises(MachineFault, match="delivery is tried again"):
             service.reconcile()
     assert [state(service, r)[0] for r in (red, blue)] == ["in_force", "in_force"]
-    assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 0
-    assert sorted(p.name for p in folder.iterdir()) == ["0", "current"]
+    assert list(folder.iterdir()) == []
     model.write_checkpoint = write  # type: ignore[method-assign]
     service.reconcile()
     assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 1

@@ -287,7 +287,7 @@ def test_publish_to_follows_every_revision(tmp_path: Path, example_plugins: None
 
     folder = tmp_path / "served"
     with open_service(tmp_path / "home") as service:
-        service.add_model("m", "colours", replace(given, publish_to=str(folder)), "ann")
+        service.add_model("m", "colours", replace(given, publish_to=str(folder), publish_base=True), "ann")
         assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 0
         request = forget(service, "red")
         assert json.loads((folder / "current" / "revision.json").read_text())["edit_digest"] == published(service)["edit_digest"]

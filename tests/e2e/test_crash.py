@@ -107,7 +107,7 @@ def test_a_forget_survives_being_killed(home: Path, step: str) -> None:
         assert not service.reconcile()
         assert not service.measure()
         served = home.parent / "served"
-        assert sorted(p.name for p in served.iterdir()) == ["0", "1", "current"]
+        assert sorted(p.name for p in served.iterdir()) == ["1", "current"]
         assert json.loads((served / "current" / "revision.json").read_text())["number"] == 1
         assert service.revision("m", 1)["measured"]
         verdict = service.evidence.verify()

@@ -85,10 +85,11 @@ def test_publishing_to_a_full_disk_is_tried_again(site: Path, disk: Path, tmp_pa
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\nyellow\n")
     assert shell("model", "add", "m", "colours", "--labels", str(labels), "--publish-to", str(disk / "served")).returncode == 0
+    shell("forget", "green", "--model", "m")
     ballast = fill(disk)
     told(shell("forget", "red", "--model", "m"))
     assert "in_force" in shell("request", "list").stdout
-    assert sorted(p.name for p in (disk / "served").iterdir()) == ["0", "current"]
+    assert sorted(p.name for p in (disk / "served").iterdir()) == ["1", "current"]
     ballast.unlink()
     shell("forget", "blue", "--model", "m")
-    assert (disk / "served" / "current").resolve().name == "2"
+    assert (disk / "served" / "current").resolve().name == "3"
