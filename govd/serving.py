@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from govd.edit import Edit, metrics
 from govd.errors import Conflict, UnreadableImage, Unsupported, Usage
 from govd.limits import bounded
 from govd.measuring import Measuring
+from govd.models.image_vectors import with_vectors
 from govd.phrases import spelled
 from govd.pictures import Source
 from govd.types import Floats, Record
@@ -74,7 +76,7 @@ class Serving:
         rows: list[Floats] = []
         for side, found in (
             ("text", now.opened.encoder.texts(list(texts), keep=False) if texts else None),
-            ("image", now.opened.encoder.pictures(images, names) if images else None),
+            ("image", self._image_rows(now, images, names) if images else None),
         ):
             if found is not None:
                 rows.append(now.edit.apply(found) if now.edit.side == side else found)
@@ -89,8 +91,8 @@ class Serving:
         revision: int | None = None,
         base: bool = False,
     ) -> list[Record]:
-        """The best label for each picture `(name, picture)`: `path`, `label`, `scores`, `revision`, in the order of the pictures; `error`
-        in the place of a label where one cannot be read.
+        """The best label for each picture `(name, picture)`, or vector of a `.npy`: `path`, `label`, `scores`, `revision`, in their order;
+        `error` in the place of a label where one cannot be read.
 
         Raises:
             Usage: no pictures or no labels. UnreadableImage: none of them can be read.
@@ -99,14 +101,14 @@ class Serving:
             raise Usage("no pictures", advice="Give at least one.")
         now = self.now(model, revision, base)
         names, texts = self._labels(model, now.opened, labels)
-        rows, faults = now.opened.encoder.judged([image for _, image in images], [name for name, _ in images])
+        called, rows, faults = self._judged(now, images)
         failed = {i: error.message for i, error in faults.items()}
         if not rows:
             raise UnreadableImage("none of the pictures can be read", advice="; ".join(failed.values())[:500])
         places = sorted(rows)
         found = dict(zip(places, metrics.scores(now.edit, np.stack([rows[i] for i in places]), texts), strict=True))
         answers: list[Record] = []
-        for i, (name, _) in enumerate(images):
+        for i, name in enumerate(called):
             if i in failed:
                 answers.append({"path": name, "label": None, "scores": {}, "revision": now.number, "error": failed[i]})
                 continue
@@ -114,6 +116,27 @@ class Serving:
             scores = {names[j]: round(float(found[i][j]), 6) for j in order}
             answers.append({"path": name, "label": names[order[0]], "scores": scores, "revision": now.number})
         return answers
+
+    def _judged(self, now: Served, images: Sequence[tuple[str, Source]]) -> tuple[list[str], dict[int, Floats], dict[int, UnreadableImage]]:
+        """Names of pictures and of the vectors that came in the place of some; unit embeddings by place; what is wrong with others."""
+        called, pictures, rows = with_vectors(images, now.opened.model.facts.dim)
+        places = list(pictures)
+        found, faults = now.opened.encoder.judged(list(pictures.values()), [called[i] for i in places])
+        rows |= {places[i]: row for i, row in found.items()}
+        return called, rows, {places[i]: fault for i, fault in faults.items()}
+
+    def _image_rows(self, now: Served, images: Sequence[Source], names: Sequence[str]) -> Floats:
+        """Unit embeddings `(n, d)` of pictures and vectors, in their order.
+
+        Raises:
+            UnreadableImage: one or several cannot be read; each is named.
+        """
+        given = names or [str(image) if isinstance(image, Path) else f"image {i}" for i, image in enumerate(images)]
+        _, rows, faults = self._judged(now, list(zip(given, images, strict=True)))
+        if faults:
+            words = "; ".join(faults[i].message for i in sorted(faults))[:2000]
+            raise UnreadableImage(words, advice="Leave them out, or replace them.", path=next(iter(faults.values())).where)
+        return np.stack([rows[i] for i in sorted(rows)])
 
     def _labels(self, model: str, opened: Opened, labels: Sequence[str] | None) -> tuple[list[str], Floats]:
         basis = opened.basis

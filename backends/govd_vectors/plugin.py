@@ -110,7 +110,7 @@ def govd_open_model(reference: ModelReference) -> Model | None:
         image_size=0,
         architecture="vectors",
         files={path.name: digest},
-        defaults={"pool": path} if vectors.pool_rows else {},
+        defaults={"pool": path.with_name(f"{path.name}::image_vectors")} if vectors.pool_rows else {},
         words=words,
     )
     encoder = OutsideEncoder(reference.text_encoder, vectors.dim) if reference.text_encoder else None

@@ -81,9 +81,7 @@ class Local(Api):
     def classify(
         self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
     ) -> list[Record]:
-        found = self.service.classify(model, [(str(i), Path(i)) for i in images], labels, revision, base)
-        place = {str(path): i for i, path in enumerate(images)}
-        return sorted(found, key=lambda answer: place[answer["path"]])
+        return self.service.classify(model, [(str(i), Path(i)) for i in images], labels, revision, base)
 
     def embeddings(self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False) -> Floats:
         return self.service.embeddings(model, texts=texts, images=[Path(i) for i in images], base=base)[0]

@@ -19,7 +19,10 @@ LabelsOption = Annotated[Path | None, typer.Option("--labels", help="The label s
 AnchorsOption = Annotated[Path | None, typer.Option("--anchors", help="More words to keep, one a line.")]
 TemplatesOption = Annotated[Path | None, typer.Option("--templates", help="Prompts with {}, one a line.")]
 DomainsOption = Annotated[str, typer.Option("--domains", help="Names of domains: a,b")]
-ImagesOption = Annotated[Path | None, typer.Option("--images", help="Evaluation pictures: DIR/<domain>/<class>/*.png")]
+ImagesOption = Annotated[
+    Path | None,
+    typer.Option("--images", help="Evaluation pictures: DIR/<domain>/<class>/*.png, or a .npz: vectors, labels, perhaps domains."),
+]
 PoolOption = Annotated[
     Path | None,
     typer.Option(

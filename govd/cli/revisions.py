@@ -87,7 +87,7 @@ def export(
 
 def classify(
     model: ModelArgument,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Picture files.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Picture files, or .npy of unedited image vectors (n, d).")],
     labels: Annotated[str | None, typer.Option("--labels", help="a,b,c (default: the model's label set).")] = None,
     labels_file: Annotated[Path | None, typer.Option("--labels-file", help="The same from a text file, one a line.")] = None,
     revision: RevisionOption = None,
@@ -111,6 +111,7 @@ def classify(
 def evaluate(
     model: ModelArgument,
     images: Annotated[Path | None, typer.Option("--images", help="DIR/<domain>/<class>/*.png (default: the model's own).")] = None,
+    vectors: Annotated[Path | None, typer.Option("--vectors", help="A .npz in their place: vectors, labels, perhaps domains.")] = None,
     revision: RevisionOption = None,
     base: BaseOption = False,
     home: HomeOption = None,
@@ -119,5 +120,7 @@ def evaluate(
     """Metrics on labelled pictures, with what a stranger can still do."""
     from govd.cli.show import show_evaluation
 
+    if images is not None and vectors is not None:
+        raise Usage("--images and --vectors", advice="Give one of them.")
     with opened(home) as api:
-        put(api.evaluate(model, absolute(images), revision=revision, base=base), as_json, show_evaluation)
+        put(api.evaluate(model, absolute(images or vectors), revision=revision, base=base), as_json, show_evaluation)

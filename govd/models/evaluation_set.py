@@ -15,6 +15,7 @@ from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.embeddings import Encoder
 from govd.errors import BadFile, Usage
 from govd.models.folders import UNREADABLE, labelled
+from govd.models.image_vectors import read_labelled_vectors
 from govd.phrases import spelled
 from govd.types import Progress
 
@@ -27,7 +28,8 @@ def read_images(
     labels: Collection[str] = (),
     spellings: Mapping[str, str] | None = None,
 ) -> tuple[EvaluationData, Counter[str]]:
-    """An evaluation set: `DIR/<domain>/<class>/*.png` or `DIR/<class>/*.png`, and what was left out of it, by reason.
+    """An evaluation set: `DIR/<domain>/<class>/*.png`, `DIR/<class>/*.png`, or a `.npz` of labelled vectors; and what was left out of
+    it, by reason.
 
     `spellings`: labels by other names for the same.
 
@@ -35,6 +37,8 @@ def read_images(
         BadFile: no such folder, or no picture in it. Usage: folders of unknown domains.
     """
     spellings = spellings or {}
+    if folder.is_file():
+        return read_labelled_vectors(folder, encoder.model.facts.dim, domains, labels, spellings)
     files = labelled(folder, [spelled(domain) for domain in domains], {*labels, *spellings})
     named = sorted({domain for domain in files.domains if domain})
     names = list(domains) if domains else named

@@ -57,12 +57,13 @@ def prepared(core: Core, reference: str, given: Given, known_pool: Pool | None =
     Raises:
         Usage, BadFile, BadCheckpoint, Unsupported: something that was given is wrong.
     """
-    if given.side not in SIDES or given.use not in (None, *USES):
-        raise Usage(f"side is {given.side!r}, use is {given.use!r}", advice=f"Sides: {', '.join(SIDES)}; uses: {', '.join(USES)}.")
     path = Path(reference).expanduser()
     reference = str(path.absolute()) if path.exists() else reference  # whoever opens it again may be somewhere else
     model = core.ask_open(ModelReference(reference, given.hf_revision))
     facts, defaults = model.facts, model.facts.defaults
+    given = _with_words(given, facts.words)
+    if given.side not in SIDES or given.use not in (None, *USES):
+        raise Usage(f"side is {given.side!r}, use is {given.use!r}", advice=f"Sides: {', '.join(SIDES)}; uses: {', '.join(USES)}.")
     known = defaults.get("embeddings")
     encoder = Encoder(model, Known.read(known, facts) if known and not given.from_scratch else None)
     words = words_of(given, defaults)
@@ -134,6 +135,19 @@ def prepared(core: Core, reference: str, given: Given, known_pool: Pool | None =
     if given.publish_base is not None:
         payload["publish_base"] = given.publish_base
     return Opened(model, encoder, basis), payload
+
+
+def _with_words(given: Given, words: Mapping[str, tuple[str, ...]]) -> Given:
+    """What was given, and what the model brings as words where nothing was given."""
+    texts = (*words.get("labels", ()), *words.get("anchors", ()))
+    chosen = set(words.get("labels", ()) if given.labels is None else given.labels)
+    return replace(
+        given,
+        labels=words.get("labels") if given.labels is None else given.labels,
+        anchors=tuple(text for text in texts if text not in chosen) if given.anchors is None and texts else given.anchors,
+        templates=words.get("templates") if given.templates is None else given.templates,
+        domains=given.domains or words.get("domains", ()),
+    )
 
 
 def _pool(core: Core, given: Given, defaults: Mapping[str, Path], encoder: Encoder, words: Words) -> Pool | None:

@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from govd.answers import digest
 from govd.errors import Denied, UnreadableImage, Usage
 from govd.models import Given
+from govd.models.image_vectors import is_array, rows_of
 from govd.pictures import check_request, pixels_of
 from govd.rows import page
 from govd.types import Json
@@ -104,9 +105,14 @@ def classify(name: str, body: PicturesBody, response: Response, context: Here, c
     given = [(names[i], picture) for i, picture in pictures.items()]
     found = context.service.classify(name, given, body.labels, body.revision, body.base)
     number = int(found[0]["revision"])
-    answers = dict(zip(pictures, found, strict=True))
-    answers |= {i: {"path": names[i], "label": None, "scores": {}, "revision": number, "error": text} for i, text in faults.items()}
-    ordered = [answers[i] for i in sorted(answers)]
+    unread: dict[int, Json] = {
+        i: {"path": names[i], "label": None, "scores": {}, "revision": number, "error": text} for i, text in faults.items()
+    }
+    answers = iter(found)
+    ordered: list[Json] = []
+    for i in sorted({*pictures, *faults}):  # an array of vectors has an answer for each row
+        count = rows_of(pictures[i]) if i in pictures else 0
+        ordered += [next(answers) for _ in range(count)] if i in pictures else [unread[i]]
     inputs = [i.encode() for i in (*body.paths, *body.images)]
     response.headers["Govd-Revision"] = str(number)
     response.headers["Govd-Answer"] = context.service.answers.note(name, number, inputs, [a["label"] for a in ordered])
@@ -163,6 +169,8 @@ def _pictures(body: PicturesBody, names: list[str]) -> tuple[dict[int, Path | by
             faults[i] = error.message
     total = 0
     for i, source in list(pictures.items()):
+        if is_array(source):
+            continue
         try:
             total += pixels_of(source, names[i])
         except UnreadableImage as error:
