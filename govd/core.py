@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from govd.artifacts import Artifacts
+from govd.asking import Asker
 from govd.edit import Basis, Method
 from govd.embeddings import Encoder, Known
-from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, Unsupported
+from govd.errors import BadFile, MachineFault, NotFound, PluginFault, Unsupported
+from govd.failures import FILE, Failures
 from govd.home import Home
 from govd.ledger import canonical
 from govd.ledger.database import marked
@@ -22,7 +24,8 @@ from govd.ledger.records import VERSION, Records
 from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
 from govd.limits import check_text
-from govd.plugins import ask_each, ask_first, load
+from govd.notices import Notices
+from govd.plugins import load
 from govd.private import MARKS, Boxes, Private
 from govd.types import Json, Model, ModelReference, Progress, Record, silent
 from govd.views import Views
@@ -79,6 +82,9 @@ class Core:
         self.working, self.lock = threading.RLock(), threading.RLock()
         self.closed = False
         self.manager, self.plugins = load(frozenset(home.settings.disabled_plugins))
+        settings, failures = home.settings, Failures(home.folder / FILE)
+        self.asker = Asker(self.manager, self.plugins, failures, settings.plugin_seconds, settings.plugin_work_seconds)
+        self.notices = Notices(self.asker)
         self.methods = self._methods()
         self.fold = threading.RLock()
         self.views = opened_views(home.folder / "views.db", self.ledger)
@@ -97,7 +103,7 @@ class Core:
     def _methods(self) -> dict[str, Method]:
         methods: dict[str, Method] = {}
         owner: dict[str, str] = {}
-        for plugin, answer in ask_each(self.manager, "govd_methods"):
+        for plugin, answer in self.asker.each("govd_methods"):
             if isinstance(answer, PluginFault):
                 log.warning("plugin %s: %s in govd_methods", plugin, answer.title.lower())
                 continue
@@ -109,11 +115,13 @@ class Core:
                         advice="Uninstall one, or list it under disabled_plugins in govd.toml.",
                     )
                 methods[name], owner[name] = method, plugin
+        self.brought_by = owner
         return methods
 
     def close(self) -> None:
         """Let go of views and home."""
         self.closed = True
+        self.notices.close()
         self.views.records.close()
         self.home.close()
 
@@ -153,10 +161,7 @@ class Core:
             except MachineFault as fault:
                 advice = "Free some space: the entries are in the ledger, and are read from there."
                 raise MachineFault("the views cannot be written", where=str(self.views.records.path), advice=advice) from fault
-        for record in records:
-            for plugin, answer in ask_each(self.manager, "govd_on_entry", entry=record):
-                if isinstance(answer, PluginFault):
-                    log.warning("plugin %s: %s in govd_on_entry, entry %s", plugin, answer.title.lower(), record["seq"])
+        self.notices.tell(records)
         return records
 
     def model(self, name: str) -> dict[str, Json]:
@@ -223,20 +228,15 @@ class Core:
 
     def first(self, hook: str, **arguments: Any) -> Any:
         """Ask a *first* hook; what a plugin raises that is no error of govd's is that plugin's fault."""
-        return ask_first(self.manager, hook, **arguments)[1]
+        return self.asker.first(hook, **arguments)[1]
 
-    def guarded(self, where: str, function: Callable[..., Any], *given: Any, **arguments: Any) -> Any:
-        """Call what a plugin brought.
+    def guarded(self, name: str, where: str, work: Callable[[], Any]) -> Any:
+        """Call what a plugin brought, under its name and for a limited time.
 
         Raises:
-            PluginFault: it raised something that is no error of govd's.
+            PluginFault: it raised something that is no error of govd's, did not come back, or answered nonsense.
         """
-        try:
-            return function(*given, **arguments)
-        except GovdError:
-            raise
-        except Exception as fault:
-            raise PluginFault(f"{type(fault).__name__}: {fault}", where=where, advice="`govd doctor` lists the plugins.") from fault
+        return self.asker.call(name, where, work)
 
     def opened(self, name: str) -> Opened:
         """A registered model, opened and checked against what was registered.

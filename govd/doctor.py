@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from govd.errors import BadFile, GovdError
+from govd.failures import FILE
+from govd.failures import read as read_failures
 from govd.home import Settings, announced, default_home
 from govd.ledger.database import marked, peek
 from govd.ledger.signing import Signer
@@ -42,10 +44,19 @@ def examine(folder: Path | None = None) -> dict[str, Json]:
         for p in plugins
         if p.fault
     ]
+    failures = read_failures((folder or default_home()) / FILE)
+    faults += [_failing(failure) for failure in failures if not failure["answered"]]
     devices, wrong = _devices()
     home, broken = _home(folder or default_home())
     faults += [*wrong, *broken]
-    return {"versions": versions, "devices": devices, "home": home, "plugins": [asdict(p) for p in plugins], "faults": faults}
+    shown = [asdict(p) | {"failures": [f for f in failures if f["plugin"] == p.name]} for p in plugins]
+    return {
+        "versions": versions,
+        "devices": devices,
+        "home": home,
+        "plugins": shown,
+        "faults": faults,
+    }
 
 
 def _texts(folder: Path) -> list[str]:
@@ -67,6 +78,14 @@ def _texts(folder: Path) -> list[str]:
 
 def _few(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _failing(failure: dict[str, Json]) -> str:
+    """A plugin that failed and has not answered since, in words."""
+    often = "once" if failure["times"] == 1 else f"{failure['times']} times"
+    when = f"{str(failure['at'])[:19]}Z"
+    advice = "Update it, or list it under disabled_plugins in govd.toml"
+    return f"plugin {failure['plugin']} failed {often} in {failure['hook']}, last at {when}: {failure['what']}. {advice}."
 
 
 def _devices() -> tuple[list[str], list[str]]:

@@ -22,6 +22,8 @@ from govd.ledger.verify import Stored
 from govd.types import Json
 
 ENVIRONMENT = "GOVD_HOME"
+SECONDS = ("plugin_seconds", "plugin_work_seconds")
+LONGEST_SECONDS = 604_800.0
 SHARES = ("inference_log",)
 COUNTS = ("max_concepts", "deadline_days", "extended_days")
 
@@ -49,6 +51,8 @@ class Settings:
     `text_encoders`: "FILE HOW" for each model of vectors that lacks texts: its file's name (or `*`), and the address or command that is
     asked for them.
     `keep_published`: how many revisions before the published one stay in the folder of `--publish-to`.
+    `plugin_seconds`: how long a plugin's vote, gate or notice is waited for; `plugin_work_seconds`: the same of what computes: opening a
+    model, a method, an evaluation.
     `allowed_hosts`: names besides loopback under which the daemon may be asked for (`govd serve --allow-host`).
     """
 
@@ -66,6 +70,8 @@ class Settings:
     text_encoders: tuple[str, ...] = ()
     compose_on: str = "host"
     keep_published: int = 3
+    plugin_seconds: float = 10.0
+    plugin_work_seconds: float = 3600.0
 
     def text_encoder(self, reference: str) -> str | None:
         """The address or command that is asked for texts of a model of vectors; None where none is configured."""
@@ -100,6 +106,9 @@ class Settings:
             raise BadFile(f"approval is {settings.approval!r}", where=str(path), advice="It is self or person.")
         if settings.compose_on not in ("host", "device"):
             raise BadFile(f"compose_on is {settings.compose_on!r}", where=str(path), advice="It is host or device.")
+        for name in SECONDS:
+            if not 0 < getattr(settings, name) < LONGEST_SECONDS:
+                raise BadFile(f"{name} is {getattr(settings, name)!r}", where=str(path), advice="It is over 0, and a week at most.")
         for name in SHARES:
             if not 0 <= getattr(settings, name) <= 1:
                 raise BadFile(f"{name} is {getattr(settings, name)!r}", where=str(path), advice="It is a share, from 0 to 1.")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
+from govd.cache import Cache
 from govd.core import Core, Opened
 from govd.edit import Edit, EvaluationData, attacks, metrics
 from govd.edit.compose import recognised
 from govd.errors import PluginFault
 from govd.models.evaluation_set import evaluation_from
-from govd.plugins import ask_first
 from govd.requests.computing import Contributions, discreet
 from govd.types import Contribution, Json, Record
 
@@ -24,7 +23,7 @@ class Measuring:
 
     def __init__(self, core: Core, contributions: Contributions) -> None:
         self.core, self.contributions = core, contributions
-        self._edits: OrderedDict[str, Edit] = OrderedDict()
+        self._edits: Cache[str, Edit] = Cache(EDITS)
         self._data: dict[str, EvaluationData] = {}
 
     def edit(self, revision: Record | None, model: str) -> Edit:
@@ -45,9 +44,7 @@ class Measuring:
 
     def remember(self, artifact: str, edit: Edit) -> None:
         """Keep an edit in memory."""
-        self._edits[artifact] = edit
-        while len(self._edits) > EDITS:
-            self._edits.popitem(last=False)
+        self._edits.put(artifact, edit)
 
     def evaluation(self, model: str, revision: Record | None = None) -> EvaluationData | None:
         """The model's evaluation set, if it has one, as the checkpoint sees it that a revision was made for (None: the registered one)."""
@@ -71,7 +68,7 @@ class Measuring:
         by = ""
         if contributions:
             asked = {"model": opened.model, "basis": basis, "edit": edit, "contributions": contributions, "data": data}
-            by, found = ask_first(self.core.manager, "govd_evaluate", **asked)
+            by, found = self.core.asker.first("govd_evaluate", **asked)
         if found is None:
             composed, free = self.contributions.figures(basis, filed) if filed else (edit, metrics.data_free(basis, edit, ()))
             same = composed.digest == edit.digest  # by another's device it may differ in its last bits

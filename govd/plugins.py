@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Final
 
 import pluggy
 
 from govd import hookspecs
-from govd.errors import GovdError, PluginFault
+from govd.limited import Call, words
+
+IMPORT_SECONDS: Final = 60.0
+"""For which a plugin's import is waited for."""
 
 
 @dataclass(frozen=True)
@@ -41,49 +44,22 @@ def load(disabled: frozenset[str] = frozenset(), points: list[EntryPoint] | None
 
 
 def _register(manager: pluggy.PluginManager, point: EntryPoint) -> str:
-    """Register one; the reason where that fails. A plugin's import may raise anything: that is its fault, and is told, not hidden."""
-    try:
-        plugin = point.load()
-        if manager.has_plugin(point.name):
-            return f"the name {point.name!r} is taken by another plugin"
-        manager.register(plugin, point.name)
-        manager.check_pending()
-    except Exception as fault:  # noqa: BLE001 - whatever a foreign module raises is recorded with its name
-        if manager.has_plugin(point.name):
-            manager.unregister(name=point.name)
-        return f"{type(fault).__name__}: {fault}"
-    return ""
+    """Register one; the reason where that fails. A plugin's import may raise anything, or hang: that is its fault, told, not hidden."""
+    importing = Call(point.load)
+    if not importing.start(f"import of plugin {point.name}", IMPORT_SECONDS):
+        return f"its import did not end within {IMPORT_SECONDS:g} s"
+    if importing.error is not None:
+        return words(importing.error)
+    if manager.has_plugin(point.name):
+        return f"the name {point.name!r} is taken by another plugin"
+    registering = Call(lambda: _registered(manager, point.name, importing.answer))
+    if registering.start(f"plugin {point.name}", IMPORT_SECONDS) and registering.error is None:
+        return ""
+    if manager.has_plugin(point.name):
+        manager.unregister(name=point.name)
+    return words(registering.error) if registering.error else f"its hooks could not be looked at within {IMPORT_SECONDS:g} s"
 
 
-def ask_each(manager: pluggy.PluginManager, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
-    """Ask every plugin by itself (pluggy would stop at the first that raises): (plugin, answer), a `PluginFault` where it raised."""
-    answers: list[tuple[str, Any]] = []
-    for implementation in getattr(manager.hook, hook).get_hookimpls():
-        name = implementation.plugin_name
-        try:
-            answer = implementation.function(*(arguments[a] for a in implementation.argnames))
-        except Exception as fault:  # noqa: BLE001 - see above
-            answer = PluginFault(f"{type(fault).__name__}: {fault}", where=f"plugin {name}, {hook}")
-        if answer is not None:
-            answers.append((name, answer))
-    return answers
-
-
-def ask_first(manager: pluggy.PluginManager, hook: str, **arguments: Any) -> tuple[str, Any]:
-    """The first answer of a *first* hook, in pluggy's order (what was registered last is asked first), and whose it is; "" and None where
-    nobody has one.
-
-    Raises:
-        PluginFault: a plugin raised something that is no error of govd's; it is named.
-    """
-    for implementation in reversed(getattr(manager.hook, hook).get_hookimpls()):
-        try:
-            answer = implementation.function(*(arguments[a] for a in implementation.argnames))
-        except GovdError:
-            raise
-        except Exception as fault:
-            where = f"plugin {implementation.plugin_name}, {hook}"
-            raise PluginFault(f"{type(fault).__name__}: {fault}", where=where, advice="`govd doctor` lists the plugins.") from fault
-        if answer is not None:
-            return str(implementation.plugin_name), answer
-    return "", None
+def _registered(manager: pluggy.PluginManager, name: str, plugin: object) -> None:
+    manager.register(plugin, name)
+    manager.check_pending()

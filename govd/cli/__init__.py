@@ -62,10 +62,17 @@ def root(version: VersionOption = False) -> None:
 
 
 def _plugin_commands() -> None:
-    """Commands that plugins add; one that fails is for `govd doctor` to tell."""
-    from govd.plugins import ask_each, load
+    """Commands that plugins add; one that fails is named, and the others are there."""
+    from govd.asking import Asker
+    from govd.errors import PluginFault
+    from govd.plugins import load
 
-    ask_each(load()[0], "govd_commands", app=app)
+    manager, plugins = load()
+    for broken in (plugin for plugin in plugins if plugin.fault):
+        _said(f"plugin {broken.name} is not in use ({broken.fault}). `govd doctor` tells what to do", 0)
+    for plugin, answer in Asker(manager, plugins).each("govd_commands", app=app):
+        if isinstance(answer, PluginFault):
+            _said(f"plugin {plugin}: its commands are not there, or not all of them ({answer.what})", 0)
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ from govd.edit import Basis, Edit, Material, Problem, compose, exact
 from govd.edit.compose import SAME, recognised
 from govd.edit.factors import tensors_to_bytes
 from govd.edit.metrics import data_free
-from govd.errors import NotFound, Unsupported
+from govd.errors import NotFound, Unsupported, Usage
+from govd.foreign import Nonsense, contributed, edit_of
 from govd.ledger.entry import Draft
 from govd.overlap import subsumed_by
 from govd.phrases import prompt
@@ -69,9 +70,10 @@ class Contributions:
             return answer
         material, shown = self._material(opened, spec, keep, pictures or {})
         problem = Problem(opened.basis, spec, material, core.progress)
-        tensors, facts = core.guarded(f"method {spec.method}", method.contribute, problem)
+        owner = core.brought_by.get(spec.method, "")
+        tensors, facts = core.guarded(owner, f"method {spec.method}", lambda: contributed(method.contribute(problem)))
         facts = {**facts, "prototypes": shown} if shown else dict(facts)
-        return sealed(opened.basis.digest, spec, {k: np.asarray(v, np.float64) for k, v in tensors.items()}, facts)
+        return sealed(opened.basis.digest, spec, tensors, facts)
 
     def of_request(self, request: Record, opened: Opened | None = None) -> Contribution:
         """The contribution of a request; of a private one without its names. `opened`: another model or basis than the registered.
@@ -184,9 +186,24 @@ class Contributions:
         key = (basis.digest, *sorted(c.digest for c in contributions))
         kept = self._figures.get(key)
         if kept is None:
-            edit: Edit = self.core.guarded("composing", compose, basis, contributions, self.core.methods)
+            edit = self._composed(basis, contributions)
             kept = self._figures.put(key, (edit, data_free(basis, edit, [recognised(basis, c) for c in contributions])))
         return kept[0], dict(kept[1])
+
+    def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+        """By the method that the contributions share, in its plugin's name."""
+        core = self.core
+        named = next((c.spec.method for c in contributions), "")
+        arguments = {"basis": basis}
+
+        def work() -> Edit:
+            try:
+                return edit_of(compose(basis, contributions, core.methods), arguments)
+            except Usage as error:  # of factors that are no edit: nobody typed them
+                raise Nonsense(error.what) from error
+
+        edit: Edit = core.guarded(core.brought_by.get(named, ""), f"composing by {named}", work)
+        return edit
 
     def covered(self, wanted: list[dict[str, Json]]) -> dict[str, str]:
         """Which forgets add nothing because another that stands covers them: id → id of the one that covers.

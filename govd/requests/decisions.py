@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from govd import lifecycle
 from govd.core import Core
@@ -13,13 +12,11 @@ from govd.ledger.entry import Draft
 from govd.ledger.times import moment
 from govd.lifecycle import OPEN
 from govd.limits import bounded
-from govd.plugins import ask_each
 from govd.requests.options import date_of
 from govd.requests.privacy import Privacy
 from govd.types import Gate, Json, Record, Vote
 
 GOVD = "govd"
-ANSWERS = ("allow", "deny", "wait")
 
 
 class Decisions:
@@ -141,27 +138,27 @@ class Decisions:
     # -- policies -------------------------------------------------------------------------------------------------------------
 
     def votes(self, moment: str, request: Record, predicted: Mapping[str, Json]) -> list[Vote]:
-        """What the policies say to a request."""
-        found = _asked(self.core, "govd_vote", Vote, moment=moment, request=request, predicted=predicted)
-        return [answer if isinstance(answer, Vote) else Vote("wait", plugin, answer) for plugin, answer in found]
+        """What the policies say to a request, each under its plugin's name; one that fails or answers nonsense lets it wait."""
+        votes = []
+        for plugin, answer in self.core.asker.each("govd_vote", moment=moment, request=request, predicted=predicted):
+            if isinstance(answer, PluginFault):
+                votes.append(Vote("wait", plugin, _failed(answer)))
+            else:
+                rule = {} if answer.policy == plugin else {"rule": answer.policy}
+                votes.append(Vote(answer.decision, plugin, answer.reason, {**rule, **answer.inputs}))
+        return votes
 
     def gates(self, revision: Record) -> list[Gate]:
-        """What the gates say to an evaluated revision."""
-        found = _asked(self.core, "govd_gate", Gate, revision=revision)
-        return [answer if isinstance(answer, Gate) else Gate("wait", plugin, answer) for plugin, answer in found]
+        """What the gates say to an evaluated revision, each under its plugin's name."""
+        answers = self.core.asker.each("govd_gate", revision=revision)
+        return [
+            Gate("wait", plugin, _failed(answer)) if isinstance(answer, PluginFault) else Gate(answer.decision, plugin, answer.reason)
+            for plugin, answer in answers
+        ]
 
 
-def _asked(core: Core, hook: str, kind: type, **arguments: Any) -> list[tuple[str, Any]]:
-    """Every plugin's answer of this kind, or in words what was wrong with it."""
-    found: list[tuple[str, Any]] = []
-    for plugin, answer in ask_each(core.manager, hook, **arguments):
-        if isinstance(answer, PluginFault):
-            found.append((plugin, f"it failed: {answer.message}"))
-        elif isinstance(answer, kind) and getattr(answer, "decision", None) in ANSWERS:
-            found.append((plugin, answer))
-        else:
-            found.append((plugin, f"it answered nonsense: {answer!r}"[:200]))
-    return found
+def _failed(fault: PluginFault) -> str:
+    return f"it failed: {fault.message}"
 
 
 def verdict(votes: Sequence[Vote], otherwise: str) -> tuple[str, str]:

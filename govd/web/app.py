@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from govd.plugins import ask_each
+from govd.errors import PluginFault
 from govd.web import audit_proofs, audit_questions, events, health, metrics, models, problems, requests, tokens
 from govd.web.context import Context, needs
 from govd.web.guards import Bodies, Hosts
@@ -18,6 +19,7 @@ from govd.web.metrics import Meter, Metered
 from govd.web.rendering import Document
 from govd.web.strict import Strict
 
+log = logging.getLogger("govd")
 ROUTERS = (models.router, requests.router, audit_questions.router, audit_proofs.router, events.router, tokens.router)
 
 
@@ -57,7 +59,9 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     extra = APIRouter(prefix="/v1/x", dependencies=[Depends(needs("reader"))], route_class=Strict)
-    ask_each(service.core.manager, "govd_routes", router=extra, service=service)
+    for plugin, answer in service.core.asker.each("govd_routes", router=extra, service=service):
+        if isinstance(answer, PluginFault):
+            log.error("plugin %s: its routes are not offered, or not all of them (%s)", plugin, answer.what)
     app.include_router(extra)
     # the last one added is the first one asked
     app.add_middleware(Idempotency, store=store, tokens=service.tokens)

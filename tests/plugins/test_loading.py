@@ -6,8 +6,9 @@ import pytest
 
 import govd_bounds
 from govd import hookspecs
+from govd.asking import Asker
 from govd.errors import PluginFault
-from govd.plugins import ask_each, load
+from govd.plugins import load
 
 BROKEN = {
     "import_fails": "raise RuntimeError('no such device')",
@@ -41,8 +42,8 @@ def test_a_broken_plugin_is_named_and_the_rest_goes_on(written: Path, kind: str)
 
 def test_one_that_raises_does_not_silence_the_others(written: Path) -> None:
     code = "from govd.hookspecs import hookimpl\n@hookimpl\ndef govd_vote(moment): raise ValueError(moment)"
-    manager, _ = load(points=[EntryPoint("bounds", "govd_bounds", "govd"), point(written, "angry", code)])
-    answers = dict(ask_each(manager, "govd_vote", moment="filed", request={}, predicted={"disagreement": 0.01}))
+    asker = Asker(*load(points=[EntryPoint("bounds", "govd_bounds", "govd"), point(written, "angry", code)]))
+    answers = dict(asker.each("govd_vote", moment="filed", request={}, predicted={"disagreement": 0.01}))
     assert isinstance(answers["angry"], PluginFault)
     assert "plugin angry, govd_vote" in answers["angry"].message
     assert answers["bounds"].decision == "allow"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from govd.cli.demo.story import MODEL
-from govd.plugins import ask_each
 from govd.service import Service
 from govd.types import Json, Record
 
@@ -49,5 +46,4 @@ def _encoded(service: Service, shown: int) -> str:
 
 def _owner(service: Service, method: str) -> str:
     """The plugin that offers a method."""
-    answers: Sequence[tuple[str, Json]] = ask_each(service.core.manager, "govd_methods")
-    return next((plugin for plugin, found in answers if isinstance(found, dict) and method in found), "")
+    return service.core.brought_by.get(method, "")

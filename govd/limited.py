@@ -1,0 +1,45 @@
+"""Foreign code for a limited time. Nothing that runs in this process can be ended from outside: what does not come back is left alone."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Call:
+    """One call, in a thread of its own that ends with the process."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work, self._done = work, threading.Event()
+        self.answer: Any = None
+        self.error: BaseException | None = None
+
+    def start(self, name: str, seconds: float) -> bool:
+        """Begin; whether it came back in time."""
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(self._run,), name=name, daemon=True).start()
+        return self._done.wait(seconds)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it has not come back."""
+        return not self._done.is_set()
+
+    def _run(self) -> None:
+        try:
+            self.answer = self._work()
+        except BaseException as error:  # noqa: BLE001 - SystemExit and whatever else foreign code raises is its own fault, to be told
+            self.error = error
+        finally:
+            self._done.set()
+
+
+def words(error: BaseException, most: int = 500) -> str:
+    """What foreign code raised; asking it for its words is calling it again."""
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001 - an exception whose `__str__` raises
+        text = "(it does not say what)"
+    return f"{type(error).__name__}: {text}"[:most].rstrip(": ")
