@@ -99,10 +99,11 @@ def _is(answer: Any, kind: type) -> None:
 
 
 def _decision(value: Any) -> Decision:
-    if not isinstance(value, str) or value not in get_args(Decision):
-        raise Nonsense(f"a decision that is none of {', '.join(get_args(Decision))}")
-    decision: Decision = str(value)  # type: ignore[assignment]
-    return decision
+    text = _text(value, "a decision")
+    for decision in get_args(Decision):
+        if text == decision:
+            return decision  # type: ignore[no-any-return]
+    raise Nonsense(f"a decision that is none of {', '.join(get_args(Decision))}")
 
 
 def vote_of(answer: Any, arguments: Mapping[str, Any]) -> Vote:

@@ -8,9 +8,15 @@ only the arguments that it needs:
     @hookimpl
     def govd_vote(moment, request): ...
 
-*first* hooks stop at the first plugin that answers something other than None; *all* hooks ask everybody. A hook that raises is
-a fault of that plugin: it is named, recorded, and the request waits with that reason; a vote or gate that raises counts as
-"wait", never as "allow".
+*first* hooks stop at the first plugin that answers something other than None; *all* hooks ask everybody. Each plugin is
+asked in a thread of its own, for `plugin_seconds` (votes, gates, notices, routes, commands) or `plugin_work_seconds`
+(what computes) of `govd.toml`, and while no lock is held that others need. Records that it is given cannot be changed;
+`govd.types.changeable` copies one. A hook that raises, does not answer in time or answers something else than it
+promises (numbers that are not finite, other types, more than can be kept) is a fault of that plugin: it is named,
+recorded for `govd doctor`, and the request waits with that reason; a vote or gate of that kind counts as "wait", never
+as "allow". What failed is tried again after growing pauses; a call that never returns cannot be ended, and a plugin
+with two of those is not asked until one of them is back. Votes are recorded under the name of the plugin's entry point
+and its version; what a vote calls itself is kept beside it, as `rule`.
 
 `govd_propose`, `govd_patch_store` and `govd_batch_runner` are specified, so that plugins can be written for them; nothing asks them yet.
 """
@@ -100,7 +106,8 @@ def govd_patch_store(store: str, edit: Edit, progress: Progress) -> Mapping[str,
 
 @hookspec
 def govd_on_entry(entry: Record) -> None:
-    """After an entry is durable (*all*): webhooks, metrics, mail. What it raises is logged and changes nothing."""
+    """After an entry is durable (*all*): webhooks, metrics, mail. Told in the order of the entries and without waiting: what it raises is
+    logged and changes nothing, and entries beyond 10,000 that it has not taken yet are not told to it."""
 
 
 @hookspec(firstresult=True)

@@ -8,12 +8,14 @@ What computes holds no lock that filing or answering needs; before anything is a
 from __future__ import annotations
 
 import logging
+import math
 import platform
+import time
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from govd.core import Core
 from govd.delivery import Delivery
@@ -32,6 +34,29 @@ from govd.writing import write_checkpoint
 log = logging.getLogger("govd")
 
 
+FIRST_PAUSE_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 600.0
+
+
+class Pauses:
+    """After what a plugin failed in is tried again: a second, two, four, and so on; nothing else waits for it meanwhile."""
+
+    def __init__(self) -> None:
+        self._failed: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def over(self, step: str, about: str) -> bool:
+        """Whether it may be tried."""
+        return time.monotonic() >= self._failed.get((step, about), (0.0, -math.inf))[1]
+
+    def note(self, step: str, about: str, failed: bool) -> None:
+        """It was tried."""
+        if not failed:
+            self._failed.pop((step, about), None)
+            return
+        seconds = min(2 * self._failed.get((step, about), (FIRST_PAUSE_SECONDS / 2, 0.0))[0], LONGEST_PAUSE_SECONDS)
+        self._failed[step, about] = (seconds, time.monotonic() + seconds)
+
+
 class Reconciler:
     """Brings every model to what its ledger wants."""
 
@@ -39,6 +64,7 @@ class Reconciler:
         self.core, self.requests, self.measuring = core, requests, measuring
         self.delivery = Delivery()
         self.undelivered: dict[str, str] = {}
+        self.pauses = Pauses()
 
     def run(self) -> bool:
         """Do everything that can be done now; whether anything was. One request's or model's fault does not hold up the others.
@@ -73,11 +99,17 @@ class Reconciler:
         return did
 
     def _one(self, faults: list[Exception], step: Callable[[Any], bool], of: Any) -> bool:
+        name, about = step.__name__, of if isinstance(of, str) else str(of["id"])
+        if not self.pauses.over(name, about):
+            return False
         try:
-            return step(of)
+            did = step(of)
+            self.pauses.note(name, about, False)
+            return did
         except Exception as fault:  # noqa: BLE001 - raised again when the others are done
+            self.pauses.note(name, about, isinstance(fault, PluginFault))
             if faults:
-                log.error("%s: %s", of if isinstance(of, str) else of["id"], fault)
+                log.error("%s: %s", about, fault)
             faults.append(fault)
             return False
 
@@ -239,7 +271,12 @@ class Reconciler:
 
     def _gate(self, model: str, revision: Record) -> bool:
         """Ask the gates, each time anew while one of them lets it wait."""
-        gates = [*self.requests.decisions.gates(revision), *self._unresolved(model)]
+        subject = f"{model}/{revision['number']}"
+        if not self.pauses.over("gate", subject):
+            return False
+        gates, failed = self.requests.decisions.gates(revision)
+        self.pauses.note("gate", subject, failed)
+        gates += self._unresolved(model)
         for decision, event in (("deny", "refuse"), ("wait", "wait")):
             for gate in gates:
                 if gate.decision == decision:

@@ -240,4 +240,11 @@ class Proposal:
 
 
 Record = Mapping[str, Json]
-"""A request, revision, model or entry as `interface.md` spells it: a plain mapping of JSON values."""
+"""A request, revision, model or entry as `interface.md` spells it. Plugins get mapping proxies and tuples, which nobody can change."""
+
+
+def changeable(record: Json) -> Json:
+    """A copy of a record as dicts and lists, which can be changed and given to `json.dumps`."""
+    if isinstance(record, Mapping):
+        return {key: changeable(value) for key, value in record.items()}
+    return [changeable(value) for value in record] if isinstance(record, list | tuple) else record

@@ -148,13 +148,14 @@ class Decisions:
                 votes.append(Vote(answer.decision, plugin, answer.reason, {**rule, **answer.inputs}))
         return votes
 
-    def gates(self, revision: Record) -> list[Gate]:
-        """What the gates say to an evaluated revision, each under its plugin's name."""
+    def gates(self, revision: Record) -> tuple[list[Gate], bool]:
+        """What the gates say to an evaluated revision, each under its plugin's name; and whether one of them failed."""
         answers = self.core.asker.each("govd_gate", revision=revision)
-        return [
+        gates = [
             Gate("wait", plugin, _failed(answer)) if isinstance(answer, PluginFault) else Gate(answer.decision, plugin, answer.reason)
             for plugin, answer in answers
         ]
+        return gates, any(isinstance(answer, PluginFault) for _, answer in answers)
 
 
 def _failed(fault: PluginFault) -> str:
