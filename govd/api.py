@@ -36,6 +36,10 @@ class Models(Protocol):
         """Models, what they serve, what waits and why, size and head of the ledger."""
         ...
 
+    def reconcile(self) -> Record:
+        """Do what is still to do: `done`, a line for each thing that was, `left`, those that still are; `daemon`: one does so by itself."""
+        ...
+
     def models(self) -> list[Record]:
         """Registered models, by name."""
         ...

@@ -1,4 +1,4 @@
-"""Commands about a home as a whole: `demo`, `serve`, `status`, `doctor`, `backup`, `restore`."""
+"""Commands about a home as a whole: `demo`, `serve`, `status`, `reconcile`, `doctor`, `backup`, `restore`."""
 
 from __future__ import annotations
 
@@ -51,6 +51,17 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     with opened(home) as api:
         put(api.status(), as_json, show_status)
+
+
+def reconcile(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Do what is still to do, without a daemon: what was cut off, and what waits for nobody. Exit 1 where something is left."""
+    from govd.cli.show import show_reconciled
+
+    with opened(home) as api:
+        done = api.reconcile()
+    put(done, as_json, show_reconciled)
+    if done["left"]:
+        raise typer.Exit(1)
 
 
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -9,16 +10,22 @@ from typing import Any, Self
 
 from govd.actors import local_account
 from govd.api import Api, check_state
-from govd.errors import Conflict
+from govd.errors import Conflict, GovdError
+from govd.ledger.sentences import safe
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import open_service
+from govd.service import Service, open_service
 from govd.synthesised import pictures_of
 from govd.types import Floats, Json, Progress, Record, silent
+from govd.unfinished import unfinished
 
 
 class Local(Api):
-    """A home, worked on in this process under its lock. What was filed without waiting is reconciled before it is let go."""
+    """A home, worked on in this process under its lock. What was filed without waiting is reconciled before it is let go.
+
+    What an earlier command left that was cut off goes on: before an answer is given, and after a decision is taken, so that it can still be
+    another. Questions to the ledger (`audit`) change nothing.
+    """
 
     remote = False
 
@@ -26,6 +33,7 @@ class Local(Api):
         self.service = open_service(folder, progress)
         self.actor = local_account()
         self._left = False
+        self._looked = False
 
     def __enter__(self) -> Self:
         return self
@@ -38,9 +46,38 @@ class Local(Api):
             self.service.close()
 
     def _reconcile(self) -> None:
-        self._left = False
+        self._left, self._looked = False, True
         self.service.reconcile()
         self.service.measure()
+
+    @property
+    def resumed(self) -> Service:
+        """The service, once what was cut off has gone on; where it cannot, that is told, and the question is answered all the same."""
+        if not self._looked and not self._left:
+            self._looked = True
+            lines = unfinished(self.service.core)
+            if lines:
+                self._go_on(lines)
+        return self.service
+
+    def _go_on(self, lines: Sequence[str]) -> None:
+        print(f"govd: going on with what was cut off: {safe('; '.join(lines), 500)}", file=sys.stderr)
+        try:
+            self._reconcile()
+            self.service.evidence.sign()
+        except GovdError as error:
+            print(f"govd: it could not go on: {safe(error.message, 1000)}", file=sys.stderr)
+
+    def _went_on(self, record: Record) -> Record:
+        """A decision that is taken; what was cut off before it goes on after it."""
+        _ = self.resumed
+        return record
+
+    def reconcile(self) -> Record:
+        before = unfinished(self.service.core)
+        self._reconcile()
+        self.service.evidence.sign()
+        return {"daemon": False, "done": before, "left": unfinished(self.service.core)}
 
     def _done(self, record: Record, wait: bool = True) -> Record:
         if not wait:
@@ -52,13 +89,13 @@ class Local(Api):
     # -- models and what they answer ------------------------------------------------------------------------------------------
 
     def status(self) -> Record:
-        return self.service.status()
+        return self.resumed.status()
 
     def models(self) -> list[Record]:
-        return self.service.models.all()
+        return self.resumed.models.all()
 
     def model(self, name: str) -> Record:
-        return self.service.models.show(name)
+        return self.resumed.models.show(name)
 
     def add_model(self, name: str, reference: str, **options: Any) -> Record:
         return self.service.add_model(name, reference, Given(**options), self.actor)
@@ -67,30 +104,30 @@ class Local(Api):
         return self.service.update_model(name, Given(**options), self.actor, reference)
 
     def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
-        return self.service.models.remove(name, self.actor, reason, delete_published)
+        return self._went_on(self.service.models.remove(name, self.actor, reason, delete_published))
 
     def revisions(self, model: str) -> list[Record]:
-        return self.service.revisions(model)
+        return self.resumed.revisions(model)
 
     def revision(self, model: str, number: int) -> Record:
-        return self.service.revision(model, number)
+        return self.resumed.revision(model, number)
 
     def diff(self, model: str, first: int, second: int) -> Record:
-        return self.service.diff(model, first, second)
+        return self.resumed.diff(model, first, second)
 
     def classify(
         self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
     ) -> list[Record]:
-        return self.service.classify(model, [(str(i), Path(i)) for i in images], labels, revision, base)
+        return self.resumed.classify(model, [(str(i), Path(i)) for i in images], labels, revision, base)
 
     def embeddings(self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False) -> Floats:
-        return self.service.embeddings(model, texts=texts, images=[Path(i) for i in images], base=base)[0]
+        return self.resumed.embeddings(model, texts=texts, images=[Path(i) for i in images], base=base)[0]
 
     def evaluate(self, model: str, images: str | None = None, revision: int | None = None, base: bool = False) -> Record:
-        return self.service.evaluate(model, images, revision, base)
+        return self.resumed.evaluate(model, images, revision, base)
 
     def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
-        return self.service.export(model, Path(folder), self.actor, revision, format, **how)
+        return self.resumed.export(model, Path(folder), self.actor, revision, format, **how)
 
     # -- requests -------------------------------------------------------------------------------------------------------------
 
@@ -102,17 +139,17 @@ class Local(Api):
         return [self.service.requests.show(request_id) for request_id in request_ids]
 
     def preview(self, *concepts: str, model: str, **options: Any) -> Record:
-        return self.service.preview(model, ForgetOptions(concepts=concepts, **options))
+        return self.resumed.preview(model, ForgetOptions(concepts=concepts, **options))
 
     def requests(self, **filters: Any) -> list[Record]:
         check_state(filters.get("state"))
-        return self.service.requests.all(private_too=True, **filters)
+        return self.resumed.requests.all(private_too=True, **filters)
 
     def request(self, request_id: str) -> Record:
-        return self.service.requests.show(request_id)
+        return self.resumed.requests.show(request_id)
 
     def pictures(self, request_id: str) -> list[tuple[str, bytes]]:
-        artifacts = self.service.core.artifacts
+        artifacts = self.resumed.core.artifacts
         return [(p["prompt"], artifacts.get(p["png"])) for p in pictures_of(self.service, request_id)]
 
     def _decide(self, request_id: str, event: str, reason: str) -> Record:
@@ -134,19 +171,19 @@ class Local(Api):
         return self._done(self.service.revert(request_id, reason, self.actor, idempotency_key), wait)
 
     def hold(self, request_id: str, reason: str) -> Record:
-        return self.service.requests.hold(request_id, reason, self.actor)
+        return self._went_on(self.service.requests.hold(request_id, reason, self.actor))
 
     def release(self, request_id: str, reason: str) -> Record:
-        return self.service.requests.release(request_id, reason, self.actor)
+        return self._went_on(self.service.requests.release(request_id, reason, self.actor))
 
     def extend(self, request_id: str, due: str, reason: str) -> Record:
-        return self.service.requests.extend(request_id, due, reason, self.actor)
+        return self._went_on(self.service.requests.extend(request_id, due, reason, self.actor))
 
     def reveal(self, request_id: str) -> Record:
-        return self.service.requests.reveal(request_id, self.actor)
+        return self._went_on(self.service.requests.reveal(request_id, self.actor))
 
     def shred(self, request_id: str, reason: str) -> Record:
-        return self.service.requests.shred(request_id, reason, self.actor)
+        return self._went_on(self.service.requests.shred(request_id, reason, self.actor))
 
     # -- the ledger -----------------------------------------------------------------------------------------------------------
 

@@ -142,6 +142,18 @@ def show_tokens(tokens: Sequence[Mapping[str, Json]]) -> None:
     console().print(table("id", "name", "role", "created", "revoked", rows=rows))
 
 
+def show_reconciled(record: Mapping[str, Json]) -> None:
+    """What was still to do, and what is left of it."""
+    out = console()
+    if record["daemon"]:
+        out.print("A daemon runs on this home: it does by itself what is to do (govd status).")
+        return
+    for what, lines in (("was", record["done"]), ("is left", record["left"])):
+        for line in lines:
+            out.print(f"{what}: {escape(line)}", soft_wrap=True)
+    out.print("[red]Something is left.[/]" if record["left"] else "Nothing is left to do.")
+
+
 def show_backup(found: Mapping[str, Json]) -> None:
     """A backup that was written."""
     out = console()

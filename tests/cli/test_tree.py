@@ -26,7 +26,21 @@ ALL = dict(commands(typer.main.get_group(app)))
 
 
 def test_the_tree_is_whole() -> None:
-    wanted = ["demo", "serve", "status", "doctor", "forget", "preview", "revert", "export", "classify", "evaluate", "backup", "restore"]
+    wanted = [
+        "demo",
+        "serve",
+        "status",
+        "reconcile",
+        "doctor",
+        "forget",
+        "preview",
+        "revert",
+        "export",
+        "classify",
+        "evaluate",
+        "backup",
+        "restore",
+    ]
     assert {(name,) for name in wanted} <= set(ALL)
     assert {("model", n) for n in ("add", "list", "show", "update", "remove", "rebase")} <= set(ALL)
     decisions = ("approve", "reject", "withdraw", "retry", "hold", "release", "extend", "shred")

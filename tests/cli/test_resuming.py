@@ -1,0 +1,138 @@
+"""Without a daemon the next command goes on with what was cut off; questions to the ledger change nothing."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from govd.cli import app
+from govd.cli.local import Local
+from govd.models import Given
+from govd.requests import ForgetOptions
+from govd.service import open_service
+from govd.unfinished import unfinished
+from tests.e2e.test_crash import STEPS, home, work
+
+__all__ = ["home"]
+
+
+def filed(home: Path, concept: str = "red") -> str:
+    """A forget that nobody has looked at: the process ended right after its entry."""
+    with open_service(home) as service:
+        return str(service.forget("m", ForgetOptions(concepts=(concept,)), "owner")["id"])
+
+
+def kinds(home: Path) -> list[str]:
+    with open_service(home) as service:
+        return [e["kind"] for e in service.core.ledger.entries()]
+
+
+def is_done(home: Path, request: str = "") -> None:
+    with open_service(home) as service:
+        assert unfinished(service.core) == []
+        assert not service.reconcile()
+        assert not service.measure()
+        if request:
+            assert service.requests.show(request)["state"] == "in_force"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_next_command_goes_on_wherever_it_was_cut_off(home: Path, step: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert work(home, step) == -signal.SIGKILL
+    with Local(home) as api:
+        (request,) = api.requests()
+        assert api.status()["models"][0]["in_force"] == 1
+    assert request["state"] == "in_force"
+    assert ("going on with what was cut off" in capsys.readouterr().err) == (step != "revision.measure")
+    is_done(home, request["id"])
+
+
+@pytest.mark.parametrize("step", ["request.file", "revision.compose", "revision.publish", "deliver"])
+def test_a_revert_goes_on_as_well(home: Path, step: str) -> None:
+    with Local(home) as api:
+        forget = api.forget("red", model="m", wait=True)
+    assert work(home, step, forget["id"]) == -signal.SIGKILL
+    with Local(home) as api:
+        assert [r["state"] for r in api.requests()] == ["reverted", "done"]
+    is_done(home)
+
+
+QUESTIONS: list[Callable[[Local], object]] = [
+    lambda api: api.audit_log(),
+    lambda api: api.audit_verify(),
+    lambda api: api.audit_as_of("2099-01-01"),
+    lambda api: list(api.events()),
+]
+
+
+@pytest.mark.parametrize("ask", QUESTIONS)
+def test_questions_to_the_ledger_publish_nothing(home: Path, ask: Callable[[Local], object]) -> None:
+    request = filed(home)
+    before = kinds(home)
+    with Local(home) as api:
+        ask(api)
+    assert kinds(home) == before
+    with Local(home) as api:
+        api.model("m")
+    is_done(home, request)
+
+
+def test_what_was_cut_off_can_still_be_decided_otherwise(home: Path) -> None:
+    request, other = filed(home), filed(home, "blue")
+    with Local(home) as api:
+        assert api.withdraw(request)["state"] == "withdrawn"
+        assert api.request(other)["state"] == "in_force"
+    assert "request.publish" in kinds(home)
+
+
+def test_what_cannot_go_on_is_told_and_the_question_answered(home: Path, capsys: pytest.CaptureFixture[str], given: Given) -> None:
+    request = filed(home)
+    (basis,) = {open_basis(home)}
+    kept = basis.read_bytes()
+    basis.unlink()
+    with Local(home) as api:
+        assert api.request(request)["state"] == "filed"
+    told = capsys.readouterr().err
+    assert "it could not go on: " in told
+    assert told.count("going on") == 1
+    basis.write_bytes(kept)
+    with Local(home) as api:
+        assert api.request(request)["state"] == "in_force"
+
+
+def open_basis(home: Path) -> Path:
+    with open_service(home) as service:
+        return service.core.artifacts.path(str(service.core.model("m")["basis"]))
+
+
+def test_reconcile_does_it_by_name(home: Path) -> None:
+    request = filed(home)
+
+    def reconcile(*words: str) -> str:
+        environment = {"GOVD_HOME": str(home), "COLUMNS": "200", "GOVD_URL": ""}
+        done = CliRunner().invoke(app, ["reconcile", *words], env=environment)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    said = json.loads(reconcile("--json"))
+    assert said == {"daemon": False, "done": [f"the forget {request} is filed"], "left": []}
+    assert reconcile() == "Nothing is left to do.\n"
+    is_done(home, request)
+
+
+def test_what_waits_for_a_gate_or_was_refused_is_not_cut_off(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from govd.requests.decisions import Decisions
+    from govd.types import Gate
+
+    for decision in ("wait", "deny"):
+        with monkeypatch.context() as gated:
+            gated.setattr(Decisions, "gates", lambda self, revision, d=decision: [Gate(d, "test", "not yet")])
+            with Local(home) as api:
+                request = api.forget("red" if decision == "wait" else "blue", model="m", wait=True)
+        assert request["state"] == "approved"
+        with open_service(home) as service:
+            assert unfinished(service.core) == []
+            assert service.core.views.last("m")["state"] == {"wait": "waiting", "deny": "refused"}[decision]  # type: ignore[index]
