@@ -3,7 +3,8 @@
 What is in it belongs together. The ledger is copied first, in one piece; what lies beside it is then compared with what that copy says: the
 signing key with its last change of keys, the texts of private requests and the reasons for decisions on them with what its entries name
 and shred. Where something has happened in between, the ledger is copied again. Artifacts are written before the entries that name them, so
-they are taken last. A text whose shredding is an entry is left out, whether or not its file is gone already.
+they are taken last. A text whose shredding is an entry is left out, whether or not its file is gone already. Every other file of a home is
+in `LEFT_OUT`, with the reason.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sqlite3
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +32,28 @@ from govd.ledger.tables import REVISION
 from govd.private import MARKS, Boxes
 from govd.types import Json, Record
 
-SMALL: Final = ("origin", "token", "govd.toml")
+DERIVATION: Final = "keys/derivation.key"
+SMALL: Final = ("origin", "token", "govd.toml", DERIVATION)
 SMALL_BYTES: Final = 2**20
 KEY: Final = "keys/signing.key"
 NAMES: Final = re.compile(
-    r"ledger\.db|origin|token|govd\.toml|keys/signing\.key|private/[0-9a-z]{1,64}(?:\.[0-9]{1,10})?\.(?:box|key)"
+    r"ledger\.db|origin|token|govd\.toml|keys/signing\.key|keys/derivation\.key|private/[0-9a-z]{1,64}(?:\.[0-9]{1,10})?\.(?:box|key)"
     r"|artifacts/([0-9a-f]{2})/\1[0-9a-f]{62}"
 )
 """What a backup may hold."""
+SIDE: Final = r"(?:-wal|-shm|-journal)?"
+LEFT_OUT: Final = {
+    r"ledger\.db" + SIDE: "what is in it is in the copy of ledger.db",
+    r"views(?:\.new)?\.db" + SIDE: "made anew from the entries",
+    r"answers\.db" + SIDE: "a sample of answers, which is no evidence",
+    r"idempotency\.db" + SIDE: "answers to repeats of the last two days; those of filings are in the ledger",
+    r"lock|daemon\.json": "says which process works on the home",
+    r"keys/next\.key": "the key that the ledger was changed to is in the backup as keys/signing.key",
+    r"private/.*": "no entry names it, or an entry destroyed it",
+    r"(?:.*/)?\..*": "half-written, or hidden",
+}
+"""Files of a home that no backup holds, by their names (regular expressions), and why. What is not even here is nothing of govd's."""
+FOREIGN: Final = "nothing of govd's"
 TRIES: Final = 10
 PAUSE_SECONDS: Final = 0.2
 BLOCK: Final = 512
@@ -100,8 +115,20 @@ def backup(folder: Path, file: Path) -> Record:
         "entries": said.size,
     }
     found |= {"artifacts": len(digests), "texts": len(said.texts) - len(lost), "lost_texts": sorted(lost)}
+    found |= {"left_out": _left_out(folder, {"ledger.db", *beside, *(f"artifacts/{d[:2]}/{d}" for d in digests)})}
     found |= {"advice": "It holds the signing key and private texts: keep it as safe as the home."}
     return found
+
+
+def _left_out(folder: Path, held: set[str]) -> dict[str, str]:
+    """Files of a home that its backup does not hold, and why; a reason once for many files of one folder."""
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+    return {name: why_left_out(name) for name in names if name not in held}
+
+
+def why_left_out(name: str) -> str:
+    """Why a backup does not hold a file of a home, by its name below the home."""
+    return next((why for pattern, why in LEFT_OUT.items() if re.fullmatch(pattern, name)), FOREIGN)
 
 
 def _consistent(folder: Path, copy: Path, work: Path) -> tuple[_Said, Signer, dict[str, bytes], set[str]]:
@@ -187,7 +214,8 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes | Path) -> None:
 
 
 def restore(file: Path, folder: Path) -> Record:
-    """Make a home from a backup and verify it: the whole ledger, and every artifact that it names.
+    """Make a home from a backup and verify it: the whole ledger, and every artifact that it names. `warnings`: what original and copy
+    share.
 
     Raises:
         Usage: the home exists. BadFile: no backup, a damaged one, or one that holds what no backup does. MachineFault: a full disk, say.
@@ -205,6 +233,7 @@ def restore(file: Path, folder: Path) -> Record:
             with open_service(made) as service:
                 verdict = service.evidence.verify()
                 origin, key = service.core.ledger.origin, str(service.core.ledger.signer.key)
+                shared = [str(m["publish_to"]) for m in service.core.views.models.values() if m.get("publish_to")]
             if not verdict["holds"]:
                 raise BadFile(f"the backup does not hold: {verdict['faults'][0]}", where=str(file), advice="Take another backup.")
             if folder.exists():
@@ -215,7 +244,26 @@ def restore(file: Path, folder: Path) -> Record:
     found: dict[str, Json] = {"home": str(folder), "origin": origin, "key": key, "entries": verdict["size"], "verified": True}
     found |= {"artifacts": sum(name.startswith("artifacts/") for name in names)}
     found |= {"texts": sum(name.startswith("private/") and name.endswith(".key") for name in names)}
-    return found
+    return found | {"publish_to": sorted(shared), "warnings": _warnings(shared, DERIVATION in names)}
+
+
+def _warnings(shared: Sequence[str], derives: bool) -> list[str]:
+    """What whoever restored a home must know. `shared`: the folders that its models publish to."""
+    warnings = [
+        "The home that was backed up and this one are one ledger and sign with one key: work on one of them alone. Two that both go on are "
+        "two histories, and evidence of one contradicts the other's."
+    ]
+    if shared:
+        warnings.append(
+            f"Both publish to {', '.join(sorted(shared))}: where the other still runs, give this one's models another folder first "
+            "(govd model update NAME --publish-to DIR)."
+        )
+    if not derives:
+        warnings.append(
+            "The backup is an older version's and lacks keys/derivation.key: a private filing that is repeated with its idempotency key "
+            "is filed again."
+        )
+    return warnings
 
 
 def _unpack(file: Path, made: Path) -> list[str]:

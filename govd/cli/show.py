@@ -158,12 +158,25 @@ def show_backup(found: Mapping[str, Json]) -> None:
     """A backup that was written."""
     out = console()
     out.print(f"{escape(found['file'])}: {count(found['entries'], 'entry')} of {escape(found['origin'])}")
+    for why, names in _by_reason(found["left_out"]).items():
+        some = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        out.print(f"[dim]left out: {escape(some)} ({escape(why)})[/]", soft_wrap=True)
     out.print("It holds the signing key: keep it as safe as the home.")
+
+
+def _by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for name, why in left_out.items():
+        reasons.setdefault(why, []).append(name)
+    return reasons
 
 
 def show_restored(found: Mapping[str, Json]) -> None:
     """A home that was made from a backup."""
-    console().print(f"{escape(found['home'])}: {count(found['entries'], 'entry')}, verified.")
+    out = console()
+    out.print(f"{escape(found['home'])}: {count(found['entries'], 'entry')}, verified.")
+    for warning in found["warnings"]:
+        out.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
 
 
 def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
