@@ -90,6 +90,8 @@ def read_apart(
     Raises:
         Usage: two texts are cut to the same.
     """
+    if not names:
+        return Names([], np.zeros((0, encoder.model.facts.dim)), [])
     rows = encoder.averaged(names, templates, progress)
     known = beside or Names([], np.zeros((0, rows.shape[1])), [])
     every = [*known.names, *names]

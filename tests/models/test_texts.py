@@ -85,6 +85,13 @@ def test_an_anchor_that_reads_like_a_label_is_that_label(service: Service, given
     assert service.core.basis(service.core.model("n")).vocabulary == ("wood", "sea")
 
 
+@pytest.mark.parametrize("empty", ["labels", "anchors"])
+def test_a_model_without_labels_or_without_anchors(empty: str, service: Service, given: Given) -> None:
+    options = replace(given, images=None, labels=[] if empty == "labels" else NAMES, anchors=[] if empty == "anchors" else ["wood", "sea"])
+    service.add_model("n", "colours", options, "ann")
+    assert service.models.show("n")[empty] == 0
+
+
 def test_pictures_are_found_under_every_spelling_of_their_class(service: Service, given: Given, tmp_path: Path) -> None:
     for folder, colour in (("red", (220, 30, 30)), ("RED", (220, 30, 30)), ("blue", (30, 60, 220))):
         (tmp_path / folder).mkdir()
