@@ -81,6 +81,7 @@ class Core:
         self.private = Private(home.folder / "private")
         self.working, self.lock = threading.RLock(), threading.RLock()
         self.closed = False
+        self.ending = False  # set by who ends the process: no further step is begun (a plain name, as signal handlers may not lock)
         self.manager, self.plugins = load(frozenset(home.settings.disabled_plugins))
         settings, failures = home.settings, Failures(home.folder / FILE)
         self.asker = Asker(self.manager, self.plugins, failures, settings.plugin_seconds, settings.plugin_work_seconds)
@@ -89,6 +90,7 @@ class Core:
         self.fold = threading.RLock()
         self.views = opened_views(home.folder / "views.db", self.ledger)
         self._opening = threading.RLock()
+        self._turns: dict[str, threading.RLock] = {}
         self._opened: dict[tuple[str, str], Opened] = {}
         self._bases: dict[str, Basis] = {}
         self.refresh()
@@ -259,6 +261,11 @@ class Core:
         if found is not None:
             return found
         with self._opening:
+            turn = self._turns.setdefault(str(record["digest"]), threading.RLock())
+        with turn:  # of this model alone: opening one takes its time
+            found = self._opened.get(key)
+            if found is not None:
+                return found
             same = next((o for (digest, _), o in list(self._opened.items()) if digest == record["digest"]), None)
             if same is not None:
                 opened = Opened(same.model, same.encoder, self.basis(record))
@@ -270,7 +277,8 @@ class Core:
                 known = model.facts.defaults.get("embeddings")
                 encoder = Encoder(model, Known.read(known, model.facts) if known and not record["from_scratch"] else None)
                 opened = Opened(model, encoder, self.basis(record))
-            self._opened[key] = opened
+            with self._opening:
+                self._opened[key] = opened
             return opened
 
     def basis(self, record: Record) -> Basis:

@@ -100,7 +100,7 @@ class Reconciler:
 
     def _one(self, faults: list[Exception], step: Callable[[Any], bool], of: Any) -> bool:
         name, about = step.__name__, of if isinstance(of, str) else str(of["id"])
-        if not self.pauses.over(name, about):
+        if self.core.ending or not self.pauses.over(name, about):
             return False
         try:
             did = step(of)

@@ -82,6 +82,8 @@ class Service:
 
     def vouch(self) -> None:
         """What is done at intervals for those who don't trust us: a log checkpoint where one is due, and witnesses to it."""
+        if self.core.ending:
+            return
         with self.core.lock:
             self.evidence.hourly()
         for said in self.evidence.witness(patient=True):
@@ -91,9 +93,12 @@ class Service:
     @bounded
     def add_model(self, name: str, reference: str, given: Given, actor: str) -> Record:
         """Register a model and serve it unedited."""
-        with self.core.working:
-            self.models.add(name, reference, given, actor)
-            self.reconcile()
+        self.models.add(name, reference, given, actor)
+        if self.core.working.acquire(blocking=False):  # else whoever works towards another model's revision comes to this one after it
+            try:
+                self.reconcile()
+            finally:
+                self.core.working.release()
         self.evidence.sign()
         return self.models.show(name)
 

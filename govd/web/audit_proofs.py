@@ -13,6 +13,7 @@ from starlette.background import BackgroundTask
 from govd.types import Json
 from govd.web.bodies import ReasonBody, VerifyBody
 from govd.web.context import Here, Owner, Reader
+from govd.web.heavy import heavy
 from govd.web.strict import Strict
 
 router = APIRouter(tags=["audit"], prefix="/audit", route_class=Strict)
@@ -43,30 +44,35 @@ def consistency(old: int, context: Here, reader: Reader, new: int | None = None)
 
 
 @router.get("/verify")
+@heavy
 def verified(context: Here, reader: Reader) -> Json:
     """Check the whole ledger."""
     return context.service.evidence.verify()
 
 
 @router.post("/verify")
+@heavy
 def verify(body: VerifyBody, context: Here, reader: Reader) -> Json:
     """Check the whole ledger against checkpoints and a key that were kept elsewhere."""
     return context.service.evidence.verify(body.since, body.key, body.recompute, body.witnesses, body.roots)
 
 
 @router.post("/witness")
+@heavy
 def witness(context: Here, actor: Owner) -> Json:
     """Hand the newest log checkpoint to the configured witnesses now."""
     return context.service.evidence.witness()
 
 
 @router.post("/rotate-key")
+@heavy
 def rotate_key(body: ReasonBody, context: Here, actor: Owner) -> Json:
     """A new signing key."""
     return context.service.evidence.rotate_key(body.reason, actor)
 
 
 @router.get("/bundle", response_class=FileResponse)
+@heavy
 def bundle(
     context: Here,
     reader: Reader,

@@ -12,6 +12,7 @@ from govd.rows import sql_rows
 from govd.types import Json
 from govd.web.bodies import SqlBody
 from govd.web.context import Here, Owner, Reader
+from govd.web.heavy import heavy
 from govd.web.rendering import Form, Limit, listed, rows
 from govd.web.strict import Strict
 
@@ -83,6 +84,7 @@ def deadlines(
 
 
 @router.post("/sql")
+@heavy
 def sql(body: SqlBody, context: Here, reader: Reader, form: Form) -> Response:
     """A question in SQL to the views, read-only."""
     found = context.service.audit.sql(body.query, body.seconds, body.limit)
@@ -96,6 +98,7 @@ def answer(key: str, context: Here, reader: Reader) -> Json:
 
 
 @router.post("/rebuild")
+@heavy
 def rebuild(context: Here, actor: Owner) -> Json:
     """Make the views anew from the entries and compare."""
     return context.service.evidence.rebuild()

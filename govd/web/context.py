@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from govd.service import Service
+from govd.web.gauges import Sizes
+from govd.web.heavy import Turns
 from govd.web.news import News
 
 
@@ -19,13 +22,21 @@ def _nothing() -> str:
 
 @dataclass(frozen=True)
 class Context:
-    """The service; `wake` tells the reconciler that something was filed; `trouble` says why it does not work, if so."""
+    """The service; `wake` tells the reconciler that something was filed; `trouble` says why it does not work, if so;
+    `cold` what has not answered yet since the start."""
 
     service: Service
     wake: Callable[[], object] = _nothing
     trouble: Callable[[], str] = _nothing
     faults: Callable[[], dict[str, int]] = dict
+    cold: Callable[[], str] = _nothing
     news: News = field(default_factory=News)
+    turns: Turns = field(default_factory=Turns)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """The home's files by size."""
+        return Sizes(self.service.core.home.folder)
 
 
 async def context_of(request: Request) -> Context:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +22,32 @@ from govd.web.app import create_app
 from govd.web.context import Context
 from govd.web.guards import EVERYWHERE, check_name
 from govd.web.log import EntryLog, JsonLines
+from govd.web.warming import Warming
 from govd.web.worker import Worker
 
 log = logging.getLogger("govd")
 LEVELS = ("debug", "info", "warning", "error")
 GRACE = 5
 """Seconds that calls at hand have when the daemon is told to end."""
+LONGEST_SECONDS = 25
+"""From the signal to the end of the process, whatever is at hand: nothing is lost that way, and what was begun is begun again."""
+LOOK_SECONDS = 0.5
+
+
+class _Deadline(threading.Thread):
+    """Ends the process when what is at hand takes too long. It looks at a name: a signal's handler may take no lock."""
+
+    def __init__(self, announcement: Path) -> None:
+        super().__init__(name="deadline", daemon=True)
+        self.announcement, self.since = announcement, float("inf")
+
+    def run(self) -> None:
+        """Look until it is time; the thread ends with the process."""
+        while time.monotonic() - self.since < LONGEST_SECONDS:
+            time.sleep(LOOK_SECONDS)
+        log.warning("govd stops with a step at hand that takes longer than %d s: it is begun again at the next start", LONGEST_SECONDS)
+        self.announcement.unlink(missing_ok=True)
+        os._exit(0)
 
 
 class _Server(uvicorn.Server):
@@ -71,20 +94,31 @@ def serve(folder: Path, host: str, port: int, log_level: str = "info", allowed: 
         home.token()
         names += [check_name(name) for name in home.settings.allowed_hosts]
         service.core.manager.register(EntryLog(), "entry log")
-        worker = Worker(service)
-        context = Context(service, worker.news.set, worker.trouble, lambda: dict(worker.faults))
+        worker, warming, deadline = Worker(service), Warming(service), _Deadline(home.folder / "daemon.json")
+        context = Context(service, worker.news.set, worker.trouble, lambda: dict(worker.faults), warming.trouble)
+
+        def ending() -> None:
+            service.core.ending = True
+            deadline.since = min(deadline.since, time.monotonic())
+            signal.alarm(LONGEST_SECONDS + 4)  # where no thread gets its turn any more
+            context.news.close()
+
         everywhere = host in EVERYWHERE
         app = create_app(context, names if everywhere else [*names, check_name(host)], addresses=everywhere)
         url = f"http://{_reached(host)}:{listening.getsockname()[1]}"
         config = uvicorn.Config(app, log_config=None, log_level=log_level, access_log=False, timeout_graceful_shutdown=GRACE)
         with home.announced(url):
             log.info("govd listens on %s:%d, ask for %s, home %s", host, listening.getsockname()[1], url, home.folder)
-            worker.start()
+            for thread in (deadline, warming, worker):
+                thread.start()
             worker.news.set()
             try:
-                _Server(config, context.news.close).run(sockets=[listening])
+                _Server(config, ending).run(sockets=[listening])
             finally:
+                ending()
+                warming.ending.set()
                 worker.end()
+                warming.join()
         log.info("govd has stopped")
 
 

@@ -1,19 +1,36 @@
-"""`/healthz` and `/readyz`, for who has no token; `/openapi.json` and `/docs`, for who has one."""
+"""`/healthz`, `/readyz` and the page `/docs`, for who has no token; `/openapi.json`, for who has one."""
 
 from __future__ import annotations
 
 import base64
-import json
+import hashlib
+import re
+from importlib.resources import files
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
-from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
-from govd.web.context import Here, Reader
+from govd.web.context import Here, needs
 from govd.web.rendering import Document
 from govd.web.strict import Open
 
 router = APIRouter(tags=["health"], route_class=Open)
+Anyone = Annotated[str, Depends(needs("inference"))]
+
+
+def _digest(page: str, tag: str) -> str:
+    """What a Content-Security-Policy says to allow the one inline element of a page (CSP Level 3, section 6.7.3)."""
+    inside = re.search(f"<{tag}>(.*?)</{tag}>", page, re.S)
+    assert inside is not None
+    return f"'sha256-{base64.b64encode(hashlib.sha256(inside[1].encode()).digest()).decode()}'"
+
+
+PAGE: Final = files("govd.web").joinpath("pages/docs.html").read_text(encoding="utf-8")
+POLICY: Final = (
+    f"default-src 'none'; script-src {_digest(PAGE, 'script')}; style-src {_digest(PAGE, 'style')}; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 @router.get("/healthz")
@@ -24,8 +41,9 @@ async def healthz() -> dict[str, bool]:
 
 @router.get("/readyz")
 async def readyz(context: Here) -> Response:
-    """The ledger can be read and the reconciler works; 503 where not. No details: whoever asks has no token."""
-    trouble = context.trouble()
+    """The ledger can be read, the reconciler works, and every model that was published when the daemon began has answered once; 503 where
+    not. No details: whoever asks has no token."""
+    trouble = context.trouble() or context.cold()
     if not trouble and context.news.closed:
         trouble = "the daemon is stopping"
     if not trouble and context.service.core.ledger.size() >= 0:
@@ -34,13 +52,12 @@ async def readyz(context: Here) -> Response:
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def openapi(request: Request, reader: Reader) -> Response:
+async def openapi(request: Request, caller: Anyone) -> Response:
     """The API, described."""
     return Document(request.app.openapi())
 
 
 @router.get("/docs", include_in_schema=False)
-async def docs(request: Request, reader: Reader) -> HTMLResponse:
-    """The same as a page. The description is part of it: a page that asked for it would have no token to send."""
-    described = base64.b64encode(json.dumps(request.app.openapi()).encode()).decode()
-    return get_swagger_ui_html(openapi_url=f"data:application/json;base64,{described}", title="govd", swagger_favicon_url="data:,")
+async def docs() -> HTMLResponse:
+    """The same as a page, without anything from elsewhere. The page holds no secret: it asks for a token and fetches the description."""
+    return HTMLResponse(PAGE, headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"})

@@ -6,12 +6,14 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from govd.web.context import Context, Here, Reader
+from govd.web.gauges import age_seconds, free_bytes, lateness, peak_bytes, resident_bytes
 from govd.web.strict import Strict
 
 BUCKETS = (0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0)
@@ -117,8 +119,41 @@ def exposition(context: Context, meter: Meter) -> str:
     still = [((("state", state),), waiting[state]) for state in ("filed", "waiting", "approved", "failed")]
     out += _metric("govd_requests_open", "gauge", "Requests that nothing serves yet, by state.", still)
     out += _metric("govd_reconcile_faults_total", "counter", "Steps of the reconciler that failed.", faults.items())
-    out += _metric("govd_ready", "gauge", "Whether the reconciler works.", [((), int(not context.trouble()))])
+    ready = not (context.trouble() or context.cold())
+    out += _metric("govd_ready", "gauge", "Whether the reconciler works and every model has answered.", [((), int(ready))])
+    out += _late(context) + _machine(context)
     return "\n".join([*out, *meter.lines()]) + "\n"
+
+
+def _late(context: Context) -> list[str]:
+    """What waits too long: requests, and entries for their signature."""
+    core = context.service.core
+    found, last = lateness(core), core.ledger.last_checkpoint()
+    out = _metric(
+        "govd_oldest_request_seconds", "gauge", "Age of the oldest request that nothing serves yet.", [((), found["oldest_seconds"])]
+    )
+    help_ = "Age of the oldest request that waits for a person, a plugin or capacity."
+    out += _metric("govd_oldest_waiting_seconds", "gauge", help_, [((), found["oldest_waiting_seconds"])])
+    out += _metric("govd_requests_late", "gauge", "Open forgets that are past their due date.", [((), found["late"])])
+    out += _metric("govd_forgets_expired", "gauge", "Forgets in force that are past their expiry.", [((), found["expired"])])
+    if last is not None:
+        age = age_seconds(last[1], datetime.now(UTC))
+        out += _metric("govd_checkpoint_age_seconds", "gauge", "Since the last log checkpoint was signed.", [((), age)])
+    unsigned = core.ledger.size() - (last[0] if last else 0)
+    return out + _metric("govd_entries_unsigned", "gauge", "Entries that no log checkpoint covers yet.", [((), unsigned)])
+
+
+def _machine(context: Context) -> list[str]:
+    """Memory of the process, disk of the home."""
+    resident, peak = resident_bytes(), peak_bytes()
+    parts = [((("part", part),), size) for part, size in context.sizes.of_parts().items()]
+    out = _metric("govd_home_bytes", "gauge", "Bytes of the home's files, by part.", parts)
+    free = free_bytes(context.service.core.home.folder)
+    out += _metric("govd_disk_free_bytes", "gauge", "What is left on the home's disk.", [((), free)])
+    out += _metric("govd_memory_peak_bytes", "gauge", "The most memory that the process had at once.", [((), peak)])
+    if resident is None:
+        return out
+    return out + _metric("process_resident_memory_bytes", "gauge", "Memory of the process.", [((), resident)])
 
 
 def _metric(name: str, kind: str, help_: str, samples: Iterable[tuple[Labels, float]]) -> list[str]:

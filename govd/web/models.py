@@ -16,6 +16,7 @@ from govd.rows import page
 from govd.types import Json
 from govd.web.bodies import EvaluateBody, ExportBody, ModelBody, ModelChange, PicturesBody, file_of, options
 from govd.web.context import Context, Credentials, Here, Owner, Reader, admit
+from govd.web.heavy import heavy
 from govd.web.rendering import Form, Limit, listed
 from govd.web.strict import Strict
 
@@ -35,10 +36,12 @@ def every(request: Request, context: Here, reader: Reader, form: Form, after: st
 
 
 @router.post("/models", status_code=201)
+@heavy
 def add(body: ModelBody, response: Response, context: Here, actor: Owner) -> Json:
     """Register a model; paths are on the daemon's machine."""
     record = context.service.add_model(body.name, body.reference, Given(**options(body, "name", "reference")), actor)
     response.headers["Location"] = f"/v1/models/{body.name}"  # only now is it known to be a name
+    context.wake()
     return record
 
 
@@ -49,12 +52,14 @@ def show(name: str, context: Here, reader: Reader) -> Json:
 
 
 @router.patch("/models/{name}")
+@heavy
 def update(name: str, body: ModelChange, context: Here, actor: Owner) -> Json:
     """Change what a model is registered with; with a reference, rebase it."""
     return context.service.update_model(name, Given(**options(body, "reference")), actor, body.reference)
 
 
 @router.delete("/models/{name}")
+@heavy
 def remove(name: str, context: Here, actor: Owner, reason: str = "", delete_published: bool = False) -> Json:
     """Take a model out of service; its entries stay. With forgets in force it is retired: they keep their states, and its name is not used
     again. `delete_published`: take away what was published to its folder, too."""
@@ -82,18 +87,21 @@ def diff(name: str, first: int, second: int, context: Here, reader: Reader) -> J
 
 
 @router.post("/models/{name}/export")
+@heavy
 def export(name: str, body: ExportBody, context: Here, actor: Owner) -> Json:
     """Write the edited model into a folder on the daemon's machine."""
     return context.service.export(name, Path(body.folder), actor, body.revision, body.format, body.disclose, body.recipient)
 
 
 @router.post("/models/{name}/evaluate")
+@heavy
 def evaluate(name: str, body: EvaluateBody, context: Here, actor: Owner) -> Json:
     """Metrics on labelled pictures on the daemon's machine."""
     return context.service.evaluate(name, body.images, body.revision, body.base)
 
 
 @router.post("/models/{name}/classify")
+@heavy
 def classify(name: str, body: PicturesBody, response: Response, context: Here, credentials: Credentials) -> Json:
     """The best label for each picture, in their order; one that cannot be read has the label null and an `error`."""
     names = _admitted(context, name, body, credentials)
@@ -120,6 +128,7 @@ def classify(name: str, body: PicturesBody, response: Response, context: Here, c
 
 
 @router.post("/models/{name}/embeddings")
+@heavy
 def embeddings(name: str, body: PicturesBody, response: Response, context: Here, credentials: Credentials) -> Json:
     """Unit embeddings of texts, then of pictures. A picture that cannot be read refuses the call: a row for it would be made up."""
     names = _admitted(context, name, body, credentials)

@@ -14,6 +14,7 @@ from govd.synthesised import picture_of, pictures_of
 from govd.types import Json
 from govd.web.bodies import ExtendBody, ForgetBody, ReasonBody, ScopeBody, options
 from govd.web.context import Context, Credentials, Here, Operator, Owner, Reader, admit
+from govd.web.heavy import heavy
 from govd.web.rendering import Form, Limit, listed
 from govd.web.strict import Strict
 from govd.web.waiting import SECONDS, Timeout, Wait, answered, settled
@@ -76,6 +77,7 @@ async def forget(
 
 
 @router.post("/preview")
+@heavy
 def preview(body: ScopeBody, response: Response, context: Here, reader: Reader) -> Json:
     """What a forget would do; files nothing."""
     response.headers["Cache-Control"] = "no-store"  # it may name whom a private request will not

@@ -16,6 +16,8 @@ EVERY = 1.0
 """Seconds between two looks at the ledger when nobody says that there is news."""
 SLOWEST = 60.0
 """Seconds between two attempts at most while they fail."""
+WAIT_SECONDS = 60.0
+"""For the step at hand, when the daemon ends; the process waits no longer than `daemon.LONGEST_SECONDS`."""
 PATIENCE = 3
 """Passes that fail one after the other until the daemon calls itself not ready."""
 
@@ -34,9 +36,11 @@ class Worker(threading.Thread):
         """Until told to end; the step at hand is finished."""
         self._begun = True
         pause = EVERY
-        while not self.ending.is_set():
+        while True:
             self.news.wait(pause)
             self.news.clear()
+            if self.ending.is_set() or self.service.core.ending:
+                return
             well = self._step("reconcile", self.service.reconcile)
             if not self.news.is_set():
                 well &= self._step("measure", self.service.measure)
@@ -66,8 +70,9 @@ class Worker(threading.Thread):
         return ""
 
     def end(self) -> None:
-        """Finish the step at hand."""
+        """Finish the step at hand; the others are taken after the next start."""
+        self.service.core.ending = True
         self.ending.set()
         self.news.set()
         if self._begun:
-            self.join(60)
+            self.join(WAIT_SECONDS)

@@ -1,8 +1,11 @@
 """Calls that wait, streams, health and metrics: nobody who waits keeps others from being answered."""
 
 import asyncio
+import base64
+import hashlib
 import json
 import logging
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -192,6 +195,12 @@ def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> No
     assert samples["govd_http_request_duration_seconds_count", ("method", "GET"), route] == 2
     assert families["govd_http_request_duration_seconds"].type == "histogram"
     assert len(families) == len({line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")})
+    assert samples["govd_oldest_waiting_seconds",] > 0
+    assert samples["govd_oldest_request_seconds",] >= samples["govd_oldest_waiting_seconds",]
+    assert samples["govd_entries_unsigned",] + (service.core.ledger.last_checkpoint() or (0,))[0] == service.core.ledger.size()
+    assert samples["govd_home_bytes", ("part", "ledger")] >= (service.core.home.folder / "ledger.db").stat().st_size > 0
+    assert samples["govd_disk_free_bytes",] > 0
+    assert samples["govd_memory_peak_bytes",] >= 0.9 * samples["process_resident_memory_bytes",] > 0
     lines = [line.partition("{")[0].partition(" ")[0] for line in answer.text.splitlines() if not line.startswith("#")]
     order = [name for i, name in enumerate(lines) if not i or lines[i - 1] != name]
     plain = [name for name in order if not name.startswith("govd_http_request_duration")]
@@ -199,12 +208,23 @@ def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> No
 
 
 def test_the_description_takes_a_token(client: TestClient, served: FastAPI) -> None:
-    for path in ("/openapi.json", "/docs"):
-        assert client.get(path, headers={"Authorization": ""}).status_code == 401
-        assert client.get(path).status_code == 200
+    assert client.get("/openapi.json", headers={"Authorization": ""}).status_code == 401
     found = client.get("/openapi.json").json()
     assert found["paths"]["/v1/requests"]["post"]["security"]
     assert client.get("/redoc").status_code == 404
+
+
+def test_the_page_is_open_and_takes_nothing_from_elsewhere(client: TestClient) -> None:
+    answer = client.get("/docs", headers={"Authorization": ""})
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "/v1/requests" not in answer.text  # the description comes with a token
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:)|https?://|@import|url\(""", answer.text)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    for tag in ("script", "style"):
+        (inside,) = re.findall(f"<{tag}>(.*?)</{tag}>", answer.text, re.S)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
 
 
 def test_the_log_tells_filing_deciding_and_publishing_by_ids(service: Service, caplog: pytest.LogCaptureFixture) -> None:

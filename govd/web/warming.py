@@ -1,0 +1,69 @@
+"""What a daemon does before it calls itself ready: every published model answers once, so that no caller waits for its opening."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from typing import Final
+
+import numpy as np
+
+from govd.errors import GovdError, NotFound, Unsupported
+from govd.service import Service
+from govd.web.log import told
+
+log = logging.getLogger("govd")
+PAUSE_SECONDS: Final = 5.0
+"""Between two attempts at a model that does not answer."""
+SLOWEST_SECONDS: Final = 60.0
+TEXT: Final = "a photo"
+GREY: Final = 128
+
+
+class Warming(threading.Thread):
+    """Asks each model that was registered when the daemon began, until it has answered or is removed; registering opens a later one."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(name="warming", daemon=True)
+        self.service, self.ending = service, threading.Event()
+        self.cold = set(service.core.views.models)
+
+    def run(self) -> None:
+        """Until all have answered, or told to end."""
+        pause = PAUSE_SECONDS
+        while self.cold and not self.ending.is_set():
+            for name in sorted(self.cold):
+                if self.ending.is_set():
+                    return
+                self._ask(name)
+            if self.cold:
+                self.ending.wait(pause)
+                pause = min(SLOWEST_SECONDS, 2 * pause)
+        if not self.cold:
+            log.info("every published model has answered once")
+
+    def _ask(self, name: str) -> None:
+        """One text and one picture, as far as the model takes them."""
+        try:
+            side = self.service.serving(name).opened.model.facts.image_size
+            picture = np.full((max(1, side), max(1, side), 3), GREY, np.uint8)
+            for texts, images in (([TEXT], []), ([], [picture])):
+                with suppress(Unsupported):  # a model of vectors alone has answered so, too
+                    self.service.embeddings(name, texts=texts, images=images)
+        except NotFound:
+            if name in self.service.core.views.models:
+                log.exception("the model %s does not answer", name)
+                return
+        except GovdError as error:
+            log.error("the model %s does not answer: %s", name, told(error))
+            return
+        except Exception:
+            log.exception("the model %s does not answer: a bug in govd", name)
+            return
+        self.cold.discard(name)
+
+    def trouble(self) -> str:
+        """What is still to come, in words without names; empty where nothing is."""
+        cold = len(self.cold)
+        return f"{cold} published {'model has' if cold == 1 else 'models have'} not answered yet" if cold else ""
