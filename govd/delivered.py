@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 MOMENT: Final = 0.5
@@ -24,15 +25,20 @@ Place = tuple[str, str]
 
 @dataclass
 class Delivered:
-    """What was found: files that were hashed, revisions that are not there any more, and what each folder serves."""
+    """What was found: files that were hashed, revisions that are not there any more, what each folder serves, and which of them serve
+    another revision than was published last."""
 
     files: int = 0
     gone: list[str] = field(default_factory=list)
     serves: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
 
 
-def check(said: Said, fault: Callable[[str], None], later: Callable[[], Said] = tuple) -> Delivered:
-    """Compare delivered files with what entries say. `later`: what was said after these, asked for before looking again."""
+def check(
+    said: Said, fault: Callable[[str], None], later: Callable[[], Said] = tuple, published: Mapping[str, int] = MappingProxyType({})
+) -> Delivered:
+    """Compare delivered files with what entries say. `later`: what was said after these, asked for before looking again. `published`: the
+    number of each model's revision that was published last."""
     said = list(said)
     written, found = _written(said), Delivered()
     for problem in _changed_base(said):
@@ -58,6 +64,7 @@ def check(said: Said, fault: Callable[[str], None], later: Callable[[], Said] = 
             fault(f"{current} is there, though the model that was published there is retired")
         if current.exists():
             found.serves.append(f"{current} leads to revision {current.resolve().name}")
+    found.behind = _behind(said, published)
     return found
 
 
@@ -73,6 +80,18 @@ def _written(said: Said) -> dict[Place, dict[str, str]]:
         elif folders.get(model) and isinstance(entry["files"], dict):
             written[folders[model], number] = {str(k): str(v) for k, v in entry["files"].items()}
     return written
+
+
+def _behind(said: Said, published: Mapping[str, int]) -> list[str]:
+    """What is not delivered: folders that serve another revision than was published last, or none."""
+    folders = {entry["subject"]: entry["folder"] for entry in said if entry["files"] is None}
+    behind: list[str] = []
+    for model, number in published.items():
+        current = Path(str(folders.get(model) or "")) / "current"
+        leads = current.resolve().name if current.exists() else "nothing"
+        if folders.get(model) and leads != str(number):
+            behind.append(f"{current} leads to {leads}, though revision {number} of {model} was published last")
+    return behind
 
 
 def _retired(said: Said) -> set[str]:

@@ -182,7 +182,7 @@ class Evidence:
                 verdict.artifacts += 1
             except GovdError as error:
                 verdict.fault(f"artifact {digest}: {error.message}")
-        files = delivered.check(verdict.delivered, verdict.fault, partial(self._delivered_since, verdict.size))
+        files = delivered.check(verdict.delivered, verdict.fault, partial(self._delivered_since, verdict.size), dict(verdict.published()))
         entries = partial(self.core.ledger.entries, 0, verdict.size)
         recomputed = composed_again(verdict, entries, self.core.artifacts.get) if again and verdict.holds else []
         said = record_of(verdict) | {"origin": ledger.origin, "key": str(trusted), "key_given": key is not None, "recomputed": recomputed}
@@ -205,6 +205,7 @@ class Evidence:
             proven.append(f"{files.files} published files lie where they were written, with the bytes that the entries name.")
         if files.gone:
             late.append(f"{len(files.gone)} published revisions are not there any more ({files.gone[0]}): their files were not hashed.")
+        late += [f"What is served elsewhere: {line}." for line in files.behind]
         if not any(b.checked for b in verdict.bounds):
             late.append("When it happened: the times are those of the daemon's clock, and nothing that was checked bounds them.")
         proven = [*PROVEN, *again, *begins, *proven]

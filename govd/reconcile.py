@@ -20,7 +20,7 @@ from typing import Any, Final
 from govd.core import Core
 from govd.delivery import Delivery
 from govd.edit import Basis, Edit
-from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
+from govd.errors import BadFile, Conflict, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
 from govd.ledger.entry import Draft
 from govd.lifecycle import PENDING, STANDING, UNSERVED
 from govd.measuring import Measuring
@@ -63,7 +63,7 @@ class Reconciler:
     def __init__(self, core: Core, requests: Requests, measuring: Measuring) -> None:
         self.core, self.requests, self.measuring = core, requests, measuring
         self.delivery = Delivery()
-        self.undelivered: dict[str, str] = {}
+        self._undelivered: dict[str, str] = {}
         self.pauses = Pauses()
 
     def run(self) -> bool:
@@ -345,15 +345,31 @@ class Reconciler:
         """Keep `--publish-to` on the published revision (the base is 0, where it is published); whether there was something to do."""
         record = self.core.views.models.get(model)
         if record is None or not record["publish_to"]:
-            self.undelivered.pop(model, None)
+            self._undelivered.pop(model, None)
             return False
         try:
             did = self._delivered(model, record)
         except GovdError as error:
-            self.undelivered[model] = error.message
+            self._undelivered[model] = error.message
             raise
-        self.undelivered.pop(model, None)
+        self._undelivered.pop(model, None)
         return did
+
+    def undelivered(self, model: str) -> str | None:
+        """Why what is published is not what `--publish-to` leads to, as far as can be seen without reading its files; None where it is."""
+        record, published = self.core.model(model), self.core.views.published(model)
+        if model in self._undelivered or not record["publish_to"]:
+            return self._undelivered.get(model)
+        folder = folder_of(self.core, model, Path(record["publish_to"]), is_early(record))
+        wanted = str(published["number"]) if published else "0" if record.get("publish_base", True) else None
+        try:
+            name = folder.leads_to()
+        except Conflict as error:
+            return error.message
+        if name == wanted:
+            return None
+        what = f"revision {wanted}" if wanted else "no revision"
+        return f"{folder.current} leads to {f'revision {name}' if name else 'nothing'}, {what} is published: not delivered yet"
 
     def _delivered(self, model: str, record: Record) -> bool:
         core, published, base = self.core, self.core.views.published(model), bool(record.get("publish_base", True))

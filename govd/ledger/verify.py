@@ -67,6 +67,10 @@ class Verdict:
         """For each model the revision that was published last; the last composed one where none was."""
         return newest({"kind": kind, "subject": s} for kind in ("revision.compose", "revision.publish") for s in self._of(kind))
 
+    def published(self) -> list[tuple[str, int]]:
+        """For each model the revision that was published last."""
+        return newest({"kind": "revision.publish", "subject": s} for s in self._of("revision.publish"))
+
     def _of(self, kind: str) -> list[str]:
         return [subject for key, subject in self.last.items() if key.startswith(f"{kind} ")]
 

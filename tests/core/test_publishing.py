@@ -264,6 +264,9 @@ def test_what_is_put_in_the_way_later_is_a_told_fault(published: Service, folder
         assert told in fault.value.message
     assert tree(folder) == before
     assert published.requests.show(request["id"])["state"] == "in_force"
+    verdict = published.evidence.verify()
+    if "leads" not in told:
+        assert any("though revision 1 of a was published last" in line for line in verdict["not_proven"])
     (shown,) = [m for m in published.status()["models"] if m["name"] == "a"]
     assert told in shown["undelivered"]
     shutil.rmtree(folder)
@@ -376,6 +379,19 @@ def test_a_link_that_is_turned_to_another_models_folder_is_a_told_fault(service:
     with pytest.raises(MachineFault, match="a is published to this folder"):
         forget(service, "red", model="b")
     assert tree(tmp_path / "a") == before
+    (shown,) = [m for m in service.status()["models"] if m["name"] == "b"]
+    assert "a is published to this folder" in shown["undelivered"]
+
+
+def test_status_says_what_is_not_delivered_without_having_tried(published: Service, folder: Path, tmp_path: Path) -> None:
+    forget(published, "red")
+    (folder / "current").unlink()
+    published.close()
+    with open_service(tmp_path / "home") as again:
+        (shown,) = [m for m in again.status()["models"] if m["name"] == "a"]
+        assert shown["undelivered"] == f"{folder}/current leads to nothing, revision 1 is published: not delivered yet"
+        again.reconcile()
+        assert {m["undelivered"] for m in again.status()["models"]} == {None}
 
 
 @pytest.mark.parametrize("where", ["home", "home/served", ".", "home/artifacts", "served/../home", "link"])
