@@ -24,7 +24,8 @@ def show_removed(model: Mapping[str, Json]) -> None:
         out.print(f"  {escape(model['publish_to'])}/current is taken away: a server that follows it finds nothing there.")
     if model["published"]:
         kept = ", ".join(model["published"][:10])
-        out.print(f"  {escape(model['publish_to'])}: the revisions {kept} are left (--delete-published takes them away).")
+        left = f"revisions {kept} are" if model["published"][1:] else f"revision {kept} is"
+        out.print(f"  {escape(model['publish_to'])}: {left} left (with --delete-published nothing would be).")
     if model["left"]:
         out.print(f"  Something that govd did not write lies in {', '.join(model['left'])}: left as they are.")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import numpy as np
 
@@ -71,8 +71,8 @@ class Daemon(Api):
         return found
 
     def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
-        query = urlencode({"reason": reason, "delete_published": str(delete_published).lower()})
-        found: Record = self._http.json("DELETE", f"models/{_part(name)}?{query}")
+        query = {"reason": reason or None, "delete_published": delete_published or None}
+        found: Record = self._http.json("DELETE", f"models/{_part(name)}", **query)
         return found
 
     def revisions(self, model: str) -> list[Record]:

@@ -15,7 +15,7 @@ from govd import phrases
 from govd.core import Core, Opened
 from govd.edit import EvaluationData, Ingredients, build, exact
 from govd.embeddings import Encoder, Known
-from govd.errors import Usage
+from govd.errors import Unsupported, Usage
 from govd.models.evaluation_set import evaluation_bytes, of_classes, read_images
 from govd.models.folders import UNREADABLE
 from govd.models.pool import Pool, read_pool
@@ -51,8 +51,11 @@ class Given:
     """What an earlier registration said of labels that add nothing, where the labels stay."""
 
 
-def prepared(core: Core, reference: str, given: Given, known_pool: Pool | None = None) -> tuple[Opened, dict[str, Json]]:
-    """A model opened and encoded, and what its entry says. `known_pool`: a pool that is at hand already.
+def prepared(
+    core: Core, reference: str, given: Given, known_pool: Pool | None = None, registered: str | None = None
+) -> tuple[Opened, dict[str, Json]]:
+    """A model opened and encoded, and what its entry says. `known_pool`: a pool that is at hand already; `registered`: the digest that the
+    checkpoint must have.
 
     Raises:
         Usage, BadFile, BadCheckpoint, Unsupported: something that was given is wrong.
@@ -60,6 +63,9 @@ def prepared(core: Core, reference: str, given: Given, known_pool: Pool | None =
     path = Path(reference).expanduser()
     reference = str(path.absolute()) if path.exists() else reference  # whoever opens it again may be somewhere else
     model = core.ask_open(ModelReference(reference, given.hf_revision))
+    if registered is not None and model.facts.digest != registered:
+        advice = "Restore the files, or put what is there now in their place with `govd model rebase`. Nothing was changed."
+        raise Unsupported("this is not the checkpoint that was registered: its files were changed since", where=reference, advice=advice)
     facts, defaults = model.facts, model.facts.defaults
     given = _with_words(given, facts.words)
     if given.side not in SIDES or given.use not in (None, *USES):

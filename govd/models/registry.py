@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from govd.core import Core, Opened
-from govd.errors import Conflict, GovdError, MachineFault, Unsupported, Usage
+from govd.errors import Conflict, GovdError, MachineFault, Usage
 from govd.ledger.entry import Draft
 from govd.lifecycle import OPEN, STANDING, UNSERVED, WANTED
 from govd.limits import bounded
@@ -141,10 +141,8 @@ class Models:
         )
         pool = _kept_pool(basis, old) if basis.has_pool and given.pool is None and not rebased else None
         self._check_folder(keep.publish_to, name, reference or str(old["reference"]))
-        opened, payload = prepared(core, reference or str(old["reference"]), keep, pool)
-        if not rebased and opened.model.facts.digest != old["digest"]:
-            advice = f"Restore the files, or put what is there now in their place: `govd model rebase {name} {old['reference']}`."
-            raise Unsupported(f"the model {name} is not the one that was registered", where=str(old["reference"]), advice=advice)
+        registered = None if rebased else str(old["digest"])
+        opened, payload = prepared(core, reference or str(old["reference"]), keep, pool, registered)
         drafts = [Draft("model.update", name, actor, name, {**payload, "rebased": rebased})]
         computed: dict[str, list[Draft]] = {}
         if opened.basis.digest != basis.digest:

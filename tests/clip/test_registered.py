@@ -201,3 +201,24 @@ def test_links_within_the_checkpoint_and_into_the_hubs_cache_are_followed(make: 
     (folder / "merges.txt").symlink_to("kept/merges.txt")
     (tmp_path / "called").symlink_to(folder)
     assert opened(tmp_path / "called").facts.digest == opened(snapshot).facts.digest
+
+
+def test_an_update_does_not_register_what_was_replaced(make: Any, tmp_path: Path) -> None:
+    """Through the service, with the plugin itself: the labels are changed, and the weights were replaced meanwhile."""
+    from govd.errors import Unsupported
+    from govd.models import Given
+    from govd.service import open_service
+
+    folder = make()
+    with open_service(tmp_path / "home") as service:
+        service.add_model("m", str(folder), Given(labels=("cat", "dog", "red"), anchors=("do", "re")), "ann")
+        digest = service.models.show("m")["digest"]
+        other_weights(folder, make)
+        with pytest.raises(Unsupported, match="not the checkpoint that was registered"):
+            service.update_model("m", Given(labels=("cat", "dog")), "ann")
+        assert service.models.show("m")["digest"] == digest
+        with pytest.raises(BadCheckpoint, match="not the one that was registered"):
+            service.export("m", tmp_path / "new" / "out", "ann")
+        assert not (tmp_path / "new").exists()
+        service.update_model("m", Given(), "ann", str(folder))
+        assert service.models.show("m")["digest"] != digest

@@ -120,6 +120,24 @@ def test_a_daemon_from_start_to_stop(running: Running, pictures: Path, pool: Pat
     assert json.loads(running.govd("status", "--json").stdout)["models"][0]["revision"] == 2
 
 
+def test_a_model_is_retired_through_the_daemon(running: Running, tmp_path: Path) -> None:
+    labels = ["red", "green", "blue"]
+    with govd.connect(running.url, running.token) as daemon:
+        for name in ("a", "b"):
+            daemon.add_model(name, "colours", labels=labels, publish_to=str(tmp_path / name))
+            daemon.forget("red", model=name, wait=True)
+        gone = daemon.remove_model("a", "the contract ended", delete_published=True)
+        assert (gone["state"], gone["reason"], gone["current_removed"]) == ("retired", "the contract ended", True)
+        assert list((tmp_path / "a").iterdir()) == []
+        done = running.govd("model", "remove", "b", "--reason", "so did this")
+        assert "b is retired, with 1 forget in force" in done.stdout
+        assert "revision 1 is left" in " ".join(done.stdout.split())
+        assert [r["reason"] for r in daemon.status()["retired"]] == ["the contract ended", "so did this"]
+        assert daemon.model("b")["state"] == "retired"
+        with pytest.raises(NotFound, match="was retired on"):
+            daemon.classify("b", [])
+
+
 def test_events_resume_where_they_stopped(running: Running) -> None:
     with govd.connect(running.url, running.token) as daemon:
         for n in range(3):
