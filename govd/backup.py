@@ -24,7 +24,7 @@ from typing import IO, Final
 
 from govd.artifacts import Artifacts
 from govd.errors import BadFile, GovdError, MachineFault, Usage
-from govd.home import check_home
+from govd.home import SIGNED, check_home
 from govd.key_rotation import ROTATION
 from govd.ledger.database import copy_database, faults, make_database, marked, peek, schema_of
 from govd.ledger.signing import Key, LogCheckpoint, Signer
@@ -37,7 +37,8 @@ SMALL: Final = ("origin", "token", "govd.toml", DERIVATION)
 SMALL_BYTES: Final = 2**20
 KEY: Final = "keys/signing.key"
 NAMES: Final = re.compile(
-    r"ledger\.db|origin|token|govd\.toml|keys/signing\.key|keys/derivation\.key|private/[0-9a-z]{1,64}(?:\.[0-9]{1,10})?\.(?:box|key)"
+    r"ledger\.db|origin|token|govd\.toml|keys/(?:signing\.key|derivation\.key|signed\.note)"
+    r"|private/[0-9a-z]{1,64}(?:\.[0-9]{1,10})?\.(?:box|key)"
     r"|artifacts/([0-9a-f]{2})/\1[0-9a-f]{62}"
 )
 """What a backup may hold."""
@@ -139,6 +140,7 @@ def _consistent(folder: Path, copy: Path, work: Path) -> tuple[_Said, Signer, di
         if attempt:
             time.sleep(PAUSE_SECONDS)
         copy.unlink(missing_ok=True)
+        noted = _signed(folder)  # before the ledger: the entries that it speaks of are in the copy
         copy_database(folder / "ledger.db", copy)
         said = _said(copy)
         keyed = _key(folder, said, origin, work)
@@ -147,9 +149,16 @@ def _consistent(folder: Path, copy: Path, work: Path) -> tuple[_Said, Signer, di
             absent |= missing  # those that a shredding took will not be missed by the next copy
             continue
         signer, beside[KEY] = keyed
+        beside |= noted
         beside |= {name: (folder / name).read_bytes() for name in SMALL if (folder / name).exists()}
         return said, signer, beside, missing
     raise BadFile("the signing key is not the one that the ledger speaks of", where=str(folder), advice="`govd audit verify` tells more.")
+
+
+def _signed(folder: Path) -> dict[str, bytes]:
+    """The log checkpoint that was signed last; nothing in a home that has signed none since it is kept beside the key."""
+    path = folder / "keys" / SIGNED
+    return {f"keys/{SIGNED}": path.read_bytes()} if path.exists() else {}
 
 
 def _said(copy: Path) -> _Said:

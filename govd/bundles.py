@@ -23,9 +23,9 @@ from govd.core import Core
 from govd.errors import BadFile, MachineFault, NotFound, Usage
 from govd.ledger import archive, bundle, canonical, claim
 from govd.ledger.archive import Content
+from govd.ledger.parts import named
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.times import moment
-from govd.ledger.verify import named
 from govd.types import Json, Record
 
 LEAST: Final = 3

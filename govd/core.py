@@ -33,21 +33,26 @@ from govd.views import Views
 log = logging.getLogger("govd")
 
 
-def opened_views(path: Path, ledger: Ledger) -> Views:
-    """The views beside a ledger, as far as they go; made anew where they are damaged, of another ledger or of another govd."""
+def opened_views(path: Path, ledger: Ledger, key: bytes) -> Views:
+    """The views beside a ledger, as far as they go, sealed with `key`; made anew where somebody else changed them, where they are damaged,
+    of another ledger, of another history of it, or of another govd."""
     for last in (False, True):
+        records: Records | None = None
         try:
-            records = Records(path)
+            records = Records(path, key)
             at = records.position()
             size = int(at.get("size", 0))
             mine = at.get("version") == VERSION and at.get("origin") == ledger.origin and 0 < size <= ledger.size()
             if not at or (mine and canonical.digest(next(iter(ledger.some([size - 1])))) == at["last"]):
                 return Views(records, ledger.origin)
             records.close()
-        except BadFile:
+            log.info("the views are made anew from the entries")
+        except BadFile as error:
+            if records is not None:
+                records.close()
             if last:
                 raise
-        log.info("the views are made anew from the entries")
+            log.warning("%s. They are made anew.", error.what)
         remove_views(path)
     raise BadFile("the views cannot be made", where=str(path), advice="This is a bug; please report it.")
 
@@ -88,7 +93,7 @@ class Core:
         self.notices = Notices(self.asker)
         self.methods = self._methods()
         self.fold = threading.RLock()
-        self.views = opened_views(home.folder / "views.db", self.ledger)
+        self.views = opened_views(home.folder / "views.db", self.ledger, home.views_key())
         self._opening = threading.RLock()
         self._turns: dict[str, threading.RLock] = {}
         self._opened: dict[tuple[str, str], Opened] = {}
@@ -135,7 +140,7 @@ class Core:
             self.views.records.close()
             remove_views(mine)
             os.replace(path, mine)
-            self.views = opened_views(mine, self.ledger)
+            self.views = opened_views(mine, self.ledger, self.home.views_key())
 
     def refresh(self) -> Views:
         """Read what was appended since."""
@@ -143,6 +148,18 @@ class Core:
             if self.views.size < self.ledger.size():
                 self.views.read(self.ledger.entries(self.views.size))
         return self.views
+
+    def sign_published(self) -> None:
+        """Sign what was published without its log checkpoint: a crash, or a full disk, came between the two.
+
+        Raises:
+            VerificationFailed: the ledger does not go on from what was signed last.
+        """
+        with self.lock:
+            last = self.ledger.last_checkpoint()
+            served = [self.views.published(model) for model in list(self.views.heads)]
+            if any(r is not None and int(r["tree_size"]) >= (last[0] if last else 0) for r in served):
+                self.ledger.checkpoint()
 
     def record(self, drafts: Sequence[Draft], expect: int | None = None, signer: Signer | None = None) -> list[Record]:
         """Append entries, fold them, tell the plugins. `signer` signs log checkpoints from these entries on.

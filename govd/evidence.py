@@ -21,10 +21,11 @@ from govd.errors import GovdError, NotFound, Usage, VerificationFailed
 from govd.key_rotation import KeyRotation
 from govd.ledger import bounds, claim
 from govd.ledger.merkle import included, leaf_hash
+from govd.ledger.parts import DELIVERIES, delivery
 from govd.ledger.records import Records
 from govd.ledger.sentences import honest
 from govd.ledger.signing import Key, LogCheckpoint
-from govd.ledger.verify import DELIVERIES, Verdict, delivery, verify
+from govd.ledger.verify import Verdict, verify
 from govd.limits import bounded
 from govd.offline import composed_again, record_of, sections, told, trust_of
 from govd.types import Json, Record
@@ -92,7 +93,8 @@ class Evidence:
     def hourly(self) -> None:
         """Sign the ledger where there is news and the last checkpoint is an hour old, or there is none."""
         last = self.core.ledger.last_checkpoint()
-        if last is None or (datetime.now(UTC) - datetime.fromisoformat(last[1])).total_seconds() >= HOUR:
+        age = (datetime.now(UTC) - datetime.fromisoformat(last[1])).total_seconds() if last else HOUR
+        if not 0 <= age < HOUR:  # below zero: the clock was set back since
             self.sign()
 
     def key(self) -> str:
@@ -172,10 +174,15 @@ class Evidence:
         ledger, kept = self.core.ledger, list(kept)
         trusted = Key.parse(key) if key else ledger.signer.key
         many = ledger.size() >= MANY and (os.cpu_count() or 1) > 1
+        with self.core.lock:  # what is published is signed under it
+            moment = ledger.stored().now()
+        signed, unreadable = self._beside_the_key()
         workers: Any = ProcessPoolExecutor(mp_context=get_context("spawn")) if many else nullcontext()
         with workers as pool:
             executor: Executor | None = pool
-            verdict = verify(ledger.stored(), trusted, ledger.origin, executor, kept, trust_of(witnesses, roots))
+            verdict = verify(moment, trusted, ledger.origin, executor, kept, trust_of(witnesses, roots), signed)
+        for fault in unreadable:
+            verdict.fault(fault)
         for digest in sorted(verdict.named):
             try:
                 self.core.artifacts.get(digest)
@@ -186,7 +193,15 @@ class Evidence:
         entries = partial(self.core.ledger.entries, 0, verdict.size)
         recomputed = composed_again(verdict, entries, self.core.artifacts.get) if again and verdict.holds else []
         said = record_of(verdict) | {"origin": ledger.origin, "key": str(trusted), "key_given": key is not None, "recomputed": recomputed}
+        said |= {"unsigned": max(0, verdict.size - verdict.signed_size)}
         return said | self._sentences(verdict, kept, files, recomputed)
+
+    def _beside_the_key(self) -> tuple[str | None, list[str]]:
+        """The log checkpoint that lies beside the key, and what is wrong with the file."""
+        try:
+            return self.core.ledger.signed.note(), []
+        except GovdError as error:
+            return None, [error.message]
 
     def _delivered_since(self, size: int) -> list[dict[str, Any]]:
         return [delivery(entry) for entry in self.core.ledger.entries(size) if entry["kind"] in DELIVERIES]
@@ -228,14 +243,16 @@ class Evidence:
             VerificationFailed: the entries themselves do not hold; then the views stay, which may say what the entries said.
         """
         core = self.core
-        held = verify(core.ledger.stored(), core.ledger.signer.key, core.ledger.origin)
+        with core.lock:
+            moment = core.ledger.stored().now()
+        held = verify(moment, core.ledger.signer.key, core.ledger.origin)
         if not held.holds and core.ledger.last_checkpoint() is not None:  # before the first nothing says what they were
             advice = "Run `govd audit verify`, and restore a backup. The views were left as they are."
             raise VerificationFailed(f"the entries are not as they were signed: {held.faults[0]}", where="ledger", advice=advice)
         path = core.home.folder / "views.new.db"
         with core.lock, core.fold:
             remove_views(path)
-            fresh = Views(Records(path), core.ledger.origin).read(core.ledger.entries(0, core.views.size))
+            fresh = Views(Records(path, core.home.views_key()), core.ledger.origin).read(core.ledger.entries(0, core.views.size))
             differ = 0
             examples: list[str] = []
             for a, b in zip_longest(core.views.dump(), fresh.dump()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hmac
 import json
 import os
 import secrets
@@ -25,6 +26,8 @@ ENVIRONMENT = "GOVD_HOME"
 SECONDS = ("plugin_seconds", "plugin_work_seconds")
 LONGEST_SECONDS = 604_800.0
 SHARES = ("inference_log",)
+SIGNED = "signed.note"
+"""The newest log checkpoint that was signed, below `keys/`."""
 COUNTS = ("max_concepts", "deadline_days", "extended_days")
 
 
@@ -159,7 +162,7 @@ class Home:
             self.origin = self._origin()
             self.signer = self._signer()
             self.artifacts = Artifacts(self.folder / "artifacts")
-            self.ledger = Ledger.at(self.folder / "ledger.db", self.signer, self.origin)
+            self.ledger = Ledger.at(self.folder / "ledger.db", self.signer, self.origin, self.folder / "keys" / SIGNED)
         except BaseException:
             self._lock.close()
             raise
@@ -217,6 +220,10 @@ class Home:
         if not path.exists():
             write_private(path, secrets.token_hex(32) + "\n")
         return bytes.fromhex(path.read_text(encoding="ascii").strip())
+
+    def views_key(self) -> bytes:
+        """What the views are sealed with: who can write them alone cannot."""
+        return hmac.digest(self.secret(), b"govd views", "sha256")
 
     @contextlib.contextmanager
     def announced(self, url: str) -> Iterator[None]:

@@ -75,6 +75,7 @@ class Reconciler:
         did, faults = False, list[Exception]()
         with self.core.working:
             self.core.refresh()
+            self.core.sign_published()
             for request in list(self.core.views.open.values()):
                 if request["state"] == "filed":
                     did |= self._one(faults, self._decide, request)
@@ -301,7 +302,7 @@ class Reconciler:
             subject = f"{model}/{revision['number']}"
             drafts = [Draft("revision.publish", subject, GOVD, model, {"edit_digest": revision["edit_digest"]})]
             core.record([*drafts, *self._transitions(model, int(revision["number"]))])
-        core.ledger.checkpoint()
+            core.ledger.checkpoint()  # under the lock: whoever verifies sees a publish with its checkpoint
         log.info("model %s serves revision %d", model, revision["number"])
         return True
 

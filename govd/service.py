@@ -51,6 +51,15 @@ class Service:
         answering = Serving(self.core, self.measuring)
         self.serving, self.embeddings, self.classify = answering.now, answering.embeddings, answering.classify
         self.export = Exports(self.core, answering).write
+        self._resume_signing()
+
+    def _resume_signing(self) -> None:
+        """Sign what a crash left published and unsigned; where nothing beside the key says what was signed, verification looks first."""
+        try:
+            if self.core.ledger.fault is None and self.core.ledger.signed.note() is not None:
+                self.core.sign_published()
+        except GovdError as error:  # reading goes on
+            log.warning("what was published is not signed: %s", error.message)
 
     def __enter__(self) -> Service:
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from typing import Final
 
@@ -14,6 +15,7 @@ from govd.ledger.entry import Draft
 from govd.limits import bounded
 from govd.types import Record
 
+log = logging.getLogger("govd")
 #: What a role may do; each includes those after it.
 ROLES: Final = ("owner", "operator", "reader", "inference")
 
@@ -23,6 +25,7 @@ class Tokens:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self._looked_at: set[tuple[str, ...]] = set()
 
     @bounded
     def create(self, role: str, name: str, actor: str) -> Record:
@@ -64,8 +67,24 @@ class Tokens:
             return OWNER
         digest = hashlib.sha256(token.encode()).hexdigest()
         for known in list(self.core.views.tokens.values()):
-            if hmac.compare_digest(known["sha256"], digest) and not known["revoked_at"]:
+            if hmac.compare_digest(known["sha256"], digest) and not known["revoked_at"] and self._is_made(known):
                 if ROLES.index(known["role"]) > ROLES.index(needs):
                     raise Denied(f"the role {known['role']} may not do this", advice=f"It needs the role {needs}.")
                 return principal(str(known["name"]))
         raise Unauthenticated("this token is not known", advice="It may have been revoked; `govd token list` shows those in use.")
+
+    def _is_made(self, known: Record) -> bool:
+        """Whether the ledger itself says so: the entry that made a token is looked at when it is first used.
+
+        A token is never changed; that it was not revoked meanwhile is what the seals of the views vouch for.
+        """
+        key = (str(known["id"]), str(known["sha256"]), str(known["role"]), str(known["name"]))
+        if key not in self._looked_at:
+            entries = self.core.ledger.some([int(known["seq"])])
+            made = [e for e in entries if e["kind"] == "token.create" and e["subject"] == known["id"]]
+            said = made[0]["payload"] if made else {}
+            if (said.get("sha256"), said.get("role"), said.get("name")) != key[1:]:
+                log.error("token %s is in the views, but the ledger has not made it so: it lets nobody in", known["id"])
+                return False
+            self._looked_at.add(key)
+        return True

@@ -49,13 +49,19 @@ class Views:
         self._load()
 
     def _load(self) -> None:
-        """What the tables say, and nothing that was not written to them."""
+        """What the tables say, and nothing that was not written to them.
+
+        Raises:
+            BadFile: somebody else changed them.
+        """
+        self.records.check()
         self.models: dict[str, dict[str, Json]] = dict(self.records.live("model"))
         self.tokens: dict[str, dict[str, Json]] = dict(self.records.live("token"))
         self.open: dict[str, dict[str, Json]] = dict(self.records.live("request"))
         self.heads: dict[str, dict[str, Json]] = dict(self.records.live("head"))
         self.witnessed: dict[str, dict[str, Json]] = dict(self.records.live("witness"))
         self.size = int(self.records.position().get("size", 0))
+        self._latest = self.records.latest()  # no time goes back, whatever the clock did
         self._kept: dict[str, dict[str, Json]] = {}  # the last and the published revision of each model
         self._first: dict[tuple[str, str], int] = {}
         self._changed: dict[tuple[str, str], dict[str, Json]] = {}
@@ -80,7 +86,8 @@ class Views:
                         readers[noun](event, entry, entry["payload"])
                     except (Conflict, NotFound) as error:
                         log.error("entry %s changes nothing: %s", entry["seq"], error.message)
-                lines.append(line(entry))
+                lines.append(line(entry, self._latest))
+                self._latest = max(self._latest, str(entry["time"]))
                 self.size = int(entry["seq"]) + 1
                 if len(lines) == BATCH:
                     self._write(lines, entry)
@@ -137,6 +144,8 @@ class Views:
             return not is_final(str(record["kind"]), str(record["state"]))
         if noun == "model":
             return key in self.models
+        if noun == "revision":
+            return int(record["number"]) in self._heads(str(record["model"]))
         return noun in ("token", "head", "witness")
 
     def _put(self, noun: str, key: str, record: dict[str, Json], seq: int, /, **terms: Iterable[str]) -> dict[str, Json]:
@@ -260,6 +269,9 @@ class Views:
                 "seq": entry["seq"],
             }
             record |= dict(payload)
+            before = self.last(model)
+            if before is not None:  # it is no longer the last
+                self._put("revision", f"{model}/{before['number']}", before, entry["seq"])
             self._kept[key] = self._put("revision", key, record, entry["seq"])
             head["last"] = int(number)
             self._put("head", model, head, entry["seq"])

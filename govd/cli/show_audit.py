@@ -192,14 +192,17 @@ def show_verdict(found: Mapping[str, Json]) -> None:
     """Whether a ledger or a bundle holds, and what that means."""
     out = console()
     what = "The bundle" if "file" in found else "The ledger"
+    unsigned = f", [yellow]the last {count(found['unsigned'], 'entry')} not signed yet[/]" if found.get("unsigned") else ""
     if found["holds"]:
         out.print(
-            f"[green]{what} holds:[/] {count(found['size'], 'entry')}, {count(found['checkpoints'], 'signed log checkpoint')} (the last of "
-            f"{found['signed_size']}), {count(found['artifacts'], 'artifact')}; root {found['root'][:16]}…"
+            f"[green]{what} holds:[/] {count(found['size'], 'entry')}{unsigned}, {count(found['checkpoints'], 'signed log checkpoint')} "
+            f"(the last of {found['signed_size']}), {count(found['artifacts'], 'artifact')}; root {found['root'][:16]}…"
         )
         out.print(f"  signed by {escape(', then '.join(found['keys']))}", soft_wrap=True)  # whole on a line: it is copied
     else:
-        out.print(f"[red]{what} does not hold.[/]")
+        out.print(f"[red]{what} does not hold[/]{unsigned}.")
+    for note in found.get("notes", ()):
+        out.print(f"  [yellow]{escape(note)}[/]")
     for fault in found["faults"]:
         out.print(f"[red]fault[/] {escape(fault)}")
     if found["claim"]:

@@ -127,10 +127,11 @@ def _as_of(opened: Opened, about: Mapping[str, Any]) -> bool:
     time, start = about["as_of"], about["from"]
     if not isinstance(time, str) or type(start) is not int:
         return False
-    at, after, published, models, last = start, None, {}, {}, ""
+    at, after, published, models, last, latest = start, None, {}, {}, "", ""
     for entry in opened.entries():
         model = entry["subject"].rpartition("/")[0]
-        if entry["kind"] == "model.add" and entry["time"] <= time:
+        latest = max(latest, entry["time"])  # in older ledgers the clock may have been set back
+        if entry["kind"] == "model.add" and latest <= time:
             models[entry["subject"]] = entry["seq"]
         if entry["seq"] < start:
             continue

@@ -10,15 +10,18 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from govd.errors import Conflict, GovdError, MachineFault
+from govd.errors import BadFile, Conflict, GovdError, MachineFault
 from govd.ledger import canonical, merkle
-from govd.ledger.database import APPEND_ONLY, fault_of
+from govd.ledger.database import fault_of
 from govd.ledger.entry import Draft
-from govd.ledger.stored_tree import node, size_of
-from govd.ledger.times import now
-from govd.types import Record
+from govd.ledger.layout import APPEND_ONLY
+from govd.ledger.stored_tree import node, size_of, time_of
+from govd.ledger.times import now, seconds_between
+from govd.types import Json, Record
 
 INSERT = "INSERT INTO entries (seq, nodes, body) VALUES (?, ?, ?)"
+STORED = "SELECT seq, nodes, body FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?"
+NOT_STORED = "Something in the database changes what is written to it: `govd audit verify` names it. Nothing more is appended."
 
 
 class _Job:
@@ -33,23 +36,26 @@ class _Job:
         self.turn: threading.Event | None = None  # only of who waits for another to write
         self.leads = False
 
-    def bodies(self, size: int) -> list[bytes]:
-        """Canonical entries numbered from `size`; none where something is wrong with one of them."""
+    def bodies(self, size: int, last: str) -> list[bytes]:
+        """Canonical entries numbered from `size`, none dated before `last`; none where something is wrong with one of them."""
         made: list[bytes] = []
         self.records, self.error = [], None  # it may be the second try
         if self.expect is not None and self.expect != size:
             self.error = Conflict("the ledger has grown meanwhile", advice="Try again.", size=size)
             return []
         for seq, draft in enumerate(self.drafts, size):
-            record: Record = {
+            time = now()
+            record: dict[str, Json] = {
                 "seq": seq,
-                "time": now(),
+                "time": max(time, last),
                 "kind": draft.kind,
                 "subject": draft.subject,
                 "actor": draft.actor,
                 "model": draft.model,
                 "payload": draft.payload,
             }
+            if time < last:
+                record["clock_behind_seconds"] = seconds_between(time, last)
             try:
                 made.append(canonical.encode(record))
             except GovdError as error:
@@ -74,6 +80,8 @@ class Appender:
         self._jobs: list[_Job] = []
         self._led = False
         self._tree: merkle.Growing | None = None
+        self._time = ""  # of the last entry; known where the tree is
+        self.fault: GovdError | None = None  # why nothing is appended any more
         self._connection: sa.PoolProxiedConnection | None = None
 
     def close(self) -> None:
@@ -141,6 +149,8 @@ class Appender:
     def _write(self, jobs: Sequence[_Job]) -> None:
         """Several callers' entries in one transaction; a caller whose entries cannot be written does not hold up the others."""
         try:
+            if self.fault is not None:
+                raise self.fault
             try:
                 self._commit(jobs)
             except sqlite3.IntegrityError as error:
@@ -164,25 +174,49 @@ class Appender:
         """On the driver's own connection: a quarter of a millisecond of the toolkit's would be as much as the commit itself."""
         tree = self._grown(jobs).copy()
         rows: list[tuple[int, bytes, bytes]] = []
+        time = self._time
         for job in jobs:
-            for body in job.bodies(tree.size):
+            for body in job.bodies(tree.size, time):
                 seq = tree.size
                 rows.append((seq, b"".join([made for _, _, made in tree.add(merkle.leaf_hash(body))[1:]]), body))
+            if job.records and job.error is None:
+                time = job.records[-1]["time"]
         if len(rows) == 1:
-            self._writer().execute(INSERT, rows[0])  # a transaction of its own
+            writer = self._writer()
+            writer.execute(INSERT, rows[0])  # a transaction of its own
+            self._check_stored(writer, rows)
         elif rows:
             writer = self._writer()
             writer.execute("BEGIN IMMEDIATE")
             try:
                 writer.executemany(INSERT, rows)
+                self._check_stored(writer, rows)
                 writer.execute("COMMIT")
             except BaseException:
                 self._roll_back(writer)
                 raise
-        self._tree = tree
+        self._tree, self._time = tree, time
         for job in jobs:
             if job.then is not None and job.error is None:
                 job.then()
+
+    def _check_stored(self, writer: sqlite3.Connection, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """That the database has what it was given: a trigger that somebody put there may have made it something else, or nothing.
+
+        Raises:
+            BadFile: it has not.
+        """
+        if writer.execute(STORED, (rows[0][0], len(rows))).fetchall() == rows:
+            return
+        self.fault = BadFile("entries were not stored as they were written", where=self.url, advice=NOT_STORED)
+        raise self.fault
+
+    def wrote(self, size: int) -> bytes | None:
+        """The root of the first `size` entries as this process wrote or last read them; None where it knows another size.
+
+        `lock` is held.
+        """
+        return self._tree.root() if self._tree is not None and self._tree.size == size else None
 
     def _roll_back(self, writer: sqlite3.Connection) -> None:
         try:
@@ -199,6 +233,7 @@ class Appender:
         if tree is None or any(job.expect not in (None, tree.size) for job in jobs):
             with self._reads.connect() as connection:
                 tree = merkle.Growing(size_of(connection), partial(node, connection))
+                self._time = time_of(connection, tree.size - 1) if tree.size else ""
         return tree
 
     def _writer(self) -> sqlite3.Connection:

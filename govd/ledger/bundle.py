@@ -22,10 +22,12 @@ from govd.ledger.account import tell
 from govd.ledger.bounds import Bounds, Trust, Vouched
 from govd.ledger.keys import MOST as ROTATIONS
 from govd.ledger.keys import Keys
+from govd.ledger.parts import CLAMPED, FIELDS, Times, named
 from govd.ledger.proofs import CHECKPOINTS, Proofs
 from govd.ledger.signing import LONGEST as NOTE
 from govd.ledger.signing import Key, LogCheckpoint, split
-from govd.ledger.verify import FIELDS, Verdict, named
+from govd.ledger.standing import Standing, event_of
+from govd.ledger.verify import Verdict, told
 
 FORMAT: Final = "govd-bundle-2"
 LIMIT: Final = 4 * 2**30
@@ -93,6 +95,7 @@ class _Scan:
     rotations: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     vouchers: list[Vouched] = field(default_factory=list)
     roots: dict[int, bytes] = field(default_factory=dict)  # of a whole bundle: at each size that is spoken of
+    times: Times = field(default_factory=Times)
     last: int = -1
 
 
@@ -106,7 +109,7 @@ def entry_of(line: bytes) -> dict[str, Any] | None:
 
 
 def _is_entry(said: Any) -> bool:
-    fine = isinstance(said, dict) and said.keys() == FIELDS and type(said["seq"]) is int and isinstance(said["payload"], dict)
+    fine = isinstance(said, dict) and said.keys() in (FIELDS, CLAMPED) and type(said["seq"]) is int and isinstance(said["payload"], dict)
     return fine and all(isinstance(said[name], str) for name in TEXTS)
 
 
@@ -232,7 +235,7 @@ def _kept(kept: Sequence[str], opened: Opened) -> list[tuple[str, LogCheckpoint]
 
 def _read(opened: Opened, newest: LogCheckpoint, sizes: set[int], proofs: Proofs) -> _Scan:
     """Every entry once: that it is one and at its place, that it is in the log, and what it says of keys, witnesses and artifacts."""
-    verdict, scan, tree = opened.verdict, _Scan(), merkle.Growing()
+    verdict, scan, tree, standing = opened.verdict, _Scan(), merkle.Growing(), Standing(opened.verdict.fault)
     unnamed = {name.partition("/")[2] for name in opened.files.members if name.startswith("artifacts/")}
     verdict.artifacts, there = len(unnamed), set(unnamed)
     for line in opened.files.lines("entries.ndjson", STATEMENT):
@@ -247,11 +250,14 @@ def _read(opened: Opened, newest: LogCheckpoint, sizes: set[int], proofs: Proofs
                 tree.add(leaf)
                 if tree.size in sizes:
                     scan.roots[tree.size] = tree.root()
+                _fold(entry, standing, verdict)
             else:
                 proofs.check(entry["seq"], leaf)
             _note(entry, opened, scan, unnamed, there)
         if verdict.full:
             break
+    standing.finish()
+    verdict.notes += told(scan.times)
     if opened.whole and (scan.last + 1 != newest.size or verdict.size != newest.size or tree.root() != newest.root):
         verdict.fault("the entries are not all those that were signed")
     proofs.finish()
@@ -260,7 +266,19 @@ def _read(opened: Opened, newest: LogCheckpoint, sizes: set[int], proofs: Proofs
     return scan
 
 
+def _fold(entry: dict[str, Any], standing: Standing, verdict: Verdict) -> None:
+    """What an entry of a whole bundle makes of what is in force."""
+    try:
+        event = event_of(entry)
+    except (TypeError, AttributeError) as error:
+        verdict.fault(f"entry {entry['seq']} is not what its kind has: {error}")
+    else:
+        if event is not None:
+            standing.take(event)
+
+
 def _note(entry: dict[str, Any], opened: Opened, scan: _Scan, unnamed: set[str], there: set[str]) -> None:
+    scan.times.take(entry["seq"], entry)
     if entry["kind"] == "key.rotate" and len(scan.rotations) <= ROTATIONS:
         scan.rotations.append((entry["seq"], entry["payload"]))
     elif entry["kind"] in ("witness.cosign", "witness.stamp"):

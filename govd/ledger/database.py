@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,15 +14,17 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from govd.errors import BadFile, Conflict, GovdError, MachineFault
+from govd.ledger import layout
+from govd.ledger.layout import APPEND_ONLY
 from govd.ledger.tables import REVISION
 from govd.types import Json, Record
 
+log = logging.getLogger("govd")
 PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "trusted_schema=OFF")
 CLEAN_UP: Final = "Free some space and try again; nothing was changed."
 CHECK: Final = "Check the home's disk and permissions (`govd doctor`)."
 RESTORE: Final = "Restore it from a backup."
-APPEND_ONLY: Final = "the ledger is append-only"
-"""What the database's triggers say."""
+FOREIGN: Final = "govd did not put it there. Drop it, or restore a backup; `govd audit verify` tells whether entries were changed."
 
 
 def engine_of(url: str) -> sa.Engine:
@@ -59,6 +62,7 @@ def prepare(engine: sa.Engine) -> None:
         found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if known else None
         connection.rollback()
     if found == REVISION:
+        _guard(engine)
         return
     if found is not None and found > REVISION:
         advice = f"Update govd; it knows ledgers up to {REVISION}. Nothing was changed."
@@ -71,6 +75,35 @@ def prepare(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _guard(engine: sa.Engine) -> None:
+    """The triggers that keep rows from being changed, where somebody took one away."""
+    with engine.execution_options(govd_writes=False).connect() as connection:
+        gone = layout.missing(_driver(connection))
+    if gone:
+        log.warning("%s: %d of the triggers that keep entries from being changed were gone, and are made again", engine.url, len(gone))
+        with engine.begin() as connection:
+            for statement in gone:
+                connection.exec_driver_sql(statement)
+
+
+def strangers(engine: sa.Engine) -> list[str]:
+    """What the database defines that no ledger does (`layout.foreign`)."""
+    with engine.execution_options(govd_writes=False).connect() as connection:
+        return layout.foreign(_driver(connection))
+
+
+def foreign_fault(strange: Sequence[str], where: str) -> BadFile:
+    """That a database is no ledger's alone."""
+    more = f", and {len(strange) - 1} more" if strange[1:] else ""
+    return BadFile(f"the database has what no ledger has: {strange[0]}{more}", where=where, advice=FOREIGN)
+
+
+def _driver(connection: sa.Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
 
 
 def make_database(path: Path) -> None:
@@ -98,6 +131,7 @@ def peek(path: Path) -> dict[str, Json]:
             (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             (last,) = connection.execute("SELECT max(seq) FROM entries").fetchone()
             (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            strange = layout.foreign(connection)
     except sqlite3.OperationalError as error:
         raise MachineFault(f"the ledger cannot be read ({error})", where=str(path), advice="Check its permissions.") from error
     except sqlite3.DatabaseError as error:
@@ -106,6 +140,8 @@ def peek(path: Path) -> dict[str, Json]:
         raise MachineFault(f"this ledger is from a newer govd (schema {schema})", where=str(path), advice="Update govd.")
     if check != "ok":
         raise BadFile(f"the ledger is damaged ({check})", where=str(path), advice=RESTORE)
+    if strange and schema == REVISION:
+        raise foreign_fault(strange, str(path))
     return {"schema": schema, "size": 0 if last is None else last + 1}
 
 

@@ -8,9 +8,11 @@ else in the order of entries or records until enough are found.
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +21,14 @@ from govd.ledger import canonical
 from govd.ledger.database import fault_of
 from govd.ledger.filters import OF_ENTRIES, OF_REQUESTS, WORDS, conditions, known
 from govd.ledger.schema import SCHEMA
+from govd.ledger.seals import Seals, added, removed
 from govd.types import Json, Record
 
 #: Changed whenever these tables or what is folded into them change: older ones are then made anew.
-VERSION: Final = "5"
-STEPS: Final = 200
-"""Entries that are looked at around a moment: a clock that was set back may have put them out of order."""
+VERSION: Final = "7"
+ROW: Final = "noun, key, model, state, live, seq, due, record"
+"""A record's row without its seal."""
+DEFINED: Final = "SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name"
 NEVER: Final = 2**62
 """The number of an entry that there will not be."""
 FEW: Final = 1000
@@ -34,10 +38,12 @@ MANY: Final = 10_000
 
 
 class Records:
-    """The derived tables of one ledger. `path` None: in memory."""
+    """The derived tables of one ledger. `path` None: in memory. `key` seals the records: without one they are sealed for this process."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, key: bytes | None = None) -> None:
         self.path = path
+        self._seals = Seals(secrets.token_bytes(32) if key is None else key)
+        self._live = 0  # the sum of the seals of the live records
         with self._told():
             self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=10)
             try:
@@ -83,6 +89,28 @@ class Records:
         found = self._ask(f"SELECT {', '.join(names)} FROM position")
         return dict(zip(names, found[0], strict=True)) if found else {}
 
+    def check(self) -> None:
+        """That the tables define what they should, and that the position and all live records are those that were written.
+
+        Raises:
+            BadFile: somebody else changed, added or dropped something, or put something older back.
+        """
+        if self._ask(DEFINED) != _defined():
+            raise self._changed("they define something else than govd's tables")
+        found = self._ask("SELECT version, origin, size, last, live, seal FROM position")
+        said, seal = (found[0][:-1], found[0][-1]) if found else ((VERSION, "", 0, "", "0"), None)
+        if found and seal != self._seals.of("position", *said):
+            raise self._changed("their position is not the one that was written")
+        rows = self._ask(f"SELECT {ROW}, seal FROM records WHERE live ORDER BY noun, seq")
+        seals = [self._seals.record(row[:-1]) for row in rows]
+        if any(seal != row[-1] for seal, row in zip(seals, rows, strict=True)) or added(0, seals) != int(said[4], 16):
+            raise self._changed("their live records are not those that were written")
+        self._live = int(said[4], 16)
+
+    def _changed(self, what: str) -> BadFile:
+        advice = "They are made anew from the entries: govd audit rebuild, or start anew."
+        return BadFile(f"the views were changed by somebody else: {what}", where=str(self.path or "the views"), advice=advice)
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One transaction. What went wrong in it is what is told, whether or not it can be taken back."""
@@ -99,7 +127,8 @@ class Records:
 
     def mark(self, origin: str, size: int, last: str) -> None:
         """Say up to where entries were read."""
-        self._put("INSERT OR REPLACE INTO position VALUES (0, ?, ?, ?, ?)", [(VERSION, origin, size, last)])
+        said = (VERSION, origin, size, last, f"{self._live:x}")
+        self._put("INSERT OR REPLACE INTO position VALUES (0, ?, ?, ?, ?, ?, ?)", [(*said, self._seals.of("position", *said))])
 
     def add_log(self, rows: Iterable[Sequence[Any]]) -> None:
         """Entries as `line` has them."""
@@ -107,7 +136,15 @@ class Records:
 
     def put(self, rows: Iterable[Sequence[Any]]) -> None:
         """Records: noun, key, model, state, live, seq, due, JSON."""
-        self._put("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        total, sealed = self._live, []
+        for row in rows:
+            before = self._ask("SELECT seal FROM records WHERE noun = ? AND key = ? AND live", row[:2])
+            seal = self._seals.record(row)
+            total = removed(total, before[0][0] or b"") if before else total
+            total = added(total, [seal]) if row[4] else total
+            sealed.append((*row, seal))
+        self._put("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", sealed)
+        self._live = total
 
     def add_terms(self, rows: Iterable[Sequence[str]]) -> None:
         """Term, word, noun, key."""
@@ -118,9 +155,20 @@ class Records:
         self._put("INSERT OR REPLACE INTO spans VALUES (?, ?, ?)", rows)
 
     def get(self, noun: str, key: str) -> dict[str, Json] | None:
-        """One record."""
-        found = self._ask("SELECT record FROM records WHERE noun = ? AND key = ?", (noun, key))
-        return json.loads(found[0][0]) if found else None
+        """One record.
+
+        Raises:
+            BadFile: it is not as it was written.
+        """
+        found = self._ask(f"SELECT {ROW}, seal FROM records WHERE noun = ? AND key = ?", (noun, key))
+        return self._read(found[0]) if found else None
+
+    def _read(self, row: Sequence[Any]) -> dict[str, Json]:
+        """The record of a row with its seal."""
+        if self._seals.record(row[:-1]) != row[-1]:
+            raise self._changed(f"the {row[0]} {str(row[1])[:40]} is not as it was written")
+        record: dict[str, Json] = json.loads(row[-2])
+        return record
 
     def starting(self, noun: str, prefix: str) -> list[str]:
         """Keys that begin so, three at most."""
@@ -129,8 +177,8 @@ class Records:
 
     def live(self, noun: str) -> list[tuple[str, dict[str, Json]]]:
         """Keys and records that something can still happen to, in the order of their first entry."""
-        found = self._ask("SELECT key, record FROM records WHERE noun = ? AND live ORDER BY seq", (noun,))
-        return [(key, json.loads(record)) for key, record in found]
+        found = self._ask(f"SELECT {ROW}, seal FROM records WHERE noun = ? AND live ORDER BY seq", (noun,))
+        return [(row[1], self._read(row)) for row in found]
 
     def find(
         self,
@@ -148,7 +196,7 @@ class Records:
         `state` and `model` equal; `since` ≤ time of the first entry < `until`; other terms are words that the record has.
         """
         query, values = self.finding(noun, after=after, limit=limit, newest=newest, since=since, until=until, **terms)
-        return [json.loads(record) for (record,) in self._ask(query, values)]
+        return [self._read(row) for row in self._ask(query, values)]
 
     def finding(
         self,
@@ -185,7 +233,8 @@ class Records:
         if after is not None:
             start, stop = (start, min(stop, int(after) - 1)) if newest else (max(start, int(after) + 1), stop)
         where += [f"records.seq >= {start}", f"records.seq <= {stop}"]
-        query = f"SELECT record FROM {table} WHERE {' AND '.join(where)} ORDER BY records.seq {'DESC' if newest else 'ASC'}"
+        columns = ", ".join(f"records.{name.strip()}" for name in (*ROW.split(","), "seal"))
+        query = f"SELECT {columns} FROM {table} WHERE {' AND '.join(where)} ORDER BY records.seq {'DESC' if newest else 'ASC'}"
         return f"{query} LIMIT {-1 if limit is None else int(limit)}", values
 
     def _few(self, noun: str, terms: Mapping[str, str]) -> list[str] | None:
@@ -209,15 +258,18 @@ class Records:
         """The last entry that was made up to a time (`before`: before it), `default` where there is none or no time."""
         if time is None:
             return default
-        newest = f"SELECT seq FROM log WHERE time {'<' if before else '<='} ? ORDER BY time DESC LIMIT {STEPS}"
-        ((found,),) = self._ask(f"SELECT max(seq) FROM ({newest})", (time,))
-        return -1 if found is None else int(found)
+        found = self._ask(f"SELECT seq FROM log WHERE time {'<' if before else '<='} ? ORDER BY time DESC, seq DESC LIMIT 1", (time,))
+        return int(found[0][0]) if found else -1
 
     def _first(self, time: str) -> int:
         """The first entry that was made from a time on; where there is none, one that will not be."""
-        oldest = f"SELECT seq FROM log WHERE time >= ? ORDER BY time LIMIT {STEPS}"
-        ((found,),) = self._ask(f"SELECT min(seq) FROM ({oldest})", (time,))
-        return NEVER if found is None else int(found)
+        found = self._ask("SELECT seq FROM log WHERE time >= ? ORDER BY time, seq LIMIT 1", (time,))
+        return int(found[0][0]) if found else NEVER
+
+    def latest(self) -> str:
+        """The greatest time of all entries that were read; empty where there are none."""
+        ((found,),) = self._ask("SELECT max(time) FROM log")
+        return "" if found is None else str(found)
 
     def last(self, kind: str, subject: str, seq: int) -> int | None:
         """The last entry of a kind about a subject up to entry `seq`."""
@@ -300,19 +352,36 @@ class Records:
         return [str(step[-1]) for step in self._ask(f"EXPLAIN QUERY PLAN {query}", values)]
 
     def dump(self) -> Iterator[tuple[str, ...]]:
-        """Every row of every table but the position, in a fixed order: two that say the same are equal."""
-        for table, order in (("log", "seq"), ("records", "noun, key"), ("terms", "term, word, noun, key"), ("spans", "model, start")):
+        """Every row of every table but the position, without the seals, in a fixed order: two that say the same are equal."""
+        every = ("log", "*", "seq"), ("records", ROW, "noun, key"), ("terms", "*", "term, word, noun, key"), ("spans", "*", "model, start")
+        for table, columns, order in every:
             with self._told():
-                for row in self._db.execute(f"SELECT * FROM {table} ORDER BY {order}"):
+                for row in self._db.execute(f"SELECT {columns} FROM {table} ORDER BY {order}"):
                     cells = (*row[:-1], canonical.encode(json.loads(row[-1])).decode()) if table == "records" else row
                     yield (table, *(str(cell) for cell in cells))
 
 
-def line(entry: Record) -> tuple[Any, ...]:
-    """An entry as `add_log` takes it."""
+@cache
+def _defined() -> list[tuple[str, str, str]]:
+    """What the tables define where nobody else did."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return connection.execute(DEFINED).fetchall()
+
+
+def line(entry: Record, latest: str = "") -> tuple[Any, ...]:
+    """An entry as `add_log` takes it. `latest`: the greatest time of those before it."""
     kind = str(entry["kind"])
     policy = entry["payload"].get("policy") if kind == "request.vote" else None
-    said = (entry["seq"], entry["time"], entry["actor"], kind, kind.partition(".")[0], entry["subject"], entry.get("model", ""))
+    said = (
+        entry["seq"],
+        max(entry["time"], latest),
+        entry["actor"],
+        kind,
+        kind.partition(".")[0],
+        entry["subject"],
+        entry.get("model", ""),
+    )
     return (*said, None if policy is None else str(policy))
 
 

@@ -1,5 +1,6 @@
 """The tables of what is asked. `log` has a line for each entry, with the policy of a vote; `records` has models, requests, revisions, … as
-JSON; `terms` finds records by what they name; `spans` says which revision was published from which entry on. The SQL views `requests`,
+JSON, each with a seal (`seals`); `terms` finds records by what they name; `spans` says which revision was published from which entry on;
+`log.time` is the greatest time up to that entry, so that it never goes back. The SQL views `requests`,
 `revisions`, `votes`, `models`, `contributions` and `exports` are for people and their tools (`sql`).
 """
 
@@ -8,7 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 SCHEMA: Final = """
-CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 0), version TEXT, origin TEXT, size INTEGER, last TEXT) STRICT;
+CREATE TABLE position (
+  one INTEGER PRIMARY KEY CHECK (one = 0), version TEXT, origin TEXT, size INTEGER, last TEXT, live TEXT, seal BLOB
+) STRICT;
 CREATE TABLE log (
   seq INTEGER PRIMARY KEY, time TEXT, actor TEXT, kind TEXT, noun TEXT, subject TEXT, model TEXT, policy TEXT
 ) STRICT;
@@ -20,7 +23,7 @@ CREATE INDEX log_by_policy ON log (policy, seq) WHERE policy IS NOT NULL;
 CREATE INDEX log_by_subject ON log (subject, seq);
 CREATE INDEX log_by_model ON log (model, seq);
 CREATE TABLE records (
-  noun TEXT, key TEXT, model TEXT, state TEXT, live INTEGER, seq INTEGER, due TEXT, record TEXT, PRIMARY KEY (noun, key)
+  noun TEXT, key TEXT, model TEXT, state TEXT, live INTEGER, seq INTEGER, due TEXT, record TEXT, seal BLOB, PRIMARY KEY (noun, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX records_in_order ON records (noun, seq);
 CREATE INDEX records_by_state ON records (noun, state, seq);

@@ -3,43 +3,108 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 
+from govd.errors import BadFile, GovdError, VerificationFailed
 from govd.ledger import merkle, stored_tree
 from govd.ledger.append import Appender
-from govd.ledger.database import engine_of, faults, prepare
+from govd.ledger.database import engine_of, faults, foreign_fault, prepare, strangers
 from govd.ledger.entry import Draft
+from govd.ledger.signed import LastSigned
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.tables import checkpoints, entries
 from govd.ledger.times import now
 from govd.ledger.verify import Stored
 from govd.types import Record
 
+log = logging.getLogger("govd")
 PAGE = 1000
+OTHER: Final = "Nothing is appended or signed. `govd audit verify` tells what was changed; restore a backup (govd restore)."
 
 
 class Ledger:
     """Entries, Merkle tree and log checkpoints of one home.
 
-    Appends are serialised by the database; several may run at once. `signer` signs log checkpoints, `origin` names the log.
+    Appends are serialised by the database; several may run at once. `signer` signs log checkpoints, `origin` names the log. `signed` is the
+    file with the newest of them: a history that does not go on from it is read, but neither continued nor signed.
     """
 
-    def __init__(self, url: str, signer: Signer, origin: str) -> None:
+    def __init__(self, url: str, signer: Signer, origin: str, signed: Path | None = None) -> None:
         self.url, self.signer, self.origin = url, signer, origin
+        self.signed = LastSigned(signed)
+        self._where = str(sa.make_url(url).database or url)
         self._engine = engine_of(url)
         self._reads = self._engine.execution_options(govd_writes=False)
         self._appender = Appender(self._engine, url)
         with faults(url):
             prepare(self._engine)
+            self._appender.fault = self._examined()
+        if self.fault is not None:
+            log.warning("%s", self.fault.message)
 
     @staticmethod
-    def at(path: Path, signer: Signer, origin: str) -> Ledger:
+    def at(path: Path, signer: Signer, origin: str, signed: Path | None = None) -> Ledger:
         """The ledger in an SQLite file, made on first use."""
-        return Ledger(f"sqlite:///{path}", signer, origin)
+        return Ledger(f"sqlite:///{path}", signer, origin, signed)
+
+    @property
+    def fault(self) -> GovdError | None:
+        """Why nothing is appended or signed any more: somebody changed the database. None while nothing is known to be wrong."""
+        return self._appender.fault
+
+    def _examined(self) -> GovdError | None:
+        """What is wrong with a ledger that was just opened, as far as it costs O(log n) to know."""
+        strange = strangers(self._engine)
+        if strange:
+            return foreign_fault(strange, self._where)
+        with self._reads.connect() as connection:
+            try:
+                note = self.signed.note()
+                if note is None:
+                    return None
+                kept = LogCheckpoint.read(note)
+                self._check_goes_on(connection, kept)
+                known = connection.execute(sa.select(checkpoints.c.size).where(checkpoints.c.size == kept.size)).scalar()
+            except GovdError as error:
+                return error
+        if known is None:  # it was signed, and a crash came before the database had it
+            with self._engine.begin() as connection:
+                self._put_checkpoint(connection, kept.size, note)
+        return None
+
+    def _check_goes_on(self, connection: sa.Connection, kept: LogCheckpoint) -> None:
+        """That the entries begin with those that were signed last.
+
+        Raises:
+            VerificationFailed: they do not. BadFile: a Merkle node is missing.
+        """
+        if kept.origin != self.origin:
+            raise VerificationFailed(f"the log that was signed last is another one, {kept.origin[:100]}", where=self._where, advice=OTHER)
+        size = stored_tree.size_of(connection)
+        if kept.size > size:
+            what = f"the ledger has {size} entries, and {kept.size} were signed: entries were cut off, or an older file put there"
+            raise VerificationFailed(what, where=self._where, advice=OTHER)
+        (root,) = stored_tree.proof(connection, lambda node: [merkle.root(kept.size, node)])
+        if root != kept.root:
+            raise VerificationFailed(f"the first {kept.size} entries are not those that were signed", where=self._where, advice=OTHER)
+
+    def _last_signed(self, connection: sa.Connection) -> LogCheckpoint | None:
+        """What was signed last, by the file beside the key; by the database in homes that have none yet."""
+        note = self.signed.note()
+        if note is None:
+            note = connection.execute(sa.select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)).scalar()
+        return None if note is None else LogCheckpoint.read(note)
+
+    def _put_checkpoint(self, connection: sa.Connection, size: int, note: str) -> None:
+        connection.execute(checkpoints.insert(), {"size": size, "time": now(), "note": note})
+        if connection.execute(sa.select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar() != note:
+            raise BadFile("the log checkpoint was not stored as it was signed", where=self._where, advice=OTHER)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -125,16 +190,43 @@ class Ledger:
             return stored_tree.proof(connection, lambda node: merkle.consistency_proof(old, new, node))
 
     def checkpoint(self) -> str:
-        """The signed log checkpoint of the ledger as it is, stored on first use."""
+        """The signed log checkpoint of the ledger as it is, stored on first use.
+
+        Raises:
+            VerificationFailed: the ledger does not go on from what was signed last; nothing is signed then, nor appended any more.
+            MachineFault: it cannot be written.
+        """
         with faults(self.url), self._appender.lock, self._engine.begin() as connection:
             size = stored_tree.size_of(connection)
             stored = connection.execute(sa.select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar()
             if stored is not None:
                 return str(stored)
-            root = merkle.root(size, partial(stored_tree.node, connection))
+            try:
+                root = self._root_to_sign(connection, size)
+            except (VerificationFailed, BadFile) as error:
+                self._appender.fault = error
+                raise
             note = self.signer.sign(LogCheckpoint(self.origin, size, root).text)
-            connection.execute(checkpoints.insert(), {"size": size, "time": now(), "note": note})
+            self.signed.keep(note)
+            self._put_checkpoint(connection, size, note)
             return note
+
+    def _root_to_sign(self, connection: sa.Connection, size: int) -> bytes:
+        """The root of all entries, where they go on from what was signed last and are those that this process wrote since.
+
+        Raises:
+            VerificationFailed: they are not. BadFile: a Merkle node is missing, or the database has what no ledger has.
+        """
+        if self.fault is not None:
+            raise self.fault
+        last = self._last_signed(connection)
+        if last is not None:
+            self._check_goes_on(connection, last)
+        (root,) = stored_tree.proof(connection, lambda node: [merkle.root(size, node)])
+        if self._appender.wrote(size) not in (None, root):
+            what = "the entries since the last log checkpoint are not those that were written"
+            raise VerificationFailed(what, where=self._where, advice=OTHER)
+        return root
 
     def checkpoint_of(self, size: int) -> str | None:
         """The signed log checkpoint of that size, None where none was made."""

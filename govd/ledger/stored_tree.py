@@ -6,6 +6,7 @@ lower levels. So an append writes one row of one table, and a proof reads O(log 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Final
 
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from govd.errors import BadFile
 from govd.ledger import merkle
 from govd.ledger.tables import entries
+from govd.ledger.times import is_time
 
 WIDTH: Final = 32
 """Bytes of a hash."""
@@ -39,6 +41,16 @@ def node(connection: sa.Connection, level: int, number: int) -> bytes:
         return merkle.leaf_hash(bytes(body))
     at = _last(level, number)
     return _picked(connection.execute(sa.select(entries.c.nodes).where(entries.c.seq == at)).scalar(), level, number)
+
+
+def time_of(connection: sa.Connection, seq: int) -> str:
+    """The time that an entry bears; empty where it cannot be read, which is for verification to tell."""
+    body = connection.execute(sa.select(entries.c.body).where(entries.c.seq == seq)).scalar()
+    try:
+        time = json.loads(body or b"")["time"]
+    except (ValueError, TypeError, KeyError):
+        return ""
+    return time if is_time(time) else ""
 
 
 def as_bytes(body: object, seq: int) -> bytes:

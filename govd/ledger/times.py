@@ -39,6 +39,21 @@ def moment(text: str | None, name: str, *, end: bool = False) -> str | None:
     return f"{found.isoformat(timespec='microseconds')[:-6]}Z"
 
 
+def is_time(text: object) -> bool:
+    """Whether this is a time as entries spell them."""
+    if not isinstance(text, str) or len(text) != len("2027-01-31T12:00:00.000000Z"):
+        return False
+    try:
+        return text == moment(text, "time")
+    except Usage:
+        return False
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Seconds from one time to a later one, both as entries spell them."""
+    return round((datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds(), 6)
+
+
 def _is_date(text: str) -> bool:
     try:
         date.fromisoformat(text)

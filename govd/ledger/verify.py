@@ -1,41 +1,27 @@
 """Verification of a whole ledger, from what is stored and a public key. Small on purpose: reads canonical, merkle, signing, and what is
-made of them (keys, bounds)."""
+made of them (keys, bounds, parts, standing)."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from govd.errors import GovdError
-from govd.ledger import bounds, canonical, merkle
+from govd.ledger import bounds, canonical, layout, merkle, parts
 from govd.ledger.bounds import Bound, Trust, Vouched
 from govd.ledger.claim import newest
 from govd.ledger.keys import Keys
+from govd.ledger.parts import MOST, Part, Source, Times
 from govd.ledger.signing import Key, LogCheckpoint
+from govd.ledger.standing import Standing
+from govd.ledger.times import is_time, seconds_between
 
-#: Where entries name artifacts, and what each is.
-ARTIFACTS: Final = {
-    "request.file": {"examples": "example"},
-    "model.add": {"basis": "basis of the model", "evaluation": "evaluation set"},
-    "model.update": {"basis": "basis of the model", "evaluation": "evaluation set"},
-    "contribution.make": {"artifact": "contribution", "prototypes": "prototype"},
-    "revision.compose": {"edit": "edit", "basis": "basis of the edit"},
-}
-DELIVERIES: Final = ("model.add", "model.update", "model.remove", "revision.deliver")
-"""Entries that say where published files were written, and which."""
-VOUCHERS: Final = ("witness.cosign", "witness.stamp")
-FIELDS: Final = {"seq", "time", "actor", "kind", "subject", "model", "payload"}
-MOST: Final = 100
-"""Faults that are told; more than that say nothing new."""
-LEVEL: Final = 16
-"""A part that is verified at once has two to this power entries."""
 PAGE = 4096
 TIME: Final = len('"time":"2027-01-31T12:00:00.000000Z"}')
 """Bytes that an entry ends in after its subject."""
@@ -55,6 +41,8 @@ class Verdict:
     bounds: list[Bound] = field(default_factory=list)
     delivered: list[dict[str, Any]] = field(default_factory=list)
     last: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """What is no fault and yet to be told, whether or not anything was wrong."""
     faults: list[str] = field(default_factory=list)
     most: ClassVar[int] = MOST
 
@@ -83,22 +71,6 @@ class Verdict:
         """Note a fault."""
         if not self.full:
             self.faults.append(text)
-
-
-class Source(Protocol):
-    """Where a stored ledger is read from; it is sent to other processes."""
-
-    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes, bytes]]:
-        """Numbers, bodies, and the hashes of the subtrees that each completes, in order."""
-        ...
-
-    def extent(self) -> tuple[int, int]:
-        """The smallest and the largest stored entry number (0, −1 where there are none)."""
-        ...
-
-    def checkpoints(self) -> list[tuple[int, str]]:
-        """Sizes and notes."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -143,92 +115,165 @@ class Stored:
     def checkpoints(self) -> list[tuple[int, str]]:
         return [(int(size), str(note)) for size, note in self._ask("SELECT size, note FROM checkpoints ORDER BY size")]
 
+    def foreign(self) -> list[str]:
+        with closing(self._opened()) as connection:
+            return layout.foreign(connection)
 
-@dataclass
-class Part:
-    """What one part of the ledger comes to: the complete subtrees of its entries, largest first."""
-
-    entries: int
-    edge: list[bytes]
-    above: bytes  # what is stored with its last entry beyond the part's own levels
-    edges: dict[int, list[bytes]]  # the same at each size that a log checkpoint speaks of
-    rotations: list[tuple[int, dict[str, Any]]]
-    named: set[str]
-    vouched: list[Vouched]
-    delivered: list[dict[str, Any]]
-    last: dict[str, str]  # subjects of the last revisions of each model, by kind of entry and model
-    faults: list[str]
+    def now(self) -> Moment:
+        """The ledger as it is at this moment, however it grows."""
+        notes = self.checkpoints()
+        return Moment(self, *self.extent(), tuple(notes))
 
 
-def named(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The artifacts that an entry names: what each is, and its digest."""
-    found: list[tuple[str, Any]] = []
-    for name, what in ARTIFACTS.get(entry["kind"], {}).items():
-        said = entry["payload"].get(name)
-        found += [(what, digest) for digest in (said if isinstance(said, list) else [said])]
-    return [(what, digest) for what, digest in found if isinstance(digest, str)]
+@dataclass(frozen=True)
+class Moment:
+    """A stored ledger as it was: its first and last entry, and its log checkpoints."""
+
+    stored: Stored
+    first: int
+    last: int
+    notes: tuple[tuple[int, str], ...]
+
+    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes, bytes]]:
+        return self.stored.entries(start, min(stop, self.last + 1))
+
+    def extent(self) -> tuple[int, int]:
+        return self.first, self.last
+
+    def checkpoints(self) -> list[tuple[int, str]]:
+        return list(self.notes)
+
+    def foreign(self) -> list[str]:
+        return self.stored.foreign()
 
 
 def verify(
-    source: Source, key: Key, origin: str, workers: Executor | None = None, kept: Sequence[str] = (), trust: Trust | None = None
+    source: Source,
+    key: Key,
+    origin: str,
+    workers: Executor | None = None,
+    kept: Sequence[str] = (),
+    trust: Trust | None = None,
+    signed: str | None = None,
 ) -> Verdict:
-    """Recompute the tree from the bodies; compare stored nodes and every signed log checkpoint with it.
+    """Recompute the tree from the bodies; compare stored nodes and every signed log checkpoint with it, and every published revision with
+    what was in force then.
 
     `key` is trusted: the log's key, or an earlier one of it. `workers` (processes, say) verify parts side by side. `kept` are log
     checkpoints that somebody kept elsewhere: what they say must be the beginning of what is here. `trust`: whose cosignatures and time
-    stamps the reader knows; those of others are looked at all the same.
+    stamps the reader knows; those of others are looked at all the same. `signed`: the newest log checkpoint, as it lies beside the key.
     """
     verdict = Verdict()
     try:
-        _verify(source, key, origin, workers, kept, trust or Trust(), verdict)
+        _verify(source, key, origin, workers, [*kept, *([signed] if signed else [])], trust or Trust(), verdict)
     except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
         verdict.fault(f"the database cannot be read, or has what no ledger has ({type(error).__name__}: {error})")
     return verdict
 
 
 def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kept: Sequence[str], trust: Trust, verdict: Verdict) -> None:
-    tree = merkle.Growing()
-    asked: list[tuple[int, str, LogCheckpoint]] = []
-    for size, note in [*source.checkpoints(), *((-1, note) for note in kept)]:
-        try:
-            said = LogCheckpoint.read(note)
-            asked.append((said.size if size < 0 else size, note, said))
-        except GovdError as error:
-            verdict.fault(f"log checkpoint {'that was kept' if size < 0 else size}: {error.message}")
-    notes = {size for size, _, _ in asked}
+    for strange in source.foreign():
+        verdict.fault(f"the database has what no ledger has: {strange}")
+    asked = _notes(source, kept, verdict)
     first, last = source.extent()  # after the checkpoints: what is appended meanwhile is in neither
     if first < 0:
         verdict.fault("there are entries with numbers below zero")
-    parts = [(source, start, min(start + (1 << LEVEL), last + 1), sorted(notes)) for start in range(0, last + 1, 1 << LEVEL)]
-    rotations: list[tuple[int, dict[str, Any]]] = []
-    vouchers: list[Vouched] = []
-    roots = {0: merkle.EMPTY}
-    for part in workers.map(_part, parts) if workers else map(_part, parts):
+    scan = _Scan(verdict, last)
+    sizes, step = sorted({size for size, _, _ in asked}), 1 << parts.LEVEL
+    cut = [(source, start, min(start + step, last + 1), sizes) for start in range(0, last + 1, step)]
+    for part in workers.map(parts.part, cut) if workers else map(parts.part, cut):
+        if not scan.take(part):
+            break
+    scan.standing.finish()
+    verdict.root = verdict.root or merkle.EMPTY.hex()
+    keys = Keys(key, origin, scan.rotations, verdict.fault)
+    verdict.keys = [str(k) for k in keys.keys]
+    _check_notes(asked, scan.roots, keys, last, verdict)
+    if not asked:
+        verdict.fault("there is no signed log checkpoint: nothing vouches for these entries")
+    _check_published(scan.published, verdict)
+    verdict.notes += told(scan.times)
+    _check_vouchers(source, dict(source.checkpoints()), scan.vouchers, trust, verdict)
+
+
+def _notes(source: Source, kept: Sequence[str], verdict: Verdict) -> list[tuple[int, str, LogCheckpoint]]:
+    """The log checkpoints that are stored and those that were kept, each with the size under which it lies; none twice."""
+    asked: list[tuple[int, str, LogCheckpoint]] = []
+    for size, note in dict.fromkeys([*source.checkpoints(), *((-1, note) for note in kept)]):
+        try:
+            said = LogCheckpoint.read(note)
+        except GovdError as error:
+            verdict.fault(f"log checkpoint {'that was kept' if size < 0 else size}: {error.message}")
+            continue
+        if size >= 0 or (said.size, note, said) not in asked[-1:]:
+            asked.append((said.size if size < 0 else size, note, said))
+    return asked
+
+
+class _Scan:
+    """What parts come to, one after the other."""
+
+    def __init__(self, verdict: Verdict, last: int) -> None:
+        self.verdict, self.last = verdict, last
+        self.tree = merkle.Growing()
+        self.roots = {0: merkle.EMPTY}
+        self.rotations: list[tuple[int, dict[str, Any]]] = []
+        self.vouchers: list[Vouched] = []
+        self.published: list[tuple[int, str]] = []
+        self.times = Times()
+        self.standing = Standing(verdict.fault)
+
+    def take(self, part: Part) -> bool:
+        """The next part; whether what comes after it can be looked at: not where one of its entries is missing."""
+        verdict, tree, step = self.verdict, self.tree, 1 << parts.LEVEL
         for fault in part.faults:
             verdict.fault(fault)
-        rotations += part.rotations
-        vouchers += part.vouched
+        self.rotations += part.rotations
+        self.vouchers += part.vouched
+        self.times.join(part.times, verdict.size)
+        for event in part.events:
+            self.standing.take(event)
+            if event.kind == "revision.publish":
+                self.published.append((event.seq, event.subject))
         verdict.delivered += part.delivered
         verdict.last |= part.last
         verdict.named |= part.named
-        roots |= {size: tree.root(edge) for size, edge in part.edges.items()}
+        self.roots |= {size: tree.root(edge) for size, edge in part.edges.items()}
         verdict.size += part.entries
-        if verdict.size <= last and part.entries < 1 << LEVEL:  # one is missing: what comes after it cannot be compared
+        if verdict.size <= self.last and part.entries < step:  # one is missing: what comes after it cannot be compared
             verdict.root = tree.root(part.edge).hex()
-            break
-        if part.entries == 1 << LEVEL:
+            return False
+        if part.entries == step:
             if part.above != b"".join(value for _, _, value in tree.add(part.edge[0])[1:]):
                 verdict.fault(f"the upper Merkle nodes that are stored with entry {verdict.size - 1} are not the hashes of its entries")
             verdict.root = tree.root().hex()
         else:
             verdict.root = tree.root(part.edge).hex()
-    verdict.root = verdict.root or merkle.EMPTY.hex()
-    keys = Keys(key, origin, rotations, verdict.fault)
-    verdict.keys = [str(k) for k in keys.keys]
-    _check_notes(asked, roots, keys, last, verdict)
-    if not asked:
-        verdict.fault("there is no signed log checkpoint: nothing vouches for these entries")
-    _check_vouchers(source, dict(source.checkpoints()), vouchers, trust, verdict)
+        return True
+
+
+def _check_published(published: Sequence[tuple[int, str]], verdict: Verdict) -> None:
+    """That every publish is signed: its log checkpoint is made with it."""
+    bare = [(seq, subject) for seq, subject in published if seq >= verdict.signed_size]
+    if bare and verdict.signed_size:
+        seq, subject = bare[0]
+        more = f" (nor are {len(bare) - 1} later ones)" if bare[1:] else ""
+        what = f"{subject} was published by entry {seq}, which no signed log checkpoint covers{more}: checkpoints were deleted, or a crash"
+        verdict.fault(f"{what} came before one was signed")
+
+
+def told(times: Times) -> list[str]:
+    """What there is to say of the times that entries bear."""
+    said = []
+    if times.back:
+        seq, before, own = times.back[0]
+        more = f" (and {len(times.back) - 1} times more)" if times.back[1:] else ""
+        by = f"{seconds_between(own, before):,.0f} s " if is_time(own) and is_time(before) else ""
+        said.append(f"Times go back: entry {seq} is dated {by}before the one before it{more}; `as-of` takes the greatest time so far.")
+    if times.behind:
+        seq, seconds = max(times.behind, key=lambda b: b[1])
+        said.append(f"The clock was behind at {len(times.behind)} entries, by up to {seconds:,.0f} s (entry {seq}).")
+    return said
 
 
 def _check_vouchers(source: Source, notes: Mapping[int, str], vouchers: Sequence[Vouched], trust: Trust, verdict: Verdict) -> None:
@@ -240,76 +285,6 @@ def _check_vouchers(source: Source, notes: Mapping[int, str], vouchers: Sequence
 
     verdict.bounds = bounds.check(vouchers, notes.get, token, trust, verdict.fault).found
     bounds.idle(verdict.bounds, trust, verdict.fault)
-
-
-def _part(asked: tuple[Source, int, int, list[int]]) -> Part:
-    """Entries `[start, stop)`: each is one, none is missing, and the stored nodes over them are their hashes."""
-    source, start, stop, sizes = asked
-    found = Part(0, [], b"", {}, [], set(), [], [], {}, [])
-    leaves: list[bytes] = []
-    stored: list[Any] = []
-    fault, sha256, decode = found.faults.append, hashlib.sha256, canonical.decode
-    for seq, body, nodes in source.entries(start, stop):
-        if seq != start + len(leaves) or type(body) is not bytes:
-            fault(f"entry {start + len(leaves)} is missing, or not stored as bytes: the next stored one is {seq}")
-            break
-        leaves.append(sha256(b"\x00" + body).digest())
-        stored.append(nodes)
-        try:
-            entry = decode(body)
-            kind = entry["kind"]
-            if entry["seq"] != seq or entry.keys() != FIELDS:
-                fault(f"entry {seq} is no entry, or says that it is another one")
-            elif kind in ARTIFACTS or kind in DELIVERIES:
-                found.named |= {digest for _, digest in named(entry)}
-                if kind in DELIVERIES:
-                    found.delivered.append(delivery(entry))
-                elif kind == "revision.compose":
-                    found.last[f"{kind} {entry['model']}"] = str(entry["subject"])
-            elif kind == "revision.publish":
-                found.last[f"{kind} {entry['model']}"] = str(entry["subject"])
-            elif kind == "key.rotate":
-                found.rotations.append((seq, entry["payload"]))
-            elif kind in VOUCHERS:
-                found.vouched.append(bounds.vouched(entry))
-        except (GovdError, TypeError, KeyError, AttributeError) as error:
-            fault(f"entry {seq} is no entry: {error}")
-        if len(found.faults) > MOST:
-            break
-    else:
-        if start + len(leaves) != stop:
-            fault(f"entry {start + len(leaves)} is missing")
-    found.entries, levels, made = len(leaves), [leaves], [b""] * len(leaves)
-    for level in range(1, LEVEL + 1):
-        below = levels[-1]
-        levels.append([sha256(b"\x01" + below[i] + below[i + 1]).digest() for i in range(0, len(below) - 1, 2)])
-        for i, value in enumerate(levels[-1], 1):
-            made[(i << level) - 1] += value
-    if len(leaves) == 1 << LEVEL and type(stored[-1]) is bytes:
-        stored[-1], found.above = stored[-1][: len(made[-1])], stored[-1][len(made[-1]) :]
-    wrong = [start + i for i in range(len(leaves)) if stored[i] != made[i]]
-    if wrong:
-        more = f" (nor are those of {len(wrong) - 1} more, up to entry {wrong[-1]})" if wrong[1:] else ""
-        fault(f"the Merkle nodes that are stored with entry {wrong[0]} are not the hashes of its entries{more}")
-    found.edge = _edge(levels, len(leaves))
-    found.edges = {size: _edge(levels, size - start) for size in sizes if start < size <= start + len(leaves)}
-    return found
-
-
-def _edge(levels: list[list[bytes]], size: int) -> list[bytes]:
-    """The complete subtrees of the first `size` leaves, largest first."""
-    return [levels[level][(size >> level) - 1] for level in reversed(range(LEVEL + 1)) if size >> level & 1]
-
-
-def delivery(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What one of `DELIVERIES` says: where its model's revisions are written and which files it was registered with (`files` None), or
-    which files a revision has, and the digest of the model that they were made of."""
-    payload = entry["payload"]
-    said = {"subject": entry["subject"], "folder": payload.get("publish_to"), "files": payload.get("files")}
-    if entry["kind"] == "revision.deliver":
-        return said | {"digest": payload.get("model_digest")}
-    said |= {"files": None, "registered": payload.get("files"), "digest": payload.get("digest")}
-    return said | {"retired": bool(payload.get("retired"))}
 
 
 def _opens(note: str, key: Key) -> bool:

@@ -419,6 +419,9 @@ def test_a_log_signed_anew_with_another_key_is_known_by_the_key(service: Service
     raw.close()
     with open_service(tmp_path / "home") as again:
         again.evidence.sign()
+        assert not again.evidence.verify()["holds"], "what was signed last lies beside the key, signed with the other one"
+    (tmp_path / "home" / "keys" / "signed.note").unlink()
+    with open_service(tmp_path / "home") as again:
         assert again.evidence.verify()["holds"], "alone it looks whole"
         assert not again.evidence.verify(key=known)["holds"]
         assert not again.evidence.verify(kept=[kept])["holds"]
@@ -435,6 +438,9 @@ def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(
         raw.execute("DELETE FROM entries WHERE seq >= ?", (at,))
         raw.execute("DELETE FROM checkpoints WHERE size > ?", (at,))
     raw.close()
+    with open_service(tmp_path / "home") as again:
+        assert "entries were cut off" in again.evidence.verify()["faults"][0], "what was signed last lies beside the key"
+    (tmp_path / "home" / "keys" / "signed.note").unlink()
     with open_service(tmp_path / "home") as again:
         assert again.evidence.verify()["holds"], "alone it looks whole"
         found = again.evidence.verify(kept=[kept])

@@ -254,7 +254,7 @@ UNBOUND: dict[str, Callable[[Rows], object]] = {
 
 
 SAID = {
-    "approved another": "of this request is not in the edit",
+    "approved another": "of no request that was in force or approved then",
     "one more contribution": "is of no request that is in force",
     "one more request": "is not among the entries before it",
     "covered by what does not cover": "which does not cover it",

@@ -213,7 +213,7 @@ def test_a_ledger_that_grows_while_it_is_verified_holds(ledger: Ledger) -> None:
 
 
 def test_the_upper_levels_of_a_large_tree_are_verified_too(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("govd.ledger.verify.LEVEL", 2)  # parts of four entries
+    monkeypatch.setattr("govd.ledger.parts.LEVEL", 2)  # parts of four entries
     ledger.append(drafts(21))
     ledger.checkpoint()
     assert judged(ledger).holds
