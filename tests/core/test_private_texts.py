@@ -65,7 +65,10 @@ def test_an_older_ledger_in_its_place_destroys_nothing(service: Service, tmp_pat
         newer.requests.hold(first, "Ms Example sues", "dpo")
         size = newer.core.ledger.size()
     before, ledger = texts(home), (home / "ledger.db").read_bytes()
+    signed = home / "keys" / "signed.note"
+    note = signed.read_text()
     shutil.copy(tmp_path / "older" / "ledger.db", home / "ledger.db")
+    signed.unlink()  # else it is read and not continued
     with open_service(home) as rolled_back:
         assert rolled_back.core.ledger.size() < size
         rolled_back.requests.hold(first, "another reason", "dpo")  # said under a name that is free
@@ -75,6 +78,7 @@ def test_an_older_ledger_in_its_place_destroys_nothing(service: Service, tmp_pat
     assert len(told) == 1
     assert all(f"{name}" in told[0] for name in (second, f"{first}."))
     (home / "ledger.db").write_bytes(ledger)
+    signed.write_text(note)
     with open_service(home) as again:
         assert again.requests.reveal(second, "dpo")["reason"] == "Ms Example asked"
         assert again.requests.reveal(first, "dpo")["said"][0]["reason"] == "Ms Example sues"
