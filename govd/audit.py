@@ -12,7 +12,7 @@ from govd.errors import NotFound, Usage
 from govd.ledger import sql
 from govd.ledger.sentences import sentence_of
 from govd.ledger.times import moment
-from govd.lifecycle import OPEN
+from govd.lifecycle import OPEN, has_expired
 from govd.limits import bounded
 from govd.types import Json, Record
 
@@ -270,6 +270,8 @@ def _due(request: Record, now: datetime, days: int, extended: int) -> dict[str, 
         "served_at": request["served_at"],
         "days": round((end - filed).total_seconds() / 86400, 4),
         "left_days": round((due - now).total_seconds() / 86400, 1) if status in ("open", "late") else None,
+        "expires_at": request["expires_at"],
+        "expired": has_expired(request, now),
         "extensions": [{"due_at": e["due_at"], "reason": e["reason"], "by": e["by"], "at": e["at"]} for e in request["extensions"]],
         "reason": request["state_reason"],
     }

@@ -50,7 +50,8 @@ class Settings:
     of answers that is noted with its revision.
     `compose_on`: `host` (the same bytes on any machine) or `device` (a backend composes what is published on its accelerator, equal to
     1e-6). `max_predicted_disagreement`: a request that changes more than this share of answers waits for a person, and so does one with
-    which all that is in force would change more than `max_total_disagreement`. `disabled_plugins`: names not to load.
+    which all that is in force would change more than `max_total_disagreement`; `max_scope_share` bounds how much is asked for: the share
+    of pictures that a request, or all in force with it, is about. `disabled_plugins`: names not to load.
     `text_encoders`: "FILE HOW" for each model of vectors that lacks texts: its file's name (or `*`), and the address or command that is
     asked for them.
     `keep_published`: how many revisions before the published one stay in the folder of `--publish-to`.
@@ -62,6 +63,7 @@ class Settings:
     approval: str = "self"
     max_predicted_disagreement: float = 0.05
     max_total_disagreement: float = 0.2
+    max_scope_share: float = 0.2
     max_concepts: int = 1000
     deadline_days: int = 30
     extended_days: int = 45

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 from govd.errors import Conflict
+
+if TYPE_CHECKING:
+    from govd.types import Record
 
 REQUEST: Final[dict[str, dict[str, str]]] = {
     "filed": {"wait": "waiting", "approve": "approved", "deny": "denied", "withdraw": "withdrawn", "fail": "failed"},
@@ -114,3 +118,11 @@ def decide(kind: str, state: str, event: str) -> str:
 def is_final(kind: str, state: str) -> bool:
     """Whether nothing can follow."""
     return not TABLES[kind][state]
+
+
+def has_expired(request: Record, now: datetime | None = None) -> bool:
+    """Whether a forget still stands after its `expires_at` (RFC 3339, UTC); `now`: another moment than this one."""
+    expires = request.get("expires_at")
+    if not expires or request["kind"] != "forget" or request["state"] not in STANDING:
+        return False
+    return datetime.fromisoformat(str(expires)) <= (now or datetime.now(UTC))

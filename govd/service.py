@@ -17,7 +17,7 @@ from govd.errors import GovdError, Usage
 from govd.evidence import Evidence
 from govd.exports import Exports
 from govd.home import Home
-from govd.lifecycle import OPEN, PENDING
+from govd.lifecycle import OPEN, PENDING, has_expired
 from govd.limits import bounded
 from govd.measuring import Measuring, plain
 from govd.models import Given, Models
@@ -160,7 +160,13 @@ class Service:
             for r in views.retired()
         ]
         head = {"origin": ledger.origin, "size": ledger.size(), "root": ledger.root().hex()}
-        return {"home": str(self.core.home.folder), "models": models, "retired": retired, "waiting": waiting, "ledger": head}
+        expired = [
+            {"id": r["id"], "model": r["model"], "expires_at": r["expires_at"]}
+            for r in list(views.open.values())
+            if has_expired(r) and not r.get("model_retired")
+        ]
+        found = {"home": str(self.core.home.folder), "models": models, "retired": retired, "waiting": waiting, "expired": expired}
+        return {**found, "ledger": head}
 
     def _pending(self, model: str) -> dict[str, Json] | None:
         """The revision that is on its way or was refused last, and what it waits for."""

@@ -64,7 +64,9 @@ def given(pictures: Path, pool: Path) -> Given:
 
 @pytest.fixture
 def service(tmp_path: Path, example_plugins: None, given: Given) -> Iterator[Service]:
-    """A home with the model `m`."""
+    """A home with the model `m`, where any share of the pictures may be asked for: twelve colours in two domains are soon a fifth."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "govd.toml").write_text("max_scope_share = 1.0\n")
     with open_service(tmp_path / "home") as opened:
         opened.add_model("m", "colours", given, "ann")
         yield opened

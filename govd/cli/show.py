@@ -10,6 +10,7 @@ from rich.table import Table
 from govd.actors import spoken
 from govd.cli.show_models import show_retired
 from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
+from govd.lifecycle import has_expired
 
 if TYPE_CHECKING:
     from govd.types import Json
@@ -66,6 +67,9 @@ def show_status(found: Mapping[str, Json]) -> None:
     show_retired(found["retired"])
     for waiting in found["waiting"]:
         out.print(f"{waiting['id']} {state(waiting['state'])} {escape(waiting['reason'])}")
+    for expired in found.get("expired", ()):
+        identifier, day = expired["id"], expired["expires_at"][:10]
+        out.print(f"{identifier} [yellow]expired[/] on {day} and still in force: govd revert {identifier} --reason …")
     ledger = found["ledger"]
     out.print(f"ledger {escape(ledger['origin'])}: {count(ledger['size'], 'entry')}, root {ledger['root'][:16]}…")
 
@@ -250,7 +254,8 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
         yield f"also as {escape(', '.join(aliases))}"
     for name, text in (("due", request.get("due_at")), ("expires", request.get("expires_at"))):
         if text:
-            yield f"{name} {text[:10]}"
+            passed = name == "expires" and has_expired(request)
+            yield f"[yellow]expired {text[:10]}, and still in force[/]" if passed else f"{name} {text[:10]}"
     for approval in request.get("approvals", []):
         yield f"approved by {escape(spoken(approval['by']))} on {minute(approval['at'])}: {escape(approval['reason'])}"
     for words in request.get("said", []):
@@ -352,20 +357,18 @@ def show_answers(answers: Sequence[Mapping[str, Json]]) -> None:
 def show_evaluation(found: Mapping[str, Json]) -> None:
     """Metrics of a revision, with what a stranger can still do."""
     out, m = console(), found["metrics"]
-    rows = [("images", escape(said(m.get("on")))), ("accuracy", f"{share(m.get('accuracy_before'))} → {share(m.get('accuracy'))}")]
-    if m.get("forgotten_images"):
-        rows += [
-            (
-                "forgotten cells",
-                f"{share(m.get('forget_acc_before'))} → {share(m.get('forget_acc'))} (by mistake: {share(m.get('base_false_positives'))})",
-            ),
-            ("by another word for it", share(m.get("paraphrase_leak"))),
-        ]
-    rows += [
-        ("retained cells", f"{share(m.get('retain_acc_before'))} → {share(m.get('retain_acc'))}"),
+    forgotten = bool(m.get("forgotten_images"))
+    stays = "what stays" if forgotten else "right answers"
+    rows = [
+        ("images", escape(said(m.get("on")))),
+        (stays, f"{share(m.get('retain_acc_before'))} → {share(m.get('retain_acc'))}"),
         ("same answer among retained labels", share(m.get("retain_agreement"))),
         ("same nearest image", share(m.get("neighbour_agreement"))),
     ]
+    if forgotten:
+        mistake = share(m.get("base_false_positives"))
+        gone = f"{share(m.get('forget_acc_before'))} → {share(m.get('forget_acc'))} (by mistake: {mistake})"
+        rows += [("what was to go", gone), ("… by another word for it", share(m.get("paraphrase_leak")))]
     out.print(table("", f"{escape(found['model'])}, revision {found['revision'] or 'base'}", rows=rows))
     for leak in m.get("leaks", ()):
         if "probe_after" in leak:

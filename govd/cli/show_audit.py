@@ -158,6 +158,8 @@ def show_deadlines(found: Mapping[str, Json]) -> None:
     ]
     out.print(table("id", "what", "status", "filed", "due", "in force", "days", rows=rows))
     for r in found["requests"]:
+        if r.get("expired"):
+            out.print(f"{r['id']} [yellow]expired[/] on {r['expires_at'][:10]} and still in force")
         for extension in r["extensions"]:
             out.print(
                 f"{r['id']} extended to {extension['due_at'][:10]} by {escape(spoken(extension['by']))}: {escape(extension['reason'])}"

@@ -22,6 +22,7 @@ from govd.ledger.entry import Draft
 from govd.overlap import subsumed_by
 from govd.phrases import prompt
 from govd.pictures import png
+from govd.requests.extent import Extents
 from govd.requests.options import spec_of
 from govd.requests.privacy import Privacy
 from govd.types import PRIVATE, Contribution, Floats, ForgetSpec, Json, Record
@@ -47,6 +48,7 @@ class Contributions:
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
         self.core, self.privacy = core, privacy
+        self._extents = Extents(core)
         self._keys: Cache[str, list[str]] = Cache(KEYS)
         self._covered: Cache[tuple[tuple[str, str], ...], dict[str, str]] = Cache(COVERED)
         self._loaded: Cache[str, tuple[Any, str, Contribution]] = Cache(LOADED, lambda kept: _bytes(kept[2]))
@@ -148,10 +150,12 @@ class Contributions:
         """What the model would be with this contribution beside those in force, without a labelled picture.
 
         `total_disagreement` is the share of changed answers against the base, `disagreement` what this request adds to that of the others;
-        `subsumed_by` names what covers it, if something does: then it adds nothing.
+        `scope_share` is the share of pictures that it is about, `total_scope_share` that of all in force with it; `subsumed_by` names what
+        covers it, if something does: then it adds nothing.
         """
         core = self.core
-        opened = core.opened(str(request["model"]))
+        model = str(request["model"])
+        opened = core.opened(model)
         self._keys.put(contribution.digest, _texts(contribution))
         mine = {**request, "contribution": contribution.digest}
         others = [r for r in core.views.wanted(str(request["model"])) if r["id"] != request["id"]]
@@ -161,7 +165,12 @@ class Contributions:
         found = self._data_free(opened, [r for r in others if r["id"] not in above], None if covered else contribution)
         found["total_disagreement"] = found["predicted_disagreement"]
         found["disagreement"] = max(0.0, found["predicted_disagreement"] - before["predicted_disagreement"])
-        for bound in ("max_predicted_disagreement", "max_total_disagreement"):
+        in_force = [self.load(str(r["contribution"])) for r in others if r["contribution"]]
+        asked = [c for c in in_force if c.digest != contribution.digest]
+        found["scope_share"] = self._extents.share(model, opened.basis, [contribution])
+        found["total_scope_share"] = self._extents.share(model, opened.basis, [*asked, contribution])
+        found["scope_share_added"] = found["total_scope_share"] - self._extents.share(model, opened.basis, asked)
+        for bound in ("max_predicted_disagreement", "max_total_disagreement", "max_scope_share"):
             found[bound] = getattr(core.home.settings, bound)
         found["targets"] = contribution.facts.get("terms", [])
         private = covered and (request.get("private") or (core.views.request(covered) or {}).get("private"))

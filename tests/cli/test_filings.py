@@ -1,6 +1,8 @@
 """Forgets from a file, private names from standard input, requests found again, and texts destroyed only where somebody says so."""
 
 import json
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,20 @@ def test_a_text_is_destroyed_only_where_somebody_says_yes(govd: Shell) -> None:
     assert govd.json("request", "show", request["id"], "--reveal")["concepts"][0]["name"] == "blue"  # type: ignore[index]
     gone: Any = govd.json("request", "shred", request["id"], "--reason", "wish", "--yes")
     assert gone["shredded_at"]
+
+
+def test_a_forget_that_stands_after_its_date_is_told(govd: Shell) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=8)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    request: Any = govd.json("forget", "red", "--model", "m", "--expires", soon)
+    later: Any = govd.json("forget", "blue", "--model", "m", "--expires", "2999-05-01")
+    assert govd.json("status")["expired"] == []  # type: ignore[index]
+    time.sleep(max(0.0, (datetime.fromisoformat(soon) - datetime.now(UTC)).total_seconds()) + 0.05)
+    assert [r["id"] for r in govd.json("status")["expired"]] == [request["id"]]  # type: ignore[index]
+    shown = govd("status").stdout
+    assert request["id"] in shown
+    assert later["id"] not in shown
+    rows: Any = govd.json("audit", "deadlines")["requests"]  # type: ignore[index]
+    assert {r["id"]: r["expired"] for r in rows} == {request["id"]: True, later["id"]: False}
+    assert "still in force" in govd("request", "show", request["id"]).stdout
+    govd.json("revert", request["id"], "--reason", "over")
+    assert govd.json("status")["expired"] == []  # type: ignore[index]

@@ -1,0 +1,57 @@
+"""How much is asked for: the share of pictures that are in the scope of forgets, whatever forgetting them costs the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from govd.edit import exact
+from govd.edit.basis import Basis
+from govd.edit.compose import recognised
+from govd.edit.metrics import EvaluationData
+from govd.types import Contribution
+
+Mask = Any
+"""Which of `n` pictures, `(n,)` bool."""
+
+
+def pool_in_scope(basis: Basis, contribution: Contribution) -> Mask | None:
+    """Which thinned pool pictures `(n,)` a forget is about: best named by a text of it, in one of its domains.
+
+    None where there is no pool, or no telling its domains apart.
+    """
+    scope = contribution.spec.scope
+    if not basis.has_pool or (scope.domains and "pool_domains" not in basis.tensors):
+        return None
+    images, at = basis.thinned_pool()
+    inside = np.ones(len(images), bool)
+    if scope.domains:
+        places = [basis.domains.index(domain) for domain in scope.domains if domain in basis.domains]
+        inside &= np.isin(basis.tensors["pool_domains"][at], places)
+    targets = contribution.tensors.get("targets", contribution.tensors.get("texts"))
+    if scope.concepts and targets is not None:
+        names = {basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in targets.T}
+        others = basis.pool_best("labels" if basis.labels else "vocabulary", names)
+        inside &= exact.matmul(images, targets).max(1) >= others
+    return inside
+
+
+def labelled_in_scope(basis: Basis, contribution: Contribution, data: EvaluationData) -> Mask:
+    """Which labelled pictures `(n,)` a forget is about, by their class and domain."""
+    scope = recognised(basis, contribution).spec.scope
+    inside = np.ones(len(data.vectors), bool)
+    if scope.concepts:
+        phrases = {phrase for concept in scope.concepts for phrase in concept.phrases}
+        inside &= np.isin(data.class_of, [i for i, name in enumerate(data.classes) if name in phrases])
+    if scope.domains:
+        inside &= np.isin(data.domain_of, [i for i, name in enumerate(data.domains) if name in scope.domains])
+    return inside
+
+
+def named_share(basis: Basis, contribution: Contribution) -> float:
+    """The share of (label, domain) cells that a scope names: what is known without a picture."""
+    scope, labels = contribution.spec.scope, len(basis.anchors[0])
+    concepts = min(1.0, len(scope.concepts) / max(1, labels)) if scope.concepts else 1.0
+    domains = len(scope.domains) / max(1, len(basis.domains)) if scope.domains else 1.0
+    return concepts * domains

@@ -1,0 +1,56 @@
+"""How much a request asks for, and all that would be in force with it: figures that a bound is on, beside those of what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from govd.cache import Cache
+from govd.core import Core
+from govd.edit import Basis, EvaluationData
+from govd.edit.extent import labelled_in_scope, named_share, pool_in_scope
+from govd.models.evaluation_set import evaluation_from
+from govd.types import Contribution
+
+MASKS: Final = 4096
+"""Scopes whose pictures are kept in memory."""
+SETS: Final = 4
+
+
+class Extents:
+    """Shares of pictures in scope: of the pool, as the model itself tells them apart, and of the evaluation set, by its labels."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._masks: Cache[tuple[str, str, str], Any] = Cache(MASKS)
+        self._sets: Cache[str, EvaluationData] = Cache(SETS)
+
+    def share(self, model: str, basis: Basis, contributions: Sequence[Contribution]) -> float:
+        """The largest share of pictures `[0, 1]` that these forgets are about together: of the pool, of the evaluation set; without either
+        of them, of the cells that they name."""
+        if not contributions:
+            return 0.0
+        shares = []
+        pool = [self._of_pool(basis, contribution) for contribution in contributions]
+        if all(mask is not None for mask in pool):
+            shares.append(float(np.logical_or.reduce(pool).mean()))
+        digest = self.core.model(model)["evaluation"]
+        if digest is not None:
+            data = self._sets.get(digest) or self._sets.put(digest, evaluation_from(self.core.artifacts.get(digest)))
+            labelled = [self._of_set(basis, contribution, digest, data) for contribution in contributions]
+            shares.append(float(np.logical_or.reduce(labelled).mean()))
+        if not shares:
+            shares.append(min(1.0, sum(named_share(basis, contribution) for contribution in contributions)))
+        return max(shares)
+
+    def _of_pool(self, basis: Basis, contribution: Contribution) -> Any:
+        key = (basis.digest, contribution.digest, "")
+        mask = self._masks.get(key)
+        return self._masks.put(key, pool_in_scope(basis, contribution)) if mask is None else mask
+
+    def _of_set(self, basis: Basis, contribution: Contribution, digest: str, data: EvaluationData) -> Any:
+        key = (basis.digest, contribution.digest, digest)
+        mask = self._masks.get(key)
+        return self._masks.put(key, labelled_in_scope(basis, contribution, data)) if mask is None else mask

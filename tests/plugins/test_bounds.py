@@ -1,0 +1,100 @@
+"""The bounds that let a request wait: on what it costs, and on how much is asked for."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from govd.edit.extent import labelled_in_scope, pool_in_scope
+from govd.home import Settings
+from govd.models import Given
+from govd.requests import ForgetOptions
+from govd.service import Service, open_service
+from govd_bounds import apart, govd_vote
+
+FINE = {"disagreement": 0.01, "total_disagreement": 0.02, "scope_share": 0.01, "total_scope_share": 0.02, "scope_share_added": 0.01}
+
+
+def vote(**figures: float) -> Any:
+    return govd_vote("filed", {}, {**FINE, **figures})
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ({"disagreement": 0.06}, "disagreement of what is kept is 0.060, over the bound of 0.050"),
+        ({"total_disagreement": 0.21}, "with all that is in force, the predicted disagreement"),
+        ({"scope_share": 0.34}, "the share of pictures that it is about is 0.340, over the bound of 0.200"),
+        ({"total_scope_share": 0.201}, "with all that is in force, the share of pictures that is asked for is 0.201"),
+        ({"disagreement": 0.0500004}, "is 0.0500004, over the bound of 0.0500000"),
+    ],
+)
+def test_each_figure_over_its_bound_waits_and_says_by_how_much(figures: dict[str, float], words: str) -> None:
+    said = vote(**figures)
+    assert said.decision == "wait"
+    assert words in said.reason
+
+
+def test_what_is_within_every_bound_or_adds_nothing_goes() -> None:
+    assert vote().decision == vote(disagreement=0.05).decision == "allow"
+    assert vote(disagreement=0.0, total_disagreement=0.9).decision == "allow"
+    assert vote(total_scope_share=0.9, scope_share_added=0.0).decision == "allow"
+    assert vote(scope_share=0.3, max_scope_share=0.4).decision == "allow"
+    assert govd_vote("revert", {}, FINE) is None
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_digits_show_which_number_is_larger(value: float, limit: float) -> None:
+    one, other = apart(value, limit)
+    assert (one == other) is (value == limit)
+    if value != limit:
+        assert (float(one) > float(other)) is (value > limit)
+
+
+def test_a_whole_domain_waits_whatever_it_is_said_to_cost(tmp_path: Path, example_plugins: None, given: Given) -> None:
+    assert Settings().max_scope_share == 0.2
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "govd.toml").write_text("max_predicted_disagreement = 1.0\nmax_total_disagreement = 1.0\n")
+    with open_service(tmp_path / "home") as service:
+        service.add_model("m", "colours", given, "ann")
+        domain = service.forget("m", ForgetOptions(all_concepts=True, domains=("dark",)), "ann")
+        one = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+        service.reconcile()
+        waiting = service.requests.show(domain["id"])
+        assert waiting["state"] == "waiting"
+        assert waiting["predicted"]["scope_share"] == pytest.approx(0.5, abs=0.05)
+        assert "the share of pictures" in waiting["state_reason"]
+        assert service.requests.show(one["id"])["state"] == "in_force"
+        shares = []
+        for name in ("blue", "green"):
+            request = service.forget("m", ForgetOptions(concepts=(name,)), "ann")
+            service.reconcile()
+            shares.append(service.requests.show(request["id"]))
+        assert [r["state"] for r in shares] == ["in_force", "waiting"], "three of twelve colours are a quarter"
+        assert shares[1]["predicted"]["scope_share"] < 0.2 < shares[1]["predicted"]["total_scope_share"]
+
+
+def test_what_is_in_scope_is_what_a_loop_finds(service: Service) -> None:
+    scopes = [("red",), ()], [("red", "blue"), ("dark",)], [(), ("dark",)]
+    opened = service.core.opened("m")
+    basis, data = opened.basis, service.measuring.evaluation("m")
+    assert data is not None
+    images, at = basis.thinned_pool()
+    for concepts, domains in scopes:
+        options = ForgetOptions(concepts=concepts, domains=domains, all_concepts=not concepts)
+        request = service.forget("m", options, "ann")
+        service.reconcile()
+        digest = service.requests.show(request["id"])["contribution"]
+        contribution = service.requests.contributions.load(digest)
+        pool = pool_in_scope(basis, contribution)
+        for i, image in enumerate(images):
+            best = basis.labels[int(np.argmax(basis.tensors["labels"] @ image))]
+            domain = basis.domains[int(basis.tensors["pool_domains"][at[i]])]
+            assert pool[i] == ((not concepts or best in concepts) and (not domains or domain in domains))
+        labelled = labelled_in_scope(basis, contribution, data)
+        for i in range(len(data.vectors)):
+            name, domain = data.classes[data.class_of[i]], data.domains[data.domain_of[i]]
+            assert labelled[i] == ((not concepts or name in concepts) and (not domains or domain in domains))
