@@ -15,11 +15,12 @@ from pathlib import Path
 from govd.errors import BadFile, GovdError
 from govd.failures import FILE
 from govd.failures import read as read_failures
-from govd.home import Settings, announced, default_home
+from govd.home import announced, default_home
 from govd.ledger.database import marked, peek
 from govd.ledger.signing import Signer
 from govd.plugins import load
 from govd.private import MARKS, Boxes, Private
+from govd.settings import Settings
 from govd.types import Json
 
 PACKAGES = ("govd", "numpy", "pluggy", "sqlalchemy", "jax", "flax", "transformers", "torch")

@@ -8,27 +8,22 @@ import hmac
 import json
 import os
 import secrets
-import tomllib
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from govd.artifacts import Artifacts
 from govd.errors import BadFile, HomeLocked, MachineFault, Usage
-from govd.ledger.signing import Key, Signer
+from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
 from govd.ledger.verify import Stored
+from govd.settings import Settings
 from govd.types import Json
 
 ENVIRONMENT = "GOVD_HOME"
-SECONDS = ("plugin_seconds", "plugin_work_seconds")
-LONGEST_SECONDS = 604_800.0
-SHARES = ("inference_log",)
 SIGNED = "signed.note"
 """The newest log checkpoint that was signed, below `keys/`."""
-COUNTS = ("max_concepts", "deadline_days", "extended_days")
 
 
 def default_home() -> Path:
@@ -38,102 +33,6 @@ def default_home() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_path("govd"))
-
-
-@dataclass(frozen=True)
-class Settings:
-    """`govd.toml`.
-
-    `approval`: `self` (a request that no policy holds back is approved in the name of who filed it) or `person` (somebody must approve).
-    `deadline_days`, `extended_days`: when a forget without a date of its own is due, and how far that may be extended. `witnesses`: "URL
-    KEY" of each witness that cosigns log checkpoints; `timestamp_authorities`: addresses of RFC 3161 services. `inference_log`: the share
-    of answers that is noted with its revision.
-    `compose_on`: `host` (the same bytes on any machine) or `device` (a backend composes what is published on its accelerator, equal to
-    1e-6). `max_predicted_disagreement`: a request that changes more than this share of answers waits for a person, and so does one with
-    which all that is in force would change more than `max_total_disagreement`; `max_scope_share` bounds how much is asked for: the share
-    of pictures that a request, or all in force with it, is about. `disabled_plugins`: names not to load.
-    `text_encoders`: "FILE HOW" for each model of vectors that lacks texts: its file's name (or `*`), and the address or command that is
-    asked for them.
-    `keep_published`: how many revisions before the published one stay in the folder of `--publish-to`.
-    `plugin_seconds`: how long a plugin's vote, gate or notice is waited for; `plugin_work_seconds`: the same of what computes: opening a
-    model, a method, an evaluation.
-    `allowed_hosts`: names besides loopback under which the daemon may be asked for (`govd serve --allow-host`).
-    """
-
-    approval: str = "self"
-    max_predicted_disagreement: float = 0.05
-    max_total_disagreement: float = 0.2
-    max_scope_share: float = 0.2
-    max_concepts: int = 1000
-    deadline_days: int = 30
-    extended_days: int = 45
-    witnesses: tuple[str, ...] = ()
-    timestamp_authorities: tuple[str, ...] = ()
-    inference_log: float = 0.0
-    disabled_plugins: tuple[str, ...] = ()
-    allowed_hosts: tuple[str, ...] = ()
-    text_encoders: tuple[str, ...] = ()
-    compose_on: str = "host"
-    keep_published: int = 3
-    plugin_seconds: float = 10.0
-    plugin_work_seconds: float = 3600.0
-
-    def text_encoder(self, reference: str) -> str | None:
-        """The address or command that is asked for texts of a model of vectors; None where none is configured."""
-        pairs = dict(encoder.split(maxsplit=1) for encoder in self.text_encoders)
-        return pairs.get(Path(reference).name, pairs.get("*"))
-
-    @staticmethod
-    def read(path: Path) -> Settings:
-        """The settings in a file; the defaults where there is none.
-
-        Raises:
-            BadFile: not TOML, an unknown key or a value of another type.
-        """
-        if not path.exists():
-            return Settings()
-        try:
-            found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadFile(f"not TOML: {error}", where=str(path)) from None
-        known = {name: type(value) for name, value in vars(Settings()).items()}
-        for name, value in found.items():
-            if name not in known:
-                raise BadFile(f"unknown setting {name}", where=str(path), advice=f"Known: {', '.join(sorted(known))}.")
-            wanted = list if known[name] is tuple else (int, float) if known[name] is float else known[name]
-            if not isinstance(value, wanted) or isinstance(value, bool):
-                raise BadFile(f"{name} is {value!r}", where=str(path), advice=f"It must be a {known[name].__name__}.")
-            if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-                raise BadFile(f"{name} is {value!r}", where=str(path), advice="It must be a list of texts.")
-        values: dict[str, Json] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
-        settings = Settings(**values)
-        if settings.approval not in ("self", "person"):
-            raise BadFile(f"approval is {settings.approval!r}", where=str(path), advice="It is self or person.")
-        if settings.compose_on not in ("host", "device"):
-            raise BadFile(f"compose_on is {settings.compose_on!r}", where=str(path), advice="It is host or device.")
-        for name in SECONDS:
-            if not 0 < getattr(settings, name) < LONGEST_SECONDS:
-                raise BadFile(f"{name} is {getattr(settings, name)!r}", where=str(path), advice="It is over 0, and a week at most.")
-        for name in SHARES:
-            if not 0 <= getattr(settings, name) <= 1:
-                raise BadFile(f"{name} is {getattr(settings, name)!r}", where=str(path), advice="It is a share, from 0 to 1.")
-        for name in COUNTS:
-            if getattr(settings, name) < 1:
-                raise BadFile(f"{name} is {getattr(settings, name)!r}", where=str(path), advice="It is at least 1.")
-        for encoder in settings.text_encoders:
-            if len(encoder.split(maxsplit=1)) < 2:
-                advice = 'Write "FILE ADDRESS" or "FILE COMMAND"; * stands for any file.'
-                raise BadFile(f"the text encoder {encoder!r} says no address or command", where=str(path), advice=advice)
-        if settings.keep_published < 0:
-            raise BadFile(f"keep_published is {settings.keep_published!r}", where=str(path), advice="It is at least 0.")
-        for witness in settings.witnesses:
-            try:
-                Key.parse(witness.strip().partition(" ")[2])
-            except BadFile as error:
-                raise BadFile(
-                    f"the witness {witness!r} has no key: {error.what}", where=str(path), advice='Write "URL NAME+HASH+KEY".'
-                ) from None
-        return settings
 
 
 class Home:

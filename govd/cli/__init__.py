@@ -20,7 +20,7 @@ MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, err
 
 app = typer.Typer(name="govd", no_args_is_help=True, pretty_exceptions_enable=False, help="CLIP-like models that can forget.")
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(homes.demo, homes.serve, homes.status, homes.reconcile, homes.doctor),
+    *(homes.demo, homes.serve, homes.status, homes.reconcile, homes.doctor, homes.config),
     *(requests.forget, requests.preview, requests.revert),
     *(revisions.export, revisions.classify, revisions.evaluate),
     *(homes.backup, homes.restore),

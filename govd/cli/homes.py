@@ -75,6 +75,16 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(4)
 
 
+def config(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Every setting of govd.toml: the value in force, its default, and what it means."""
+    from govd.cli.show import show_settings
+    from govd.home import default_home
+    from govd.settings import Settings
+
+    path = (home or default_home()) / "govd.toml"
+    put({"file": str(path), "exists": path.exists(), "settings": Settings.read(path).as_rows()}, as_json, show_settings)
+
+
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
     home: HomeOption = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,16 @@ def show_doctor(found: Mapping[str, Json]) -> None:
         out.print(f"[red]fault[/] {escape(fault)}")
     if not found["faults"]:
         out.print("[green]Nothing is wrong. (Entries and artifacts were not checked: govd audit verify.)[/]")
+
+
+def show_settings(found: Mapping[str, Json]) -> None:
+    """The settings of a home, a block each."""
+    out = console()
+    out.print(escape(found["file"]) + ("" if found["exists"] else " (not there: every setting has its default)"))
+    for row in found["settings"]:
+        value, default = (escape(json.dumps(row[name])) for name in ("value", "default"))
+        out.print(f"[bold]{row['name']}[/] = {value}" + (f"  [dim](default {default})[/]" if value != default else ""))
+        out.print(f"  {escape(row['meaning'])}")
 
 
 def show_status(found: Mapping[str, Json]) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 import govd
 from govd.errors import BadFile, Conflict, MachineFault, PluginFault
-from govd.home import Settings
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service import Service, open_service
+from govd.settings import Settings
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 

@@ -12,11 +12,11 @@ from PIL import Image
 from govd import phrases
 from govd.embeddings import Encoder
 from govd.errors import BadFile, Usage
-from govd.home import Settings
 from govd.models import Given
 from govd.models.words import read_apart, twins
 from govd.requests import ForgetOptions
 from govd.service import Service
+from govd.settings import Settings
 from govd.types import Floats, silent
 
 TEXT = "red\ngreen\nblue"
