@@ -100,8 +100,9 @@ class Core:
         self._bases: dict[str, Basis] = {}
         self.refresh()
         here = frozenset(self.private.names())
-        for name in sorted(here & self.boxes().destroyed) if here else ():  # a crash may have come between the entry and the deed
-            self.private.shred(name)
+        if here and self.ledger.fault is None:  # a crash may have come between the entry and the deed
+            for name in sorted(here & self.boxes().destroyed):
+                self.private.shred(name)
 
     def boxes(self) -> Boxes:
         """What the entries say of private texts: read from the ledger, never from the views."""

@@ -153,8 +153,8 @@ def _repeat(row: Mapping[str, Json], what: str) -> str:
 
 def show_tokens(tokens: Sequence[Mapping[str, Json]]) -> None:
     """Tokens, a line each."""
-    rows = [(t["id"], escape(t["name"]), t["role"], minute(t["created_at"]), minute(t["revoked_at"])) for t in tokens]
-    console().print(table("id", "name", "role", "created", "revoked", rows=rows))
+    rows = [(t["id"], escape(t["actor"]), t["role"], minute(t["created_at"]), minute(t["revoked_at"])) for t in tokens]
+    console().print(table("id", "acts as", "role", "created", "revoked", rows=rows))
 
 
 def show_reconciled(record: Mapping[str, Json]) -> None:

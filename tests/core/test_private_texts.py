@@ -152,3 +152,20 @@ def test_a_new_key_follows_the_ledger_alone(service: Service, tmp_path: Path, mo
     with open_service(tmp_path / "home") as again:
         assert again.evidence.key() == new
     assert str(Signer.at(keys / "signing.key", again.core.ledger.origin).key) == new
+
+
+def test_a_ledger_that_somebody_changed_destroys_nothing(service: Service, tmp_path: Path) -> None:
+    """Its entries say that a text is to be destroyed, but it is another history than the one that was signed."""
+    home = tmp_path / "home"
+    request = private(service)
+    service.close()
+    shutil.copytree(home, tmp_path / "kept")
+    with open_service(home) as other:
+        other.requests.shred(request, "in another history", "dpo")
+    with open_service(tmp_path / "kept") as longer:
+        for concept in ("blue", "green"):
+            private(longer, concept)
+    shutil.copy(home / "ledger.db", tmp_path / "kept" / "ledger.db")
+    before = texts(tmp_path / "kept")
+    read_by_command(tmp_path / "kept")
+    assert texts(tmp_path / "kept") == before

@@ -3,12 +3,15 @@
 import json
 import tarfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from govd_example.backend import Colours
 
 from govd.offline import verify_offline
+from govd.requests import ForgetOptions
 from govd.service import Service, open_service
 
 HERE = Path(__file__).parent
@@ -115,3 +118,34 @@ def test_its_bundles_verify(old: Path, kept: Row) -> None:
         key = None if path.name == "early.zip" else kept["key"]  # by the key that was changed since
         found = verify_offline(path, key, [kept["witness"]] if path.name == "everything.zip" else (), again=True)
         assert found["holds"], (path.name, found["faults"])
+
+
+@pytest.fixture
+def same_model(kept: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example's backend under the digests that were registered: its own is of its source, which has changed since."""
+    made_for = [*kept["models"], *(r["made_for"] for r in kept["revisions"])]
+    known = {str(m["reference"]): str(m["digest"]) for m in made_for}
+    begin = Colours.__init__
+
+    def as_registered(self: Colours, reference: str) -> None:
+        begin(self, reference)
+        self.facts = replace(self.facts, digest=known.get(reference, self.facts.digest))
+
+    monkeypatch.setattr(Colours, "__init__", as_registered)
+
+
+def test_work_goes_on_in_it(old: Path, same_model: None, opened: Service) -> None:
+    """New entries after the old ones: what was cut off goes on, something more is forgotten, and everything holds together."""
+    (model,) = (m for m in opened.models.all() if m["name"] == "m")
+    if model["reference"] == "mini":
+        pytest.skip("its backend is not among the plugins of these tests")
+    opened.reconcile()
+    request = opened.forget("m", ForgetOptions(concepts=("purple",), reason="later"), "owner")
+    opened.reconcile()
+    last = opened.core.views.last("m")
+    assert last is not None
+    assert request["id"] in last["requests"]
+    assert all(r["state"] != "filed" for r in opened.requests.all())
+    verdict = opened.evidence.verify(again=True)
+    assert verdict["holds"], verdict["faults"]
+    assert opened.evidence.rebuild()["same"]
