@@ -23,6 +23,7 @@ from govd.ledger.entry import Draft
 from govd.ledger.records import VERSION, Records
 from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
+from govd.limited import Locks
 from govd.limits import check_text
 from govd.notices import Notices
 from govd.plugins import load
@@ -73,10 +74,11 @@ class Opened:
 
 
 class Core:
-    """One per home. Three locks, always taken in this order and none while a plugin or a model works but the first:
+    """One per home. Its locks, always taken in this order and none while a plugin or a model works but the first two:
 
-    `working` by whoever computes towards a new state (the reconciler, a registration), `lock` by whoever decides what to append by what
-    there is, `fold` by whoever reads entries into the views. Answers are given without any of them.
+    `working(MODEL)` by whoever computes towards a new state of that model (the reconciler, a registration), `opening(DIGEST)` by whoever
+    opens that checkpoint, `lock` by whoever decides what to append by what there is, `fold` by whoever reads entries into the views.
+    Answers are given without any of them, and one model never waits for another.
     """
 
     def __init__(self, home: Home, progress: Progress = silent) -> None:
@@ -84,7 +86,7 @@ class Core:
         self.ledger: Ledger = home.ledger
         self.artifacts: Artifacts = home.artifacts
         self.private = Private(home.folder / "private")
-        self.working, self.lock = threading.RLock(), threading.RLock()
+        self.working, self.opening, self.lock = Locks(), Locks(), threading.RLock()
         self.closed = False
         self.ending = False  # set by who ends the process: no further step is begun (a plain name, as signal handlers may not lock)
         self.manager, self.plugins = load(frozenset(home.settings.disabled_plugins))
@@ -94,8 +96,7 @@ class Core:
         self.methods = self._methods()
         self.fold = threading.RLock()
         self.views = opened_views(home.folder / "views.db", self.ledger, home.views_key())
-        self._opening = threading.RLock()
-        self._turns: dict[str, threading.RLock] = {}
+        self._memory = threading.RLock()  # held to change what is in memory, never while something is opened
         self._opened: dict[tuple[str, str], Opened] = {}
         self._bases: dict[str, Basis] = {}
         self.refresh()
@@ -278,12 +279,9 @@ class Core:
         found = self._opened.get(key)
         if found is not None:
             return found
-        with self._opening:
-            turn = self._turns.setdefault(str(record["digest"]), threading.RLock())
-        with turn:  # of this model alone: opening one takes its time
-            found = self._opened.get(key)
-            if found is not None:
-                return found
+        with self.opening(key[0]):
+            if (known := self._opened.get(key)) is not None:
+                return known
             same = next((o for (digest, _), o in list(self._opened.items()) if digest == record["digest"]), None)
             if same is not None:
                 opened = Opened(same.model, same.encoder, self.basis(record))
@@ -292,10 +290,10 @@ class Core:
                 if model.facts.digest != record["digest"]:
                     advice = "Restore the files, or register what is there now under another name."
                     raise Unsupported(f"the model {name} is not the one that was registered", where=record["reference"], advice=advice)
-                known = model.facts.defaults.get("embeddings")
-                encoder = Encoder(model, Known.read(known, model.facts) if known and not record["from_scratch"] else None)
+                stored = model.facts.defaults.get("embeddings")
+                encoder = Encoder(model, Known.read(stored, model.facts) if stored and not record["from_scratch"] else None)
                 opened = Opened(model, encoder, self.basis(record))
-            with self._opening:
+            with self._memory:
                 self._opened[key] = opened
             return opened
 
@@ -309,13 +307,13 @@ class Core:
 
     def keep(self, opened: Opened) -> None:
         """Keep a model in memory that was just registered, and let go of those that nothing speaks of any more."""
-        with self._opening:
+        with self._memory:
             self._opened[opened.model.facts.digest, opened.basis.digest] = opened
             self.let_go()
 
     def let_go(self) -> None:
         """Forget models and bases that are neither registered nor served."""
-        with self._opening:
+        with self._memory:
             used = {(str(m["digest"]), str(m["basis"])) for m in list(self.views.models.values())}
             for name in list(self.views.models):
                 served = self.views.published(name)

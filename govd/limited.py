@@ -1,4 +1,7 @@
-"""Foreign code for a limited time. Nothing that runs in this process can be ended from outside: what does not come back is left alone."""
+"""Work beside other work: for a limited time, under a lock of its own.
+
+Nothing that runs in this process can be ended from outside: what does not come back is left alone.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,19 @@ class Call:
         self.answer: Any = None
         self.error: BaseException | None = None
 
-    def start(self, name: str, seconds: float) -> bool:
-        """Begin; whether it came back in time."""
+    def begin(self, name: str) -> None:
+        """Begin, in a thread of that name."""
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._run,), name=name, daemon=True).start()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Whether it comes back in time; None: wait as long as it takes."""
         return self._done.wait(seconds)
+
+    def start(self, name: str, seconds: float) -> bool:
+        """Begin; whether it came back in time."""
+        self.begin(name)
+        return self.wait(seconds)
 
     @property
     def hangs(self) -> bool:
@@ -34,6 +45,18 @@ class Call:
             self.error = error
         finally:
             self._done.set()
+
+
+class Locks:
+    """A lock for each name, made when it is first asked for: who holds one keeps nobody from what has another name."""
+
+    def __init__(self) -> None:
+        self._lock, self._named = threading.Lock(), dict[str, Any]()
+
+    def __call__(self, name: str) -> Any:
+        """The lock of a name, to be taken with `with`; who holds it may take it again."""
+        with self._lock:
+            return self._named.setdefault(name, threading.RLock())
 
 
 def words(error: BaseException, most: int = 500) -> str:

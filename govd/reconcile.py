@@ -12,7 +12,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from govd.edit import Basis, Edit
 from govd.errors import BadFile, Conflict, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
 from govd.ledger.entry import Draft
 from govd.lifecycle import PENDING, STANDING, UNSERVED
+from govd.limited import Call
 from govd.measuring import Measuring
 from govd.models.publish_folder import PublishFolder, check_place, folder_of, is_early
 from govd.requests import Requests
@@ -34,8 +35,14 @@ from govd.writing import write_checkpoint
 log = logging.getLogger("govd")
 
 
+Outcome = tuple[bool, list[Exception]]
+"""Whether something was done for a model, and what went wrong."""
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 600.0
+MOMENT_SECONDS: Final = 1.0
+"""For which a look that is not patient waits for all models together."""
+REST_SECONDS: Final = 20.0
+"""For which the steps at hand are waited for when a home is let go."""
 
 
 class Pauses:
@@ -65,39 +72,83 @@ class Reconciler:
         self.delivery = Delivery()
         self._undelivered: dict[str, str] = {}
         self.pauses = Pauses()
+        self._running: dict[tuple[str, str], Call] = {}
 
-    def run(self) -> bool:
-        """Do everything that can be done now; whether anything was. One request's or model's fault does not hold up the others.
+    def run(self, only: str | None = None, patient: bool = True) -> bool:
+        """Do everything that can be done now, for every model or `only` one; whether anything was. One request's or model's fault does not
+        hold up the others. Not `patient`: models that are still busy after a moment go on in the background; their faults are raised when
+        they are looked at next.
 
         Raises:
             GovdError: the first fault, when the rest is done.
         """
+        self.core.refresh()
+        self.core.sign_published()
+        filed = [str(r["model"]) for r in list(self.core.views.open.values()) if r["state"] == "filed"]
+        models = list(dict.fromkeys([*self.core.views.models, *filed])) if only is None else [only]
+        if did := self._sweep(self._model, models, patient):
+            self.core.let_go()
+        return did
+
+    def measure(self, patient: bool = True) -> bool:
+        """Figures that take longer, for published revisions that have none yet: what strangers can still do; whether there was one."""
+        return self._sweep(self._measured, list(self.core.views.models), patient)
+
+    def rest(self) -> None:
+        """Begin no further step, and wait for those at hand, for a while."""
+        self.core.ending = True
+        last = time.monotonic() + REST_SECONDS
+        for call in list(self._running.values()):
+            call.wait(max(0.0, last - time.monotonic()))
+
+    def _sweep(self, task: Callable[[str], Outcome], models: list[str], patient: bool) -> bool:
+        """The task for each model; whether something was done.
+
+        Raises:
+            GovdError: the first fault.
+        """
+        outcomes = [task(model) for model in models] if patient else self._beside(task, models)
+        faults = [fault for _, of_model in outcomes for fault in of_model]
+        for fault in faults[1:]:
+            log.error("%s", fault)
+        if faults:
+            raise faults[0]
+        return any(did for did, _ in outcomes)
+
+    def _beside(self, task: Callable[[str], Outcome], models: list[str]) -> list[Outcome]:
+        """Each model in a thread of its own, unless it is busy still; what has come back after a moment."""
+        for model in models:
+            key = (task.__name__, model)
+            if key not in self._running:
+                self._running[key] = Call(partial(task, model))
+                self._running[key].begin(f"reconciling {model}")
+        last = time.monotonic() + MOMENT_SECONDS
+        outcomes: list[Outcome] = []
+        for key, call in list(self._running.items()):
+            if key[0] == task.__name__ and call.wait(max(0.0, last - time.monotonic())):
+                del self._running[key]
+                if call.error is not None:
+                    raise call.error
+                outcomes.append(call.answer)
+        return outcomes
+
+    def _model(self, model: str) -> Outcome:
+        """Everything for one model: whether something was done, and what went wrong."""
         did, faults = False, list[Exception]()
-        with self.core.working:
-            self.core.refresh()
-            self.core.sign_published()
+        with self.core.working(model):
             for request in list(self.core.views.open.values()):
-                if request["state"] == "filed":
+                if request["state"] == "filed" and request["model"] == model:
                     did |= self._one(faults, self._decide, request)
-            for model in list(self.core.views.models):
+            if model in self.core.views.models:
                 while self._one(faults, self._step, model):
                     did = True
                 did |= self._one(faults, self._deliver, model)
-            if did:
-                self.core.let_go()
-        if faults:
-            raise faults[0]
-        return did
+        return did, faults
 
-    def measure(self) -> bool:
-        """Figures that take longer, for published revisions that have none yet: what strangers can still do; whether there was one."""
-        did, faults = False, list[Exception]()
-        with self.core.working:
-            for model in list(self.core.views.models):
-                did |= self._one(faults, self._measure, model)
-        if faults:
-            raise faults[0]
-        return did
+    def _measured(self, model: str) -> Outcome:
+        faults = list[Exception]()
+        with self.core.working(model):
+            return self._one(faults, self._measure, model), faults
 
     def _one(self, faults: list[Exception], step: Callable[[Any], bool], of: Any) -> bool:
         name, about = step.__name__, of if isinstance(of, str) else str(of["id"])

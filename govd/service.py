@@ -71,6 +71,7 @@ class Service:
         """Sign what is not signed yet, and let go of the home."""
         if self.core.closed:
             return
+        self.reconciler.rest()
         try:
             self.evidence.sign()
         except GovdError as error:  # a full disk, say: closing must go on
@@ -81,13 +82,14 @@ class Service:
 
     # -- doing ----------------------------------------------------------------------------------------------------------------
 
-    def reconcile(self) -> bool:
-        """Bring every model to what is wanted; whether there was something to do."""
-        return self.reconciler.run()
+    def reconcile(self, only: str | None = None, patient: bool = True) -> bool:
+        """Bring every model, or `only` that one, to what is wanted; whether there was something to do. Not `patient`: what takes longer
+        goes on in the background, and one model waits for no other."""
+        return self.reconciler.run(only, patient)
 
-    def measure(self) -> bool:
+    def measure(self, patient: bool = True) -> bool:
         """Take the slower measurements that are missing; whether there were some."""
-        return self.reconciler.measure()
+        return self.reconciler.measure(patient)
 
     def vouch(self) -> None:
         """What is done at intervals for those who don't trust us: a log checkpoint where one is due, and witnesses to it."""
@@ -103,20 +105,16 @@ class Service:
     def add_model(self, name: str, reference: str, given: Given, actor: str) -> Record:
         """Register a model and serve it unedited."""
         self.models.add(name, reference, given, actor)
-        if self.core.working.acquire(blocking=False):  # else whoever works towards another model's revision comes to this one after it
-            try:
-                self.reconcile()
-            finally:
-                self.core.working.release()
+        self.reconcile(name)
         self.evidence.sign()
         return self.models.show(name)
 
     @bounded
     def update_model(self, name: str, given: Given, actor: str, reference: str | None = None) -> Record:
         """Change what a model is registered with, or rebase it on another checkpoint, and publish what follows from that."""
-        with self.core.working:
+        with self.core.working(name):
             self.models.update(name, given, actor, reference)
-            self.reconcile()
+        self.reconcile(name)
         self.evidence.sign()
         return self.models.show(name)
 

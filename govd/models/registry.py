@@ -63,7 +63,7 @@ class Models:
             Conflict: requests of it are not decided yet.
         """
         core = self.core
-        with core.working, core.lock:
+        with core.working(name), core.lock:
             record = core.model(name)
             requests = [r for r in list(core.views.open.values()) if r["model"] == name]
             kept = [r["id"] for r in requests if r["state"] in STANDING or (r["served_at"] and r["state"] in UNSERVED)]

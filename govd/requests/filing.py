@@ -47,27 +47,41 @@ class Requests:
             Usage, NotFound: something in it is wrong. Conflict: the same scope is wanted already. KeyReused: the key came with
             another body.
         """
-        with self.core.lock:
-            spec, pictures = understood(self.core, model, options)
-            body: dict[str, Json] = {"kind": "forget", "model": model, **fields_of(spec)}
-            body |= {"reason": options.reason, "basis": options.basis, "ticket": options.ticket, "reverts": None}
-            body |= {"due_at": date_of(options.due, "due"), "expires_at": date_of(options.expires, "expires")}
+        core = self.core
+        basis = core.model(model)["basis"]
+        spec, pictures = understood(core, model, options)  # may decode pictures and read what is large: nobody waits for that
+        repeated = self._repeated(options.idempotency_key, self._body(model, spec, options), options.private)
+        if repeated is not None:
+            return repeated
+        self._check(model, spec)
+        for data in pictures.values():
+            core.artifacts.put(data)
+        with core.lock:
+            if core.model(model)["basis"] != basis:  # it was changed meanwhile
+                spec, _ = understood(core, model, options)
+            body = self._body(model, spec, options)
             repeated = self._repeated(options.idempotency_key, body, options.private)
             if repeated is not None:
                 return repeated
-            self._check_overlap(model, spec)
-            self._check_possible(model, spec)
-            for data in pictures.values():
-                self.core.artifacts.put(data)
+            self._check(model, spec)
             return self._file(body, options.idempotency_key, actor, options.private)
+
+    def _body(self, model: str, spec: ForgetSpec, options: ForgetOptions) -> dict[str, Json]:
+        body: dict[str, Json] = {"kind": "forget", "model": model, **fields_of(spec)}
+        body |= {"reason": options.reason, "basis": options.basis, "ticket": options.ticket, "reverts": None}
+        return body | {"due_at": date_of(options.due, "due"), "expires_at": date_of(options.expires, "expires")}
+
+    def _check(self, model: str, spec: ForgetSpec) -> None:
+        """What speaks against a forget beside what is wanted already."""
+        self._check_overlap(model, spec)
+        self._check_possible(model, spec)
 
     @bounded
     def preview(self, model: str, options: ForgetOptions) -> Record:
         """What a forget would do; files nothing and keeps nothing."""
         core = self.core
         spec, pictures = understood(core, model, options)
-        self._check_overlap(model, spec)
-        self._check_possible(model, spec)
+        self._check(model, spec)
         contribution = self.contributions.compute(spec, core.opened(model), keep=False, pictures=pictures)
         predicted = self.contributions.predicted({"model": model, **fields_of(spec), "id": "preview"}, contribution)
         return {"model": model, **fields_of(spec), "subsumed_by": predicted["subsumed_by"], "predicted": predicted}

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from govd.errors import GovdError
 from govd.service import Service
@@ -41,9 +42,9 @@ class Worker(threading.Thread):
             self.news.clear()
             if self.ending.is_set() or self.service.core.ending:
                 return
-            well = self._step("reconcile", self.service.reconcile)
+            well = self._step("reconcile", partial(self.service.reconcile, patient=False))
             if not self.news.is_set():
-                well &= self._step("measure", self.service.measure)
+                well &= self._step("measure", partial(self.service.measure, patient=False))
             well &= self._step("vouch", self.service.vouch)
             self.failing = 0 if well else self.failing + 1
             pause = EVERY if well else min(SLOWEST, 2 * pause)
