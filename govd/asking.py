@@ -17,6 +17,7 @@ import pluggy
 from govd.errors import GovdError, PluginFault
 from govd.failures import Failures
 from govd.foreign import CHECKS, Nonsense, anything, read_only
+from govd.guarded import Guarded
 from govd.limited import Call, words
 from govd.plugins import Plugin
 
@@ -111,7 +112,7 @@ class Asker:
         return list(getattr(self.manager.hook, hook).get_hookimpls())
 
     def _ask(self, name: str, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
-        given = [read_only(arguments[argument]) for argument in implementation.argnames]
+        given = [_given(arguments[argument]) for argument in implementation.argnames]
         check = CHECKS.get(hook, anything)
 
         def work() -> Any:
@@ -128,3 +129,8 @@ class Asker:
 
     def _version(self, name: str) -> str:
         return next((plugin.version for plugin in self.plugins if plugin.name == name), "")
+
+
+def _given(value: Any) -> Any:
+    """An argument as a plugin gets it: models as their backend made them, records that cannot be changed."""
+    return value.inner if isinstance(value, Guarded) else read_only(value)

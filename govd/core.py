@@ -16,6 +16,7 @@ from govd.edit import Basis, Method
 from govd.embeddings import Encoder, Known
 from govd.errors import BadFile, MachineFault, NotFound, PluginFault, Unsupported
 from govd.failures import FILE, Failures
+from govd.guarded import Guarded
 from govd.home import Home
 from govd.ledger import canonical
 from govd.ledger.database import marked
@@ -234,14 +235,14 @@ class Core:
             Unsupported: no backend knows this reference. BadCheckpoint: it is broken.
         """
         asked = replace(reference, text_encoder=self.home.settings.text_encoder(reference.reference))
-        opened: Model | None = self.first("govd_open_model", reference=asked)
+        plugin, opened = self.asker.first("govd_open_model", reference=asked)
         if opened is None:
             backends = [p.name for p in self.plugins if not p.fault]
             raise Unsupported(
                 f"no backend recognises {reference.reference!r}",
                 advice=f"Check the path or id. Plugins in use: {', '.join(backends) or 'none'}; a CLIP model needs govd[clip].",
             )
-        return opened
+        return Guarded(opened, plugin, self.asker)
 
     def ask_defaults(self, reference: str | None, what: str) -> bool:
         """Whether a checkpoint brings a file of its own for an option."""

@@ -13,6 +13,7 @@ import pytest
 
 from govd.asking import HANGING
 from govd.doctor import examine
+from govd.errors import Unsupported
 from govd.hookspecs import hookimpl
 from govd.requests import ForgetOptions
 from govd.service import Service
@@ -126,8 +127,8 @@ def hostile(service: Service) -> Iterator[Hostile]:
     service.core.manager.unregister(plugin)
 
 
-def forget(service: Service, name: str) -> Mapping[str, Any]:
-    request = service.forget("m", ForgetOptions(concepts=(name,)), "ann")
+def forget(service: Service, name: str, **options: Any) -> Mapping[str, Any]:
+    request = service.forget("m", ForgetOptions(concepts=(name,), **options), "ann")
     service.reconcile()
     return service.requests.show(str(request["id"]))
 
@@ -279,3 +280,82 @@ def test_a_record_can_be_copied_and_then_changed(service: Service, hostile: Host
     forget(service, "red")
     copies[0]["concepts"][0]["name"] = "blue"
     assert json.loads(json.dumps(copies[0]))["concepts"] == [{"name": "blue", "aliases": []}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda texts: np.full((len(texts), 36), np.nan, np.float32), "not finite"),
+        (lambda texts: np.zeros((1, 2), np.float32), "were asked for"),
+        (lambda texts: None, "were asked for"),
+        (raising(SystemExit(1)), "SystemExit"),
+    ],
+)
+def test_a_model_that_encodes_nonsense_is_named_and_nothing_is_filed_in_its_name(
+    service: Service, hostile: Hostile, monkeypatch: pytest.MonkeyPatch, answer: Callable[[Any], Any], reason: str
+) -> None:
+    inner: Any = service.core.opened("m").model
+    monkeypatch.setattr(type(inner.inner), "encode_texts", lambda self, texts, progress=None: answer(texts))
+    request = forget(service, "red", aliases=("scarlet",))
+    assert request["state"] == "waiting"
+    assert "plugin example-backend, encode_texts" in request["state_reason"]
+    assert reason in request["state_reason"]
+    monkeypatch.undo()
+    assert forget(service, "blue")["state"] == "in_force"
+
+
+class Slow:
+    """A backend whose opening lasts until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.going = threading.Event(), threading.Event()
+
+    @hookimpl
+    def govd_open_model(self, reference: Any) -> Any:
+        if reference.reference == "slow":
+            self.begun.set()
+            self.going.wait(60)
+        return None
+
+
+def test_opening_a_checkpoint_holds_up_neither_filing_nor_another_model(service: Service, hostile: Hostile, given: Any) -> None:
+    slow = Slow()
+    service.core.manager.register(slow, "slow")
+    service.core.asker.work_seconds = 60
+
+    def add() -> None:
+        with pytest.raises(Unsupported):
+            service.add_model("s", "slow", given, "ann")
+
+    adding = threading.Thread(target=add)
+    adding.start()
+    assert slow.begun.wait(30)
+    request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.reconcile(patient=False)
+    last = time.monotonic() + 30
+    while service.requests.show(str(request["id"]))["state"] != "in_force" and time.monotonic() < last:
+        service.reconcile(patient=False)
+    assert adding.is_alive()
+    assert service.requests.show(str(request["id"]))["state"] == "in_force"
+    slow.going.set()
+    adding.join(60)
+
+
+def test_a_model_whose_step_takes_long_does_not_hold_up_another(service: Service, hostile: Hostile, given: Any) -> None:
+    service.add_model("a", "colours-2", given, "ann")
+    going = threading.Event()
+    hostile.vote = lambda request: going.wait(60) and None if request["model"] == "a" else None
+    service.core.asker.seconds = 60
+    held = service.forget("a", ForgetOptions(concepts=("red",)), "ann")
+    free = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    last = time.monotonic() + 30
+    while service.requests.show(str(free["id"]))["state"] != "in_force" and time.monotonic() < last:
+        service.reconcile(patient=False)
+    assert service.requests.show(str(free["id"]))["state"] == "in_force"
+    assert service.requests.show(str(held["id"]))["state"] == "filed"
+    going.set()
+    last = time.monotonic() + 30
+    while service.requests.show(str(held["id"]))["state"] == "filed" and time.monotonic() < last:
+        service.reconcile(patient=False)
+    service.reconcile()
+    assert service.requests.show(str(held["id"]))["state"] == "in_force"
