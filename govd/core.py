@@ -159,10 +159,14 @@ class Core:
             VerificationFailed: the ledger does not go on from what was signed last.
         """
         with self.lock:
-            last = self.ledger.last_checkpoint()
-            served = [self.views.published(model) for model in list(self.views.heads)]
-            if any(r is not None and int(r["tree_size"]) >= (last[0] if last else 0) for r in served):
+            if self.is_bare():
                 self.ledger.checkpoint()
+
+    def is_bare(self) -> bool:
+        """Whether something was published that no signed log checkpoint covers."""
+        last = self.ledger.last_checkpoint()
+        served = [self.views.published(model) for model in list(self.views.heads)]
+        return any(r is not None and int(r["tree_size"]) >= (last[0] if last else 0) for r in served)
 
     def record(self, drafts: Sequence[Draft], expect: int | None = None, signer: Signer | None = None) -> list[Record]:
         """Append entries, fold them, tell the plugins. `signer` signs log checkpoints from these entries on.

@@ -54,10 +54,16 @@ class Service:
         self._resume_signing()
 
     def _resume_signing(self) -> None:
-        """Sign what a crash left published and unsigned; where nothing beside the key says what was signed, verification looks first."""
+        """Sign what a crash left published and unsigned. Where nothing beside the key says yet what was signed, that is kept from now on;
+        and a publish without its checkpoint is there for verification to look at first."""
+        ledger = self.core.ledger
         try:
-            if self.core.ledger.fault is None and self.core.ledger.signed.note() is not None:
+            if ledger.fault is not None:
+                return
+            if ledger.signed.note() is not None:
                 self.core.sign_published()
+            elif not self.core.is_bare():
+                ledger.pin()
         except GovdError as error:  # reading goes on
             log.warning("what was published is not signed: %s", error.message)
 

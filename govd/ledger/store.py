@@ -211,6 +211,16 @@ class Ledger:
             self._put_checkpoint(connection, size, note)
             return note
 
+    def pin(self) -> None:
+        """Keep the newest log checkpoint beside the key, where none is kept yet: in homes that were made before one was."""
+        with faults(self.url), self._appender.lock, self._reads.connect() as connection:
+            query = sa.select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)
+            note = connection.execute(query).scalar()
+            if note is None or self.signed.note() is not None:
+                return
+            self._check_goes_on(connection, LogCheckpoint.open(note, self.signer.key))
+            self.signed.keep(note)
+
     def _root_to_sign(self, connection: sa.Connection, size: int) -> bytes:
         """The root of all entries, where they go on from what was signed last and are those that this process wrote since.
 

@@ -277,6 +277,19 @@ def test_a_forged_tail_is_found_and_never_signed(service: Service, tmp_path: Pat
         raw.close()
 
 
+def test_a_home_of_an_earlier_version_keeps_what_was_signed_from_its_first_opening_on(service: Service, tmp_path: Path) -> None:
+    forget(service, "red")
+    service.close()
+    home = tmp_path / "home"
+    (home / "keys" / "signed.note").unlink()
+    open_service(home).close()
+    forged(home, renamed)
+    with open_service(home) as again:
+        assert "are not those that were signed" in again.evidence.verify()["faults"][0]
+        with pytest.raises(VerificationFailed, match="are not those that were signed"):
+            again.core.ledger.checkpoint()
+
+
 def test_a_forgery_under_a_running_daemon_is_never_signed(service: Service, tmp_path: Path) -> None:
     """Entries that were not signed yet are those that this process wrote."""
     service.core.record([Draft("note", "x", "ann", "", {"reason": "one"}), Draft("note", "y", "ann", "", {"reason": "two"})])
