@@ -48,6 +48,7 @@ LEFT_OUT: Final = {
     r"views(?:\.new)?\.db" + SIDE: "made anew from the entries",
     r"answers\.db" + SIDE: "a sample of answers, which is no evidence",
     r"idempotency\.db" + SIDE: "answers to repeats of the last two days; those of filings are in the ledger",
+    r"plugin-failures\.json": "what plugins did wrong on this machine",
     r"lock|daemon\.json": "says which process works on the home",
     r"keys/next\.key": "the key that the ledger was changed to is in the backup as keys/signing.key",
     r"private/.*": "no entry names it, or an entry destroyed it",

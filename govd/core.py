@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from govd.artifacts import Artifacts
 from govd.asking import Asker
@@ -19,7 +19,6 @@ from govd.failures import FILE, Failures
 from govd.guarded import Guarded
 from govd.home import Home
 from govd.ledger import canonical
-from govd.ledger.database import marked
 from govd.ledger.entry import Draft
 from govd.ledger.records import VERSION, Records
 from govd.ledger.signing import Signer
@@ -28,7 +27,7 @@ from govd.limited import Locks
 from govd.limits import check_text
 from govd.notices import Notices
 from govd.plugins import load
-from govd.private import MARKS, Boxes, Private
+from govd.private import Boxes, Private
 from govd.types import Json, Model, ModelReference, Progress, Record, silent
 from govd.views import Views
 
@@ -63,6 +62,10 @@ def remove_views(path: Path) -> None:
     """Forget what was derived; the entries are the truth."""
     for name in ("", "-wal", "-shm"):
         path.with_name(path.name + name).unlink(missing_ok=True)
+
+
+EVERY: Final = 2**31
+"""A limit that no ledger reaches."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,17 @@ class Core:
         self.refresh()
         here = frozenset(self.private.names())
         if here and self.ledger.fault is None:  # a crash may have come between the entry and the deed
-            for name in sorted(here & self.boxes().destroyed):
+            shredded = self.ledger.some(self.views.records.seqs(limit=EVERY, kind="request.shred"))
+            about = {name.partition(".")[0] for name in here} & {str(entry["subject"]) for entry in shredded}
+            for name in sorted(here & self.boxes(about).destroyed):
                 self.private.shred(name)
 
-    def boxes(self) -> Boxes:
-        """What the entries say of private texts: read from the ledger, never from the views."""
-        return Boxes.of(marked(self.home.folder / "ledger.db", MARKS))
+    def boxes(self, requests: Collection[str]) -> Boxes:
+        """What the entries about these requests say of private texts. The views say where these entries are; what they say is read from
+        the ledger."""
+        records = self.views.records
+        seqs = sorted(seq for request in requests for seq in records.seqs(limit=EVERY, subject=request))
+        return Boxes.of(entry for entry in self.ledger.some(seqs) if str(entry["kind"]).startswith("request."))
 
     def _methods(self) -> dict[str, Method]:
         methods: dict[str, Method] = {}

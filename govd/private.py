@@ -40,7 +40,7 @@ class Boxes:
 
     @staticmethod
     def of(entries: Iterable[Record]) -> Boxes:
-        """What these entries say, in their order; those without one of `MARKS` may be left out."""
+        """What these entries of requests say, in their order; those without one of `MARKS` may be left out."""
         living: dict[str, set[str]] = {}  # request → boxes
         destroyed: set[str] = set()
         shredded: set[str] = set()

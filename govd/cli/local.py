@@ -260,10 +260,10 @@ class Local(Api):
     # -- tokens ---------------------------------------------------------------------------------------------------------------
 
     def tokens(self) -> list[Record]:
-        return self.service.tokens.all()
+        return self.resumed.tokens.all()
 
     def create_token(self, role: str, name: str) -> Json:
-        return self.service.tokens.create(role, name, self.actor)
+        return self._went_on(self.service.tokens.create(role, name, self.actor))
 
     def revoke_token(self, token_id: str) -> Record:
-        return self.service.tokens.revoke(token_id, self.actor)
+        return self._went_on(self.service.tokens.revoke(token_id, self.actor))

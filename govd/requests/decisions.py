@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from govd import lifecycle
+from govd.actors import spoken
 from govd.core import Core
 from govd.errors import Conflict, Denied, PluginFault, Usage
 from govd.ledger.entry import Draft
@@ -194,7 +195,7 @@ def check_hold(request: Record) -> None:
     """
     held = request.get("held")
     if held:
-        what = f"it is under a legal hold since {held['at'][:10]} by {held['by']}: {held['reason']}"
+        what = f"it is under a legal hold since {held['at'][:10]} by {spoken(held['by'])}: {held['reason']}"
         raise Denied(what, where=str(request["id"]), advice="`govd request release ID --reason …` ends it.")
 
 

@@ -121,7 +121,7 @@ class Privacy:
         self._private(str(request["id"]))
         subjects = [str(request["id"]), *self._reverts(str(request["id"]))]
         names = [name for name in core.private.names() if name.partition(".")[0] in subjects]
-        known = core.boxes()
+        known = core.boxes(subjects)
         if subjects[0] in known.shredded and not names:
             when = str(request.get("shredded_at") or "an earlier day")[:10]
             raise Conflict(f"the text of {request['id']} was destroyed on {when}", advice="There is nothing left.")

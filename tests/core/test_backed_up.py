@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from govd.backup import FOREIGN, LEFT_OUT, backup, restore, why_left_out
+from govd.failures import FILE, Failures
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service import Service, open_service
@@ -32,6 +33,7 @@ def everything(home: Path, given: Given, served: Path) -> Service:
     body = {"role": "reader", "name": "desk"}
     assert client.post("/v1/tokens", headers={"Idempotency-Key": "k-2"}, json=body).status_code == 201
     assert client.post("/v1/models/m/embeddings", json={"texts": ["red"]}).status_code == 200
+    Failures(home / FILE).failed("example", "1.0", "govd_vote", "ZeroDivisionError: division by zero")
     (home / "keys" / "next.key").write_text("left by a change of keys that was cut off\n")
     (home / "private" / "orphan.box").write_bytes(b"left by a filing that was cut off")
     return service
