@@ -19,7 +19,7 @@ from govd.service import Service, open_service
 
 POINTS = [EntryPoint(f"example-{n}", f"govd_example.{n}", "govd") for n in ("backend", "method", "policy")]
 POINTS += [EntryPoint("bounds", "govd_bounds", "govd"), EntryPoint("methods", "govd.methods", "govd")]
-POINTS += [EntryPoint("vectors", "govd_vectors.plugin", "govd")]
+POINTS += [EntryPoint("vectors", "govd_vectors.plugin", "govd"), EntryPoint("govd-names", "govd_names", "govd")]
 DOMAINS = ("bright", "dark")
 Paint = Callable[..., Path]
 

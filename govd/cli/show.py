@@ -331,6 +331,8 @@ def show_preview(found: Mapping[str, Json]) -> None:
         out.print(f"  {escape(term['about'])}: {escape(', '.join(f'{k} {said(v)}' for k, v in figures.items()))}")
         if term.get("warning"):
             out.print(f"  [yellow]{escape(term['warning'])}[/]")
+    for doubt in predicted.get("doubted_names", ()):
+        out.print(f"  [yellow]it would wait for a person: {escape(doubt['reason'])}[/]")
     if found.get("subsumed_by"):
         out.print(f"  it would add nothing while {found['subsumed_by']} stands")
 

@@ -1,0 +1,163 @@
+"""Which names of a request are doubted: neither known to the model's registration nor near to what is, by the model's own text embeddings
+and by spelling. Everything is measured on the labels and anchors of that very model; no figure here was chosen on one.
+
+Cosines are taken from the mean of all words, since what the model reads as nothing in particular lies there, not far from anything. Where a
+label set is kept (`--use labels`), a name is *near* a label if it is nearer to it than to that mean (a cosine of 1/2), and at least as near
+as any two labels are to each other and as half of all words are to their nearest. In open use a name is *known* unless it is further from
+every word than nineteen in twenty words are from their nearest. A name that is spelled almost like a known one is taken for a typing
+mistake, however near the model thinks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from govd.edit import Basis
+from govd.phrases import folded
+from govd.requests.spelling import SHORT, alike, is_turned_or_doubled, is_variant
+from govd.types import Floats, Json
+
+SAMPLE: Final = 2048
+"""Words, evenly taken, whose nearest others are looked up."""
+ORDINARY: Final = 0.5
+"""Share of words that have a nearer neighbour: what is as near to a label as that may be another word for it."""
+FURTHEST: Final = 0.05
+"""Share of words that are as far from all others: what is further is taken for no word that the model knows."""
+MIDDLE: Final = 0.5
+"""Cosine of what is as near to a word as to the centre of all words."""
+EQUAL: Final = 1 - 1e-7
+"""Cosine of texts that the model reads alike."""
+MISTYPED: Final = 4
+"""One letter in so many may differ for a name to be taken for a label mistyped."""
+MISTYPED_OPEN: Final = 6
+"""The same for a word of the vocabulary, which are many."""
+MEANT: Final = 3
+"""One letter in so many may differ for a name to be suggested."""
+
+HIDDEN: Final = "a name of this private request is neither known nor near to what is (who may see it finds it in `govd preview`)"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A name that may be a mistake: the nearest name by meaning with its cosine, what would be near, and the name that is spelled alike."""
+
+    phrase: str
+    nearest: str
+    cosine: float
+    near: float
+    meant: str
+    what: str
+
+    @property
+    def reason(self) -> str:
+        """In a sentence."""
+        measured = f"(nearest: {self.nearest}, cosine {self.cosine:.3f}; near is {self.near:.3f})"
+        if self.cosine >= self.near:
+            text = f"{self.phrase!r} is no {self.what}, but spelled almost like one"
+        elif self.what == "label":
+            text = f"{self.phrase!r} is neither a label nor near one {measured}"
+        else:
+            text = f"{self.phrase!r} is no known word, and further from all of them than they are from each other {measured}"
+        return f"{text}: did you mean {self.meant}?" if self.meant else text
+
+    def as_json(self) -> dict[str, Json]:
+        """As a request's prediction says it."""
+        names = ("phrase", "nearest", "cosine", "near", "meant", "reason")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What a name is compared with: names, and unit rows `(n, d)` seen from the `centre` `(d,)`; all words that are no mistakes; and the
+    cosine from which on a name is near."""
+
+    names: tuple[str, ...]
+    rows: Floats
+    centre: Floats
+    words: tuple[str, ...]
+    near: float
+    what: str
+
+
+def yardstick(basis: Basis) -> Yardstick:
+    """The yardstick of a basis; its figure is measured on the names of that basis."""
+    every = np.concatenate([basis.tensors["labels"], basis.tensors["vocabulary"]])
+    names, centre = (*basis.labels, *basis.vocabulary), every.mean(0)
+    every = _from(centre, every)
+    neighbours = _nearest(every)
+    if basis.use == "labels":
+        labels = every[: len(basis.labels)]
+        near = max(_share(_nearest(labels), 1.0), _share(neighbours, ORDINARY), MIDDLE)
+        return Yardstick(basis.labels, labels, centre, names, near, "label")
+    return Yardstick(names, every, centre, names, _share(neighbours, FURTHEST), "known word")
+
+
+def strangers(phrases: Sequence[str], basis: Basis) -> list[str]:
+    """Those of the phrases that are no labels, in open use no words of the vocabulary either: those that must be measured."""
+    known = {*basis.labels} if basis.use == "labels" else {*basis.labels, *basis.vocabulary}
+    return [phrase for phrase in phrases if phrase not in known]
+
+
+def doubts(phrases: Sequence[str], measure: Yardstick, embedded: Callable[[str], Floats]) -> list[Doubt]:
+    """Those of the phrases that are doubted. `embedded`: a phrase's unit embedding `(d,)`."""
+    judged = (_doubt(phrase, measure, embedded) for phrase in phrases)
+    return [doubt for doubt in judged if doubt is not None]
+
+
+def _doubt(phrase: str, measure: Yardstick, embedded: Callable[[str], Floats]) -> Doubt | None:
+    cosines = measure.rows @ _from(measure.centre, embedded(phrase)[None])[0]
+    nearest = int(np.argmax(cosines)) if len(cosines) else -1
+    cosine = float(cosines[nearest]) if nearest >= 0 else 0.0
+    if cosine > EQUAL:
+        return None
+    if cosine >= measure.near and not _mistyped(phrase, measure):
+        return None
+    meant = _meant(phrase, measure.names) or _meant(phrase, measure.words)
+    return Doubt(phrase, measure.names[nearest] if nearest >= 0 else "", cosine, measure.near, meant, measure.what)
+
+
+def _meant(phrase: str, names: Sequence[str]) -> str:
+    """The name that is spelled most like a phrase, the first of several; `""` where none is."""
+    close = list(alike(phrase, names, MEANT))
+    if close:
+        return min(close, key=lambda pair: pair[0])[1]
+    return next((name for name in names if is_variant(phrase, name)), "")
+
+
+def _mistyped(phrase: str, measure: Yardstick) -> bool:
+    """Whether a phrase is spelled almost like a known name, without being a word of its own."""
+    if folded(phrase) in map(folded, measure.words):
+        return False
+    if measure.what == "label":
+        similar: Collection[str] = [name for _, name in alike(phrase, measure.names, MISTYPED)]
+    else:
+        long = len(folded(phrase)) >= SHORT
+        close = alike(phrase, measure.names, MISTYPED_OPEN)
+        similar = [name for _, name in close if long or is_turned_or_doubled(phrase, name)]
+    return bool(similar) and not any(is_variant(phrase, name) for name in similar)
+
+
+def _from(centre: Floats, rows: Floats) -> Floats:
+    """Rows `(n, d)` as unit vectors seen from a centre."""
+    apart = rows - centre
+    return apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-12)  # type: ignore[no-any-return]
+
+
+def _nearest(rows: Floats) -> Floats:
+    """The cosine of each row `(n, d)`, or of an even sample of them, with its nearest other."""
+    if len(rows) < 2:
+        return np.zeros(0)
+    at = np.unique(np.arange(min(SAMPLE, len(rows))) * len(rows) // min(SAMPLE, len(rows)))
+    cosines = rows[at] @ rows.T
+    cosines[np.arange(len(at)), at] = -np.inf
+    highest: Floats = cosines.max(1)
+    return highest
+
+
+def _share(cosines: Floats, share: float) -> float:
+    """The cosine that this share of them does not exceed; 0 where there is none."""
+    return float(np.quantile(cosines, share)) if len(cosines) else 0.0

@@ -1,0 +1,64 @@
+"""Whether a name is another one mistyped: letters changed, left out, added or turned round (optimal string alignment distance)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from govd.phrases import folded
+
+SHORT = 5
+"""Words of fewer letters differ from others by one letter as a rule (`cat`, `bat`): there only turned or doubled letters count."""
+SHORTEST = 3
+"""Names of fewer characters have no spelling to compare."""
+
+
+def distance(first: str, second: str, limit: int) -> int:
+    """Letters to change, add, leave out or turn round with their neighbour from one word to the other; `limit` + 1 where it is more.
+
+    Each pair of letters is turned at most once (Damerau 1964, in the restricted form).
+    """
+    if abs(len(first) - len(second)) > limit:
+        return limit + 1
+    before, row = [0] * (len(second) + 1), list(range(len(second) + 1))
+    for i, letter in enumerate(first, 1):
+        earlier, before, row = before, row, [i, *([0] * len(second))]
+        for j, other in enumerate(second, 1):
+            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other:
+                row[j] = min(row[j], earlier[j - 2] + 1)
+        if min(row) > limit:
+            return limit + 1
+    return min(row[-1], limit + 1)
+
+
+def alike(name: str, known: Collection[str], share: int) -> Iterator[tuple[int, str]]:
+    """Known names that differ from a name in one letter in `share`, at least in one, and in how many. Case and spacing do not count."""
+    word = folded(name)
+    if len(word) < SHORTEST:
+        return
+    limit = max(1, len(word) // share)
+    letters = Counter(word)
+    for other in known:
+        candidate = folded(other)
+        if abs(len(candidate) - len(word)) > limit or len(candidate) < SHORTEST:
+            continue
+        if sum((letters - Counter(candidate)).values()) > limit:
+            continue
+        apart = distance(word, candidate, limit)
+        if apart <= limit:
+            yield apart, other
+
+
+def is_variant(name: str, known: str) -> bool:
+    """Whether a name is a known one in another case, spacing or number (in English)."""
+    first, second = sorted((folded(name).replace(" ", ""), folded(known).replace(" ", "")), key=len)
+    return second in (first, f"{first}s", f"{first}es") or (first.endswith("y") and second == f"{first[:-1]}ies")
+
+
+def is_turned_or_doubled(name: str, known: str) -> bool:
+    """Whether two words differ in one turned pair of letters or in one letter that is doubled."""
+    first, second = sorted((folded(name), folded(known)), key=len)
+    if len(first) == len(second):
+        return sorted(first) == sorted(second) and distance(first, second, 1) == 1
+    return any(second == first[:i] + first[i - 1] + first[i:] for i in range(1, len(first) + 1))
