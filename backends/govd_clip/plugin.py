@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from govd.edit import Basis, Edit, Method
     from govd_clip.encode import Encoder
 
+MARK = "\ufeff"
+"""The byte order mark, which belongs to a file and not to its text: the tokenizer that CLIP was trained with (ftfy) takes it out, too."""
 FORMATS = ("huggingface", "hf", "safetensors")
 DEFAULTS = ("labels", "templates", "domains", "paraphrases", "pool", "images", "embeddings", "prototypes")
 SUFFIXES = ("", ".txt", ".json", ".npz", ".npy", ".safetensors")
@@ -34,7 +36,7 @@ class ClipModel:
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """Unit embeddings `(n, d)` float32 of texts."""
-        return self._encoder.encode_texts(texts, progress)
+        return self._encoder.encode_texts([text.replace(MARK, "") for text in texts], progress)
 
     def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
         """Unit embeddings `(n, d)` float32 of pictures."""

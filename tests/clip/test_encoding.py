@@ -27,6 +27,11 @@ def model(tiny: Path) -> ClipModel:
     return opened
 
 
+def test_a_byte_order_mark_is_no_letter(model: ClipModel) -> None:
+    marked, plain = model.encode_texts(["\ufeffa dog", "a \ufeffdog"]), model.encode_texts(["a dog"])
+    np.testing.assert_array_equal(marked, np.repeat(plain, 2, 0))
+
+
 def test_embeddings_do_not_depend_on_what_is_beside_them(model: ClipModel) -> None:
     texts = [("a cat " * (i % 9)).strip() for i in range(70)]
     together, seen = model.encode_texts(texts), list[tuple[str, int, int]]()
