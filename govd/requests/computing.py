@@ -189,6 +189,10 @@ class Contributions:
         concepts = self.privacy.revealed(request)["concepts"]
         phrases = [phrase for concept in concepts for phrase in (concept["name"], *concept["aliases"])]
         strangers = naming.strangers(phrases, opened.basis)
+        if strangers:  # what was let pass once is known
+            others = [r for r in self.core.views.wanted(str(request["model"])) if r["id"] != request["id"]]
+            passed = {phrase for r in others for concept in r["concepts"] for phrase in (concept["name"], *concept["aliases"])}
+            strangers = [phrase for phrase in strangers if phrase not in passed]
         doubts = naming.doubts(strangers, self._yardstick(opened.basis), lambda phrase: _known(opened, phrase)) if strangers else []
         if doubts and request.get("private"):
             return {"doubted_names": [{"reason": naming.HIDDEN}]}

@@ -68,6 +68,14 @@ def test_whole_domains_name_nothing(service: Service) -> None:
     assert votes(filed(service, all_concepts=True, domains=["dark"])) == []
 
 
+def test_what_was_let_pass_once_is_known_while_it_stands(service: Service) -> None:
+    first = filed(service, "red", aliases=["ruby"])
+    assert first["state"] == "waiting"
+    service.requests.decide(first["id"], "approve", "a word of the trade", "bob")
+    service.reconcile()
+    assert filed(service, "ruby", domains=["dark"])["state"] == "subsumed"
+
+
 def test_preview_says_that_it_would_wait(service: Service) -> None:
     doubted = service.preview("m", ForgetOptions(concepts=["rde"]))["predicted"]["doubted_names"]
     assert [(doubt["phrase"], doubt["meant"]) for doubt in doubted] == [("rde", "red")]
