@@ -22,8 +22,8 @@ from govd.ledger.entry import Draft
 from govd.overlap import subsumed_by
 from govd.phrases import prompt
 from govd.pictures import png
-from govd.requests import naming
 from govd.requests.extent import Extents
+from govd.requests.naming import Names
 from govd.requests.options import spec_of
 from govd.requests.privacy import Privacy
 from govd.types import PRIVATE, Contribution, Floats, ForgetSpec, Json, Record
@@ -40,8 +40,6 @@ LOADED: Final = 256 << 20
 """Bytes of contributions that are kept in memory."""
 FIGURES: Final = 32
 """Edits with their data-free figures that are kept in memory."""
-YARDSTICKS: Final = 8
-"""Models whose names are kept measured in memory."""
 TELLING: Final = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff")
 """Figures that name concepts."""
 
@@ -55,7 +53,7 @@ class Contributions:
         self._keys: Cache[str, list[str]] = Cache(KEYS)
         self._covered: Cache[tuple[tuple[str, str], ...], dict[str, str]] = Cache(COVERED)
         self._loaded: Cache[str, tuple[Any, str, Contribution]] = Cache(LOADED, lambda kept: _bytes(kept[2]))
-        self._yardsticks: Cache[str, naming.Yardstick] = Cache(YARDSTICKS)
+        self._names = Names(core, privacy)
         self._figures: Cache[tuple[str, ...], tuple[Edit, dict[str, Json]]] = Cache(FIGURES)
 
     # -- computing ------------------------------------------------------------------------------------------------------------
@@ -177,33 +175,10 @@ class Contributions:
         for bound in ("max_predicted_disagreement", "max_total_disagreement", "max_scope_share"):
             found[bound] = getattr(core.home.settings, bound)
         found["targets"] = contribution.facts.get("terms", [])
-        found |= self._doubted(request, opened)
+        found |= self._names.doubted(request, opened.basis, lambda phrase: _known(opened, phrase))
         private = covered and (request.get("private") or (core.views.request(covered) or {}).get("private"))
         found["subsumed_by"] = "another forget" if private else covered  # its id would say what the private one is about
         return found
-
-    def _doubted(self, request: Record, opened: Opened) -> dict[str, Json]:
-        """Names that may be mistakes (see `naming`); nothing where there is none to judge, or pictures show what is meant."""
-        if not request["concepts"] or request.get("examples"):
-            return {}
-        concepts = self.privacy.revealed(request)["concepts"]
-        phrases = [phrase for concept in concepts for phrase in (concept["name"], *concept["aliases"])]
-        strangers = naming.strangers(phrases, opened.basis)
-        if strangers:  # what was let pass once is known
-            others = [r for r in self.core.views.wanted(str(request["model"])) if r["id"] != request["id"]]
-            passed = {phrase for r in others for concept in r["concepts"] for phrase in (concept["name"], *concept["aliases"])}
-            strangers = [phrase for phrase in strangers if phrase not in passed]
-        doubts = naming.doubts(strangers, self._yardstick(opened.basis), lambda phrase: _known(opened, phrase)) if strangers else []
-        if doubts and request.get("private"):
-            return {"doubted_names": [{"reason": naming.HIDDEN}]}
-        return {"doubted_names": [doubt.as_json() for doubt in doubts]}
-
-    def _yardstick(self, basis: Basis) -> naming.Yardstick:
-        measure = self._yardsticks.get(basis.digest)
-        if measure is None:
-            measure = naming.yardstick(basis)
-            self._yardsticks.put(basis.digest, measure)
-        return measure
 
     def _data_free(self, opened: Opened, requests: Sequence[Record], beside: Contribution | None) -> dict[str, Json]:
         everything = [self.load(str(r["contribution"])) for r in requests if r["contribution"]]

@@ -16,10 +16,13 @@ from typing import Final
 
 import numpy as np
 
+from govd.cache import Cache
+from govd.core import Core
 from govd.edit import Basis
 from govd.phrases import folded
+from govd.requests.privacy import Privacy
 from govd.requests.spelling import SHORT, alike, is_turned_or_doubled, is_variant
-from govd.types import Floats, Json
+from govd.types import Floats, Json, Record
 
 SAMPLE: Final = 2048
 """Words, evenly taken, whose nearest others are looked up."""
@@ -38,6 +41,8 @@ MISTYPED_OPEN: Final = 6
 MEANT: Final = 3
 """One letter in so many may differ for a name to be suggested."""
 
+YARDSTICKS: Final = 8
+"""Models whose names are kept measured in memory."""
 HIDDEN: Final = "a name of this private request is neither known nor near to what is (who may see it finds it in `govd preview`)"
 
 
@@ -81,6 +86,39 @@ class Yardstick:
     words: tuple[str, ...]
     near: float
     what: str
+
+
+class Names:
+    """Judges the names of a home's requests."""
+
+    def __init__(self, core: Core, privacy: Privacy) -> None:
+        self.core, self.privacy = core, privacy
+        self._yardsticks: Cache[str, Yardstick] = Cache(YARDSTICKS)
+
+    def doubted(self, request: Record, basis: Basis, embedded: Callable[[str], Floats]) -> dict[str, Json]:
+        """`doubted_names`, as a prediction says it: nothing where there is no name to judge, or where pictures show what is meant.
+
+        `embedded`: a phrase's unit embedding `(d,)`.
+        """
+        if not request["concepts"] or request.get("examples"):
+            return {}
+        unknown = strangers(phrases_of(self.privacy.revealed(request)), basis)
+        if unknown:  # what was let pass once is known while it stands
+            others = [other for other in self.core.views.wanted(str(request["model"])) if other["id"] != request["id"]]
+            passed = {phrase for other in others for phrase in phrases_of(other)}
+            unknown = [phrase for phrase in unknown if phrase not in passed]
+        doubted = doubts(unknown, self._yardstick(basis), embedded) if unknown else []
+        if doubted and request.get("private"):
+            return {"doubted_names": [{"reason": HIDDEN}]}
+        return {"doubted_names": [doubt.as_json() for doubt in doubted]}
+
+    def _yardstick(self, basis: Basis) -> Yardstick:
+        return self._yardsticks.get(basis.digest) or self._yardsticks.put(basis.digest, yardstick(basis))
+
+
+def phrases_of(request: Record) -> list[str]:
+    """The names and aliases of a request's concepts."""
+    return [phrase for concept in request["concepts"] for phrase in (concept["name"], *concept["aliases"])]
 
 
 def yardstick(basis: Basis) -> Yardstick:
