@@ -1,4 +1,4 @@
-"""What README shows is what works: the plugin, installed as it says; the unit, as systemd reads it."""
+"""What the pages show is what works: the plugin, installed as it says; the unit, as systemd reads it."""
 
 import json
 import os
@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+TOP = Path(__file__).parents[2]
+PAGES = "\n".join((TOP / name).read_text(encoding="utf-8") for name in ("README.md", "plugins/README.md", "govd/OPERATIONS.md"))
 
 
 def block(language: str, beginning: str) -> str:
-    found = [text for text in re.findall(rf"```{language}\n(.*?)```", README, re.S) if text.startswith(beginning)]
+    found = [text for text in re.findall(rf"```{language}\n(.*?)```", PAGES, re.S) if text.startswith(beginning)]
     assert len(found) == 1, beginning
     return str(found[0])
 
