@@ -80,6 +80,7 @@ class Delivery:
                     self._check_written(folder.path / part, files)
                     mark = {**what, "origin": folder.origin, "files": files}
                     (folder.path / part / MARK).write_text(json.dumps(mark, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+                    _durable(folder.path / part)
                     _put(folder, part, number)
                     return files
                 finally:
@@ -137,6 +138,16 @@ def _put(folder: PublishFolder, part: str, number: str) -> None:
     else:
         os.rename(root / part, root / number)
     _point(folder, number)
+
+
+def _durable(place: Path) -> None:
+    """Have the files of a folder on the disk before anything leads to them: a machine that stops must not leave empty ones there."""
+    for path in (*place.iterdir(), place):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _name(folder: PublishFolder, of: str) -> str:

@@ -155,7 +155,7 @@ class Service:
                 "in_force": states[name, "in_force"],
                 "subsumed": states[name, "subsumed"],
                 "pending": self._pending(name),
-                "undelivered": self.reconciler.undelivered(name),
+                "undelivered": self.reconciler.deliveries.undelivered(name),
             }
             for name in sorted(views.models)
         ]

@@ -178,11 +178,12 @@ class Views:
         """A model without forgets in force is removed. One with some is retired: they keep their states, and say so."""
         said = {"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], "reason": str(payload.get("reason", ""))}
         gone = {"state": "retired", "retired": said} if payload.get("retired") else {"state": "removed"}
+        kept = {key: self.request(key) for key in payload.get("requests", ())} if payload.get("retired") else {}
+        if any(request is None or request["model"] != name for request in kept.values()):
+            raise NotFound(f"not all of its requests are of {name}")
         self._put("model", name, {**self.models.pop(name), **gone}, entry["seq"])
-        for key in payload.get("requests", ()) if payload.get("retired") else ():
-            request = self.request(key)
-            if request is None or request["model"] != name:
-                raise NotFound(f"there is no request {key} of {name}")
+        for key, request in kept.items():
+            assert request is not None
             reason = f"its model was retired on {entry['time'][:10]}; until then: {request['state_reason']}"
             self.open[key] = self._put("request", key, {**request, "model_retired": said, "state_reason": reason}, entry["seq"])
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from govd.core import Core
 from govd.edit import Edit
 from govd.embeddings import file_digest
-from govd.errors import GovdError, NoWeights, PluginFault
+from govd.errors import NoWeights, PluginFault
 from govd.serving import Served
 
 EDIT_FILE: Final = "edit.safetensors"
@@ -30,21 +30,11 @@ def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Ma
         PluginFault: the backend raised something, or changed more than the projection. BadCheckpoint: the base was replaced on disk.
     """
     try:
-        files = _asked(served, lambda: served.opened.model.write_checkpoint(served.edit, folder))
+        files = served.opened.model.write_checkpoint(served.edit, folder)
     except NoWeights:
         return write_edit(core, served, model, folder / EDIT_FILE)
     check_written(served, files)
     return files
-
-
-def _asked(served: Served, write: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
-    try:
-        return write()
-    except (GovdError, OSError):
-        raise
-    except Exception as fault:
-        where = f"plugin {served.opened.model.facts.backend}, write_checkpoint"
-        raise PluginFault(f"{type(fault).__name__}: {fault}", where=where, advice="`govd doctor` lists the plugins.") from fault
 
 
 def check_written(served: Served, files: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from govd.errors import UnreadableImage, Unsupported
+from govd.errors import NoWeights, UnreadableImage, Unsupported
 from govd.hookspecs import hookimpl
 from govd.types import Bytes, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
 from govd_vectors.file import VectorFile, is_vector_file, read
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 NEAREST = 3
 """Names that a refusal suggests."""
-EDIT = "edit.safetensors"
 
 
 class VectorModel:
@@ -79,10 +78,12 @@ class VectorModel:
         raise Unsupported("a model that is only vectors draws no prototypes", advice="Do without --prototypes; give a --pool.")
 
     def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
-        """The edit's factors: there are no weights to fold it into. File names with their SHA-256."""
-        data = edit.to_bytes()
-        (folder / EDIT).write_bytes(data)
-        return {EDIT: hashlib.sha256(data).hexdigest()}
+        """There are no weights to fold an edit into.
+
+        Raises:
+            NoWeights: always; the edit alone is published then.
+        """
+        raise NoWeights("a model that is made of vectors has no weights", where=self.facts.reference)
 
 
 @hookimpl

@@ -19,6 +19,7 @@ from govd.errors import Unsupported, Usage
 from govd.models.evaluation_set import evaluation_bytes, of_classes, read_images
 from govd.models.folders import UNREADABLE
 from govd.models.pool import Pool, read_pool
+from govd.models.publish_folder import real
 from govd.models.words import Words, read_apart, spellings, words_of
 from govd.types import SIDES, USES, Floats, Json, ModelReference
 
@@ -135,7 +136,7 @@ def prepared(
         "images": images if evaluation else None,
         "images_unreadable": evaluation.skipped if evaluation else 0,
         "images_left_out": images_left_out,
-        "publish_to": str(Path(given.publish_to).resolve()) if given.publish_to else None,
+        "publish_to": str(real(Path(given.publish_to))) if given.publish_to else None,
         "from_scratch": given.from_scratch,
     }
     if given.publish_base is not None:

@@ -158,13 +158,13 @@ class PublishFolder:
 
     def pinned(self) -> set[str]:
         """The folders here that links here lead to, by whatever way, and where they end."""
-        root, names = self.path.resolve(), set[str]()
+        root, names = real(self.path), set[str]()
         for name in self._names():
             link = self.path / name
             if link.is_symlink():
                 names |= {
                     part
-                    for target in (Path(os.path.normpath(self.path.resolve() / os.readlink(link))), link.resolve())
+                    for target in (Path(os.path.normpath(root / os.readlink(link))), real(link))
                     if target.is_relative_to(root)
                     for part in target.relative_to(root).parts[:1]
                 }
@@ -245,9 +245,14 @@ def read_mark(folder: Path) -> dict[str, Json] | None:
     return mark if known and type(mark.get("number")) is int else None
 
 
+def real(path: Path) -> Path:
+    """Where a path leads; links that lead in a circle end where they meet (`Path.resolve` would raise)."""
+    return Path(os.path.realpath(path))
+
+
 def same(first: Path, second: Path) -> bool:
     """Whether two paths are one place, by whatever names, links and mounts."""
-    if first.resolve() == second.resolve():
+    if real(first) == real(second):
         return True
     try:
         return first.samefile(second)
@@ -257,7 +262,7 @@ def same(first: Path, second: Path) -> bool:
 
 def within(inner: Path, outer: Path) -> bool:
     """Whether a place is another one or lies inside it."""
-    inner = inner.resolve()
+    inner = real(inner)
     return any(same(path, outer) for path in (inner, *inner.parents))
 
 
@@ -286,7 +291,7 @@ def check_place(folder: PublishFolder, home: Path, models: Collection[Record]) -
 
 def _around(path: Path) -> Iterator[Path]:
     """A folder around this one that revisions are published to."""
-    for outer in path.resolve().parents:
+    for outer in real(path).parents:
         if read_mark(outer) is not None or _is_published(outer):
             yield outer
 
@@ -310,5 +315,5 @@ def _is_published(folder: Path) -> bool:
     except OSError:
         return False
     if len(names) > SEEN:
-        return read_mark((folder / CURRENT).resolve()) is not None
+        return read_mark(real(folder / CURRENT)) is not None
     return any(NUMBER.fullmatch(name) and read_mark(folder / name) is not None for name in names)

@@ -15,7 +15,7 @@ from govd.lifecycle import OPEN, STANDING, UNSERVED, WANTED
 from govd.limits import bounded
 from govd.models.given import Given, prepared
 from govd.models.pool import Pool
-from govd.models.publish_folder import check_place, folder_of, is_early, same
+from govd.models.publish_folder import check_place, folder_of, is_early, real, same
 from govd.models.words import spellings
 from govd.phrases import spelled
 from govd.types import Json, Record
@@ -172,7 +172,7 @@ class Models:
         if not folder:
             return
         old = self.core.views.models.get(name, {"name": name, "publish_to": None})
-        path = Path(folder).resolve()
+        path = real(Path(folder))
         early = is_early(old) and same(path, Path(old["publish_to"]))
         place = folder_of(self.core, name, path, early)
         models = [r for r in list(self.core.views.models.values()) if r["name"] != name]

@@ -14,6 +14,7 @@ import pytest
 import govd
 from govd.errors import BadFile, Conflict, MachineFault, PluginFault
 from govd.models import Given
+from govd.reconcile import Pauses
 from govd.requests import ForgetOptions
 from govd.service import Service, open_service
 from govd.settings import Settings
@@ -94,7 +95,7 @@ def test_the_base_goes_with_its_link_where_it_is_not_wanted_any_more(service: Se
 
 def test_what_a_model_without_weights_publishes_is_its_edit(service: Service, given: Given, folder: Path) -> None:
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
-    model = service.core.opened("a").model
+    model = service.core.opened("a").model.inner  # type: ignore[attr-defined]
     model.write_checkpoint = _no_weights  # type: ignore[method-assign]
     forget(service, "red")
     assert names(folder / "current") == ["edit.safetensors", "revision.json"]
@@ -165,11 +166,11 @@ def test_what_govd_did_not_write_is_not_taken_away_with_an_old_revision(publishe
 
 def _past(service: Service, folder: Path) -> None:
     """Another revision, without the mending of what is published now."""
-    service.reconciler.delivery.stands = lambda *given: {}  # type: ignore[method-assign]
+    service.reconciler.deliveries.delivery.stands = lambda *given: {}  # type: ignore[method-assign]
     service.forget("a", ForgetOptions(concepts=("green",)), "ann")
     while service.reconciler._step("a"):
         pass
-    del service.reconciler.delivery.stands
+    del service.reconciler.deliveries.delivery.stands
     service.reconcile()
 
 
@@ -243,6 +244,7 @@ def test_what_is_not_in_the_way_stays(service: Service, given: Given, folder: Pa
     filed(folder, "config.pbtxt")
     linked(folder, ".current.deadbeef", "v1")
     linked(folder, "stable", "v1")
+    linked(folder, "circle", "circle")
     before = tree(folder)
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
     for colour in COLOURS:
@@ -274,6 +276,12 @@ def test_what_is_put_in_the_way_later_is_a_told_fault(published: Service, folder
     assert names(folder) == ["1", "current"]
     (shown,) = [m for m in published.status()["models"] if m["name"] == "a"]
     assert shown["undelivered"] is None
+
+
+def test_a_link_that_leads_in_a_circle_is_no_folder(service: Service, given: Given, folder: Path) -> None:
+    folder.symlink_to(folder.name)
+    with pytest.raises(Conflict, match="no folder"):
+        service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
 
 
 def test_a_copy_of_a_revision_under_another_number_is_somebodys(published: Service, folder: Path) -> None:
@@ -407,7 +415,7 @@ def test_the_home_is_no_folder_to_publish_to(service: Service, given: Given, tmp
 
 
 def test_a_backend_that_says_other_digests_than_it_wrote_publishes_nothing(published: Service, folder: Path) -> None:
-    model = published.core.opened("a").model
+    model = published.core.opened("a").model.inner  # type: ignore[attr-defined]
     write = model.write_checkpoint
     model.write_checkpoint = lambda edit, part: {**write(edit, part), "edit.safetensors": "0" * 64}  # type: ignore[method-assign]
     with pytest.raises(MachineFault, match="not what the backend said"):
@@ -418,7 +426,7 @@ def test_a_backend_that_says_other_digests_than_it_wrote_publishes_nothing(publi
 def test_a_backend_that_changes_more_than_the_projection_publishes_and_exports_nothing(
     published: Service, folder: Path, tmp_path: Path
 ) -> None:
-    model = published.core.opened("a").model
+    model = published.core.opened("a").model.inner  # type: ignore[attr-defined]
     object.__setattr__(model.facts, "files", {"config.json": "1" * 64, "weights": "2" * 64})
 
     def write(edit: object, part: Path) -> dict[str, str]:
@@ -441,13 +449,14 @@ def test_whatever_ends_a_delivery_leaves_nothing_half_written(published: Service
         (part / "half").write_text("x")
         raise fault
 
-    model = published.core.opened("a").model
+    model = published.core.opened("a").model.inner  # type: ignore[attr-defined]
     write, model.write_checkpoint = model.write_checkpoint, half  # type: ignore[method-assign]
     published.forget("a", ForgetOptions(concepts=("green",)), "ann")
     with pytest.raises((type(fault), PluginFault, MachineFault)):
         published.reconcile()
     assert tree(folder) == before
     model.write_checkpoint = write  # type: ignore[method-assign]
+    published.reconciler.pauses = Pauses()
     published.reconcile()
     assert names(folder) == ["1", "2", "current"]
 

@@ -626,8 +626,9 @@ def test_two_models_are_not_published_to_one_folder(service: Service, given: Giv
 def test_a_delivery_whose_entry_was_lost_is_told(service: Service, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service.add_model("a", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann")
     file(service, "red", model="a")
-    revise = service.reconciler._revise
-    monkeypatch.setattr(service.reconciler, "_revise", lambda r, event, said: None if event == "deliver" else revise(r, event, said))
+    record = service.core.record
+    lost = "revision.deliver"
+    monkeypatch.setattr(service.core, "record", lambda drafts: [] if [d.kind for d in drafts] == [lost] else record(drafts))
     service.reconcile()
     assert service.revision("a", 1)["files"] == {}
     monkeypatch.undo()

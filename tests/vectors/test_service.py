@@ -94,6 +94,16 @@ def test_a_forget_goes_and_comes_back_to_the_last_bit(service: Service, world: W
     assert again.tobytes() == before.tobytes()
 
 
+def test_what_is_published_is_the_edit_alone(service: Service, tmp_path: Path) -> None:
+    service.update_model("v", Given(publish_to=str(tmp_path / "served")), "ann")
+    service.forget("v", ForgetOptions(concepts=("dog",)), "ann")
+    service.reconcile()
+    assert sorted(p.name for p in (tmp_path / "served" / "current").iterdir()) == ["edit.safetensors", "revision.json"]
+    edit = public.load_edit(tmp_path / "served" / "current" / "edit.safetensors")
+    assert edit.digest == edit.facts["edit_digest"] == service.revision("v", 1)["edit_digest"]
+    assert edit.facts["model_digest"] == service.models.show("v")["digest"]
+
+
 def test_what_cannot_be_done_with_vectors_is_said(service: Service, world: World, tmp_path: Path) -> None:
     with pytest.raises(Unsupported, match="no vector for the text 'cow'"):
         service.preview("v", ForgetOptions(concepts=("cow",)))
