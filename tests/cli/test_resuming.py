@@ -10,9 +10,11 @@ from typer.testing import CliRunner
 
 from govd.cli import app
 from govd.cli.local import Local
+from govd.hookspecs import hookimpl
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service import open_service
+from govd.types import Decision, Gate
 from govd.unfinished import unfinished
 from tests.e2e.test_crash import STEPS, home, work
 
@@ -123,16 +125,24 @@ def test_reconcile_does_it_by_name(home: Path) -> None:
     is_done(home, request)
 
 
-def test_what_waits_for_a_gate_or_was_refused_is_not_cut_off(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from govd.requests.decisions import Decisions
-    from govd.types import Gate
+class Gatekeeper:
+    """A gate that decides the same of every revision."""
 
-    for decision in ("wait", "deny"):
-        with monkeypatch.context() as gated:
-            gated.setattr(Decisions, "gates", lambda self, revision, d=decision: [Gate(d, "test", "not yet")])
-            with Local(home) as api:
-                request = api.forget("red" if decision == "wait" else "blue", model="m", wait=True)
+    def __init__(self, decision: Decision) -> None:
+        self.decision: Decision = decision
+
+    @hookimpl
+    def govd_gate(self) -> Gate:
+        return Gate(self.decision, "keeper", "not this one")
+
+
+@pytest.mark.parametrize(("decision", "state"), [("wait", "waiting"), ("deny", "refused")])
+def test_what_waits_for_a_gate_or_was_refused_is_not_cut_off(home: Path, decision: Decision, state: str) -> None:
+    with Local(home) as api:
+        api.service.core.manager.register(Gatekeeper(decision), "keeper")
+        request = api.forget("red", model="m", wait=True)
         assert request["state"] == "approved"
-        with open_service(home) as service:
-            assert unfinished(service.core) == []
-            assert service.core.views.last("m")["state"] == {"wait": "waiting", "deny": "refused"}[decision]  # type: ignore[index]
+        assert unfinished(api.service.core) == []
+        last = api.service.core.views.last("m")
+    assert last is not None
+    assert last["state"] == state
