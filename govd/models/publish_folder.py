@@ -102,8 +102,12 @@ class PublishFolder:
     def _names(self) -> list[str]:
         try:
             return sorted(os.listdir(self.path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as fault:
+            what = f"the folder to publish to cannot be looked into ({fault.strerror})"
+            advice = "Correct its permissions, or choose another --publish-to. Nothing was touched."
+            raise MachineFault(what, where=str(self.path), advice=advice) from None
 
     def foreign(self, name: str) -> list[str]:
         """What lies in a folder of this model's that was not delivered with it."""
@@ -137,8 +141,9 @@ class PublishFolder:
         Raises:
             Conflict: something does; it is named, and nothing was touched.
         """
-        if os.path.lexists(self.path) and not self.path.is_dir():
-            raise Conflict("it is no folder", where=str(self.path), advice="Choose another --publish-to. Nothing was touched.")
+        there = next(path for path in (self.path, *self.path.parents) if os.path.lexists(path))
+        if not there.is_dir():
+            raise Conflict("it is no folder", where=str(there), advice="Choose another --publish-to. Nothing was touched.")
         strangers = [f"{name} {self._why(name)}" for name in self._names() if NUMBER.fullmatch(name) and self.mark(name) is None]
         if strangers:
             more = f", and {len(strangers) - TOLD} more" if len(strangers) > TOLD else ""
@@ -271,8 +276,16 @@ def check_place(folder: PublishFolder, home: Path, models: Collection[Record]) -
     is not published into.
 
     Raises:
-        Conflict: it is; what it meets is named, and nothing was touched.
+        Conflict: it is; what it meets is named, and nothing was touched. MachineFault: it cannot be looked into.
     """
+    try:
+        _check_place(folder, home, models)
+    except OSError as fault:
+        what = f"the folder to publish to cannot be looked into ({fault.strerror})"
+        raise MachineFault(what, where=str(folder.path), advice="Correct its permissions, or choose another --publish-to.") from None
+
+
+def _check_place(folder: PublishFolder, home: Path, models: Collection[Record]) -> None:
     path = folder.path
     if within(path, home) or within(home, path):
         what = "is the home" if same(path, home) else "lies in the home" if within(path, home) else "has the home in it"

@@ -284,6 +284,31 @@ def test_a_link_that_leads_in_a_circle_is_no_folder(service: Service, given: Giv
         service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
 
 
+def test_a_folder_below_a_file_is_refused(service: Service, given: Given, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(Conflict, match="file: it is no folder"):
+        service.add_model("a", "colours", replace(given, publish_to=str(tmp_path / "file" / "served")), "ann")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told(published: Service, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget(published, "red")
+    listed = os.listdir
+
+    def refused(path: Any) -> list[str]:
+        if Path(path) == folder:
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", refused)
+    with pytest.raises(MachineFault, match="Permission denied"):
+        forget(published, "green")
+    with pytest.raises(MachineFault, match="Permission denied"):
+        published.update_model("a", Given(use="labels"), "ann")
+    monkeypatch.undo()
+    published.reconcile()
+    assert names(folder) == ["1", "2", "current"]
+
+
 def test_a_copy_of_a_revision_under_another_number_is_somebodys(published: Service, folder: Path) -> None:
     forget(published, "red")
     shutil.copytree(folder / "1", folder / "2")
