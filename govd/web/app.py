@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from govd.errors import PluginFault
 from govd.web import audit_proofs, audit_questions, events, health, metrics, models, problems, requests, tokens
 from govd.web.context import Context, needs
+from govd.web.described import described
 from govd.web.guards import Bodies, Hosts
 from govd.web.idempotency import PURGE_SECONDS, Idempotency, Store
 from govd.web.metrics import Meter, Metered
@@ -53,6 +55,7 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
         redoc_url=None,
     )
     app.state.context, app.state.meter = context, meter
+    app.openapi = partial(described, app)  # type: ignore[method-assign]
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)

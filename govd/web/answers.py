@@ -1,0 +1,406 @@
+"""What calls answer, for the API's description. Records may have more fields than are named here: a new fact is a new field."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+T = TypeVar("T")
+
+
+class Answer(BaseModel):
+    """A record; unknown fields are facts of a newer govd."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Page(Answer, Generic[T]):
+    """A page of a list."""
+
+    items: list[T]
+    next: str | int | None = Field(description="The cursor to go on with (`after`); null at the end.")
+
+
+class Problem(Answer):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+    where: str | None = None
+    advice: str | None = None
+
+
+class Healthy(Answer):
+    """Whether the daemon answers, or is ready."""
+
+    ok: bool
+    reason: str | None = None
+
+
+class Ledger(Answer):
+    """The head of the ledger."""
+
+    origin: str
+    size: int
+    root: str
+
+
+class Served(Answer):
+    """What a model serves."""
+
+    name: str
+    revision: int
+    rank: int
+    in_force: int
+    subsumed: int
+    pending: dict[str, Any] | None
+
+
+class Waiting(Answer):
+    """A request that is not decided or served yet."""
+
+    id: str
+    model: str
+    state: str
+    reason: str | None
+
+
+class Status(Answer):
+    """Models, what waits, the ledger's head."""
+
+    home: str
+    models: list[Served]
+    waiting: list[Waiting]
+    ledger: Ledger
+
+
+class Model(Answer):
+    """A registered model; `revision` is null where nothing was published."""
+
+    name: str
+    reference: str
+    digest: str
+    files: dict[str, str]
+    backend: str
+    device: str
+    dim: int
+    logit_scale: float
+    use: str
+    side: str
+    labels: int
+    anchors: int
+    domains: list[str]
+    templates: list[str]
+    basis: str
+    publish_to: str | None
+    revision: int | None
+
+
+class Concept(Answer):
+    """What is named, with its aliases."""
+
+    name: str
+    aliases: list[str]
+
+
+class VoteRecord(Answer):
+    """What a policy said to a request, and the entry that says so."""
+
+    at: str
+    entry: int
+    moment: str
+    policy: str
+    version: str
+    decision: Literal["allow", "deny", "wait"]
+    reason: str
+    inputs: dict[str, Any]
+
+
+class Approval(Answer):
+    """Who approved a request."""
+
+    at: str
+    entry: int
+    reason: str
+
+
+class Request(Answer):
+    """A forget request, or the revert of one."""
+
+    id: str
+    kind: Literal["forget", "revert"]
+    model: str
+    state: str
+    state_reason: str | None
+    concepts: list[Concept]
+    domains: list[str]
+    strength: float
+    method: str
+    target: str | None
+    filed_at: str
+    filed_by: str
+    due_at: str | None
+    expires_at: str | None
+    revision: int | None
+    contribution: str | None
+    predicted: dict[str, Any] | None
+    votes: list[VoteRecord]
+    approvals: list[Approval]
+    reverts: str | None
+    entries: list[int]
+
+
+class Preview(Answer):
+    """What a forget would do."""
+
+    model: str
+    concepts: list[Concept]
+    domains: list[str]
+    strength: float
+    method: str
+    target: str | None
+    predicted: dict[str, Any]
+
+
+class Picture(Answer):
+    """A synthesised picture."""
+
+    prompt: str
+    png: str
+
+
+class Revision(Answer):
+    """An edit of one model, with its evaluation."""
+
+    model: str
+    number: int
+    state: str
+    state_reason: str | None
+    edit_digest: str
+    rank: int
+    side: str
+    requests: list[str]
+    subsumed: dict[str, str]
+    contributions: list[str]
+    basis: str
+    metrics: dict[str, Any]
+    published_at: str | None
+    tree_size: int | None = None
+
+
+class Difference(Answer):
+    """What one revision has that another has not."""
+
+    model: str
+    from_: int = Field(alias="from")
+    to: int
+    added: list[str]
+    removed: list[str]
+    same_edit: bool
+    rank: dict[str, int]
+    metrics: dict[str, Any]
+
+
+class Label(Answer):
+    """The best label of a picture; null with an `error` where it cannot be read."""
+
+    path: str
+    label: str | None
+    scores: dict[str, float]
+    revision: int | None
+    error: str | None = None
+
+
+class Labels(RootModel[list[Label]]):
+    """The best labels, in the order of the pictures."""
+
+
+class Embeddings(Answer):
+    """Unit embeddings `(n, d)`, of texts first."""
+
+    revision: int
+    embeddings: list[list[float]]
+
+
+class Evaluation(Answer):
+    """Metrics on labelled pictures."""
+
+    model: str
+    revision: int
+    claim: str
+    metrics: dict[str, Any]
+
+
+class Export(Answer):
+    """What was written, and for whom."""
+
+    model: str
+    revision: int
+    format: str
+    folder: str
+    files: dict[str, str]
+    edit_digest: str
+    recipient: str
+
+
+class Entry(Answer):
+    """An entry of the ledger."""
+
+    seq: int
+    time: str
+    kind: str
+    subject: str
+    actor: str
+    model: str
+    payload: dict[str, Any]
+
+
+class Line(Answer):
+    """An entry as a sentence."""
+
+    entry: int
+    time: str
+    actor: str
+    kind: str
+    what: str
+
+
+class Trail(Answer):
+    """Everything that happened to a request."""
+
+    request: Request
+    entries: list[Entry]
+    timeline: list[Line]
+    complete: bool
+
+
+class AsOf(Answer):
+    """What was served at a time, by model."""
+
+    asked: str
+    time: str
+    tree_size: int
+    models: list[dict[str, Any]]
+    proof: dict[str, Any] | None = None
+
+
+class Why(Answer):
+    """From a revision back to requests, votes, artifacts and software."""
+
+    model: str
+    number: int
+    state: str
+    base: dict[str, Any]
+    edit: dict[str, Any]
+    computed_by: dict[str, Any]
+    requests: list[dict[str, Any]]
+    files: dict[str, str]
+    entries: list[Line]
+
+
+class Deadlines(Answer):
+    """What is due, late and extended."""
+
+    summary: dict[str, int | float]
+    requests: list[dict[str, Any]]
+
+
+class Rows(Answer):
+    """What a question in SQL found."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    more: bool
+
+
+class Inclusion(Answer):
+    """That an entry is in the log (RFC 9162, section 2.1.3)."""
+
+    entry: int
+    body: str
+    leaf: str
+    size: int
+    root: str
+    path: list[str]
+    checkpoint: str
+
+
+class Consistency(Answer):
+    """That the log begins with what it was (RFC 9162, section 2.1.4)."""
+
+    old: int
+    new: int
+    old_root: str
+    new_root: str
+    path: list[str]
+    checkpoint: str
+
+
+class Verified(Answer):
+    """Whether the ledger holds, and what that proves."""
+
+    holds: bool
+    size: int
+    root: str
+    signed_size: int
+    faults: list[str]
+    origin: str
+    key: str
+    claim: str
+    proven: list[str]
+    recorded: list[str]
+    not_proven: list[str]
+
+
+class Rebuilt(Answer):
+    """Whether the views, made anew, are those that were in use."""
+
+    entries: int
+    same: bool
+    differences: int
+    examples: list[str]
+
+
+class Witnessed(RootModel[list[dict[str, Any]]]):
+    """What each witness answered."""
+
+
+class Rotated(Answer):
+    """The old key and the new one."""
+
+    old: str
+    new: str
+    entry: int
+    reason: str
+
+
+class Given(Answer):
+    """Which revision gave an answer."""
+
+    id: str
+    time: str
+    model: str
+    revision: int
+    evidence: str
+
+
+class Token(Answer):
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    role: str
+    created_at: str
+    revoked_at: str | None
+
+
+class NewToken(Answer):
+    """A new token, with its secret."""
+
+    id: str
+    name: str
+    role: str
+    token: str

@@ -1,0 +1,146 @@
+"""The API's description (OpenAPI): what FastAPI makes of the routes, with what each call answers, and how each is refused."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final, Literal
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from govd.types import Json
+from govd.web import answers as a
+from govd.web.problems import PROBLEM
+
+Model = type[BaseModel]
+VERBS: Final = ("revert", "reveal", "shred", "extend", "hold", "release", "{event}")
+ANSWERS: Final[dict[str, Model]] = {
+    "GET /healthz": a.Healthy,
+    "GET /readyz": a.Healthy,
+    "GET /v1/status": a.Status,
+    "GET /v1/models": a.Page[a.Model],
+    "POST /v1/models": a.Model,
+    "GET /v1/models/{name}": a.Model,
+    "PATCH /v1/models/{name}": a.Model,
+    "DELETE /v1/models/{name}": a.Model,
+    "GET /v1/models/{name}/revisions": a.Page[a.Revision],
+    "GET /v1/models/{name}/revisions/{number}": a.Revision,
+    "GET /v1/models/{name}/revisions/{first}/diff/{second}": a.Difference,
+    "POST /v1/models/{name}/export": a.Export,
+    "POST /v1/models/{name}/evaluate": a.Evaluation,
+    "POST /v1/models/{name}/classify": a.Labels,
+    "POST /v1/models/{name}/embeddings": a.Embeddings,
+    "GET /v1/requests": a.Page[a.Request],
+    "POST /v1/requests": a.Request,
+    "POST /v1/preview": a.Preview,
+    "GET /v1/requests/{request_id}": a.Request,
+    "GET /v1/requests/{request_id}/pictures": a.Page[a.Picture],
+    **{
+        f"POST /v1/requests/{{request_id}}/{verb}": a.Request
+        for verb in ("revert", "reveal", "shred", "extend", "hold", "release", "{event}")
+    },
+    "GET /v1/audit/log": a.Page[a.Entry],
+    "GET /v1/audit/trail/{request_id}": a.Trail,
+    "GET /v1/audit/as-of": a.AsOf,
+    "GET /v1/audit/why/{model}/{number}": a.Why,
+    "GET /v1/audit/deadlines": a.Deadlines,
+    "POST /v1/audit/sql": a.Rows,
+    "GET /v1/audit/answers/{key}": a.Given,
+    "POST /v1/audit/rebuild": a.Rebuilt,
+    "GET /v1/audit/proof/inclusion": a.Inclusion,
+    "GET /v1/audit/proof/consistency": a.Consistency,
+    "GET /v1/audit/verify": a.Verified,
+    "POST /v1/audit/verify": a.Verified,
+    "POST /v1/audit/witness": a.Witnessed,
+    "POST /v1/audit/rotate-key": a.Rotated,
+    "GET /v1/tokens": a.Page[a.Token],
+    "POST /v1/tokens": a.NewToken,
+    "DELETE /v1/tokens/{token_id}": a.Token,
+}
+"""What a call answers in JSON where it is done. Answers are not checked against this as they leave: the tests do."""
+KINDS: Final = {
+    "GET /metrics": "text/plain",
+    "GET /v1/events": "text/event-stream",
+    "GET /v1/audit/bundle": "application/zip",
+    "GET /v1/requests/{request_id}/pictures/{digest}": "image/png",
+}
+"""What a call answers that is not JSON."""
+ACCEPTED: Final = ("POST /v1/requests", "POST /v1/requests/{request_id}/revert", "POST /v1/requests/{request_id}/{event}")
+"""Calls that answer 202 while it is not decided and served, and 200 once it is."""
+REFUSALS: Final = {
+    400: "It cannot be read, or what it holds does not verify",
+    401: "No token, or one that is not known",
+    403: "The role is not enough, a policy said no, or the page that asks is of another origin",
+    404: "A name or id that is not there",
+    409: "It contradicts what is already so",
+    413: "The body is too large",
+    415: "The body is no JSON in UTF-8",
+    421: "This daemon is not called so",
+    422: "It cannot be meant, or is not possible here",
+    500: "A bug in govd",
+    502: "A fault of a plugin",
+    503: "Not now",
+    507: "A fault of the machine",
+}
+OPEN: Final = (403, 421, 422, 500)
+"""How calls that need no token are refused."""
+KEY: Final[Json] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same call with the same key is done once; its answer is kept for two days.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+
+def described(app: FastAPI) -> dict[str, Json]:
+    """The description, made on first use."""
+    if app.openapi_schema is None:
+        made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        models: list[tuple[Model, Literal["validation", "serialization"]]] = [(a.Problem, "serialization")]
+        models += [(model, "serialization") for model in dict.fromkeys(ANSWERS.values())]
+        _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")
+        schemas = made.setdefault("components", {}).setdefault("schemas", {})
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        schemas.update(definitions["$defs"])
+        problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        made["components"]["responses"] = {
+            f"Refused{status}": {"description": text, "content": problem} for status, text in REFUSALS.items()
+        }
+        for path, operations in made["paths"].items():
+            for method, operation in operations.items():
+                _complete(f"{method.upper()} {path}", operation)
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def _complete(name: str, operation: dict[str, Any]) -> None:
+    """Say what an operation answers, and how it is refused."""
+    responses = operation["responses"]
+    for status in [status for status in responses if not status.startswith("2")]:
+        del responses[status]
+    done, response = next(iter(responses.items()))
+    response["description"] = HTTPStatus(int(done)).phrase
+    if name in ANSWERS:
+        schema = {"$ref": f"#/components/schemas/{_schema_name(ANSWERS[name])}"}
+        response.setdefault("content", {}).setdefault("application/json", {})["schema"] = schema
+    elif name in KINDS:
+        response["content"] = {KINDS[name]: {"schema": {"type": "string"}}}
+    if any(parameter["name"] == "format" for parameter in operation.get("parameters", ())):
+        response["content"] |= {kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")}
+    if name in ACCEPTED:
+        responses |= {str(status): {**response, "description": HTTPStatus(status).phrase} for status in (200, 202)}
+    if name == "GET /readyz":
+        responses["503"] = {**response, "description": REFUSALS[503]}
+    if name.startswith("POST ") and not any(p["name"] == KEY["name"] for p in operation.get("parameters", ())):
+        operation.setdefault("parameters", []).append(KEY)
+    for status in REFUSALS if "security" in operation else OPEN:
+        responses[str(status)] = {"$ref": f"#/components/responses/Refused{status}"}
+
+
+def _schema_name(model: Model) -> str:
+    """How a model is called among the schemas: `Page[Request]` is `Page_Request_` there."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in model.__name__)
