@@ -43,7 +43,7 @@ DEFAULT: Final = Limit(1024, 1000)
 LIMITS: Final[Mapping[str, Limit]] = {
     "concepts": Limit(PHRASE, 100_000),  # `max_concepts` in govd.toml says more
     **dict.fromkeys(("aliases", "domains"), Limit(PHRASE, 1000)),
-    **dict.fromkeys(("labels", "anchors"), Limit(PHRASE, 500_000)),
+    **dict.fromkeys(("labels", "anchors", "label_lines", "anchor_lines"), Limit(PHRASE, 500_000)),
     "templates": Limit(PHRASE, 1000),
     **dict.fromkeys(("concept", "domain", "label"), Limit(PHRASE)),
     **dict.fromkeys(("name", "model", "request", "request_id", "token_id", "role", "method", "target", "actor"), NAME),

@@ -21,6 +21,7 @@ LONGEST: Final = 200
 """Characters of a label, phrase or domain at most."""
 UNSEEN: Final = "\ufeff\u200b\u2060\u00ad"
 """Characters without width that editors and spreadsheets leave at the ends of a line: they name nothing."""
+LAST_LINE: Final = 2**31
 LINE_END: Final = re.compile(r"\r\n|\r|\n")
 UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -124,6 +125,8 @@ def once(given: Sequence[str], what: str, lines: Sequence[int] | None = None) ->
     """
     if lines is not None and len(lines) != len(given):
         raise Usage(f"{len(lines)} line numbers for {len(given)} {what}s", advice="Give one for each, or none.")
+    if lines is not None and not all(0 < line <= LAST_LINE for line in lines):
+        raise Usage(f"line numbers of {what}s that no file has", advice=f"Lines are counted from 1 to {LAST_LINE}.")
     places = list(lines) if lines is not None else list(range(1, len(given) + 1))
     first: dict[str, int] = {}
     repeats = []

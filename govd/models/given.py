@@ -25,6 +25,8 @@ from govd.types import SIDES, USES, Floats, Json, ModelReference
 
 log = logging.getLogger("govd")
 
+TOLD: Final = 100
+"""Repeated anchors that a model's entry names at most."""
 PROMPTED: Final = 200
 """Concepts that domains are prompted with at most."""
 
@@ -120,7 +122,9 @@ def prepared(
         "labels": len(words.labels),
         "anchors": len(words.vocabulary),
         "labels_merged": merged,
-        "anchors_merged": [repeat.as_json() for repeat in (*words.anchor_repeats, *anchors.repeats)] if given.anchors is not None else [],
+        "anchors_merged": [repeat.as_json() for repeat in (*words.anchor_repeats, *anchors.repeats)][:TOLD]
+        if given.anchors is not None
+        else [],
         "domains": words.domains,
         "templates": words.templates,
         "pool": len(pool.rows) if pool and basis.has_pool else 0,

@@ -85,6 +85,15 @@ def test_an_anchor_that_reads_like_a_label_is_that_label(service: Service, given
     assert service.core.basis(service.core.model("n")).vocabulary == ("wood", "sea")
 
 
+def test_long_lists_and_lines_that_no_file_has(service: Service, given: Given) -> None:
+    words = [f"word{at:04}" for at in range(1500)]
+    service.add_model("n", "colours", replace(given, anchors=words, anchor_lines=range(1, 1501), images=None), "ann")
+    assert service.models.show("n")["anchors"] == 1500
+    for lines in ([1], [0, 2], [1, 2**70]):
+        with pytest.raises(Usage, match="line"):
+            service.add_model("o", "colours", replace(given, anchors=["wood", "sea"], anchor_lines=lines, images=None), "ann")
+
+
 @pytest.mark.parametrize("empty", ["labels", "anchors"])
 def test_a_model_without_labels_or_without_anchors(empty: str, service: Service, given: Given) -> None:
     options = replace(given, images=None, labels=[] if empty == "labels" else NAMES, anchors=[] if empty == "anchors" else ["wood", "sea"])
