@@ -19,6 +19,9 @@ import numpy as np
 from govd.cache import Cache
 from govd.core import Core
 from govd.edit import Basis
+from govd.edit.compose import SAME
+from govd.errors import GovdError
+from govd.models.words import MORE
 from govd.phrases import folded
 from govd.requests.privacy import Privacy
 from govd.requests.spelling import SHORT, alike, is_turned_or_doubled, is_variant
@@ -43,6 +46,7 @@ MEANT: Final = 3
 
 YARDSTICKS: Final = 8
 """Models whose names are kept measured in memory."""
+CUT: Final = "cut"
 HIDDEN: Final = "a name of this private request is neither known nor near to what is (who may see it finds it in `govd preview`)"
 
 
@@ -61,7 +65,9 @@ class Doubt:
     def reason(self) -> str:
         """In a sentence."""
         measured = f"(nearest: {self.nearest}, cosine {self.cosine:.3f}; near is {self.near:.3f})"
-        if self.cosine >= self.near:
+        if self.what == CUT:
+            text = f"the model's tokenizer cuts {self.phrase[:60]!r}: to the model it is the same as {self.nearest[:60]!r}"
+        elif self.cosine >= self.near:
             text = f"{self.phrase!r} is no {self.what}, but spelled almost like one"
         elif self.what == "label":
             text = f"{self.phrase!r} is neither a label nor near one {measured}"
@@ -151,11 +157,22 @@ def _doubt(phrase: str, measure: Yardstick, embedded: Callable[[str], Floats]) -
     nearest = int(np.argmax(cosines)) if len(cosines) else -1
     cosine = float(cosines[nearest]) if nearest >= 0 else 0.0
     if cosine > EQUAL:
-        return None
+        name = measure.names[nearest]
+        cut = folded(phrase) != folded(name) and _is_cut(phrase, embedded)
+        return Doubt(phrase, name, cosine, measure.near, "", CUT) if cut else None
     if cosine >= measure.near and not _mistyped(phrase, measure):
         return None
     meant = _meant(phrase, measure.names) or _meant(phrase, measure.words)
     return Doubt(phrase, measure.names[nearest] if nearest >= 0 else "", cosine, measure.near, meant, measure.what)
+
+
+def _is_cut(phrase: str, embedded: Callable[[str], Floats]) -> bool:
+    """Whether the model does not read a phrase to its end: what is put behind it makes no difference."""
+    try:
+        longer = embedded(f"{phrase} {MORE}")
+    except GovdError:  # a model that is a table of texts knows no other
+        return False
+    return float(np.abs(longer - embedded(phrase)).max()) < SAME
 
 
 def _meant(phrase: str, names: Sequence[str]) -> str:

@@ -116,7 +116,17 @@ def _at(cosine: float) -> np.ndarray:
     [("canine", 0.9, False), ("canine", 0.7, True), ("dgo", 0.9, True), ("dgo", 1.0, False), ("dogs", 0.9, False), ("hound", 0.7, True)],
 )
 def test_spelling_is_a_reason_to_doubt_what_is_near(name: str, cosine: float, doubted: bool) -> None:
-    assert bool(naming.doubts([name], _measure(0.8), lambda _: _at(cosine))) == doubted
+    assert bool(naming.doubts([name], _measure(0.8), lambda text: _at(cosine if text == name else 0.1))) == doubted
+
+
+def test_a_phrase_that_is_cut_to_a_label_is_doubted() -> None:
+    def read(text: str) -> np.ndarray:
+        return np.eye(3)[["dog in a", "cat in a"].index(text[:8])]
+
+    names = ("dog in a hat", "cat in a hat")
+    (doubt,) = naming.doubts(["dog in a car"], _measure(0.8, names=names), read)
+    assert doubt.reason == "the model's tokenizer cuts 'dog in a car': to the model it is the same as 'dog in a hat'"
+    assert naming.doubts(["Dog in a hat"], _measure(0.8, names=names), lambda text: read(text.lower())) == []
 
 
 def test_a_yardstick_is_measured_on_the_models_own_words(service: Service) -> None:
