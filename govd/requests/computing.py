@@ -38,8 +38,8 @@ COVERED: Final = 64
 """Sets of wanted forgets of which it is kept which cover which."""
 LOADED: Final = 256 << 20
 """Bytes of contributions that are kept in memory."""
-FIGURES: Final = 32
-"""Edits with their data-free figures that are kept in memory."""
+FIGURES: Final = 256 << 20
+"""Bytes of edits that are kept in memory with their data-free figures: a set of forgets that was in force before is not composed again."""
 TELLING: Final = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff")
 """Figures that name concepts."""
 
@@ -54,7 +54,7 @@ class Contributions:
         self._covered: Cache[tuple[tuple[str, str], ...], dict[str, str]] = Cache(COVERED)
         self._loaded: Cache[str, tuple[Any, str, Contribution]] = Cache(LOADED, lambda kept: _bytes(kept[2]))
         self._names = Names(core, privacy)
-        self._figures: Cache[tuple[str, ...], tuple[Edit, dict[str, Json]]] = Cache(FIGURES)
+        self._figures: Cache[tuple[str, ...], tuple[Edit, dict[str, Json]]] = Cache(FIGURES, lambda kept: 2 * kept[0].L.nbytes + 4096)
 
     # -- computing ------------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,11 @@
 """Plugins that raise, hang, answer nonsense or change what they are given: named, recorded, bounded; everything else goes on."""
 
 import json
+import logging
 import math
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
 from govd.asking import HANGING
 from govd.doctor import examine
@@ -18,6 +23,8 @@ from govd.hookspecs import hookimpl
 from govd.requests import ForgetOptions
 from govd.service import Service
 from govd.types import Contribution, Gate, Record, Vote, changeable
+from govd.web.app import create_app
+from govd.web.context import Context
 
 QUICK = 0.3
 """Seconds that these plugins are waited for."""
@@ -359,3 +366,44 @@ def test_a_model_whose_step_takes_long_does_not_hold_up_another(service: Service
         service.reconcile(patient=False)
     service.reconcile()
     assert service.requests.show(str(held["id"]))["state"] == "in_force"
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt(), ValueError("no")])
+def test_routes_that_cannot_be_added_are_told_and_the_others_are_there(
+    service: Service, caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
+    class Bad:
+        @hookimpl
+        def govd_routes(self, router: Any, service: Any) -> None:
+            raise error
+
+    class Good:
+        @hookimpl
+        def govd_routes(self, router: Any, service: Any) -> None:
+            router.get("/hello")(lambda: {"hello": 1})
+
+    service.core.manager.register(Bad(), "bad")
+    service.core.manager.register(Good(), "good")
+    with caplog.at_level(logging.ERROR, "govd"):
+        application = create_app(Context(service, service.reconcile))
+    assert "plugin bad: its routes are not offered" in caplog.text
+    token = {"Authorization": f"Bearer {service.core.home.token()}"}
+    with TestClient(application, "http://localhost", headers=token) as client:
+        assert client.get("/v1/x/hello").json() == {"hello": 1}
+        assert client.get("/v1/models").status_code == 200
+
+
+def test_commands_that_cannot_be_added_are_told_and_the_others_are_there(tmp_path: Path) -> None:
+    bad = "@hookimpl\ndef govd_commands(app):\n    raise SystemExit('I quit')\n"
+    good = "@hookimpl\ndef govd_commands(app):\n    @app.command()\n    def hello():\n        print('hello there')\n"
+    for name, code in (("bad", bad), ("good", good)):
+        (tmp_path / f"{name}_one.py").write_text(f"from govd.hookspecs import hookimpl\n{code}")
+        info = tmp_path / f"{name}_one-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-one\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[govd]\n{name} = {name}_one\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "GOVD_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "govd", "hello"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "hello there\n")
+    assert done.stderr == "govd: plugin bad: its commands are not there, or not all of them (SystemExit: I quit)\n"
