@@ -16,7 +16,9 @@ import numpy as np
 
 from govd.errors import BadCheckpoint, MachineFault, Unsupported
 from govd.types import Floats
+from govd_clip.config import check_regular
 from govd_clip.copying import copy, copy_edited
+from govd_clip.families import MERGE
 from govd_clip.registered import inside, read
 from govd_clip.weights import INDEX, SINGLE, weight_files
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json")
 PICTURES = ("preprocessor_config.json", "processor_config.json")
+ADAPTER = "adapter_config.json"
+READ = (".json", ".txt", ".jinja", ".model")
+"""Endings of files that transformers may read beside the weights."""
 PROJECTION = {"image": "visual_projection.weight", "text": "text_projection.weight"}
 
 
@@ -34,12 +39,27 @@ def checkpoint_files(folder: Path) -> list[Path]:
     Raises:
         BadCheckpoint: one is a link that leads out of the checkpoint.
     """
-    index = [folder / INDEX] if (folder / INDEX).exists() else []
+    weights = weight_files(folder)
+    index = [] if weights == [folder / SINGLE] else [folder / INDEX]
     named = [folder / name for name in ("config.json", *PICTURES, *TOKENIZER)]
-    files = sorted([*weight_files(folder), *index, *(path for path in named if path.exists())])
+    files = sorted([*weights, *index, *(path for path in named if path.exists())])
     for path in files:
         inside(folder, path.name)
     return files
+
+
+def check_beside(folder: Path) -> None:
+    """That nothing lies beside the weights that changes what transformers makes of them, or that is no file to read.
+
+    Raises:
+        BadCheckpoint: an adapter lies there, or something that is no regular file of a usual size.
+    """
+    if (folder / ADAPTER).exists():
+        what = f"{ADAPTER} lies beside the weights: with peft installed, transformers puts that adapter upon the model"
+        raise BadCheckpoint(what, where=str(folder), advice=f"{MERGE} Or move the adapter's files away.")
+    for entry in sorted(folder.iterdir()):
+        if entry.suffix in READ and entry.exists() and not entry.is_dir():
+            check_regular(entry)
 
 
 def sha256(path: Path) -> str:

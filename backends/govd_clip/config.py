@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
+import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from govd.errors import BadCheckpoint
+
+LARGEST_JSON: Final = 2**28
+"""Bytes of a JSON or text file beside the weights at most; the largest, a tokenizer.json, has some ten million."""
+LARGEST: Final = 2**24
+"""A model's widths, vocabulary and context at most."""
+LAYERS: Final = 1024
+"""Layers of a tower at most."""
 
 ACTIVATIONS = ("quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh")
 LEGACY_EOS = 2
@@ -54,13 +63,28 @@ class Config:
         return f"CLIP ViT-{size}/{self.patch}" + ("" if self.image == 224 else f"@{self.image}")
 
 
+def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
+    """That a file of a checkpoint is a regular file of at most `largest` bytes: reading a pipe or a device need not end.
+
+    Raises:
+        BadCheckpoint: it is not. FileNotFoundError: there is none.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise BadCheckpoint("is no regular file", where=str(path), advice="Copy the file itself there.")
+    if about.st_size > largest:
+        what = f"has {about.st_size:,} bytes, more than {largest:,}"
+        raise BadCheckpoint(what, where=str(path), advice="Download the checkpoint again.")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file of a checkpoint."""
     try:
+        check_regular(path)
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise BadCheckpoint(f"{path.name} is missing", where=str(path.parent), advice="Copy it from the original checkpoint.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadCheckpoint(f"cannot be read as JSON ({error})", where=str(path), advice="Download the checkpoint again.") from None
     if not isinstance(value, dict):
         raise BadCheckpoint("is not a JSON object", where=str(path), advice="Download the checkpoint again.")
@@ -75,6 +99,7 @@ def read_config(folder: Path) -> Config:
     raw = read_json(path)
     if raw.get("model_type") != "clip":
         raise BadCheckpoint(f"model_type is {raw.get('model_type')!r}, not 'clip'", where=str(path), advice="Only CLIPModel is known here.")
+    _check_plain(raw, path)
     try:
         full: Any = CLIPConfig.from_dict(raw)
     except Exception as error:
@@ -92,10 +117,22 @@ def read_config(folder: Path) -> Config:
             image=_square(vision.image_size),
             patch=_square(vision.patch_size),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise BadCheckpoint(f"a value does not fit: {error}", where=str(path), advice="Correct the config.") from None
     _check(config, path)
     return config
+
+
+def _check_plain(raw: dict[str, Any], path: Path) -> None:
+    """That nothing in a config makes transformers load other weights, or load them otherwise, than the folder shows."""
+    for key, meaning in (
+        ("quantization_config", "the weights are quantised"),
+        ("transformers_weights", "it names a file of weights by itself"),
+        ("extra_files", "it names further files of weights"),
+    ):
+        if raw.get(key):
+            advice = "Save the model with save_pretrained in full precision, and give that folder."
+            raise BadCheckpoint(f"{key} is given: {meaning}", where=str(path), advice=advice)
 
 
 def _tower(config: Any) -> Tower:
@@ -126,6 +163,18 @@ def _one(token: Any) -> int:
 
 
 def _check(config: Config, path: Path) -> None:
+    numbers = {"projection_dim": config.dim, "vocab_size": config.vocab, "max_position_embeddings": config.context}
+    numbers |= {"image_size": config.image, "patch_size": config.patch, "eos_token_id": config.eos}
+    for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
+        numbers |= {f"{side}.hidden_size": tower.width, f"{side}.intermediate_size": tower.inner}
+        if tower.layers > LAYERS:
+            what = f"{side}.num_hidden_layers is {tower.layers:,}, more than {LAYERS:,}"
+            raise BadCheckpoint(what, where=str(path), advice="Correct the config.")
+        if not (math.isfinite(tower.eps) and tower.eps >= 0):
+            raise BadCheckpoint(f"{side}.layer_norm_eps is {tower.eps}", where=str(path), advice="Correct the config.")
+    for name, value in numbers.items():
+        if value > LARGEST:
+            raise BadCheckpoint(f"{name} is {value:,}, more than {LARGEST:,}", where=str(path), advice="Correct the config.")
     for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
         if tower.act not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
@@ -136,4 +185,5 @@ def _check(config: Config, path: Path) -> None:
     if config.channels != 3:
         raise BadCheckpoint(f"num_channels is {config.channels}, not 3", where=str(path), advice="Only RGB models can be used.")
     if config.patch < 1 or config.image < config.patch or min(config.dim, config.vocab, config.context) < 1:
-        raise BadCheckpoint(f"{config.patches} patches of {config.patch} pixels", where=str(path), advice="Correct the config.")
+        what = f"patch_size is {config.patch} and image_size {config.image}, projection_dim {config.dim}, vocab_size {config.vocab}"
+        raise BadCheckpoint(what, where=str(path), advice="Correct the config.")

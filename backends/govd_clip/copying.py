@@ -6,17 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from govd.errors import BadCheckpoint, GovdError
 from govd.types import Floats
 from govd_clip.registered import RESTORE, Hashed, opened
-from govd_clip.weights import DTYPES
-
-LONGEST: Final = 100_000_000
-"""Bytes of a safetensors header at most, as the format has it."""
+from govd_clip.weights import DTYPES, LONGEST
 
 
 def copy(folder: Path, name: str, digest: str, target: Path) -> str:

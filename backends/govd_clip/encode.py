@@ -12,15 +12,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
 
-from govd.errors import BadCheckpoint
 from govd.pictures import picture, turn
 from govd.types import Bytes, Floats, Progress, silent
 from govd_clip.checkpoint import PICTURES, TOKENIZER
-from govd_clip.config import LEGACY_EOS, Config
+from govd_clip.config import Config
 from govd_clip.model import Clip
+from govd_clip.preparation import Preparation
 from govd_clip.registered import check_same
+from govd_clip.tokens import Tokenizer
 from govd_clip.weights import load
 
 LENGTHS = (16, 32)
@@ -65,59 +65,38 @@ class Encoder:
         return found
 
     @property
-    def tokenizer(self) -> Any:
-        """The checkpoint's tokenizer, from transformers."""
-        return self._once("tokenizer", self._tokenizer)
+    def tokenizer(self) -> Tokenizer:
+        """The checkpoint's tokenizer."""
+        loaded: Tokenizer = self._once("tokenizer", self._tokenizer)
+        return loaded
 
     @property
-    def processor(self) -> Any:
-        """The checkpoint's picture preparation, from transformers, without torch."""
-        return self._once("processor", self._processor)
+    def preparation(self) -> Preparation:
+        """The checkpoint's preparation of pictures."""
+        loaded: Preparation = self._once("preparation", self._preparation)
+        return loaded
 
-    def _tokenizer(self) -> Any:
-        from transformers import CLIPTokenizer
-
-        try:
-            tokenizer: Any = CLIPTokenizer.from_pretrained(str(self.folder), local_files_only=True)
-        except Exception as error:
-            raise BadCheckpoint(f"the tokenizer does not load: {error}", where=str(self.folder), advice="Download it again.") from error
-        if len(tokenizer) > self.config.vocab:
-            what = f"the tokenizer has {len(tokenizer)} tokens, the model {self.config.vocab}"
-            raise BadCheckpoint(what, where=str(self.folder), advice="They must be of the same checkpoint.")
-        if self.config.eos not in (LEGACY_EOS, tokenizer.eos_token_id):
-            what = f"eos_token_id is {self.config.eos} in config.json, {tokenizer.eos_token_id} in the tokenizer"
-            raise BadCheckpoint(what, where=str(self.folder), advice="Correct text_config.eos_token_id in config.json.")
+    def _tokenizer(self) -> Tokenizer:
+        tokenizer = Tokenizer(self.folder, self.config)
         check_same(self.folder, self.files, TOKENIZER)
         return tokenizer
 
-    def _processor(self) -> Any:
-        from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
-        try:
-            processor: Any = CLIPImageProcessorPil.from_pretrained(str(self.folder), local_files_only=True)
-            blank = processor(Image.new("RGB", (self.config.image * 2, self.config.image)), return_tensors="np")["pixel_values"]
-        except Exception as error:
-            what = f"preprocessor_config.json does not load: {error}"
-            raise BadCheckpoint(what, where=str(self.folder), advice="Copy it from the original checkpoint.") from error
-        if blank.shape != (1, 3, self.config.image, self.config.image):
-            what = f"preprocessor_config.json makes pictures of {blank.shape[2:]}, the model takes {self.config.image}"
-            raise BadCheckpoint(what, where=str(self.folder), advice="They must be of the same checkpoint.")
+    def _preparation(self) -> Preparation:
+        preparation = Preparation(self.folder, self.config.image)
         check_same(self.folder, self.files, PICTURES)
-        return processor
+        return preparation
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids, cut to the model's context with their end-of-text token kept."""
         if not texts:
             return []
         with self._lock:  # a fast tokenizer's truncation is a setting of its own: two threads at once are an error
-            ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=self.config.context)["input_ids"]
-        return ids
+            return self.tokenizer(texts)
 
     def pixels(self, image: Path | Bytes) -> Floats:
         """`(3, H, W)` float32, normalised as the checkpoint wants it."""
         with turn(image):
-            out: Floats = self.processor(picture(image), return_tensors="np")["pixel_values"][0]
-        return out.astype(np.float32, copy=False)
+            return self.preparation(picture(image))
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """Unit embeddings `(n, d)` float32."""
@@ -129,7 +108,7 @@ class Encoder:
         done = 0
         for length, rows in sorted(groups.items()):
             for part in _parts(rows, TEXTS[-1]):
-                batch = np.full((_size(len(part), TEXTS), length), self.tokenizer.eos_token_id, np.int32)
+                batch = np.zeros((_size(len(part), TEXTS), length), np.int32)  # padding is behind the token that is read
                 for at, i in enumerate(part):
                     batch[at, : len(ids[i])] = ids[i]
                 out[part] = _run(_texts, self.model, batch)[: len(part)]
@@ -142,7 +121,7 @@ class Encoder:
         out, size = np.zeros((len(images), self.config.dim), np.float32), self.config.image
         if not images:
             return out
-        _ = self.processor  # where it does not load, no thread is begun
+        _ = self.preparation  # where it does not load, no thread is begun
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             parts = list(_parts(range(len(images)), IMAGES[-1]))
             ahead = [pool.submit(self.pixels, images[i]) for i in parts[0]]

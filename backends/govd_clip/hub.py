@@ -7,8 +7,9 @@ from pathlib import Path
 
 from govd.errors import BadCheckpoint, NotFound, Unreachable
 from govd.types import ModelReference
-from govd_clip.checkpoint import PICTURES, TOKENIZER
+from govd_clip.checkpoint import ADAPTER, PICTURES, TOKENIZER
 from govd_clip.config import read_json
+from govd_clip.families import MODEL_TYPE, fault_of, of_type
 from govd_clip.weights import INDEX, SINGLE
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -17,23 +18,34 @@ SHIPPED = "mini"
 
 
 def is_clip_folder(folder: Path) -> bool:
-    """Whether a folder is a CLIPModel's, be it broken; other models' folders are for other backends."""
+    """Whether a folder is a CLIPModel's, be it broken."""
     path = folder / "config.json"
-    if path.exists():
+    if path.exists() or path.is_symlink():
         try:
-            return read_json(path).get("model_type") == "clip"
+            return read_json(path).get("model_type") == MODEL_TYPE
         except BadCheckpoint:
             return True
+    if fault_of(folder) is not None:
+        return False
     return any(folder.glob("model*.safetensors")) or any(folder.glob("pytorch_model*.bin"))
 
 
 def locate(reference: ModelReference) -> tuple[Path, str | None] | None:
-    """The checkpoint's folder and its commit where it is of the Hub; None where this is no CLIPModel."""
+    """The checkpoint's folder and its commit where it is of the Hub; None where this is nothing that is known here.
+
+    Raises:
+        BadCheckpoint: it is a model of another kind, which is named.
+    """
     path = Path(reference.reference).expanduser()
     if reference.reference == SHIPPED and not path.exists():
         path = Path(__file__).parent / SHIPPED
     if path.exists():
-        return (path, None) if path.is_dir() and is_clip_folder(path) else None
+        if path.is_dir() and is_clip_folder(path):
+            return path, None
+        fault = fault_of(path)
+        if fault is not None:
+            raise fault
+        return None
     if not HUB_ID.fullmatch(reference.reference):
         return None
     return download(reference.reference, reference.hf_revision)
@@ -47,10 +59,11 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
 
     try:
         config = Path(hf_hub_download(repo, "config.json", revision=revision))
-        if read_json(config).get("model_type") != "clip":
-            return None
+        model_type = read_json(config).get("model_type")
+        if model_type != MODEL_TYPE:
+            raise of_type(model_type, repo)
         commit = config.parent.name
-        wanted = ["config.json", *PICTURES, *TOKENIZER, SINGLE, INDEX, SHARDS]
+        wanted = ["config.json", *PICTURES, *TOKENIZER, SINGLE, INDEX, SHARDS, ADAPTER]
         folder = Path(snapshot_download(repo, revision=commit, allow_patterns=wanted))
     except NoRevision:
         raise NotFound(f"the Hub knows no revision {revision!r} of it", where=repo, advice="Give a commit of this repository.") from None

@@ -55,9 +55,13 @@ class ClipModel:
         return write(self._encoder.folder, self._facts.files, edit, folder)
 
 
-@hookimpl
+@hookimpl(trylast=True)
 def govd_open_model(reference: ModelReference) -> Model | None:
-    """A folder or a Hub id of a CLIPModel; None for anything else."""
+    """A folder or a Hub id of a CLIPModel. Asked last, since it names models of other kinds that nobody else has opened.
+
+    Raises:
+        BadCheckpoint: it is broken, or a model of another kind.
+    """
     from govd_clip.hub import locate
 
     found = locate(reference)
@@ -97,6 +101,7 @@ def open_folder(folder: Path, commit: str | None, reference: str) -> ClipModel:
     from govd_clip.config import read_config
     from govd_clip.encode import Encoder
 
+    checkpoint.check_beside(folder)
     config = read_config(folder)
     slots = weights.slots(folder)
     weights.check(config, slots, folder)
@@ -106,7 +111,8 @@ def open_folder(folder: Path, commit: str | None, reference: str) -> ClipModel:
     if not any((folder / name).exists() for name in checkpoint.PICTURES):
         advice = "Copy preprocessor_config.json from the original checkpoint."
         raise BadCheckpoint("preprocessor_config.json is missing", where=str(folder), advice=advice)
-    scale = float(np.exp(slots["logit_scale"].read("logit_scale").astype(np.float64)))
+    with np.errstate(over="ignore"):
+        scale = float(np.exp(slots["logit_scale"].read("logit_scale").astype(np.float64)))
     if not np.isfinite(scale):
         raise BadCheckpoint("logit_scale is not finite", where=str(slots["logit_scale"].path), advice=weights.AGAIN)
     files = {path.name: checkpoint.sha256(path) for path in checkpoint.checkpoint_files(folder)}

@@ -42,7 +42,7 @@ def synthesise(encoder: Encoder, prompts: Sequence[str], *, seed: int, steps: in
         return Prototypes((), np.zeros((0, encoder.config.dim), np.float32), pictures)
     goals, root = encoder.encode_texts(prompts), jax.random.key(seed % 2**32)
     graph, params = nnx.split(encoder.model)
-    mean, std = (jnp.asarray(v, jnp.float32).reshape(3, 1, 1) for v in (encoder.processor.image_mean, encoder.processor.image_std))
+    mean, std = (jnp.asarray(v, jnp.float32).reshape(3, 1, 1) for v in encoder.preparation.scaling())
     for start in range(0, len(prompts), BATCH):
         rows = list(range(start, min(start + BATCH, len(prompts))))
         padded = rows + rows[:1] * (BATCH - len(rows))

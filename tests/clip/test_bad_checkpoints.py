@@ -1,7 +1,10 @@
 """Every way in which a checkpoint can be broken has an error that says which file and what to do."""
 
 import json
+import os
+import resource
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,9 +66,96 @@ def lost_shard(folder: Path) -> None:
 
 
 def outside(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"logit_scale": "../other.safetensors"}}))
 
 
+def header(text: bytes, data: bytes = b"") -> Callable[[Path], None]:
+    """Weights with this header."""
+    return lambda folder: (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + data) and None
+
+
+def line(**changes: Any) -> Callable[[Path], None]:
+    """Weights whose header says something else of `logit_scale`."""
+
+    def change(folder: Path) -> None:
+        data = (folder / WEIGHTS).read_bytes()
+        length = int.from_bytes(data[:8], "little")
+        entries = json.loads(data[8 : 8 + length])
+        entries["logit_scale"] |= changes
+        text = json.dumps(entries).encode()
+        (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+
+    return change
+
+
+def long_header(folder: Path) -> None:
+    with (folder / WEIGHTS).open("wb") as file:
+        file.write((200_000_000).to_bytes(8, "little"))
+        file.truncate(200_000_100)
+
+
+def pipe(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+
+    return change
+
+
+def loop(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).unlink()
+        (folder / name).symlink_to(name)
+
+    return change
+
+
+ABSURD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a thousand million layers": (say(text__num_hidden_layers=10**9), "num_hidden_layers is 1,000,000,000"),
+    "layers that the weights lack": (say(vision__num_hidden_layers=900), "num_hidden_layers is 900 in config.json, the weights have 2"),
+    "negative layers": (say(text__num_hidden_layers=-1), "config.json"),
+    "negative width": (say(vision__hidden_size=-24), "config.json"),
+    "a width beyond all": (say(text__hidden_size=2**40), "config.json"),
+    "a vocabulary beyond all": (say(text__vocab_size=10**15), "vocab_size is 1,000,000,000,000,000"),
+    "a picture beyond all": (say(vision__image_size=10**12), "image_size is 1,000,000,000,000"),
+    "no patch": (say(vision__patch_size=0), "config.json"),
+    "eps not a number": (say(text__layer_norm_eps=float("nan")), "layer_norm_eps is nan"),
+    "eps negative": (say(vision__layer_norm_eps=-1.0), "layer_norm_eps is -1.0"),
+    "width a text": (say(text__hidden_size="wide"), "config.json"),
+    "a tower that is a list": (say(text_config=[1, 2]), "config.json"),
+    "an object without end": (lambda f: (f / "config.json").write_text('{"a":' * 100_000 + "1" + "}" * 100_000), "cannot be read as JSON"),
+    "quantised": (say(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}), "quantization_config"),
+    "weights by another name": (say(transformers_weights="other.safetensors"), "transformers_weights"),
+    "header longer than the format has": (long_header, "header of 200,000,000 bytes"),
+    "header beyond the file": (lambda f: (f / WEIGHTS).write_bytes(b"\xff" * 64), "is truncated"),
+    "header without end": (header(b'{"a":' * 50_000), "no safetensors header"),
+    "header with a name twice": (
+        header(b'{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}', b"0000"),
+        "no safetensors header",
+    ),
+    "header a list": (header(b"[]"), "no safetensors header"),
+    "a negative offset": (line(data_offsets=[-4, 0]), "no safetensors header"),
+    "an offset of a fraction": (line(data_offsets=[0.0, 4.0]), "no safetensors header"),
+    "two tensors in one place": (line(data_offsets=[4, 8]), "does not begin where the tensor before it ends|is truncated"),
+    "a shape beyond all": (line(shape=[2**62, 2**62]), "another size than its shape"),
+    "a type that is none": (line(dtype="F8_E4M3"), "logit_scale is F8_E4M3"),
+    "a type that is a list": (line(dtype=["F32"]), "no safetensors header"),
+    "config a pipe": (pipe("config.json"), "config.json: is no regular file"),
+    "weights a pipe": (pipe(WEIGHTS), "model.safetensors: is no regular file"),
+    "tokenizer a pipe": (pipe("tokenizer_config.json"), "tokenizer_config.json: is no regular file"),
+    "an index a pipe": (lambda f: ((f / WEIGHTS).unlink(), pipe("model.safetensors.index.json")(f)), "is no regular file"),
+    "a stray pipe": (pipe("added_tokens.json"), "added_tokens.json: is no regular file"),
+    "config a link to itself": (loop("config.json"), "config.json"),
+    "weights a link to themselves": (loop(WEIGHTS), "model.safetensors is missing"),
+    "an adapter beside": (lambda f: (f / "adapter_config.json").write_text("{}"), "adapter_config.json lies beside.*merge_and_unload"),
+    "weights for TensorFlow": (lambda f: (f / WEIGHTS).rename(f / "tf_model.h5"), "model.safetensors is missing.*tf_model.h5"),
+    "weights of a variant": (lambda f: (f / WEIGHTS).rename(f / "model.fp16.safetensors"), "is missing.*model.fp16.safetensors"),
+    "a shard that can run code": (
+        lambda f: ((f / WEIGHTS).unlink(), (f / "model.safetensors.index.json").write_text('{"weight_map": {"a": "pytorch_model.bin"}}')),
+        "no safetensors file",
+    ),
+}
 AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     "tokenizer missing": (no_tokenizer, "tokenizer is missing.*Copy tokenizer.json"),
     "preparation missing": (lambda f: (f / "preprocessor_config.json").unlink(), "preprocessor_config.json is missing"),
@@ -117,6 +207,86 @@ def test_refused_at_opening(fault: str, folder: Path) -> None:
     assert str(folder) in raised.value.where
 
 
+@pytest.mark.parametrize("fault", ABSURD)
+def test_what_is_absurd_is_refused_in_little_time_and_memory(fault: str, folder: Path) -> None:
+    breaks, message = ABSURD[fault]
+    breaks(folder)
+    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BadCheckpoint, match=message) as raised:
+        govd_open_model(ModelReference(str(folder)))
+    assert raised.value.advice
+    assert str(folder) in raised.value.where
+    assert time.monotonic() - started < 30
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
+
+
+def kind(model_type: str) -> Callable[[Path], None]:
+    return say(model_type=model_type)
+
+
+def only(*names: str, **files: str) -> Callable[[Path], None]:
+    """Take files away, write others."""
+
+    def change(folder: Path) -> None:
+        for name in names:
+            (folder / name).unlink()
+        for name, text in files.items():
+            (folder / name.replace("__", ".")).write_text(text)
+
+    return change
+
+
+def in_a_cache(folder: Path) -> None:
+    inner = folder / "snapshots" / "0123abc"
+    inner.mkdir(parents=True)
+    for path in list(folder.iterdir()):
+        if path.is_file():
+            path.rename(inner / path.name)
+
+
+def in_a_folder(folder: Path) -> None:
+    (folder / "0_CLIPModel").mkdir()
+    for path in list(folder.iterdir()):
+        if path.is_file():
+            path.rename(folder / "0_CLIPModel" / path.name)
+
+
+OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "SigLIP": (kind("siglip"), "a SigLIP model .model_type 'siglip'.*vectors"),
+    "SigLIP 2": (kind("siglip2"), "a SigLIP 2 model"),
+    "Chinese-CLIP": (kind("chinese_clip"), "a Chinese-CLIP model"),
+    "MetaCLIP 2": (kind("metaclip_2"), "a MetaCLIP 2 model"),
+    "AltCLIP": (kind("altclip"), "an AltCLIP model"),
+    "CLIPSeg": (kind("clipseg"), "a CLIPSeg model"),
+    "vision only": (kind("clip_vision_model"), "the vision half of a CLIP model.*whole CLIPModel"),
+    "text only": (kind("clip_text_model"), "the text half of a CLIP model.*whole CLIPModel"),
+    "something new": (kind("clip_of_tomorrow"), "not a CLIPModel .model_type 'clip_of_tomorrow'"),
+    "no model_type": (say(model_type=None), "config.json says no model_type"),
+    "open_clip": (only("config.json", open_clip_config__json="{}"), "an open_clip checkpoint.*convert"),
+    "sentence-transformers": (lambda f: (in_a_folder(f), (f / "modules.json").write_text("[]")), "sentence-transformers.*0_CLIPModel"),
+    "a folder around it": (in_a_folder, "holds a CLIPModel in a folder of it.*0_CLIPModel"),
+    "root of a cache": (in_a_cache, "root of a repository in the Hub's cache.*snapshots/0123abc"),
+    "diffusers": (only("config.json", WEIGHTS, model_index__json="{}"), "a diffusers pipeline"),
+    "an adapter alone": (only("config.json", WEIGHTS, adapter_config__json="{}"), "an adapter .PEFT. without its model.*merge_and_unload"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_models_of_other_kinds_are_named_with_the_way_on(other: str, folder: Path) -> None:
+    change, message = OTHERS[other]
+    change(folder)
+    with pytest.raises(BadCheckpoint, match=message) as raised:
+        govd_open_model(ModelReference(str(folder)))
+    assert raised.value.advice
+
+
+def test_a_file_of_a_checkpoint_is_told_from_its_folder(folder: Path) -> None:
+    (folder / "ViT-B-32.pt").write_bytes(b"PK")
+    for name, message in (("ViT-B-32.pt", "single file of weights"), (WEIGHTS, "one file of a checkpoint"), ("config.json", "one file")):
+        with pytest.raises(BadCheckpoint, match=message):
+            govd_open_model(ModelReference(str(folder / name)))
+
+
 @pytest.mark.parametrize("fault", AT_USE)
 def test_refused_at_first_use(fault: str, folder: Path) -> None:
     breaks, message = AT_USE[fault]
@@ -129,10 +299,8 @@ def test_refused_at_first_use(fault: str, folder: Path) -> None:
 
 
 def test_what_is_no_clip_model_is_left_to_others(tmp_path: Path) -> None:
-    (tmp_path / "siglip").mkdir()
-    (tmp_path / "siglip" / "config.json").write_text('{"model_type": "siglip"}')
     (tmp_path / "words.npz").write_bytes(b"")
-    for name in (str(tmp_path / "siglip"), str(tmp_path / "words.npz"), str(tmp_path / "none"), "a name", str(tmp_path)):
+    for name in (str(tmp_path / "words.npz"), str(tmp_path / "none"), "a name", str(tmp_path)):
         assert govd_open_model(ModelReference(name)) is None
 
 

@@ -136,6 +136,6 @@ def test_what_is_loaded_is_loaded_once_however_many_ask(tiny: Path, monkeypatch:
 
     monkeypatch.setattr(encode, "load", slow)
     with ThreadPoolExecutor(6) as pool:
-        for name in ("model", "tokenizer", "processor"):
+        for name in ("model", "tokenizer", "preparation"):
             assert len({id(found) for found in pool.map(lambda _, name=name: getattr(encoder, name), range(6))}) == 1
     assert len(loads) == 1

@@ -1,0 +1,75 @@
+"""Texts as a checkpoint reads them: by the tokenizer that transformers would open beside it, and at the token where its model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from govd.errors import BadCheckpoint
+from govd_clip.config import LEGACY_EOS, Config
+
+PROBES: Final = ("", "a", "A photo of the dog, it's 3 o'clock.")
+_SAME: Final = "They must be of the same checkpoint."
+_CORRECT: Final = "Correct text_config.eos_token_id in config.json."
+
+
+class Tokenizer:
+    """Token ids of texts, cut to the model's context with their last token kept."""
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.config, self._where = config, str(folder)
+        self._tokenizer = _opened(folder)
+        self._check()
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Rows of at most `config.context` ids.
+
+        Raises:
+            BadCheckpoint: what the model makes of a text would depend on the texts beside it.
+        """
+        rows: list[list[int]] = self._tokenizer(list(texts), truncation=True, max_length=self.config.context)["input_ids"]
+        pad = self._tokenizer.pad_token_id
+        for text, row in zip(texts, rows, strict=True):
+            if not row:
+                raise self._bad(f"the tokenizer makes no token of {text[:40]!r}: nothing ends a text", _SAME)
+            if self.config.eos != LEGACY_EOS and self.config.eos not in row:
+                what = f"eos_token_id is {self.config.eos} in config.json, {self._tokenizer.eos_token_id} in the tokenizer"
+                if self.config.eos == self._tokenizer.eos_token_id:
+                    what = f"the tokenizer does not end texts with token {self.config.eos}, where the model reads"
+                raise self._bad(f"{what} (text {text[:40]!r})", _CORRECT)
+            if self.config.eos == LEGACY_EOS and pad is not None and pad > max(row):
+                what = f"eos_token_id is 2, so that the model reads at the highest id, and the padding's ({pad}) is higher than the text's"
+                raise self._bad(f"{what}: embeddings would depend on the batch", _CORRECT)
+        return rows
+
+    def _check(self) -> None:
+        tokenizer, vocab = self._tokenizer, self.config.vocab
+        largest = max(tokenizer.get_vocab().values(), default=0)
+        if largest >= vocab:
+            raise self._bad(f"the tokenizer has {largest + 1} tokens, the model {vocab}", _SAME)
+        if tokenizer.padding_side != "right":
+            what = f"padding_side is {tokenizer.padding_side!r}: embeddings would depend on the batch"
+            raise self._bad(what, "Set it to right in tokenizer_config.json.")
+        try:
+            self([*PROBES, "many words " * self.config.context])
+        except BadCheckpoint:
+            raise
+        except BaseException as error:
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            raise self._bad(f"the tokenizer does not work: {error}", "Download it again.") from error
+
+    def _bad(self, what: str, advice: str) -> BadCheckpoint:
+        return BadCheckpoint(what, where=self._where, advice=advice)
+
+
+def _opened(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except BaseException as error:  # a panic within `tokenizers` is no Exception
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        raise BadCheckpoint(f"the tokenizer does not load: {error}", where=str(folder), advice="Download it again.") from error
