@@ -53,6 +53,7 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
         openapi_url=None,  # this and the next two take a token, so they are routes of ours
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # what is not described is not there
     )
     app.state.context, app.state.meter = context, meter
     app.openapi = partial(described, app)  # type: ignore[method-assign]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -44,7 +46,19 @@ def known(request: Request, error: Exception) -> Response:
 def http(request: Request, error: Exception) -> Response:
     """What the framework refuses: unknown paths, other methods."""
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, {"title": str(error.detail)}, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))  # all of them: the framework names one route's
+    return problem(error.status_code, {"title": str(error.detail)}, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that a path is described with."""
+    found = set[str]()
+    for template, operations in request.app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\\\{.*?\\\}", "[^/]+", re.escape(template)), request.url.path):
+            found |= {method.upper() for method in operations}
+    return sorted(found) or ["GET"]
 
 
 def invalid(request: Request, error: Exception) -> Response:

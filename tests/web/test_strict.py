@@ -110,6 +110,27 @@ def test_names_outside_latin_1_come_back_as_they_are(client: TestClient, service
     assert client.post("/v1/models", json={"name": "忘", "reference": "colours"}).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/models", "GET, POST"),
+        ("POST", "/v1/models/m", "DELETE, GET, PATCH"),
+        ("GET", "/v1/preview", "POST"),
+        ("TRACE", "/v1/requests/x", "GET"),
+        ("DELETE", "/docs", "GET"),
+    ],
+)
+def test_other_methods_are_told_which_there_are(client: TestClient, method: str, path: str, allowed: str) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+    assert answer.headers["allow"] == allowed
+
+
+def test_a_path_with_a_slash_too_many_is_not_there(client: TestClient) -> None:
+    for path in ("/v1/models/", "/v1/models/m/", "//v1/models", "/v1/models/..%2f"):
+        assert client.get(path, follow_redirects=False).status_code in (404, 422), path
+
+
 def test_without_a_token_nothing_is_read(client: TestClient) -> None:
     for token in ("", "Bearer wrong", "Bearer \xff", "Basic x"):
         headers = {"Authorization": token.encode("latin-1"), "Content-Type": "application/json"}
