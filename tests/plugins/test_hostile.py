@@ -20,7 +20,7 @@ from govd.asking import HANGING
 from govd.doctor import examine
 from govd.errors import Unsupported
 from govd.hookspecs import hookimpl
-from govd.requests import ForgetOptions
+from govd.requests import ForgetOptions, options
 from govd.service import Service
 from govd.types import Contribution, Gate, Record, Vote, changeable
 from govd.web.app import create_app
@@ -407,3 +407,25 @@ def test_commands_that_cannot_be_added_are_told_and_the_others_are_there(tmp_pat
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, "hello there\n")
     assert done.stderr == "govd: plugin bad: its commands are not there, or not all of them (SystemExit: I quit)\n"
+
+
+def test_looking_at_examples_holds_up_no_other_filing(service: Service, monkeypatch: pytest.MonkeyPatch, pictures: Path) -> None:
+    begun, going = threading.Event(), threading.Event()
+    look = options.decoded
+
+    def slowly(data: bytes, name: str) -> Any:
+        begun.set()
+        going.wait(60)
+        return look(data, name)
+
+    monkeypatch.setattr(options, "decoded", slowly)
+    picture = next(pictures.rglob("*.png")).read_bytes()
+    asked = ForgetOptions(concepts=("red",), examples=(picture,))
+    filing = threading.Thread(target=service.forget, args=("m", asked, "ann"))
+    filing.start()
+    assert begun.wait(30)
+    assert service.forget("m", ForgetOptions(concepts=("blue",)), "ann")["state"] == "filed"
+    assert filing.is_alive()
+    going.set()
+    filing.join(60)
+    assert [r["concepts"][0]["name"] for r in service.requests.all()] == ["blue", "red"]
