@@ -202,7 +202,7 @@ class Reconciler:
             event, reason = "wait", "a person must approve (approval = person in govd.toml)"
         elif event == "approve":
             by = str(request["filed_by"])
-            reason, said = f"approved by its filing by {by} (approval = self in govd.toml)", {**said, "by": by}
+            reason, said = f"approved by its filing by {by} (approval = self in govd.toml)", {**said, "by": by, "automatic": True}
         drafts.append(Draft(f"request.{event}", str(request["id"]), by, str(request["model"]), {**said, "reason": reason}))
         return self._record(request, drafts)
 

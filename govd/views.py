@@ -237,14 +237,15 @@ class Views:
             request["held"] = said if event == "hold" else None
         elif event == "recompute":
             request |= {k: payload[k] for k in ("predicted", "contribution")}
+        elif event == "approval":  # by a person; policies said no, or not yet
+            request["approvals_held"] = [*request.get("approvals_held", []), _approval(entry, payload, request)]
         elif event == "shred":
             request["shredded_at"] = request.get("shredded_at") or entry["time"]
         elif event in EVENTS[request["kind"]]:
             request["state_reason"] = _reason(payload)
             request |= {k: payload[k] for k in ("predicted", "contribution") if k in payload}
             if event == "approve":
-                said = {"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], "reason": _reason(payload)}
-                request["approvals"] = [*request["approvals"], said]
+                request["approvals"] = [*request["approvals"], _approval(entry, payload, request)]
             if event == "publish" and request["revision"] is None:
                 request["revision"] = payload["revision"]
             if request["state"] in ("in_force", "subsumed", "done") and request["served_at"] is None:
@@ -377,6 +378,17 @@ class Views:
     def dump(self) -> Iterator[tuple[str, ...]]:
         """Everything, in a fixed order."""
         return self.records.dump()
+
+
+def _approval(entry: Record, payload: Json, request: Record) -> dict[str, Json]:
+    """Who approved (`principal`, also as `by`), as which role (null where the entry does not say), when and why.
+
+    `by_filer`: that is who filed it; `automatic`: the home approved by itself in his name.
+    """
+    actor = entry["actor"]
+    said = {"principal": actor, "by": actor, "role": payload.get("role"), "at": entry["time"], "entry": entry["seq"]}
+    said |= {"reason": _reason(payload), "by_filer": actor == request["filed_by"]}
+    return said | {"automatic": True} if payload.get("automatic") else said
 
 
 def _reason(payload: Json) -> str:

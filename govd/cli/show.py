@@ -251,6 +251,14 @@ def show_request(request: Mapping[str, Json]) -> None:
         out.print(f"  [dim]to take it back: govd revert {request['id']} --reason …[/]")
 
 
+def approver(approval: Mapping[str, Json]) -> str:
+    """Who approved, and whether that is who filed it."""
+    who = escape(spoken(approval["principal"]))
+    if approval.get("automatic"):
+        return f"{who} [yellow](automatic: the home approves by itself)[/]"
+    return f"{who} [yellow](who filed it)[/]" if approval.get("by_filer") else who
+
+
 def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
     """Who asked, why, by when; who approved; what holds it."""
     hidden = "" if not request.get("private") else " (a commitment: --reveal shows the text)"
@@ -268,7 +276,9 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
             passed = name == "expires" and has_expired(request)
             yield f"[yellow]expired {text[:10]}, and still in force[/]" if passed else f"{name} {text[:10]}"
     for approval in request.get("approvals", []):
-        yield f"approved by {escape(spoken(approval['by']))} on {minute(approval['at'])}: {escape(approval['reason'])}"
+        yield f"approved by {approver(approval)} on {minute(approval['at'])}: {escape(approval['reason'])}"
+    for approval in request.get("approvals_held", []):
+        yield f"{approver(approval)} approved it on {minute(approval['at'])} ({escape(approval['reason'])}), but a policy did not"
     for words in request.get("said", []):
         yield f"entry {words['entry']}, {escape(spoken(words['actor']))}: {escape(words['reason'])}"
     if request.get("held"):

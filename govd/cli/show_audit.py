@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from govd.actors import spoken
-from govd.cli.show import show_request
+from govd.cli.show import approver, show_request
 from govd.cli.tables import console, count, escape, scope, state, table
 from govd.ledger.sentences import sentence_of
 from govd.ledger.times import now
@@ -98,12 +98,10 @@ def show_as_of(found: Mapping[str, Json]) -> None:
             out.print("  [dim]no witness or time stamp bounds that time[/]")
         rows = []
         for forget in model["forgets"]:
-            by = "; ".join(f"{spoken(a['by'])} {a['at'][:10]}" for a in forget["approvals"])
+            by = "; ".join(f"{approver(a)} {a['at'][:10]}" for a in forget["approvals"])
             outer = forget.get("covered_by")
             covered = "in the edit" if outer is None else f"covered by {outer or 'another'}"
-            rows.append(
-                (forget["id"], scope(forget), covered, escape(f"{spoken(forget['filed_by'])} {forget['filed_at'][:10]}"), escape(by))
-            )
+            rows.append((forget["id"], scope(forget), covered, escape(f"{spoken(forget['filed_by'])} {forget['filed_at'][:10]}"), by))
         out.print(table("id", "what", "how", "filed by", "approved by", rows=rows))
 
 
@@ -135,7 +133,7 @@ def show_why(found: Mapping[str, Json]) -> None:
                 f"  vote of {escape(vote['policy'])} {escape(vote.get('version', ''))}: {vote['decision']} ({escape(vote['reason'])})"
             )
         for approval in request["approvals"]:
-            out.print(f"  approved by {escape(spoken(approval['by']))} {approval['at'][:19]}Z ({escape(approval['reason'])})")
+            out.print(f"  approved by {approver(approval)} {approval['at'][:19]}Z ({escape(approval['reason'])})")
         out.print(f"  contribution {request['contribution']}, artifact {request['artifact']}")
     _timeline(found["entries"])
 

@@ -70,6 +70,9 @@ def _sentence(entry: Mapping[str, Any]) -> str:
             return f"asked to forget {scope(payload)} by {payload.get('method')} (request {subject}): {why}"
         case "request.vote":
             return f"the policy {payload.get('policy')} said {payload.get('decision')} to {subject}: {reason}"
+        case "request.approval":
+            why = "reason kept private" if payload.get("private") else reason
+            return f"{entry['actor']} approved {subject} ({why}), but policies did not: {payload.get('held_by')}"
         case "request.extend":
             return f"{subject} is due on {str(payload.get('due_at'))[:10]} instead of {str(payload.get('was'))[:10]}: {reason}"
         case "request.shred":

@@ -58,6 +58,8 @@ class Decisions:
                 drafts = vote_drafts(request, "approve", votes, self.versions())
                 event, held = verdict(votes, event)
                 if held:
+                    spoken = {**self.privacy.reason(request, reason or f"by {actor}"), "held_by": held}
+                    drafts.append(Draft("request.approval", request["id"], actor, request["model"], spoken))
                     core.record([*drafts, Draft(f"request.{event}", request["id"], GOVD, request["model"], {"reason": held})])
                     return core.request(request["id"])
             payload = {**self.privacy.reason(request, reason or f"by {actor}"), "by": actor}

@@ -59,7 +59,7 @@ def test_the_environment_says_nothing_about_who_works_here(service: Service, tmp
         local.forget("red", model="m", wait=True)
         (entry,) = local.audit_log(kind="request.file")
         (request,) = local.requests()
-    assert entry["actor"] == request["filed_by"] == request["approvals"][0]["by"] == ACCOUNT
+    assert entry["actor"] == request["filed_by"] == request["approvals"][0]["principal"] == ACCOUNT
 
 
 def test_an_account_without_a_name_is_its_number(monkeypatch: pytest.MonkeyPatch) -> None:

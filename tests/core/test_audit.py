@@ -66,7 +66,7 @@ def test_as_of_tells_what_was_served_and_who_had_approved(service: Service) -> N
     assert then("now") == then(third)
     assert not service.audit.as_of("2020-01-01", "m")["models"][0]["registered"]
     (model,) = service.audit.as_of(second, "m")["models"]
-    assert {a["by"] for f in model["forgets"] for a in f["approvals"]} <= {"ann", "bob"}
+    assert {a["principal"] for f in model["forgets"] for a in f["approvals"]} <= {"ann", "bob"}
     with pytest.raises(Usage, match="Write a time"):
         service.audit.as_of("yesterday-ish")
     with pytest.raises(NotFound):

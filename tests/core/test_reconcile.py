@@ -162,6 +162,20 @@ def test_a_gate_that_denies_refuses_the_revision(service: Service, plugin: Plugi
     assert service.reconcile() is False
 
 
+def test_who_approves_his_own_request_is_told_and_so_is_the_home_that_does_it_by_itself(service: Service, plugin: Plugin) -> None:
+    red = file(service, "red")
+    service.reconcile()
+    (automatic,) = service.requests.show(red)["approvals"]
+    assert (automatic["automatic"], automatic["by_filer"], automatic["role"]) == (True, True, None)
+    plugin.votes = {"filed": Vote("wait", "test", "somebody must look")}
+    blue = file(service, "blue")
+    service.reconcile()
+    service.requests.decide(blue, "approve", "my own", service.requests.show(blue)["filed_by"])
+    (own,) = service.requests.show(blue)["approvals"]
+    assert own["by_filer"]
+    assert "automatic" not in own
+
+
 def test_policies_are_asked_when_a_person_approves(service: Service, plugin: Plugin) -> None:
     plugin.votes = {"filed": Vote("wait", "test", "somebody must look"), "approve": Vote("wait", "test", "two must look")}
     red = file(service, "red")
@@ -177,7 +191,11 @@ def test_policies_are_asked_when_a_person_approves(service: Service, plugin: Plu
         ("approve", "wait"),
         ("approve", "allow"),
     ]
-    assert [a["by"] for a in found["approvals"]] == ["carol"]
+    assert [a["principal"] for a in found["approvals"]] == ["carol"]
+    assert [(a["principal"], a["reason"]) for a in found["approvals_held"]] == [("bob", "seen")]
+    assert not found["approvals"][0]["by_filer"]
+    (attempt,) = service.audit.log(kind="request.approval")
+    assert (attempt["actor"], attempt["payload"]["held_by"]) == ("bob", "test: two must look")
     plugin.votes["approve"] = Vote("deny", "test", "never")
     blue = file(service, "blue")
     service.reconcile()
