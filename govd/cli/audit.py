@@ -270,11 +270,12 @@ def verify(
     timestamp_root: Annotated[
         list[Path] | None, typer.Option("--timestamp-root", help="Root certificate (PEM) of a time stamp authority; may be repeated.")
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every line that is proven, recorded or open, page by page.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a bundle, offline, or the ledger of the home: every entry, signature, proof and artifact. Exit 1 where something is wrong."""
-    from govd.cli.show_audit import show_verdict
+    from govd.cli.show_verdict import show_verdict, show_whole_verdict
 
     known, kept, roots = _key(key), [_text(path) for path in since or []], [_text(path) for path in timestamp_root or []]
     witnesses = [_key(w) or "" for w in witness or []]
@@ -285,7 +286,7 @@ def verify(
     else:
         with opened(home) as api:
             found = api.audit_verify(kept, known, recompute, witnesses, roots)
-    put(found, as_json, show_verdict)
+    put(found, as_json, show_whole_verdict if everything else show_verdict)
     if not found["holds"]:
         raise typer.Exit(1)
 

@@ -16,8 +16,6 @@ from govd.ledger.times import now
 if TYPE_CHECKING:
     from govd.types import Json
 
-SHOWN = 60
-"""Lines under one heading of a verdict that people are shown."""
 GIST = 110
 """Characters of an entry's sentence in the log."""
 
@@ -186,29 +184,3 @@ def show_witnesses(found: Sequence[Mapping[str, Json]]) -> None:
     for said in found:
         text = f"[red]{escape(said['fault'])}[/]" if said["fault"] else f"[green]no later than {said['at'][:19]}Z[/]"
         out.print(f"{escape(said['name'])}: checkpoint of {count(said['size'], 'entry')}, {text}")
-
-
-def show_verdict(found: Mapping[str, Json]) -> None:
-    """Whether a ledger or a bundle holds, and what that means."""
-    out = console()
-    what = "The bundle" if "file" in found else "The ledger"
-    unsigned = f", [yellow]the last {count(found['unsigned'], 'entry')} not signed yet[/]" if found.get("unsigned") else ""
-    if found["holds"]:
-        out.print(
-            f"[green]{what} holds:[/] {count(found['size'], 'entry')}{unsigned}, {count(found['checkpoints'], 'signed log checkpoint')} "
-            f"(the last of {found['signed_size']}), {count(found['artifacts'], 'artifact')}; root {found['root'][:16]}…"
-        )
-        out.print(f"  signed by {escape(', then '.join(found['keys']))}", soft_wrap=True)  # whole on a line: it is copied
-    else:
-        out.print(f"[red]{what} does not hold[/]{unsigned}.")
-    for note in found.get("notes", ()):
-        out.print(f"  [yellow]{escape(note)}[/]")
-    for fault in found["faults"]:
-        out.print(f"[red]fault[/] {escape(fault)}")
-    if found["claim"]:
-        out.print(f"  {escape(found['claim'])}")
-    for heading, name in (("Proven", "proven"), ("Recorded", "recorded"), ("Not proven", "not_proven")):
-        for line in found[name][:SHOWN]:
-            out.print(f"  [bold]{heading}:[/] {escape(line)}")
-        if len(found[name]) > SHOWN:
-            out.print(f"  [dim]… and {len(found[name]) - SHOWN:,} more lines under {heading.lower()!r}: --json has them all[/]")

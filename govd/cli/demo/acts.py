@@ -12,7 +12,7 @@ from govd.cli.demo.compare import rows
 from govd.cli.demo.story import ACTOR, MODEL, WISHES, Story
 from govd.cli.demo.tables import command, line, note, rule
 from govd.cli.progress import bar
-from govd.cli.show_audit import show_verdict
+from govd.cli.show_verdict import show_verdict
 from govd.cli.tables import scope, share
 from govd.embeddings import file_digest
 from govd.errors import Conflict, Denied, Unsupported, VerificationFailed
