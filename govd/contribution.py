@@ -7,19 +7,28 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
+
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile
 from govd.ledger import canonical
-from govd.types import Concept, Contribution, Floats, ForgetSpec, Json, Scope
+from govd.types import Concept, Contribution, ForgetSpec, Json, Scope
 
 MALFORMED: Final = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
 """What Python raises where data is not of the shape that was expected."""
 
 
-def sealed(basis: str, spec: ForgetSpec, tensors: Mapping[str, Floats], facts: Mapping[str, Json]) -> Contribution:
-    """A contribution named by what it depends on and what it is; never by ids, times or actors."""
+def sealed(basis: str, spec: ForgetSpec, tensors: Mapping[str, Any], facts: Mapping[str, Json]) -> Contribution:
+    """A contribution named by what it depends on and what it is; never by ids, times or actors. Tensors are float64, or int32 where a
+    method gives whole numbers."""
+    tensors = {name: _of_kind(tensor) for name, tensor in tensors.items()}
     content = hashlib.sha256(tensors_to_bytes(tensors, {})).hexdigest()
     return Contribution(spec, tensors, facts, canonical.digest({"basis": basis, "spec": spec.as_json(), "tensors": content}))
+
+
+def _of_kind(tensor: Any) -> Any:
+    array = np.asarray(tensor)
+    return array.astype(np.int32) if array.dtype.kind == "i" else array.astype(np.float64)
 
 
 def spec_from(said: Mapping[str, Any]) -> ForgetSpec:

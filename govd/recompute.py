@@ -136,7 +136,12 @@ def _basis(data: bytes) -> Basis:
 
 def _contribution(data: bytes, basis: Basis, basis_digest: str) -> Contribution:
     found = contribution_from_bytes(data, "contribution")
+    pictures = len(basis.tensors["pool"]) if basis.has_pool else 0
     for name, tensor in found.tensors.items():
+        if tensor.dtype == np.int32 and tensor.ndim == 1:
+            if len(tensor) and not (tensor.min() >= 0 and tensor.max() < max(pictures, len(basis.domains))):
+                raise BadFile(f"its {name} names rows that are not there", advice="The basis is another, or the file is damaged.")
+            continue
         if tensor.dtype != np.float64 or (tensor.ndim == 2 and name != "incidence" and tensor.shape[0] != basis.dim):
             raise BadFile(f"its {name} is {tensor.dtype} of shape {tensor.shape}, the model's width is {basis.dim}")
     made = sealed(basis_digest, found.spec, dict(found.tensors), dict(found.facts))

@@ -19,16 +19,23 @@ from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.errors import OverCapacity, Usage
 from govd.types import Floats, Json, Side, Use
 
-VERSION = "1"
+VERSION = "2"
 LABEL_WEIGHT = 10.0
 """Weight of the label set beside the general vocabulary where labels are soft."""
-RIDGE: dict[Use, float] = {"labels": 1e-2, "open": 1e-1, "search": 1.0}
-"""Weight of the geometry itself (texts nobody thought of, image neighbours), as a multiple of trace/d."""
+RIDGE: dict[Use, float] = {"labels": 1e-1, "open": 1e-1, "search": 1.0}
+"""Weight of the geometry itself (texts nobody thought of, image neighbours) where anchors are soft, as a multiple of trace/d. Chosen on
+real vectors of pets: 0.1 instead of 0.01 keeps half of the neighbours that were lost, and costs the labels nothing that shows."""
+HARD_RIDGE = 1.0
+"""The same where labels are hard and cannot suffer: then only neighbours and unlisted words are at stake."""
 POOL_RIDGE = 0.1
 POOL_LEAST = 16
 """Pool images below which nothing about the pool is estimated."""
-POOL_SAMPLE = 4096
-"""Pool images on which strengths are solved; a larger pool is thinned evenly."""
+POOL_SAMPLE = {"1": 4096, "2": 16384}
+"""Pool images on which strengths are solved, by the basis' version; a larger pool is thinned evenly."""
+PROMPTS = 8
+"""Single prompts by whose worst a forget is judged, at most; they are taken evenly from the templates."""
+PROMPT_ROWS = 8192
+"""Embeddings of labels in single prompts that a basis holds at most."""
 ROOM = 8
 """Dimensions that hard labels must leave free."""
 BEST = 8
@@ -59,6 +66,7 @@ class Basis:
     max_edit_norm: float = 10.0
     pool_kind: str = ""
     facts: Mapping[str, Json] = field(default_factory=dict)
+    version: str = VERSION
 
     @property
     def dim(self) -> int:
@@ -112,15 +120,12 @@ class Basis:
     @cached_property
     def _pool_best(self) -> dict[str, tuple[Floats, Any]]:
         """For labels and vocabulary the `BEST` highest scores of each thinned pool image `(n, BEST)`, best first, and whose they are."""
-        images, found = self.thinned_pool()[0], {}
+        images, best = self.thinned_pool()[0], {}
         for which in ("labels", "vocabulary"):
-            scored = exact.matmul(images, self.tensors[which].T)
-            few = min(BEST, scored.shape[1])
-            columns = np.argpartition(-scored, few - 1, axis=1)[:, :few] if few else np.zeros((len(images), 0), np.int64)
-            order = np.argsort(-np.take_along_axis(scored, columns, 1), axis=1, kind="stable")
-            columns = np.take_along_axis(columns, order, 1)
-            found[which] = np.take_along_axis(scored, columns, 1), columns
-        return found
+            texts = self.tensors[which]
+            parts = [_highest(exact.matmul(images[at : at + ROWS], texts.T)) for at in range(0, len(images), ROWS)]
+            best[which] = np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        return best
 
     def pool_best(self, which: Literal["labels", "vocabulary"], without: Collection[str]) -> Floats:
         """The highest score `(n,)` of each thinned pool image with a label (or word) but those that are named; −∞ where none is left."""
@@ -134,10 +139,18 @@ class Basis:
         best: Floats = scored[np.arange(len(scored)), first]
         return best
 
+    def pool_rivals(self, which: Literal["labels", "vocabulary"], without: Collection[str]) -> Floats:
+        """The highest scores `(n, BEST)` of each thinned pool image, −∞ in the place of those with a name that is left out."""
+        names: tuple[str, ...] = getattr(self, which)
+        out = np.array([name in without for name in names], bool)
+        scored, columns = self._pool_best[which]
+        rivals: Floats = np.where(out[columns], -np.inf, scored)
+        return rivals
+
     def as_json(self) -> dict[str, Json]:
         """The settings, part of the digest."""
         return {
-            "version": VERSION,
+            "version": self.version,
             "model": self.model,
             "use": self.use,
             "side": self.side,
@@ -164,21 +177,36 @@ class Basis:
         """Read what `to_bytes` wrote."""
         tensors, said = tensors_from_bytes(data, where)
         known = json.loads(said["basis"])
-        known.pop("version")
         settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}
         return Basis(**settings, tensors=tensors)
 
     def thinned_pool(self) -> tuple[Floats, Any]:
         """At most `POOL_SAMPLE` pool embeddings, evenly taken, and their positions."""
         pool = self.tensors["pool"]
-        at = np.arange(0, len(pool), max(1, -(-len(pool) // POOL_SAMPLE)))
+        if self.thinning == 1:
+            return pool, np.arange(len(pool))
+        at = np.arange(0, len(pool), self.thinning)
         return pool[at], at
+
+    @property
+    def thinning(self) -> int:
+        """Every how many-th pool embedding is taken."""
+        return max(1, -(-len(self.tensors["pool"]) // POOL_SAMPLE[self.version]))
+
+
+def _highest(scored: Floats) -> tuple[Floats, Any]:
+    """The `BEST` highest of each row of scores `(n, m)`, best first, and their columns."""
+    few = min(BEST, scored.shape[1])
+    columns = np.argpartition(-scored, few - 1, axis=1)[:, :few] if few else np.zeros((len(scored), 0), np.int64)
+    order = np.argsort(-np.take_along_axis(scored, columns, 1), axis=1, kind="stable")
+    columns = np.take_along_axis(columns, order, 1)
+    return np.take_along_axis(scored, columns, 1), columns
 
 
 @dataclass(frozen=True)
 class Ingredients:
     """What a basis is made of: embeddings `(n, d)` and names; `domain_vectors` `(S, n, d)` are prompts with the domain, `plain_vector`
-    `(d,)` the mean of prompts without one."""
+    `(d,)` the mean of prompts without one, `label_prompts` `(p, n, d)` the labels in each single prompt."""
 
     model: str
     use: Use
@@ -194,6 +222,7 @@ class Ingredients:
     pool: Floats | None = None
     pool_kind: str = ""
     max_edit_norm: float = 10.0
+    label_prompts: Floats | None = None
 
 
 def build(of: Ingredients) -> Basis:
@@ -209,6 +238,8 @@ def build(of: Ingredients) -> Basis:
     dim = int(np.asarray(of.label_vectors if len(of.labels) else of.vocabulary_vectors).shape[1])
     labels, vocabulary = (_rows(v, dim) for v in (of.label_vectors, of.vocabulary_vectors))
     tensors: dict[str, Any] = {"labels": labels, "vocabulary": vocabulary}
+    if of.label_prompts is not None and len(labels):
+        tensors["label_prompts"] = np.stack([_rows(rows, dim) for rows in of.label_prompts])
     general = second_moment(vocabulary, dim)
     listed = second_moment(labels, dim)
     weight = LABEL_WEIGHT if of.use == "labels" else 1.0
@@ -254,7 +285,7 @@ def _hard(tensors: dict[str, Any], metric: Floats, labels: Floats, dim: int) -> 
     """Add what keeps the label set exactly, or say why it cannot be kept."""
     if len(labels) > dim - ROOM:
         return f"{len(labels)} labels leave no room in {dim} dimensions"
-    free = exact.inverse(metric + ridge(metric, RIDGE["labels"]))
+    free = exact.inverse(metric + ridge(metric, HARD_RIDGE))
     lifted = exact.matmul(free, labels.T)
     try:
         duals = exact.Factor(_even(exact.matmul(labels, lifted)), 1e-9).solve(lifted.T).T
@@ -262,6 +293,12 @@ def _hard(tensors: dict[str, Any], metric: Floats, labels: Floats, dim: int) -> 
         return f"label {error.details['column']} depends on those before it"
     tensors |= {"free_inverse": free, "duals": np.ascontiguousarray(duals)}
     return ""
+
+
+def some_prompts(prompts: Sequence[str], labels: int) -> list[str]:
+    """At most `PROMPTS` of the prompts, evenly taken, and no more than fit with so many labels into `PROMPT_ROWS`."""
+    most = min(PROMPTS, PROMPT_ROWS // max(1, labels), len(prompts))
+    return [prompts[i * len(prompts) // most] for i in range(most)]
 
 
 def select_domains(texts: Floats, plain: Floats, pool: Floats | None, metric_inverse: Floats) -> dict[str, Any]:

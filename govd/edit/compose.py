@@ -22,6 +22,8 @@ from govd.edit import exact
 from govd.edit.algebra import Algebra, Host
 from govd.edit.basis import Basis
 from govd.edit.factors import Edit
+from govd.edit.levelling import STEPS, Answers, Levelled, columns_of, enough, held_together
+from govd.edit.pool import PoolFit
 from govd.errors import OverCapacity, Unsupported
 from govd.types import PRIVATE, Concept, Contribution, Floats, ForgetSpec, Json, Progress, silent
 
@@ -62,7 +64,8 @@ class Problem:
 
 
 class Method(Protocol):
-    """How a forget becomes tensors, and how tensors of its family become an edit."""
+    """How a forget becomes tensors, and how tensors of its family become an edit. A method that has use for pictures of the concept, those
+    that somebody gives or prototypes beside those of others, says so by an attribute `learns_from_pictures = True`."""
 
     name: str
     family: str
@@ -96,7 +99,7 @@ def compose(basis: Basis, contributions: Sequence[Contribution], methods: Mappin
         names = " and ".join(sorted({c.spec.method for c in ordered}))
         raise Unsupported(
             f"{names} cannot be solved as one system, and edits are never multiplied",
-            advice="Use one method for all forgets of a model (oblique and bilateral mix), or revert the others first.",
+            advice="Use one method for all forgets of a model (fitted, oblique and bilateral mix), or revert the others first.",
         )
     left, right, facts = methods[ordered[0].spec.method].compose(basis, ordered, algebra)
     return Edit(np.asarray(algebra.host(left)), np.asarray(algebra.host(right)), basis.side, {**facts, "composed_by": algebra.name})
@@ -221,41 +224,89 @@ class Dual:
         reason = "" if basis.hard else str(basis.facts.get("hard_reason") or f"use is {basis.use}")
         if basis.hard:
             try:
-                left, right = self._solve(basis, contributions, True, algebra)
+                left, right, facts = self._held(basis, contributions, True, algebra)
                 norm = algebra.norm(left, right)
                 if norm <= basis.max_edit_norm:
-                    return left, right, {"anchors": "hard"}
+                    return left, right, {"anchors": "hard", **facts}
                 reason = f"the norm would be {norm:.3g}, over max_edit_norm {basis.max_edit_norm:g}"
             except OverCapacity as error:
                 if basis.labels and "no anchor" in error.what:
                     raise
                 reason = error.what
-        left, right = self._solve(basis, contributions, False, algebra)
-        return left, right, {"anchors": "soft", "soft_because": reason}
+        left, right, facts = self._held(basis, contributions, False, algebra)
+        return left, right, {"anchors": "soft", "soft_because": reason, **facts}
 
-    def _solve(self, basis: Basis, contributions: Sequence[Contribution], hard: bool, algebra: Algebra) -> tuple[Array, Array]:
+    def _held(
+        self, basis: Basis, contributions: Sequence[Contribution], hard: bool, algebra: Algebra
+    ) -> tuple[Array, Array, Mapping[str, Json]]:
+        """One system for all. Columns that are fitted on the pool are judged together on pictures that no fit sees: while too many of those
+        are named, every such column goes one step down its list; the fact `step` says how many."""
+        system = System.of(basis, contributions, hard, algebra)
+        left, right = system.fixed(algebra)
+        if not system.levelled:
+            return left, right, {}
+        pool, answers = PoolFit.of(basis), Answers.of(basis, system.targets.vectors)
+        for extra in range(len(STEPS)):
+            lower, upper = system.fitted(pool, extra, algebra)
+            both = algebra.concat([left, lower]), algebra.concat([right, upper])
+            hosts = [np.asarray(algebra.host(factor)) for factor in both]
+            count, total = held_together(pool, system.levelled, answers, *hosts)
+            if enough(count, total):
+                break
+        return *both, {"step": extra, "held_out": total, "held_out_named": count}
+
+
+@dataclass(frozen=True)
+class System:
+    """Contributions of the family as one system: its targets, their duals `(d, p)`, `t̄` `(d,)`, and which columns are each one's."""
+
+    contributions: Sequence[Contribution]
+    targets: Targets
+    own: list[list[int]]
+    removals: Array
+    mean: Floats
+    mode: str
+    levelled: tuple[Levelled, ...]
+
+    @staticmethod
+    def of(basis: Basis, contributions: Sequence[Contribution], hard: bool, algebra: Algebra) -> System:
+        """The duals of everything that these contributions take away."""
         targets, own = targets_of(basis, contributions)
-        removals = duals(basis, targets, hard, algebra)
-        mean = retained_mean(basis, targets.everywhere)
-        texts = algebra.array(targets.vectors)
+        removals, mean = duals(basis, targets, hard, algebra), retained_mean(basis, targets.everywhere)
         mode = "hard" if hard else "soft"
+        levelled = tuple(
+            Levelled.of(basis, contribution, columns)
+            for contribution, columns in zip(contributions, own, strict=True)
+            if "rows" in contribution.tensors
+        )
+        return System(contributions, targets, own, removals, mean, mode, levelled)
+
+    def fitted(self, pool: PoolFit, extra: int, algebra: Algebra) -> tuple[Array, Array]:
+        """Factors `(d, r)` of the columns that are fitted on the pool, each `extra` steps down its list."""
+        aims = self.targets.vectors - self.mean[:, None]
+        left, columns = columns_of(pool, self.levelled, aims, extra, algebra)
+        return left[:, list(columns)], self.removals[:, list(columns)]
+
+    def fixed(self, algebra: Algebra) -> tuple[Array, Array]:
+        """Factors `(d, r)` of the contributions that bring detectors and strengths of their own."""
+        texts = algebra.array(self.targets.vectors)
         lefts: list[Floats] = []
         rights: list[Array] = []
         place: dict[bytes, int] = {}
-        for contribution, columns in zip(contributions, own, strict=True):
+        for contribution, columns in zip(self.contributions, self.own, strict=True):
             tensors = contribution.tensors
-            detectors = tensors["detectors"] - mean[:, None] if contribution.facts.get("minus_mean") else tensors["detectors"]
-            if detectors.shape[1] == 0:
+            if "rows" in tensors or tensors["detectors"].shape[1] == 0:
                 continue
-            strength = algebra.array(tensors[f"strength_{mode}"][None, :])
+            detectors = tensors["detectors"] - self.mean[:, None] if contribution.facts.get("minus_mean") else tensors["detectors"]
+            strength = algebra.array(tensors[f"strength_{self.mode}"][None, :])
             incidence = tensors["incidence"]
-            right = removals[:, columns]
+            right = self.removals[:, columns]
             if incidence.shape != (1, 1) or incidence[0, 0] != 1:  # one phrase, one detector: nothing to add up
                 right = algebra.matmul(right, algebra.array(incidence.T))
             right = right * strength
             if "removal" in tensors:
                 direct = algebra.array(tensors["removal"])
-                direct = direct - algebra.matmul(removals, algebra.matmul(texts.T, direct))
+                direct = direct - algebra.matmul(self.removals, algebra.matmul(texts.T, direct))
                 right = right + direct * strength
             for j, u in enumerate(detectors.T):
                 key = np.ascontiguousarray(u).tobytes()
@@ -266,5 +317,6 @@ class Dual:
                     lefts.append(u)
                     rights.append(right[:, j : j + 1])
         if not lefts:
-            return algebra.array(np.zeros((basis.dim, 0))), algebra.array(np.zeros((basis.dim, 0)))
+            nothing = np.zeros(self.targets.vectors[:, :0].shape)
+            return algebra.array(nothing), algebra.array(nothing)
         return algebra.array(np.stack(lefts, axis=1)), algebra.concat(rights)

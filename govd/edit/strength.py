@@ -56,6 +56,28 @@ def level(images: Floats, hit: Floats, own: Any, among: Any, removal: Floats, te
     return alpha, {"auc": left}
 
 
+def softly_level(images: Floats, hit: Floats, likely: Floats, removal: Floats, text: Floats) -> tuple[float, dict[str, Json]]:
+    """As `level`, where pictures `(n,)` show the concept with a likelihood between 0 and 1."""
+    cross, score = exact.matmul(images, removal)[:, 0], exact.matmul(images, text[:, None])[:, 0]
+    lose, size = float(exact.matmul(removal.T, text[:, None])[0, 0]), float(exact.squares(removal.T)[0])
+
+    def area(alpha: float) -> float:
+        length = np.sqrt(np.maximum(1 - 2 * alpha * hit * cross + alpha * alpha * hit * hit * size, 1e-12))
+        return soft_auc((score - alpha * hit * lose) / length, likely)
+
+    alpha, left = smallest(area, 0.5)
+    return alpha, {"auc": left}
+
+
+def soft_auc(scores: Floats, likely: Floats) -> float:
+    """P(a picture that shows it scores above one that does not), each `(n,)` with its likelihood; 0.5 where there are none of a kind."""
+    order = np.argsort(scores, kind="stable")
+    own, rest = likely[order], 1.0 - likely[order]
+    below = np.cumsum(rest) - rest / 2
+    total = float(own.sum()) * float(rest.sum())
+    return float((own * below).sum()) / total if total > 0 else 0.5
+
+
 def scattered(images: Floats, inside: Any, hit: Floats, removal: Floats, labels: Floats, sinks: int) -> tuple[float, dict[str, Json]]:
     """The smallest α at which images in the domain keep the best of the labels `(m, d)` no more often than chance leaves it.
 

@@ -18,11 +18,12 @@ def builtin() -> dict[str, Method]:
     from govd.methods.baselines import Ccup, NullSpace
     from govd.methods.bilateral import Bilateral
     from govd.methods.dual import Oblique
+    from govd.methods.fitted import Fitted
 
-    return {method.name: method for method in (NullSpace(), Ccup(), Oblique(), Bilateral())}
+    return {method.name: method for method in (NullSpace(), Ccup(), Oblique(), Bilateral(), Fitted())}
 
 
 @hookimpl
 def govd_methods() -> Mapping[str, Method]:
-    """`nullspace`, `ccup`, `oblique`, `bilateral`."""
+    """`nullspace`, `ccup`, `oblique`, `bilateral`, `fitted`."""
     return builtin()

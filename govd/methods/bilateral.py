@@ -30,6 +30,7 @@ class Bilateral(DualMethod):
 
     name = "bilateral"
     max_strength = 2.0
+    learns_from_pictures = True
 
     def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """Detectors and strengths from images."""

@@ -58,7 +58,7 @@ def tensors_of(problem: Problem, terms: list[Term], minus_mean: bool) -> tuple[M
     }
     said = [dict(t.facts) for t in terms]
     for mode in ("hard", "soft") if basis.hard else ("soft",):
-        alone = _alone(basis, tensors, phrases, mode)
+        alone = removals_alone(basis, tensors, phrases, mode)
         alphas = []
         for term, facts in zip(terms, said, strict=True):
             if term.solve is None:
@@ -75,7 +75,12 @@ def tensors_of(problem: Problem, terms: list[Term], minus_mean: bool) -> tuple[M
     return tensors, {"targets": phrases, "terms": said, "minus_mean": minus_mean}
 
 
-def _alone(basis: Basis, tensors: Mapping[str, Floats], phrases: list[str], mode: str) -> Floats:
+def removals_alone(basis: Basis, tensors: Mapping[str, Floats], phrases: list[str], mode: str) -> Floats:
+    """The duals `(d, p)` of a forget's phrases as if nothing else were in force; soft ones where there are no hard ones.
+
+    Raises:
+        OverCapacity: two phrases mean the same to this model.
+    """
     position = {name: i for i, name in enumerate(basis.labels)}
     label = tuple(position.get(p, -1) for p in phrases)
     targets = Targets(tensors["targets"], tensors["lifted"], label, frozenset())

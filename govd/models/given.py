@@ -14,6 +14,7 @@ import numpy as np
 from govd import phrases
 from govd.core import Core, Opened
 from govd.edit import EvaluationData, Ingredients, build, exact
+from govd.edit.basis import some_prompts
 from govd.embeddings import Encoder, Known
 from govd.errors import Unsupported, Usage
 from govd.models.evaluation_set import evaluation_bytes, of_classes, read_images
@@ -97,6 +98,7 @@ def prepared(
         words.templates,
         pool.rows if pool else None,
         pool.kind if pool else "",
+        label_prompts=_label_prompts(core, encoder, words),
     )
     basis = build(ingredients)
     if basis.facts.get("pool_reason"):
@@ -173,6 +175,14 @@ def _pool(core: Core, given: Given, defaults: Mapping[str, Path], encoder: Encod
         rows = np.concatenate(drawn)
         return Pool(rows, "prototype", len(rows))
     return read_pool(str(defaults["pool"]), encoder, core.progress) if "pool" in defaults else None
+
+
+def _label_prompts(core: Core, encoder: Encoder, words: Words) -> Floats | None:
+    """The labels in some of the single templates `(p, n, d)`; None where there is one template, or so many labels that two are too many."""
+    templates = some_prompts(words.templates, len(words.labels))
+    if len(templates) < 2:
+        return None
+    return np.stack([encoder.averaged(words.labels, [template], core.progress) for template in templates])
 
 
 def _domain_prompts(core: Core, encoder: Encoder, words: Words) -> Floats | None:

@@ -130,7 +130,7 @@ class Contributions:
         wanted = [(i, prompt(d, c.name)) for i, c in enumerate(spec.scope.concepts) for d in domains]
         if not spec.scope.concepts:
             wanted = [(0, prompt(d, name)) for d in domains for name in names[:BESIDE]]
-        if spec.method == "bilateral" and not basis.has_pool:
+        if getattr(self.core.methods[spec.method], "learns_from_pictures", False) and not basis.has_pool:
             others = [n for n in names if n not in own]
             wanted += [(-1, prompt("", n)) for n in others[:: max(1, len(others) // BESIDE)][:BESIDE]]
         vectors: list[Floats] = []

@@ -72,7 +72,7 @@ def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSp
     target: Any = options.target or ("unnamed" if record["use"] == "labels" else "level")
     if core.methods[method].family != "dual":
         target = None
-    pictures = _examples(options, method)
+    pictures = _examples(core, options, method)
     spec = ForgetSpec(scope, method, target, float(options.strength), options.prototypes, examples=tuple(sorted(pictures)))
     return spec, pictures
 
@@ -113,16 +113,16 @@ def _method(core: Core, record: Record, options: ForgetOptions) -> str:
         if options.method not in core.methods:
             raise NotFound(f"unknown method {options.method!r}", advice=f"Methods: {AUTO}, {', '.join(sorted(core.methods))}.")
         return options.method
-    return "bilateral" if record["pool"] else "oblique"
+    return "fitted" if record["pool"] else "oblique"
 
 
-def _examples(options: ForgetOptions, method: str) -> dict[str, bytes]:
+def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, bytes]:
     """The pictures that were given, by their SHA-256."""
     if not options.examples:
         return {}
     if len(options.concepts) != 1:
         raise Usage("examples belong to a single concept", advice="File one request for each concept with examples.")
-    if method != "bilateral":
+    if not getattr(core.methods[method], "learns_from_pictures", False):
         raise Usage(f"{method} takes no examples", advice="Give the model a pool, or leave --example out.")
     if options.private:
         raise Usage("examples of a private request would be kept as pictures", advice="Leave --example out, or file it openly.")

@@ -152,7 +152,6 @@ def _admitted(context: Context, name: str, body: PicturesBody, credentials: HTTP
     Paths are for owners, since they read the daemon's disk; whoever may only infer gets what is served, not what is forgotten in it.
     """
     admit(context, credentials, "owner" if body.paths else "inference")
-    context.service.core.model(name)  # nothing is decoded for a model that is not there
     if body.base or (body.revision is not None and body.revision != (context.service.models.show(name)["revision"] or 0)):
         try:
             admit(context, credentials, "reader")

@@ -68,7 +68,8 @@ class Mini:
         given = Ingredients("mini", "labels", "image", self.labels, labels, words, self.encoder.averaged(words, self.templates))
         rows = prompts.reshape(len(self.domains), -1, labels.shape[1])
         given = replace(given, domains=self.domains, domain_vectors=rows, plain_vector=exact.mean(labels), templates=self.templates)
-        return build(replace(given, pool=pool, pool_kind="pool"))
+        single = np.stack([self.encoder.averaged(self.labels, [template]) for template in self.templates])
+        return build(replace(given, pool=pool, pool_kind="pool", label_prompts=single))
 
     @cached_property
     def pool(self) -> np.ndarray:
@@ -77,7 +78,7 @@ class Mini:
     @cached_property
     def evaluation(self) -> Part:
         """The drawings that figures are told of: chosen on by nobody."""
-        return Part(self.basis(self.pool), read_images(FOLDER / "images", self.encoder, self.domains, lambda *_: None))
+        return Part(self.basis(self.pool), read_images(FOLDER / "images", self.encoder, self.domains, lambda *_: None)[0])
 
     @cached_property
     def calibration(self) -> list[Part]:

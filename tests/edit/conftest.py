@@ -56,7 +56,7 @@ class World:
         phrases = [known[c.name][None] for c in spec.scope.concepts]  # the very rows, so that a label is known as one
         prompts = np.concatenate(phrases) if phrases else np.zeros((0, basis.dim))
         tensors, facts = builtin()[method].contribute(Problem(basis, spec, Material(phrases, prompts, **more)))
-        return sealed("basis", spec, {k: np.asarray(v, np.float64) for k, v in tensors.items()}, dict(facts))
+        return sealed("basis", spec, tensors, dict(facts))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govd.edit import Basis, Edit, compose, metrics, strength
-from govd.edit.basis import LABEL_WEIGHT, POOL_RIDGE, RIDGE
+from govd.edit.basis import HARD_RIDGE, LABEL_WEIGHT, POOL_RIDGE, RIDGE
 from govd.edit.compose import retained_mean
 from govd.methods import bilateral, builtin
 from tests.edit.conftest import World
@@ -34,7 +34,7 @@ def dual(basis: Basis, text: np.ndarray) -> np.ndarray:
     labels, words = basis.tensors["labels"], basis.tensors["vocabulary"]
     general = words.T @ words / len(words)
     if basis.hard:
-        metric, kept = ridged(general, RIDGE["labels"]), labels[np.abs(labels @ text - 1) > 1e-9]
+        metric, kept = ridged(general, HARD_RIDGE), labels[np.abs(labels @ text - 1) > 1e-9]
     else:
         listed = labels.T @ labels / len(labels) if len(labels) else 0.0
         weight = LABEL_WEIGHT if basis.use == "labels" else 1.0

@@ -1,8 +1,8 @@
 """`python -m tests.benchmarks.forgetting`: every method on every set of the portfolio, a table each and one of means.
 
 Real vectors are read from `--vectors DIR` or `$GOVD_VECTORS` (layout: `tests/benchmarks/forgetting/sets.py`); without, what is left are
-`mini` and `lvis`, whose pictures are simulated. Figures are means over seeds, ± half of the 95 % interval of that mean. Nothing is chosen
-on `mini`'s evaluation drawings.
+`mini` and `lvis`, whose pictures are simulated (and its texts too, where `tests.geometry` finds no published ones). Figures are means over
+draws, ± half of the 95 % interval of that mean. Nothing is chosen on `mini`'s evaluation drawings.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.forgetting", description=__doc__)
     parser.add_argument("--vectors", type=Path, default=os.environ.get("GOVD_VECTORS"), help="folder of sets of real vectors")
     parser.add_argument("--sets", default="", help="names of sets, with commas; all by default")
-    parser.add_argument("--rows", default="", help="rows, with commas; all by default")
+    parser.add_argument("--rows", default="", help="rows, with semicolons; all by default")
     parser.add_argument("--forgets", default="1,10,30,100", help="how many labels at once (up to half of them)")
     parser.add_argument("--seeds", type=int, default=5)
     given = parser.parse_args()
     folder = Path(given.vectors) if given.vectors else None
     counts = [int(n) for n in given.forgets.split(",")]
-    names = [name.strip() for name in given.rows.split(",") if name.strip()] or list(ROWS)
+    names = [name.strip() for name in given.rows.split(";") if name.strip()] or list(ROWS)
     wanted = [name for name in given.sets.split(",") if name]
     means: dict[tuple[str, int], list[Figures]] = {}
     for title, splits in portfolio(folder, wanted, range(given.seeds)).items():

@@ -11,6 +11,7 @@ from govd.contribution import sealed
 from govd.edit import Edit, Material, Method, Problem, compose
 from govd.methods import builtin
 from govd.methods.baselines import Ccup
+from govd.methods.fitted import Fitted
 from govd.types import Concept, Contribution, ForgetSpec, Scope
 from tests.benchmarks.forgetting.figures import Map
 from tests.benchmarks.forgetting.sets import Split
@@ -145,4 +146,8 @@ ROWS: dict[str, Row] = {
     "SPLINCE": splince,
     "oblique": product("oblique", METHODS["oblique"]),
     "bilateral": product("bilateral", METHODS["bilateral"]),
+    "fitted": product("fitted", METHODS["fitted"]),
+    "fitted, no floor": product("fitted, no floor", Fitted(0)),
+    "fitted, floor (0, 1)": product("fitted, floor (0, 1)", Fitted(2)),
+    "fitted, level": product("fitted, level", METHODS["fitted"], "level"),
 }

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from govd.edit import Basis, Ingredients, build, exact
-from tests.benchmarks.compose import DATA
 from tests.benchmarks.mini import Mini
+from tests.geometry import named_texts
 
 SAME_WORD = 0.999
 """Cosine above which a word of the vocabulary is a label by another name."""
@@ -112,10 +112,10 @@ def folder_set(folder: Path, words: Path) -> Pictures:
 
 
 def simulated(words: Path | None) -> Pictures:
-    """Real text embeddings of 1,203 names, pictures simulated around them: modality + class direction + an offset of the class + noise."""
-    stored = np.load(DATA)
-    vectors = exact.unit(stored["vectors"].astype(np.float64))
-    labels = Words(tuple(str(n) for n in stored["names"]), vectors)
+    """Text embeddings of 1,203 names (simulated ones where no published file is given), pictures simulated around them: modality + class
+    direction + an offset of the class + noise."""
+    names, vectors, kind = named_texts(512)
+    labels = Words(tuple(names), vectors)
     draw, d = np.random.default_rng(7), vectors.shape[1]
     count = int(SIMULATED["pictures"])
     label = np.repeat(np.arange(len(vectors)), count)
@@ -127,7 +127,7 @@ def simulated(words: Path | None) -> Pictures:
     x = x + SIMULATED["visual"] * visual[label] + SIMULATED["noise"] * noise
     nothing = Words((), np.zeros((0, d)))
     beside = vocabulary(words, labels) if words else (nothing, nothing)
-    return Pictures("lvis (simulated)", labels, *beside, exact.unit(x), label)
+    return Pictures(f"lvis: {kind}, simulated pictures", labels, *beside, exact.unit(x), label)
 
 
 def mini_split(mini: Mini, seed: int) -> Split:

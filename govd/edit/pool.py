@@ -1,0 +1,107 @@
+"""A pool as fits see it: which pictures a fit may use and which are held out, and second moments whose bytes no addition order changes.
+
+Pictures are rounded to a grid of 2^−`GRID` for moments: the parts of a sum of products are then integers below 2^53, so every partial sum
+is exact, a plain matrix product gives the same bytes on any machine, and sums can be kept by adding and taking off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from govd.edit import exact
+from govd.edit.basis import Basis
+from govd.types import Floats
+
+GRID = 14
+"""Bits of a coordinate after the point: a rounding of 6e-5 beside coordinates of 0.04, and far below the ridge."""
+WEIGHT = 14
+"""Bits of a class's weight. With both, 2,048 classes fit into 53 bits."""
+FOLDS = 5
+"""The last fold is *held out*: no fit and no choice of a forget sees it, so what an edit does to it is what it does to new pictures."""
+RIDGE = 0.03
+"""Ridge of a fit, as a multiple of trace/d of the pool's moment, times (1 + w)."""
+
+
+def on_grid(rows: Floats) -> Floats:
+    """Rows `(n, d)` in units of the grid, whole numbers."""
+    return np.rint(np.ldexp(np.asarray(rows, np.float64), GRID))
+
+
+def weighted_moment(rows: Floats, weights: Floats | None = None) -> Floats:
+    """`Σ weight · row rowᵀ` `(d, d)` of rows in units of the grid; weights in units of 2^−`WEIGHT`, one for all where there are none."""
+    scaled = rows if weights is None else rows * weights[:, None]
+    total: Floats = np.ldexp(scaled.T @ rows, -2 * GRID - (0 if weights is None else WEIGHT))
+    return total
+
+
+@dataclass(frozen=True)
+class PoolFit:
+    """The (thinned) pool of a basis. Positions are those of thinned pictures."""
+
+    basis: Basis
+    images: Floats
+    fold: Any
+    _inverses: dict[tuple[float, int], Floats] = field(default_factory=dict)
+    _moments: dict[int | None, Floats] = field(default_factory=dict)
+
+    @staticmethod
+    def of(basis: Basis) -> PoolFit:
+        """The same object for the same basis, so that what it computes is computed once."""
+        known = vars(basis).get("pool_fit")
+        if known is None:
+            images, _ = basis.thinned_pool()
+            at = np.arange(len(images), dtype=np.uint64)
+            spread = (at * np.uint64(2654435769)) & np.uint64(0xFFFFFFFF)  # the golden ratio: even, and in step with no order of files
+            known = PoolFit(basis, images, ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64))
+            vars(basis)["pool_fit"] = known
+        fit: PoolFit = known
+        return fit
+
+    @cached_property
+    def held(self) -> Any:
+        """Mask `(n,)` of the pictures that no fit sees."""
+        return self.fold == FOLDS - 1
+
+    @cached_property
+    def grid(self) -> Floats:
+        """The pictures `(n, d)` in units of the grid."""
+        return on_grid(self.images)
+
+    @cached_property
+    def best_score(self) -> Floats:
+        """The highest score `(n,)` of each picture with an anchor."""
+        return self.basis.pool_best("labels" if self.basis.labels else "vocabulary", ())
+
+    @cached_property
+    def closeness(self) -> float:
+        """ρ, the mean squared cosine of a picture to its own best text."""
+        return float(exact.mean(self.best_score[:, None] ** 2)[0])
+
+    def seen(self, half: int | None = None) -> Any:
+        """Mask `(n,)` of the pictures that fits see: all that are not held out, or a half (0 or 1) of those. Where a forget is chosen each
+        half is fitted alone, and the other judges."""
+        return ~self.held if half is None else ~self.held & (self.fold // 2 == half)
+
+    def moment(self, half: int | None = None) -> Floats:
+        """Mean outer product `(d, d)` of the pictures that fits see, or of a half of them."""
+        if half not in self._moments:
+            rows = self.grid[self.seen(half)]
+            self._moments[half] = weighted_moment(rows) / max(1, len(rows))
+        return self._moments[half]
+
+    def protected_inverse(self, w: float, half: int) -> Floats:
+        """`(w C + λ τ I)⁻¹` `(d, d)` with the moment `C` of a half of the pool."""
+        key = (w, half)
+        if key not in self._inverses:
+            self._inverses[key] = exact.inverse(w * self.moment(half) + ridge(self.basis.dim, w))
+        return self._inverses[key]
+
+
+def ridge(dim: int, w: float) -> Floats:
+    """`λ τ I`, `τ = (1 + w)/d`: pictures are unit vectors, so a moment's trace is 1."""
+    matrix: Floats = np.eye(dim) * (RIDGE * (1.0 + w) / dim)
+    return matrix
