@@ -177,10 +177,10 @@ class Encoder:
         """Unit embeddings `(n, d)` float64 of phrases, averaged over templates with one `{}` each."""
         from govd.edit import exact
 
-        prompts = [template.replace("{}", phrase) for phrase in phrases for template in templates]
-        rows = np.asarray(self.texts(prompts, progress, keep), np.float64).reshape(len(phrases), len(templates), -1)
         if not len(phrases):
             return np.zeros((0, self.model.facts.dim))
+        prompts = [template.replace("{}", phrase) for phrase in phrases for template in templates]
+        rows = np.asarray(self.texts(prompts, progress, keep), np.float64).reshape(len(phrases), len(templates), -1)
         total = np.zeros((len(phrases), rows.shape[2]))
         for i in range(len(templates)):
             total = total + rows[:, i]

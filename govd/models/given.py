@@ -71,6 +71,7 @@ def prepared(
         advice = "Restore the files, or put what is there now in their place with `govd model rebase`. Nothing was changed."
         raise Unsupported("this is not the checkpoint that was registered: its files were changed since", where=reference, advice=advice)
     facts, defaults = model.facts, model.facts.defaults
+    anchors_told = given.anchors is not None  # what the model brings itself needs no account of its repeats
     given = _with_words(given, facts.words)
     if given.side not in SIDES or given.use not in (None, *USES):
         raise Usage(f"side is {given.side!r}, use is {given.use!r}", advice=f"Sides: {', '.join(SIDES)}; uses: {', '.join(USES)}.")
@@ -124,9 +125,7 @@ def prepared(
         "labels": len(words.labels),
         "anchors": len(words.vocabulary),
         "labels_merged": merged,
-        "anchors_merged": [repeat.as_json() for repeat in (*words.anchor_repeats, *anchors.repeats)][:TOLD]
-        if given.anchors is not None
-        else [],
+        "anchors_merged": [repeat.as_json() for repeat in (*words.anchor_repeats, *anchors.repeats)][:TOLD] if anchors_told else [],
         "domains": words.domains,
         "templates": words.templates,
         "pool": len(pool.rows) if pool and basis.has_pool else 0,
