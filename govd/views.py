@@ -118,6 +118,8 @@ class Views:
                 kind, state = states.get(draft.subject) or self._state(noun, draft.subject)
                 if event in EVENTS[kind]:
                     states[draft.subject] = (kind, after(kind, state, event))
+                if draft.kind == "revision.publish":
+                    self._superseded(draft.subject.partition("/")[0])
 
     def _state(self, noun: str, key: str) -> tuple[str, str]:
         model, _, number = key.partition("/")
@@ -125,6 +127,15 @@ class Views:
         if found is None:
             raise NotFound(f"there is no {noun} {key}")
         return (str(found["kind"]) if noun == "request" else "revision", str(found["state"]))
+
+    def _superseded(self, model: str) -> dict[str, Json] | None:
+        """The published revision as the next publish leaves it; None where the base is served.
+
+        Raises:
+            Conflict: its state does not allow it.
+        """
+        before = self.published(model)
+        return None if before is None else {**before, "state": after("revision", str(before["state"]), "supersede")}
 
     def _write(self, lines: list[tuple[Any, ...]], last: Record) -> None:
         with self.records.writing():
@@ -282,6 +293,7 @@ class Views:
         if found is None:
             raise NotFound(f"there is no revision {key}")
         state = after("revision", found["state"], event) if event in EVENTS["revision"] else found["state"]
+        older = self._superseded(model) if event == "publish" else None
         record = self._kept[key] = self._put("revision", key, {**found, "state": state}, entry["seq"])
         if event == "deliver":
             record["files"] = payload["files"]
@@ -291,10 +303,9 @@ class Views:
             record["measured"] = True
             return
         if event == "publish":
-            before = self.published(model)
-            if before is not None:
-                older = f"{model}/{before['number']}"
-                self._kept[older] = self._put("revision", older, {**before, "state": "superseded"}, entry["seq"])
+            if older is not None:
+                place = f"{model}/{older['number']}"
+                self._kept[place] = self._put("revision", place, older, entry["seq"])
             record["published_at"] = entry["time"]
             record["tree_size"] = entry["seq"]
             head["published"] = int(number)

@@ -402,6 +402,15 @@ def test_a_rotation_that_was_cut_off_is_finished_or_undone(
         assert again.evidence.verify(key=old)["holds"]
 
 
+def unsigned(home: Path) -> None:
+    """A ledger without its log checkpoints, as somebody leaves it who means to sign it himself."""
+    with sqlite3.connect(home / "ledger.db") as raw:
+        for event in ("delete", "update"):
+            raw.execute(f"DROP TRIGGER checkpoints_no_{event}")
+        raw.execute("DELETE FROM checkpoints")
+    raw.close()
+
+
 def test_a_log_signed_anew_with_another_key_is_known_by_the_key(service: Service, tmp_path: Path) -> None:
     """The row of the threat table that needs a key known from elsewhere: everything is signed again."""
     forget(service, "red")
@@ -412,16 +421,14 @@ def test_a_log_signed_anew_with_another_key_is_known_by_the_key(service: Service
     with pytest.raises(BadFile, match="the key that signs this ledger is missing"):  # none is made in its place
         open_service(tmp_path / "home")
     Signer.at(key, service.core.ledger.origin)
-    with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
-        for event in ("delete", "update"):
-            raw.execute(f"DROP TRIGGER checkpoints_no_{event}")
-        raw.execute("DELETE FROM checkpoints")
-    raw.close()
+    unsigned(tmp_path / "home")
     with open_service(tmp_path / "home") as again:
         again.evidence.sign()
         assert not again.evidence.verify()["holds"], "what was signed last lies beside the key, signed with the other one"
     (tmp_path / "home" / "keys" / "signed.note").unlink()
+    unsigned(tmp_path / "home")  # what lay beside the key was put back meanwhile
     with open_service(tmp_path / "home") as again:
+        again.evidence.sign()
         assert again.evidence.verify()["holds"], "alone it looks whole"
         assert not again.evidence.verify(key=known)["holds"]
         assert not again.evidence.verify(kept=[kept])["holds"]

@@ -192,7 +192,9 @@ def test_a_contribution_that_was_computed_later_is_not_that_of_an_earlier_revisi
         rows.remove(late)
         rows.insert(next(i for i, row in enumerate(rows) if row["kind"] == "revision.compose"), late)
 
-    assert "of this request is not in the edit" in changed(service, tmp_path, earlier)["faults"][0]
+    made_late, left_out = changed(service, tmp_path, earlier)["faults"]
+    assert "of no request that was in force or approved then" in made_late
+    assert "without" in left_out
 
 
 def test_what_is_covered_by_something_private_is_told_from_what_is_in_the_edit(
