@@ -81,6 +81,11 @@ class Models(Protocol):
         """What one revision has that another has not."""
         ...
 
+    def interference(self, model: str, number: int | None = None) -> Record:
+        """For each forget of a revision, by default the published one, what leaving it out would change: `cost` to the retained answers,
+        `others_named` of the other forgets' pictures with it and without."""
+        ...
+
     def classify(
         self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
     ) -> list[Record]:

@@ -17,6 +17,7 @@ from govd.errors import GovdError, Usage
 from govd.evidence import Evidence
 from govd.exports import Exports
 from govd.home import Home
+from govd.interference import Interference
 from govd.lifecycle import OPEN, PENDING, has_expired
 from govd.limits import bounded
 from govd.measuring import Measuring, plain
@@ -51,6 +52,7 @@ class Service:
         answering = Serving(self.core, self.measuring)
         self.serving, self.embeddings, self.classify = answering.now, answering.embeddings, answering.classify
         self.export = Exports(self.core, answering).write
+        self.interference = Interference(self.core, self.requests.contributions, self.measuring, answering).of
         self._resume_signing()
 
     def _resume_signing(self) -> None:

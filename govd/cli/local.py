@@ -115,6 +115,9 @@ class Local(Api):
     def diff(self, model: str, first: int, second: int) -> Record:
         return self.resumed.diff(model, first, second)
 
+    def interference(self, model: str, number: int | None = None) -> Record:
+        return self.resumed.interference(model, number)
+
     def classify(
         self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
     ) -> list[Record]:

@@ -23,7 +23,7 @@ from govd.cli.options import (
 from govd.cli.output import put
 from govd.errors import Usage
 
-app = typer.Typer(no_args_is_help=True, help="Revisions of a model: list, show, diff.")
+app = typer.Typer(no_args_is_help=True, help="Revisions of a model: list, show, diff, interference.")
 
 
 @app.command("list")
@@ -63,6 +63,20 @@ def diff(
 
     with opened(home) as api:
         put(api.diff(model, first, second), as_json, show_record)
+
+
+@app.command("interference")
+def interference(
+    model: ModelArgument,
+    number: Annotated[int | None, typer.Argument(metavar="[N]", help="A revision's number (default: the published one).")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What each forget costs the answers that stay, and does to the other forgets: each is left out once."""
+    from govd.cli.show_revision import show_interference
+
+    with opened(home) as api:
+        put(api.interference(model, number), as_json, show_interference)
 
 
 def export(

@@ -6,13 +6,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from govd.cli.tables import console, count, escape, minute, said, share, show_record, state
+from govd.cli.tables import console, count, escape, minute, said, scope, share, show_record, state, table
 
 if TYPE_CHECKING:
     from govd.types import Json
 
 LISTED = 12
 """Requests that are named on a screen."""
+NAMED = 3
+"""Other forgets that are named for each whose named share one changes."""
 
 
 def show_revision(revision: Mapping[str, Json]) -> None:
@@ -59,3 +61,42 @@ def show_whole_revision(revision: Mapping[str, Json]) -> None:
         return
     with console().pager(styles=True):
         show_record(revision)
+
+
+def show_interference(found: Mapping[str, Json]) -> None:
+    """Each forget of a revision left out once, the costliest first."""
+    out, forgets = console(), found["forgets"]
+    out.print(f"[bold]{escape(found['model'])}, revision {found['revision'] or 'base'}[/]: {count(len(forgets), 'forget')} in force")
+    if not forgets:
+        return
+    rows = [
+        (
+            row["id"] or "–",
+            scope(row),
+            row["pictures"],
+            share(row["named"]),
+            points(row["cost"]),
+            _from_to(row["others_named_without"], row["others_named"]),
+        )
+        for row in forgets
+    ]
+    out.print(table("id", "forget", "its pictures", "still named", "costs", "others named", rows=rows))
+    for row in forgets:
+        for other in row["others"][:NAMED]:
+            words = _from_to(other["named_without"], other["named"])
+            out.print(f"  {scope(row)} changes {scope(other)}: still named {words}")
+    out.print(
+        f"[dim]Measured on {escape(found['on'])}. Costs: points of the {forgets[0]['retained']} retained answers that "
+        "change by this forget and would not without it. Others named: of the other forgets' pictures, those that get "
+        "a forgotten name, without it → with it.[/]"
+    )
+
+
+def points(difference: float) -> str:
+    """A difference of two shares, in points of a per cent, with its sign."""
+    return f"{100 * difference:+.2f} pt" if difference else "0"
+
+
+def _from_to(before: float | None, after: float | None) -> str:
+    """Two shares; one where they are the same."""
+    return share(after) if before == after else f"{share(before)} → {share(after)}"

@@ -84,6 +84,10 @@ class Daemon(Api):
     def diff(self, model: str, first: int, second: int) -> Record:
         return self._get(f"models/{_part(model)}/revisions/{first}/diff/{second}")
 
+    def interference(self, model: str, number: int | None = None) -> Record:
+        revision = number if number is not None else int(self.model(model)["revision"] or 0)
+        return self._get(f"models/{_part(model)}/revisions/{revision}/interference")
+
     def classify(
         self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
     ) -> list[Record]:

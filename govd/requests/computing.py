@@ -202,6 +202,15 @@ class Contributions:
             kept = self._figures.put(key, (edit, data_free(basis, edit, [recognised(basis, c) for c in contributions])))
         return kept[0], dict(kept[1])
 
+    def composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+        """The edit of these contributions, composed on the host, without figures: kept where those of the same set are.
+
+        Raises:
+            OverCapacity, Unsupported: there is no such edit. PluginFault: a method's own mistake.
+        """
+        kept = self._figures.get((basis.digest, *sorted(c.digest for c in contributions)))
+        return kept[0] if kept is not None else self._composed(basis, contributions)
+
     def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
         """By the method that the contributions share, in its plugin's name."""
         core = self.core

@@ -204,6 +204,32 @@ class Difference(Answer):
     metrics: dict[str, Any]
 
 
+class LeftOut(Answer):
+    """What a forget costs and does to the others, by an edit composed without it."""
+
+    id: str | None = Field(description="Its request; null where the model has changed since.")
+    concepts: list[dict[str, Any]]
+    domains: list[str]
+    pictures: int = Field(description="That it is about.")
+    named: float | None = Field(description="Share of those that still get a forgotten name; null where there are none.")
+    retained: int
+    changed: float = Field(description="Share of the retained pictures whose answer is not the unedited model's.")
+    changed_without: float
+    cost: float = Field(description="`changed` less `changed_without`.")
+    others_named: float | None = Field(description="Named share of all other forgets' pictures.")
+    others_named_without: float | None
+    others: list[dict[str, Any]] = Field(description="Each forget whose named share it changes, most first.")
+
+
+class Interference(Answer):
+    """Each forget of a revision left out once, the costliest first."""
+
+    model: str
+    revision: int
+    on: str
+    forgets: list[LeftOut]
+
+
 class Label(Answer):
     """The best label of a picture; null with an `error` where it cannot be read."""
 

@@ -28,6 +28,7 @@ ANSWERS: Final[dict[str, Model]] = {
     "GET /v1/models/{name}/revisions": a.Page[a.Revision],
     "GET /v1/models/{name}/revisions/{number}": a.Revision,
     "GET /v1/models/{name}/revisions/{first}/diff/{second}": a.Difference,
+    "GET /v1/models/{name}/revisions/{number}/interference": a.Interference,
     "POST /v1/models/{name}/export": a.Export,
     "POST /v1/models/{name}/evaluate": a.Evaluation,
     "POST /v1/models/{name}/classify": a.Labels,

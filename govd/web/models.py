@@ -86,6 +86,13 @@ def diff(name: str, first: int, second: int, context: Here, reader: Reader) -> J
     return context.service.diff(name, first, second)
 
 
+@router.get("/models/{name}/revisions/{number}/interference")
+@heavy
+def interference(name: str, number: int, context: Here, reader: Reader) -> Json:
+    """What each forget of a revision costs the retained answers, and what it does to the others: each left out once."""
+    return context.service.interference(name, number)
+
+
 @router.post("/models/{name}/export")
 @heavy
 def export(name: str, body: ExportBody, context: Here, actor: Owner) -> Json:

@@ -45,7 +45,8 @@ def test_the_tree_is_whole() -> None:
     assert {("model", n) for n in ("add", "list", "show", "update", "remove", "rebase")} <= set(ALL)
     decisions = ("approve", "reject", "withdraw", "retry", "hold", "release", "extend", "shred")
     assert {("request", n) for n in ("list", "show", *decisions)} <= set(ALL)
-    assert {("token", n) for n in ("create", "list", "revoke")} | {("revision", n) for n in ("list", "show", "diff")} <= set(ALL)
+    assert {("token", n) for n in ("create", "list", "revoke")} <= set(ALL)
+    assert {("revision", n) for n in ("list", "show", "diff", "interference")} <= set(ALL)
     questions = ("log", "trail", "as-of", "why", "deadlines", "sql", "checkpoint", "key", "rotate-key", "witness", "answer")
     assert {("audit", n) for n in (*questions, "rebuild", "bundle", "verify")} <= set(ALL)
 
