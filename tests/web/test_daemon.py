@@ -121,7 +121,7 @@ def test_a_daemon_from_start_to_stop(running: Running, pictures: Path, pool: Pat
 
 
 def test_a_model_is_retired_through_the_daemon(running: Running, tmp_path: Path) -> None:
-    labels = ["red", "green", "blue"]
+    labels = ["red", "green", "blue", "pink", "brown", "cyan"]  # one of six is little enough to go by itself
     with govd.connect(running.url, running.token) as daemon:
         for name in ("a", "b"):
             daemon.add_model(name, "colours", labels=labels, publish_to=str(tmp_path / name))
@@ -135,7 +135,7 @@ def test_a_model_is_retired_through_the_daemon(running: Running, tmp_path: Path)
         assert [r["reason"] for r in daemon.status()["retired"]] == ["the contract ended", "so did this"]
         assert daemon.model("b")["state"] == "retired"
         with pytest.raises(NotFound, match="was retired on"):
-            daemon.classify("b", [])
+            daemon.embeddings("b", texts=["red"])
 
 
 def test_events_resume_where_they_stopped(running: Running) -> None:

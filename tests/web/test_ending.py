@@ -47,6 +47,7 @@ def govd_open_model(reference):
         wait()
         return Slow("colours-2")
 '''
+LABELS = ["red", "green", "blue", "pink", "brown", "cyan"]  # one of six is little enough to go by itself
 LONGEST = 30
 
 
@@ -109,7 +110,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     running = Daemon(tmp_path)
     with running.connect() as api:
         for name, reference in (("fast", "colours"), ("slow", "slow")):
-            api.add_model(name, reference, labels=["red", "green", "blue"], anchors=["sea", "wood", "sand", "sky"])
+            api.add_model(name, reference, labels=LABELS, anchors=["sea", "wood", "sand", "sky"])
     yield running
     running.process.kill()
     running.process.wait(30)
