@@ -213,7 +213,7 @@ class Reconciler:
         contribution = contributions.of_request(request, opened)
         drafts = contributions.made(contribution, model, GOVD, opened)
         said: dict[str, Json] = {"contribution": contribution.digest}
-        return drafts, said | {"predicted": contributions.predicted({**request, **said}, contribution)}
+        return drafts, said | {"predicted": self.requests.predicting.predicted({**request, **said}, contribution)}
 
     def _draft(self, request: Record, event: str, reason: str) -> Draft:
         return Draft(f"request.{event}", str(request["id"]), GOVD, str(request["model"]), {"reason": reason})

@@ -130,9 +130,9 @@ class Service:
         """File a forget; `reconcile` does the rest."""
         return self.requests.forget(model, options, actor)
 
-    def preview(self, model: str, options: ForgetOptions) -> Record:
-        """What a forget would do."""
-        return self.requests.preview(model, options)
+    def preview(self, model: str, options: ForgetOptions, actor: str = "") -> Record:
+        """What a forget would do if this actor filed it."""
+        return self.requests.preview(model, options, actor)
 
     def revert(self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None) -> Record:
         """File a revert."""

@@ -142,7 +142,7 @@ class Local(Api):
         return [self.service.requests.show(request_id) for request_id in request_ids]
 
     def preview(self, *concepts: str, model: str, **options: Any) -> Record:
-        return self.resumed.preview(model, ForgetOptions(concepts=concepts, **options))
+        return self.resumed.preview(model, ForgetOptions(concepts=concepts, **options), self.actor)
 
     def requests(self, **filters: Any) -> list[Record]:
         check_state(filters.get("state"))

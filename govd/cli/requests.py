@@ -143,8 +143,8 @@ def preview(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a forget would do; files nothing."""
-    from govd.cli.show import show_preview
+    """What a forget would do: will it work, what does it cost, does it wait and for whom; files nothing."""
+    from govd.cli.show_preview import show_preview
 
     options = _scope(domain, alias, all_concepts, target, strength, method, prototypes, example)
     with opened(home) as api:

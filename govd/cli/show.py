@@ -287,19 +287,11 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _predicted(predicted: Mapping[str, Json]) -> None:
-    out, anchors = console(), anchors_said(predicted)
-    out.print(
-        f"  predicted on {escape(said(predicted.get('on')))}: {_changes(predicted)}, "
-        f"edit of rank {said(predicted.get('rank'))} and norm {_fixed(predicted.get('edit_norm'), 2)}"
-        f"{f', anchors {anchors}' if anchors else ''}"
-    )
+    out = console()
+    out.print(f"  predicted on {escape(said(predicted.get('on')))}: {_changes(predicted)}")
     for target in predicted.get("targets", ()):
         if target.get("warning"):
             out.print(f"  [yellow]{escape(target['about'])}: {escape(target['warning'])}[/]")
-
-
-def _fixed(value: Json, places: int) -> str:
-    return "–" if value is None else f"{value:.{places}f}"
 
 
 def _changes(predicted: Mapping[str, Json]) -> str:
@@ -309,42 +301,6 @@ def _changes(predicted: Mapping[str, Json]) -> str:
     added = share(predicted.get("disagreement"))
     total = share(predicted["total_disagreement"]) if "total_disagreement" in predicted else added
     return f"{added} of the other answers change by it" + (f", {total} with all that is in force" if total != added else "")
-
-
-def anchors_said(predicted: Mapping[str, Json]) -> str:
-    """`hard`, or `soft` with why; nothing for a method that has no anchors."""
-    because = predicted.get("soft_because")
-    return escape(f"{predicted.get('anchors') or ''}{f' ({because})' if because else ''}")
-
-
-def show_preview(found: Mapping[str, Json]) -> None:
-    """What a forget would do."""
-    out, target = console(), found["target"]
-    out.print(
-        f"[bold]preview[/]: {scope(found)} · {escape(found['model'])} · method {escape(found['method'])}"
-        f"{f', target {target}' if target else ''} (nothing is filed)"
-    )
-    predicted = found["predicted"]
-    rows = [
-        ("measured on", escape(said(predicted.get("on")))),
-        ("answers to other images that change by it", share(predicted.get("disagreement"))),
-        ("… by all that would be in force", share(predicted.get("total_disagreement"))),
-        ("same best label among the retained", share(predicted.get("retain_agreement"))),
-        ("same best word among unlisted ones", share(predicted.get("unlisted_agreement"))),
-        ("rank, norm of the edit", f"{said(predicted.get('rank'))}, {_fixed(predicted.get('edit_norm'), 2)}"),
-        ("anchors", anchors_said(predicted) or "–"),
-        ("largest spill on a retained anchor", _fixed(predicted.get("largest_spill"), 4)),
-    ]
-    out.print(table("", "", rows=rows))
-    for term in predicted.get("targets", ()):
-        figures = {k: v for k, v in term.items() if k not in ("about", "warning")}
-        out.print(f"  {escape(term['about'])}: {escape(', '.join(f'{k} {said(v)}' for k, v in figures.items()))}")
-        if term.get("warning"):
-            out.print(f"  [yellow]{escape(term['warning'])}[/]")
-    for doubt in predicted.get("doubted_names", ()):
-        out.print(f"  [yellow]it would wait for a person: {escape(doubt['reason'])}[/]")
-    if found.get("subsumed_by"):
-        out.print(f"  it would add nothing while {found['subsumed_by']} stands")
 
 
 def show_revisions(revisions: Sequence[Mapping[str, Json]]) -> None:

@@ -105,17 +105,13 @@ class Basis:
         return self.thinned_pool()[0] if self.has_pool else self.anchors[1]
 
     @cached_property
-    def base_answers(self) -> tuple[Any, Floats]:
-        """The best anchor of each of `images` `(n,)` before any edit, and its margin over the second; for figures, which need not have the
-        same bytes on any machine."""
+    def base_answers(self) -> Any:
+        """The best anchor of each of `images` `(n,)` before any edit; for figures, which need not have the same bytes on any machine."""
         images, anchors = self.images, self.anchors[1]
-        top, margin = np.zeros(len(images), np.int64), np.zeros(len(images))
+        top = np.zeros(len(images), np.int64)
         for start in range(0, len(images), ROWS):
-            scored = images[start : start + ROWS] @ anchors.T
-            best = scored.argmax(1)
-            second = np.partition(scored, -2, axis=1)[:, -2] if len(anchors) > 1 else 0.0
-            top[start : start + ROWS], margin[start : start + ROWS] = best, scored[np.arange(len(best)), best] - second
-        return top, margin
+            top[start : start + ROWS] = (images[start : start + ROWS] @ anchors.T).argmax(1)
+        return top
 
     @cached_property
     def _pool_best(self) -> dict[str, tuple[Floats, Any]]:

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from govd.cache import Cache
 from govd.edit import exact
 from govd.edit.basis import Basis
 from govd.edit.compose import recognised
-from govd.edit.metrics import EvaluationData
 from govd.types import Contribution
+
+if TYPE_CHECKING:
+    from govd.edit.metrics import EvaluationData
 
 Mask = Any
 """Which of `n` pictures, `(n,)` bool."""
+MASKS: Final = 4096
+"""Scopes of a basis whose pictures are kept in memory."""
+
+
+def in_scope(basis: Basis, contributions: Sequence[Contribution]) -> Mask | None:
+    """Which thinned pool pictures `(n,)` one of these forgets is about; None where that cannot be told of all of them."""
+    if not basis.has_pool:
+        return None
+    inside = np.zeros(len(basis.thinned_pool()[1]), bool)
+    for contribution in contributions:
+        mask = scope_mask(basis, contribution)
+        if mask is None:
+            return None
+        inside |= mask
+    return inside
+
+
+def scope_mask(basis: Basis, contribution: Contribution) -> Mask | None:
+    """As `pool_in_scope`, kept in memory with the basis."""
+    kept: Cache[str, Mask] = vars(basis).setdefault("scope_masks", Cache(MASKS))
+    mask = kept.get(contribution.digest)
+    if mask is None:
+        mask = pool_in_scope(basis, contribution)
+        if mask is not None:
+            kept.put(contribution.digest, mask)
+    return mask
 
 
 def pool_in_scope(basis: Basis, contribution: Contribution) -> Mask | None:

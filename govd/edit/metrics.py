@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from govd.edit.basis import Basis
+from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
+from govd.edit.prediction import watch_for
 from govd.edit.strength import auc
 from govd.types import Contribution, Floats, Json, Scope
 
 REDIRECTS = 5
 GUESSES = 5
-TYPICAL = 10
-"""Pool images of each anchor that answers are predicted for: the surest. The rest of a pool shows what no anchor names, changes its answer
-at a breath, and says little of pictures that somebody asks about."""
 ROWS = 1024
 """Images that are scored at once."""
 DIRECT = 64
@@ -58,22 +57,26 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
     gone = {p for c in contributions if c.spec.scope.paradigm == "concepts" for k in c.spec.scope.concepts for p in k.phrases}
     touched = gone | {p for c in contributions for k in c.spec.scope.concepts for p in k.phrases}
     kept = np.array([name not in touched for name in names])
-    images, top, margin = basis.images, *basis.base_answers
-    stays = kept[top] & (_typical(margin, top, len(names)) if basis.has_pool else True)
-    if basis.has_pool and "pool_domains" in basis.tensors:
-        domain_of = basis.tensors["pool_domains"][basis.thinned_pool()[1]]
-        domains = {d for c in contributions if c.spec.scope.paradigm == "domains" for d in c.spec.scope.domains}
-        stays = stays & ~np.isin(domain_of, [basis.domains.index(d) for d in domains])
-    now, restricted = _answers(edit, images[stays], anchors, kept)
+    watch, inside = watch_for(basis, contributions), in_scope(basis, contributions)
+    if watch is None:  # texts stand for pictures
+        images, top = anchors, basis.base_answers
+        answers = _answers(edit, images, anchors, np.ones(len(names), bool))
+    else:
+        images, top, answers = watch.images, watch.top, watch.answers(edit)
+    stays = kept[top] if watch is None or inside is None else ~inside[watch.at]
+    listed = stays & kept[top]
+    unclear = listed & ~kept[answers]  # what is answered with a label that goes: which of the others comes next?
+    restricted = answers.copy()
+    restricted[unclear] = _answers(edit, images[unclear], anchors, kept)
     spill = np.abs(edit.B.T @ anchors[kept].T).max(0) if edit.rank and kept.any() else np.zeros(int(kept.sum()))
     worst = np.argsort(-spill)[:GUESSES]
     retained_names = [name for name, k in zip(names, kept, strict=True) if k]
     return {
-        "on": f"{np.count_nonzero(stays)} {basis.pool_kind} embeddings" if basis.has_pool else f"{len(images)} texts",
+        "on": f"{np.count_nonzero(stays)} {basis.pool_kind} embeddings" if watch is not None else f"{len(images)} texts",
         "rank": edit.rank,
         "edit_norm": norm(edit),
-        "retain_agreement": _share(restricted == top[stays]),
-        "predicted_disagreement": 1 - _share(now == top[stays]) if len(now) else 0.0,
+        "retain_agreement": _share((restricted == top)[listed]),
+        "predicted_disagreement": _share((answers != top)[stays]),
         "largest_spill": float(spill.max(initial=0.0)),
         "spills_to": [{"anchor": retained_names[i], "spill": float(spill[i])} for i in worst if spill[i] > 1e-9],
         "unlisted_agreement": _unlisted(basis, edit, images, touched),
@@ -81,25 +84,15 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
     }
 
 
-def _answers(edit: Edit, images: Floats, anchors: Floats, kept: Any) -> tuple[Any, Any]:
-    """The best anchor of each image `(n,)` after the edit: of all, and of those that are `kept` (some image's is)."""
-    everything, restricted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+def _answers(edit: Edit, images: Floats, anchors: Floats, among: Any) -> Any:
+    """The best of some anchors for each image `(n,)` after the edit; `among` `(m,)` says which."""
+    best = np.zeros(len(images), np.int64)
     for start in range(0, len(images), ROWS):
         part = images[start : start + ROWS]  # lengths change no order among anchors
         scored = edit.move(part) @ anchors.T if edit.side == "image" else part @ edit.move(anchors).T
-        everything.append(scored.argmax(1))
-        scored[:, ~kept] = -np.inf
-        restricted.append(scored.argmax(1))
-    return np.concatenate(everything), np.concatenate(restricted)
-
-
-def _typical(margin: Floats, top: Any, anchors: int) -> Any:
-    """Which images `(n,)` are among the `TYPICAL` of their best anchor that have the widest margin over the second."""
-    order = np.lexsort((-margin, top))
-    first = np.searchsorted(top[order], np.arange(anchors))  # where each anchor's images begin
-    chosen = np.zeros(len(top), bool)
-    chosen[order] = np.arange(len(top)) - first[top[order]] < TYPICAL
-    return chosen
+        scored[:, ~among] = -np.inf
+        best[start : start + ROWS] = scored.argmax(1)
+    return best
 
 
 def on_images(basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:

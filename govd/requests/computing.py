@@ -1,4 +1,4 @@
-"""What a forget computes: its contribution, from embeddings, prototypes and examples by a method; what it would do; what covers it."""
+"""What a forget computes: its contribution, from embeddings, prototypes and examples by a method; what covers it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ from govd.ledger.entry import Draft
 from govd.overlap import subsumed_by
 from govd.phrases import prompt
 from govd.pictures import png
-from govd.requests.extent import Extents
-from govd.requests.naming import Names
 from govd.requests.options import spec_of
 from govd.requests.privacy import Privacy
 from govd.types import PRIVATE, Contribution, Floats, ForgetSpec, Json, Record
@@ -40,7 +38,7 @@ LOADED: Final = 256 << 20
 """Bytes of contributions that are kept in memory."""
 FIGURES: Final = 256 << 20
 """Bytes of edits that are kept in memory with their data-free figures: a set of forgets that was in force before is not composed again."""
-TELLING: Final = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff")
+TELLING: Final = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff", "costs")
 """Figures that name concepts."""
 
 
@@ -49,11 +47,9 @@ class Contributions:
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
         self.core, self.privacy = core, privacy
-        self._extents = Extents(core)
         self._keys: Cache[str, list[str]] = Cache(KEYS)
         self._covered: Cache[tuple[tuple[str, str], ...], dict[str, str]] = Cache(COVERED)
         self._loaded: Cache[str, tuple[Any, str, Contribution]] = Cache(LOADED, lambda kept: _bytes(kept[2]))
-        self._names = Names(core, privacy)
         self._figures: Cache[tuple[str, ...], tuple[Edit, dict[str, Json]]] = Cache(FIGURES, lambda kept: 2 * kept[0].L.nbytes + 4096)
 
     # -- computing ------------------------------------------------------------------------------------------------------------
@@ -103,7 +99,7 @@ class Contributions:
         """The embeddings that a spec needs, and what people can look at of them."""
         basis, encoder = opened.basis, opened.encoder
         concepts, domains = spec.scope.concepts, spec.scope.domains
-        texts = [np.stack([_known(opened, p) for p in c.phrases]) for c in concepts]
+        texts = [np.stack([known(opened, p) for p in c.phrases]) for c in concepts]
         _check_distinct([p for c in concepts for p in c.phrases], [row for rows in texts for row in rows])
         if domains:
             words = [p for c in concepts for p in c.phrases] or list(basis.labels or basis.vocabulary[:PROMPTED])
@@ -146,47 +142,7 @@ class Contributions:
                 shown += [{"prompt": p, "png": self.core.artifacts.put(png(picture)), "tensors": whole} for p, picture in pairs]
         return np.concatenate(vectors), [i for i, _ in wanted] * spec.prototypes, shown
 
-    # -- what it would do -----------------------------------------------------------------------------------------------------
-
-    def predicted(self, request: Record, contribution: Contribution) -> dict[str, Json]:
-        """What the model would be with this contribution beside those in force, without a labelled picture.
-
-        `total_disagreement` is the share of changed answers against the base, `disagreement` what this request adds to that of the others;
-        `scope_share` is the share of pictures that it is about, `total_scope_share` that of all in force with it; `subsumed_by` names what
-        covers it, if something does: then it adds nothing.
-        """
-        core = self.core
-        model = str(request["model"])
-        opened = core.opened(model)
-        self._keys.put(contribution.digest, _texts(contribution))
-        mine = {**request, "contribution": contribution.digest}
-        others = [r for r in core.views.wanted(str(request["model"])) if r["id"] != request["id"]]
-        above, above_before = self.covered([*others, mine]), self.covered(others)  # once each: it goes through everything in force
-        before = self._data_free(opened, [r for r in others if r["id"] not in above_before], None)
-        covered = above.get(str(request["id"]))
-        found = self._data_free(opened, [r for r in others if r["id"] not in above], None if covered else contribution)
-        found["total_disagreement"] = found["predicted_disagreement"]
-        found["disagreement"] = max(0.0, found["predicted_disagreement"] - before["predicted_disagreement"])
-        in_force = [self.load(str(r["contribution"])) for r in others if r["contribution"]]
-        asked = [c for c in in_force if c.digest != contribution.digest]
-        found["scope_share"] = self._extents.share(model, opened.basis, [contribution])
-        found["total_scope_share"] = self._extents.share(model, opened.basis, [*asked, contribution])
-        found["scope_share_added"] = found["total_scope_share"] - self._extents.share(model, opened.basis, asked)
-        for bound in ("max_predicted_disagreement", "max_total_disagreement", "max_scope_share"):
-            found[bound] = getattr(core.home.settings, bound)
-        found["targets"] = contribution.facts.get("terms", [])
-        found |= self._names.doubted(request, opened.basis, lambda phrase: _known(opened, phrase))
-        private = covered and (request.get("private") or (core.views.request(covered) or {}).get("private"))
-        found["subsumed_by"] = "another forget" if private else covered  # its id would say what the private one is about
-        return found
-
-    def _data_free(self, opened: Opened, requests: Sequence[Record], beside: Contribution | None) -> dict[str, Json]:
-        everything = [self.load(str(r["contribution"])) for r in requests if r["contribution"]]
-        if beside is not None:
-            everything = [beside, *(c for c in everything if c.digest != beside.digest)]
-        edit, found = self.figures(opened.basis, everything)
-        found = discreet(found, everything)
-        return found | {"anchors": edit.facts.get("anchors", ""), "soft_because": edit.facts.get("soft_because", "")}
+    # -- composing -----------------------------------------------------------------------------------------------------------
 
     def figures(self, basis: Basis, contributions: Sequence[Contribution]) -> tuple[Edit, dict[str, Json]]:
         """The edit of these contributions, composed on the host, and what can be said of it without a labelled picture; the last few are
@@ -237,6 +193,10 @@ class Contributions:
         if kept is None:
             kept = self._covered.put(key, subsumed_by([{**r, "concepts": self._by_text(r)} for r in wanted]))
         return dict(kept)
+
+    def know(self, contribution: Contribution) -> None:
+        """Compare what this contribution takes away with others before it is stored."""
+        self._keys.put(contribution.digest, _texts(contribution))
 
     def _by_text(self, request: Record) -> list[dict[str, Json]]:
         """A request's concepts, named by the text embedding that each takes away; by their names where that is not known."""
@@ -325,7 +285,7 @@ def _bytes(contribution: Contribution) -> int:
     return sum(tensor.nbytes for tensor in contribution.tensors.values()) + 4096
 
 
-def _known(opened: Opened, phrase: str) -> Floats:
+def known(opened: Opened, phrase: str) -> Floats:
     """A phrase's text embedding `(d,)`; where an anchor has the same (by its name, or since the model reads both alike) it is that one's,
     to the last bit: then both are one target."""
     basis: Any = opened.basis

@@ -10,7 +10,7 @@ import numpy as np
 from govd.cache import Cache
 from govd.core import Core
 from govd.edit import Basis, EvaluationData
-from govd.edit.extent import labelled_in_scope, named_share, pool_in_scope
+from govd.edit.extent import in_scope, labelled_in_scope, named_share
 from govd.models.evaluation_set import evaluation_from
 from govd.types import Contribution
 
@@ -33,22 +33,24 @@ class Extents:
         if not contributions:
             return 0.0
         shares = []
-        pool = [self._of_pool(basis, contribution) for contribution in contributions]
-        if all(mask is not None for mask in pool):
-            shares.append(float(np.logical_or.reduce(pool).mean()))
-        digest = self.core.model(model)["evaluation"]
-        if digest is not None:
-            data = self._sets.get(digest) or self._sets.put(digest, evaluation_from(self.core.artifacts.get(digest)))
+        inside = in_scope(basis, contributions)
+        if inside is not None:
+            shares.append(float(inside.mean()))
+        data = self.labelled(model)
+        if data is not None:
+            digest = str(self.core.model(model)["evaluation"])
             labelled = [self._of_set(basis, contribution, digest, data) for contribution in contributions]
             shares.append(float(np.logical_or.reduce(labelled).mean()))
         if not shares:
             shares.append(min(1.0, sum(named_share(basis, contribution) for contribution in contributions)))
         return max(shares)
 
-    def _of_pool(self, basis: Basis, contribution: Contribution) -> Any:
-        key = (basis.digest, contribution.digest, "")
-        mask = self._masks.get(key)
-        return self._masks.put(key, pool_in_scope(basis, contribution)) if mask is None else mask
+    def labelled(self, model: str) -> EvaluationData | None:
+        """The model's evaluation set, if it has one."""
+        digest = self.core.model(model)["evaluation"]
+        if digest is None:
+            return None
+        return self._sets.get(digest) or self._sets.put(digest, evaluation_from(self.core.artifacts.get(digest)))
 
     def _of_set(self, basis: Basis, contribution: Contribution, digest: str, data: EvaluationData) -> Any:
         key = (basis.digest, contribution.digest, digest)

@@ -15,6 +15,8 @@ from govd.requests.computing import Contributions
 from govd.requests.decisions import Decisions, check_hold, check_model
 from govd.requests.finding import Finding
 from govd.requests.options import ForgetOptions, date_of, fields_of, understood
+from govd.requests.predicting import Predicting
+from govd.requests.previewing import Previewing
 from govd.requests.privacy import Privacy
 from govd.types import PRIVATE, ForgetSpec, Json, Record
 
@@ -30,6 +32,8 @@ class Requests:
         self.privacy = Privacy(core)
         self.contributions = Contributions(core, self.privacy)
         self.decisions = Decisions(core, self.privacy)
+        self.predicting = Predicting(core, self.privacy, self.contributions)
+        self.previewing = Previewing(core, self.contributions, self.predicting, self.decisions)
         self.decide, self.extend = self.decisions.decide, self.decisions.extend
         self.all = bounded(Finding(core, self.privacy).all)
         self.hold, self.release, self.reveal = self.decisions.hold, self.decisions.release, self.privacy.reveal
@@ -77,14 +81,13 @@ class Requests:
         self._check_possible(model, spec)
 
     @bounded
-    def preview(self, model: str, options: ForgetOptions) -> Record:
-        """What a forget would do; files nothing and keeps nothing."""
-        core = self.core
-        spec, pictures = understood(core, model, options)
-        self._check(model, spec)
-        contribution = self.contributions.compute(spec, core.opened(model), keep=False, pictures=pictures)
-        predicted = self.contributions.predicted({"model": model, **fields_of(spec), "id": "preview"}, contribution)
-        return {"model": model, **fields_of(spec), "subsumed_by": predicted["subsumed_by"], "predicted": predicted}
+    def preview(self, model: str, options: ForgetOptions, actor: str = "") -> Record:
+        """What a forget would do; files nothing and keeps nothing. While the same scope waits or is in force: what it would do without
+        that request."""
+        spec, pictures = understood(self.core, model, options)
+        same = self._same_scope(model, spec)
+        self._check_possible(model, spec, same)
+        return self.previewing.preview(self._body(model, spec, options), spec, pictures, same, actor)
 
     @bounded
     def revert(self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None) -> Record:
@@ -150,27 +153,35 @@ class Requests:
             raise KeyReused("this idempotency key came with another request", where=key, advice=f"That was {old['id']}. Use a new key.")
         return old
 
-    def _check_overlap(self, model: str, spec: ForgetSpec) -> None:
+    def _same_scope(self, model: str, spec: ForgetSpec) -> Record | None:
+        """The request that wants the same scope already."""
         going, scope = self.core.views.going(), self.privacy.commitment(spec.scope)
         for other in list(self.core.views.open.values()):
             if other["kind"] != "forget" or other["model"] != model or other["state"] == "failed" or other["id"] in going:
                 continue
             if self.privacy.scope(other) == scope:
-                if other.get("private"):
-                    advice = "Whoever may see private requests can revert it first."
-                    raise Conflict("the same scope is wanted already, by a private request", advice=advice, taken=True)
-                how = "revert" if other["state"] in STANDING else "withdraw"
-                raise Conflict(
-                    f"the same scope is {other['state']} already, as {other['id']}",
-                    advice=f"`govd request show {other['id']}`; {how} it first if it should be forgotten in another way.",
-                    request=other["id"],
-                    taken=True,
-                )
+                return other
+        return None
 
-    def _check_possible(self, model: str, spec: ForgetSpec) -> None:
+    def _check_overlap(self, model: str, spec: ForgetSpec) -> None:
+        other = self._same_scope(model, spec)
+        if other is None:
+            return
+        if other.get("private"):
+            advice = "Whoever may see private requests can revert it first."
+            raise Conflict("the same scope is wanted already, by a private request", advice=advice, taken=True)
+        how = "revert" if other["state"] in STANDING else "withdraw"
+        raise Conflict(
+            f"the same scope is {other['state']} already, as {other['id']}",
+            advice=f"`govd request show {other['id']}`; {how} it first if it should be forgotten in another way.",
+            request=other["id"],
+            taken=True,
+        )
+
+    def _check_possible(self, model: str, spec: ForgetSpec, without: Record | None = None) -> None:
         """What can be seen without computing: no anchor left, or a system that cannot be solved with what is in force."""
         basis = self.core.basis(self.core.model(model))
-        wanted = self.core.views.wanted(model)
+        wanted = [r for r in self.core.views.wanted(model) if without is None or r["id"] != without["id"]]
         scopes = [spec.scope, *(scope_of(r) for r in wanted)]
         check_room(basis, frozenset(p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases))
         families = {self.core.methods[r["method"]].family: r for r in wanted if r["method"] in self.core.methods}

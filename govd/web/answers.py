@@ -162,6 +162,14 @@ class Preview(Answer):
     strength: float
     method: str
     target: str | None
+    same_scope: dict[str, Any] | None
+    effect: dict[str, Any] | None
+    labelled: dict[str, Any] | None
+    costs: dict[str, Any]
+    decision: dict[str, Any]
+    others: list[dict[str, Any]]
+    near: list[dict[str, Any]]
+    subsumed_by: str | None
     predicted: dict[str, Any]
 
 

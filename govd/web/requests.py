@@ -81,7 +81,7 @@ async def forget(
 def preview(body: ScopeBody, response: Response, context: Here, reader: Reader) -> Json:
     """What a forget would do; files nothing."""
     response.headers["Cache-Control"] = "no-store"  # it may name whom a private request will not
-    return context.service.preview(body.model, ForgetOptions(**options(body, "model")))
+    return context.service.preview(body.model, ForgetOptions(**options(body, "model")), reader)
 
 
 @router.get("/requests/{request_id}")

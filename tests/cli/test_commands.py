@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 
 from govd.cli import main
 from govd.cli.local import Local
-from govd.cli.show import show_evaluation, show_model, show_models, show_preview, show_request
+from govd.cli.show import show_evaluation, show_model, show_models, show_request
+from govd.cli.show_preview import show_preview
 from govd.errors import REPORT, Usage
 from govd.home import Home, announced
 from govd.ledger.entry import Draft
@@ -240,7 +241,7 @@ def test_records_of_a_time_before_some_figures_are_shown(govd: Shell, capsys: py
         (request,) = service.requests.all()
         model = service.models.show("m")
     show_request({**request, "predicted": {"on": "pool", "rank": 1, "edit_norm": 1.5, "disagreement": 0.25}})
-    assert "25.0 % of the other answers change by it," in " ".join(capsys.readouterr().out.split())
+    assert "25.0 % of the other answers change by it" in " ".join(capsys.readouterr().out.split())
     show_request({**request, "predicted": {"on": "pool"}})
     show_preview({**request, "predicted": {"on": "pool"}})
     show_evaluation({"model": "m", "revision": 1, "metrics": {"on": "pool"}, "claim": ""})

@@ -175,8 +175,9 @@ def test_duplicates_are_told(service: Service) -> None:
     with pytest.raises(Conflict, match=first["id"]):
         service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
-    with pytest.raises(Conflict, match="in_force already"):
-        service.preview("m", ForgetOptions(concepts=("red",)))
+    found = service.preview("m", ForgetOptions(concepts=("red",)))
+    (standing,) = service.requests.all(state="in_force")
+    assert found["same_scope"] == {"id": standing["id"], "state": "in_force", "private": False}
 
 
 def test_reverts_of_what_is_not_in_force(service: Service) -> None:

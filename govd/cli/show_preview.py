@@ -1,0 +1,168 @@
+"""`govd preview`, for people: will it work, what does it cost, does it wait and for whom; then other strengths, and what is near."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from govd.cli.tables import console, count, escape, said, scope, share, table
+
+if TYPE_CHECKING:
+    from govd.types import Json
+
+COSTS: Final = {
+    "all": "all other answers",
+    "worst_label": "the worst label",
+    "worst_cell": "the worst label in one domain",
+    "elsewhere": "the same in other domains",
+}
+NOT_MEASURED: Final = "not measured: there is no pool of pictures to count on (govd model update --pool)"
+
+
+def show_preview(preview: Mapping[str, Json]) -> None:
+    """What a forget would do."""
+    out = console()
+    out.print(f"[bold]preview[/]: {scope(preview)} · {escape(preview['model'])}{_how(preview)} (nothing is filed)")
+    for line in _same(preview.get("same_scope"), preview.get("subsumed_by")):
+        out.print(f"  {line}")
+    out.print("[bold]Will it work?[/]")
+    for line in _effect(preview):
+        out.print(f"  {line}")
+    out.print("[bold]What does it cost?[/]")
+    for line in _costs(preview):
+        out.print(f"  {line}")
+    out.print("[bold]Does it wait?[/]")
+    for line in _decision(preview):
+        out.print(f"  {line}")
+    if preview.get("others"):
+        out.print(_others(preview["others"]))
+    if preview.get("near"):
+        out.print(_near(preview["near"]))
+        for word in preview["near"]:
+            if word["ask"]:
+                out.print(f"  [yellow]{escape(word['name'])} {word['involved']:.2f}: forget it too?[/] (--alias or a request of its own)")
+
+
+def _how(preview: Mapping[str, Json]) -> str:
+    target = f" · target {preview['target']}" if preview.get("target") else ""
+    return f" · {escape(preview['method'])}{target} · strength {preview['strength']:g}"
+
+
+def _same(same: Mapping[str, Json] | None, covered: Json) -> Iterator[str]:
+    if same:
+        state = str(same["state"]).replace("_", " ")
+        which = "by a private request" if same["private"] else f"as {same['id']}"
+        yield f"[yellow]the same scope is {state} already, {which}: what follows is counted without it[/]"
+    if covered:
+        yield f"[yellow]it would add nothing while {escape(covered)} stands, which covers it[/]"
+
+
+def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
+    effect, labelled = preview.get("effect"), preview.get("labelled")
+    if effect is None:
+        yield NOT_MEASURED
+    elif not effect["pictures"]:
+        yield f"nobody knows: of {escape(effect['on'])} none looks like it to the model"
+    else:
+        named = "keep their answer" if effect["what"] == "domains" else "are named so"
+        yield f"[bold]before {effect['before']} → after {effect['after']}[/] {named}{_by(effect)}"
+        which = "in it" if effect["what"] == "domains" else "that look like it to the model"
+        yield f"of {count(effect['pictures'], 'picture')} {which}, among {escape(effect['on'])}"
+    if labelled:
+        yield f"before {labelled['before']} → after {labelled['after']} are named so{_by(labelled)}"
+        yield f"of {count(labelled['pictures'], 'picture')} that show it, by the labels of the evaluation set"
+    for term in preview["predicted"].get("targets", ()):
+        if term.get("warning"):
+            yield f"[yellow]{escape(term['about'])}: {escape(term['warning'])}[/]"
+
+
+def _by(effect: Mapping[str, Json]) -> str:
+    """By which prompt most are still named."""
+    rows = effect["by_prompt"]
+    if len(rows) < 2:
+        return ""
+    if len({row["after"] for row in rows}) == 1:
+        return f", by each of {len(rows) - 1} prompts and by all together"
+    return f" by the worst prompt, {escape(repr(effect['prompt']))}" if effect["prompt"] else ", by all prompts together (each alone: less)"
+
+
+def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
+    costs = preview.get("costs")
+    if not costs:
+        yield _without_pool(preview["predicted"])
+        return
+    wide = max(len(words) for words in COSTS.values())
+    for name, words in COSTS.items():
+        if name in costs:
+            yield f"{words:<{wide}}  {interval(costs[name])}{_whose(costs[name])}"
+    total = preview["predicted"].get("total_disagreement")
+    if total is not None and total != costs.get("all", {}).get("share"):
+        yield f"{'with all that is in force':<{wide}}  {share(total)} of the other answers differ from the unedited model's"
+    if all(figure.get("low") is None for figure in costs.values()):
+        yield "[dim]shares of answers that change; their intervals were not measured[/]"
+    else:
+        yield "[dim]shares of answers that change; in brackets, where nine in ten end up[/]"
+
+
+def _without_pool(predicted: Mapping[str, Json]) -> str:
+    if predicted.get("by_theorem"):
+        return "the order of the labels that stay does not change (exact on the label set); nothing else is measured: there is no pool"
+    return NOT_MEASURED
+
+
+def interval(figure: Mapping[str, Json]) -> str:
+    """A share with its interval's ends, where there are some."""
+    if figure.get("low") is None:
+        return share(figure["share"])
+    return f"{share(figure['share'])} ({share(figure['low'])} to {share(figure['high'])})"
+
+
+def _whose(figure: Mapping[str, Json]) -> str:
+    where = " in ".join(escape(figure[name]) for name in ("label", "domain") if figure.get(name))
+    return f" of {count(figure['pictures'], 'picture')}" + (f": {where}" if where else "")
+
+
+def _decision(preview: Mapping[str, Json]) -> Iterator[str]:
+    decision = preview.get("decision")
+    if decision is None:
+        yield "nobody was asked"
+        return
+    if decision["event"] == "approve":
+        yield "no: it goes in force as soon as it is filed"
+    elif decision["event"] == "deny":
+        yield f"[red]it is denied[/]: {escape(decision['reason'])}"
+    else:
+        yield f"[yellow]yes, for {escape(said(decision['waits_for']))}[/]: {escape(decision['reason'])}"
+    for vote in decision["votes"]:
+        if vote["decision"] != "allow" and f"{vote['policy']}: {vote['reason']}" != decision["reason"]:
+            yield f"and {escape(vote['policy'])} says {vote['decision']}: {escape(vote['reason'])}"
+
+
+def _others(rows: Sequence[Mapping[str, Json]]) -> object:
+    shown: list[tuple[str, ...]] = []
+    for row in rows:
+        mark = "[bold]asked[/]" if row["asked"] else ""
+        name = (escape(said(row["target"])), f"{row['strength']:g}")
+        if "not_possible" in row:
+            shown.append((*name, "–", "–", "–", "not possible"))
+            continue
+        cost = row["costs"]
+        left = "–" if row["after"] is None else f"{row['before']} → {row['after']}"
+        figures = (share(cost[k]["share"]) if k in cost else "–" for k in ("all", "worst_label"))
+        shown.append((*name, left, *figures, mark))
+    return table(
+        "target", "strength", "before → after", "others change", "worst label", "", rows=shown, title="Other targets and strengths"
+    )
+
+
+def _near(rows: Sequence[Mapping[str, Json]]) -> object:
+    shown = [
+        (
+            escape(row["name"]),
+            row["what"],
+            f"{row['cosine']:.2f}",
+            "–" if row.get("involved") is None else f"{row['involved']:.2f} of {row['pictures']}",
+        )
+        for row in rows
+    ]
+    return table("near it", "", "cosine", "of its pictures, are this", rows=shown)

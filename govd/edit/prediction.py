@@ -1,0 +1,238 @@
+"""What a forget would do, counted on pictures of the pool that nobody labelled: pseudo-labels are the unedited model's own answers.
+
+Figures are for reading and deciding; they use the machine's own linear algebra and are no part of any digest. Pictures are taken as they
+come: on those that a model is surest of nothing ever changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from govd.cache import Cache
+from govd.edit.basis import Basis
+from govd.edit.factors import Edit
+from govd.types import Contribution, Floats, Json
+
+Mask = Any
+"""Which of `n` pictures, `(n,)` bool."""
+WATCHED: Final = 16_384
+"""Pictures that a prediction looks at, at most: with more, an interval is hardly narrower."""
+SCORES: Final = 5_000_000
+"""Scores of pictures with anchors that a prediction compares at most, so that filing stays cheap where labels are many."""
+FEWEST: Final = 1024
+"""Pictures that are looked at however many anchors there are."""
+FOLDS: Final = 5
+"""Of so many parts of a pool, the last is seen by no fit that holds pictures out."""
+ENOUGH: Final = 200
+"""Pictures that must be held out for a prediction to rest on them alone."""
+LEAST: Final = 5
+"""Pictures of a label (or cell) from which on it can be the worst one; where none has so many, all of them can."""
+ANSWERED: Final = 32
+"""Edits whose answers are kept in memory."""
+AT_HAND: Final = 8 << 20
+"""Scores of pictures with anchors that are kept in memory."""
+ROWS: Final = 1024
+"""Pictures that are scored at once."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Pictures that a prediction is counted on.
+
+    `images` `(n, d)` unit rows, `at` their positions in the thinned pool, `anchors` `(m, d)` what answers are chosen from, with `names`;
+    `top` `(n,)` the unedited answers, `domain` `(n,)` pseudo-domains (−1 where there are none) into `domains`.
+    """
+
+    images: Floats
+    at: Any
+    names: tuple[str, ...]
+    anchors: Floats
+    top: Any
+    domain: Any
+    domains: tuple[str, ...]
+    _answered: Cache[str, Any] = field(default_factory=lambda: Cache(ANSWERED), compare=False, repr=False)
+
+    @staticmethod
+    def of(basis: Basis, held_out: bool = False) -> Watch | None:
+        """The pictures of a basis' pool, evenly taken; None without one. `held_out`: only those that no fit saw, where they are enough."""
+        if not basis.has_pool:
+            return None
+        kept: dict[bool, Watch] = vars(basis).setdefault("watches", {})
+        if held_out not in kept:
+            images, rows = basis.thinned_pool()
+            at = np.flatnonzero(folds(len(images)) == FOLDS - 1) if held_out else np.arange(len(images))
+            at = at if len(at) >= ENOUGH or not held_out else np.arange(len(images))
+            names, anchors = basis.anchors
+            most = min(WATCHED, max(FEWEST, SCORES // len(anchors)))
+            at = at[:: max(1, -(-len(at) // most))]
+            known = basis.tensors.get("pool_domains")
+            domain = np.full(len(at), -1) if known is None else np.asarray(known)[rows[at]]
+            kept[held_out] = Watch(images[at], at, names, anchors, basis.base_answers[at], domain, basis.domains)
+        return kept[held_out]
+
+    def only(self, mask: Mask) -> Watch:
+        """Some of these pictures."""
+        return Watch(self.images[mask], self.at[mask], self.names, self.anchors, self.top[mask], self.domain[mask], self.domains)
+
+    @cached_property
+    def scores(self) -> Floats | None:
+        """Unedited scores `(n, m)`, where they fit into memory."""
+        if len(self.images) * len(self.anchors) > AT_HAND:
+            return None
+        scored: Floats = self.images @ self.anchors.T
+        return scored
+
+    def answers(self, edit: Edit) -> Any:
+        """The best anchor of each picture `(n,)` after an edit, of either side: lengths change no order among anchors."""
+        if not edit.rank:
+            return self.top
+        known = self._answered.get(edit.digest)
+        return self._answered.put(edit.digest, self._scored(edit)) if known is None else known
+
+    def _scored(self, edit: Edit) -> Any:
+        best = np.empty(len(self.images), np.int64)
+        lost = edit.B.T @ self.anchors.T
+        hit = self.images @ edit.L
+        for start in range(0, len(best), ROWS):
+            part = slice(start, start + ROWS)
+            scored = self.images[part] @ self.anchors.T if self.scores is None else self.scores[part]
+            best[part] = (scored - hit[part] @ lost).argmax(1)
+        return best
+
+
+def watch_for(basis: Basis, contributions: Sequence[Contribution]) -> Watch | None:
+    """What a prediction of these forgets is counted on: where a fit of theirs holds pictures out, on those. None without a pool."""
+    return Watch.of(basis, any("beta" in contribution.tensors for contribution in contributions))
+
+
+def folds(pictures: int) -> Any:
+    """The part `(n,)` of each of so many pictures, from 0: by the golden ratio, even and in step with no order of files."""
+    spread = (np.arange(pictures, dtype=np.uint64) * np.uint64(2654435769)) & np.uint64(0xFFFFFFFF)
+    return ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A share of `pictures` that changed, and whose they are; `low` and `high` are its interval's ends, None where it is not measured."""
+
+    share: float
+    pictures: int
+    label: str = ""
+    domain: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    def as_json(self) -> dict[str, Json]:
+        """As a request's prediction says it."""
+        where = {k: v for k, v in (("label", self.label), ("domain", self.domain)) if v}
+        return {"share": self.share, "low": self.low, "high": self.high, "pictures": self.pictures, **where}
+
+
+Costs = dict[str, Figure]
+"""By name: `all`, `worst_label`, `worst_cell`, `elsewhere`; one that no picture shows is absent."""
+COSTS: Final = ("all", "worst_label", "worst_cell", "elsewhere")
+
+
+def costs(watch: Watch, before: Any, after: Any, inside: Mask, cells: Sequence[tuple[Sequence[int], Sequence[int]]] = ()) -> Costs:
+    """What changes for pictures that are to stay as they were.
+
+    `before` and `after` `(n,)` are answers, `inside` `(n,)` the pictures that are to go. `cells`: labels and the domains in which they are
+    forgotten; `elsewhere` is then the worst of those labels in the other domains: the share of its pictures that lost it.
+    """
+    kept = ~inside
+    if not kept.any():
+        return {}
+    changed = before != after
+    figures = {"all": Figure(float(changed[kept].mean()), int(kept.sum()))}
+    label = _worst(watch.top[kept], changed[kept])
+    figures["worst_label"] = replace(label[1], label=watch.names[label[0]])
+    told_apart = kept & (watch.domain >= 0)
+    if told_apart.any() and watch.domains:
+        wide = int(watch.domain.max()) + 1
+        place, figure = _worst((watch.top * wide + watch.domain)[told_apart], changed[told_apart])
+        figures["worst_cell"] = replace(figure, label=watch.names[place // wide], domain=_domain(watch, place % wide))
+    lost = []
+    for labels, domains in cells:
+        for name in labels:
+            same = kept & (before == name) & (watch.top == name) & ~np.isin(watch.domain, list(domains))
+            if same.any():
+                lost.append(Figure(float((after[same] != name).mean()), int(same.sum()), watch.names[name]))
+    enough = [figure for figure in lost if figure.pictures >= LEAST] or lost
+    if enough:
+        figures["elsewhere"] = max(enough, key=lambda figure: (figure.share, figure.pictures))
+    return figures
+
+
+def _domain(watch: Watch, place: int) -> str:
+    return watch.domains[place] if place < len(watch.domains) else "other"
+
+
+def _worst(group: Any, changed: Any) -> tuple[int, Figure]:
+    """The group of which the largest share changed, among those with enough pictures; of equal ones that with most."""
+    count = np.bincount(group)
+    lost = np.bincount(group, changed, len(count))
+    enough = count >= LEAST if (count >= LEAST).any() else count > 0
+    share = np.where(enough, lost / np.maximum(count, 1), -1.0)
+    best = int(np.lexsort((count, share))[-1])
+    return best, Figure(float(share[best]), int(count[best]))
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """Labels `(m, d)` and a forget's own phrases `(p, d)` as one prompt spells them."""
+
+    prompt: str
+    anchors: Floats
+    own: Floats
+
+
+def named(images: Floats, texts: Prompted, own_anchors: Mask, edit: Edit) -> Mask:
+    """Which pictures `(n,)` get an own phrase before all other labels. `own_anchors` `(m,)`: labels that are own phrases."""
+    hit = images @ edit.L
+    own = images @ texts.own.T - hit @ (edit.B.T @ texts.own.T)
+    others = texts.anchors[~own_anchors]
+    rest = images @ others.T - hit @ (edit.B.T @ others.T)
+    return own.max(1, initial=-np.inf) > rest.max(1, initial=-np.inf)
+
+
+def effect(images: Floats, prompts: Sequence[Prompted], own_anchors: Mask, before: Edit, after: Edit) -> dict[str, Json]:
+    """How many of a concept's pictures are named with it, by each prompt and by the worst: the one by which most still are."""
+    rows = [
+        {
+            "prompt": texts.prompt,
+            "before": int(named(images, texts, own_anchors, before).sum()),
+            "after": int(named(images, texts, own_anchors, after).sum()),
+        }
+        for texts in prompts
+    ]
+    worst = max(rows, key=lambda row: (row["after"], row["before"]))
+    return {"pictures": len(images), **worst, "by_prompt": rows}
+
+
+def kept_answers(top: Any, before: Any, after: Any) -> dict[str, Json]:
+    """The same for everything in a domain: how many of its pictures `(n,)` have the answer that the unedited model gives them."""
+    was, now = int((before == top).sum()), int((after == top).sum())
+    row = {"prompt": "", "before": was, "after": now}
+    return {"pictures": len(top), **row, "by_prompt": [row]}
+
+
+def involved(watch: Watch, inside: Mask, words: Floats, without: Mask) -> tuple[list[float | None], list[int]]:
+    """How often the pictures of each word `(w, d)` are among those that a forget is about (`inside` `(n,)`).
+
+    A word's pictures are those that it names better than any label; labels that are forgotten (`without` `(m,)`) do not count. None where
+    there are none; and how many there are.
+    """
+    best = np.full(len(watch.images), -np.inf)
+    for start in range(0, len(best), ROWS):
+        part = slice(start, start + ROWS)
+        scored = watch.images[part] @ watch.anchors.T if watch.scores is None else watch.scores[part]
+        best[part] = np.where(without[None, :], -np.inf, scored).max(1)
+    own = watch.images @ words.T >= best[:, None] - 1e-12
+    counts = own.sum(0)
+    shares = [float(inside[own[:, i]].mean()) if counts[i] else None for i in range(len(words))]
+    return shares, [int(count) for count in counts]

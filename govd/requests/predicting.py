@@ -1,0 +1,144 @@
+"""What a forget is predicted to do beside what is in force: the figures that votes and bounds see, and that its entry keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from govd.core import Core, Opened
+from govd.edit import Basis, Edit
+from govd.edit.extent import in_scope
+from govd.edit.prediction import Costs, Watch, costs, watch_for
+from govd.requests.computing import Contributions, discreet, known
+from govd.requests.extent import Extents
+from govd.requests.naming import Names
+from govd.requests.privacy import Privacy
+from govd.types import Contribution, Json, Record
+
+BOUNDS: Final = ("max_predicted_disagreement", "max_total_disagreement", "max_scope_share")
+NAMING: Final = ("label", "domain")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A contribution beside those in force: the edits without and with it, what each is of, and what covers it (then it adds nothing)."""
+
+    basis: Basis
+    own: Contribution
+    others: tuple[Contribution, ...]
+    before: Edit
+    after: Edit
+    figures: dict[str, Json]
+    covered_by: str | None
+
+    @property
+    def everything(self) -> list[Contribution]:
+        """All contributions that are then in force."""
+        return [self.own, *(other for other in self.others if other.digest != self.own.digest)]
+
+
+class Predicting:
+    """Predictions for a home's requests. Nothing is written; what is the same for several requests is computed once."""
+
+    def __init__(self, core: Core, privacy: Privacy, contributions: Contributions) -> None:
+        self.core, self.contributions = core, contributions
+        self.extents, self._names = Extents(core), Names(core, privacy)
+
+    def predicted(self, request: Record, contribution: Contribution, without: str = "") -> dict[str, Json]:
+        """What the model would be with this contribution beside those in force, without a labelled picture.
+
+        `total_disagreement` is the share of other answers that differ from the base, `disagreement` the share that differs by this request;
+        `costs` has the latter by label, cell and domain. `scope_share` is the share of pictures that it is about, `total_scope_share` that
+        of all in force with it; `subsumed_by` names what covers it, if something does: then it adds nothing. `without`: a request that is
+        taken for not there.
+        """
+        core, model = self.core, str(request["model"])
+        opened = core.opened(model)
+        beside = self.beside(request, contribution, opened, without)
+        predicted = dict(beside.figures)
+        predicted |= self._disagreement(beside)
+        predicted["scope_share"] = self.extents.share(model, opened.basis, [contribution])
+        others = [c for c in beside.others if c.digest != contribution.digest]
+        predicted["total_scope_share"] = self.extents.share(model, opened.basis, beside.everything)
+        predicted["scope_share_added"] = predicted["total_scope_share"] - self.extents.share(model, opened.basis, others)
+        for bound in BOUNDS:
+            predicted[bound] = getattr(core.home.settings, bound)
+        predicted["targets"] = contribution.facts.get("terms", [])
+        predicted |= self._names.doubted(request, opened.basis, lambda phrase: known(opened, phrase))
+        covered = beside.covered_by
+        private = covered and (request.get("private") or (core.views.request(covered) or {}).get("private"))
+        predicted["subsumed_by"] = "another forget" if private else covered  # its id would say what the private one is about
+        return predicted
+
+    def beside(self, request: Record, contribution: Contribution, opened: Opened, without: str = "") -> Beside:
+        """A contribution beside what is in force, composed.
+
+        Raises:
+            OverCapacity, Unsupported: there is no such edit.
+        """
+        self.contributions.know(contribution)
+        own = {**request, "contribution": contribution.digest}
+        away = {str(request["id"]), without}
+        others = [r for r in self.core.views.wanted(str(request["model"])) if r["id"] not in away]
+        above = self.contributions.covered([*others, own])  # once each: it goes through everything in force
+        above_before = self.contributions.covered(others)
+        stored = {str(r["id"]): self.contributions.load(str(r["contribution"])) for r in others if r["contribution"]}
+        standing = [c for name, c in stored.items() if name not in above_before]
+        before, figures = self.contributions.figures(opened.basis, standing)
+        covered = above.get(str(request["id"]))
+        joint = [c for name, c in stored.items() if name not in above and c.digest != contribution.digest]
+        if not covered:
+            joint = [contribution, *joint]
+        after, figures = self.contributions.figures(opened.basis, joint)
+        anchors = {"anchors": after.facts.get("anchors", ""), "soft_because": after.facts.get("soft_because", "")}
+        figures = discreet(figures, joint) | anchors
+        return Beside(opened.basis, contribution, tuple(stored.values()), before, after, figures, covered)
+
+    def _disagreement(self, beside: Beside) -> dict[str, Json]:
+        """How many other answers change, in all and by this request; by label, cell and domain where there is a pool."""
+        total = float(beside.figures["predicted_disagreement"])
+        watch = watch_for(beside.basis, beside.everything)
+        if watch is None:
+            before = self.contributions.figures(beside.basis, [c for c in beside.others if c.digest != beside.own.digest])[1]
+            added = 0.0 if beside.covered_by else max(0.0, total - float(before["predicted_disagreement"]))
+            return {"disagreement": added, "total_disagreement": total, "measured": False}
+        own = own_costs(watch, beside)
+        shown: dict[str, Json] = {name: figure.as_json() for name, figure in own.items()}
+        private = discreet({"costs": shown}, beside.everything).get("costs")
+        if private is None:
+            shown = {name: {k: v for k, v in figure.items() if k not in NAMING} for name, figure in shown.items()}
+        added = own["all"].share if "all" in own else 0.0
+        return {"disagreement": added, "total_disagreement": total, "measured": True, "costs": shown}
+
+
+def own_costs(watch: Watch, beside: Beside) -> Costs:
+    """What a contribution costs beside those in force, on pictures that none of them is about."""
+    inside = in_scope(beside.basis, beside.everything)
+    mask = np.zeros(len(watch.at), bool) if inside is None else inside[watch.at]
+    cells = cells_of(beside.basis, [beside.own])
+    return costs(watch, watch.answers(beside.before), watch.answers(beside.after), mask, cells)
+
+
+def cells_of(basis: Basis, contributions: Sequence[Contribution]) -> list[tuple[list[int], list[int]]]:
+    """The labels that each contribution takes away in some domains, and those domains; by the texts, so that private ones count."""
+    cells = []
+    place = {name: i for i, name in enumerate(basis.anchors[0])}
+    for contribution in contributions:
+        scope = contribution.spec.scope
+        columns = contribution.tensors.get("targets", np.zeros((basis.dim, 0)))
+        if scope.paradigm != "cells":
+            continue
+        names = [basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in columns.T]
+        labels = [place[name] for name in dict.fromkeys(names) if name in place]
+        cells.append((labels, [basis.domains.index(domain) for domain in scope.domains if domain in basis.domains]))
+    return cells
+
+
+def own_anchors(basis: Basis, contribution: Contribution) -> Any:
+    """Which anchors `(m,)` are phrases of a contribution, by its texts."""
+    columns = contribution.tensors.get("targets", contribution.tensors.get("texts", np.zeros((basis.dim, 0))))
+    own = {basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in columns.T}
+    return np.array([name in own for name in basis.anchors[0]], bool)

@@ -1,0 +1,107 @@
+"""What a preview answers, and that it does so whatever stands already."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from govd.models import Given
+from govd.requests import ForgetOptions
+from govd.service import Service, open_service
+
+
+def preview(service: Service, *concepts: str, **more: Any) -> Any:
+    return service.preview("m", ForgetOptions(concepts=concepts, all_concepts=not concepts, **more), "ann")
+
+
+def test_it_says_what_works_what_it_costs_and_who_decides(service: Service) -> None:
+    size = service.core.ledger.size()
+    found = preview(service, "red")
+    assert found["effect"]["before"] > 0
+    assert found["effect"]["after"] <= found["effect"]["before"]
+    assert {row["prompt"] for row in found["effect"]["by_prompt"]} >= {""}
+    assert found["labelled"]["pictures"] > 0
+    assert set(found["costs"]) >= {"all", "worst_label"}
+    assert found["decision"]["event"] == "approve"
+    assert found["decision"]["waits_for"] is None
+    assert [vote["decision"] for vote in found["decision"]["votes"]] == ["allow"] * len(found["decision"]["votes"])
+    assert found["decision"]["votes"]
+    assert sum(row["asked"] for row in found["others"]) == 1
+    assert {row["strength"] for row in found["others"]} >= {0.5, 1.0, 1.5}
+    assert all({"name", "what", "cosine", "involved", "ask"} <= set(row) for row in found["near"])
+    assert "red" not in [row["name"] for row in found["near"]]
+    assert service.core.ledger.size() == size, "nothing is filed"
+
+
+def test_the_effect_is_what_serving_then_says(service: Service) -> None:
+    found = preview(service, "red")
+    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.reconcile()
+    opened = service.core.opened("m")
+    edit = service.measuring.edit(service.core.views.published("m"), "m")
+    images, texts = opened.basis.images, opened.basis.tensors["labels"]
+    red = opened.basis.labels.index("red")
+    before, after = (images @ texts.T).argmax(1), (edit.move(images) @ texts.T).argmax(1)
+    (together,) = [row for row in found["effect"]["by_prompt"] if not row["prompt"]]
+    assert together == {"prompt": "", "before": int((before == red).sum()), "after": int((after == red)[before == red].sum())}
+    others = before != red
+    assert found["costs"]["all"]["share"] == pytest.approx(float((before != after)[others].mean()))
+
+
+@pytest.mark.parametrize("state", ["waiting", "in_force"])
+def test_the_same_scope_may_wait_or_be_in_force(tmp_path: Path, example_plugins: None, given: Given, state: str) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    if state == "waiting":
+        (home / "govd.toml").write_text('approval = "person"\n')
+    with open_service(home) as service:
+        service.add_model("m", "colours", given, "ann")
+        alone = preview(service, "red")
+        request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+        service.reconcile()
+        beside = preview(service, "red")
+        assert beside["same_scope"] == {"id": request["id"], "state": state, "private": False}
+        assert beside["effect"] == alone["effect"], "it is counted without the one that stands"
+        assert beside["costs"] == alone["costs"]
+        stronger = preview(service, "red", strength=0.5)
+        assert stronger["same_scope"]["id"] == request["id"]
+        assert preview(service, "blue")["same_scope"] is None
+
+
+def test_of_a_private_request_only_its_state_is_told(service: Service) -> None:
+    service.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
+    service.reconcile()
+    assert preview(service, "red")["same_scope"] == {"id": None, "state": "in_force", "private": True}
+    told = service.requests.all()[0]["predicted"]["costs"]
+    assert told
+    assert not any("label" in figure or "domain" in figure for figure in told.values()), "what loses most tells what is near"
+
+
+def test_policies_are_asked_as_filing_asks_them(tmp_path: Path, example_plugins: None, given: Given) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "govd.toml").write_text("max_scope_share = 0.01\n")
+    with open_service(home) as service:
+        service.add_model("m", "colours", given, "ann")
+        found = preview(service, "red")
+        service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+        service.reconcile()
+        (request,) = service.requests.all()
+        assert (found["decision"]["event"], request["state"]) == ("wait", "waiting")
+        assert found["decision"]["reason"] == request["state_reason"]
+        assert found["decision"]["waits_for"] == "a person"
+        votes = [(vote["policy"], vote["decision"], vote["reason"]) for vote in found["decision"]["votes"]]
+        assert votes == [(vote["policy"], vote["decision"], vote["reason"]) for vote in request["votes"]]
+
+
+def test_a_cell_says_what_becomes_of_the_same_class_elsewhere(service: Service) -> None:
+    found = preview(service, "red", domains=("dark",))
+    assert found["costs"]["elsewhere"]["label"] == "red"
+    basis = service.core.opened("m").basis
+    domain = np.asarray(basis.tensors["pool_domains"])[basis.thinned_pool()[1]]
+    elsewhere = (basis.base_answers == basis.labels.index("red")) & (domain != basis.domains.index("dark"))
+    assert found["costs"]["elsewhere"]["pictures"] == int(elsewhere.sum())
+    whole = preview(service, domains=("dark",))
+    assert whole["effect"]["what"] == "domains"
+    assert whole["near"] == []
