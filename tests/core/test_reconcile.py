@@ -646,8 +646,11 @@ def test_the_ledger_does_not_say_what_a_private_forget_is_about(service: Service
         if entry["kind"] in ("request.subsume", "revision.compose"):
             assert private["id"] not in json.dumps(entry["payload"].get("subsumed", {})) + str(entry["payload"].get("reason"))
     with pytest.raises(Conflict, match="by a private request") as told:
-        service.preview("m", ForgetOptions(concepts=("red",)))
+        service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     assert private["id"] not in str(told.value)
+    found = service.preview("m", ForgetOptions(concepts=("red",)))
+    assert found["same_scope"] == {"id": None, "state": "in_force", "private": True}
+    assert private["id"] not in json.dumps(found)
 
 
 def test_two_models_are_not_published_to_one_folder(service: Service, given: Given, tmp_path: Path) -> None:
