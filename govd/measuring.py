@@ -9,6 +9,8 @@ from govd.cache import Cache
 from govd.core import Core, Opened
 from govd.edit import Edit, EvaluationData, attacks, metrics
 from govd.edit.compose import recognised
+from govd.edit.outcomes import Outcomes, cell_intervals, published_scores
+from govd.edit.retrieval import retrieval
 from govd.errors import PluginFault
 from govd.models.evaluation_set import evaluation_from
 from govd.requests.computing import Contributions, discreet
@@ -78,13 +80,32 @@ class Measuring:
         return discreet(plain(found), filed), by
 
     def slow(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
-        """What somebody with pictures or the base weights can still do."""
-        found = {
-            "leaks": attacks.leaks(edit, [recognised(opened.basis, c) for c in filed], data),
+        """What publishing does not wait for: what somebody with pictures or the base weights can still do, retrieval, intervals of the
+        shares, and the scores that papers print."""
+        known = [recognised(opened.basis, c) for c in filed]
+        outcomes, recalls = Outcomes.of(opened.basis, edit, known, data), retrieval(opened.basis, edit, known, data)
+        found: dict[str, Json] = {
+            "forget_named": outcomes.shares().get("forget_named"),
+            "forget_named_before": outcomes.shares().get("forget_named_before"),
+            "intervals": outcomes.intervals(),
+            "retrieval": recalls,
+            "published_scores": published_scores(outcomes, data, recalls),
+            "leaks": attacks.leaks(edit, known, data),
             "neighbour_agreement": attacks.neighbour_agreement(edit, data.vectors),
             "base_diff": attacks.base_diff(opened.basis, edit),
         }
         return discreet(plain(found), filed)
+
+
+def by_cell(opened: Opened, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, found: dict[str, Json]) -> None:
+    """Add to figures on labelled pictures what only an evaluation tells: an interval for each cell, and what the pictures of each forget
+    are called instead."""
+    outcomes = Outcomes.of(opened.basis, edit, contributions, data)
+    intervals = cell_intervals(outcomes, data)
+    found["cells"] = [{**cell, "interval": intervals[cell["class"], cell["domain"]]} for cell in found["cells"]]
+    for concept, contribution in zip(found.get("concepts", []), contributions, strict=False):
+        own = metrics.cells([contribution.spec.scope], data)[data.class_of, data.domain_of]
+        concept["redirects"] = outcomes.redirects(own)
 
 
 def plain(value: Json) -> Json:

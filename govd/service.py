@@ -20,7 +20,7 @@ from govd.home import Home
 from govd.interference import Interference
 from govd.lifecycle import OPEN, PENDING, has_expired
 from govd.limits import bounded
-from govd.measuring import Measuring, plain
+from govd.measuring import Measuring, by_cell, plain
 from govd.models import Given, Models
 from govd.models.evaluation_set import read_images
 from govd.reconcile import Reconciler
@@ -240,6 +240,7 @@ class Service:
         found = metrics.on_images(now.opened.basis, now.edit, contributions, data)
         found["data_free"] = metrics.data_free(now.opened.basis, now.edit, contributions)
         found |= self.measuring.slow(now.opened, now.edit, contributions, data)
+        by_cell(now.opened, now.edit, contributions, data, found)
         found |= {"skipped": data.skipped, "left_out": dict(left_out), "confusion": confusion(now.opened.basis, now.edit, data)}
         return {"model": model, "revision": now.number, "claim": HONEST, "metrics": plain(found)}
 

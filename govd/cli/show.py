@@ -335,24 +335,6 @@ def show_answers(answers: Sequence[Mapping[str, Json]]) -> None:
 
 def show_evaluation(found: Mapping[str, Json]) -> None:
     """Metrics of a revision, with what a stranger can still do."""
-    out, m = console(), found["metrics"]
-    forgotten = bool(m.get("forgotten_images"))
-    stays = "what stays" if forgotten else "right answers"
-    rows = [
-        ("images", escape(said(m.get("on")))),
-        (stays, f"{share(m.get('retain_acc_before'))} → {share(m.get('retain_acc'))}"),
-        ("same answer among retained labels", share(m.get("retain_agreement"))),
-        ("same nearest image", share(m.get("neighbour_agreement"))),
-    ]
-    if forgotten:
-        mistake = share(m.get("base_false_positives"))
-        gone = f"{share(m.get('forget_acc_before'))} → {share(m.get('forget_acc'))} (by mistake: {mistake})"
-        rows += [("what was to go", gone), ("… by another word for it", share(m.get("paraphrase_leak")))]
-    out.print(table("", f"{escape(found['model'])}, revision {found['revision'] or 'base'}", rows=rows))
-    for leak in m.get("leaks", ()):
-        if "probe_after" in leak:
-            name = ", ".join(c["name"] for c in leak["scope"]["concepts"]) or "everything"
-            where = ", ".join(leak["scope"]["domains"]) or "everywhere"
-            was, now = leak["probe_before"], leak["probe_after"]
-            out.print(f"  still found by a linear probe: {escape(name)} {escape(where)}, AUC {was:.2f} → [red]{now:.2f}[/]")
-    out.print(f"[dim]{escape(found['claim'])}[/]")
+    from govd.cli.show_evaluation import print_evaluation
+
+    print_evaluation(found)

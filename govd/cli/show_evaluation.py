@@ -1,0 +1,98 @@
+"""What `govd evaluate` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from govd.cli.tables import console, escape, said, scope, share, table
+
+if TYPE_CHECKING:
+    from govd.types import Json
+
+WORST = 5
+"""Cells and redirects that are listed."""
+
+
+def print_evaluation(found: Mapping[str, Json]) -> None:
+    """What went and what stayed, with intervals; retrieval; scores of papers; what strangers can do."""
+    out, m = console(), found["metrics"]
+    title = f"{escape(found['model'])}, revision {found['revision'] or 'base'}"
+    out.print(table("", title, rows=list(_shares(m))))
+    _print_lost_cells(m)
+    _print_redirects(m)
+    _print_retrieval(m.get("retrieval") or {})
+    for line in _scores(m.get("published_scores") or {}):
+        out.print(f"  {line}")
+    for leak in m.get("leaks", ()):
+        if "probe_after" in leak:
+            was, now = leak["probe_before"], leak["probe_after"]
+            out.print(f"  still found by a linear probe: {scope(leak['scope'])}, AUC {was:.2f} → [red]{now:.2f}[/]")
+    out.print(f"[dim]Intervals: 90 %, by drawing the pictures again with replacement. {escape(found['claim'])}[/]")
+
+
+def _shares(m: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    forgotten = bool(m.get("forgotten_images"))
+    yield "images", escape(said(m.get("on")))
+    yield "what stays" if forgotten else "right answers", _changed(m, "retain_acc")
+    yield "same answer among retained labels", f"{share(m.get('retain_agreement'))}{_interval(m, 'retain_agreement')}"
+    yield "same nearest image", share(m.get("neighbour_agreement"))
+    if forgotten:
+        mistake = share(m.get("base_false_positives"))
+        yield "what was to go, by its own name", _changed(m, "forget_acc")
+        yield "… by any forgotten name", _changed(m, "forget_named")
+        yield "… by another word for it", share(m.get("paraphrase_leak"))
+        yield "others called so by mistake, before", mistake
+
+
+def _changed(m: Mapping[str, Json], name: str) -> str:
+    return f"{share(m.get(f'{name}_before'))} → {share(m.get(name))}{_interval(m, name)}"
+
+
+def _interval(m: Mapping[str, Json], name: str) -> str:
+    interval = (m.get("intervals") or {}).get(name)
+    return f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})" if interval else ""
+
+
+def _print_lost_cells(m: Mapping[str, Json]) -> None:
+    """The retained cells that lost most."""
+    lost = [c for c in m.get("cells", ()) if not c["forgotten"] and c["after"] < c["before"]]
+    if not lost:
+        return
+    worst = sorted(lost, key=lambda c: (c["after"] - c["before"], c["class"], c["domain"]))[:WORST]
+    rows = []
+    for c in worst:
+        low, high = c.get("interval", (c["after"], c["after"]))
+        what = escape(f"{c['class']} in {c['domain']}" if c["domain"] else c["class"])
+        rows.append((what, c["images"], f"{share(c['before'])} → {share(c['after'])} ({100 * low:.0f} to {100 * high:.0f})"))
+    console().print(table("retained cells that lost most", "images", "right", rows=rows))
+
+
+def _print_redirects(m: Mapping[str, Json]) -> None:
+    for concept in m.get("concepts", ()):
+        if concept.get("redirects"):
+            words = ", ".join(f"{escape(r['label'])} {share(r['share'])}" for r in concept["redirects"][:WORST])
+            console().print(f"  {escape(concept['scope'])} is called instead: {words}")
+
+
+def _print_retrieval(retrieval: Mapping[str, Json]) -> None:
+    if not retrieval:
+        return
+    rows = []
+    for group, of_group in retrieval.items():
+        for way, words in (("t2i", "a label finds its pictures"), ("i2t", "a picture finds its label")):
+            cells = [f"{share(of_group['before'][f'{way}@{k}'])} → {share(of_group['after'][f'{way}@{k}'])}" for k in (1, 5, 10)]
+            rows.append((f"{group}: {words}", *cells))
+    console().print(table("among the best …", "1", "5", "10", rows=rows))
+
+
+def _scores(scores: Mapping[str, Json]) -> Iterator[str]:
+    """The scores of papers, with whose they are."""
+    if not scores:
+        return
+    h, five = scores["adu_h"], scores["kravets_namboodiri"]
+    yield f"H-mean as ADU (arXiv 2510.08132): {share(h['h'])} of went {share(h['for'])} and stayed {share(h['mem'])}"
+    forget, retain = (scores["cliperase"][group]["accuracy"] for group in ("forget", "retain"))
+    yield f"CLIPErase (arXiv 2410.23330): forget set {share(forget)}, retain set {share(retain)}"
+    if five["score"] is not None:
+        yield f"Kravets and Namboodiri (arXiv 2407.07485): {share(five['score'])}, the mean of {len(five['terms'])} terms"

@@ -1,0 +1,36 @@
+"""What an evaluation tells beyond accuracies, and what of it a revision keeps."""
+
+from govd.service import Service
+from tests.core.test_service import forget, published
+
+
+def test_an_evaluation_has_intervals_retrieval_and_scores(service: Service) -> None:
+    forget(service, "red")
+    forget(service, "blue", domains=("dark",))
+    metrics = service.evaluate("m", None)["metrics"]
+    low, high = metrics["intervals"]["retain_acc"]
+    assert low <= metrics["retain_acc"] <= high
+    assert all(cell["interval"][0] <= cell["after"] <= cell["interval"][1] for cell in metrics["cells"])
+    assert metrics["forget_named"] >= metrics["forget_acc"]
+    assert metrics["retrieval"]["forgotten"]["after"]["i2t@1"] == metrics["forget_acc"]
+    assert metrics["published_scores"]["adu_h"]["mem"] == metrics["retain_acc"]
+    red, blue = metrics["concepts"]
+    for concept, name in ((red, "red"), (blue, "blue")) if red["scope"].startswith("red") else ((blue, "red"), (red, "blue")):
+        assert concept["redirects"], concept
+        assert name not in {r["label"] for r in concept["redirects"]}
+
+
+def test_a_published_revision_is_measured_when_it_serves(service: Service) -> None:
+    forget(service, "red")
+    assert "intervals" not in published(service)["metrics"], "publishing does not wait for it"
+    assert service.measure()
+    metrics = published(service)["metrics"]
+    assert metrics["intervals"] == service.evaluate("m", None)["metrics"]["intervals"]
+    assert {"retrieval", "published_scores", "forget_named"} <= set(metrics)
+
+
+def test_the_base_has_intervals_and_no_scores_of_forgetting(service: Service) -> None:
+    metrics = service.evaluate("m", None, base=True)["metrics"]
+    assert set(metrics["retrieval"]) == {"retained"}
+    assert metrics["published_scores"] == {}
+    assert set(metrics["intervals"]) == {"accuracy", "accuracy_before", "retain_acc", "retain_acc_before", "retain_agreement"}
