@@ -293,9 +293,11 @@ class Questions(Protocol):
         revision: int | None = None,
         since: str | None = None,
         as_of: str | None = None,
+        with_others: bool = False,
     ) -> Record:
         """Evidence in a file on this machine: of a request, a revision, a time (`as_of`, perhaps of one `model`), or everything; `since`: a
-        log checkpoint that was kept, from which it then has a proof.
+        log checkpoint that was kept, from which it then has a proof. Of a request it shows other requests as digests only;
+        `with_others` shows them, so that the edit can be recomposed.
 
         Raises:
             Usage: the file exists. MachineFault: it cannot be written.

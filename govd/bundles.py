@@ -23,6 +23,7 @@ from govd.core import Core
 from govd.errors import BadFile, MachineFault, NotFound, Usage
 from govd.ledger import archive, bundle, canonical, claim
 from govd.ledger.archive import Content
+from govd.ledger.excerpt import DIGESTS, OTHERS, Excerpt
 from govd.ledger.parts import named
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.times import moment
@@ -38,11 +39,15 @@ NOTES: Final = 1024
 
 @dataclass
 class Question:
-    """What a bundle is about: `seqs` of the entries to show (None: all there are), `claims` to sign, `about` for the manifest."""
+    """What a bundle is about: `seqs` of the entries to show (None: all there are), `claims` to sign, `about` for the manifest.
+
+    `excerpt`: of one request, where others are shown as digests only.
+    """
 
     about: dict[str, Json]
     seqs: set[int] | None = None
     claims: list[claim.Revision] = field(default_factory=list)
+    excerpt: Excerpt | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,10 @@ class Bundles:
             entries += 1
             if len(body) > bundle.STATEMENT:
                 raise BadFile(f"entry {seq} has {len(body)} bytes; bundles hold entries of {bundle.STATEMENT} bytes", where=f"entry {seq}")
-            self._beside(json.loads(body), whole, notes, contents)
+            entry = json.loads(body)
+            self._stamp(entry, notes, contents)
+            if question.excerpt is None or question.excerpt.shows_artifacts(entry):
+                self._artifacts(entry, whole, contents)
         for n, (note, lines) in notes.items():
             contents[f"checkpoints/{n}.note"] = Content.whole(note.encode())
             if lines:
@@ -173,11 +181,14 @@ class Bundles:
     def _rotations(self) -> list[int]:
         return [s for page in _pages(self.core.views.records, "key.rotate") for s in page]
 
-    def _beside(self, entry: Record, whole: bool, notes: Collection[int], contents: dict[str, Content]) -> None:
-        """What lies beside an entry: its artifacts, its time stamp."""
+    def _stamp(self, entry: Record, notes: Collection[int], contents: dict[str, Content]) -> None:
+        """The time stamp that an entry is about."""
         if entry["kind"] == "witness.stamp" and entry["payload"].get("size") in notes:
             with contextlib.suppress(binascii.Error):  # what an entry only claims to be a time stamp is for verification to tell
                 contents[f"stamps/{entry['seq']}.tsr"] = Content.whole(base64.b64decode(str(entry["payload"].get("token"))))
+
+    def _artifacts(self, entry: Record, whole: bool, contents: dict[str, Content]) -> None:
+        """The artifacts that an entry names; those of filings and registrations only where all is shown."""
         for _, digest in named(entry):
             if f"artifacts/{digest}" not in contents and (whole or not entry["kind"].startswith(("model.", "request."))):
                 contents[f"artifacts/{digest}"] = self._artifact(digest)
@@ -226,13 +237,20 @@ class Bundles:
         heads = sorted(self.core.views.heads.items())
         return Question({"everything": True}, None, [(m, int(h["published"])) for m, h in heads if h["published"]])
 
-    def of_request(self, request_id: str) -> Question:
-        """A request: its entries and its reverts', the revisions that brought it and took it back, and all that these were made of."""
+    def of_request(self, request_id: str, with_others: bool = False) -> Question:
+        """A request: its entries and its reverts', and the revisions that brought it and took it back. `with_others`: also all that these
+        were made of; without it, other requests are shown as the digests that those revisions name."""
         request = self.core.request(request_id)
         mine, model = str(request["id"]), str(request["model"])
-        found = self._closure({mine, model, *self.core.views.records.keys("reverts", mine, "request")}, mine)
-        served = [e["payload"].get("revision") for e in found if e["subject"] == mine and e["kind"] == "request.publish"]
-        return Question({"request": mine}, {int(e["seq"]) for e in found}, [(model, int(n)) for n in served[:1] if n])
+        subjects = {mine, model, *self.core.views.records.keys("reverts", mine, "request")}
+        entries = self._closure(subjects, mine, with_others)
+        served = [e["payload"].get("revision") for e in entries if e["subject"] == mine and e["kind"] == "request.publish"]
+        claims = [(model, int(n)) for n in served[:1] if n]
+        if with_others:
+            return Question({"request": mine}, {int(e["seq"]) for e in entries}, claims)
+        excerpt = Excerpt.of(lambda: entries, mine)
+        seqs = {int(e["seq"]) for e in entries if excerpt.shows(e)}
+        return Question({"request": mine, OTHERS: DIGESTS}, seqs, claims, excerpt)
 
     def of_revision(self, model: str, number: int) -> Question:
         """A revision: its entries, those of its requests and contributions, and what its model was registered with.
@@ -266,36 +284,36 @@ class Bundles:
         claims = [(str(m["model"]), int(m["revision"])) for m in known if m["revision"]]
         return Question({"as_of": at, "from": start} | ({"model": model} if model else {}), seqs, claims)
 
-    def _closure(self, subjects: set[str], request: str = "") -> list[Record]:
+    def _closure(self, subjects: set[str], request: str = "", with_others: bool = True) -> list[Record]:
         """Every entry about these subjects and what they lead to; found in the entries themselves, whatever the views say.
 
         The views guess what will be asked for, so that the entries are searched once as a rule. `request`: the one that is asked about,
-        whose reverts and revisions are followed as well.
+        whose reverts and revisions are followed as well. `with_others`: revisions lead to all that they were made of.
         """
         core, asked, fresh = self.core, set(subjects), set(subjects)
         size = core.ledger.size()  # what is appended from here on is of another moment: some subjects would have it, others not
         while fresh:
             seqs = [s for subject in sorted(fresh) for s in core.views.records.seqs(limit=100_000, subject=subject)]
-            fresh = _leads(core.ledger.some([s for s in seqs if s < size]), request) - asked
+            fresh = _leads(core.ledger.some([s for s in seqs if s < size]), request, with_others) - asked
             asked |= fresh
         while True:
             found = core.ledger.some([s for s in core.ledger.stored().about(asked) if s < size])
-            more = _leads(found, request) - asked
+            more = _leads(found, request, with_others) - asked
             if not more:
                 return found
             asked |= more
 
 
-def _leads(entries: Iterable[Record], request: str) -> set[str]:
-    """The subjects that entries lead to: the parts of a revision, the contributions of a request; of `request` and its reverts also the
-    revisions that brought and undid it."""
+def _leads(entries: Iterable[Record], request: str, with_others: bool) -> set[str]:
+    """The subjects that entries lead to: the parts of a revision (`with_others`), the contributions of a request; of `request` and its
+    reverts also the revisions that brought and undid it."""
     found: set[str] = set()
     mine = {request}
     for entry in entries:
         payload, kind, subject = entry["payload"], str(entry["kind"]), str(entry["subject"])
         if kind == "revision.compose":
             subsumed = payload.get("subsumed") or {}
-            found |= {*payload["requests"], *payload["contributions"], *subsumed}
+            found |= {*payload["requests"], *payload["contributions"], *subsumed} if with_others else set()
         elif kind.startswith("request.") and payload.get("contribution"):
             found.add(str(payload["contribution"]))
         if kind == "request.file" and payload.get("reverts") and (payload["reverts"] == request or subject == request):

@@ -276,16 +276,18 @@ class Evidence:
         since: str | None = None,
         as_of: str | None = None,
         model: str | None = None,
+        with_others: bool = False,
     ) -> Record:
         """Evidence of a request, of a revision, of a time (`as_of`, perhaps of one `model`), or of everything, in one file that is not
         there yet; the same question to the same ledger has the same bytes. `since`: a log checkpoint that somebody kept, from which the
-        bundle then has a proof.
+        bundle then has a proof. `with_others`: beside a request also the others that are in its revisions; else they are shown as
+        digests only.
 
         Raises:
             Usage: the file exists. NotFound: no such request or revision.
         """
         if request is not None:
-            question = self.bundles.of_request(request)
+            question = self.bundles.of_request(request, with_others)
         elif revision is not None:
             question = self.bundles.of_revision(*revision)
         elif as_of is not None:
@@ -303,17 +305,20 @@ class Evidence:
         number: int | None = None,
         since: str | None = None,
         as_of: str | None = None,
+        with_others: bool = False,
     ) -> Record:
         """The same, with a revision as two options; beside `as_of`, `model` says of which model.
 
         Raises:
-            Usage: a model without a revision, or more than one question.
+            Usage: a model without a revision, or more than one question; others without a request.
         """
         asked = sum(given is not None for given in (request, number, as_of))
         if asked > 1 or (number is not None and model is None) or (model is not None and number is None and as_of is None):
             raise Usage("say --request ID, or --revision MODEL N, or neither (everything)")
+        if with_others and request is None:
+            raise Usage("--with-others goes with --request ID", advice="Other bundles show all requests that they are about.")
         revision = (model, number) if model is not None and number is not None else None
-        return self.bundle(file, request, revision, since, as_of, model if as_of is not None else None)
+        return self.bundle(file, request, revision, since, as_of, model if as_of is not None else None, with_others)
 
     @bounded
     def as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:

@@ -9,6 +9,7 @@ from typing import Any
 
 from govd.ledger.bounds import Trust
 from govd.ledger.bundle import verified
+from govd.ledger.excerpt import Excerpt
 from govd.ledger.sentences import safe
 from govd.ledger.signing import Key
 from govd.ledger.stamps import certificates
@@ -42,7 +43,8 @@ def verify_offline(
     """
     with verified(path, Key.parse(key) if key else None, trust_of(witnesses, roots), kept) as opened:
         verdict = opened.verdict
-        recomputed = composed_again(verdict, opened.entries, opened.artifact) if again and verdict.holds else []
+        excerpt = opened.excerpt if again and verdict.holds else None
+        recomputed = composed_again(verdict, opened.entries, opened.artifact, excerpt) if again and verdict.holds else []
         said = record_of(verdict) | {"origin": opened.manifest.get("origin"), "file": str(path)}
         said |= {"key": key or str(opened.manifest.get("key")), "key_given": key is not None, "whole": opened.whole}
         if verdict.holds:
@@ -53,24 +55,34 @@ def verify_offline(
 
 
 def composed_again(
-    verdict: Verdict, entries: Callable[[], Iterable[Mapping[str, Any]]], artifact: Callable[[str], bytes]
+    verdict: Verdict,
+    entries: Callable[[], Iterable[Mapping[str, Any]]],
+    artifact: Callable[[str], bytes],
+    excerpt: Excerpt | None = None,
 ) -> list[dict[str, Json]]:
-    """Every edit composed again; what does not fit is a fault, and so is that nothing could be composed."""
+    """Every edit composed again; what does not fit is a fault, and so is that nothing could be composed, nor (`excerpt`: where other
+    requests are shown as digests only) a contribution be compared with what was filed."""
+    from govd.excerpted import recompute_excerpt
     from govd.recompute import recompute
 
-    recomputed = recompute(entries(), artifact)
+    recomputed = recompute(entries(), artifact) if excerpt is None else recompute_excerpt(entries, artifact, excerpt)
     for found in recomputed:
         if found["fault"]:
             verdict.fault(f"{found['revision']}: {found['fault']}")
-    if not any(found["same_bytes"] is not None for found in recomputed):
+    if not any(_was_seen(found) for found in recomputed):
         why = recomputed[0]["says"] or recomputed[0]["fault"] if recomputed else "there is no edit here"
         verdict.fault(f"nothing was composed again, though that was asked: {why}")
     return recomputed
 
 
+def _was_seen(found: Mapping[str, Json]) -> bool:
+    """Whether something was composed again, or compared."""
+    return found["same_bytes"] is not None or bool(found.get("same_contribution"))
+
+
 def told(recomputed: Sequence[Mapping[str, Json]]) -> tuple[list[str], list[str]]:
     """What composing again came to, in sentences: what it proves, and which edits could not be composed."""
-    said = [(f["same_bytes"] is not None, safe(f"{f['revision']}: {f['says']}.")) for f in recomputed if f["says"]]
+    said = [(_was_seen(f), safe(f"{f['revision']}: {f['says']}.")) for f in recomputed if f["says"]]
     return [text for done, text in said if done], [text for done, text in said if not done]
 
 

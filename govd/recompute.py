@@ -33,17 +33,18 @@ class Fault(BadFile):
 
 @dataclass
 class Log:
-    """What the entries said so far: filings, the contribution of each request, the artifact of each contribution."""
+    """What the entries said so far: filings, the contribution of each request, the artifact and the basis of each contribution."""
 
     filed: dict[str, dict[str, Any]] = field(default_factory=dict)
     contribution_of: dict[str, str] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
+    basis: dict[str, str] = field(default_factory=dict)
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """The next entry."""
         kind, subject, payload = entry["kind"], entry["subject"], entry["payload"]
         if kind == "contribution.make":
-            self.made[subject] = str(payload.get("artifact"))
+            self.made[subject], self.basis[subject] = str(payload.get("artifact")), str(payload.get("basis"))
         elif kind == "request.file" and payload.get("kind", "forget") == "forget":
             self.filed[subject] = {name: payload.get(name) for name in SPEC}
         elif kind in ("request.approve", "request.wait", "request.recompute", "request.deny") and "contribution" in payload:
@@ -101,9 +102,7 @@ class _Parts:
     def contribution(self, basis: Basis, basis_digest: str, digest: str, artifact: str) -> Contribution:
         """A contribution to edits on this basis, named as its contents say."""
         if (basis_digest, digest) not in self._kept:
-            found = _read("contribution", artifact, self._artifact(artifact), lambda data: _contribution(data, basis, basis_digest))
-            if found.digest != digest:
-                raise Fault(f"the contribution {digest[:16]}… is not what its name says", where=artifact)
+            found = named_contribution(digest, artifact, basis_digest, self._artifact(artifact), basis)
             if len(self._kept) >= CACHED:
                 self._kept.clear()
             self._kept[basis_digest, digest] = found
@@ -134,16 +133,26 @@ def _basis(data: bytes) -> Basis:
     return basis
 
 
-def _contribution(data: bytes, basis: Basis, basis_digest: str) -> Contribution:
+def named_contribution(digest: str, artifact: str, basis_digest: str, data: bytes, basis: Basis | None = None) -> Contribution:
+    """A contribution that is named as its contents say, and, where its basis is at hand, fits that; else a Fault."""
+    found: Contribution = _read("contribution", artifact, data, lambda data: _contribution(data, basis_digest, basis))
+    if found.digest != digest:
+        raise Fault(f"the contribution {digest[:16]}… is not what its name says", where=artifact)
+    return found
+
+
+def _contribution(data: bytes, basis_digest: str, basis: Basis | None) -> Contribution:
     found = contribution_from_bytes(data, "contribution")
-    pictures = len(basis.tensors["pool"]) if basis.has_pool else 0
+    pictures = len(basis.tensors["pool"]) if basis is not None and basis.has_pool else 0
     for name, tensor in found.tensors.items():
         if tensor.dtype == np.int32 and tensor.ndim == 1:
-            if len(tensor) and not (tensor.min() >= 0 and tensor.max() < max(pictures, len(basis.domains))):
+            if basis is not None and len(tensor) and not (tensor.min() >= 0 and tensor.max() < max(pictures, len(basis.domains))):
                 raise BadFile(f"its {name} names rows that are not there", advice="The basis is another, or the file is damaged.")
             continue
-        if tensor.dtype != np.float64 or (tensor.ndim == 2 and name != "incidence" and tensor.shape[0] != basis.dim):
-            raise BadFile(f"its {name} is {tensor.dtype} of shape {tensor.shape}, the model's width is {basis.dim}")
+        wide = tensor.ndim == 2 and name != "incidence" and basis is not None and tensor.shape[0] != basis.dim
+        if tensor.dtype != np.float64 or wide:
+            known = "" if basis is None else f", the model's width is {basis.dim}"
+            raise BadFile(f"its {name} is {tensor.dtype} of shape {tensor.shape}{known}")
     made = sealed(basis_digest, found.spec, dict(found.tensors), dict(found.facts))
     if made.digest != found.digest:
         raise BadFile("its contents are not those of the digest in it")
@@ -274,13 +283,7 @@ def _asked(request: str, log: Log, contribution: Contribution, basis: Basis) -> 
 
     A phrase that is no anchor has the embedding of one that the model reads alike. That it does is plain where both are spelled alike.
     """
-    spec, filed, scope = contribution.spec, log.filed[request], _scope(log.filed[request], request)
-    mine: dict[str, Json] = {**spec.scope.as_json(), "method": spec.method, "target": spec.target, "strength": spec.strength}
-    mine |= {"prototypes": spec.prototypes, "examples": list(spec.examples)}
-    wanted = filed | scope.as_json() | {"examples": filed.get("examples") or [], "prototypes": filed.get("prototypes") or 0}
-    wrong = [name for name in SPEC if mine[name] != wanted[name]]
-    if wrong:
-        raise Fault(f"the contribution is of another {', '.join(wrong)} than the request asked for", where=request)
+    scope = check_spec(request, log, contribution)
     if not scope.concepts or any(c.name.startswith(PRIVATE) for c in scope.concepts):
         return []
     names, rows = [*basis.labels, *basis.vocabulary], np.concatenate([basis.tensors["labels"], basis.tensors["vocabulary"]])
@@ -298,6 +301,22 @@ def _asked(request: str, log: Log, contribution: Contribution, basis: Basis) -> 
             raise Fault(f"the contribution's tensors are about {about[:80]!r}, which the request does not name", where=request)
         unchecked.append(f"that what {request} names is {about[:80]!r} to the model was not checked: it takes the model to tell")
     return unchecked
+
+
+def check_spec(request: str, log: Log, contribution: Contribution) -> Scope:
+    """The scope of a filed request; its contribution has it, with the method, target and strength that were filed.
+
+    Raises:
+        Fault: it has not.
+    """
+    spec, filed, scope = contribution.spec, log.filed[request], _scope(log.filed[request], request)
+    mine: dict[str, Json] = {**spec.scope.as_json(), "method": spec.method, "target": spec.target, "strength": spec.strength}
+    mine |= {"prototypes": spec.prototypes, "examples": list(spec.examples)}
+    wanted = filed | scope.as_json() | {"examples": filed.get("examples") or [], "prototypes": filed.get("prototypes") or 0}
+    wrong = [name for name in SPEC if mine[name] != wanted[name]]
+    if wrong:
+        raise Fault(f"the contribution is of another {', '.join(wrong)} than the request asked for", where=request)
+    return scope
 
 
 def _spelled(phrase: str) -> str:

@@ -235,15 +235,20 @@ def bundle(
     request: Annotated[str | None, typer.Option("--request", help="Evidence of one request.")] = None,
     revision: Annotated[str | None, typer.Option("--revision", metavar="MODEL N", help="Evidence of one revision.")] = None,
     since: Annotated[Path | None, typer.Option("--since", help="A log checkpoint that was kept: with the proof from there.")] = None,
+    with_others: Annotated[
+        bool,
+        typer.Option("--with-others", help="Of a request: also the others in its revisions, so that it recomposes (else digests only)."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Evidence in one file that verifies offline: of a request, of a revision, or of everything."""
+    """Evidence in one file that verifies offline: of a request (others as digests only), of a revision, or of everything."""
     from govd.cli.tables import show_record
 
     kept = None if since is None else _text(since)
     with opened(home) as api:
-        put(api.audit_bundle(str(file.absolute()), request, revision, number, kept), as_json, show_record)
+        found = api.audit_bundle(str(file.absolute()), request, revision, number, kept, with_others=with_others)
+        put(found, as_json, show_record)
 
 
 @app.command()

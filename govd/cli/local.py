@@ -257,8 +257,9 @@ class Local(Api):
         revision: int | None = None,
         since: str | None = None,
         as_of: str | None = None,
+        with_others: bool = False,
     ) -> Record:
-        return self.service.evidence.bundle_to(Path(file), request, model, revision, since, as_of)
+        return self.service.evidence.bundle_to(Path(file), request, model, revision, since, as_of, with_others)
 
     # -- tokens ---------------------------------------------------------------------------------------------------------------
 

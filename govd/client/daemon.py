@@ -247,11 +247,13 @@ class Daemon(Api):
         revision: int | None = None,
         since: str | None = None,
         as_of: str | None = None,
+        with_others: bool = False,
     ) -> Record:
         path = Path(file)
         if path.exists():
             raise Usage("this file exists", where=file, advice="Choose another name; nothing is overwritten.")
-        answer = self._http.ask("GET", "audit/bundle", request=request, model=model, revision=revision, since=since, as_of=as_of)
+        asked = {"request": request, "model": model, "revision": revision, "since": since, "as_of": as_of}
+        answer = self._http.ask("GET", "audit/bundle", **asked, with_others=with_others or None)
         part = path.with_name(f".{path.name}.part")
         try:
             part.write_bytes(answer.content)
@@ -260,6 +262,7 @@ class Daemon(Api):
             part.unlink(missing_ok=True)
             raise MachineFault(f"cannot be written ({fault.strerror})", where=file, advice="Nothing was written.") from None
         about = {k: v for k, v in (("request", request), ("model", model), ("revision", revision), ("as_of", as_of)) if v is not None}
+        about |= {"others": "digests"} if request is not None and not with_others else {}
         return {"file": file, "bytes": len(answer.content), "about": about or {"everything": True}, "key": self.audit_key()}
 
     # -- tokens ---------------------------------------------------------------------------------------------------------------

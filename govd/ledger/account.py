@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from govd.actors import spoken
 from govd.ledger import bounds, claim
 from govd.ledger.bounds import Bounds
+from govd.ledger.excerpt import DIGESTS, OTHERS, Excerpt
 from govd.ledger.sentences import honest, safe, sentence_of
 from govd.ledger.signing import LogCheckpoint
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 TOLD: Final = 500
 """Entries that are told as sentences."""
+EXCERPT: Final = 200_000
+"""Entries of a bundle of one request that shows others as digests only."""
 MODELS: Final = 20
 """Models whose claims are told."""
 NOT_PROVEN: Final = (
@@ -109,6 +112,8 @@ def _about(opened: Opened) -> None:
     about: Mapping[str, Any] = said if isinstance(said, dict) else {}
     if set(about) == {"everything"}:
         fine = about["everything"] is True and opened.whole
+    elif set(about) == {"request", OTHERS} and about[OTHERS] == DIGESTS:
+        fine = isinstance(about["request"], str) and _excerpt(opened, about["request"])
     elif set(about) == {"request"}:
         fine = any(e["kind"] == "request.file" and e["subject"] == about["request"] for e in opened.entries())
     elif set(about) == {"model", "revision"}:
@@ -120,6 +125,34 @@ def _about(opened: Opened) -> None:
         fine = False
     if not fine:
         opened.verdict.fault("the manifest says that the bundle is about something that its entries do not show")
+
+
+def _excerpt(opened: Opened, request: str) -> bool:
+    """The request is shown and nothing of others; what follows from that for the revisions that are made of others as well."""
+    if opened.verdict.full or opened.verdict.size > EXCERPT:
+        return False
+    excerpt = opened.excerpt = Excerpt.of(opened.entries, request)
+    strange = next((entry["seq"] for entry in opened.entries() if not excerpt.shows(entry)), None)
+    if strange is not None:
+        opened.verdict.fault(f"entry {strange} is about something else than the request, and others were to be shown as digests only")
+    for composed in excerpt.shared():
+        model, _, number = composed.revision.rpartition("/")
+        what, others = f"revision {number} of {safe(model)}", _counted(composed.others, "other")
+        own = (
+            f"the contribution {composed.own[0][:16]}… of this request and of {others}"
+            if composed.own
+            else f"{others}, not of this request"
+        )
+        opened.proven.append(f"Entry {composed.entry} records {what} as composed of {own}: those are shown as digests only.")
+        opened.not_proven.append(
+            f"That the edit of {what} is what these come to, and how it was measured: its edit, figures and other contributions would say "
+            "what others asked for (govd audit bundle FILE --request ID --with-others brings them, and recomposes)."
+        )
+    return any(entry["kind"] == "request.file" and entry["subject"] == request for entry in opened.entries())
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _as_of(opened: Opened, about: Mapping[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from govd.errors import BadFile, GovdError, NotFound
 from govd.ledger import archive, bounds, canonical, claim, merkle, stamps
 from govd.ledger.account import tell
 from govd.ledger.bounds import Bounds, Trust, Vouched
+from govd.ledger.excerpt import Excerpt
 from govd.ledger.keys import MOST as ROTATIONS
 from govd.ledger.keys import Keys
 from govd.ledger.parts import CLAMPED, FIELDS, Times, named
@@ -54,6 +55,8 @@ class Opened:
     verdict: Verdict = field(default_factory=Verdict)
     statements: dict[claim.Revision, dict[str, Any]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    excerpt: Excerpt | None = None
+    """Of a bundle of one request that shows others as digests only: which entries are about it."""
     claim: str = ""
     proven: list[str] = field(default_factory=list)
     recorded: list[str] = field(default_factory=list)

@@ -117,9 +117,14 @@ def honest(claim: Claim | None) -> str:
     if claim is None or not claim.composed:
         return "No edit is shown here: nothing is claimed to be forgotten. What was asked for is not what was done."
     said, metrics = claim.predicate, claim.predicate["metrics"]
-    about = "; ".join(f"{scope(r)} (target {r.get('target') or 'none: full strength'})" for r in said["requests"][:20])
-    more = len(claim.requests) - min(20, len(said["requests"]))
-    about += f"; and {more} more" if more > 0 else ""
+    shown = said["requests"]
+    told = [f"{scope(r)} (target {r.get('target') or 'none: full strength'})" for r in shown[:20]]
+    told += [f"and {len(shown) - 20} more"] if len(shown) > 20 else []
+    hidden = len(claim.requests) - len(shown)
+    told += (
+        [f"{'and ' if told else ''}what {hidden} other request{'s' if hidden > 1 else ''} asked for, not shown here"] if hidden > 0 else []
+    )
+    about = "; ".join(told)
     state = "was published" if "published_at" in said else "is not published"
     if claim.followed_by:
         state += f" and followed by revision {claim.followed_by}"
@@ -129,9 +134,10 @@ def honest(claim: Claim | None) -> str:
         return safe(f"Nothing is claimed to be forgotten: revision {claim.number} of {claim.model}, which {state}, is the unedited model.")
     parts = [f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about}.", _targets(said, metrics)]
     found = attacks(metrics)
-    parts.append(
-        f"Attacks were measured: with examples it is still found {found}." if found else "Attacks with examples were not measured."
-    )
+    if found:
+        parts.append(f"Attacks were measured: with examples it is still found {found}.")
+    elif hidden <= 0:
+        parts.append("Attacks with examples were not measured.")
     software = said.get("software")
     if isinstance(software, dict) and software:
         parts.append(f"Computed with {', '.join(f'{k} {v}' for k, v in sorted(software.items()))}.")

@@ -81,11 +81,14 @@ def bundle(
     revision: int | None = None,
     since: str | None = None,
     as_of: str | None = None,
+    with_others: bool = False,
 ) -> Response:
-    """Evidence of a request, of a revision, of a time, or of everything, in one file; `since`: with the proof from a kept checkpoint."""
+    """Evidence of a request, of a revision, of a time, or of everything, in one file; `since`: with the proof from a kept checkpoint.
+
+    Of a request it shows other requests as digests only; `with_others` shows them, so that the edit can be recomposed."""
     folder = Path(tempfile.mkdtemp(prefix="govd-bundle-"))
     try:
-        context.service.evidence.bundle_to(folder / "bundle.zip", request, model, revision, since, as_of)
+        context.service.evidence.bundle_to(folder / "bundle.zip", request, model, revision, since, as_of, with_others)
     except BaseException:
         shutil.rmtree(folder)
         raise

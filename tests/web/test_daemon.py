@@ -98,6 +98,10 @@ def test_a_daemon_from_start_to_stop(running: Running, pictures: Path, pool: Pat
         done = running.govd("revert", request["id"], "--reason", "back", "--wait", "--json")
         assert json.loads(done.stdout)["state"] == "done", done.stderr
         assert daemon.audit_verify()["holds"]
+        digests = daemon.audit_bundle(str(tmp_path / "one.zip"), request=request["id"])
+        assert digests["about"] == {"request": request["id"], "others": "digests"}
+        whole = running.govd("audit", "bundle", str(tmp_path / "whole.zip"), "--request", request["id"], "--with-others", "--json")
+        assert json.loads(whole.stdout)["about"] == {"request": request["id"]}, whole.stderr
         assert daemon.evaluate("m")["metrics"]["accuracy"] > 0.9
         assert running.govd("backup", str(tmp_path / "b.tar")).returncode == 0
     with govd.connect(running.url, "wrong") as stranger, pytest.raises(Unauthenticated):

@@ -40,6 +40,15 @@ def test_proofs_and_bundles_over_http(client: TestClient, service: Service, tmp_
         found = verify_offline(file, service.evidence.key(), kept=[kept] if "since" in query else [])
         assert found["holds"], found["faults"]
     assert client.get("/v1/audit/bundle", params={"model": "m"}).status_code == 422
+    assert client.get("/v1/audit/bundle", params={"with_others": True}).status_code == 422
+    blue = client.get("/v1/requests", params={"concept": "blue"}).json()["items"][0]["id"]
+    for query, others in (({}, False), ({"with_others": True}, True)):
+        file = tmp_path / f"blue-{others}.zip"
+        file.write_bytes(client.get("/v1/audit/bundle", params={"request": blue, **query}).content)
+        found = verify_offline(file, service.evidence.key(), again=True)
+        assert found["holds"], found["faults"]
+        assert found["about"] == {"request": blue} | ({} if others else {"others": "digests"})
+        assert any(f["same_bytes"] for f in found["recomputed"]) is others
     found = client.post("/v1/audit/verify", json={"since": [kept], "witnesses": [], "roots": []}).json()
     assert found["holds"]
     assert {"claim", "proven", "recorded", "not_proven"} <= set(found)

@@ -1,0 +1,102 @@
+"""What a bundle of one request shows where it shows other requests as digests only. Pure: reads entries, and nothing else.
+
+Who makes such a bundle chooses its entries by this, and who verifies it sees by the same that nothing else is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+Entry = Mapping[str, Any]
+
+OTHERS: Final = "others"
+"""What a manifest says of other requests, beside the one that its bundle is about."""
+DIGESTS: Final = "digests"
+"""They are shown as digests only. Where a manifest says nothing of them, they are shown whole."""
+OF_THE_LOG: Final = ("key.rotate", "witness.cosign", "witness.stamp")
+NAMELESS: Final = ("revision.compose", "revision.publish", "revision.deliver", "export.write")
+"""Entries of a revision that name other requests by ids and digests alone."""
+FIGURES: Final = ("revision.evaluate", "revision.measure")
+"""Entries of a revision that name all that it forgets."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A composed revision: its entry, its contributions of this request, and how many there are of others."""
+
+    entry: int
+    revision: str
+    own: tuple[str, ...]
+    others: int
+
+
+@dataclass
+class Excerpt:
+    """A request with its reverts (and what it reverts), their contributions, and the revisions that brought and undid them."""
+
+    requests: set[str]
+    contributions: set[str] = field(default_factory=set)
+    models: set[str] = field(default_factory=set)
+    revisions: set[str] = field(default_factory=set)
+    composed: dict[str, Composed] = field(default_factory=dict)
+
+    @staticmethod
+    def of(entries: Callable[[], Iterable[Entry]], request: str) -> Excerpt:
+        """From entries in their order, which are read twice; those of other requests make no difference."""
+        excerpt = Excerpt({request})
+        for entry in entries():
+            if entry["kind"] == "request.file":
+                excerpt._filed(entry, request)
+        for entry in entries():
+            excerpt._take(entry)
+        return excerpt
+
+    def _filed(self, entry: Entry, request: str) -> None:
+        reverts = entry["payload"].get("reverts")
+        if entry["subject"] == request and isinstance(reverts, str):
+            self.requests.add(reverts)
+        elif reverts == request:
+            self.requests.add(entry["subject"])
+
+    def _take(self, entry: Entry) -> None:
+        kind, subject, payload = entry["kind"], entry["subject"], entry["payload"]
+        if kind == "revision.compose":
+            parts = _texts(payload.get("contributions"))
+            own = tuple(part for part in parts if part in self.contributions)
+            self.composed[subject] = Composed(entry["seq"], subject, own, len(parts) - len(own))
+        elif kind.startswith("request.") and subject in self.requests:
+            self.models.add(entry["model"])
+            if isinstance(payload.get("contribution"), str):
+                self.contributions.add(payload["contribution"])
+            if kind == "request.publish":
+                self.revisions.add(f"{entry['model']}/{payload.get('revision')}")
+
+    def alone(self, revision: str) -> bool:
+        """Whether a revision is made of this request's contributions and of nothing else."""
+        return revision in self.composed and not self.composed[revision].others
+
+    def shared(self) -> list[Composed]:
+        """The revisions that are made of other requests as well."""
+        return [c for c in self.composed.values() if c.others and c.revision in self.revisions]
+
+    def shows(self, entry: Entry) -> bool:
+        """Whether an entry is one to show."""
+        kind, subject = entry["kind"], entry["subject"]
+        if kind.startswith("request."):
+            return subject in self.requests
+        if kind.startswith("revision.") or kind == "export.write":
+            named = kind in NAMELESS or (kind in FIGURES and self.alone(subject))
+            return named and subject in self.revisions
+        if kind == "contribution.make":
+            return subject in self.contributions
+        return subject in self.models if kind.startswith("model.") else kind in OF_THE_LOG
+
+    def shows_artifacts(self, entry: Entry) -> bool:
+        """Whether what an entry names is shown: an edit and its basis only where no other request is in it."""
+        return entry["kind"] != "revision.compose" or self.alone(entry["subject"])
+
+
+def _texts(said: Any) -> list[str]:
+    return [text for text in said if isinstance(text, str)] if isinstance(said, list) else []
