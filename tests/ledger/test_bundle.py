@@ -109,7 +109,8 @@ def artifact(files: Files) -> str:
 
 
 def other_artifact(files: Files) -> Files:
-    return files | {artifact(files): files[artifact(files)][:-1] + b"\x00"}
+    data = files[artifact(files)]
+    return files | {artifact(files): data[:-1] + bytes([data[-1] ^ 1])}
 
 
 def smuggled(files: Files) -> Files:
