@@ -14,7 +14,7 @@ import numpy as np
 
 from govd.edit.basis import Basis
 from govd.edit.compose import recognised
-from govd.edit.extent import Mask, labelled_in_scope, pool_in_scope
+from govd.edit.extent import Mask, labelled_in_scope, scope_mask
 from govd.edit.factors import Edit
 from govd.edit.metrics import ROWS, EvaluationData
 from govd.types import Contribution, Floats, Json
@@ -45,7 +45,7 @@ class Answered:
 def pictures_of(basis: Basis, data: EvaluationData | None) -> Pictures:
     """The thinned pool; without one the labelled pictures; without either the anchors' own texts."""
     if basis.has_pool or data is None:
-        vectors, base = basis.images, basis.base_answers[0]
+        vectors, base = basis.images, basis.base_answers
         domain_of = np.full(len(vectors), -1)
         if basis.has_pool and "pool_domains" in basis.tensors:
             domain_of = np.asarray(basis.tensors["pool_domains"][basis.thinned_pool()[1]], np.int64)
@@ -62,7 +62,7 @@ def concerned(basis: Basis, pictures: Pictures, contribution: Contribution) -> M
     """Which pictures `(n,)` a forget is about: by their label where they have one, else by what the unedited model calls them."""
     if pictures.data is not None:
         return labelled_in_scope(basis, contribution, pictures.data)
-    inside = pool_in_scope(basis, contribution) if basis.has_pool else None
+    inside = scope_mask(basis, contribution) if basis.has_pool else None
     if inside is not None:
         return inside
     scope = contribution.spec.scope
