@@ -78,3 +78,9 @@ def world() -> World:
     vectors_, label, domain = images(10, 40)
     prompts = np.stack([exact.unit(texts[:40] + 0.5 * styles[s]) for s in (0, 1)])
     return World(names, texts, prompts, pool, EvaluationData(vectors_, tuple(names[:40]), DOMAINS, label, domain))
+
+
+@pytest.fixture(scope="session")
+def bases(world: World) -> dict[str, Basis]:
+    """A basis for each side on which an edit can be published."""
+    return {side: world.basis(side=side, max_edit_norm=1e9) for side in ("image", "text")}

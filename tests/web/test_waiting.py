@@ -127,7 +127,7 @@ def test_ready_means_that_the_reconciler_works(service: Service, monkeypatch: py
     worker = Worker(service)
     broken = True
 
-    def reconcile() -> bool:
+    def reconcile(patient: bool = True) -> bool:
         if broken:
             raise MachineFault("the disk is full")
         return False
