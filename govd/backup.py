@@ -25,8 +25,7 @@ from typing import IO, Final
 from govd.artifacts import Artifacts
 from govd.errors import BadFile, GovdError, MachineFault, Usage
 from govd.home import SIGNED, check_home
-from govd.key_rotation import ROTATION
-from govd.ledger.database import copy_database, faults, make_database, marked, peek, schema_of
+from govd.ledger.database import copy_database, faults, make_database, marked, peek, rotations, schema_of
 from govd.ledger.signing import Key, LogCheckpoint, Signer
 from govd.ledger.tables import REVISION
 from govd.private import MARKS, Boxes
@@ -166,8 +165,8 @@ def _said(copy: Path) -> _Said:
     with faults(str(copy)), closing(sqlite3.connect(copy)) as ledger:
         (last,) = ledger.execute("SELECT max(seq) FROM entries").fetchone()
         noted = ledger.execute("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1").fetchone()
-    rotations = [e["payload"]["new"] for e in marked(copy, [ROTATION]) if e["kind"] == "key.rotate"]
-    key = Key.parse(rotations[-1]) if rotations else None
+    keys = [entry["payload"]["new"] for entry in rotations(copy)]
+    key = Key.parse(keys[-1]) if keys else None
     texts = Boxes.of(marked(copy, MARKS)).living
     return _Said(0 if last is None else last + 1, key, noted[0] if noted else None, texts)
 

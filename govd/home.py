@@ -15,9 +15,9 @@ from typing import IO
 
 from govd.artifacts import Artifacts
 from govd.errors import BadFile, HomeLocked, MachineFault, Usage
+from govd.ledger.database import rotations
 from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
-from govd.ledger.verify import Stored
 from govd.settings import Settings
 from govd.types import Json
 
@@ -102,11 +102,8 @@ class Home:
 
     def _rotated_to(self) -> str:
         """The key that the ledger was changed to last, empty where it never was."""
-        found = ""
-        for _, body, _ in Stored(self.folder / "ledger.db").entries(0, 2**62):
-            if b'"kind":"key.rotate"' in body:
-                found = str(json.loads(body)["payload"].get("new", ""))
-        return found
+        changes = rotations(self.folder / "ledger.db")
+        return str(changes[-1]["payload"].get("new", "")) if changes else ""
 
     def token(self) -> str:
         """The home's own token, made on first use, readable by its owner alone."""

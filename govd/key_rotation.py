@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
-from typing import Final
 
 from govd.core import Core
 from govd.errors import Usage
-from govd.ledger.database import marked
+from govd.ledger.database import rotations
 from govd.ledger.entry import Draft
 from govd.ledger.signing import Signer, rotation_text
 from govd.types import Json, Record
-
-ROTATION: Final = b'"kind":"key.rotate"'
-"""What an entry of another key has in it."""
 
 
 class KeyRotation:
@@ -53,7 +49,7 @@ class KeyRotation:
         if not (folder / "next.key").exists():
             return
         new = Signer.at(folder / "next.key", self.core.ledger.origin)
-        entries = [e for e in marked(self.core.home.folder / "ledger.db", [ROTATION]) if e["kind"] == "key.rotate"]
+        entries = rotations(self.core.home.folder / "ledger.db")
         if entries and entries[-1]["payload"]["new"] == str(new.key):
             os.replace(folder / "next.key", folder / "signing.key")
             self.core.ledger.signer = new

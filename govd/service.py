@@ -166,6 +166,7 @@ class Service:
             for r in views.retired()
         ]
         head = {"origin": ledger.origin, "size": ledger.size(), "root": ledger.root().hex()}
+        head["fault"] = ledger.fault.message if ledger.fault is not None else ""
         expired = [
             {"id": r["id"], "model": r["model"], "expires_at": r["expires_at"]}
             for r in list(views.open.values())

@@ -82,6 +82,8 @@ def show_status(found: Mapping[str, Json]) -> None:
         identifier, day = expired["id"], expired["expires_at"][:10]
         out.print(f"{identifier} [yellow]expired[/] on {day} and still in force: govd revert {identifier} --reason …")
     ledger = found["ledger"]
+    if ledger.get("fault"):
+        out.print(f"[red]the ledger takes no entries[/]: {escape(ledger['fault'])}")
     out.print(f"ledger {escape(ledger['origin'])}: {count(ledger['size'], 'entry')}, root {ledger['root'][:16]}…")
 
 

@@ -158,6 +158,15 @@ def marked(path: Path, marks: Sequence[bytes]) -> list[Record]:
         return [json.loads(body) for (body,) in rows]
 
 
+def rotations(path: Path) -> list[Record]:
+    """The entries of an SQLite ledger that change its key, in their order.
+
+    Raises:
+        MachineFault: it cannot be read. BadFile: damaged.
+    """
+    return [entry for entry in marked(path, [b'"kind":"key.rotate"']) if entry["kind"] == "key.rotate"]
+
+
 def copy_database(source: Path, target: Path) -> None:
     """A consistent copy of an SQLite ledger while others use it.
 

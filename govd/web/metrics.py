@@ -113,6 +113,8 @@ def exposition(context: Context, meter: Meter) -> str:
     waiting = Counter(w["state"] for w in found["waiting"])
     faults = {(("step", step),): n for step, n in ({"reconcile": 0, "measure": 0, "vouch": 0} | context.faults()).items()}
     out = _metric("govd_ledger_entries_total", "counter", "Entries of the ledger.", [((), found["ledger"]["size"])])
+    refuses = [((), int(bool(found["ledger"]["fault"])))]
+    out += _metric("govd_ledger_refuses_entries", "gauge", "Whether the ledger takes no entries, as its database was changed.", refuses)
     out += _metric("govd_revision", "gauge", "The published revision; 0: the unedited model.", each("revision"))
     out += _metric("govd_forgets_in_force", "gauge", "Forgets that the published edit carries.", each("in_force"))
     out += _metric("govd_edit_rank", "gauge", "Rank of the published edit.", each("rank"))

@@ -4,6 +4,8 @@ import fcntl
 import inspect
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -263,3 +265,12 @@ def test_records_of_a_time_before_some_figures_are_shown(govd: Shell, capsys: py
     show_model(old)
     show_models([old])
     assert "–" in capsys.readouterr().out
+
+
+def test_status_says_why_the_ledger_takes_no_entries(govd: Shell) -> None:
+    assert govd.json("status")["ledger"]["fault"] == ""  # type: ignore[index]
+    with closing(sqlite3.connect(govd.home / "ledger.db")) as raw:
+        raw.execute("CREATE VIEW x AS SELECT * FROM entries")
+        raw.commit()
+    assert "what no ledger has: view 'x'" in govd.json("status")["ledger"]["fault"]  # type: ignore[index]
+    assert "the ledger takes no entries" in govd("status").stdout

@@ -378,6 +378,7 @@ def test_what_no_ledger_has_is_found_when_it_is_opened_and_verified(service: Ser
             again.forget("m", ForgetOptions(concepts=("red",)), "ann")
         assert again.core.ledger.size() == size
         assert not again.evidence.verify()["holds"]
+        assert "what no ledger has" in again.status()["ledger"]["fault"]
 
 
 @pytest.mark.parametrize("what", ["an insert that is ignored", "an insert that is changed"])
@@ -389,6 +390,7 @@ def test_an_entry_that_was_not_stored_was_not_filed(service: Service, tmp_path: 
     changed(tmp_path / "home" / "ledger.db", STRANGERS[what])
     with pytest.raises(BadFile, match="not stored as they were written"):
         service.core.record([Draft("note", "x", "ann", "", {"reason": "one"})] * many)
+    assert "not stored as they were written" in service.status()["ledger"]["fault"], "and nothing is appended from here on"
 
 
 def test_triggers_that_were_taken_away_are_made_again(service: Service, tmp_path: Path) -> None:

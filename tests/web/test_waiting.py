@@ -185,6 +185,8 @@ def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> No
     families = {f.name: f for f in text_string_to_metric_families(answer.text)}
     samples = {(s.name, *sorted(s.labels.items())): s.value for f in families.values() for s in f.samples}
     assert samples["govd_ledger_entries_total",] == service.core.ledger.size()
+    assert samples["govd_ledger_refuses_entries",] == 0
+    assert samples["govd_forgets_expired",] == 0
     assert {s.labels["model"] for s in families["govd_revision"].samples} == {"m", "n"}
     assert samples["govd_requests_open", ("state", "waiting")] == 1
     route = ("route", "/v1/models/{name}")
