@@ -21,14 +21,17 @@ FORGETS: dict[str, list[tuple[tuple[int, ...], tuple[str, ...]]]] = {
 
 
 def pictures(world: World, seed: int) -> EvaluationData:
-    """Thirty pictures, so blurred that the base mistakes some: five of each class, in both domains and in none."""
+    """Thirty pictures, five of each class, in both domains and in none; some so like another class that the base is mistaken."""
     draw = np.random.default_rng(seed)
     class_of = draw.permutation(np.repeat(np.arange(len(CLASSES)), 5))
     domain_of = draw.integers(-1, 2, len(class_of))
     rows = []
     for place, domain in zip(class_of, domain_of, strict=True):
         like = (world.data.class_of == CLASSES[place]) & (world.data.domain_of == max(domain, 0))
-        rows.append(draw.choice(world.data.vectors[like]) + 0.6 * draw.normal(size=96) / 96**0.5)
+        row = draw.choice(world.data.vectors[like])
+        if draw.random() < 0.3:
+            row = 0.4 * row + 0.6 * draw.choice(world.data.vectors[np.isin(world.data.class_of, CLASSES)])
+        rows.append(row + 0.5 * draw.normal(size=96) / 96**0.5)
     near = {i: exact.unit(world.texts[[i]] + 0.4 * draw.normal(size=(1, 96)) / 96**0.5) for i in (5, 7, 13)}
     paraphrases = {world.names[i]: vectors for i, vectors in near.items()} | {world.names[11]: np.zeros((0, 96))}
     names = tuple(world.names[i] for i in CLASSES)
