@@ -181,24 +181,27 @@ class Appender:
                 rows.append((seq, b"".join([made for _, _, made in tree.add(merkle.leaf_hash(body))[1:]]), body))
             if job.records and job.error is None:
                 time = job.records[-1]["time"]
-        if len(rows) == 1:
-            writer = self._writer()
-            writer.execute(INSERT, rows[0])  # a transaction of its own
-            self._check_stored(writer, rows)
-        elif rows:
-            writer = self._writer()
-            writer.execute("BEGIN IMMEDIATE")
-            try:
-                writer.executemany(INSERT, rows)
-                self._check_stored(writer, rows)
-                writer.execute("COMMIT")
-            except BaseException:
-                self._roll_back(writer)
-                raise
+        if rows:
+            self._store(rows)
         self._tree, self._time = tree, time
         for job in jobs:
             if job.then is not None and job.error is None:
                 job.then()
+
+    def _store(self, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """In one transaction, one row as well: it is read back before it is committed, and without a transaction of its own for that."""
+        writer = self._writer()
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            if len(rows) == 1:
+                writer.execute(INSERT, rows[0])
+            else:
+                writer.executemany(INSERT, rows)
+            self._check_stored(writer, rows)
+            writer.execute("COMMIT")
+        except BaseException:
+            self._roll_back(writer)
+            raise
 
     def _check_stored(self, writer: sqlite3.Connection, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
         """That the database has what it was given: a trigger that somebody put there may have made it something else, or nothing.

@@ -388,8 +388,10 @@ def test_an_entry_that_was_not_stored_was_not_filed(service: Service, tmp_path: 
     if "changed" in what:
         changed(tmp_path / "home" / "ledger.db", "DROP TRIGGER entries_no_update")
     changed(tmp_path / "home" / "ledger.db", STRANGERS[what])
+    size = service.core.ledger.size()
     with pytest.raises(BadFile, match="not stored as they were written"):
         service.core.record([Draft("note", "x", "ann", "", {"reason": "one"})] * many)
+    assert service.core.ledger.size() == size, "what was read back wrong was not committed"
     assert "not stored as they were written" in service.status()["ledger"]["fault"], "and nothing is appended from here on"
 
 
