@@ -33,10 +33,14 @@ def _simple(value: Any) -> Any:
         if 1e-4 <= abs(value) < 1e15 or (value and (abs(value) < 1e-9 or 1e21 <= abs(value) < _INFINITE)):
             return value
     elif kind is dict:
-        if all(type(key) is str and key.isascii() for key in value):
-            return {key: _simple(item) for key, item in value.items()}
+        plain: dict[str, Any] = {}
+        for key, item in value.items():
+            if type(key) is not str or not key.isascii():
+                raise _Slow
+            plain[key] = item if type(item) is str else _simple(item)
+        return plain
     elif kind is list or kind is tuple:
-        return [_simple(item) for item in value]
+        return [item if type(item) is str else _simple(item) for item in value]
     raise _Slow
 
 
