@@ -47,6 +47,7 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "revision list": ("govd revision list --model mini", "govd revision list --model mini --json"),
     "revision show": ("govd revision show mini 3", "govd revision show --model mini 3 --all"),
     "revision diff": ("govd revision diff mini 2 3", "govd revision diff mini 2 3 --json"),
+    "revision interference": ("govd revision interference mini", "govd revision interference mini 3 --json"),
     "audit log": ("govd audit log --since 2027-05-01 --kind request", "govd audit log --subject 3fa2 --format ndjson --limit 1000"),
     "audit trail": ("govd audit trail 3fa2", "govd audit trail 3fa2 --format csv"),
     "audit as-of": ("govd audit as-of 2027-05-01", "govd audit as-of 2027-05-01T12:00:00Z --model mini --bundle then.zip"),
