@@ -17,7 +17,7 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "revert": ('govd revert 3fa2 --reason "licence renewed"', 'govd revert 3fa2 --reason "filed by mistake" --wait --json'),
     "export": ("govd export mini ./edited", "govd export mini ./edit --format edit --revision 3"),
     "classify": ("govd classify mini photo.jpg", "govd classify mini *.png --labels dog,cat,house --base --json"),
-    "evaluate": ("govd evaluate mini", "govd evaluate mini --images ./evaluation --base --json"),
+    "evaluate": ("govd evaluate mini --report report.html", "govd evaluate mini --images ./evaluation --base --json"),
     "reconcile": ("govd reconcile", "govd reconcile --home /var/lib/govd --json"),
     "config": ("govd config", "govd config --home /var/lib/govd --json"),
     "backup": ("govd backup /mnt/backup/govd-2027-05-01.zip", "govd backup today.zip --home /var/lib/govd"),
