@@ -1,0 +1,1 @@
+"""What the tests notice: one changed node of the code at a time (`python -m tests.mutants`)."""
