@@ -70,6 +70,8 @@ class Deliveries:
         opened = core.opened_for(model, published)
         what: dict[str, Json] = {"model": model, "number": published["number"] if published else 0}
         what |= {"edit_digest": published["edit_digest"] if published else None, "model_digest": opened.model.facts.digest}
+        if published and (published.get("facts") or {}).get("conditional"):
+            what["carries"] = "linear"  # weights cannot ask a picture for its domain
         stands = self.delivery.stands(folder, what)
         if stands is not None and (published is None or published["files"] == stands):
             return False  # else it was cut off before its entry, or somebody changed the files and what is said of them: written again

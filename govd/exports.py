@@ -51,6 +51,8 @@ class Exports:
         files = self._written(model, folder, format, now)
         payload: dict[str, Json] = {"revision": now.number, "format": format, "folder": str(folder), "files": dict(files)}
         payload |= {"edit_digest": now.edit.digest, "recipient": recipient or actor, "disclosed": private}
+        if now.edit.conditions and format != "edit":
+            payload["carries"] = "linear"  # weights cannot ask a picture for its domain
         self.core.record([Draft("export.write", f"{model}/{now.number}", actor, model, payload)])
         return {"model": model, **payload}
 

@@ -192,7 +192,8 @@ def edit_of(answer: Any, arguments: Mapping[str, Any]) -> Edit:
     factors = tensors_of({"L": answer.L, "B": answer.B})
     if factors["L"].shape != factors["B"].shape or factors["L"].shape[:1] != (basis.dim,) or answer.side != basis.side:
         raise Nonsense("an edit of another width or side")
-    return Edit(factors["L"], factors["B"], basis.side, plain_json(answer.facts))
+    edit: Edit = replace(answer, L=factors["L"], B=factors["B"], side=basis.side, facts=plain_json(answer.facts))
+    return edit
 
 
 def figures_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Json]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from govd.cache import Cache
 from govd.core import Core, Opened
-from govd.edit import Edit, EvaluationData, attacks, metrics
+from govd.edit import Basis, Edit, EvaluationData, attacks, metrics
 from govd.edit.compose import recognised
 from govd.edit.outcomes import Outcomes, cell_intervals, published_scores
 from govd.edit.retrieval import retrieval
@@ -77,7 +77,15 @@ class Measuring:
             found = {"data_free": free if same else metrics.data_free(basis, edit, contributions)}
             if data is not None:
                 found |= metrics.on_images(basis, edit, contributions, data)
-        return discreet(plain(found), filed), by
+        told = discreet(plain(found), filed)
+        if edit.conditions:
+            told["checkpoint"] = discreet(plain(self._of_checkpoint(basis, edit.linear, contributions, data)), filed)
+        return told, by
+
+    def _of_checkpoint(self, basis: Basis, linear: Edit, contributions: Sequence[Contribution], data: EvaluationData | None) -> Record:
+        """The same figures of the linear edit, which weights get where the edit is conditional."""
+        figures = {"data_free": metrics.data_free(basis, linear, contributions)}
+        return figures if data is None else figures | metrics.on_images(basis, linear, contributions, data)
 
     def slow(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
         """What publishing does not wait for: what somebody with pictures or the base weights can still do, retrieval, intervals of the
@@ -92,7 +100,7 @@ class Measuring:
             "published_scores": published_scores(outcomes, data, recalls),
             "leaks": attacks.leaks(edit, known, data),
             "neighbour_agreement": attacks.neighbour_agreement(edit, data.vectors),
-            "base_diff": attacks.base_diff(opened.basis, edit),
+            "base_diff": attacks.base_diff(opened.basis, edit.linear),
         }
         return discreet(plain(found), filed)
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from govd.contribution import MALFORMED, contribution_from_bytes, sealed
 from govd.edit import Basis, Edit, compose
-from govd.edit.compose import SAME
+from govd.edit.duals import SAME
 from govd.errors import BadFile, GovdError, NotFound
-from govd.types import PRIVATE, Concept, Contribution, Json, Scope
+from govd.types import PRIVATE, Concept, Contribution, Floats, Json, Scope
 
 COLUMNS: Final = 20_000
 """Directions of one edit that are composed again; more would take more memory than a reader should need."""
@@ -325,13 +325,27 @@ def _spelled(phrase: str) -> str:
 
 
 def _composed(basis: Basis, contributions: list[Contribution], methods: Any) -> Edit:
-    if sum(max((t.shape[-1] for t in c.tensors.values() if t.ndim), default=0) for c in contributions) > COLUMNS:
+    if sum(max((t.shape[-1] for t in c.tensors.values() if t.ndim == 2), default=0) for c in contributions) > COLUMNS:
         raise NotFound(f"it has more than {COLUMNS} directions, which would take too much memory here")
     try:
         with np.errstate(all="ignore"):
             return compose(basis, contributions, methods)
     except BROKEN as error:
         raise Fault(f"its basis and contributions do not fit each other ({type(error).__name__}: {error})"[:300]) from None
+
+
+def _maps(edit: Edit) -> list[tuple[Floats, Floats, Floats]]:
+    """An edit's factors with what they depend on: selector and threshold, nothing for those that are applied to every vector."""
+    always = np.zeros(edit.dim + 1)
+    linear = edit.linear
+    maps: list[tuple[Floats, Floats, Floats]] = [(always, edit.L, edit.B), (always, linear.L, linear.B)]
+    return maps + [(np.append(c.selector, c.threshold), c.L, c.B) for c in edit.conditions]
+
+
+def _apart(ours: tuple[Floats, Floats], others: tuple[Floats, Floats]) -> float:
+    """How far two maps `B Lᵀ` are apart at most, row by row."""
+    rows = zip(ours[0], others[0], strict=True)
+    return max((float(np.abs(ours[1] @ a - others[1] @ b).max(initial=0)) for a, b in rows), default=0.0)
 
 
 def _compared(edit: Edit, published: Edit, requests: int, private: int) -> dict[str, Json]:
@@ -342,8 +356,10 @@ def _compared(edit: Edit, published: Edit, requests: int, private: int) -> dict[
         return {"says": f"its edit was composed again {of}: the same bytes", "same_bytes": True}
     if edit.dim != published.dim or edit.side != published.side:
         raise Fault("composed again its edit is of another width or side")
-    rows = zip(edit.L, published.L, strict=True)
-    far = max((float(np.abs(edit.B @ mine - published.B @ theirs).max(initial=0)) for mine, theirs in rows), default=0.0)
+    ours, others = _maps(edit), _maps(published)
+    if len(ours) != len(others) or any(not np.allclose(a[0], b[0], rtol=0, atol=CLOSE) for a, b in zip(ours, others, strict=True)):
+        raise Fault("composed again its edit asks for other conditions")
+    far = max((_apart(a[1:], b[1:]) for a, b in zip(ours, others, strict=True)), default=0.0)
     if far <= CLOSE:
         return {"says": f"its edit was composed again {of}: equal within {far:.1e} (composed by another device)", "same_bytes": False}
     return {"fault": f"composed again its edit differs by {far:.1e}", "same_bytes": False}

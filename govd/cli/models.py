@@ -42,6 +42,13 @@ UseOption = Annotated[
 PublishOption = Annotated[
     Path | None, typer.Option("--publish-to", help="Write each revision to DIR/N and keep DIR/current on the published one.")
 ]
+ConditionalOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--conditional/--linear",
+        help="Forgets that name domains ask each vector for its domain: far less is lost elsewhere. A checkpoint gets the linear edit.",
+    ),
+]
 PublishBaseOption = Annotated[
     bool | None, typer.Option("--publish-base/--no-publish-base", help="Publish the unedited model, too, as DIR/0 (not by default).")
 ]
@@ -59,6 +66,7 @@ def _given(
     use: str | None,
     publish_to: Path | None,
     publish_base: bool | None,
+    conditional: bool | None,
 ) -> dict[str, Any]:
     """What was given, read and with paths that a daemon finds."""
     said: dict[str, Any] = {}
@@ -69,7 +77,8 @@ def _given(
         if names is not None:
             said |= {f"{key}s": list(names.names), f"{key}_lines": list(names.lines)}
     said |= {"templates": lines(templates, "templates"), "domains": split(domains) or [], "use": use}
-    return said | {"images": absolute(images), "pool": absolute(pool), "publish_to": absolute(publish_to), "publish_base": publish_base}
+    said |= {"images": absolute(images), "pool": absolute(pool), "publish_to": absolute(publish_to), "publish_base": publish_base}
+    return said | {"conditional": conditional}
 
 
 @app.command("add")
@@ -95,6 +104,7 @@ def add(
     ] = "image",
     publish_to: PublishOption = None,
     publish_base: PublishBaseOption = None,
+    conditional: ConditionalOption = None,
     hf_revision: CommitOption = None,
     from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Do not use embeddings that come with the checkpoint.")] = False,
     home: HomeOption = None,
@@ -103,7 +113,7 @@ def add(
     """Register a model; makes the home where there is none."""
     from govd.cli.show import show_model
 
-    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base)
+    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base, conditional)
     more = {"prototypes": prototypes, "side": side, "hf_revision": hf_revision, "from_scratch": from_scratch}
     with opened(home, create=True) as api:
         put(api.add_model(name, reference, **given, **more), as_json, show_model)
@@ -139,13 +149,14 @@ def update(
     use: UseOption = None,
     publish_to: PublishOption = None,
     publish_base: PublishBaseOption = None,
+    conditional: ConditionalOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change what a model is registered with; what is not given stays. Every forget in force is computed anew and published."""
     from govd.cli.show import show_model
 
-    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base)
+    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base, conditional)
     with opened(home) as api:
         put(api.update_model(name, None, **given), as_json, show_model)
 
@@ -163,6 +174,7 @@ def rebase(
     use: UseOption = None,
     publish_to: PublishOption = None,
     publish_base: PublishBaseOption = None,
+    conditional: ConditionalOption = None,
     hf_revision: CommitOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -170,7 +182,7 @@ def rebase(
     """Put another checkpoint in a model's place: every forget in force is computed anew for it and published."""
     from govd.cli.show import show_model
 
-    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base)
+    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base, conditional)
     with opened(home) as api:
         put(api.update_model(name, reference, **given, hf_revision=hf_revision), as_json, show_model)
 

@@ -110,7 +110,8 @@ def show_model(model: Mapping[str, Json]) -> None:
     name = escape(model["name"])
     out.print(f"[bold]{name}[/]: {escape(model['reference'])}, {escape(model.get('architecture') or 'model')} of {model['dim']} dimensions")
     backend, device, side, use = (escape(said(model.get(key))) for key in ("backend", "device", "side", "use"))
-    out.print(f"  opened by the plugin {backend} on {device}; side {side}, use {use}")
+    asks = ", edits conditional on domains" if model.get("conditional") else ""
+    out.print(f"  opened by the plugin {backend} on {device}; side {side}, use {use}{asks}")
     out.print(f"  {count(model.get('labels', 0), 'label')}, {count(model.get('anchors', 0), 'anchor')}, {_pool(model)}")
     for line in _given(model):
         out.print(f"  {line}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from govd.cli.tables import console, count, escape, said, scope, share, table
+from govd.cli.tables import console, count, escape, said, scope, share, table, tried
 
 if TYPE_CHECKING:
     from govd.types import Json
@@ -28,6 +28,9 @@ def show_preview(preview: Mapping[str, Json]) -> None:
     out.print("[bold]Will it work?[/]")
     for line in _effect(preview):
         out.print(f"  {line}")
+    for term in preview["predicted"].get("targets", ()):
+        if term.get("tried"):
+            out.print(tried(term["tried"]))
     out.print("[bold]What does it cost?[/]")
     for line in _costs(preview):
         out.print(f"  {line}")
@@ -98,6 +101,10 @@ def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
     total = preview["predicted"].get("total_disagreement")
     if total is not None and total != costs.get("all", {}).get("share"):
         yield f"{'with all that is in force':<{wide}}  {share(total)} of the other answers differ from the unedited model's"
+    linear = preview["predicted"].get("checkpoint")
+    if linear:
+        changed = share(linear["predicted_disagreement"])
+        yield f"{'with all, in a checkpoint':<{wide}}  {changed}: weights cannot ask a picture for its domain"
     if all(figure.get("low") is None for figure in costs.values()):
         yield "[dim]shares of answers that change; their intervals were not measured[/]"
     else:

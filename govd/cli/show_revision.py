@@ -37,6 +37,12 @@ def show_revision(revision: Mapping[str, Json]) -> None:
     )
     for line in _figures(revision.get("metrics") or {}):
         out.print(f"  {line}")
+    checkpoint = (revision.get("metrics") or {}).get("checkpoint")
+    if checkpoint:
+        where = ", ".join(map(str, facts.get("conditional", [])))
+        out.print(f"  that is the conditional edit, for answers and vectors; it asks for {escape(where)}. A checkpoint has the linear one,")
+        for line in _figures(checkpoint):
+            out.print(f"  {line}")
     out.print(f"  [dim]everything: govd revision show {name} {number} --all, or --json; why it is so: govd audit why {name} {number}[/]")
 
 

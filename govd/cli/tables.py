@@ -63,6 +63,18 @@ def minute(time: str | None) -> str:
     return (time or "")[:16].replace("T", " ")
 
 
+def tried(steps: Sequence[Mapping[str, Json]]) -> Table:
+    """What was tried on pool pictures that were not fitted on, from cheap to certain; the last was taken."""
+    elsewhere = any("elsewhere_lost" in step for step in steps)
+    rows = []
+    for step in steps:
+        row = (f"{step['beta']:g}, {step['w']:g}", f"{step['named']} of {step['of']}", share(step["others_changed"]))
+        lost = (share(step.get("elsewhere_lost")),) if elsewhere else ()
+        rows.append((*row, *lost, f"{step['others_moved']:.3f}"))
+    last = ("lost in other domains",) if elsewhere else ()
+    return table("tried: β, w", "still named", "others changed", *last, "others moved by", rows=rows)
+
+
 def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Table:
     """A plain table; cells may hold markup, so what is in them is escaped by whoever fills them. Made to be read at 80 columns."""
     made = Table(

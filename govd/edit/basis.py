@@ -67,6 +67,7 @@ class Basis:
     pool_kind: str = ""
     facts: Mapping[str, Json] = field(default_factory=dict)
     version: str = VERSION
+    conditional: bool = False
 
     @property
     def dim(self) -> int:
@@ -157,6 +158,7 @@ class Basis:
             "max_edit_norm": self.max_edit_norm,
             "pool_kind": self.pool_kind,
             "facts": dict(self.facts),
+            **({"conditional": True} if self.conditional else {}),
         }
 
     @cached_property
@@ -219,6 +221,7 @@ class Ingredients:
     pool_kind: str = ""
     max_edit_norm: float = 10.0
     label_prompts: Floats | None = None
+    conditional: bool = False
 
 
 def build(of: Ingredients) -> Basis:
@@ -274,6 +277,7 @@ def build(of: Ingredients) -> Basis:
         of.max_edit_norm,
         of.pool_kind if pool is not None else "",
         facts,
+        conditional=of.conditional and len(of.domains) > 0 and of.side == "image",
     )
 
 

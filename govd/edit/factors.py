@@ -16,6 +16,23 @@ from govd.errors import BadFile, Usage
 from govd.types import SIDES, Floats, Json, Side
 
 ROWS = 8192  # vectors at once
+FORMATS = ("govd-edit-1", "govd-edit-2")
+"""Of a linear and of a conditional edit."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A further edit `(L, B)`, `(d, r)` each, of those vectors alone whose cosine with the selector `(d,)`, times its length, is over the
+    threshold: `xᵀσ > τ ‖x‖`."""
+
+    selector: Floats
+    threshold: float
+    L: Floats
+    B: Floats
+
+    def holds(self, vectors: Floats) -> Any:
+        """For which of the unedited vectors `(n, d)`, a mask `(n,)`."""
+        return vectors @ self.selector > self.threshold * np.linalg.norm(vectors, axis=1)
 
 
 @dataclass(frozen=True)
@@ -24,20 +41,32 @@ class Edit:
 
     `L`, `B` are `(d, r)` float64. `side` says which of the two is published. `facts` say what composed it and for which model; they
     are no part of the digest.
+
+    A *conditional* edit has `conditions` besides, each read from the unedited vector, so that their order does not matter. It exists on the
+    image side alone and cannot be folded into weights: `linear` is the edit that a checkpoint gets in its place, of the `plain` factors.
     """
 
     L: Floats
     B: Floats
     side: Side = "image"
     facts: Mapping[str, Json] = field(default_factory=dict)
+    conditions: tuple[Condition, ...] = ()
+    plain: tuple[Floats, Floats] | None = None
 
     def __post_init__(self) -> None:
-        if self.L.ndim != 2 or self.L.shape != self.B.shape:
-            raise Usage(f"factors of shapes {self.L.shape} and {self.B.shape}", advice="Both must be (d, r).")
         if self.side not in SIDES:
             raise Usage(f"side is {self.side!r}", advice="It is image or text.")
-        if not (np.isfinite(self.L).all() and np.isfinite(self.B).all()):
-            raise Usage("an edit with values that are not finite")
+        if bool(self.conditions) != (self.plain is not None) or (self.conditions and self.side != "image"):
+            raise Usage("a conditional edit without its linear one, or of texts", advice="It is of images and has both.")
+        pairs = [(self.L, self.B), *((c.L, c.B) for c in self.conditions), *([self.plain] if self.plain else [])]
+        for left, right in pairs:
+            if left.ndim != 2 or left.shape != right.shape or len(left) != len(self.L):
+                raise Usage(f"factors of shapes {left.shape} and {right.shape}", advice="Both must be (d, r).")
+            if not (np.isfinite(left).all() and np.isfinite(right).all()):
+                raise Usage("an edit with values that are not finite")
+        for condition in self.conditions:
+            if condition.selector.shape != (len(self.L),) or not np.isfinite([*condition.selector, condition.threshold]).all():
+                raise Usage("a condition of another width, or with values that are not finite")
 
     @staticmethod
     def nothing(dim: int, side: Side = "image") -> Edit:
@@ -51,20 +80,37 @@ class Edit:
 
     @property
     def rank(self) -> int:
-        """Columns of the factors."""
-        return int(self.L.shape[1])
+        """Columns of the factors, those of conditions among them."""
+        return int(self.L.shape[1] + sum(c.L.shape[1] for c in self.conditions))
+
+    @property
+    def linear(self) -> Edit:
+        """What can be folded into weights: this edit itself, or the linear one beside a conditional one."""
+        return self if self.plain is None else Edit(*self.plain, self.side, self.facts)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of side, shape and the factors' bytes (float64, little endian, row by row)."""
-        head = f"govd-edit-1 {self.side} {self.dim} {self.rank}\n".encode()
-        return hashlib.sha256(head + _raw(self.L) + _raw(self.B)).hexdigest()
+        """SHA-256 of side, shape and the factors' bytes (float64, little endian, row by row); of a conditional edit over all its parts."""
+        head = f"govd-edit-1 {self.side} {self.dim} {self.L.shape[1]}\n".encode()
+        if self.plain is None:
+            return hashlib.sha256(head + _raw(self.L) + _raw(self.B)).hexdigest()
+        ranks = " ".join(str(f.shape[1]) for f in (self.L, self.plain[0], *(c.L for c in self.conditions)))
+        whole = hashlib.sha256(f"govd-edit-2 {self.side} {self.dim} {ranks}\n".encode())
+        for part in (self.L, self.B, *self.plain):
+            whole.update(_raw(part))
+        for condition in self.conditions:
+            for part in (condition.selector, np.array([condition.threshold]), condition.L, condition.B):
+                whole.update(_raw(part))
+        return whole.hexdigest()
 
     def move(self, vectors: Floats) -> Floats:
         """`(n, d)` vectors of this edit's side, edited and not normalised, in float64."""
         x = np.asarray(vectors, np.float64)
         into, out = (self.L, self.B) if self.side == "image" else (self.B, self.L)
         moved: Floats = x - (x @ into) @ out.T
+        for condition in self.conditions:
+            at = condition.holds(x)
+            moved[at] -= (x[at] @ condition.L) @ condition.B.T
         return moved
 
     def apply(self, vectors: Floats) -> Floats:
@@ -89,12 +135,22 @@ class Edit:
         return out
 
     def fold(self, weight: Floats) -> Floats:
-        """The projection `(d, h)` of this edit's side after the edit, in float64."""
-        return self.move(np.asarray(weight, np.float64).T).T
+        """The projection `(d, h)` of this edit's side after the (linear) edit, in float64."""
+        return self.linear.move(np.asarray(weight, np.float64).T).T
 
     def to_bytes(self) -> bytes:
-        """The edit as a safetensors file with tensors `L` and `B`: the same bytes for the same edit and facts."""
-        return tensors_to_bytes({"B": self.B, "L": self.L}, {"format": "govd-edit-1", "side": self.side, **_texts(self.facts)})
+        """The edit as a safetensors file with tensors `L` and `B`: the same bytes for the same edit and facts.
+
+        A conditional edit is of format `govd-edit-2`: `plain.L`, `plain.B` beside those, and for each condition `condition.I.selector`,
+        `.threshold` (1,), `.L`, `.B`.
+        """
+        tensors: dict[str, Floats] = {"B": self.B, "L": self.L}
+        if self.plain is not None:
+            tensors |= {"plain.L": self.plain[0], "plain.B": self.plain[1]}
+        for i, condition in enumerate(self.conditions):
+            parts = {"selector": condition.selector, "threshold": np.array([condition.threshold]), "L": condition.L, "B": condition.B}
+            tensors |= {f"condition.{i}.{name}": part for name, part in parts.items()}
+        return tensors_to_bytes(tensors, {"format": FORMATS[bool(self.conditions)], "side": self.side, **_texts(self.facts)})
 
     @staticmethod
     def from_bytes(data: bytes, where: str = "") -> Edit:
@@ -104,11 +160,17 @@ class Edit:
             BadFile: not such a file, truncated, or of wrong shapes.
         """
         tensors, said = tensors_from_bytes(data, where)
-        if said.get("format") != "govd-edit-1" or set(tensors) != {"L", "B"}:
+        conditional = said.get("format") == FORMATS[True]
+        count = (len(tensors) - 4) // 4 if conditional else 0
+        names = {"L", "B", *(("plain.L", "plain.B") if conditional else ())}
+        names |= {f"condition.{i}.{part}" for i in range(count) for part in ("selector", "threshold", "L", "B")}
+        if said.get("format") not in FORMATS or set(tensors) != names:
             raise BadFile("this is no edit file", where=where, advice="`govd export MODEL DIR --format edit` writes one.")
         facts = {k: json.loads(v) for k, v in said.items() if k not in ("format", "side")}
+        plain = (tensors["plain.L"], tensors["plain.B"]) if conditional else None
         try:
-            return Edit(tensors["L"], tensors["B"], said.get("side", "image"), facts)  # type: ignore[arg-type]
+            conditions = tuple(_condition(tensors, i) for i in range(count))
+            return Edit(tensors["L"], tensors["B"], said.get("side", "image"), facts, conditions, plain)  # type: ignore[arg-type]
         except Usage as error:
             raise BadFile(error.what, where=where, advice="Export it again.") from None
 
@@ -128,6 +190,13 @@ def load_edit(path: str | PathLike[str]) -> Edit:
     except OSError as fault:
         raise BadFile(str(fault.strerror), where=str(path)) from None
     return Edit.from_bytes(data, str(path))
+
+
+def _condition(tensors: Mapping[str, Floats], at: int) -> Condition:
+    selector, threshold, left, right = (tensors[f"condition.{at}.{part}"] for part in ("selector", "threshold", "L", "B"))
+    if threshold.shape != (1,):
+        raise Usage(f"a threshold of shape {threshold.shape}", advice="It is one number.")
+    return Condition(selector, float(threshold[0]), left, right)
 
 
 def tensors_to_bytes(tensors: Mapping[str, Any], said: Mapping[str, str]) -> bytes:

@@ -68,7 +68,7 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
     unclear = listed & ~kept[answers]  # what is answered with a label that goes: which of the others comes next?
     restricted = answers.copy()
     restricted[unclear] = _answers(edit, images[unclear], anchors, kept)
-    spill = np.abs(edit.B.T @ anchors[kept].T).max(0) if edit.rank and kept.any() else np.zeros(int(kept.sum()))
+    spill = np.abs(edit.B.T @ anchors[kept].T).max(0, initial=0.0) if edit.rank and kept.any() else np.zeros(int(kept.sum()))
     worst = np.argsort(-spill)[:GUESSES]
     retained_names = [name for name, k in zip(names, kept, strict=True) if k]
     return {
@@ -145,13 +145,18 @@ def cells(scopes: Sequence[Scope], data: EvaluationData) -> Any:
 
 
 def norm(edit: Edit) -> float:
-    """‖B Lᵀ‖₂."""
-    if not edit.rank:
+    """‖B Lᵀ‖₂; of a conditional edit the largest that a vector of one of its domains meets."""
+    factors = [(edit.L, edit.B)]
+    factors += [(np.concatenate([edit.L, c.L], axis=1), np.concatenate([edit.B, c.B], axis=1)) for c in edit.conditions]
+    return max(_norm(left, right) for left, right in factors)
+
+
+def _norm(left: Floats, right: Floats) -> float:
+    if not left.shape[1]:
         return 0.0
-    if edit.rank <= DIRECT:
-        left, right = np.linalg.qr(edit.L)[1], np.linalg.qr(edit.B)[1]
-        return float(np.linalg.norm(right @ left.T, 2))
-    return _largest(lambda v: edit.B @ (edit.L.T @ v), lambda v: edit.L @ (edit.B.T @ v), edit.dim)
+    if left.shape[1] <= DIRECT:
+        return float(np.linalg.norm(np.linalg.qr(right)[1] @ np.linalg.qr(left)[1].T, 2))
+    return _largest(lambda v: right @ (left.T @ v), lambda v: left @ (right.T @ v), len(left))
 
 
 def _largest(forward: Callable[[Floats], Floats], backward: Callable[[Floats], Floats], dim: int) -> float:

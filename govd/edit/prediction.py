@@ -95,6 +95,9 @@ class Watch:
         return self._answered.put(edit.digest, self._scored(edit)) if known is None else known
 
     def _scored(self, edit: Edit) -> Any:
+        if edit.conditions:
+            parts = [edit.move(self.images[at : at + ROWS]) @ self.anchors.T for at in range(0, len(self.images), ROWS)]
+            return np.concatenate([scored.argmax(1) for scored in parts])
         best = np.empty(len(self.images), np.int64)
         lost = edit.B.T @ self.anchors.T
         hit = self.images @ edit.L
@@ -193,10 +196,14 @@ class Prompted:
 
 def named(images: Floats, texts: Prompted, own_anchors: Mask, edit: Edit) -> Mask:
     """Which pictures `(n,)` get an own phrase before all other labels. `own_anchors` `(m,)`: labels that are own phrases."""
-    hit = images @ edit.L
-    own = images @ texts.own.T - hit @ (edit.B.T @ texts.own.T)
     others = texts.anchors[~own_anchors]
-    rest = images @ others.T - hit @ (edit.B.T @ others.T)
+    if edit.conditions:
+        moved = edit.move(images)
+        own, rest = moved @ texts.own.T, moved @ others.T
+    else:
+        hit = images @ edit.L
+        own = images @ texts.own.T - hit @ (edit.B.T @ texts.own.T)
+        rest = images @ others.T - hit @ (edit.B.T @ others.T)
     return own.max(1, initial=-np.inf) > rest.max(1, initial=-np.inf)
 
 

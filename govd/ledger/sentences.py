@@ -133,6 +133,9 @@ def honest(claim: Claim | None) -> str:
     if not claim.requests:
         return safe(f"Nothing is claimed to be forgotten: revision {claim.number} of {claim.model}, which {state}, is the unedited model.")
     parts = [f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about}.", _targets(said, metrics)]
+    linear = metrics.get("checkpoint")
+    if isinstance(linear, dict):
+        parts.append(_of_checkpoint(linear))
     found = attacks(metrics)
     if found:
         parts.append(f"Attacks were measured: with examples it is still found {found}.")
@@ -142,6 +145,15 @@ def honest(claim: Claim | None) -> str:
     if isinstance(software, dict) and software:
         parts.append(f"Computed with {', '.join(f'{k} {v}' for k, v in sorted(software.items()))}.")
     return " ".join([safe(part) for part in parts] + [NOT_ERASURE])
+
+
+def _of_checkpoint(linear: Mapping[str, Any]) -> str:
+    """What the linear edit does, where answers and vectors get a conditional one."""
+    text = "These are figures of the conditional edit, of answers and vectors; a checkpoint carries the linear one"
+    if "forget_acc" not in linear:
+        return f"{text}, which was not measured on labelled images of what is forgotten."
+    gone = f"{share(linear.get('forget_acc_before'))} → {share(linear.get('forget_acc'))}"
+    return f"{text}: named right {gone}, what stays {share(linear.get('retain_acc_before'))} → {share(linear.get('retain_acc'))}."
 
 
 def _targets(said: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:

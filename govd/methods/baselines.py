@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from govd.edit import exact
-from govd.edit.algebra import Algebra
+from govd.edit.algebra import Algebra, Array
 from govd.edit.basis import Basis
-from govd.edit.compose import Array, Problem, retained_mean
+from govd.edit.compose import Problem
+from govd.edit.duals import retained_mean
 from govd.errors import OverCapacity, Unsupported
 from govd.types import Contribution, Floats, Json
 

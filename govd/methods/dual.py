@@ -12,7 +12,9 @@ import numpy as np
 from govd.edit import exact, strength
 from govd.edit.algebra import Host
 from govd.edit.basis import Basis
-from govd.edit.compose import Dual, Problem, Targets, duals, retained_mean
+from govd.edit.compose import Problem
+from govd.edit.duals import Targets, duals, retained_mean
+from govd.edit.system import Dual
 from govd.errors import OverCapacity, Unsupported
 from govd.types import Floats, Json
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from govd.edit import exact, strength
-from govd.edit.compose import Problem, retained_mean
+from govd.edit.compose import Problem
+from govd.edit.duals import retained_mean
 from govd.edit.levelling import Answers, Levelled, Step, alone, enough, named, steps_of
 from govd.edit.pool import PoolFit
 from govd.methods.bilateral import FEWEST, Bilateral

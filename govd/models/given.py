@@ -51,6 +51,7 @@ class Given:
     hf_revision: str | None = None
     prototypes: int = 0
     from_scratch: bool = False
+    conditional: bool | None = None
     merged: Sequence[Mapping[str, Json]] = ()
     """What an earlier registration said of labels that add nothing, where the labels stay."""
 
@@ -100,7 +101,11 @@ def prepared(
         pool.rows if pool else None,
         pool.kind if pool else "",
         label_prompts=_label_prompts(core, encoder, words),
+        conditional=bool(given.conditional),
     )
+    if given.conditional and not (words.domains and given.side == "image"):
+        what = "a conditional edit asks for a picture's domain, and edits pictures"
+        raise Usage(what, advice="Give --domains, and leave --side as it is, or leave --conditional out.")
     basis = build(ingredients)
     if basis.facts.get("pool_reason"):
         log.warning("%s", basis.facts["pool_reason"])
@@ -144,6 +149,8 @@ def prepared(
         "publish_to": str(real(Path(given.publish_to))) if given.publish_to else None,
         "from_scratch": given.from_scratch,
     }
+    if basis.conditional:
+        payload["conditional"] = True
     if given.publish_base is not None:
         payload["publish_base"] = given.publish_base
     return Opened(model, encoder, basis), payload

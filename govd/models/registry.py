@@ -137,6 +137,7 @@ class Models:
             publish_base=_publish_base(given, old),
             hf_revision=given.hf_revision if rebased else old["hf_revision"],
             from_scratch=given.from_scratch or bool(old["from_scratch"]),
+            conditional=bool(old.get("conditional")) if given.conditional is None else given.conditional,
             merged=old.get("labels_merged", []) if given.labels is None else [],
         )
         pool = _kept_pool(basis, old) if basis.has_pool and given.pool is None and not rebased else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from govd import phrases
-from govd.edit.compose import SAME
+from govd.edit.duals import SAME
 from govd.embeddings import Encoder
 from govd.errors import GovdError, Usage
 from govd.phrases import Repeat

@@ -13,7 +13,8 @@ from govd.cache import Cache
 from govd.contribution import contribution_from_bytes, contribution_to_bytes, sealed
 from govd.core import Core, Opened
 from govd.edit import Basis, Edit, Material, Problem, compose, exact
-from govd.edit.compose import SAME, recognised
+from govd.edit.compose import recognised
+from govd.edit.duals import SAME
 from govd.edit.factors import tensors_to_bytes
 from govd.edit.metrics import data_free
 from govd.errors import NotFound, Unsupported, Usage
@@ -38,6 +39,8 @@ LOADED: Final = 256 << 20
 """Bytes of contributions that are kept in memory."""
 FIGURES: Final = 256 << 20
 """Bytes of edits that are kept in memory with their data-free figures: a set of forgets that was in force before is not composed again."""
+OF_CHECKPOINT: Final = ("predicted_disagreement", "retain_agreement", "unlisted_agreement", "edit_norm", "rank")
+"""Figures of the linear edit that are told beside those of a conditional one."""
 TELLING: Final = ("spills_to", "redirects", "retain_worst_class", "cells", "concepts", "base_diff", "costs")
 """Figures that name concepts."""
 
@@ -154,8 +157,12 @@ class Contributions:
         key = (basis.digest, *sorted(c.digest for c in contributions))
         kept = self._figures.get(key)
         if kept is None:
-            edit = self._composed(basis, contributions)
-            kept = self._figures.put(key, (edit, data_free(basis, edit, [recognised(basis, c) for c in contributions])))
+            edit, known = self._composed(basis, contributions), [recognised(basis, c) for c in contributions]
+            figures = data_free(basis, edit, known)
+            if edit.conditions:
+                linear = data_free(basis, edit.linear, known)
+                figures["checkpoint"] = {name: linear[name] for name in OF_CHECKPOINT}
+            kept = self._figures.put(key, (edit, figures))
         return kept[0], dict(kept[1])
 
     def composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:

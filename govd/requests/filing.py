@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from govd.core import Core
-from govd.edit.compose import check_room
+from govd.edit.duals import check_room
 from govd.errors import Conflict, KeyReused, Usage
 from govd.ledger.entry import Draft
 from govd.lifecycle import OPEN, STANDING

@@ -19,7 +19,7 @@ import numpy as np
 from govd.cache import Cache
 from govd.core import Core
 from govd.edit import Basis
-from govd.edit.compose import SAME
+from govd.edit.duals import SAME
 from govd.errors import GovdError
 from govd.models.words import MORE
 from govd.phrases import folded

@@ -37,6 +37,7 @@ class ModelBody(Body):
     publish_base: bool | None = None
     hf_revision: str | None = None
     from_scratch: bool = False
+    conditional: bool | None = None
 
 
 class ModelChange(Body):
@@ -56,6 +57,7 @@ class ModelChange(Body):
     publish_base: bool | None = None
     hf_revision: str | None = None
     from_scratch: bool = False
+    conditional: bool | None = None
 
 
 class ScopeBody(Body):
@@ -110,8 +112,6 @@ class EvaluateBody(Body):
     images: str | None = None
     revision: int | None = None
     base: bool = False
-    report: bool = False
-    disclose: bool = False
 
 
 class ExportBody(Body):

@@ -3,7 +3,7 @@ no figure is told of.
 
 Requests one at a time (every concept; every cell of at least three drawings), five concepts at once, whole domains. The rule: of the
 settings that leave at most `LEFT` of the accuracy on what is forgotten, mean over the groups of concepts and cells, the one with the
-highest mean agreement; for whole domains, `ELSEWHERE` is policy (the share of other answers that must stay) and is not chosen here.
+highest mean agreement; for whole domains, `strength.ELSEWHERE` is policy (the share of other answers that must stay), not chosen here.
 `--held-out` prints the same figures on the evaluation drawings: for README, not for choosing.
 """
 
@@ -18,21 +18,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from govd.edit import strength
+from govd.edit import levelling, pool
 from govd.edit.metrics import cells, scores
-from govd.methods import bilateral, dual
+from govd.methods import dual
 from govd.types import Concept, Scope
 from tests.benchmarks.mini import FOLDS, Mini, Part
 
 LEFT = 0.1
 GRID = {
-    "SAFETY": (1.25, 1.5, 2.0),
-    "FAINT": (0.2, 0.35, 0.5, 0.7),
-    "SEEN": (0.05, 0.1, 0.2),
-    "CONFIDENT": (0, 5, 8),
+    "LEAN": (1, 3, 10),
+    "RIDGE": (0.01, 0.03, 0.1),
+    "ELSEWHERE": (0.5, 0.8, 0.9),
     "SINKS": (4, 8, 16),
 }
-AFFECTS = {"SEEN": ("line and glyph", "colour"), "SINKS": ("whole",)}
+AFFECTS = {"ELSEWHERE": ("line and glyph", "colour"), "SINKS": ("whole",)}
 """Groups whose figures a constant can change; all but whole domains where it is not named."""
 FEWEST = 3
 """Drawings that a cell must have to be counted."""
@@ -56,7 +55,7 @@ class Outcome:
         return self.same / self.kept
 
 
-def outcome(part: Part, scopes: Sequence[tuple[tuple[str, ...], tuple[str, ...]]], method: str = "bilateral") -> Outcome:
+def outcome(part: Part, scopes: Sequence[tuple[tuple[str, ...], tuple[str, ...]]], method: str = "fitted") -> Outcome:
     """Forget the scopes (concepts, domains) together, and look at the part's drawings."""
     edit = part.edit(*(part.contribution(*scope, method=method) for scope in scopes))
     data, (names, texts) = part.data, part.basis.anchors
@@ -133,7 +132,7 @@ def row(setting: str, name: str, found: Sequence[Outcome]) -> str:
 @contextmanager
 def constant(name: str, value: float) -> Iterator[None]:
     """A constant of the methods at another value."""
-    module = next(m for m in (strength, bilateral, dual) if hasattr(m, name))
+    module = next(m for m in (levelling, pool, dual) if hasattr(m, name))
     was = getattr(module, name)
     setattr(module, name, value)
     try:

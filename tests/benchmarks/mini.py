@@ -31,9 +31,7 @@ class Part:
     basis: Basis
     data: EvaluationData
 
-    def contribution(
-        self, concepts: tuple[str, ...], domains: tuple[str, ...] = (), method: str = "bilateral", **more: str
-    ) -> Contribution:
+    def contribution(self, concepts: tuple[str, ...], domains: tuple[str, ...] = (), method: str = "fitted", **more: str) -> Contribution:
         """One forget, alone."""
         scope = Scope(tuple(sorted(Concept(c) for c in concepts)), domains)
         spec = ForgetSpec(scope, method, "unnamed")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govd.edit import Basis, Edit, OnArrays, compose, exact
-from govd.edit.compose import retained_mean, targets_of
+from govd.edit.duals import retained_mean, targets_of
 from govd.errors import OverCapacity, Unsupported
 from govd.methods import builtin
 from govd.methods.baselines import Ccup

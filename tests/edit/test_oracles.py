@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from govd.edit import Basis, Edit, compose, metrics, strength
 from govd.edit.basis import HARD_RIDGE, LABEL_WEIGHT, POOL_RIDGE, RIDGE
-from govd.edit.compose import retained_mean
+from govd.edit.duals import retained_mean
 from govd.methods import bilateral, builtin
 from tests.edit.conftest import World
 

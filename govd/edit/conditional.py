@@ -1,0 +1,132 @@
+"""Conditional edits: what is forgotten in some domains is taken from pictures of these domains alone.
+
+A linear edit can only shift scores by how much a picture looks like a domain, and pays for it elsewhere. Where govd itself edits
+vectors, served or stored, an edit may ask first: `x' = x − 1[xᵀσ_s > τ_s ‖x‖] B_s L_sᵀ x`. Inside the condition cells are levelled as
+`oblique` does it; a whole domain is *reflected*: `x − 2Hx`, `H` the projector on a half of the span of the centred anchors, drawn by
+model and domain, so that the content no longer decides which anchor is nearest, while pictures of the domain keep their distances.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from govd.edit import exact
+from govd.edit.algebra import Algebra
+from govd.edit.basis import Basis
+from govd.edit.duals import duals, retained_mean, targets_of
+from govd.edit.factors import Condition, Edit
+from govd.errors import OverCapacity
+from govd.types import Contribution, Floats
+
+HALF = 0.5
+"""Share of the centred anchors' dimensions that a whole domain is reflected in: with a half, no score is left to follow the content."""
+DEEPEST = 1e-6
+"""Tolerance of the projector's system: directions that depend on others are left out by asking for fewer."""
+
+Parts = Callable[[Sequence[Contribution]], tuple[Floats, Floats]]
+"""Factors `(L, B)`, `(d, r)` each, that level these contributions' concepts wherever they are applied."""
+
+
+def conditional(basis: Basis, contributions: Sequence[Contribution], linear: Edit, everywhere: Edit, levelled: Parts) -> Edit:
+    """The conditional edit beside the linear one; `everywhere` is that of the contributions that name no domain."""
+    conditions = []
+    for domain in range(len(basis.domains)):
+        concerned = [c for c in contributions if basis.domains[domain] in c.spec.scope.domains]
+        if not concerned:
+            continue
+        whole = [c for c in concerned if c.spec.scope.paradigm == "domains"]
+        if whole:
+            left, right = reflection(basis, domain, max(c.spec.strength for c in whole))
+        else:
+            left, right = levelled(concerned)
+        selector, threshold = condition_of(basis, domain)
+        conditions.append(Condition(selector, threshold, left, right))
+    facts = {**linear.facts, "conditional": [basis.domains[i] for i in range(len(basis.domains)) if _named(basis, contributions, i)]}
+    return Edit(everywhere.L, everywhere.B, basis.side, facts, tuple(conditions), (linear.L, linear.B))
+
+
+def _named(basis: Basis, contributions: Sequence[Contribution], domain: int) -> bool:
+    return any(basis.domains[domain] in c.spec.scope.domains for c in contributions)
+
+
+def condition_of(basis: Basis, domain: int) -> tuple[Floats, float]:
+    """Selector `(d,)` and threshold of a domain: the one that tells best, on the pool (without one, on the prompts), its own vectors from
+    the others, both kinds with the same weight."""
+    selector = np.ascontiguousarray(basis.tensors["selectors"][domain])
+    if basis.has_pool:
+        images, at = basis.thinned_pool()
+        inside = basis.tensors["pool_domains"][at] == domain
+    else:
+        prompts = basis.tensors["domain_prompts"]
+        images = prompts.reshape(-1, basis.dim)
+        inside = np.arange(len(images)) // prompts.shape[1] == domain
+    score = exact.matmul(images, selector[:, None])[:, 0]
+    if not inside.any() or inside.all():
+        return selector, 0.5
+    order = np.argsort(score, kind="stable")
+    own = inside[order]
+    missed = np.cumsum(own) * int(np.count_nonzero(~own))  # own vectors that a threshold after the i-th leaves out
+    wrong = (int(np.count_nonzero(~own)) - np.cumsum(~own)) * int(np.count_nonzero(own))
+    best = int(np.argmin(missed + wrong))
+    after = min(best + 1, len(order) - 1)
+    return selector, float((score[order[best]] + score[order[after]]) / 2)
+
+
+def reflection(basis: Basis, domain: int, strength: float) -> tuple[Floats, Floats]:
+    """Factors `(d, r)` of `x − 2 s H x`, `s` at most 1."""
+    names, anchors = basis.anchors
+    centred = anchors - exact.mean(anchors)
+    signs = np.stack([_signs(basis, domain, name, min(basis.dim, len(names))) for name in names])  # (n, r)
+    rank = max(1, int(HALF * (min(basis.dim, len(names)) - 1)))
+    while True:
+        mixed = exact.matmul(centred.T, signs[:, :rank])
+        inner = exact.matmul(mixed.T, mixed)
+        try:
+            lifted = exact.Factor((inner + inner.T) / 2, DEEPEST).solve(mixed.T).T
+        except OverCapacity:
+            rank = rank * 3 // 4
+            if rank:
+                continue
+            raise
+        return np.ascontiguousarray(lifted * (2.0 * min(1.0, strength))), mixed
+
+
+def _signs(basis: Basis, domain: int, name: str, count: int) -> Floats:
+    """A row `(count,)` of ±1, drawn by model, domain and name."""
+    seed = f"{basis.model}\0{basis.domains[domain]}\0{name}".encode()
+    bits = np.unpackbits(np.frombuffer(hashlib.shake_256(seed).digest(-(-count // 8)), np.uint8))[:count]
+    signs: Floats = 2.0 * bits - 1.0
+    return signs
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What is forgotten inside a domain, for a conditional edit, beside what is forgotten everywhere."""
+
+    basis: Basis
+    everywhere: Sequence[Contribution]
+    algebra: Algebra
+
+    def levelled(self, contributions: Sequence[Contribution]) -> tuple[Floats, Floats]:
+        """Factors `(d, p)` that level the concepts of these contributions: each scores what an average retained anchor does."""
+        together = [*self.everywhere, *contributions]
+        if self.basis.hard:
+            left, right = self._levelled(together, contributions, True)
+            if self.algebra.norm(left, right) <= self.basis.max_edit_norm:
+                return left, right
+        return self._levelled(together, contributions, False)
+
+    def _levelled(self, together: Sequence[Contribution], contributions: Sequence[Contribution], hard: bool) -> tuple[Floats, Floats]:
+        targets, own = targets_of(self.basis, together)
+        columns = sorted({column for places in own[len(self.everywhere) :] for column in places})
+        strength = {c: k.spec.strength for k, places in zip(contributions, own[len(self.everywhere) :], strict=True) for c in places}
+        names = self.basis.anchor_names
+        inside = {names.get(np.ascontiguousarray(targets.vectors[:, c]).tobytes(), "") for c in columns}
+        mean = retained_mean(self.basis, targets.everywhere | frozenset(inside))
+        removals = np.asarray(self.algebra.host(duals(self.basis, targets, hard, self.algebra)))
+        left = (targets.vectors[:, columns] - mean[:, None]) * np.array([strength[c] for c in columns])
+        return np.ascontiguousarray(left), np.ascontiguousarray(removals[:, columns])

@@ -1,0 +1,111 @@
+"""What a contribution takes away, once for all contributions: distinct targets, and the removals dual to them (see `govd.edit.compose`)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from govd.edit import exact
+from govd.edit.algebra import Algebra
+from govd.edit.basis import Basis
+from govd.errors import OverCapacity
+from govd.types import Contribution, Floats
+
+Array = Any
+SAME = 1e-5
+"""Two unit text embeddings that differ less in every coordinate are one target: a model's arithmetic in float32 is no finer."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The distinct texts that lose something: vectors `(d, p)`, the same times `metric_inverse`, positions in the label set (−1: not
+    in it), and the anchors that are forgotten everywhere."""
+
+    vectors: Floats
+    lifted: Floats
+    label: tuple[int, ...]
+    everywhere: frozenset[str]
+
+
+def targets_of(basis: Basis, contributions: Sequence[Contribution]) -> tuple[Targets, list[list[int]]]:
+    """All targets without repetition, and for each contribution the columns of its own. Two that differ less than `SAME` are one, the
+    first of them: the duals of both do not exist, or are huge."""
+    place: dict[bytes, int] = {}
+    sums = np.empty(sum(c.tensors["targets"].shape[1] for c in contributions))
+    columns: list[Floats] = []
+    lifted: list[Floats] = []
+    names: list[str] = []
+    own: list[list[int]] = []
+    everywhere: set[str] = set()
+    for contribution in contributions:
+        mine = []
+        for column, high in zip(contribution.tensors["targets"].T, contribution.tensors["lifted"].T, strict=True):
+            key = np.ascontiguousarray(column).tobytes()
+            name = basis.anchor_names.get(key, "")
+            if key not in place:
+                total = float(exact.row_sum(np.ascontiguousarray(column)[None])[0])
+                near = np.flatnonzero(np.abs(sums[: len(columns)] - total) < basis.dim * SAME)  # equal vectors have equal sums
+                twin = next((int(i) for i in near if float(np.abs(columns[i] - column).max()) < SAME), None)
+                place[key] = len(columns) if twin is None else twin
+            if place[key] == len(columns):
+                sums[len(columns)] = total
+                columns.append(column)
+                lifted.append(high)
+                names.append(name)
+            mine.append(place[key])
+            if contribution.spec.scope.paradigm == "concepts":
+                everywhere.add(name)
+        own.append(mine)
+    position = {name: i for i, name in enumerate(basis.labels)}
+    vectors, above = (np.stack(c, axis=1) if c else np.zeros((basis.dim, 0)) for c in (columns, lifted))
+    return Targets(vectors, above, tuple(position.get(n, -1) for n in names), frozenset(everywhere)), own
+
+
+def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array:
+    """Removals `(d, p)`: 1 on the own target, 0 on the other targets and, where hard, on every label that is no target."""
+    t = algebra.array(targets.vectors)
+    if not hard:
+        lifted = algebra.array(targets.lifted)
+        return algebra.solve(algebra.matmul(t.T, lifted), lifted.T).T
+    listed = [i for i, label in enumerate(targets.label) if label >= 0]
+    outside = [i for i, label in enumerate(targets.label) if label < 0]
+    all_duals = basis.tensors["duals"]
+    mine = algebra.array(all_duals[:, [targets.label[i] for i in listed]])
+    if not outside:
+        return mine
+    out = algebra.array(targets.vectors[:, outside])
+    lifted = algebra.matmul(algebra.array(basis.tensors["free_inverse"]), out)
+    lifted = lifted - algebra.matmul(algebra.array(all_duals), algebra.matmul(algebra.array(basis.tensors["labels"]), lifted))
+    beyond = algebra.solve(algebra.matmul(out.T, lifted), lifted.T).T
+    mine = mine - algebra.matmul(beyond, algebra.matmul(out.T, mine))
+    order = np.argsort([*listed, *outside])
+    return algebra.concat([mine, beyond])[:, order]
+
+
+def retained_mean(basis: Basis, everywhere: frozenset[str]) -> Floats:
+    """`t̄`, the mean `(d,)` of the anchors that nobody forgets everywhere.
+
+    Raises:
+        OverCapacity: none is left.
+    """
+    check_room(basis, everywhere)
+    names, vectors = basis.anchors
+    gone = [i for i, name in enumerate(names) if name in everywhere]
+    left = len(names) - len(gone)
+    if left <= len(gone):
+        return exact.mean(vectors[[i for i, name in enumerate(names) if name not in everywhere]])
+    total = basis.anchor_total
+    return (total - exact.row_sum(vectors[gone].T.copy())) / left if gone else total / left
+
+
+def check_room(basis: Basis, everywhere: Collection[str]) -> None:
+    """Refuse to forget every anchor everywhere.
+
+    Raises:
+        OverCapacity: none would be left.
+    """
+    if all(name in everywhere for name in basis.anchors[0]):
+        raise OverCapacity("no anchor would be left: every label would be forgotten", advice="Keep at least one label, or add --anchors.")

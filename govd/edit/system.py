@@ -1,0 +1,130 @@
+"""Composing of the family `dual`: contributions of several methods as one system (see `govd.edit.compose`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from govd.edit.algebra import Algebra, Array
+from govd.edit.basis import Basis
+from govd.edit.duals import Targets, duals, retained_mean, targets_of
+from govd.edit.levelling import STEPS, Answers, Levelled, columns_of, enough, held_together
+from govd.edit.pool import PoolFit
+from govd.errors import OverCapacity
+from govd.types import Contribution, Floats, Json
+
+
+class Dual:
+    """Composing of the family `dual`.
+
+    A contribution has tensors `targets` (d, p), `lifted` (d, p) (`metric_inverse` times those, so that composing need not multiply them
+    again), `detectors` (d, m), `incidence` (m, p), for each mode (`hard`, `soft`) a `strength_*`
+    (m,), and perhaps `removal` (d, m), directions of its own, which are taken off all targets. The fact `minus_mean` says that `t̄` is to
+    be subtracted from the detectors.
+    """
+
+    family = "dual"
+
+    def compose(self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
+        """Hard where the basis allows it and the edit stays under `max_edit_norm`, else soft; the fact `anchors` says which."""
+        reason = "" if basis.hard else str(basis.facts.get("hard_reason") or f"use is {basis.use}")
+        if basis.hard:
+            try:
+                left, right, facts = self._held(basis, contributions, True, algebra)
+                norm = algebra.norm(left, right)
+                if norm <= basis.max_edit_norm:
+                    return left, right, {"anchors": "hard", **facts}
+                reason = f"the norm would be {norm:.3g}, over max_edit_norm {basis.max_edit_norm:g}"
+            except OverCapacity as error:
+                if basis.labels and "no anchor" in error.what:
+                    raise
+                reason = error.what
+        left, right, facts = self._held(basis, contributions, False, algebra)
+        return left, right, {"anchors": "soft", "soft_because": reason, **facts}
+
+    def _held(
+        self, basis: Basis, contributions: Sequence[Contribution], hard: bool, algebra: Algebra
+    ) -> tuple[Array, Array, Mapping[str, Json]]:
+        """One system for all. Columns that are fitted on the pool are judged together on pictures that no fit sees: while too many of those
+        are named, every such column goes one step down its list; the fact `step` says how many."""
+        system = System.of(basis, contributions, hard, algebra)
+        left, right = system.fixed(algebra)
+        if not system.levelled:
+            return left, right, {}
+        pool, answers = PoolFit.of(basis), Answers.of(basis, system.targets.vectors)
+        for extra in range(len(STEPS)):
+            lower, upper = system.fitted(pool, extra, algebra)
+            both = algebra.concat([left, lower]), algebra.concat([right, upper])
+            hosts = [np.asarray(algebra.host(factor)) for factor in both]
+            count, total = held_together(pool, system.levelled, answers, *hosts)
+            if enough(count, total):
+                break
+        return *both, {"step": extra, "held_out": total, "held_out_named": count}
+
+
+@dataclass(frozen=True)
+class System:
+    """Contributions of the family as one system: its targets, their duals `(d, p)`, `t̄` `(d,)`, and which columns are each one's."""
+
+    contributions: Sequence[Contribution]
+    targets: Targets
+    own: list[list[int]]
+    removals: Array
+    mean: Floats
+    mode: str
+    levelled: tuple[Levelled, ...]
+
+    @staticmethod
+    def of(basis: Basis, contributions: Sequence[Contribution], hard: bool, algebra: Algebra) -> System:
+        """The duals of everything that these contributions take away."""
+        targets, own = targets_of(basis, contributions)
+        removals, mean = duals(basis, targets, hard, algebra), retained_mean(basis, targets.everywhere)
+        mode = "hard" if hard else "soft"
+        levelled = tuple(
+            Levelled.of(basis, contribution, columns)
+            for contribution, columns in zip(contributions, own, strict=True)
+            if "rows" in contribution.tensors
+        )
+        return System(contributions, targets, own, removals, mean, mode, levelled)
+
+    def fitted(self, pool: PoolFit, extra: int, algebra: Algebra) -> tuple[Array, Array]:
+        """Factors `(d, r)` of the columns that are fitted on the pool, each `extra` steps down its list."""
+        aims = self.targets.vectors - self.mean[:, None]
+        left, columns = columns_of(pool, self.levelled, aims, extra, algebra)
+        return left[:, list(columns)], self.removals[:, list(columns)]
+
+    def fixed(self, algebra: Algebra) -> tuple[Array, Array]:
+        """Factors `(d, r)` of the contributions that bring detectors and strengths of their own."""
+        texts = algebra.array(self.targets.vectors)
+        lefts: list[Floats] = []
+        rights: list[Array] = []
+        place: dict[bytes, int] = {}
+        for contribution, columns in zip(self.contributions, self.own, strict=True):
+            tensors = contribution.tensors
+            if "rows" in tensors or tensors["detectors"].shape[1] == 0:
+                continue
+            detectors = tensors["detectors"] - self.mean[:, None] if contribution.facts.get("minus_mean") else tensors["detectors"]
+            strength = algebra.array(tensors[f"strength_{self.mode}"][None, :])
+            incidence = tensors["incidence"]
+            right = self.removals[:, columns]
+            if incidence.shape != (1, 1) or incidence[0, 0] != 1:  # one phrase, one detector: nothing to add up
+                right = algebra.matmul(right, algebra.array(incidence.T))
+            right = right * strength
+            if "removal" in tensors:
+                direct = algebra.array(tensors["removal"])
+                direct = direct - algebra.matmul(self.removals, algebra.matmul(texts.T, direct))
+                right = right + direct * strength
+            for j, u in enumerate(detectors.T):
+                key = np.ascontiguousarray(u).tobytes()
+                if key in place:  # who is affected is the same: one rank for both
+                    rights[place[key]] = rights[place[key]] + right[:, j : j + 1]
+                else:
+                    place[key] = len(lefts)
+                    lefts.append(u)
+                    rights.append(right[:, j : j + 1])
+        if not lefts:
+            nothing = np.zeros(self.targets.vectors[:, :0].shape)
+            return algebra.array(nothing), algebra.array(nothing)
+        return algebra.array(np.stack(lefts, axis=1)), algebra.concat(rights)
