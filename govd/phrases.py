@@ -15,12 +15,18 @@ from pathlib import Path
 from typing import Final
 
 from govd.errors import BadFile, Usage
+from govd.regular import TEXT_BYTES, read_regular
 
 TEMPLATES: Final = ("a photo of a {}.", "a picture of a {}.", "a drawing of a {}.", "an image of a {}.")
 LONGEST: Final = 200
 """Characters of a label, phrase or domain at most."""
 UNSEEN: Final = "\ufeff\u200b\u2060\u00ad"
-"""Characters without width that editors and spreadsheets leave at the ends of a line: they name nothing."""
+"""Characters without width that editors, spreadsheets and web pages leave in a text: they name nothing, wherever they stand."""
+AT_ENDS: Final = "\u200c\u200d\u200e\u200f\u061c"
+"""Joiners and marks of direction: within a phrase they belong to its writing, at its ends they do nothing."""
+SEEN: Final = frozenset("LNPS")
+"""General categories of characters of which at least one must stand in a phrase: letters, numbers, punctuation, symbols."""
+_WITHOUT: Final = dict.fromkeys(map(ord, UNSEEN))
 LAST_LINE: Final = 2**31
 LINE_END: Final = re.compile(r"\r\n|\r|\n")
 UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -62,10 +68,10 @@ def default_vocabulary() -> list[str]:
 
 
 def spelled(text: str) -> str:
-    """A phrase as it is compared and kept: in form C, without what cannot be seen at its ends."""
-    bare, before = text, None
+    """A phrase as it is compared and kept: in form C, without what cannot be seen."""
+    bare, before = text.translate(_WITHOUT), None
     while bare != before:
-        bare, before = bare.strip().strip(UNSEEN), bare
+        bare, before = bare.strip().strip(AT_ENDS), bare
     return unicodedata.normalize("NFC", bare)
 
 
@@ -82,7 +88,7 @@ def text_of(path: Path) -> str:
         BadFile: it cannot be read, or not as text; the line where that shows is named.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, TEXT_BYTES)
     except OSError as fault:
         raise BadFile(f"cannot be read ({fault.strerror or fault})", where=str(path), advice="Give a text file.") from None
     try:
@@ -159,7 +165,7 @@ def check_phrase(phrase: str, what: str) -> None:
     Raises:
         Usage: empty, too long, or with control characters.
     """
-    if not phrase.strip():
+    if not any(unicodedata.category(character)[0] in SEEN for character in phrase):
         raise Usage(f"an empty {what}", advice=f"A {what} needs at least one letter.")
     if len(phrase) > LONGEST or any(ord(c) < 32 for c in phrase):
         raise Usage(f"{what} {phrase[:40]!r}… is too long or has control characters", advice=f"At most {LONGEST} characters.")

@@ -25,6 +25,9 @@ SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
 """Written by older transformers; no parameters."""
 
+TOP = ("text_model.", "vision_model.", "text_projection.", "visual_projection.", "logit_scale")
+"""How the names of a CLIPModel's tensors begin."""
+
 DTYPES: dict[str, Any] = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
 AGAIN = "Download the checkpoint again."
 SAME = "Weights and config.json must be of the same CLIPModel."
@@ -169,8 +172,17 @@ def _check_layers(config: Config, found: Mapping[str, Slot], folder: Path) -> No
             raise BadCheckpoint(f"missing: {begin}{len(stored)}: {what}", where=str(folder), advice=SAME)
 
 
+def _check_prefix(found: Mapping[str, Slot], folder: Path) -> None:
+    """That no wrapper's name stands before every tensor's, as training scripts leave it there (`module.`, `model.`, `_orig_mod.`)."""
+    prefix = next((name[: name.index(f".{top}")] for name in found for top in TOP if f".{top}" in name), "")
+    if prefix and all(name.startswith(f"{prefix}.") for name in found):
+        what = f"every weight's name begins with {prefix}., as a wrapper of the model saved it"
+        raise BadCheckpoint(what, where=str(folder), advice="Save the CLIPModel inside it with save_pretrained, and give that folder.")
+
+
 def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
     """That names and shapes are exactly those that the config asks for, in both directions."""
+    _check_prefix(found, folder)
     _check_layers(config, found, folder)
     wanted = {name: _stored(path, value.shape) for path, name, value in _parameters(config)}
     missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())

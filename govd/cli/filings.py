@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from govd.errors import Conflict, GovdError, Usage
+from govd.regular import PICTURE_BYTES, read_regular
 
 if TYPE_CHECKING:
     from govd.api import Api
@@ -62,7 +63,7 @@ def read_filings(path: Path) -> list[Filing]:
 
 def _text(path: Path) -> str:
     try:
-        raw = sys.stdin.buffer.read(MAX_BYTES + 1) if str(path) == "-" else path.read_bytes()
+        raw = sys.stdin.buffer.read(MAX_BYTES + 1) if str(path) == "-" else read_regular(path, MAX_BYTES)
         if len(raw) > MAX_BYTES:
             raise Usage("the file is too large", where=str(path), advice=f"At most {MAX_BYTES >> 20} MiB.")
         return raw.decode("utf-8-sig")
@@ -116,7 +117,7 @@ def _value(name: str, cell: str, where: str) -> Any:
 
 def _bytes(path: Path, where: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, PICTURE_BYTES)
     except OSError as fault:
         raise Usage(f"the example {path} cannot be read ({fault.strerror})", where=where) from None
 

@@ -13,6 +13,7 @@ from govd.cli.access import opened
 from govd.cli.options import FormatOption, HomeOption, JsonOption, KeyOption, ModelOption, OfModelOption, ReasonOption, RequestArgument
 from govd.cli.output import check_format, put, put_rows
 from govd.errors import MachineFault, Usage
+from govd.regular import PICTURE_BYTES, read_regular
 
 if TYPE_CHECKING:
     from govd.api import Api
@@ -167,7 +168,7 @@ def _scope(
 
 def _picture(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, PICTURE_BYTES)
     except OSError as fault:
         raise Usage(f"the example cannot be read ({fault.strerror})", where=str(path)) from None
 

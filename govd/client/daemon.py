@@ -18,6 +18,7 @@ from govd.client.transport import Transport
 from govd.errors import MachineFault, UnreadableImage, Usage
 from govd.lifecycle import MOVING
 from govd.limits import check_text
+from govd.regular import PICTURE_BYTES, read_regular
 from govd.types import Floats, Json, Record
 
 
@@ -295,6 +296,6 @@ def _lists(options: dict[str, Any]) -> dict[str, Any]:
 
 def _file(path: str) -> str:
     try:
-        return base64.b64encode(Path(path).read_bytes()).decode()
+        return base64.b64encode(read_regular(Path(path), PICTURE_BYTES)).decode()
     except OSError as fault:
         raise UnreadableImage(f"cannot be read ({fault.strerror})", where=str(path), path=str(path)) from None

@@ -80,9 +80,9 @@ def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSp
 def _concepts(core: Core, options: ForgetOptions) -> list[str]:
     """The names of the concepts; none where everything in some domains is meant."""
     for concept in options.concepts:
-        check_phrase(concept, "concept")
+        check_phrase(spelled(concept), "concept")
     for alias in options.aliases:
-        check_phrase(alias, "alias")
+        check_phrase(spelled(alias), "alias")
     names, most = [spelled(c) for c in options.concepts], core.home.settings.max_concepts
     if len(set(names)) < len(names):
         raise Usage("a concept is named twice", advice="Name each once.")

@@ -42,6 +42,16 @@ def tensors(edit: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
     return change
 
 
+def wrapped(prefix: str) -> Callable[[dict[str, Any]], None]:
+    """Every tensor's name with a wrapper's before it."""
+
+    def change(held: dict[str, Any]) -> None:
+        for name in list(held):
+            held[f"{prefix}.{name}"] = held.pop(name)
+
+    return change
+
+
 def poison(held: dict[str, Any]) -> None:
     held["visual_projection.weight"][0, 0] = np.nan
 
@@ -171,6 +181,8 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     "shard outside": (outside, "names no files of this folder"),
     "shape": (say(projection_dim=10), "projection.weight has shape .* config.json asks for"),
     "weight missing": (tensors(lambda held: held.pop("text_projection.weight")), "missing: text_projection.weight"),
+    "weights of a wrapper": (tensors(wrapped("module")), r"begins with module\., as a wrapper"),
+    "weights of a compiled wrapper": (tensors(wrapped("model._orig_mod")), r"begins with model\._orig_mod\., as a wrapper"),
     "weight unused": (tensors(lambda held: held.update(extra=np.zeros(1, np.float32))), "not used by this config: extra"),
     "fewer layers": (say(vision__num_hidden_layers=1), "not used by this config: .*13 more"),
     "integers": (tensors(lambda held: held.update(logit_scale=np.zeros((), np.int32))), "logit_scale is I32"),

@@ -1,5 +1,6 @@
 """Text files and names as people have them: byte order marks, other forms of the same letter, names twice, texts that are cut."""
 
+import os
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from govd.embeddings import Encoder
 from govd.errors import BadFile, Usage
 from govd.models import Given
 from govd.models.words import read_apart, twins
+from govd.regular import TEXT_BYTES
 from govd.requests import ForgetOptions
 from govd.service import Service
 from govd.settings import Settings
@@ -135,3 +137,38 @@ def test_twins_are_found_wherever_they_stand() -> None:
     rows[40], rows[3], rows[55] = rows[7] + 4e-6, rows[7] + 2e-6, rows[1]
     rows[20, 0] = rows[1, 0]  # equal in one coordinate alone
     assert twins(rows) == {7: 3, 40: 3, 55: 1}
+
+
+@pytest.mark.parametrize("typed", ["hot\u200bdog", "\u200ehotdog\u200f", "hot\u00addog", "\u200dhot\ufeffdog"])
+def test_what_cannot_be_seen_makes_no_other_name(typed: str) -> None:
+    assert phrases.spelled(typed) == "hotdog"
+
+
+def test_joiners_within_a_phrase_belong_to_it() -> None:
+    assert phrases.spelled("می\u200cخواهم") == "می\u200cخواهم"
+
+
+@pytest.mark.parametrize("typed", ["\u200b", " \u00ad\ufeff", "\u200d\u200e", "\u00a0", "\u0301"])
+def test_a_name_of_nothing_that_can_be_seen_is_none(typed: str, service: Service) -> None:
+    for options in (ForgetOptions([typed]), ForgetOptions(["red"], aliases=[typed])):
+        with pytest.raises(Usage, match=r"an empty (concept|alias)"):
+            service.requests.forget("m", options, "ann")
+
+
+def test_what_need_not_end_is_not_read_as_a_text(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path("/dev/zero"), tmp_path / "pipe"):
+        with pytest.raises(BadFile, match=r"cannot be read \(it is no regular file\)"):
+            phrases.lines(path)
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(TEXT_BYTES + 1)
+    with pytest.raises(BadFile, match=r"more than 67,108,864 bytes"):
+        phrases.lines(tmp_path / "large")
+
+
+def test_what_a_shell_hands_over_is_read() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"red\nblue\n")
+    os.close(writing)
+    assert phrases.lines(Path(f"/dev/fd/{reading}")) == ["red", "blue"]
+    os.close(reading)
