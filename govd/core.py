@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from govd.artifacts import Artifacts
@@ -18,9 +17,9 @@ from govd.errors import BadFile, MachineFault, NotFound, PluginFault, Unsupporte
 from govd.failures import FILE, Failures
 from govd.guarded import Guarded
 from govd.home import Home
-from govd.ledger import canonical
 from govd.ledger.entry import Draft
-from govd.ledger.records import VERSION, Records
+from govd.ledger.records import Records
+from govd.ledger.sealed_tables import remove_tables
 from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
 from govd.limited import Locks
@@ -30,40 +29,13 @@ from govd.plugins import load
 from govd.private import Boxes, Private
 from govd.types import Json, Model, ModelReference, Progress, Record, silent
 from govd.views import Views
+from govd.views_file import opened_views
 
 log = logging.getLogger("govd")
 
 
-def opened_views(path: Path, ledger: Ledger, key: bytes) -> Views:
-    """The views beside a ledger, as far as they go, sealed with `key`; made anew where somebody else changed them, where they are damaged,
-    of another ledger, of another history of it, or of another govd."""
-    for last in (False, True):
-        records: Records | None = None
-        try:
-            records = Records(path, key)
-            at = records.position()
-            size = int(at.get("size", 0))
-            mine = at.get("version") == VERSION and at.get("origin") == ledger.origin and 0 < size <= ledger.size()
-            if not at or (mine and canonical.digest(next(iter(ledger.some([size - 1])))) == at["last"]):
-                return Views(records, ledger.origin)
-            records.close()
-            log.info("the views are made anew from the entries")
-        except BadFile as error:
-            if records is not None:
-                records.close()
-            if last:
-                raise
-            log.warning("%s. They are made anew.", error.what)
-        remove_views(path)
-    raise BadFile("the views cannot be made", where=str(path), advice="This is a bug; please report it.")
-
-
-def remove_views(path: Path) -> None:
-    """Forget what was derived; the entries are the truth."""
-    for name in ("", "-wal", "-shm"):
-        path.with_name(path.name + name).unlink(missing_ok=True)
-
-
+MENDED_SECONDS: Final = 60.0
+"""Between two times that views are made anew while they are in use: where somebody goes on changing them, that is told."""
 EVERY: Final = 2**31
 """A limit that no ledger reaches."""
 
@@ -100,6 +72,7 @@ class Core:
         self.methods = self._methods()
         self.fold = threading.RLock()
         self.views = opened_views(home.folder / "views.db", self.ledger, home.views_key())
+        self.views.records.mend, self._mended = self._mend, float("-inf")
         self._memory = threading.RLock()  # held to change what is in memory, never while something is opened
         self._opened: dict[tuple[str, str], Opened] = {}
         self._bases: dict[str, Basis] = {}
@@ -143,21 +116,42 @@ class Core:
         self.views.records.close()
         self.home.close()
 
-    def replace_views(self, path: Path) -> None:
-        """Use other views, made from the same entries, instead of those in use."""
+    def views_anew(self, size: int | None = None) -> Views:
+        """Views of the first `size` entries (None: of all), in a file beside those in use; `fold` is held."""
+        path = self.home.folder / "views.new.db"
+        remove_tables(path)
+        return Views(Records(path, self.home.views_key()), self.ledger.origin).read(self.ledger.entries(0, size))
+
+    def _mend(self, generation: int) -> bool:
+        """Make the views anew that somebody else changed while they are in use, once a minute at most; whether they are now."""
         with self.fold:
-            mine = self.views.records.path
-            assert mine is not None
-            self.views.records.close()
-            remove_views(mine)
-            os.replace(path, mine)
-            self.views = opened_views(mine, self.ledger, self.home.views_key())
+            records = self.views.records
+            if records.generation != generation:
+                return True  # another thread has
+            if self.ledger.fault is not None or time.monotonic() - self._mended < MENDED_SECONDS:
+                return False
+            self._mended = time.monotonic()
+            log.warning("the views were changed by somebody else while they were in use: they are made anew from the entries")
+            fresh = self.views_anew()
+            fresh.records.close()
+            assert fresh.records.path is not None
+            self.views.replace(fresh.records.path)
+        return True
+
+    def _read(self, entries: Iterable[Record]) -> None:
+        """Fold more entries; where what is known so far was changed by somebody else, all of them. `fold` is held."""
+        generation = self.views.records.generation
+        try:
+            self.views.read(entries)
+        except BadFile:
+            if not self._mend(generation):
+                raise
 
     def refresh(self) -> Views:
         """Read what was appended since."""
         with self.fold:
             if self.views.size < self.ledger.size():
-                self.views.read(self.ledger.entries(self.views.size))
+                self._read(self.ledger.entries(self.views.size))
         return self.views
 
     def sign_published(self) -> None:
@@ -189,7 +183,7 @@ class Core:
         with self.fold:
             try:
                 if records and self.views.size == records[0]["seq"]:
-                    self.views.read(records)
+                    self._read(records)
                 else:
                     self.refresh()
             except MachineFault as fault:

@@ -16,20 +16,19 @@ from typing import Any, Final
 from govd import delivered
 from govd.audit import Audit
 from govd.bundles import Bundles
-from govd.core import Core, remove_views
+from govd.core import Core
 from govd.errors import GovdError, NotFound, Usage, VerificationFailed
 from govd.key_rotation import KeyRotation
 from govd.ledger import bounds, claim
 from govd.ledger.merkle import included, leaf_hash
 from govd.ledger.parts import DELIVERIES, delivery
-from govd.ledger.records import Records
+from govd.ledger.sealed_tables import remove_tables
 from govd.ledger.sentences import honest
 from govd.ledger.signing import Key, LogCheckpoint
 from govd.ledger.verify import Verdict, verify
 from govd.limits import bounded
 from govd.offline import composed_again, record_of, sections, told, trust_of
 from govd.types import Json, Record
-from govd.views import Views
 from govd.witnesses import Witnesses
 
 PROVEN: Final = (
@@ -249,10 +248,10 @@ class Evidence:
         if not held.holds and core.ledger.last_checkpoint() is not None:  # before the first nothing says what they were
             advice = "Run `govd audit verify`, and restore a backup. The views were left as they are."
             raise VerificationFailed(f"the entries are not as they were signed: {held.faults[0]}", where="ledger", advice=advice)
-        path = core.home.folder / "views.new.db"
         with core.lock, core.fold:
-            remove_views(path)
-            fresh = Views(Records(path, core.home.views_key()), core.ledger.origin).read(core.ledger.entries(0, core.views.size))
+            fresh = core.views_anew(core.views.size)
+            path = fresh.records.path
+            assert path is not None
             differ = 0
             examples: list[str] = []
             for a, b in zip_longest(core.views.dump(), fresh.dump()):
@@ -262,8 +261,8 @@ class Evidence:
                         examples.append(" ".join((a or b or ())[:4])[:200])
             fresh.records.close()
             if differ:
-                core.replace_views(path)
-            remove_views(path)
+                core.views.replace(path)
+            remove_tables(path)
         return {"entries": core.views.size, "same": not differ, "differences": differ, "examples": examples}
 
     # -- bundles ----------------------------------------------------------------------------------------------------------------

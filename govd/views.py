@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from govd.errors import Conflict, NotFound
@@ -75,29 +76,42 @@ class Views:
         Raises:
             MachineFault: the tables cannot be written; what was folded before stays, and reading goes on from there.
         """
-        readers = {noun: getattr(self, f"_{noun}") for noun in NOUNS}
-        lines: list[tuple[Any, ...]] = []
-        entry: Record = {}
         try:
-            for entry in entries:
-                noun, _, event = str(entry["kind"]).partition(".")
-                if noun in readers:
-                    try:
-                        readers[noun](event, entry, entry["payload"])
-                    except (Conflict, NotFound) as error:
-                        log.error("entry %s changes nothing: %s", entry["seq"], error.message)
-                lines.append(line(entry, self._latest))
-                self._latest = max(self._latest, str(entry["time"]))
-                self.size = int(entry["seq"]) + 1
-                if len(lines) == BATCH:
-                    self._write(lines, entry)
-                    lines = []
-            if lines:
-                self._write(lines, entry)
+            with self.records.folding():
+                self._fold(entries)
         except BaseException:
             self._load()
             raise
         return self
+
+    def _fold(self, entries: Iterable[Record]) -> None:
+        readers = {noun: getattr(self, f"_{noun}") for noun in NOUNS}
+        lines: list[tuple[Any, ...]] = []
+        entry: Record = {}
+        for entry in entries:
+            noun, _, event = str(entry["kind"]).partition(".")
+            if noun in readers:
+                try:
+                    readers[noun](event, entry, entry["payload"])
+                except (Conflict, NotFound) as error:
+                    log.error("entry %s changes nothing: %s", entry["seq"], error.message)
+            lines.append(line(entry, self._latest))
+            self._latest = max(self._latest, str(entry["time"]))
+            self.size = int(entry["seq"]) + 1
+            if len(lines) == BATCH:
+                self._write(lines, entry)
+                lines = []
+        if lines:
+            self._write(lines, entry)
+
+    def replace(self, path: Path) -> None:
+        """Go on with tables that were made anew from the same entries.
+
+        Raises:
+            MachineFault: they cannot be put in the place of those in use.
+        """
+        self.records.adopt(path)
+        self._load()
 
     def check(self, drafts: Sequence[Happening]) -> None:
         """Whether these entries, one after the other, can happen.

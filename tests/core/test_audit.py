@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from govd.audit import as_of_rows
-from govd.core import remove_views
 from govd.errors import BadFile, Conflict, Denied, GovdError, NotFound, Usage
 from govd.ledger import sql
 from govd.ledger.entry import Draft
+from govd.ledger.sealed_tables import remove_tables
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.times import moment, now
 from govd.models import Given
@@ -349,7 +349,7 @@ def test_a_home_opens_without_views_with_old_ones_and_with_those_of_another_ledg
             return list(again.core.views.dump())
 
     assert opened() == before
-    remove_views(views)
+    remove_tables(views)
     assert opened() == before
     views.write_bytes(b"no database" * 1000)
     assert opened() == before

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -151,15 +152,57 @@ def test_older_views_as_a_whole_go_on_from_where_they_were(service: Service, tmp
             again.tokens.admit(made["token"], "inference")
 
 
-def test_a_record_that_is_changed_while_the_daemon_runs_is_told_when_it_is_read(service: Service, tmp_path: Path) -> None:
+def test_a_record_that_is_changed_while_the_daemon_runs_is_made_anew_once(
+    service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     red = forget(service, "red")
     service.revert(red, "taken back", "ann")
     service.reconcile()
     changed(tmp_path / "home" / "views.db", f"UPDATE records SET record = replace(record, 'ann', 'eve') WHERE {REQUEST}")
-    with pytest.raises(BadFile, match="govd audit rebuild"):
+    with caplog.at_level("WARNING", "govd"):
+        assert service.requests.show(red)["filed_by"] == "ann", "they are made anew, and the call goes on"
+    assert caplog.text.count("changed by somebody else while they were in use") == 1
+    assert service.evidence.rebuild()["same"]
+    blue = forget(service, "blue")
+    assert service.requests.show(blue)["state"] == "in_force"
+    changed(tmp_path / "home" / "views.db", f"UPDATE records SET record = replace(record, 'ann', 'eve') WHERE {REQUEST}")
+    with pytest.raises(BadFile, match="govd audit rebuild"):  # somebody goes on: that is told
         service.requests.show(red)
     assert service.evidence.rebuild()["differences"] > 0
     assert service.requests.show(red)["filed_by"] == "ann"
+
+
+HARM = {
+    "a table is gone": ("DROP TABLE terms",),
+    "records are others": ("UPDATE records SET record = replace(record, 'ann', 'eve')",),
+    "records are gone that something can happen to": ("DELETE FROM records WHERE live",),
+    "seals are gone": ("UPDATE records SET seal = x'00'",),
+    "no row of anything": ("DELETE FROM records", "DELETE FROM log", "DELETE FROM position", "DELETE FROM terms", "DELETE FROM spans"),
+}
+
+
+UNSEEN = ("no row of anything", "records are gone that something can happen to")
+"""Harm that no single row shows to who reads it: it is seen when entries are folded, or the home is opened."""
+
+
+@pytest.mark.parametrize("what", sorted(HARM))
+def test_work_goes_on_over_views_that_are_harmed_while_it_runs(service: Service, tmp_path: Path, what: str) -> None:
+    """Reads from several threads, and appends, as soon as the harm is done."""
+    requests = [forget(service, "red"), forget(service, "blue")]
+    service.revert(requests[0], "taken back", "ann")
+    service.reconcile()
+    before = [service.requests.show(request)["filed_by"] for request in requests]
+    changed(tmp_path / "home" / "views.db", *HARM[what])
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(service.requests.show, request) for request in requests * 4 if what not in UNSEEN]
+        filed = pool.submit(forget, service, "green")
+        assert [done.result()["filed_by"] for done in asked] == (before * 4)[: len(asked)]
+        green = filed.result()
+    assert service.requests.show(green)["state"] == "in_force"
+    service.evidence.rebuild()
+    assert service.evidence.rebuild()["same"]
+    assert [service.requests.show(request)["filed_by"] for request in requests] == before
+    assert service.evidence.verify(again=True)["holds"]
 
 
 def test_a_token_counts_as_far_as_its_entry_says_so(service: Service) -> None:
