@@ -106,8 +106,17 @@ class Models(Protocol):
         """
         ...
 
-    def evaluate(self, model: str, images: str | None = None, revision: int | None = None, base: bool = False) -> Record:
-        """Metrics on a folder of labelled pictures on the machine of the home, with the confusion that they were computed from."""
+    def evaluate(
+        self,
+        model: str,
+        images: str | None = None,
+        revision: int | None = None,
+        base: bool = False,
+        report: bool = False,
+        disclose: bool = False,
+    ) -> Record:
+        """Metrics on a folder of labelled pictures on the machine of the home, with the confusion that they were computed from. `report`:
+        also what a report shows beside them; with private forgets only where `disclose`."""
         ...
 
     def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:

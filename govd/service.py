@@ -13,7 +13,7 @@ from govd.core import Core
 from govd.edit import EvaluationData, metrics
 from govd.edit.compose import recognised
 from govd.edit.confusion import confusion
-from govd.errors import GovdError, Usage
+from govd.errors import Denied, GovdError, Usage
 from govd.evidence import Evidence
 from govd.exports import Exports
 from govd.home import Home
@@ -24,6 +24,7 @@ from govd.measuring import Measuring, by_cell, plain
 from govd.models import Given, Models
 from govd.models.evaluation_set import read_images
 from govd.reconcile import Reconciler
+from govd.reporting import Reports
 from govd.requests import ForgetOptions, Requests
 from govd.serving import Serving
 from govd.tokens import Tokens
@@ -52,6 +53,7 @@ class Service:
         answering = Serving(self.core, self.measuring)
         self.serving, self.embeddings, self.classify = answering.now, answering.embeddings, answering.classify
         self.export = Exports(self.core, answering).write
+        self.reports = Reports(self.core, self.requests.contributions, answering)
         self.interference = Interference(self.core, self.requests.contributions, self.measuring, answering).of
         self._resume_signing()
 
@@ -220,13 +222,26 @@ class Service:
     # -- answering ------------------------------------------------------------------------------------------------------------
 
     @bounded
-    def evaluate(self, model: str, images: str | None, revision: int | None = None, base: bool = False) -> Record:
+    def evaluate(
+        self,
+        model: str,
+        images: str | None,
+        revision: int | None = None,
+        base: bool = False,
+        report: bool = False,
+        disclose: bool = False,
+    ) -> Record:
         """The metrics of a revision on a folder of labelled pictures (the model's own where None), with what a stranger can still do.
+        `report`: also what a report shows beside them, which takes longer.
 
         Raises:
-            Usage: the model has no evaluation set and no folder is given. BadFile: there is no picture in it.
+            Usage: the model has no evaluation set and no folder is given. BadFile: there is no picture in it. Denied: a report would
+            name what a private request is about, unless `disclose`.
         """
         now = self.serving(model, revision, base)
+        made = self.core.revision(model, now.number) if now.number else None
+        if report and made is not None and not disclose:
+            self._check_private(made)
         data: EvaluationData | None
         left_out: Counter[str] = Counter()
         if images is None:
@@ -236,14 +251,30 @@ class Service:
         else:
             labels, others = now.opened.basis.labels, self.models.spellings(model)
             data, left_out = read_images(Path(images), now.opened.encoder, now.opened.basis.domains, self.core.progress, labels, others)
-        filed = self.measuring.filed(self.core.revision(model, now.number) if now.number else None)
+        filed = self.measuring.filed(made)
         contributions = [recognised(now.opened.basis, c) for c in filed]
         found = metrics.on_images(now.opened.basis, now.edit, contributions, data)
         found["data_free"] = metrics.data_free(now.opened.basis, now.edit, contributions)
         found |= self.measuring.slow(now.opened, now.edit, contributions, data)
         by_cell(now.opened, now.edit, contributions, data, found)
         found |= {"skipped": data.skipped, "left_out": dict(left_out), "confusion": confusion(now.opened.basis, now.edit, data)}
-        return {"model": model, "revision": now.number, "claim": HONEST, "metrics": plain(found)}
+        answer = {"model": model, "revision": now.number, "claim": HONEST, "metrics": plain(found)}
+        if report:
+            folder = images or self.core.model(model).get("images")
+            shown = self.reports.figures(model, now, filed, data, Path(folder) if folder and Path(folder).is_dir() else None)
+            answer["report"] = plain(shown)
+        return answer
+
+    def _check_private(self, made: Record) -> None:
+        """Refuse to show what a private request is about.
+
+        Raises:
+            Denied: one of them is private.
+        """
+        private = [r for r in made["requests"] if self.core.request(r).get("private")]
+        if private:
+            what = f"a report would name what {', '.join(private)} keeps private"
+            raise Denied(what, where=f"{made['model']}/{made['number']}", advice="Say --disclose if whoever reads it may know.")
 
 
 def open_service(folder: Path, progress: Progress = silent) -> Service:

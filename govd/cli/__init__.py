@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -61,13 +62,32 @@ def root(version: VersionOption = False) -> None:
     """CLIP-like models that can forget."""
 
 
+def _home_of(arguments: Sequence[str]) -> Path:
+    """The home that a command line is about."""
+    from govd.home import default_home
+
+    for place, word in enumerate(arguments):
+        if word == "--home" and place + 1 < len(arguments):
+            return Path(arguments[place + 1])
+        if word.startswith("--home="):
+            return Path(word.partition("=")[2])
+    return default_home()
+
+
 def _plugin_commands() -> None:
-    """Commands that plugins add; one that fails is named, and the others are there."""
+    """Commands that plugins add, but those that the home's `govd.toml` disables; one that fails is named, and the others are there."""
     from govd.asking import Asker
     from govd.errors import PluginFault
     from govd.plugins import load
+    from govd.settings import Settings
 
-    manager, plugins = load()
+    try:
+        settings = Settings.read(_home_of(sys.argv[1:]) / "govd.toml")
+    except (GovdError, OSError) as error:
+        what = error.message if isinstance(error, GovdError) else f"govd.toml cannot be read ({error.strerror})"
+        _said(f"no plugin's commands are there, as it is not known which plugins are disabled. {what}", 0)
+        return
+    manager, plugins = load(frozenset(settings.disabled_plugins))
     for broken in (plugin for plugin in plugins if plugin.fault):
         _said(f"plugin {broken.name} is not in use ({broken.fault}). `govd doctor` tells what to do", 0)
     for plugin, answer in Asker(manager, plugins).each("govd_commands", app=app):

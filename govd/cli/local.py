@@ -126,8 +126,16 @@ class Local(Api):
     def embeddings(self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False) -> Floats:
         return self.resumed.embeddings(model, texts=texts, images=[Path(i) for i in images], base=base)[0]
 
-    def evaluate(self, model: str, images: str | None = None, revision: int | None = None, base: bool = False) -> Record:
-        return self.resumed.evaluate(model, images, revision, base)
+    def evaluate(
+        self,
+        model: str,
+        images: str | None = None,
+        revision: int | None = None,
+        base: bool = False,
+        report: bool = False,
+        disclose: bool = False,
+    ) -> Record:
+        return self.resumed.evaluate(model, images, revision, base, report, disclose)
 
     def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
         return self.resumed.export(model, Path(folder), self.actor, revision, format, **how)

@@ -128,6 +128,8 @@ def evaluate(
     vectors: Annotated[Path | None, typer.Option("--vectors", help="A .npz in their place: vectors, labels, perhaps domains.")] = None,
     revision: RevisionOption = None,
     base: BaseOption = False,
+    report: Annotated[Path | None, typer.Option("--report", help="Also an HTML report, with pictures and curves, into this file.")] = None,
+    disclose: Annotated[bool, typer.Option("--disclose", help="A report also with private forgets in it.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -136,5 +138,17 @@ def evaluate(
 
     if images is not None and vectors is not None:
         raise Usage("--images and --vectors", advice="Give one of them.")
-    with opened(home) as api:
-        put(api.evaluate(model, absolute(images or vectors), revision=revision, base=base), as_json, show_evaluation)
+    where = absolute(images or vectors)
+    if report is None:
+        with opened(home) as api:
+            put(api.evaluate(model, where, revision=revision, base=base), as_json, show_evaluation)
+        return
+    from govd.cli.report import place
+    from govd.cli.report.evaluation import page
+
+    with place(report) as part:
+        with opened(home) as api:
+            answer = api.evaluate(model, where, revision=revision, base=base, report=True, disclose=disclose)
+        part.write_text(page(answer), encoding="utf-8")
+    figures = {name: value for name, value in answer.items() if name != "report"}
+    put({**figures, "report": str(report.absolute())}, as_json, show_evaluation)

@@ -28,6 +28,8 @@ def print_evaluation(found: Mapping[str, Json]) -> None:
         if "probe_after" in leak:
             was, now = leak["probe_before"], leak["probe_after"]
             out.print(f"  still found by a linear probe: {scope(leak['scope'])}, AUC {was:.2f} → [red]{now:.2f}[/]")
+    if found.get("report"):
+        out.print(f"Report: [bold]{escape(found['report'])}[/]", soft_wrap=True)
     out.print(f"[dim]Intervals: 90 %, by drawing the pictures again with replacement. {escape(found['claim'])}[/]")
 
 

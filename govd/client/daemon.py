@@ -111,8 +111,17 @@ class Daemon(Api):
         body = {"texts": list(texts), "images": [_file(i) for i in images], "names": [str(i) for i in images], "base": base}
         return np.asarray(self._post(f"models/{_part(model)}/embeddings", body)["embeddings"], np.float32)
 
-    def evaluate(self, model: str, images: str | None = None, revision: int | None = None, base: bool = False) -> Record:
-        return self._post(f"models/{_part(model)}/evaluate", {"images": images, "revision": revision, "base": base})
+    def evaluate(
+        self,
+        model: str,
+        images: str | None = None,
+        revision: int | None = None,
+        base: bool = False,
+        report: bool = False,
+        disclose: bool = False,
+    ) -> Record:
+        body = {"images": images, "revision": revision, "base": base, "report": report, "disclose": disclose}
+        return self._post(f"models/{_part(model)}/evaluate", body)
 
     def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
         return self._post(f"models/{_part(model)}/export", {"folder": folder, "revision": revision, "format": format, **how})

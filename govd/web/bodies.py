@@ -112,6 +112,8 @@ class EvaluateBody(Body):
     images: str | None = None
     revision: int | None = None
     base: bool = False
+    report: bool = False
+    disclose: bool = False
 
 
 class ExportBody(Body):

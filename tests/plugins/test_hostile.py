@@ -407,6 +407,18 @@ def test_commands_that_cannot_be_added_are_told_and_the_others_are_there(tmp_pat
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, "hello there\n")
     assert done.stderr == "govd: plugin bad: its commands are not there, or not all of them (SystemExit: I quit)\n"
+    for folder, words in ((tmp_path / "home", []), (tmp_path / "other", ["--home", str(tmp_path / "other")])):
+        folder.mkdir()
+        (folder / "govd.toml").write_text('disabled_plugins = ["good", "bad"]\n')
+        done = subprocess.run([*command, *words], env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 2, "its commands are those of no plugin in use"
+        assert "No such command 'hello'" in done.stderr
+        assert "bad" not in done.stderr
+    (tmp_path / "home" / "govd.toml").write_text("disabled_plugins = 1\n")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "not known which plugins are disabled" in done.stderr
+    assert "It must be a list" in done.stderr
 
 
 def test_looking_at_examples_holds_up_no_other_filing(service: Service, monkeypatch: pytest.MonkeyPatch, pictures: Path) -> None:

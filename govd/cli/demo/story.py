@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from govd.actors import local_account
+from govd.cli.report.parts import picture_verdict
 from govd.requests import ForgetOptions
 from govd.types import Json, Record
 
@@ -29,8 +30,6 @@ HOW = (
 QUERIED = (EVERYWHERE, CELL[0], STAYS[0])
 """Words that a store of vectors is asked for."""
 ACTOR = local_account()
-WORKS = 0.65
-"""AUC from which on an attack is said to work: on as few pictures as these, less than this is not told from a guess (0.5)."""
 ALL = "all three together"
 
 
@@ -47,12 +46,8 @@ class Picture:
 
     @property
     def verdict(self) -> str:
-        """`gone`, `named`: of what was to go; `kept`, `lost`: of what was to stay; `won`, `wrong`: not known before."""
-        if self.before != self.name:
-            return "won" if self.after == self.name else "wrong"
-        if self.forgotten:
-            return "named" if self.after == self.name else "gone"
-        return "kept" if self.after == self.name else "lost"
+        """What became of it (`govd.cli.report.parts.picture_verdict`)."""
+        return picture_verdict(self.name, self.before, self.after, self.forgotten)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +80,6 @@ class Story:
     verdict: Record
     bundle: Record
     seconds: float
-
-
-def scope_of_leak(leak: Record) -> dict[str, Json]:
-    """The scope of a measured leak in the form of a request's record."""
-    return {"concepts": leak["scope"]["concepts"], "domains": leak["scope"]["domains"]}
 
 
 def search_areas(row: Record | None) -> list[float]:

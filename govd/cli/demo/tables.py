@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from govd.cli.demo.story import CELL, HOW, QUERIED, WORKS, scope_of_leak, search_areas
+from govd.cli.demo.story import CELL, HOW, QUERIED, search_areas
+from govd.cli.report.parts import WORKS, attacks, scope_of_leak
 from govd.cli.tables import console, scope
 from govd.service import HONEST
 from govd.types import Json, Record
@@ -108,18 +109,6 @@ def print_leaks(leaks: Sequence[Record]) -> None:
         made.add_section()
     console().print(made)
     line(f"[red]{escape(HONEST)}[/]")
-
-
-def attacks(leak: Record) -> list[tuple[str, float, float]]:
-    """Each attack that was tried, with its AUC before and after; few-shot ones first, by the number of pictures."""
-    if "probe_after" not in leak:
-        return []
-    shots = [
-        (f"few-shot: searches with {k} of them" if k != "1" else "few-shot: searches with one of them", leak["examples_before"][k], a)
-        for k, a in leak["examples_after"].items()
-    ]
-    nearest = ("compares with the nearest of them", leak["knn_before"], leak["knn_after"])
-    return [*shots, nearest, ("trains a linear probe on them", leak["probe_before"], leak["probe_after"])]
 
 
 def print_store(stages: Sequence[Record]) -> None:

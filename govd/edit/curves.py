@@ -1,0 +1,50 @@
+"""Points of the curves that a report shows: what forgetting more, or more strongly, costs on labelled pictures, and how much holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from govd.edit.basis import Basis
+from govd.edit.extent import Mask, labelled_in_scope
+from govd.edit.factors import Edit
+from govd.edit.metrics import EvaluationData
+from govd.edit.outcomes import Outcomes
+from govd.types import Contribution, Json
+
+POINTS: Final = 12
+"""Numbers of forgets that a capacity curve is taken at, up to where we are."""
+
+
+def about(basis: Basis, contributions: Sequence[Contribution], data: EvaluationData) -> Mask:
+    """Which labelled pictures `(n,)` one of these forgets is about."""
+    inside = np.zeros(len(data.vectors), bool)
+    for contribution in contributions:
+        inside |= labelled_in_scope(basis, contribution, data)
+    return inside
+
+
+def point(basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, stays: Mask) -> dict[str, Json]:
+    """Under these forgets: `changed`, the share of the pictures `stays` `(n,)` whose best label is not the unedited model's; `named`, the
+    share of the pictures that they are about that still get a forgotten name (None: there are no such pictures)."""
+    outcomes = Outcomes.of(basis, edit, contributions, data)
+    changed = (outcomes.after != outcomes.before)[stays]
+    named = outcomes.named[outcomes.mine]
+    return {
+        "forgets": len(contributions),
+        "changed": float(changed.mean()) if len(changed) else 0.0,
+        "named": float(named.mean()) if len(named) else None,
+    }
+
+
+def steps(count: int, points: int = POINTS) -> list[int]:
+    """Numbers from 0 to `count`, both among them, at most `points` + 1 and as even as whole numbers are."""
+    return sorted({round(count * i / points) for i in range(points + 1)}) if count else [0]
+
+
+def differs(basis: Basis, first: Edit, second: Edit, data: EvaluationData, stays: Mask) -> tuple[int, int]:
+    """Of the pictures `stays` `(n,)`, how many get another best label by the second edit than by the first, and how many they are."""
+    answers: list[Any] = [Outcomes.of(basis, edit, (), data).after[stays] for edit in (first, second)]
+    return int(np.count_nonzero(answers[0] != answers[1])), len(answers[0])
