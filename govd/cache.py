@@ -42,5 +42,9 @@ class Cache(Generic[K, V]):
         if key in self._values:
             self._total -= self._size(self._values.pop(key))
 
+    def __contains__(self, key: K) -> bool:
+        with self._lock:
+            return key in self._values
+
     def __len__(self) -> int:
         return len(self._values)

@@ -8,6 +8,7 @@ from typing import Final
 from govd.cache import Cache
 from govd.core import Core, Opened
 from govd.edit import Basis, Edit, EvaluationData, attacks, metrics
+from govd.edit.abstaining import abstaining
 from govd.edit.compose import recognised
 from govd.edit.outcomes import Outcomes, cell_intervals, published_scores
 from govd.edit.retrieval import retrieval
@@ -106,8 +107,9 @@ class Measuring:
 
 
 def by_cell(opened: Opened, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, found: dict[str, Json]) -> None:
-    """Add to figures on labelled pictures what only an evaluation tells: an interval for each cell, and what the pictures of each forget
-    are called instead."""
+    """Add to figures on labelled pictures what only an evaluation tells: an interval for each cell, what the pictures of each forget are
+    called instead, and how often answers abstain."""
+    found["abstain"] = abstaining(opened.basis, edit, contributions, data)
     outcomes = Outcomes.of(opened.basis, edit, contributions, data)
     intervals = cell_intervals(outcomes, data)
     found["cells"] = [{**cell, "interval": intervals[cell["class"], cell["domain"]]} for cell in found["cells"]]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
+from govd.cache import Cache
 from govd.core import Core, Opened
 from govd.edit import Edit, metrics
+from govd.edit.abstaining import Calibrated, abstains, calibrated
 from govd.errors import Conflict, UnreadableImage, Unsupported, Usage
 from govd.limits import bounded
 from govd.measuring import Measuring
@@ -17,6 +20,9 @@ from govd.models.image_vectors import with_vectors
 from govd.phrases import spelled
 from govd.pictures import Source
 from govd.types import Floats, Record
+
+CALIBRATED: Final = 64
+"""Calibrated scores that are kept in memory: of a revision with a list of labels."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class Serving:
 
     def __init__(self, core: Core, measuring: Measuring) -> None:
         self.core, self.measuring = core, measuring
+        self._calibrated: Cache[tuple[str, ...], Calibrated | None] = Cache(CALIBRATED)
 
     def now(self, model: str, revision: int | None = None, base: bool = False) -> Served:
         """The published revision, one that is asked for, or the base.
@@ -92,7 +99,8 @@ class Serving:
         base: bool = False,
     ) -> list[Record]:
         """The best label for each picture `(name, picture)`, or vector of a `.npy`: `path`, `label`, `scores`, `revision`, in their order;
-        `error` in the place of a label where one cannot be read.
+        `error` in the place of a label where one cannot be read. `abstain`, where the pool calibrates it: whether the label had better
+        not be taken for an answer, since few pictures score as low or its name is forgotten.
 
         Raises:
             Usage: no pictures or no labels. UnreadableImage: none of them can be read.
@@ -106,7 +114,11 @@ class Serving:
         if not rows:
             raise UnreadableImage("none of the pictures can be read", advice="; ".join(failed.values())[:500])
         places = sorted(rows)
-        found = dict(zip(places, metrics.scores(now.edit, np.stack([rows[i] for i in places]), texts), strict=True))
+        given = np.stack([rows[i] for i in places])
+        scored = metrics.scores(now.edit, given, texts)
+        found = dict(zip(places, scored, strict=True))
+        unsure = self._abstains(model, now, given, names, texts, scored)
+        no_answer = {} if unsure is None else dict(zip(places, unsure.tolist(), strict=True))
         answers: list[Record] = []
         for i, name in enumerate(called):
             if i in failed:
@@ -114,8 +126,18 @@ class Serving:
                 continue
             order = np.argsort(-found[i], kind="stable")
             scores = {names[j]: round(float(found[i][j]), 6) for j in order}
-            answers.append({"path": name, "label": names[order[0]], "scores": scores, "revision": now.number})
+            answer = {"path": name, "label": names[order[0]], "scores": scores, "revision": now.number}
+            answers.append({**answer, "abstain": no_answer[i]} if i in no_answer else answer)
         return answers
+
+    def _abstains(self, model: str, now: Served, images: Floats, names: list[str], texts: Floats, scored: Floats) -> Any:
+        """Which answers `(n,)` had better be none; None where no score is calibrated."""
+        basis, key = now.opened.basis, (now.opened.basis.digest, now.edit.digest, model, str(now.number), *names)
+        if key not in self._calibrated:
+            filed = self.measuring.filed(self.core.revision(model, now.number) if now.number else None)
+            self._calibrated.put(key, calibrated(basis, now.edit, filed, names, texts))
+        known = self._calibrated.get(key)
+        return None if known is None else abstains(basis, known, images, scored)
 
     def _judged(self, now: Served, images: Sequence[tuple[str, Source]]) -> tuple[list[str], dict[int, Floats], dict[int, UnreadableImage]]:
         """Names of pictures and of the vectors that came in the place of some; unit embeddings by place; what is wrong with others."""

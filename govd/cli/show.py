@@ -331,9 +331,9 @@ def show_answers(answers: Sequence[Mapping[str, Json]]) -> None:
             out.print(f"{escape(answer['path'])}  [red]not read: {escape(answer['error'])}[/]")
             continue
         best = ", ".join(f"{name} {score:.3f}" for name, score in list(answer["scores"].items())[:3])
-        out.print(
-            f"{escape(answer['path'])}  [bold]{escape(answer['label'])}[/]  ({escape(best)}; revision {answer['revision'] or 'base'})"
-        )
+        unsure = "  [yellow]abstains[/]" if answer.get("abstain") else ""
+        revision = f"revision {answer['revision'] or 'base'}"
+        out.print(f"{escape(answer['path'])}  [bold]{escape(answer['label'])}[/]{unsure}  ({escape(best)}; {revision})")
 
 
 def show_evaluation(found: Mapping[str, Json]) -> None:

@@ -45,6 +45,10 @@ def _shares(m: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
         yield "… by any forgotten name", _changed(m, "forget_named")
         yield "… by another word for it", share(m.get("paraphrase_leak"))
         yield "others called so by mistake, before", mistake
+    abstain = m.get("abstain")
+    if abstain:
+        of_forgotten = f", of what was to go {share(abstain['forgotten'])}" if abstain["forgotten"] is not None else ""
+        yield "answers that abstain", f"of what stays {share(abstain['retained'])}{of_forgotten}"
 
 
 def _changed(m: Mapping[str, Json], name: str) -> str:

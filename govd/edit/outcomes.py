@@ -51,7 +51,7 @@ class Outcomes:
         kept = np.array([name not in whole for name in names])
         before, after = scored.argmax(1), now.argmax(1)
         same = scored[:, kept].argmax(1) == now[:, kept].argmax(1)
-        gone = _forgotten_names(names, scopes, data.domains)
+        gone = forgotten_names(names, scopes, data.domains)
         named_before, named = (gone[a, data.domain_of] | (mine & (a == true)) for a in (before, after))
         return Outcomes(tuple(names), before, after, true, mine, same, named_before, named)
 
@@ -124,7 +124,7 @@ def cell_intervals(outcomes: Outcomes, data: EvaluationData, seed: int = 0) -> d
     return found
 
 
-def _forgotten_names(names: Sequence[str], scopes: Sequence[Scope], domains: Sequence[str]) -> Any:
+def forgotten_names(names: Sequence[str], scopes: Sequence[Scope], domains: Sequence[str]) -> Any:
     """Which labels are forgotten in which domain, `(labels, domains + 1)` bool; the last column is of pictures without a domain."""
     gone = np.zeros((len(names), len(domains) + 1), bool)
     for scope in scopes:

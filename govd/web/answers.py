@@ -246,6 +246,11 @@ class Label(Answer):
     scores: dict[str, float]
     revision: int | None
     error: str | None = None
+    abstain: bool | None = Field(
+        None,
+        description="The label had better not be taken for an answer: of the pool's pictures few score as low, or its name is forgotten. "
+        "Not there where no pool calibrates it.",
+    )
 
 
 class Labels(RootModel[list[Label]]):
