@@ -1,0 +1,61 @@
+"""What tells domains apart, and the moments and ridges that it shares with the basis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from govd.edit import exact
+from govd.types import Floats
+
+POOL_RIDGE = 0.1
+ROUNDS = 3
+
+
+def select_domains(texts: Floats, plain: Floats, pool: Floats | None, metric_inverse: Floats) -> dict[str, Any]:
+    """Selectors `(S, d)`: `x·σ_s` is 1 at the mean of domain `s` and 0 at the others' means.
+
+    Without a pool the means are those of the prompts, in the metric of the texts. With one they are pool means: pictures are first told
+    apart by their prompts, each prompt's scores centred over the pool, then by the selectors themselves, `ROUNDS` times.
+    A single domain is told from `other`, the prompts without a domain.
+    """
+    known = texts if len(texts) > 1 else np.concatenate([texts, plain])
+    if pool is None:
+        return {"selectors": _dual_rows(known, metric_inverse)[: len(texts)]}
+    scores = exact.matmul(pool, known.T)
+    scores = scores - exact.mean(scores)
+    assigned = scores.argmax(1)
+    selectors = _dual_rows(known, metric_inverse)
+    for _ in range(ROUNDS):
+        if min(np.bincount(assigned, minlength=len(known))) < 3:
+            break
+        means = np.stack([exact.mean(pool[assigned == s]) for s in range(len(known))])
+        within = exact.gram(pool - means[assigned]) / len(pool)
+        selectors = _dual_rows(means, exact.inverse(within + ridge(within, POOL_RIDGE)))
+        assigned = exact.matmul(pool, selectors.T).argmax(1)
+    return {"selectors": selectors[: len(texts)], "pool_domains": assigned.astype(np.int32)}
+
+
+def _dual_rows(means: Floats, inverse: Floats) -> Floats:
+    lifted = exact.matmul(inverse, means.T)
+    rows: Floats = exact.Factor(even(exact.matmul(means, lifted))).solve(lifted.T)
+    return rows
+
+
+def second_moment(rows: Floats, dim: int) -> Floats:
+    """Mean of the outer products `(d, d)`; zero where there are no rows."""
+    return exact.gram(rows) / len(rows) if len(rows) else np.zeros((dim, dim))
+
+
+def ridge(matrix: Floats, share: float) -> Floats:
+    """`share · trace/d · I`."""
+    d = matrix.shape[0]
+    found: Floats = np.eye(d) * (share * float(exact.row_sum(np.diagonal(matrix)[None].copy())[0]) / d)
+    return found
+
+
+def even(a: Floats) -> Floats:
+    """The symmetric part."""
+    symmetric: Floats = (a + a.T) / 2
+    return symmetric
