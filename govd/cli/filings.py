@@ -29,11 +29,12 @@ BAR: Final = "|"
 
 @dataclass(frozen=True)
 class Filing:
-    """A row of the file: where it stands, what it names, and the options that it gives."""
+    """A row of the file: where it stands, what it names, and the options that it gives; or what is wrong with it."""
 
     line: int
     concepts: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    fault: Usage | None = None
 
 
 def read_filings(path: Path) -> list[Filing]:
@@ -92,10 +93,17 @@ def _from_csv(text: str, columns: list[str], delimiter: str, path: Path) -> list
         if len(cells) > len(columns):
             raise Usage(f"{len(cells)} cells for {len(columns)} columns", where=where, advice="Quote cells that hold the delimiter.")
         row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
-        options = {name: _value(name, cell, where) for name, cell in row.items() if name and cell}
-        concepts = options.pop("concept", ())
-        filings.append(Filing(reader.line_num, concepts, {SEVERAL.get(name, name): value for name, value in options.items()}))
+        try:
+            filings.append(_of_row(row, reader.line_num, where))
+        except Usage as fault:  # of this row alone: the others are filed
+            filings.append(Filing(reader.line_num, tuple(filter(None, [row.get("concept")])), fault=fault))
     return filings
+
+
+def _of_row(row: Mapping[str, str], line: int, where: str) -> Filing:
+    options = {name: _value(name, cell, where) for name, cell in row.items() if name and cell}
+    concepts = options.pop("concept", ())
+    return Filing(line, concepts, {SEVERAL.get(name, name): value for name, value in options.items()})
 
 
 def _value(name: str, cell: str, where: str) -> Any:
@@ -140,6 +148,8 @@ def _filed(api: Api, filing: Filing, model: str | None, defaults: Mapping[str, A
     named = options.pop("model", None) or model
     answer: dict[str, Json] = {"line": filing.line, "concepts": list(filing.concepts), "domains": list(options.get("domains") or ())}
     try:
+        if filing.fault is not None:
+            raise filing.fault
         if not named:
             raise Usage("no model", advice="Say --model NAME, or give the file a column model.")
         record = api.forget(*filing.concepts, model=named, **options)

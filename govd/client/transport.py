@@ -90,13 +90,20 @@ class Transport:
             time.sleep(1)
 
 
+PROBLEM = ("type", "title", "status", "detail", "instance", "where", "advice", "what")
+"""Fields of problem details that say what an error's message says; others are the error's own."""
+
+
 def problem(answer: httpx.Response) -> GovdError:
     """The daemon's problem details (RFC 9457) as the error that it was."""
     said = _document(answer)
     name = "".join(part.title() for part in str(said.get("type", "")).rpartition(":")[2].split("-"))
     found = getattr(errors, name, None)
     made = found if isinstance(found, type) and issubclass(found, GovdError) else GovdError
-    return made(str(said.get("detail") or said.get("title") or answer.reason_phrase))
+    advice = str(said.get("advice") or "")
+    what = str(said.get("detail") or said.get("title") or answer.reason_phrase).removesuffix(advice).rstrip()
+    details = {name: value for name, value in said.items() if name not in PROBLEM}
+    return made(what, advice=advice, **details)
 
 
 def _document(answer: httpx.Response) -> Json:

@@ -45,8 +45,6 @@ def test_a_list_of_names_comes_from_standard_input(govd: Shell) -> None:
     [
         ("concept,colour\nred,1\n", "'colour' is no option"),
         ("concept,concepts\nred,1\n", "stands twice"),
-        ("concept,strength\nred,much\n", "strength is 'much'"),
-        ("concept,private\nred,maybe\n", "private is 'maybe'"),
         ("concept,ticket\nred,1,2\n", "3 cells for 2 columns"),
         ("# nothing\n\n", "nothing to forget"),
     ],
@@ -60,6 +58,20 @@ def test_a_file_that_cannot_be_meant_files_nothing(govd: Shell, tmp_path: Path, 
     assert govd.json("request", "list") == []
     (tmp_path / "latin").write_bytes("größe\n".encode("latin-1"))
     assert "UTF-8" in govd.refused("forget", "--from", str(tmp_path / "latin"), "--model", "m").message
+
+
+def test_a_cell_that_cannot_be_meant_refuses_its_row_alone(govd: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("concept,strength,private,example\nred,much,,\ngreen,,maybe,\nblue,,,\nred,,,none.png\n")
+    answers = rows(govd, "--from", str(file), "--model", "m", code=1)
+    assert [(a["line"], a["concepts"], a["answer"]) for a in answers] == [
+        (2, ["red"], "refused"),
+        (3, ["green"], "refused"),
+        (4, ["blue"], "filed"),
+        (5, ["red"], "refused"),
+    ]
+    for answer, words in zip(answers, ("strength is 'much'", "private is 'maybe'", "", "none.png cannot be read"), strict=True):
+        assert words in answer["reason"]
 
 
 def test_private_names_need_not_be_typed_behind_the_command(govd: Shell) -> None:

@@ -90,8 +90,13 @@ def test_a_daemon_from_start_to_stop(running: Running, pictures: Path, pool: Pat
         assert request["state"] == "in_force"
         assert daemon.classify("m", [str(pictures / "dark" / "red" / "0.png")])[0]["label"] != "red"
         assert daemon.embeddings("m", texts=["red"]).shape[0] == 1
-        with pytest.raises(Conflict, match=request["id"]):
+        with pytest.raises(Conflict, match=request["id"]) as raised:
             daemon.forget("red", model="m")
+        assert raised.value.details == {"request": request["id"], "taken": True}
+        (tmp_path / "list.txt").write_text("red\n")
+        listed = running.govd("forget", "--from", str(tmp_path / "list.txt"), "--model", "m", "--json")
+        assert listed.returncode == 0, "what is in force already is no fault"
+        assert [(a["answer"], a["id"]) for a in json.loads(listed.stdout)] == [("already", request["id"])]
         # the command finds the daemon by itself
         status = json.loads(running.govd("status", "--json").stdout)
         assert status["models"][0]["in_force"] == 1
