@@ -47,7 +47,7 @@ def told(done: subprocess.CompletedProcess[str]) -> None:
 def test_a_home_on_a_full_disk_goes_on_where_it_stopped(site: Path, disk: Path, tmp_path: Path) -> None:  # noqa: F811
     shell = Shell(site, disk / "home")
     labels = tmp_path / "labels.txt"
-    labels.write_text("red\ngreen\nblue\nyellow\n")
+    labels.write_text("red\ngreen\nblue\nyellow\nnavy\npink\n")  # one is less than a fifth
     assert shell("model", "add", "m", "colours", "--labels", str(labels)).returncode == 0
     before = shell.entries()
     ballast = fill(disk)
@@ -83,7 +83,7 @@ def test_what_is_written_to_a_full_disk_leaves_nothing_there(govd: Shell, disk: 
 def test_publishing_to_a_full_disk_is_tried_again(site: Path, disk: Path, tmp_path: Path) -> None:  # noqa: F811
     shell = Shell(site, tmp_path / "home")
     labels = tmp_path / "labels.txt"
-    labels.write_text("red\ngreen\nblue\nyellow\n")
+    labels.write_text("red\ngreen\nblue\nyellow\nnavy\npink\n")  # one is less than a fifth
     assert shell("model", "add", "m", "colours", "--labels", str(labels), "--publish-to", str(disk / "served")).returncode == 0
     shell("forget", "green", "--model", "m")
     ballast = fill(disk)
