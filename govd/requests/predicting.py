@@ -10,6 +10,7 @@ import numpy as np
 
 from govd.core import Core, Opened
 from govd.edit import Basis, Edit
+from govd.edit.calibration import Calibration, cell_of
 from govd.edit.extent import in_scope
 from govd.edit.prediction import Costs, Watch, costs, watch_for
 from govd.requests.computing import Contributions, discreet, known
@@ -118,27 +119,5 @@ def own_costs(watch: Watch, beside: Beside) -> Costs:
     """What a contribution costs beside those in force, on pictures that none of them is about."""
     inside = in_scope(beside.basis, beside.everything)
     mask = np.zeros(len(watch.at), bool) if inside is None else inside[watch.at]
-    cells = cells_of(beside.basis, [beside.own])
-    return costs(watch, watch.answers(beside.before), watch.answers(beside.after), mask, cells)
-
-
-def cells_of(basis: Basis, contributions: Sequence[Contribution]) -> list[tuple[list[int], list[int]]]:
-    """The labels that each contribution takes away in some domains, and those domains; by the texts, so that private ones count."""
-    cells = []
-    place = {name: i for i, name in enumerate(basis.anchors[0])}
-    for contribution in contributions:
-        scope = contribution.spec.scope
-        columns = contribution.tensors.get("targets", np.zeros((basis.dim, 0)))
-        if scope.paradigm != "cells":
-            continue
-        names = [basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in columns.T]
-        labels = [place[name] for name in dict.fromkeys(names) if name in place]
-        cells.append((labels, [basis.domains.index(domain) for domain in scope.domains if domain in basis.domains]))
-    return cells
-
-
-def own_anchors(basis: Basis, contribution: Contribution) -> Any:
-    """Which anchors `(m,)` are phrases of a contribution, by its texts."""
-    columns = contribution.tensors.get("targets", contribution.tensors.get("texts", np.zeros((basis.dim, 0))))
-    own = {basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in columns.T}
-    return np.array([name in own for name in basis.anchors[0]], bool)
+    cell = cell_of(beside.basis, beside.own)
+    return costs(watch, watch.answers(beside.before), watch.answers(beside.after), mask, [cell] if cell else [])

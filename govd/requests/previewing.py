@@ -10,6 +10,7 @@ import numpy as np
 
 from govd.core import Core, Opened
 from govd.edit import Basis, exact
+from govd.edit.calibration import own_anchors
 from govd.edit.extent import labelled_in_scope, scope_mask
 from govd.edit.prediction import Prompted, Watch, effect, involved, kept_answers, watch_for
 from govd.errors import Conflict, GovdError, MachineFault, OverCapacity, Unsupported
@@ -17,7 +18,7 @@ from govd.ledger.times import now
 from govd.requests.computing import Contributions, known
 from govd.requests.decisions import Decisions, verdict
 from govd.requests.options import fields_of
-from govd.requests.predicting import Beside, Predicting, own_anchors, own_costs
+from govd.requests.predicting import Beside, Predicting, own_costs
 from govd.types import TARGETS, Contribution, Floats, ForgetSpec, Json, Record
 
 STRENGTHS: Final = (0.5, 1.0, 1.5, 2.0)
