@@ -43,7 +43,7 @@ class Service:
     def __init__(self, home: Home, progress: Progress = silent) -> None:
         self.core = Core(home, progress)
         self.requests = Requests(self.core)
-        self.models = Models(self.core, self.requests.contributions)
+        self.models = Models(self.core, self.requests.contributions, self.requests.calibrating)
         self.measuring = Measuring(self.core, self.requests.contributions)
         self.audit = Audit(self.core)
         self.evidence = Evidence(self.core, self.audit)

@@ -61,9 +61,12 @@ class Settings:
         "self: a request that no policy holds back is approved in the name of who filed it; person: somebody must approve each.",
         _one_of("self", "person"),
     )
-    max_predicted_disagreement: float = setting(0.05, "A request that changes more than this share of other answers waits for a person.")
+    max_predicted_disagreement: float = setting(0.05, "A request that may change more than this share of other answers waits for a person.")
     max_total_disagreement: float = setting(0.2, "So does one with which all that is in force would change more than this share.")
     max_scope_share: float = setting(0.2, "How much is asked for: the share of pictures that one request, or all in force, may be about.")
+    max_lost_elsewhere: float = setting(
+        0.5, "A request for some domains waits where more than this share of the same pictures in other domains may lose their name."
+    )
     max_concepts: int = setting(1000, "Concepts and aliases that one request may name.", _at_least(1))
     deadline_days: int = setting(30, "When a forget without a date of its own is due, in days after its filing.", _at_least(1))
     extended_days: int = setting(45, "How far that may be extended, in days after the filing.", _at_least(1))

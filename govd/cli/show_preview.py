@@ -68,7 +68,8 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
         yield f"nobody knows: of {escape(effect['on'])} none looks like it to the model"
     else:
         named = "keep their answer" if effect["what"] == "domains" else "are named so"
-        yield f"[bold]before {effect['before']} → after {effect['after']}[/] {named}{_by(effect)}"
+        ends = f" ({effect['after_low']} to {effect['after_high']})" if effect.get("after_high") is not None else ""
+        yield f"[bold]before {effect['before']} → after {effect['after']}[/]{ends} {named}{_by(effect)}"
         which = "in it" if effect["what"] == "domains" else "that look like it to the model"
         yield f"of {count(effect['pictures'], 'picture')} {which}, among {escape(effect['on'])}"
     if labelled:
@@ -121,7 +122,7 @@ def interval(figure: Mapping[str, Json]) -> str:
     """A share with its interval's ends, where there are some."""
     if figure.get("low") is None:
         return share(figure["share"])
-    return f"{share(figure['share'])} ({share(figure['low'])} to {share(figure['high'])})"
+    return f"{share(figure['share'])} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
 
 
 def _whose(figure: Mapping[str, Json]) -> str:
@@ -155,7 +156,7 @@ def _others(rows: Sequence[Mapping[str, Json]]) -> object:
             continue
         cost = row["costs"]
         left = "–" if row["after"] is None else f"{row['before']} → {row['after']}"
-        figures = (share(cost[k]["share"]) if k in cost else "–" for k in ("all", "worst_label"))
+        figures = (interval(cost[k]) if k in cost else "–" for k in ("all", "worst_label"))
         shown.append((*name, left, *figures, mark))
     return table(
         "target", "strength", "before → after", "others change", "worst label", "", rows=shown, title="Other targets and strengths"

@@ -23,7 +23,7 @@ from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
 from govd.edit.prediction import Costs, Figure, Watch, costs, watch_for
 from govd.errors import BadFile, OverCapacity, Unsupported
-from govd.types import Concept, Contribution, Floats, Json, Scope
+from govd.types import Concept, Contribution, Floats, Json, Progress, Scope, silent
 
 FORMAT: Final = "govd-prediction-1"
 COVERED: Final = 0.9
@@ -32,14 +32,22 @@ APART: Final = 3
 """One part in so many of a pool is what predictions are compared with; the rest is what they are made on."""
 SIZES: Final = (1, 3, 10, 30)
 """Concepts of a random request, as far as half of the labels are that many."""
-REQUESTS: Final = 48
+REQUESTS: Final = 40
 """Random requests about concepts."""
-CELLS: Final = 24
-CROWD: Final = 60
+CELLS: Final = 22
+"""Random requests about a concept in a domain, of those that the pool shows there and elsewhere."""
+CROWD: Final = 40
 """Labels that random requests are drawn from, at most."""
 SHOWN: Final = 3
 """Pool pictures that a label must have to be drawn, where enough labels have so many."""
 SEED: Final = 7
+ROUNDING: Final = 1e-9
+POOL: Final = 4096
+"""Pool pictures that are taken, at most: fits on fewer are worse, so that intervals are rather too wide."""
+SECONDS: Final = 45.0
+"""Time after which no further request is measured, if there are enough of them."""
+ENOUGH: Final = 24
+"""Requests that are measured however long it takes."""
 
 Make = Callable[[Basis, Scope], Contribution]
 """Computes the contribution of a scope on a basis; raises Unsupported or OverCapacity where there is none."""
@@ -94,7 +102,8 @@ def spread(share: float, pictures: float) -> float:
 def _ends(errors: Sequence[float]) -> tuple[float, float] | None:
     """The errors between which the next one lies with probability `COVERED`; None where they are too few to say."""
     ordered, tail = sorted(errors), (1 - COVERED) / 2
-    below, above = math.floor((len(ordered) + 1) * tail), math.ceil((len(ordered) + 1) * (1 - tail))
+    below = math.floor((len(ordered) + 1) * tail + ROUNDING)
+    above = math.ceil((len(ordered) + 1) * (1 - tail) - ROUNDING)
     return (ordered[below - 1], ordered[above - 1]) if below >= 1 and above <= len(ordered) else None
 
 
@@ -122,33 +131,45 @@ def draws(basis: Basis, draw: np.random.Generator) -> list[Drawn]:
         chosen = [crowd[int(j)] for j in draw.permutation(len(crowd))[: size + others]]
         requests.append(Drawn(tuple(chosen[:size]), tuple(chosen[size:])))
     if "pool_domains" in basis.tensors:
-        for _ in range(CELLS):
-            scope, domain = crowd[int(draw.integers(len(crowd)))], basis.domains[int(draw.integers(len(basis.domains)))]
-            requests.append(Drawn((replace(scope, domains=(domain,)),), ()))
+        requests += [Drawn((scope,), ()) for scope in _cells(basis, draw)]
         requests += [Drawn((Scope((), (domain,)),), ()) for domain in basis.domains]
     order = draw.permutation(len(requests))  # so that a part of them is like the whole
     return [requests[int(i)] for i in order]
 
 
+def _cells(basis: Basis, draw: np.random.Generator) -> list[Scope]:
+    """Random cells: labels of which the pool shows pictures in the domain, and `SHOWN` in others."""
+    names, wide = basis.anchors[0], len(basis.domains)
+    domain = np.asarray(basis.tensors["pool_domains"])[basis.thinned_pool()[1]]
+    told = domain < wide
+    count = np.bincount(basis.base_answers[told] * wide + domain[told], minlength=len(names) * wide).reshape(-1, wide)
+    other = np.bincount(basis.base_answers, minlength=len(names))[:, None] - count
+    able = np.argwhere((count >= SHOWN) & (other >= SHOWN))
+    chosen = able[draw.permutation(len(able))[:CELLS]]
+    return [Scope((Concept(names[int(label)]),), (basis.domains[int(place)],)) for label, place in chosen]
+
+
 def calibrated(
-    basis: Basis, make: Make, methods: Mapping[str, Method], seconds: float = 45.0, seed: int = SEED
+    basis: Basis, make: Make, methods: Mapping[str, Method], seconds: float = SECONDS, progress: Progress = silent
 ) -> Calibration | None:
     """Errors of predictions on a basis, with as many random requests as can be measured in so many seconds. None where the pool is too
     small to be parted."""
     pool = len(basis.tensors["pool"]) if basis.has_pool else 0
-    draw = np.random.default_rng(seed)
-    order = draw.permutation(pool)
-    apart, rest = np.sort(order[: pool // APART]), np.sort(order[pool // APART :])
+    draw = np.random.default_rng(SEED)
+    order = draw.permutation(pool)[:POOL]
+    apart, rest = np.sort(order[: len(order) // APART]), np.sort(order[len(order) // APART :])
     if len(apart) < POOL_LEAST or len(rest) < POOL_LEAST:
         return None
-    fitted, unseen = of_rows(basis, rest), of_rows(basis, apart)
+    fitted, unseen = of_rows(basis, rest), _pictures(basis, apart)
     errors: dict[str, list[float]] = {}
     began, done = time.monotonic(), 0
     made: dict[Scope, Contribution] = {}
     whole = watch_for(basis, ())
     seen = watch_for(fitted, ())
-    for request in draws(basis, draw):
-        if time.monotonic() - began > seconds:
+    requests = draws(basis, draw)
+    for place, request in enumerate(requests):
+        progress("predictions", place, len(requests))
+        if done >= ENOUGH and time.monotonic() - began > seconds:
             break
         try:
             for scope in (*request.own, *request.beside):
@@ -166,18 +187,25 @@ def calibrated(
     return Calibration(kept, len(seen.at) / len(whole.at), facts)
 
 
+def _pictures(basis: Basis, rows: Any) -> Basis:
+    """The basis with a part of its pool, to count on: nothing is fitted on it."""
+    parts = {name: basis.tensors[name][rows] for name in ("pool", "pool_domains") if name in basis.tensors}
+    return replace(basis, tensors={**basis.tensors, **parts})
+
+
 def of_rows(basis: Basis, rows: Any) -> Basis:
     """The basis with a part of its pool: what depends on the pool is computed anew."""
-    pool = np.ascontiguousarray(basis.tensors["pool"][rows])
+    part = _pictures(basis, rows)
+    pool = np.ascontiguousarray(part.tensors["pool"])
     mean = exact.mean(pool)
     covariance = exact.gram(pool - mean) / len(pool)
-    tensors: dict[str, Floats] = {**basis.tensors, "pool": pool, "pool_mean": mean}
+    tensors: dict[str, Floats] = {**part.tensors, "pool": pool, "pool_mean": mean}
     tensors["pool_inverse"] = exact.inverse(covariance + ridge(covariance, POOL_RIDGE))
     if "pool_domains" in basis.tensors:
         texts = np.stack([exact.mean(prompts) for prompts in basis.tensors["domain_prompts"]])
         plain = exact.mean(basis.anchors[1])
         tensors |= select_domains(exact.unit(texts), exact.unit(plain[None]), pool, basis.tensors["metric_inverse"])
-        tensors["pool_domains"] = basis.tensors["pool_domains"][rows]
+        tensors["pool_domains"] = part.tensors["pool_domains"]
     return replace(basis, tensors=tensors)
 
 
@@ -197,9 +225,7 @@ def _errors(
         yield name, (measured[name].share - figure.share) / spread(figure.share, figure.pictures)
 
 
-def figures(
-    basis: Basis, watch: Watch, own: Sequence[Contribution], beside: Sequence[Contribution], before: Edit, after: Edit
-) -> Costs:
+def figures(basis: Basis, watch: Watch, own: Sequence[Contribution], beside: Sequence[Contribution], before: Edit, after: Edit) -> Costs:
     """The costs of some forgets beside others on these pictures; `named` is the share of their own pictures that is still named so, or in
     a domain the share that keeps its answer."""
     everything = in_scope(basis, [*own, *beside])

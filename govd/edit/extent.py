@@ -62,8 +62,11 @@ def pool_in_scope(basis: Basis, contribution: Contribution) -> Mask | None:
     targets = contribution.tensors.get("targets", contribution.tensors.get("texts"))
     if scope.concepts and targets is not None:
         names = {basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in targets.T}
-        others = basis.pool_best("labels" if basis.labels else "vocabulary", names)
-        inside &= exact.matmul(images, targets).max(1) >= others
+        if "" in names:
+            others = basis.pool_best("labels" if basis.labels else "vocabulary", names)
+            inside &= exact.matmul(images, targets).max(1) >= others
+        else:
+            inside &= np.isin(basis.base_answers, [i for i, name in enumerate(basis.anchors[0]) if name in names])
     return inside
 
 

@@ -30,7 +30,7 @@ FOLDS: Final = 5
 """Of so many parts of a pool, the last is seen by no fit that holds pictures out."""
 ENOUGH: Final = 200
 """Pictures that must be held out for a prediction to rest on them alone."""
-LEAST: Final = 5
+LEAST: Final = 10
 """Pictures of a label (or cell) from which on it can be the worst one; where none has so many, all of them can."""
 ANSWERED: Final = 32
 """Edits whose answers are kept in memory."""

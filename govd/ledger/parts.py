@@ -14,8 +14,8 @@ from govd.ledger.bounds import Vouched
 #: Where entries name artifacts, and what each is.
 ARTIFACTS: Final = {
     "request.file": {"examples": "example"},
-    "model.add": {"basis": "basis of the model", "evaluation": "evaluation set"},
-    "model.update": {"basis": "basis of the model", "evaluation": "evaluation set"},
+    "model.add": {"basis": "basis of the model", "evaluation": "evaluation set", "calibration": "errors of predictions"},
+    "model.update": {"basis": "basis of the model", "evaluation": "evaluation set", "calibration": "errors of predictions"},
     "contribution.make": {"artifact": "contribution", "prototypes": "prototype"},
     "revision.compose": {"edit": "edit", "basis": "basis of the edit"},
 }

@@ -22,6 +22,7 @@ from govd.types import Json, Record
 
 if TYPE_CHECKING:
     from govd.edit import Basis
+    from govd.requests.calibrating import Calibrating
     from govd.requests.computing import Contributions
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -30,8 +31,8 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class Models:
     """Registered models of a home."""
 
-    def __init__(self, core: Core, contributions: Contributions) -> None:
-        self.core, self.contributions = core, contributions
+    def __init__(self, core: Core, contributions: Contributions, calibrating: Calibrating) -> None:
+        self.core, self.contributions, self.calibrating = core, contributions, calibrating
 
     def all(self) -> list[Record]:
         """All registered models and those that were retired, by name; `state` says which."""
@@ -95,6 +96,7 @@ class Models:
         self._check_free(name)
         self._check_folder(given.publish_to, name, reference)
         opened, payload = prepared(core, reference, replace(given, publish_base=bool(given.publish_base)))
+        payload["calibration"] = self.calibrating.measured(opened, payload)
         with core.lock:
             self._check_free(name)
             self._check_folder(payload["publish_to"], name, reference)
@@ -144,6 +146,8 @@ class Models:
         self._check_folder(keep.publish_to, name, reference or str(old["reference"]))
         registered = None if rebased else str(old["digest"])
         opened, payload = prepared(core, reference or str(old["reference"]), keep, pool, registered)
+        same_basis = opened.basis.digest == basis.digest
+        payload["calibration"] = old.get("calibration") if same_basis else self.calibrating.measured(opened, payload)
         drafts = [Draft("model.update", name, actor, name, {**payload, "rebased": rebased})]
         computed: dict[str, list[Draft]] = {}
         if opened.basis.digest != basis.digest:

@@ -11,6 +11,7 @@ from govd.ledger.entry import Draft
 from govd.lifecycle import OPEN, STANDING
 from govd.limits import bounded
 from govd.overlap import scope_of
+from govd.requests.calibrating import Calibrating
 from govd.requests.computing import Contributions
 from govd.requests.decisions import Decisions, check_hold, check_model
 from govd.requests.finding import Finding
@@ -32,7 +33,8 @@ class Requests:
         self.privacy = Privacy(core)
         self.contributions = Contributions(core, self.privacy)
         self.decisions = Decisions(core, self.privacy)
-        self.predicting = Predicting(core, self.privacy, self.contributions)
+        self.calibrating = Calibrating(core, self.contributions)
+        self.predicting = Predicting(core, self.privacy, self.contributions, self.calibrating)
         self.previewing = Previewing(core, self.contributions, self.predicting, self.decisions)
         self.decide, self.extend = self.decisions.decide, self.decisions.extend
         self.all = bounded(Finding(core, self.privacy).all)

@@ -69,9 +69,7 @@ def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSp
     if options.prototypes < 0 or options.prototypes > PROTOTYPES:
         raise Usage(f"{options.prototypes} prototypes", advice=f"From 0 to {PROTOTYPES} for each concept.")
     scope = Scope(tuple(sorted(Concept(n, tuple(sorted(map(spelled, options.aliases)))) for n in names)), tuple(sorted(domains)))
-    target: Any = options.target or ("unnamed" if record["use"] == "labels" else "level")
-    if core.methods[method].family != "dual":
-        target = None
+    target: Any = target_for(core, record, method, options.target)
     pictures = _examples(core, options, method)
     spec = ForgetSpec(scope, method, target, float(options.strength), options.prototypes, examples=tuple(sorted(pictures)))
     return spec, pictures
@@ -113,7 +111,19 @@ def _method(core: Core, record: Record, options: ForgetOptions) -> str:
         if options.method not in core.methods:
             raise NotFound(f"unknown method {options.method!r}", advice=f"Methods: {AUTO}, {', '.join(sorted(core.methods))}.")
         return options.method
+    return method_for(record)
+
+
+def method_for(record: Record) -> str:
+    """The method of requests that name none."""
     return "fitted" if record["pool"] else "oblique"
+
+
+def target_for(core: Core, record: Record, method: str, target: str | None = None) -> str | None:
+    """The target of a request, by the model's use where it names none; None for methods that have no targets."""
+    if core.methods[method].family != "dual":
+        return None
+    return target or ("unnamed" if record["use"] == "labels" else "level")
 
 
 def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, bytes]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -12,14 +11,15 @@ from govd.core import Core, Opened
 from govd.edit import Basis, Edit
 from govd.edit.calibration import Calibration, cell_of
 from govd.edit.extent import in_scope
-from govd.edit.prediction import Costs, Watch, costs, watch_for
+from govd.edit.prediction import Costs, Figure, Watch, costs, watch_for
+from govd.requests.calibrating import Calibrating
 from govd.requests.computing import Contributions, discreet, known
 from govd.requests.extent import Extents
 from govd.requests.naming import Names
 from govd.requests.privacy import Privacy
 from govd.types import Contribution, Json, Record
 
-BOUNDS: Final = ("max_predicted_disagreement", "max_total_disagreement", "max_scope_share")
+BOUNDS: Final = ("max_predicted_disagreement", "max_total_disagreement", "max_scope_share", "max_lost_elsewhere")
 NAMING: Final = ("label", "domain")
 
 
@@ -44,8 +44,8 @@ class Beside:
 class Predicting:
     """Predictions for a home's requests. Nothing is written; what is the same for several requests is computed once."""
 
-    def __init__(self, core: Core, privacy: Privacy, contributions: Contributions) -> None:
-        self.core, self.contributions = core, contributions
+    def __init__(self, core: Core, privacy: Privacy, contributions: Contributions, calibrating: Calibrating) -> None:
+        self.core, self.contributions, self.calibrating = core, contributions, calibrating
         self.extents, self._names = Extents(core), Names(core, privacy)
 
     def predicted(self, request: Record, contribution: Contribution, without: str = "") -> dict[str, Json]:
@@ -60,7 +60,7 @@ class Predicting:
         opened = core.opened(model)
         beside = self.beside(request, contribution, opened, without)
         predicted = dict(beside.figures)
-        predicted |= self._disagreement(beside)
+        predicted |= self._disagreement(beside, self.calibrating.of(core.model(model)))
         predicted["scope_share"] = self.extents.share(model, opened.basis, [contribution])
         others = [c for c in beside.others if c.digest != contribution.digest]
         predicted["total_scope_share"] = self.extents.share(model, opened.basis, beside.everything)
@@ -98,21 +98,31 @@ class Predicting:
         figures = discreet(figures, joint) | anchors
         return Beside(opened.basis, contribution, tuple(stored.values()), before, after, figures, covered)
 
-    def _disagreement(self, beside: Beside) -> dict[str, Json]:
-        """How many other answers change, in all and by this request; by label, cell and domain where there is a pool."""
+    def _disagreement(self, beside: Beside, calibration: Calibration | None) -> dict[str, Json]:
+        """How many other answers change, in all and by this request; by label, cell and domain where there is a pool, with the ends of
+        their intervals where errors of predictions were measured on this model."""
         total = float(beside.figures["predicted_disagreement"])
         watch = watch_for(beside.basis, beside.everything)
         if watch is None:
             before = self.contributions.figures(beside.basis, [c for c in beside.others if c.digest != beside.own.digest])[1]
             added = 0.0 if beside.covered_by else max(0.0, total - float(before["predicted_disagreement"]))
-            return {"disagreement": added, "total_disagreement": total, "measured": False}
-        own = own_costs(watch, beside)
+            exact = beside.own.spec.scope.paradigm == "concepts" and beside.figures.get("anchors") == "hard"
+            return {"disagreement": added, "total_disagreement": total, "measured": False, "by_theorem": exact}
+        own = self.around(own_costs(watch, beside), calibration)
         shown: dict[str, Json] = {name: figure.as_json() for name, figure in own.items()}
-        private = discreet({"costs": shown}, beside.everything).get("costs")
-        if private is None:
+        if "costs" not in discreet({"costs": shown}, beside.everything):  # what loses most tells what is near
             shown = {name: {k: v for k, v in figure.items() if k not in NAMING} for name, figure in shown.items()}
-        added = own["all"].share if "all" in own else 0.0
-        return {"disagreement": added, "total_disagreement": total, "measured": True, "costs": shown}
+        by_it = own.get("all", Figure(0.0, 0))
+        figures: dict[str, Json] = {"disagreement": by_it.share, "total_disagreement": total, "measured": True, "costs": shown}
+        if by_it.high is not None and calibration is not None:
+            by_all = calibration.around("all", Figure(total, by_it.pictures))
+            figures |= {"disagreement_high": 0.0 if beside.covered_by else by_it.high, "total_disagreement_high": by_all.high}
+        return figures
+
+    @staticmethod
+    def around(own: Costs, calibration: Calibration | None) -> Costs:
+        """Figures with their intervals, where errors of predictions were measured."""
+        return own if calibration is None else {name: calibration.around(name, figure) for name, figure in own.items()}
 
 
 def own_costs(watch: Watch, beside: Beside) -> Costs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -10,9 +11,10 @@ import numpy as np
 
 from govd.core import Core, Opened
 from govd.edit import Basis, exact
+from govd.edit.basis import some_prompts
 from govd.edit.calibration import own_anchors
 from govd.edit.extent import labelled_in_scope, scope_mask
-from govd.edit.prediction import Prompted, Watch, effect, involved, kept_answers, watch_for
+from govd.edit.prediction import Figure, Prompted, Watch, effect, involved, kept_answers, watch_for
 from govd.errors import Conflict, GovdError, MachineFault, OverCapacity, Unsupported
 from govd.ledger.times import now
 from govd.requests.computing import Contributions, known
@@ -30,6 +32,7 @@ NEAR: Final = 8
 """Labels and words that are told."""
 LOOKED_AT: Final = 32
 """Nearest texts whose pictures are looked at."""
+ROUNDING: Final = 1e-9
 AS_GOOD_AS: Final = 0.5
 """A word is asked about when at least this share of its pictures is in the scope."""
 
@@ -56,7 +59,7 @@ class Previewing:
         beside = self.predicting.beside(request, contribution, opened, without)
         watch = watch_for(opened.basis, beside.everything)
         found: dict[str, Json] = {"model": model, **fields_of(spec), "same_scope": _told(same)}
-        found["effect"] = self._effect(opened, spec, beside, watch)
+        found["effect"] = self._effect(model, opened, spec, beside, watch)
         found["labelled"] = self._labelled(opened, spec, beside, model)
         found["costs"] = predicted.get("costs", {})
         found["decision"] = self._decision({**request, "contribution": contribution.digest}, predicted)
@@ -67,7 +70,7 @@ class Previewing:
     # -- will it work ---------------------------------------------------------------------------------------------------------
 
     def _effect(
-        self, opened: Opened, spec: ForgetSpec, beside: Beside, watch: Watch | None, prompted: bool = True
+        self, model: str, opened: Opened, spec: ForgetSpec, beside: Beside, watch: Watch | None, prompted: bool = True
     ) -> dict[str, Json] | None:
         """Pictures of what was typed that are named so: before, and after by the worst prompt. None where there is nothing to count on."""
         inside = None if watch is None else scope_mask(beside.basis, beside.own)
@@ -77,9 +80,22 @@ class Previewing:
         shown: dict[str, Json] = {"on": f"{len(watch.at)} {beside.basis.pool_kind} embeddings", "what": spec.scope.paradigm}
         if spec.scope.paradigm == "domains":
             answers = (watch.answers(edit)[inside] for edit in (beside.before, beside.after))
-            return shown | kept_answers(watch.top[inside], *answers)
+            return self._sure(model, shown | kept_answers(watch.top[inside], *answers))
         prompts = [self._together(opened, spec), *(self._prompts(opened, spec) if prompted else ())]
-        return shown | effect(watch.images[inside], prompts, own_anchors(beside.basis, beside.own), beside.before, beside.after)
+        own = own_anchors(beside.basis, beside.own)
+        return self._sure(model, shown | effect(watch.images[inside], prompts, own, beside.before, beside.after))
+
+    def _sure(self, model: str, shown: dict[str, Json]) -> dict[str, Json]:
+        """An effect with the ends of the interval of what is left, in pictures, where it was measured."""
+        calibration = self.predicting.calibrating.of(self.core.model(model))
+        ends: dict[str, Json] = {"after_low": None, "after_high": None}
+        if calibration is None or not shown["pictures"]:
+            return shown | ends
+        left = calibration.around("named", Figure(shown["after"] / shown["pictures"], shown["pictures"]))
+        if left.low is None or left.high is None:
+            return shown | ends
+        most = left.high * shown["pictures"]
+        return shown | {"after_low": math.floor(left.low * shown["pictures"] + ROUNDING), "after_high": math.ceil(most - ROUNDING)}
 
     def _labelled(self, opened: Opened, spec: ForgetSpec, beside: Beside, model: str) -> dict[str, Json] | None:
         """The same on pictures whose labels are known. None where there are none of it."""
@@ -143,6 +159,7 @@ class Previewing:
         variants = [replace(spec, strength=s) for s in sorted({*STRENGTHS, spec.strength}) if s <= most]
         if spec.target is not None:
             variants += [replace(spec, target=target, strength=1.0) for target in TARGETS if target != spec.target]
+        calibration = self.predicting.calibrating.of(self.core.model(str(request["model"])))
         rows = []
         for variant in variants:
             row: dict[str, Json] = {"target": variant.target, "strength": variant.strength, "asked": variant == spec}
@@ -155,8 +172,8 @@ class Previewing:
                 rows.append(row | {"not_possible": error.message})
                 continue
             watch = watch_for(opened.basis, beside.everything)
-            left = self._effect(opened, variant, beside, watch, prompted=False)
-            cost = {} if watch is None else own_costs(watch, beside)
+            left = self._effect(str(request["model"]), opened, variant, beside, watch, prompted=False)
+            cost = {} if watch is None else self.predicting.around(own_costs(watch, beside), calibration)
             rows.append(
                 row
                 | {name: None if left is None else left[name] for name in ("pictures", "before", "after")}
@@ -209,6 +226,8 @@ def labels_prompted(opened: Opened) -> list[tuple[str, Floats]]:
     """The anchors in each single prompt: the template, and unit rows `(m, d)`."""
     basis = opened.basis
     names, _ = basis.anchors
+    if "label_prompts" in basis.tensors:
+        return list(zip(some_prompts(basis.templates, len(names)), basis.tensors["label_prompts"], strict=True))
     if len(basis.templates) < 2 or len(names) > PROMPT_LABELS:
         return []
     try:

@@ -15,6 +15,14 @@ MAX_TOTAL_DISAGREEMENT = 0.2
 MAX_SCOPE_SHARE = 0.2
 """Share of pictures that a request may be about, and all forgets together: how much is asked for, whatever it is said to cost."""
 
+MAX_LOST_ELSEWHERE = 0.5
+"""Share of a class's pictures in other domains that may lose their name when it goes in some."""
+
+HIGH = {"disagreement": "disagreement_high", "total_disagreement": "total_disagreement_high"}
+"""Figures, and the upper ends of their intervals."""
+
+UNMEASURED = "what it costs was not measured: there is no pool"
+
 
 class Bound(NamedTuple):
     """A figure, the bound on it, and what the figure is in words."""
@@ -29,29 +37,53 @@ def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vo
     """Wait where a figure is over its bound. Nothing to say when a person approves it, nor on reverts, which restore."""
     if moment != "filed" or "disagreement" not in predicted:
         return None
-    figures = ("disagreement", "total_disagreement", "scope_share", "total_scope_share", "scope_share_added")
-    inputs = {name: float(predicted[name]) for name in figures if name in predicted}
+    if not predicted.get("measured", True) and request.get("domains"):
+        return Vote("wait", "bounds", f"{UNMEASURED}: a person must approve what is about domains", {"measured": False})
+    figures = (*HIGH, *HIGH.values(), "scope_share", "total_scope_share", "scope_share_added")
+    inputs = {name: float(predicted[name]) for name in figures if predicted.get(name) is not None}
     limits = {
         "max_predicted_disagreement": MAX_PREDICTED_DISAGREEMENT,
         "max_total_disagreement": MAX_TOTAL_DISAGREEMENT,
         "max_scope_share": MAX_SCOPE_SHARE,
+        "max_lost_elsewhere": MAX_LOST_ELSEWHERE,
     }
     inputs |= {name: float(predicted.get(name, default)) for name, default in limits.items()}
-    for bound in _bounds(inputs):
+    elsewhere = predicted.get("costs", {}).get("elsewhere")
+    if elsewhere is not None:
+        inputs["lost_elsewhere"] = float(elsewhere["share"] if elsewhere.get("high") is None else elsewhere["high"])
+    exact = bool(predicted.get("by_theorem"))
+    for bound in (*(() if exact else _costs(inputs)), *_extents(inputs)):
         if bound.value > bound.limit:
             value, limit = apart(bound.value, bound.limit)
             return Vote("wait", "bounds", f"{bound.words} {value}, over the bound of {limit}: a person must approve it", inputs)
-    value, limit = apart(inputs["disagreement"], inputs["max_predicted_disagreement"])
-    return Vote("allow", "bounds", f"predicted disagreement {value} is within the bound of {limit}", inputs)
+    if exact:
+        words = f"{UNMEASURED}; but the order of the labels that stay does not change, which is exact"
+        return Vote("allow", "bounds", words, {**inputs, "by_theorem": True})
+    words, value = _upper(inputs, "disagreement", "predicted disagreement is")
+    shown, limit = apart(value, inputs["max_predicted_disagreement"])
+    return Vote("allow", "bounds", f"{words} {shown}, within the bound of {limit}", inputs)
 
 
-def _bounds(inputs: Mapping[str, float]) -> Iterator[Bound]:
-    """The figures with their bounds, in the order in which they are told."""
-    adds = inputs["disagreement"] > 0
-    yield Bound(inputs["disagreement"], inputs["max_predicted_disagreement"], "the predicted disagreement of what is kept is")
-    if adds:
-        words = "with all that is in force, the predicted disagreement of what is kept is"
-        yield Bound(inputs.get("total_disagreement", 0.0), inputs["max_total_disagreement"], words)
+def _upper(inputs: Mapping[str, float], name: str, words: str) -> tuple[str, float]:
+    """A figure's upper end where it has an interval, else the figure; and how to speak of it."""
+    high = inputs.get(HIGH[name])
+    return (words, inputs.get(name, 0.0)) if high is None else (f"{words} at most", high)
+
+
+def _costs(inputs: Mapping[str, float]) -> Iterator[Bound]:
+    """What it costs, with the bounds on that, in the order in which they are told."""
+    words, value = _upper(inputs, "disagreement", "the predicted disagreement of what is kept is")
+    yield Bound(value, inputs["max_predicted_disagreement"], words)
+    if value > 0:
+        with_all = "with all that is in force, the predicted disagreement of what is kept is"
+        words, value = _upper(inputs, "total_disagreement", with_all)
+        yield Bound(value, inputs["max_total_disagreement"], words)
+    words = "the share of its pictures in other domains that may lose their name is"
+    yield Bound(inputs.get("lost_elsewhere", 0.0), inputs["max_lost_elsewhere"], words)
+
+
+def _extents(inputs: Mapping[str, float]) -> Iterator[Bound]:
+    """How much is asked for."""
     yield Bound(inputs.get("scope_share", 0.0), inputs["max_scope_share"], "the share of pictures that it is about is")
     words = "with all that is in force, the share of pictures that is asked for is"
     if inputs.get("scope_share_added", 1.0) > 0:

@@ -1,0 +1,50 @@
+"""Measuring how far predictions are off on a registered model, and keeping that beside its basis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from govd.cache import Cache
+from govd.core import Core, Opened
+from govd.edit import Basis
+from govd.edit.calibration import Calibration, calibrated
+from govd.requests.computing import Contributions
+from govd.requests.options import method_for, target_for
+from govd.types import Contribution, ForgetSpec, Json, Scope
+
+KEPT: Final = 16
+"""Models whose errors are kept in memory."""
+
+
+class Calibrating:
+    """Errors of predictions of a home's models."""
+
+    def __init__(self, core: Core, contributions: Contributions) -> None:
+        self.core, self.contributions = core, contributions
+        self._kept: Cache[str, Calibration] = Cache(KEPT)
+
+    def measured(self, opened: Opened, record: Mapping[str, Json]) -> str | None:
+        """Measure them for a model as its entry describes it, with the method and target that requests have by default; the artifact.
+
+        None where there is no pool, or too small a one.
+        """
+        if not opened.basis.has_pool:
+            return None
+        core = self.core
+        method = method_for(record)
+        target: Any = target_for(core, record, method)
+
+        def make(basis: Basis, scope: Scope) -> Contribution:
+            spec = ForgetSpec(scope, method, target, 1.0)
+            return self.contributions.compute(spec, Opened(opened.model, opened.encoder, basis), keep=False)
+
+        calibration = calibrated(opened.basis, make, core.methods, progress=core.progress)
+        return None if calibration is None else core.artifacts.put(calibration.to_bytes())
+
+    def of(self, record: Mapping[str, Json]) -> Calibration | None:
+        """A model's, None where they were not measured: models that were registered by older versions have none."""
+        digest = record.get("calibration")
+        if not digest:
+            return None
+        return self._kept.get(digest) or self._kept.put(digest, Calibration.from_bytes(self.core.artifacts.get(digest), digest))

@@ -1,0 +1,127 @@
+"""Intervals of predictions: that they cover, what they are made of, and that nothing is claimed from too little."""
+
+import math
+
+import numpy as np
+import pytest
+
+from govd.edit import Basis
+from govd.edit.calibration import Calibration, calibrated, draws, figures, of_rows, spread
+from govd.edit.compose import compose
+from govd.edit.prediction import Figure, Watch, watch_for
+from govd.errors import BadFile
+from govd.methods import builtin
+from govd.types import Contribution, Scope
+from tests.edit.conftest import World
+
+METHODS = builtin()
+
+
+def make_for(world: World, method: str = "oblique") -> object:
+    def make(basis: Basis, scope: Scope) -> Contribution:
+        return world.contribution(basis, *(c.name for c in scope.concepts), domains=scope.domains, method=method)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def calibration(world: World) -> Calibration:
+    known = calibrated(world.basis(), make_for(world), METHODS)  # type: ignore[arg-type]
+    assert known is not None
+    return known
+
+
+def test_at_least_forty_requests_of_every_size_are_drawn(world: World) -> None:
+    requests = draws(world.basis(), np.random.default_rng(0))
+    concepts = [r for r in requests if all(not scope.domains for scope in r.own)]
+    assert len(concepts) == 40
+    assert {len(r.own) for r in concepts} == {1, 3, 10}, "thirty are more than half of the labels"
+    assert any(r.beside for r in concepts)
+    assert any(not r.beside for r in concepts)
+    assert sum(scope.paradigm == "cells" for r in requests for scope in r.own) >= 19
+    assert {scope.domains for r in requests for scope in r.own if not scope.concepts} == {("photo",), ("sketch",)}
+    names = [c.name for r in requests for scope in (*r.own, *r.beside) for c in scope.concepts]
+    assert set(names) <= set(world.names[:40])
+
+
+def test_intervals_cover_what_pictures_that_nobody_saw_show(world: World, calibration: Calibration) -> None:
+    """Other forgets than those of the calibration, on other pictures than the pool's."""
+    basis, draw = world.basis(), np.random.default_rng(99)
+    data = world.data
+    other = Watch(
+        data.vectors,
+        np.arange(len(data.vectors)),
+        basis.labels,
+        basis.tensors["labels"],
+        (data.vectors @ basis.tensors["labels"].T).argmax(1),
+        np.asarray(data.domain_of),
+        basis.domains,
+    )
+    covered = []
+    for size in (1, 3, 10) * 10:
+        chosen = draw.choice(40, size, replace=False)
+        own = [world.contribution(basis, world.names[i]) for i in chosen]
+        edit = compose(basis, own, METHODS)
+        watch = watch_for(basis, own)
+        assert watch is not None
+        nothing = compose(basis, [], METHODS)
+        figure = calibration.around("all", figures(basis, watch, own, [], nothing, edit)["all"])
+        kept = ~np.isin(other.top, chosen)
+        measured = float((other.answers(edit) != other.top)[kept].mean())
+        assert figure.low is not None
+        assert figure.high is not None
+        covered.append(figure.low <= measured <= figure.high)
+    assert np.mean(covered) >= 0.88
+
+
+def test_the_ends_are_quantiles_of_the_errors() -> None:
+    errors = [float(e) for e in range(-20, 21)]  # 41 of them: (41 + 1) · 0.05 = 2.1, so the second from either end
+    known = Calibration({"all": errors}, 0.5)
+    figure = known.around("all", Figure(0.4, 100))
+    unit = math.sqrt((0.4 + 1 / 50) * (0.6 + 1 / 50) / 50)
+    assert spread(0.4, 50) == pytest.approx(unit)
+    assert figure.low == pytest.approx(max(0.0, 0.4 - 19 * unit))
+    assert figure.high == pytest.approx(min(1.0, 0.4 + 19 * unit))
+    far = known.around("all", Figure(0.0, 10_000))
+    assert far.low == 0.0
+    assert far.high is not None
+    assert 0 < far.high < 0.1
+
+
+def test_an_interval_holds_the_prediction_itself() -> None:
+    known = Calibration({"all": [2.0] * 40}, 1.0)
+    figure = known.around("all", Figure(0.1, 100))
+    assert figure.low == 0.1
+    assert figure.high is not None
+    assert figure.high > 0.1
+
+
+def test_few_errors_say_nothing() -> None:
+    assert Calibration({"all": [0.0] * 18}, 1.0).around("all", Figure(0.1, 100)).high is None
+    assert Calibration({"all": [0.0] * 19}, 1.0).around("all", Figure(0.1, 100)).high is not None
+    assert Calibration({}, 1.0).around("named", Figure(0.1, 100)).low is None
+
+
+def test_a_pool_that_cannot_be_parted_is_not_measured(world: World) -> None:
+    assert calibrated(world.basis(pool=False), make_for(world), METHODS) is None  # type: ignore[arg-type]
+    small = of_rows(world.basis(), np.arange(40))
+    assert calibrated(small, make_for(world), METHODS) is None  # type: ignore[arg-type]
+
+
+def test_a_part_of_a_pool_is_a_basis_of_its_own(world: World) -> None:
+    import dataclasses
+
+    basis, rows = world.basis(), np.arange(0, 1200, 2)
+    part = of_rows(basis, rows)
+    fresh = dataclasses.replace(world, pool=world.pool[rows]).basis()
+    for name in ("pool", "pool_mean", "pool_inverse"):
+        assert np.abs(part.tensors[name] - fresh.tensors[name]).max() < 1e-9
+    assert (part.tensors["pool_domains"] == basis.tensors["pool_domains"][rows]).all()
+
+
+def test_it_is_read_as_it_was_written(calibration: Calibration) -> None:
+    again = Calibration.from_bytes(calibration.to_bytes())
+    assert again.errors == calibration.errors
+    assert again.pictures == calibration.pictures
+    with pytest.raises(BadFile):
+        Calibration.from_bytes(b"{}")
