@@ -41,9 +41,10 @@ def show_preview(preview: Mapping[str, Json]) -> None:
         out.print(_others(preview["others"]))
     if preview.get("near"):
         out.print(_near(preview["near"]))
-        for word in preview["near"]:
-            if word["ask"]:
-                out.print(f"  [yellow]{escape(word['name'])} {word['involved']:.2f}: forget it too?[/] (--alias or a request of its own)")
+        alike = [f"{escape(word['name'])} {word['involved']:.2f}" for word in preview["near"] if word["ask"]]
+        if alike:
+            it = "it" if len(alike) == 1 else "them"
+            out.print(f"  [yellow]{', '.join(alike)}: forget {it} too?[/] (--alias NAME, or a request of its own)")
 
 
 def _how(preview: Mapping[str, Json]) -> str:
@@ -125,6 +126,11 @@ def interval(figure: Mapping[str, Json]) -> str:
     return f"{share(figure['share'])} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
 
 
+def at_most(figure: Mapping[str, Json]) -> str:
+    """A share with the upper end of its interval, where there is one."""
+    return share(figure["share"]) + ("" if figure.get("high") is None else f" (≤ {100 * figure['high']:.1f})")
+
+
 def _whose(figure: Mapping[str, Json]) -> str:
     where = " in ".join(escape(figure[name]) for name in ("label", "domain") if figure.get(name))
     return f" of {count(figure['pictures'], 'picture')}" + (f": {where}" if where else "")
@@ -156,7 +162,7 @@ def _others(rows: Sequence[Mapping[str, Json]]) -> object:
             continue
         cost = row["costs"]
         left = "–" if row["after"] is None else f"{row['before']} → {row['after']}"
-        figures = (interval(cost[k]) if k in cost else "–" for k in ("all", "worst_label"))
+        figures = (at_most(cost[k]) if k in cost else "–" for k in ("all", "worst_label"))
         shown.append((*name, left, *figures, mark))
     return table(
         "target", "strength", "before → after", "others change", "worst label", "", rows=shown, title="Other targets and strengths"

@@ -36,7 +36,7 @@ REQUESTS: Final = 40
 """Random requests about concepts."""
 CELLS: Final = 22
 """Random requests about a concept in a domain, of those that the pool shows there and elsewhere."""
-CROWD: Final = 40
+CROWD: Final = 32
 """Labels that random requests are drawn from, at most."""
 SHOWN: Final = 3
 """Pool pictures that a label must have to be drawn, where enough labels have so many."""
@@ -45,9 +45,7 @@ ROUNDING: Final = 1e-9
 POOL: Final = 4096
 """Pool pictures that are taken, at most: fits on fewer are worse, so that intervals are rather too wide."""
 SECONDS: Final = 45.0
-"""Time after which no further request is measured, if there are enough of them."""
-ENOUGH: Final = 24
-"""Requests that are measured however long it takes."""
+"""Time after which no further request is measured."""
 
 Make = Callable[[Basis, Scope], Contribution]
 """Computes the contribution of a scope on a basis; raises Unsupported or OverCapacity where there is none."""
@@ -169,7 +167,7 @@ def calibrated(
     requests = draws(basis, draw)
     for place, request in enumerate(requests):
         progress("predictions", place, len(requests))
-        if done >= ENOUGH and time.monotonic() - began > seconds:
+        if time.monotonic() - began > seconds:
             break
         try:
             for scope in (*request.own, *request.beside):

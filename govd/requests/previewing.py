@@ -28,13 +28,13 @@ STRENGTHS: Final = (0.5, 1.0, 1.5, 2.0)
 PROMPT_LABELS: Final = 512
 """Labels that are encoded in each single prompt at most, where the basis does not have them."""
 PROMPTS: Final = 8
-NEAR: Final = 8
+NEAR: Final = 10
 """Labels and words that are told."""
-LOOKED_AT: Final = 32
-"""Nearest texts whose pictures are looked at."""
+CLOSE: Final = 0.5
+"""Cosine, seen from the centre of all words, of what is nearer to a word than to that centre."""
 ROUNDING: Final = 1e-9
 AS_GOOD_AS: Final = 0.5
-"""A word is asked about when at least this share of its pictures is in the scope."""
+"""A word that is close is asked about when at least this share of its pictures is in the scope."""
 
 
 class Previewing:
@@ -200,8 +200,8 @@ class Previewing:
             rows.sort(key=lambda row: (-(row["involved"] or 0.0), -row["cosine"]))
         for row in rows:
             row.pop("vector", None)
-            row["ask"] = row["what"] == "word" and (row.get("involved") or 0.0) >= AS_GOOD_AS
-        return rows[:NEAR]
+            row["ask"] = row["what"] == "word" and row["cosine"] >= CLOSE and (row.get("involved") or 0.0) >= AS_GOOD_AS
+        return rows
 
 
 def replace_domains(contribution: Contribution) -> Contribution:
@@ -219,7 +219,7 @@ def nearest(basis: Basis, texts: Floats, phrases: set[str]) -> list[dict[str, An
     lengths = np.linalg.norm(seen, axis=1)[:, None] * np.linalg.norm(asked, axis=1)[None, :]
     cosines = ((seen @ asked.T) / np.maximum(lengths, 1e-12)).max(1)
     order = [int(i) for i in np.argsort(-cosines, kind="stable") if names[int(i)][0] not in phrases]
-    return [{"name": names[i][0], "what": names[i][1], "cosine": float(cosines[i]), "vector": rows[i]} for i in order[:LOOKED_AT]]
+    return [{"name": names[i][0], "what": names[i][1], "cosine": float(cosines[i]), "vector": rows[i]} for i in order[:NEAR]]
 
 
 def labels_prompted(opened: Opened) -> list[tuple[str, Floats]]:
