@@ -17,11 +17,12 @@ from typing import Any, Final
 import numpy as np
 
 from govd.edit import exact
-from govd.edit.basis import POOL_LEAST, POOL_RIDGE, Basis, ridge, select_domains
+from govd.edit.basis import POOL_LEAST, Basis
 from govd.edit.compose import Method, compose
 from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
 from govd.edit.prediction import Costs, Figure, Watch, costs, watch_for
+from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
 from govd.errors import BadFile, OverCapacity, Unsupported
 from govd.types import Concept, Contribution, Floats, Json, Progress, Scope, silent
 

@@ -18,7 +18,7 @@ from govd_bounds import apart, govd_vote
 FINE = {"disagreement": 0.01, "total_disagreement": 0.02, "scope_share": 0.01, "total_scope_share": 0.02, "scope_share_added": 0.01}
 
 
-def vote(**figures: float) -> Any:
+def vote(**figures: Any) -> Any:
     return govd_vote("filed", {}, {**FINE, **figures})
 
 
@@ -30,6 +30,9 @@ def vote(**figures: float) -> Any:
         ({"scope_share": 0.34}, "the share of pictures that it is about is 0.340, over the bound of 0.200"),
         ({"total_scope_share": 0.201}, "with all that is in force, the share of pictures that is asked for is 0.201"),
         ({"disagreement": 0.0500004}, "is 0.0500004, over the bound of 0.0500000"),
+        ({"disagreement_high": 0.051}, "disagreement of what is kept is at most 0.051, over the bound of 0.050"),
+        ({"disagreement_high": 0.0500004}, "is at most 0.0500004, over the bound of 0.0500000"),
+        ({"total_disagreement_high": 0.22}, "with all that is in force, the predicted disagreement of what is kept is at most 0.220"),
     ],
 )
 def test_each_figure_over_its_bound_waits_and_says_by_how_much(figures: dict[str, float], words: str) -> None:
@@ -44,6 +47,31 @@ def test_what_is_within_every_bound_or_adds_nothing_goes() -> None:
     assert vote(total_scope_share=0.9, scope_share_added=0.0).decision == "allow"
     assert vote(scope_share=0.3, max_scope_share=0.4).decision == "allow"
     assert govd_vote("revert", {}, FINE) is None
+
+
+def test_a_class_that_may_be_lost_in_other_domains_waits() -> None:
+    lost = {"share": 0.3, "low": 0.1, "high": 0.6, "pictures": 20}
+    said = vote(costs={"elsewhere": lost})
+    assert said.decision == "wait"
+    assert "in other domains that may lose their name is 0.600, over the bound of 0.500" in said.reason
+    assert vote(costs={"elsewhere": {**lost, "high": 0.4}}).decision == "allow"
+    assert vote(costs={"elsewhere": {**lost, "high": None}}).decision == "allow"
+
+
+def test_without_a_pool_what_is_exact_goes_and_what_is_about_domains_waits() -> None:
+    unmeasured: dict[str, Any] = {**FINE, "measured": False, "disagreement": 0.9}
+    domain = govd_vote("filed", {"domains": ["line"]}, unmeasured | {"by_theorem": False})
+    assert domain is not None
+    assert (domain.decision, "not measured" in domain.reason) == ("wait", True)
+    exact = govd_vote("filed", {"domains": []}, unmeasured | {"by_theorem": True})
+    assert exact is not None
+    assert exact.decision == "allow"
+    wide = govd_vote("filed", {"domains": []}, unmeasured | {"by_theorem": True, "scope_share": 0.3})
+    assert wide is not None
+    assert wide.decision == "wait", "how much is asked for is bounded whatever it costs"
+    by_texts = govd_vote("filed", {"domains": []}, unmeasured | {"by_theorem": False})
+    assert by_texts is not None
+    assert by_texts.decision == "wait"
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
