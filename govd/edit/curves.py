@@ -8,10 +8,11 @@ from typing import Any, Final
 import numpy as np
 
 from govd.edit.basis import Basis
+from govd.edit.compose import recognised
 from govd.edit.extent import Mask, labelled_in_scope
 from govd.edit.factors import Edit
-from govd.edit.metrics import EvaluationData
-from govd.edit.outcomes import Outcomes
+from govd.edit.metrics import EvaluationData, label_set
+from govd.edit.outcomes import Outcomes, forgotten_names
 from govd.types import Contribution, Json
 
 POINTS: Final = 12
@@ -19,8 +20,11 @@ POINTS: Final = 12
 
 
 def about(basis: Basis, contributions: Sequence[Contribution], data: EvaluationData) -> Mask:
-    """Which labelled pictures `(n,)` one of these forgets is about."""
-    inside = np.zeros(len(data.vectors), bool)
+    """Which labelled pictures `(n,)` one of these forgets is about: those of its classes and domains, and those that the unedited model
+    mistakes for them, whose answers are to change."""
+    names, texts = label_set(basis, data)
+    gone = forgotten_names(names, [recognised(basis, c).spec.scope for c in contributions], data.domains)
+    inside = gone[(data.vectors @ texts.T).argmax(1), data.domain_of]
     for contribution in contributions:
         inside |= labelled_in_scope(basis, contribution, data)
     return inside

@@ -177,6 +177,7 @@ def test_axes_are_round_and_hold_every_value() -> None:
         step = places[1]
         assert all(abs(float(percent(v, step).removesuffix(" %")) - 100 * v) < 1e-6 for v in places), places
     assert ticks(3, whole=True) == [0, 1, 2, 3]
+    assert all(v == int(v) for n in range(5, 400) for v in ticks(n, whole=True))
     assert rounded(0.3) == 0.5
     plot = Plot("", "", "", 4, 0.5, [Line("", "main", [(0, 0), (4, 0.5)])])
     first, last = (tuple(float(v) for v in p.split(",")) for p in plot.path(plot.lines[0]).split())

@@ -17,7 +17,9 @@ def test_a_point_counts_other_answers_and_forgotten_names(world: World) -> None:
     more = world.contribution(basis, world.names[20])
     edit, (names, texts) = compose(basis, gone, METHODS), basis.anchors
     stays = ~about(basis, [*gone, more], data)
-    assert stays.tolist() == [i not in (3, 9, 20) for i in data.class_of]
+    taken = [names[int(np.argmax([x @ t for t in texts]))] for x in data.vectors]
+    asked_names = [world.names[i] for i in (3, 9, 20)]
+    assert stays.tolist() == [i not in (3, 9, 20) and t not in asked_names for i, t in zip(data.class_of, taken, strict=True)]
     found = point(basis, edit, gone, data, stays)
     before = [int(np.argmax([x @ t for t in texts])) for x in data.vectors]
     after = [int(np.argmax([x @ t for t in texts])) for x in edit.apply(data.vectors)]

@@ -85,7 +85,7 @@ def ticks(most: float, whole: bool = False) -> list[float]:
     """About `TICKS` round numbers from 0 to `most`; of whole numbers where `whole` and there are enough of them."""
     step = rounded(most / TICKS)
     if whole and most >= TICKS:
-        step = max(1.0, step)
+        step = max(1.0, step) if step != 2.5 else 5.0
     return [round(i * step, 10) for i in range(int(most / step + 1e-9) + 1)]
 
 
