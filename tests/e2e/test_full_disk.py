@@ -82,8 +82,10 @@ def test_what_is_written_to_a_full_disk_leaves_nothing_there(govd: Shell, disk: 
 
 def test_publishing_to_a_full_disk_is_tried_again(site: Path, disk: Path, tmp_path: Path) -> None:  # noqa: F811
     shell = Shell(site, tmp_path / "home")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "govd.toml").write_text("max_scope_share = 1.0\n")  # half of the labels are forgotten
     labels = tmp_path / "labels.txt"
-    labels.write_text("red\ngreen\nblue\nyellow\nnavy\npink\n")  # one is less than a fifth
+    labels.write_text("red\ngreen\nblue\nyellow\nnavy\npink\n")
     assert shell("model", "add", "m", "colours", "--labels", str(labels), "--publish-to", str(disk / "served")).returncode == 0
     shell("forget", "green", "--model", "m")
     ballast = fill(disk)
