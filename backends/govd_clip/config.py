@@ -13,6 +13,9 @@ from govd.errors import BadCheckpoint
 
 LARGEST_JSON: Final = 2**28
 """Bytes of a JSON or text file beside the weights at most; the largest, a tokenizer.json, has some ten million."""
+POINTER: Final = b"version https://git-lfs"
+POINTER_BYTES: Final = 1024
+"""How a Git LFS pointer begins, and bytes of one at most (its specification says fewer)."""
 LARGEST: Final = 2**24
 """A model's widths, vocabulary and context at most."""
 LAYERS: Final = 1024
@@ -75,6 +78,17 @@ def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
     if about.st_size > largest:
         what = f"has {about.st_size:,} bytes, more than {largest:,}"
         raise BadCheckpoint(what, where=str(path), advice="Download the checkpoint again.")
+    if about.st_size <= POINTER_BYTES and _begins(path, POINTER):
+        what = "is a Git LFS pointer: the file itself was not downloaded"
+        raise BadCheckpoint(what, where=str(path), advice="Run `git lfs pull` where it was cloned, or download the checkpoint again.")
+
+
+def _begins(path: Path, begin: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(begin)) == begin
+    except OSError:  # who reads it tells
+        return False
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -115,7 +115,8 @@ def header(path: Path) -> tuple[dict[str, Any], int]:
             raise BadCheckpoint(f"{name} does not begin where the tensor before it ends", where=str(path), advice=AGAIN)
         end = after
     if 8 + length + end != size:
-        raise BadCheckpoint(f"is truncated: {size} bytes where its header says {8 + length + end}", where=str(path), advice=AGAIN)
+        what = "is truncated" if size < 8 + length + end else "has more than its header says"
+        raise BadCheckpoint(f"{what}: {size:,} bytes, not {8 + length + end:,}", where=str(path), advice=AGAIN)
     return entries, 8 + length
 
 

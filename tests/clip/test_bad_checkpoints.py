@@ -18,6 +18,7 @@ from govd.types import ModelReference
 from govd_clip.plugin import govd_open_model
 
 WEIGHTS = "model.safetensors"
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 605247071\n"
 
 
 def say(**changes: Any) -> Callable[[Path], None]:
@@ -181,6 +182,14 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     "shard outside": (outside, "names no files of this folder"),
     "shape": (say(projection_dim=10), "projection.weight has shape .* config.json asks for"),
     "weight missing": (tensors(lambda held: held.pop("text_projection.weight")), "missing: text_projection.weight"),
+    **{
+        f"{name} a pointer": (lambda f, name=name: (f / name).write_text(POINTER), f"{name}: is a Git LFS pointer.*git lfs pull")
+        for name in (WEIGHTS, "config.json", "vocab.json", "merges.txt", "preprocessor_config.json")
+    },
+    "weights that go on": (
+        lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes() + b"more"),
+        "model.safetensors: has more than its header says",
+    ),
     "weights of a wrapper": (tensors(wrapped("module")), r"begins with module\., as a wrapper"),
     "weights of a compiled wrapper": (tensors(wrapped("model._orig_mod")), r"begins with model\._orig_mod\., as a wrapper"),
     "weight unused": (tensors(lambda held: held.update(extra=np.zeros(1, np.float32))), "not used by this config: extra"),
