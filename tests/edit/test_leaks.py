@@ -1,11 +1,13 @@
 """What is said of attacks, of extents and of strengths, against plain loops over some thirty pictures."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from govd.edit import Basis, Edit, attacks, compose, strength
+from govd.edit import Basis, Edit, attacks, compose, exact, strength
 from govd.edit.extent import labelled_in_scope, named_share, pool_in_scope
 from govd.methods import builtin
 from govd.types import Contribution
@@ -65,7 +67,7 @@ def test_what_examples_still_find(world: World, bases: dict[str, Basis], which: 
     data = pictures(world, seed)
     contributions, edit = edited(world, bases[side], which, alpha)
     seen = Seen(world.names[:40], list(world.texts[:40]), data, [c.spec.scope for c in contributions], edit)
-    half = np.random.default_rng(seed).permutation(30) < 15
+    half = draw_half(seed)
     records = attacks.leaks(edit, contributions, data, seed)
     assert len(records) == len(contributions)
     for record, scope in zip(records, seen.scopes, strict=True):
@@ -82,6 +84,24 @@ def test_what_examples_still_find(world: World, bases: dict[str, Basis], which: 
             assert record[f"examples_{moment}"] == shots
             assert record[f"knn_{moment}"] == pytest.approx(by_neighbours(shown, learn, others, judge, rest))
             assert record[f"probe_{moment}"] == pytest.approx(by_probe(shown, learn, others, judge, rest))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_probe_of_what_cannot_be_told_apart(world: World, bases: dict[str, Basis], seed: int) -> None:
+    """Pictures of nothing: their order along the discriminant hangs on everything that it is made of."""
+    data, draw = pictures(world, seed), np.random.default_rng(seed)
+    noise = dataclasses.replace(data, vectors=exact.unit(draw.normal(size=data.vectors.shape)))
+    contributions, edit = edited(world, bases["image"], "a whole domain", 1.0)
+    (record,) = attacks.leaks(edit, contributions, noise, seed)
+    half, own = draw_half(seed), data.domain_of == 1
+    groups = [np.flatnonzero(mask).tolist() for mask in (own & half, ~own & half, own & ~half, ~own & ~half)]
+    assert record["probe_before"] == pytest.approx(by_probe(list(noise.vectors), *groups))
+    assert record["probe_after"] == pytest.approx(by_probe([picture(edit, x) for x in noise.vectors], *groups))
+
+
+def draw_half(seed: int) -> np.ndarray:
+    """Which of thirty pictures are learned from."""
+    return np.random.default_rng(seed).permutation(30) < 15
 
 
 @example(which="a domain and a concept", alpha=1.0, side="image", seed=1)
