@@ -180,3 +180,35 @@ def test_a_domains_strength_scatters_its_pictures_and_spares_the_others(world: W
         assert kept(0.98 * alpha / strength.SAFETY, inside) > (3 + strength.CHANCE) / 40
     else:
         assert kept(alpha, ~inside) >= strength.ELSEWHERE > kept(1.02 * alpha, ~inside)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_area_over_likelihoods_counts_every_pair_as_likely_as_it_is(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    scores, likely = draw.normal(size=30), draw.random(30) ** 2
+    wins = pairs = 0.0
+    for i in range(30):
+        for j in range(30):
+            weight = likely[i] * (1 - likely[j])  # that i shows it and j does not
+            pairs += weight
+            wins += weight * (0.5 if i == j else float(scores[i] > scores[j]))
+    assert strength.soft_auc(scores, likely) == pytest.approx(wins / pairs)
+    assert strength.soft_auc(scores, np.ones(30)) == strength.soft_auc(scores, np.zeros(30)) == 0.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_level_by_likelihoods_is_the_smallest_strength_that_levels(world: World, seed: int) -> None:
+    data, draw = pictures(world, seed), np.random.default_rng(seed)
+    text, removal = world.texts[5], world.texts[[5]].T - world.texts[:40].mean(0)[:, None]
+    detector = draw.normal(size=96) / 96**0.5 + 2 * text
+    score = data.vectors @ text
+    hit, likely = data.vectors @ detector, 1 / (1 + np.exp(-2 * (score - score.mean()) / score.std()))
+    alpha, told = strength.softly_level(data.vectors, hit, likely, removal, text)
+
+    def level(at: float) -> float:
+        shown = Edit(detector[:, None], at * removal).apply(data.vectors)
+        return strength.soft_auc(shown @ text, likely)
+
+    assert 0 < alpha < strength.MOST
+    assert told["auc"] == pytest.approx(level(alpha))
+    assert level(alpha) <= 0.5 < level(0.97 * alpha)
