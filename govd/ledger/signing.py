@@ -184,14 +184,17 @@ def split(note: str) -> tuple[str, list[str]]:
 
 
 def signatures(lines: Iterable[str], key: Key) -> Iterator[bytes]:
-    """The signatures of a note's lines that claim to be of this key; lines of other keys are passed over."""
+    """The signatures of a note's lines that claim to be of this key; lines of other keys are passed over.
+
+    So are other spellings of the same bytes (base64 with bits set that mean nothing, RFC 4648 section 3.5): a signature has one spelling.
+    """
     for line in lines:
         try:
             dash, name, data = line.split(" ")
             raw = base64.b64decode(data, validate=True)
         except (ValueError, binascii.Error):
             continue
-        if dash == DASH and name == key.name and raw[:4] == key.id:
+        if dash == DASH and name == key.name and raw[:4] == key.id and base64.b64encode(raw).decode() == data:
             yield raw[4:]
 
 

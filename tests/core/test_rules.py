@@ -1,15 +1,17 @@
 """Rules of deciding and publishing: a legal hold, one denial, a last look before publishing, who gives way where there is no solution."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from govd.errors import Denied
+from govd.errors import Denied, PluginFault
 from govd.hookspecs import hookimpl
 from govd.ledger.entry import Draft
 from govd.models import Given
+from govd.reconcile import FIRST_PAUSE_SECONDS
 from govd.requests import ForgetOptions
 from govd.requests.decisions import verdict
 from govd.service import Service
@@ -198,3 +200,30 @@ def test_an_entry_that_cannot_happen_is_refused_before_it_is_appended(people: Se
     with pytest.raises(Exception, match="cannot publish a forget that is waiting"):
         people.core.record([Draft("request.publish", red, "govd", "m", {"revision": 1})])
     assert people.core.ledger.size() == size
+
+
+class Broken:
+    """A plugin that fails in evaluating."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @hookimpl
+    def govd_evaluate(self, edit: Any) -> Any:
+        self.asked += 1
+        raise ZeroDivisionError("no pictures")
+
+
+def test_what_a_plugin_failed_in_is_tried_again_after_a_pause_not_at_every_look(people: Service) -> None:
+    plugin = Broken()
+    people.core.manager.register(plugin, "broken")
+    red = file(people, "red")
+    people.requests.decide(red, "approve", "", "bob")
+    with pytest.raises(PluginFault, match="no pictures"):
+        people.reconcile()
+    assert people.reconcile() is False, "nobody is told again, and nothing is asked"
+    assert plugin.asked == 1
+    time.sleep(1.5 * FIRST_PAUSE_SECONDS)
+    with pytest.raises(PluginFault, match="no pictures"):
+        people.reconcile()
+    assert plugin.asked == 2

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import string
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,16 @@ def test_our_vectors(vector: dict[str, Any]) -> None:
     elif valid:
         with pytest.raises(VerificationFailed):
             LogCheckpoint.read(vector["note"])
+
+
+def test_a_signature_has_one_spelling(tmp_path: Path) -> None:
+    """Bits of the last base64 digit that mean nothing are noticed like any other."""
+    signer = Signer.at(tmp_path / "key", "govd/x")
+    note = signer.sign(LogCheckpoint("govd/x", 1, bytes(32)).text)
+    assert LogCheckpoint.open(note, signer.key).size == 1
+    assert note.endswith("=\n")
+    digits = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+    last = digits.index(note[-3])
+    for other in (last ^ 1, last ^ 2, last ^ 3):
+        with pytest.raises(VerificationFailed, match="not signed by this key"):
+            LogCheckpoint.open(f"{note[:-3]}{digits[other]}=\n", signer.key)
