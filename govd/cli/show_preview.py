@@ -16,7 +16,7 @@ COSTS: Final = {
     "worst_cell": "the worst label in one domain",
     "elsewhere": "the same in other domains",
 }
-NOT_MEASURED: Final = "not measured: there is no pool of pictures to count on (govd model update --pool)"
+NOT_MEASURED: Final = "not measured: no pool of pictures (govd model update NAME --pool FILE)"
 
 
 def show_preview(preview: Mapping[str, Json]) -> None:
