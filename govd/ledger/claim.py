@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from govd.errors import GovdError
 from govd.ledger import canonical
-from govd.ledger.signing import Key, pre_authentication
+from govd.ledger.signing import Key, base64_bytes, pre_authentication
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "https://github.com/govd/govd/blob/main/govd/ledger/README.md#claim"
@@ -156,9 +156,9 @@ def opened(data: bytes, key: Key) -> Sealed | None:
     """Read an envelope; None where it is no statement about a revision in a DSSE envelope."""
     try:
         envelope = canonical.decode(data)
-        payload = base64.b64decode(envelope["payload"], validate=True)
+        payload = base64_bytes(envelope["payload"])
         (signature,) = envelope["signatures"]
-        raw = base64.b64decode(signature["sig"], validate=True)
+        raw = base64_bytes(signature["sig"])
         signed = envelope["payloadType"] == PAYLOAD and key.signed(pre_authentication(PAYLOAD, payload), raw)
         statement = canonical.decode(payload)
         model, number = statement["predicate"]["model"], statement["predicate"]["revision"]

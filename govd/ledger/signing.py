@@ -183,18 +183,30 @@ def split(note: str) -> tuple[str, list[str]]:
     return text + "\n", lines
 
 
+def base64_bytes(text: str) -> bytes:
+    """The bytes of a base64 text in its one spelling: bits that mean nothing must not be set (RFC 4648, section 3.5).
+
+    Raises:
+        ValueError: it is no base64, or another spelling of it.
+    """
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise ValueError("bits are set that mean nothing")
+    return raw
+
+
 def signatures(lines: Iterable[str], key: Key) -> Iterator[bytes]:
     """The signatures of a note's lines that claim to be of this key; lines of other keys are passed over.
 
-    So are other spellings of the same bytes (base64 with bits set that mean nothing, RFC 4648 section 3.5): a signature has one spelling.
+    So are other spellings of the same bytes: a signature has one spelling.
     """
     for line in lines:
         try:
             dash, name, data = line.split(" ")
-            raw = base64.b64decode(data, validate=True)
-        except (ValueError, binascii.Error):
+            raw = base64_bytes(data)
+        except ValueError:
             continue
-        if dash == DASH and name == key.name and raw[:4] == key.id and base64.b64encode(raw).decode() == data:
+        if dash == DASH and name == key.name and raw[:4] == key.id:
             yield raw[4:]
 
 

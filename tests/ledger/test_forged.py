@@ -318,7 +318,7 @@ def bent(data: bytes) -> dict[str, bytes]:
             found[f"{name} of shape {shape}"] = tensors_to_bytes(tensors | {name: np.zeros(shape)}, said)
         found[f"{name} of whole numbers"] = tensors_to_bytes(tensors | {name: np.zeros(tensors[name].shape, np.int64)}, said)
         found[f"{name} is huge"] = tensors_to_bytes(tensors | {name: np.full(tensors[name].shape, 1e308)}, said)
-    return found
+    return {what: changed for what, changed in found.items() if changed != data}  # a tensor of no numbers cannot be huge
 
 
 @pytest.mark.parametrize("what", ["contribution", "basis", "edit"])
