@@ -37,14 +37,15 @@ def names_of(path: Path | None, what: str) -> Listing | None:
     """The names in a text file, one a line; what is left out of it is told on standard error.
 
     Raises:
-        Usage: it cannot be read as text.
+        Usage: there is no such file. BadFile: it is no text.
     """
     if path is None:
         return None
     try:
         names = listing(path)
     except BadFile as fault:
-        raise Usage(f"the {what} {fault.what}", where=fault.where, advice=fault.advice) from None
+        wrong = BadFile if path.is_file() else Usage
+        raise wrong(f"the {what} {fault.what}", where=fault.where, advice=fault.advice) from None
     left_out = [f"line {number} is a comment ({text[:40]})" for number, text in names.comments[:TOLD]]
     more = len(names.comments) - TOLD
     left_out += [f"{more} more comments"] if more > 0 else []

@@ -37,7 +37,7 @@ def read_images(
         BadFile: no such folder, or no picture in it. Usage: folders of unknown domains.
     """
     spellings = spellings or {}
-    if folder.is_file():
+    if folder.is_file() or folder.suffix.lower() == ".npz":
         return read_labelled_vectors(folder, encoder.model.facts.dim, domains, labels, spellings)
     files = labelled(folder, [spelled(domain) for domain in domains], {*labels, *spellings})
     named = sorted({domain for domain in files.domains if domain})
