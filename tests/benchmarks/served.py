@@ -165,7 +165,7 @@ def main() -> None:
             measure(service, "mini", labels, [n for n in chosen.forgets if n + chosen.rounds < len(labels)], chosen.rounds)
             return
         names, vectors, source = labels_and_vectors()
-        service.core.manager.register(Vectors(names, vectors), "vectors")
+        service.core.manager.register(Vectors(names, vectors), "benchmark")
         given = Given(labels=names, templates=["{}"])
         if chosen.pool:
             np.save(Path(folder) / "pool.npy", simulated_pool(vectors))
