@@ -6,6 +6,7 @@ numpy for comparison), in float64.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,14 @@ from govd.edit import exact
 from govd.errors import OverCapacity
 
 Array = Any
+
+
+class Factored(Protocol):
+    """A system that is solved for several right-hand sides."""
+
+    def solve(self, b: Array) -> Array:
+        """`a⁻¹ b`."""
+        ...
 
 
 class Algebra(Protocol):
@@ -35,6 +44,10 @@ class Algebra(Protocol):
 
     def solve(self, a: Array, b: Array) -> Array:
         """`a⁻¹ b` for symmetric positive definite `a`; raises OverCapacity where it is singular."""
+        ...
+
+    def factor(self, a: Array) -> Factored:
+        """`a`, symmetric positive definite, ready to be solved more than once; raises OverCapacity where it is singular."""
         ...
 
     def concat(self, parts: list[Array]) -> Array:
@@ -61,13 +74,27 @@ class Host:
         return exact.matmul(a, b)
 
     def solve(self, a: Array, b: Array) -> Array:
-        return exact.Factor((a + a.T) / 2).solve(b)
+        return self.factor(a).solve(b)
+
+    def factor(self, a: Array) -> Factored:
+        return exact.Factor((a + a.T) / 2)
 
     def concat(self, parts: list[Array]) -> Array:
         return np.concatenate(parts, axis=1)
 
     def norm(self, left: Array, right: Array) -> float:
         return exact.spectral_norm(left, right)
+
+
+@dataclass(frozen=True)
+class _Unfactored:
+    """A system of a namespace that has no factors to keep: the standard names `solve` alone."""
+
+    algebra: OnArrays
+    a: Array
+
+    def solve(self, b: Array) -> Array:
+        return self.algebra.solve(self.a, b)
 
 
 class OnArrays:
@@ -92,6 +119,9 @@ class OnArrays:
         if pivots[0] <= 1e-13 * pivots[-1]:
             raise OverCapacity("the system is singular: what is to go cannot be told from what is to stay")
         return found
+
+    def factor(self, a: Array) -> Factored:
+        return _Unfactored(self, a)
 
     def concat(self, parts: list[Array]) -> Array:
         return self.xp.concat(parts, axis=1) if hasattr(self.xp, "concat") else self.xp.concatenate(parts, axis=1)

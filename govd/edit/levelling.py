@@ -14,28 +14,23 @@ Where a forget names domains, its pictures are those of its cells, and `C_R` is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from govd.edit import exact
-from govd.edit.algebra import Algebra, Array, Host
+from govd.edit.algebra import Algebra, Factored, Host
 from govd.edit.basis import Basis
 from govd.edit.pool import GRID, WEIGHT, PoolFit, on_grid, ridge, weighted_moment
 from govd.types import Contribution, Floats
 
 LEAN = 3
 """Pictures that a guess from the text counts as."""
-GOAL = 0.01
-"""Share of the pictures concerned that may still be named with a forgotten label."""
 ELSEWHERE = 0.8
 """Share of `C_R` that is of the same classes in other domains, where a forget names domains. Chosen on `mini`'s calibration drawings."""
-TIE = 1e-9
-"""A forgotten label that leads by less has been levelled: what is left is rounding."""
-UNSURE = 1e-7
-"""Margins nearer to `TIE` than this are computed again exactly: the machine's own products are far better than that."""
 
 
 class Step(NamedTuple):
@@ -116,29 +111,56 @@ def class_rows(pool: PoolFit, levelled: Levelled, seen: Any) -> tuple[Floats, Fl
     return np.concatenate(rows), np.concatenate(weights), np.concatenate(pictures)
 
 
-def columns_of(pool: PoolFit, everything: Sequence[Levelled], aims: Floats, extra: int, algebra: Algebra) -> tuple[Array, tuple[int, ...]]:
-    """Detectors `(d, p)`, one for each target; `aims` `(d, p)` are `t_j − t̄`, `extra` how many steps all go down the list.
+@dataclass(frozen=True)
+class Fits:
+    """Detectors of one set of forgets at every step of the lists; `aims` `(d, p)` are `t_j − t̄`. What one step computes, the next keeps:
+    moments are summed once, a system is factored once for each distinct w, a column solved once for each w."""
 
-    Returns the factors and which columns any of them levels.
-    """
-    total = np.zeros(aims.shape)
-    groups = sorted({one.domains for one in everything})
-    for domains in groups:
+    pool: PoolFit
+    everything: Sequence[Levelled]
+    aims: Floats
+    algebra: Algebra
+    _groups: dict[tuple[int, ...], Group] = field(default_factory=dict)
+    _known: dict[tuple[Any, ...], Floats] = field(default_factory=dict)
+
+    @cached_property
+    def levelled(self) -> tuple[int, ...]:
+        """The columns that any of the forgets levels."""
+        return tuple(sorted({column for one in self.everything for column in one.columns}))
+
+    def columns(self, extra: int) -> Floats:
+        """Detectors `(d, p)`, one for each target, all `extra` steps down the list. They must not be changed."""
+        groups = [self._steps(domains, extra) for domains in sorted({one.domains for one in self.everything})]
+        key = tuple(tuple(step.items()) for _, step, _ in groups)
+        if key not in self._known:  # at the end of the lists one step is as the one before
+            self._known.clear()
+            total = np.zeros(self.aims.shape)
+            for domains, step, strength in groups:
+                solved = self._group(domains).columns(self.aims, step)
+                for column, fitted in solved.items():
+                    aim = None if domains else self.aims[:, column]
+                    total[:, column] += _strong(fitted, aim, strength[column])
+            self._known[key] = total
+        return self._known[key]
+
+    def _steps(self, domains: tuple[int, ...], extra: int) -> tuple[tuple[int, ...], dict[int, Step], dict[int, float]]:
+        """For each column of one set of domains the step that it takes, and its strength."""
         listed = steps_of(domains)
-        members = [one for one in everything if one.domains == domains]
-        step: dict[int, int] = {}
+        place: dict[int, int] = {}
         strength: dict[int, float] = {}
-        for one in members:
+        for one in self.everything:
+            if one.domains != domains:
+                continue
             for column, own_step in zip(one.columns, one.steps, strict=True):
-                step[column] = max(step.get(column, 0), min(own_step + extra, len(listed) - 1))
+                place[column] = max(place.get(column, 0), min(own_step + extra, len(listed) - 1))
                 strength[column] = max(strength.get(column, 0.0), one.strength)
-        columns = sorted(step)
-        solved = _group(pool, members, everything, aims[:, columns], [listed[step[c]] for c in columns], algebra)
-        for at, column in enumerate(columns):
-            aim = None if domains else aims[:, column]
-            total[:, column] += _strong(solved[:, at], aim, strength[column])
-    levelled = tuple(sorted({c for one in everything for c in one.columns}))
-    return algebra.array(total), levelled
+        return domains, {column: listed[place[column]] for column in sorted(place)}, strength
+
+    def _group(self, domains: tuple[int, ...]) -> Group:
+        if domains not in self._groups:
+            members = [one for one in self.everything if one.domains == domains]
+            self._groups[domains] = Group.of(self.pool, members, self.everything, self.algebra)
+        return self._groups[domains]
 
 
 def _strong(fitted: Floats, aim: Floats | None, strength: float) -> Floats:
@@ -148,34 +170,46 @@ def _strong(fitted: Floats, aim: Floats | None, strength: float) -> Floats:
     return (2.0 - strength) * fitted + (strength - 1.0) * aim
 
 
-def _group(
-    pool: PoolFit,
-    members: Sequence[Levelled],
-    everything: Sequence[Levelled],
-    aims: Floats,
-    steps: Sequence[Step],
-    algebra: Algebra,
-    half: int | None = None,
-) -> Floats:
-    """Columns `(d, p)` of one set of domains, a system for each distinct w; fitted on all that fits may see, or on a half of it."""
-    everywhere, seen = not members[0].domains, pool.seen(half)
-    parts = [class_rows(pool, one, seen) for one in (everything if everywhere else members)]
-    stacked: list[Floats] = [np.concatenate([part[i] for part in parts]) for i in range(3)]
-    rows, weights, pictures = stacked
-    forgotten = weighted_moment(rows, weights)
-    own = weighted_moment(pictures) / int(np.count_nonzero(seen))
-    retained: Floats = pool.moment(half) - own
-    if not everywhere:
-        retained = _with_elsewhere(pool, members, retained, seen)
-    columns: Floats = aims.copy()
-    for w in sorted({step.w for step in steps if step.beta < 1.0}):
-        system = forgotten + w * own + w * retained + ridge(aims.shape[0], w)
-        at = [i for i, step in enumerate(steps) if step.w == w and step.beta < 1.0]
-        wanted = algebra.matmul(algebra.array(forgotten + w * own), algebra.array(aims[:, at]))
-        solved = np.asarray(algebra.host(algebra.solve(algebra.array(system), wanted)))
-        for i, column in zip(at, solved.T, strict=True):
-            columns[:, i] = (1.0 - steps[i].beta) * column + steps[i].beta * aims[:, i]
-    return columns
+@dataclass(frozen=True)
+class Group:
+    """One set of domains: moments `(d, d)` of its pictures and of the retained ones, and what was solved with them."""
+
+    forgotten: Floats
+    own: Floats
+    retained: Floats
+    algebra: Algebra
+    _factors: dict[float, Factored] = field(default_factory=dict)
+    _solved: dict[tuple[float, int], Floats] = field(default_factory=dict)
+
+    @staticmethod
+    def of(pool: PoolFit, members: Sequence[Levelled], everything: Sequence[Levelled], algebra: Algebra, half: int | None = None) -> Group:
+        """Moments of all pictures that fits may see, or of a half of them."""
+        everywhere, seen = not members[0].domains, pool.seen(half)
+        parts = [class_rows(pool, one, seen) for one in (everything if everywhere else members)]
+        rows, weights, pictures = (np.concatenate([part[i] for part in parts]) for i in range(3))
+        own = weighted_moment(pictures) / int(np.count_nonzero(seen))
+        retained: Floats = pool.moment(half) - own
+        if not everywhere:
+            retained = _with_elsewhere(pool, members, retained, seen)
+        return Group(weighted_moment(rows, weights), own, retained, algebra)
+
+    def columns(self, aims: Floats, steps: Mapping[int, Step]) -> dict[int, Floats]:
+        """Columns `(d,)` of `aims` `(d, p)`, the same `aims` in every call, each at its step."""
+        for w in sorted({step.w for step in steps.values() if step.beta < 1.0}):
+            self._solve(aims, w, [i for i, step in steps.items() if step.w == w and step.beta < 1.0])
+        return {i: aims[:, i] if beta == 1.0 else (1.0 - beta) * self._solved[w, i] + beta * aims[:, i] for i, (beta, w) in steps.items()}
+
+    def _solve(self, aims: Floats, w: float, columns: Sequence[int]) -> None:
+        """Solve those columns that were not solved with this w before; a column's bytes depend on no other column."""
+        new = [i for i in columns if (w, i) not in self._solved]
+        if not new:
+            return
+        if w not in self._factors:
+            system = self.forgotten + w * self.own + w * self.retained + ridge(len(aims), w)
+            self._factors[w] = self.algebra.factor(self.algebra.array(system))
+        wanted = self.algebra.matmul(self.algebra.array(self.forgotten + w * self.own), self.algebra.array(aims[:, new]))
+        solved = np.asarray(self.algebra.host(self._factors[w].solve(wanted)))
+        self._solved.update(((w, i), column) for i, column in zip(new, solved.T, strict=True))
 
 
 def _with_elsewhere(pool: PoolFit, members: Sequence[Levelled], retained: Floats, seen: Any) -> Floats:
@@ -200,7 +234,8 @@ def alone(pool: PoolFit, levelled: Levelled, aims: Floats, step: Step, half: int
         return aims
     own_rows = sum(len(own) + len(given) + 1 for own, given in zip(levelled.own, levelled.given, strict=True))
     if levelled.domains or own_rows > len(aims):
-        return _group(pool, [levelled], [levelled], aims, [step] * aims.shape[1], Host(), half)
+        fitted = Group.of(pool, [levelled], [levelled], Host(), half).columns(aims, dict.fromkeys(range(aims.shape[1]), step))
+        return np.stack(list(fitted.values()), axis=1)
     seen = pool.seen(half)
     rows, weights, pictures = class_rows(pool, levelled, seen)
     forgotten = weighted_moment(rows, weights)
@@ -214,84 +249,3 @@ def alone(pool: PoolFit, levelled: Levelled, aims: Floats, step: Step, half: int
     solved = solved - exact.matmul(lifted.T, exact.Factor(inner).solve(exact.matmul(scaled, solved)))
     columns: Floats = (1.0 - step.beta) * solved + step.beta * aims
     return columns
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What competes for a picture: texts `(m, d)` averaged over the prompts and, where the basis has them, in single prompts; the place of
-    each target among them."""
-
-    texts: tuple[Floats, ...]
-    places: tuple[int, ...]
-
-    @staticmethod
-    def of(basis: Basis, targets: Floats) -> Answers:
-        """The anchors, and the targets `(d, p)` that are none."""
-        names, anchors = basis.anchors
-        place = {name: i for i, name in enumerate(names)}
-        keys = [basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in targets.T]
-        outside = [i for i, name in enumerate(keys) if name not in place]
-        places = [place.get(name, -1) for name in keys]
-        for at, i in enumerate(outside):
-            places[i] = len(names) + at
-        extra = targets[:, outside].T
-        sets = [anchors, *(basis.tensors["label_prompts"] if basis.labels and "label_prompts" in basis.tensors else ())]
-        return Answers(tuple(np.concatenate([rows, extra]) for rows in sets), tuple(places))
-
-    def mask(self, columns: Sequence[int]) -> Any:
-        """Which texts `(m,)` are the targets of these columns."""
-        forgotten = np.zeros(len(self.texts[0]), bool)
-        forgotten[[self.places[column] for column in columns]] = True
-        return forgotten
-
-    def named(self, images: Floats, forgotten: Any, left: Floats, right: Floats) -> int:
-        """How many pictures are still named with a forgotten text after an edit, by the worst of the prompts."""
-        return max(int(np.count_nonzero(named(images, texts, forgotten, left, right))) for texts in self.texts)
-
-
-def held_together(pool: PoolFit, everything: Sequence[Levelled], answers: Answers, left: Floats, right: Floats) -> tuple[int, int]:
-    """Of the held-out pictures of all forgets together: how many are named with any label that is forgotten where they are, and how many
-    there are."""
-    everywhere = {column for one in everything if not one.domains for column in one.columns}
-    images: list[Floats] = []
-    masks: list[Any] = []
-    for domains in sorted({one.domains for one in everything}):
-        members = [one for one in everything if one.domains == domains]
-        rows = [own[pool.held[own]] for one in members for own in one.own]
-        held = pool.images[np.unique(np.concatenate(rows))] if rows else pool.images[:0]
-        columns = everywhere | {column for one in members for column in one.columns}
-        images.append(held)
-        masks.append(np.broadcast_to(answers.mask(sorted(columns)), (len(held), len(answers.texts[0]))))
-    pictures = np.concatenate(images)
-    return answers.named(pictures, np.concatenate(masks), left, right), len(pictures)
-
-
-def enough(count: int, total: int) -> bool:
-    """Whether so few of so many pictures are still named."""
-    return count <= int(GOAL * total + 0.5)
-
-
-def named(images: Floats, texts: Floats, forgotten: Any, left: Floats, right: Floats) -> Any:
-    """Which pictures `(n,)` of `images` `(n, d)` score a forgotten text above all others after an edit `(left, right)`.
-
-    `texts` `(m, d)`, `forgotten` a mask `(m,)`, or `(n, m)` where it differs from picture to picture. Normalising changes no order among
-    texts. Decided on the exact scores: the machine's own products only where they leave no doubt.
-    """
-    if not len(images):
-        return np.zeros(0, bool)
-    scores = images @ texts.T - (images @ left) @ (right.T @ texts.T)
-    margin = _margin(scores, forgotten)
-    doubt = np.flatnonzero(np.abs(margin - TIE) < UNSURE)
-    if len(doubt):
-        some = images[doubt]
-        spread = exact.matmul(exact.matmul(some, left), exact.matmul(right.T, texts.T))
-        margin[doubt] = _margin(exact.matmul(some, texts.T) - spread, forgotten if forgotten.ndim == 1 else forgotten[doubt])
-    return margin > TIE
-
-
-def _margin(scores: Floats, forgotten: Any) -> Floats:
-    mask = np.broadcast_to(forgotten, scores.shape)
-    best = np.where(mask, scores, -np.inf).max(1)
-    rest = np.where(mask, -np.inf, scores).max(1)
-    difference: Floats = best - rest
-    return difference

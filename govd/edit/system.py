@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from govd.edit.algebra import Algebra, Array
 from govd.edit.basis import Basis
 from govd.edit.duals import Targets, duals, retained_mean, targets_of
-from govd.edit.levelling import STEPS, Answers, Levelled, columns_of, enough, held_together
+from govd.edit.judging import Answers, Held, Judges, enough
+from govd.edit.levelling import STEPS, Fits, Levelled
 from govd.edit.pool import PoolFit
 from govd.errors import OverCapacity
 from govd.types import Contribution, Floats, Json
@@ -30,9 +31,10 @@ class Dual:
     def compose(self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
         """Hard where the basis allows it and the edit stays under `max_edit_norm`, else soft; the fact `anchors` says which."""
         reason = "" if basis.hard else str(basis.facts.get("hard_reason") or f"use is {basis.use}")
+        system = System.of(basis, contributions, algebra)
         if basis.hard:
             try:
-                left, right, facts = self._held(basis, contributions, True, algebra)
+                left, right, facts = self._held(system.with_duals(basis, True, algebra), algebra)
                 norm = algebra.norm(left, right)
                 if norm <= basis.max_edit_norm:
                     return left, right, {"anchors": "hard", **facts}
@@ -41,27 +43,24 @@ class Dual:
                 if basis.labels and "no anchor" in error.what:
                     raise
                 reason = error.what
-        left, right, facts = self._held(basis, contributions, False, algebra)
+        left, right, facts = self._held(system.with_duals(basis, False, algebra), algebra)
         return left, right, {"anchors": "soft", "soft_because": reason, **facts}
 
-    def _held(
-        self, basis: Basis, contributions: Sequence[Contribution], hard: bool, algebra: Algebra
-    ) -> tuple[Array, Array, Mapping[str, Json]]:
+    def _held(self, system: System, algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
         """One system for all. Columns that are fitted on the pool are judged together on pictures that no fit sees: while too many of those
         are named, every such column goes one step down its list; the fact `step` says how many."""
-        system = System.of(basis, contributions, hard, algebra)
         left, right = system.fixed(algebra)
-        if not system.levelled:
+        if system.fits is None:
             return left, right, {}
-        pool, answers = PoolFit.of(basis), Answers.of(basis, system.targets.vectors)
+        columns = list(system.fits.levelled)
+        right = algebra.concat([right, system.removals[:, columns]])
+        judges = system.judges(np.asarray(algebra.host(right)))
         for extra in range(len(STEPS)):
-            lower, upper = system.fitted(pool, extra, algebra)
-            both = algebra.concat([left, lower]), algebra.concat([right, upper])
-            hosts = [np.asarray(algebra.host(factor)) for factor in both]
-            count, total = held_together(pool, system.levelled, answers, *hosts)
+            both = algebra.concat([left, algebra.array(system.fits.columns(extra)[:, columns])])
+            count, total = judges.named(np.asarray(algebra.host(both)), last=extra == len(STEPS) - 1)
             if enough(count, total):
                 break
-        return *both, {"step": extra, "held_out": total, "held_out_named": count}
+        return both, right, {"step": extra, "held_out": total, "held_out_named": count}
 
 
 @dataclass(frozen=True)
@@ -74,26 +73,35 @@ class System:
     removals: Array
     mean: Floats
     mode: str
-    levelled: tuple[Levelled, ...]
+    fits: Fits | None
+    held: Held | None
 
     @staticmethod
-    def of(basis: Basis, contributions: Sequence[Contribution], hard: bool, algebra: Algebra) -> System:
-        """The duals of everything that these contributions take away."""
+    def of(basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> System:
+        """What these contributions take away; the duals are yet to come, since they alone depend on whether labels are hard."""
         targets, own = targets_of(basis, contributions)
-        removals, mean = duals(basis, targets, hard, algebra), retained_mean(basis, targets.everywhere)
-        mode = "hard" if hard else "soft"
+        mean = retained_mean(basis, targets.everywhere)
         levelled = tuple(
             Levelled.of(basis, contribution, columns)
             for contribution, columns in zip(contributions, own, strict=True)
             if "rows" in contribution.tensors
         )
-        return System(contributions, targets, own, removals, mean, mode, levelled)
+        fits = held = None
+        if levelled:
+            pool = PoolFit.of(basis)
+            fits = Fits(pool, levelled, targets.vectors - mean[:, None], algebra)
+            held = Held.of(pool, levelled, Answers.of(basis, targets.vectors))
+        nothing = np.zeros((basis.dim, 0))
+        return System(contributions, targets, own, algebra.array(nothing), mean, "", fits, held)
 
-    def fitted(self, pool: PoolFit, extra: int, algebra: Algebra) -> tuple[Array, Array]:
-        """Factors `(d, r)` of the columns that are fitted on the pool, each `extra` steps down its list."""
-        aims = self.targets.vectors - self.mean[:, None]
-        left, columns = columns_of(pool, self.levelled, aims, extra, algebra)
-        return left[:, list(columns)], self.removals[:, list(columns)]
+    def with_duals(self, basis: Basis, hard: bool, algebra: Algebra) -> System:
+        """The same with removals, hard or soft; what is fitted on the pool does not depend on it and is shared."""
+        return replace(self, removals=duals(basis, self.targets, hard, algebra), mode="hard" if hard else "soft")
+
+    def judges(self, right: Floats) -> Judges:
+        """Who judges detectors whose removals are `right` `(d, r)`."""
+        assert self.held is not None
+        return Judges(self.held, right)
 
     def fixed(self, algebra: Algebra) -> tuple[Array, Array]:
         """Factors `(d, r)` of the contributions that bring detectors and strengths of their own."""

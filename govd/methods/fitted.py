@@ -16,7 +16,8 @@ import numpy as np
 from govd.edit import exact, strength
 from govd.edit.compose import Problem
 from govd.edit.duals import retained_mean
-from govd.edit.levelling import Answers, Levelled, Step, alone, enough, named, steps_of
+from govd.edit.judging import Answers, enough, named
+from govd.edit.levelling import Levelled, Step, alone, steps_of
 from govd.edit.pool import PoolFit
 from govd.methods.bilateral import FEWEST, Bilateral
 from govd.methods.dual import DualMethod, Oblique, Term, by_selector, domain_terms, places_of, removals_alone, tensors_of

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govd.edit import Basis, compose
-from govd.edit.levelling import LEAN, STEPS, enough
+from govd.edit.judging import enough
+from govd.edit.levelling import LEAN, STEPS
 from govd.edit.metrics import on_images
 from govd.edit.pool import RIDGE, PoolFit, on_grid, weighted_moment
 from govd.edit.strength import soft_auc
