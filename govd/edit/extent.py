@@ -11,7 +11,7 @@ from govd.cache import Cache
 from govd.edit import exact
 from govd.edit.basis import Basis
 from govd.edit.compose import recognised
-from govd.types import Contribution
+from govd.types import Contribution, Floats
 
 if TYPE_CHECKING:
     from govd.edit.metrics import EvaluationData
@@ -20,6 +20,8 @@ Mask = Any
 """Which of `n` pictures, `(n,)` bool."""
 MASKS: Final = 4096
 """Scopes of a basis whose pictures are kept in memory."""
+DOUBT: Final = 1e-9
+"""Scores of unit vectors that are nearer than this are compared exactly: the machine's own products are far better than that."""
 
 
 def in_scope(basis: Basis, contributions: Sequence[Contribution]) -> Mask | None:
@@ -64,10 +66,21 @@ def pool_in_scope(basis: Basis, contribution: Contribution) -> Mask | None:
         names = {basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in targets.T}
         if "" in names:
             others = basis.pool_best("labels" if basis.labels else "vocabulary", names)
-            inside &= exact.matmul(images, targets).max(1) >= others
+            inside &= _at_least(images, targets, others)
         else:
             inside &= np.isin(basis.base_answers, [i for i, name in enumerate(basis.anchors[0]) if name in names])
     return inside
+
+
+def _at_least(images: Floats, texts: Floats, others: Floats) -> Mask:
+    """Which pictures `(n, d)` score one of the texts `(d, p)` at least as high as `others` `(n,)`: decided on exact scores, which are
+    computed only where the machine's own leave a doubt."""
+    scores = (images @ texts).max(1)
+    doubt = np.flatnonzero(np.abs(scores - others) < DOUBT)
+    if len(doubt):
+        scores[doubt] = exact.matmul(images[doubt], texts).max(1)
+    reached: Mask = scores >= others
+    return reached
 
 
 def labelled_in_scope(basis: Basis, contribution: Contribution, data: EvaluationData) -> Mask:

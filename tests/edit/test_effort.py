@@ -1,12 +1,14 @@
 """How much is computed for an edit, counted rather than timed."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from govd.edit import Host, compose
+from govd.edit import Host, compose, exact
+from govd.edit.extent import pool_in_scope
 from govd.edit.levelling import STEPS
 from govd.methods import builtin
 from govd.types import Contribution
@@ -65,3 +67,17 @@ def test_work_on_the_pool_grows_linearly(doubtful: tuple[Any, list[Contribution]
         compose(basis, contributions[:count], METHODS, algebra)
         assert algebra.counts["factors"] <= SYSTEMS
         assert algebra.counts["columns"] <= SYSTEMS * count
+
+
+def test_pictures_in_scope_are_decided_on_exact_scores(world: World) -> None:
+    """A text that scores each picture as its best label does, to the last bit, is about all of them; a hair lower, about none."""
+    basis = world.basis(max_edit_norm=1e9)
+    contribution = world.contribution(basis, world.names[60])
+    target = contribution.tensors["targets"]
+    pictures = basis.thinned_pool()[0]
+    best = basis.pool_best("labels", ())
+    assert (pool_in_scope(basis, contribution) == (exact.matmul(pictures, target)[:, 0] >= best)).all()
+    label = basis.tensors["labels"].T.copy()
+    for factor in (1.0 + 1e-14, 1.0 - 1e-14):
+        near = replace(contribution, tensors={**contribution.tensors, "targets": label * factor})
+        assert (pool_in_scope(basis, near) == (exact.matmul(pictures, label * factor).max(1) >= best)).all()
