@@ -2,7 +2,7 @@
 
 Of each set of `tests.benchmarks.forgetting` a third of the pool is set apart. Errors of predictions are measured on the rest, as
 `govd model add` does; then other random requests are predicted and judged: by pseudo-label on what was set apart (which is what an interval
-promises), and by true label on the pictures that judge a set, which may be of another kind (those of `mini` are: its pool is mostly of other
+promises), and by true label on the pictures that judge a set, which may be of another kind (as `mini`'s are: its pool is mostly of other
 things). Coverage by true label is lenient by the measurement's own error (one binomial standard deviation to either side).
 """
 
