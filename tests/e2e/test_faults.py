@@ -48,6 +48,8 @@ class Shell:
 @pytest.fixture
 def govd(site: Path, tmp_path: Path) -> Shell:
     shell = Shell(site, tmp_path / "home")
+    shell.home.mkdir()
+    (shell.home / "govd.toml").write_text("max_scope_share = 1.0\n")  # one of four labels is a quarter of all
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\nyellow\n")
     done = shell("model", "add", "m", "colours", "--labels", str(labels))
