@@ -56,31 +56,31 @@ class Requests:
         core = self.core
         basis = core.model(model)["basis"]
         spec, pictures = understood(core, model, options)  # may decode pictures and read what is large: nobody waits for that
-        repeated = self._repeated(options.idempotency_key, self._body(model, spec, options), options.private)
+        with core.lock:
+            repeated = self._repeated_or_possible(model, spec, options)
         if repeated is not None:
             return repeated
-        self._check(model, spec)
         for data in pictures.values():
             core.artifacts.put(data)
         with core.lock:
             if core.model(model)["basis"] != basis:  # it was changed meanwhile
                 spec, _ = understood(core, model, options)
-            body = self._body(model, spec, options)
-            repeated = self._repeated(options.idempotency_key, body, options.private)
-            if repeated is not None:
-                return repeated
-            self._check(model, spec)
-            return self._file(body, options.idempotency_key, actor, options.private)
+            repeated = self._repeated_or_possible(model, spec, options)
+            return repeated or self._file(self._body(model, spec, options), options.idempotency_key, actor, options.private)
+
+    def _repeated_or_possible(self, model: str, spec: ForgetSpec, options: ForgetOptions) -> Record | None:
+        """The request that was filed with the same key; None where a new one may be filed. Both under one lock: the same call at once
+        would find that the scope is wanted already, by itself."""
+        repeated = self._repeated(options.idempotency_key, self._body(model, spec, options), options.private)
+        if repeated is None:
+            self._check_overlap(model, spec)
+            self._check_possible(model, spec)
+        return repeated
 
     def _body(self, model: str, spec: ForgetSpec, options: ForgetOptions) -> dict[str, Json]:
         body: dict[str, Json] = {"kind": "forget", "model": model, **fields_of(spec)}
         body |= {"reason": options.reason, "basis": options.basis, "ticket": options.ticket, "reverts": None}
         return body | {"due_at": date_of(options.due, "due"), "expires_at": date_of(options.expires, "expires")}
-
-    def _check(self, model: str, spec: ForgetSpec) -> None:
-        """What speaks against a forget beside what is wanted already."""
-        self._check_overlap(model, spec)
-        self._check_possible(model, spec)
 
     @bounded
     def preview(self, model: str, options: ForgetOptions, actor: str = "") -> Record:

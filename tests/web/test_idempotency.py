@@ -235,6 +235,26 @@ def test_the_same_filing_at_once_is_one(client: TestClient, service: Service) ->
     assert len(service.requests.all()) == 1
 
 
+def test_the_same_filing_between_two_looks_is_one(client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the key is known and whether the scope is wanted are one question: in between nobody else files."""
+    body = {"model": "m", "concepts": ["navy"], "reason": "because"}
+    repeated, others = service.requests._repeated, []
+
+    def meanwhile(*given: object) -> object:
+        found = repeated(*given)  # type: ignore[arg-type]
+        if not others:
+            others.append(threading.Thread(target=client.post, args=("/v1/requests",), kwargs={"headers": KEY, "json": body}))
+            others[0].start()
+            others[0].join(0.5)
+        return found
+
+    monkeypatch.setattr(service.requests, "_repeated", meanwhile)
+    answer = client.post("/v1/requests", headers=KEY, json=body, params={"wait": True})
+    others[0].join(60)
+    assert answer.status_code in (200, 202), answer.json()
+    assert len(service.requests.all()) == 1
+
+
 def test_a_key_is_of_its_token_and_of_a_token_that_is_in_use(client: TestClient) -> None:
     made = [client.post("/v1/tokens", json={"role": "reader", "name": name}).json() for name in ("ann", "bob")]
     ann, bob = ({"Authorization": f"Bearer {m['token']}", **KEY} for m in made)
