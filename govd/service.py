@@ -160,6 +160,7 @@ class Service:
                 "subsumed": states[name, "subsumed"],
                 "pending": self._pending(name),
                 "undelivered": self.reconciler.deliveries.undelivered(name),
+                "capacity": self._capacity(name),
             }
             for name in sorted(views.models)
         ]
@@ -176,6 +177,13 @@ class Service:
         ]
         found = {"home": str(self.core.home.folder), "models": models, "retired": retired, "waiting": waiting, "expired": expired}
         return {**found, "ledger": head}
+
+    def _capacity(self, model: str) -> dict[str, Json] | None:
+        """The model's capacity curve and where the published revision is on it."""
+        published = self.core.views.published(model) or {}
+        figures = (published.get("metrics") or {}).get("data_free") or {}
+        changed = figures.get("predicted_disagreement") if published else 0.0
+        return self.requests.calibrating.capacity(self.core.model(model), len(published.get("contributions", ())), changed)
 
     def _pending(self, model: str) -> dict[str, Json] | None:
         """The revision that is on its way or was refused last, and what it waits for."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from govd.actors import spoken
+from govd.cli.capacity import capacity_line
 from govd.cli.show_models import show_retired
 from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
 from govd.lifecycle import has_expired
@@ -75,6 +76,8 @@ def show_status(found: Mapping[str, Json]) -> None:
     for model in found["models"]:
         if model.get("undelivered"):
             out.print(f"[red]not delivered[/] {escape(model['name'])}: {escape(model['undelivered'])}")
+        if model.get("capacity"):
+            out.print(f"{escape(model['name'])}: other answers that change, by how many forgets: {capacity_line(model['capacity'])}")
     show_retired(found["retired"])
     for waiting in found["waiting"]:
         out.print(f"{waiting['id']} {state(waiting['state'])} {escape(waiting['reason'])}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from govd.cli.capacity import capacity_line
 from govd.cli.tables import console, count, escape, said, scope, share, table, tried
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def show_preview(preview: Mapping[str, Json]) -> None:
     out.print("[bold]What does it cost?[/]")
     for line in _costs(preview):
         out.print(f"  {line}")
+    if preview.get("capacity"):
+        out.print(f"  by how many forgets, random ones of this model: {capacity_line(preview['capacity'])}")
     out.print("[bold]Does it wait?[/]")
     for line in _decision(preview):
         out.print(f"  {line}")

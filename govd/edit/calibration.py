@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.basis import POOL_LEAST, Basis
+from govd.edit.capacity import Load
 from govd.edit.compose import Method, compose
 from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
@@ -60,6 +61,11 @@ class Calibration:
     errors: Mapping[str, Sequence[float]]
     pictures: float
     facts: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def loads(self) -> list[Load]:
+        """What more and more random forgets cost; empty where an older version measured."""
+        return [Load.of(row) for row in self.facts.get("loads", ())]
 
     def around(self, name: str, figure: Figure) -> Figure:
         """A figure with its interval; without one where too few errors are known."""
@@ -161,6 +167,7 @@ def calibrated(
         return None
     fitted, unseen = of_rows(basis, rest), _pictures(basis, apart)
     errors: dict[str, list[float]] = {}
+    loads: list[Load] = []
     began, done = time.monotonic(), 0
     made: dict[Scope, Contribution] = {}
     whole = watch_for(basis, ())
@@ -174,14 +181,18 @@ def calibrated(
             for scope in (*request.own, *request.beside):
                 if scope not in made:
                     made[scope] = make(fitted, scope)
-            for name, error in _errors(fitted, unseen, request, made, methods):
-                errors.setdefault(name, []).append(error)
+            outcome = _outcome(fitted, unseen, request, made, methods)
         except (Unsupported, OverCapacity):  # no such edit: nobody will file it either
             continue
         done += 1
+        for name, error in outcome.errors.items():
+            errors.setdefault(name, []).append(error)
+        if outcome.load is not None:
+            loads.append(outcome.load)
     assert whole is not None
     assert seen is not None
-    facts = {"requests": done, "seconds": round(time.monotonic() - began, 1), "covered": COVERED}
+    facts: dict[str, Json] = {"requests": done, "seconds": round(time.monotonic() - began, 1), "covered": COVERED}
+    facts["loads"] = [load.as_row() for load in sorted(loads)]
     kept = {name: [round(e, 6) for e in sorted(listed)] for name, listed in errors.items()}
     return Calibration(kept, len(seen.at) / len(whole.at), facts)
 
@@ -208,9 +219,16 @@ def of_rows(basis: Basis, rows: Any) -> Basis:
     return replace(basis, tensors=tensors)
 
 
-def _errors(
-    fitted: Basis, unseen: Basis, request: Drawn, made: Mapping[Scope, Contribution], methods: Mapping[str, Method]
-) -> Iterator[tuple[str, float]]:
+@dataclass(frozen=True)
+class Outcome:
+    """What a random request did: errors of its predictions by figure; and, where it and what stands beside it are about concepts, what
+    both together did to the other answers."""
+
+    errors: Mapping[str, float]
+    load: Load | None
+
+
+def _outcome(fitted: Basis, unseen: Basis, request: Drawn, made: Mapping[Scope, Contribution], methods: Mapping[str, Method]) -> Outcome:
     """What a request was predicted to do on the pictures that were fitted on, beside what it does to unseen ones."""
     own, beside = ([made[scope] for scope in scopes] for scopes in (request.own, request.beside))
     before, after = compose(fitted, beside, methods), compose(fitted, [*beside, *own], methods)
@@ -219,9 +237,16 @@ def _errors(
     assert other is not None
     predicted = figures(fitted, watch, own, beside, before, after)
     measured = figures(unseen, other, own, beside, before, after)
-    for name in predicted.keys() & measured.keys():
-        figure = predicted[name]
-        yield name, (measured[name].share - figure.share) / spread(figure.share, figure.pictures)
+    errors = {
+        name: (measured[name].share - predicted[name].share) / spread(predicted[name].share, predicted[name].pictures)
+        for name in predicted.keys() & measured.keys()
+    }
+    if any(scope.paradigm != "concepts" for scope in (*request.own, *request.beside)):
+        return Outcome(errors, None)
+    inside = in_scope(unseen, [*own, *beside])
+    mask = np.zeros(len(other.at), bool) if inside is None else inside[other.at]
+    total = costs(other, other.top, other.answers(after), mask).get("all")
+    return Outcome(errors, None if total is None else Load(len(own) + len(beside), total.share, total.pictures))
 
 
 def figures(basis: Basis, watch: Watch, own: Sequence[Contribution], beside: Sequence[Contribution], before: Edit, after: Edit) -> Costs:

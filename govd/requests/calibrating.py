@@ -9,6 +9,7 @@ from govd.cache import Cache
 from govd.core import Core, Opened
 from govd.edit import Basis
 from govd.edit.calibration import Calibration, calibrated
+from govd.edit.capacity import curve
 from govd.requests.computing import Contributions
 from govd.requests.options import method_for, target_for
 from govd.types import Contribution, ForgetSpec, Json, Scope
@@ -55,3 +56,10 @@ class Calibrating:
         if not digest:
             return None
         return self._kept.get(digest) or self._kept.put(digest, Calibration.from_bytes(self.core.artifacts.get(digest), digest))
+
+    def capacity(self, record: Mapping[str, Json], forgets: int, changed: float | None) -> dict[str, Json] | None:
+        """A model's capacity curve, and where on it `forgets` in force are that change this share of the other answers. None where it was
+        not measured."""
+        calibration = self.of(record)
+        points = [] if calibration is None else curve(calibration.loads)
+        return {"points": points, "here": {"forgets": forgets, "changed": changed}} if points else None

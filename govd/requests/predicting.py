@@ -25,13 +25,15 @@ NAMING: Final = ("label", "domain")
 
 @dataclass(frozen=True)
 class Beside:
-    """A contribution beside those in force: the edits without and with it, what each is of, and what covers it (then it adds nothing)."""
+    """A contribution beside those in force: the edits without and with it and the figures of both, what each is of, and what covers
+    it (then it adds nothing)."""
 
     basis: Basis
     own: Contribution
     others: tuple[Contribution, ...]
     before: Edit
     after: Edit
+    figures_before: dict[str, Json]
     figures: dict[str, Json]
     covered_by: str | None
 
@@ -88,7 +90,7 @@ class Predicting:
         above_before = self.contributions.covered(others)
         stored = {str(r["id"]): self.contributions.load(str(r["contribution"])) for r in others if r["contribution"]}
         standing = [c for name, c in stored.items() if name not in above_before]
-        before, figures = self.contributions.figures(opened.basis, standing)
+        before, figures_before = self.contributions.figures(opened.basis, standing)
         covered = above.get(str(request["id"]))
         joint = [c for name, c in stored.items() if name not in above and c.digest != contribution.digest]
         if not covered:
@@ -96,7 +98,7 @@ class Predicting:
         after, figures = self.contributions.figures(opened.basis, joint)
         anchors = {"anchors": after.facts.get("anchors", ""), "soft_because": after.facts.get("soft_because", "")}
         figures = discreet(figures, joint) | anchors
-        return Beside(opened.basis, contribution, tuple(stored.values()), before, after, figures, covered)
+        return Beside(opened.basis, contribution, tuple(stored.values()), before, after, figures_before, figures, covered)
 
     def _disagreement(self, beside: Beside, calibration: Calibration | None) -> dict[str, Json]:
         """How many other answers change, in all and by this request; by label, cell and domain where there is a pool, with the ends of
@@ -104,8 +106,8 @@ class Predicting:
         total = float(beside.figures["predicted_disagreement"])
         watch = watch_for(beside.basis, beside.everything)
         if watch is None:
-            before = self.contributions.figures(beside.basis, [c for c in beside.others if c.digest != beside.own.digest])[1]
-            added = 0.0 if beside.covered_by else max(0.0, total - float(before["predicted_disagreement"]))
+            standing = float(beside.figures_before["predicted_disagreement"])
+            added = 0.0 if beside.covered_by else max(0.0, total - standing)
             exact = beside.own.spec.scope.paradigm == "concepts" and beside.figures.get("anchors") == "hard"
             return {"disagreement": added, "total_disagreement": total, "measured": False, "by_theorem": exact}
         own = self.around(own_costs(watch, beside), calibration)

@@ -65,6 +65,7 @@ class Previewing:
         found["decision"] = self._decision({**request, "contribution": contribution.digest}, predicted)
         found["others"] = self._others(opened, spec, request, pictures, without)
         found["near"] = self._near(opened, spec, contribution, watch)
+        found["capacity"] = self._capacity(model, beside, predicted)
         return found | {"subsumed_by": predicted["subsumed_by"], "predicted": predicted}
 
     # -- will it work ---------------------------------------------------------------------------------------------------------
@@ -131,6 +132,15 @@ class Previewing:
         if kept is None:
             kept = self._prompted[basis.digest] = labels_prompted(opened)
         return kept
+
+    def _capacity(self, model: str, beside: Beside, predicted: Mapping[str, Json]) -> dict[str, Json] | None:
+        """The model's capacity curve, where it is now, and where it would be with this forget."""
+        standing = len(beside.everything) - 1
+        cost = beside.figures_before["predicted_disagreement"]
+        curve = self.predicting.calibrating.capacity(self.core.model(model), standing, cost)
+        if curve is None:
+            return None
+        return {**curve, "then": {"forgets": standing + 1, "changed": predicted["total_disagreement"]}}
 
     # -- does it wait ---------------------------------------------------------------------------------------------------------
 

@@ -57,6 +57,7 @@ class Served(Answer):
     in_force: int
     subsumed: int
     pending: dict[str, Any] | None
+    capacity: dict[str, Any] | None = Field(description="What random forgets cost on this model, and where it is; null: not measured.")
 
 
 class Waiting(Answer):
@@ -169,6 +170,7 @@ class Preview(Answer):
     decision: dict[str, Any]
     others: list[dict[str, Any]]
     near: list[dict[str, Any]]
+    capacity: dict[str, Any] | None = Field(description="What random forgets cost on this model, where it is, and where this leads.")
     subsumed_by: str | None
     predicted: dict[str, Any]
 

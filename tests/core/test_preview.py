@@ -34,6 +34,17 @@ def test_it_says_what_works_what_it_costs_and_who_decides(service: Service) -> N
     assert service.core.ledger.size() == size, "nothing is filed"
 
 
+def test_it_says_where_on_the_capacity_curve_it_leads(service: Service) -> None:
+    found = preview(service, "red")["capacity"]
+    assert found["points"]
+    assert found["here"] == {"forgets": 0, "changed": 0.0}
+    assert found["then"]["forgets"] == 1
+    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.reconcile()
+    (model,) = service.status()["models"]
+    assert model["capacity"] == {"points": found["points"], "here": found["then"]}
+
+
 def test_the_effect_is_what_serving_then_says(service: Service) -> None:
     found = preview(service, "red")
     service.forget("m", ForgetOptions(concepts=("red",)), "ann")
