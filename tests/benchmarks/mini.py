@@ -74,9 +74,14 @@ class Mini:
         return np.load(FOLDER / "pool.npy")
 
     @cached_property
-    def evaluation(self) -> Part:
+    def drawings(self) -> EvaluationData:
         """The drawings that figures are told of: chosen on by nobody."""
-        return Part(self.basis(self.pool), read_images(FOLDER / "images", self.encoder, self.domains, lambda *_: None)[0])
+        return read_images(FOLDER / "images", self.encoder, self.domains, lambda *_: None)[0]
+
+    @cached_property
+    def evaluation(self) -> Part:
+        """These drawings with the basis that the shipped pool gives."""
+        return Part(self.basis(self.pool), self.drawings)
 
     @cached_property
     def calibration(self) -> list[Part]:

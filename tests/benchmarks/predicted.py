@@ -7,7 +7,8 @@ things). Coverage by true label is lenient by the measurement's own error (one b
 """
 
 import argparse
-from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from tests.benchmarks.forgetting.sets import Split, portfolio
 METHOD = "fitted"
 METHODS = builtin()
 OTHER_DRAWS = 1_000_003
+TRUE = "all, by true label"
 
 
 def made(basis: Basis, scope: Scope) -> Contribution:
@@ -51,10 +53,26 @@ def seen_as(basis: Basis, images: np.ndarray) -> Watch:
     return Watch(images, np.arange(len(images)), basis.anchors[0], basis.anchors[1], top, np.full(len(images), -1), basis.domains)
 
 
-def judged(
-    split: Split, basis: Basis, apart: np.ndarray, calibration: Calibration, rows: dict[str, list[tuple[float, float, float, bool]]]
-) -> None:
-    """Predict other requests than those of the calibration and add what is found: predicted, measured, width, covered."""
+@dataclass(frozen=True)
+class Judged:
+    """One figure of a request: predicted, with the ends of its interval, and measured on so many pictures."""
+
+    figure: str
+    predicted: float
+    low: float
+    high: float
+    measured: float
+    pictures: int
+
+    @property
+    def covered(self) -> bool:
+        """Whether the interval has what was measured; by true label leniently, by the measurement's own standard deviation."""
+        slack = (self.measured * (1 - self.measured) / max(1, self.pictures)) ** 0.5 if self.figure == TRUE else 0.0
+        return self.low - slack <= self.measured <= self.high + slack
+
+
+def judged(split: Split, basis: Basis, apart: np.ndarray, calibration: Calibration) -> Iterator[Judged]:
+    """Predict other requests than those of the calibration, and measure what becomes of them."""
     names = basis.anchors[0]
     other, shown = seen_as(basis, apart), seen_as(basis, split.x)
     for request in draws(basis, np.random.default_rng(OTHER_DRAWS + split.seed)):
@@ -72,15 +90,38 @@ def judged(
         gone = np.isin(other.top, [names.index(c.name) for s in (*request.own, *request.beside) for c in s.concepts])
         measured = costs(other, then, now, gone)
         for name in predicted.keys() & measured.keys():
-            figure, share = calibration.around(name, predicted[name]), measured[name].share
+            figure = calibration.around(name, predicted[name])
             if figure.low is None or figure.high is None:
                 continue
-            rows[name].append((figure.share, share, figure.high - figure.low, figure.low <= share <= figure.high))
+            yield Judged(name, figure.share, figure.low, figure.high, measured[name].share, measured[name].pictures)
             if name == "all":
                 true = true_cost(split, [*own, *beside], shown.answers(before), shown.answers(after))
-                slack = (true.share * (1 - true.share) / max(1, true.pictures)) ** 0.5
-                inside = figure.low - slack <= true.share <= figure.high + slack
-                rows["all, by true label"].append((figure.share, true.share, figure.high - figure.low, inside))
+                yield Judged(TRUE, figure.share, figure.low, figure.high, true.share, true.pictures)
+
+
+def of_split(split: Split, seconds: float) -> list[Judged]:
+    """Errors measured on two thirds of a split's pool in so many seconds, other requests judged on the last third; nothing where the pool
+    is too small."""
+    order = np.random.default_rng(split.seed).permutation(len(split.basis.tensors["pool"]))
+    apart, rest = order[: len(order) // 3], np.sort(order[len(order) // 3 :])
+    basis = of_rows(split.basis, rest)
+    calibration = calibrated(basis, made, METHODS, seconds)
+    return list(judged(split, basis, split.basis.tensors["pool"][apart], calibration)) if calibration else []
+
+
+HEAD = "| set | figure | requests | predicted | measured | mean error | median width | covered |\n|---|---|---|---|---|---|---|---|"
+
+
+def lines(name: str, listed: Sequence[Judged]) -> str:
+    """A line for each figure."""
+    rows = []
+    for figure in dict.fromkeys(one.figure for one in listed):
+        own = [one for one in listed if one.figure == figure]
+        predicted, measured = (np.array([getattr(one, which) for one in own]) for which in ("predicted", "measured"))
+        width, covered = np.median([one.high - one.low for one in own]), np.mean([one.covered for one in own])
+        shares = (predicted.mean(), measured.mean(), np.abs(predicted - measured).mean(), width, covered)
+        rows.append(f"| {name} | {figure} | {len(own)} | {' | '.join(f'{100 * x:.1f} %' for x in shares)} |")
+    return "\n".join(rows)
 
 
 def main() -> None:
@@ -91,21 +132,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=45.0)
     arguments = parser.parse_args()
-    print("| set | figure | requests | predicted | measured | mean error | median width | covered |\n|---|---|---|---|---|---|---|---|")
-    for name, splits in portfolio(arguments.vectors, arguments.sets, range(arguments.seeds)).items():
-        rows: dict[str, list[tuple[float, float, float, bool]]] = defaultdict(list)
-        for split in splits:
-            order = np.random.default_rng(split.seed).permutation(len(split.basis.tensors["pool"]))
-            apart, rest = order[: len(order) // 3], np.sort(order[len(order) // 3 :])
-            basis = of_rows(split.basis, rest)
-            calibration = calibrated(basis, made, METHODS, arguments.seconds)
-            if calibration is not None:
-                judged(split, basis, split.basis.tensors["pool"][apart], calibration, rows)
-        for figure, listed in rows.items():
-            predicted, measured, width, covered = (np.array(column, float) for column in zip(*listed, strict=True))
-            error = np.abs(predicted - measured).mean()
-            shares = " | ".join(f"{100 * x:.1f} %" for x in (predicted.mean(), measured.mean(), error, np.median(width), covered.mean()))
-            print(f"| {name} | {figure} | {len(listed)} | {shares} |", flush=True)
+    print(HEAD)
+    for name, splits in portfolio(arguments.vectors, arguments.sets, range(arguments.seeds)):
+        print(lines(name, [one for split in splits for one in of_split(split, arguments.seconds)]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,95 +1,136 @@
-"""`python -m tests.benchmarks.forgetting`: every method on every set of the portfolio, a table each and one of means.
+"""`python -m tests.benchmarks.forgetting`: every method on every set of the portfolio, tables of each and of means, and plots.
 
 Real vectors are read from `--vectors DIR` or `$GOVD_VECTORS` (layout: `tests/benchmarks/forgetting/sets.py`); without, what is left are
-`mini` and `lvis`, whose pictures are simulated (and its texts too, where `tests.geometry` finds no published ones). Figures are means over
-draws, ± half of the 95 % interval of that mean. Nothing is chosen on `mini`'s evaluation drawings.
+`mini`, the small models of `tests/data`, and `lvis`, whose pictures are simulated (and its texts too, where `tests.geometry` finds no
+published ones). Figures are means over draws, ± half of the 95 % interval of that mean. Nothing is chosen on `mini`'s evaluation drawings.
+With `--cache FOLDER` a run that was cut off goes on where it was; figures of the product's methods are computed anew when its code changes.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import time
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.forgetting.figures import COLUMNS, Figures, measure
-from tests.benchmarks.forgetting.rows import DELETED, ROWS, Case
+from tests.benchmarks.forgetting.cases import KINDS, Case, Kind, cases
+from tests.benchmarks.forgetting.floors import floors
+from tests.benchmarks.forgetting.maps import MAPPED, Cell, mapped
+from tests.benchmarks.forgetting.pairs import WITHOUT
+from tests.benchmarks.forgetting.plots import draw_all
+from tests.benchmarks.forgetting.results import Result, Store, source
+from tests.benchmarks.forgetting.rows import LABELED
+from tests.benchmarks.forgetting.running import Runner, rows_of
 from tests.benchmarks.forgetting.sets import Split, portfolio
+from tests.benchmarks.forgetting.tables import over_sets, table
+from tests.benchmarks.predicted import HEAD, Judged, lines, of_split
 
-SINGLES = 6
-"""Forgets of one label that are tried on each seed."""
+TITLES = {"labels": "labels, everywhere", "cells": "a label in one domain", "domains": "everything in one domain"}
+CELLS = (1, 10)
+"""Cells that are forgotten at once."""
+SLOW = {"gradient", LABELED}
 
 
 def main() -> None:
+    given = arguments()
+    folder = Path(given.vectors) if given.vectors else None
+    chosen = [name.strip() for name in given.rows.split(";") if name.strip()]
+    kinds: list[Kind] = [kind for kind in KINDS if kind in given.kinds.split(",")]
+    plan = Plan(kinds, [int(n) for n in given.forgets.split(",")], chosen)
+    runner = Runner(Store(given.cache), given.calibration)
+    sets = dict(portfolio(folder, [name for name in given.sets.split(",") if name], range(given.seeds)))
+    if given.cache:
+        fill(runner, plan, sets)
+    everything: list[Result] = []
+    predictions: dict[str, list[Judged]] = {}
+    maps: dict[str, list[Cell]] = {}
+    for title, splits in sets.items():
+        for kind in kinds:
+            results = [result for split in splits for result in plan.results(runner, split, kind)]
+            everything += results
+            if results:
+                print(f"\n{title}: {TITLES[kind]}\n\n{table(results)}", flush=True)
+        if given.predictions:
+            predictions[title] = predicted(runner, splits[: given.predictions])
+            print(f"\n{title}: predictions of random requests\n\n{HEAD}\n{lines(title, predictions[title])}", flush=True)
+        if given.plots and "cells" in kinds:
+            for case in cases(splits[0], "cells", CELLS[-1]):
+                maps |= {f"{title}: {row}": mapped(runner.store, case, row) for row in MAPPED}
+        if title == "mini" and "labels" in kinds:
+            compared = [result for row in rows_of("labels") for case in never_seen(splits[0]) if (result := runner.run(row, case))]
+            print(f"\nmini, {', '.join(WITHOUT)}: beside a model that never saw them\n\n{table(compared)}", flush=True)
+    for kind in kinds:
+        results = over_sets([result for result in everything if result.kind == kind])
+        if results:
+            print(f"\nmeans over sets: {TITLES[kind]}\n\n{table(results)}")
+    print(f"\n{floors(everything)}")
+    for path in draw_all(given.plots, everything, predictions, maps) if given.plots else ():
+        print(path)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run: kinds of forgets, numbers of labels, rows (all where none are named)."""
+
+    kinds: Sequence[Kind]
+    counts: Sequence[int]
+    chosen: Sequence[str]
+
+    def results(self, runner: Runner, split: Split, kind: Kind, slow: bool = True) -> list[Result]:
+        """Every row on every case of a split; those of `SLOW` only where asked for."""
+        rows = [row for row in rows_of(kind) if not self.chosen or row in self.chosen]
+        results = []
+        for count in self.counts if kind == "labels" else CELLS:
+            drawn = list(cases(split, kind, count))
+            results += [result for row in rows if slow or row not in SLOW for case in drawn if (result := runner.run(row, case))]
+        return results
+
+
+def fill(runner: Runner, plan: Plan, sets: Mapping[str, Sequence[Split]]) -> None:
+    """Compute what the tables need, a seed after the other over all sets and slow rows last: a run that is cut off has something of all."""
+    for slow in (False, True):
+        for place in range(max(map(len, sets.values()), default=0)):
+            for splits in sets.values():
+                for kind in plan.kinds:
+                    plan.results(runner, splits[place], kind, slow)
+                if splits[place].pool_label is not None:  # nothing of it is shared with other seeds
+                    splits[place].kept.clear()
+                print(f"{splits[place].name}, seed {place}{', slow rows' if slow else ''}", file=sys.stderr, flush=True)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.forgetting", description=__doc__)
     parser.add_argument("--vectors", type=Path, default=os.environ.get("GOVD_VECTORS"), help="folder of sets of real vectors")
     parser.add_argument("--sets", default="", help="names of sets, with commas; all by default")
     parser.add_argument("--rows", default="", help="rows, with semicolons; all by default")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="what is forgotten")
     parser.add_argument("--forgets", default="1,10,30,100", help="how many labels at once (up to half of them)")
     parser.add_argument("--seeds", type=int, default=5)
-    given = parser.parse_args()
-    folder = Path(given.vectors) if given.vectors else None
-    counts = [int(n) for n in given.forgets.split(",")]
-    names = [name.strip() for name in given.rows.split(";") if name.strip()] or list(ROWS)
-    wanted = [name for name in given.sets.split(",") if name]
-    means: dict[tuple[str, int], list[Figures]] = {}
-    for title, splits in portfolio(folder, wanted, range(given.seeds)).items():
-        print(f"\n{title}\n\n{head()}", flush=True)
-        for count in counts:
-            cases = [case for split in splits for case in draws(split, count)]
-            for name in names if cases else []:
-                outcomes = [outcome(name, case) for case in cases]
-                print(line(name, count, outcomes), flush=True)
-                means.setdefault((name, count), []).append(mean(outcomes))
-    print(f"\nmeans over sets\n\n{head()}")
-    for (name, count), outcomes in sorted(means.items(), key=lambda item: item[0][1]):
-        print(line(name, count, outcomes))
+    parser.add_argument("--predictions", type=int, default=0, help="splits of each set on which random requests are predicted and measured")
+    parser.add_argument("--cache", type=Path, help="a folder for what was computed")
+    parser.add_argument("--calibration", type=float, default=30.0, help="seconds for the intervals of each basis' predictions")
+    parser.add_argument("--plots", type=Path, help="a folder for pictures of the tables")
+    return parser.parse_args()
 
 
-def draws(split: Split, count: int) -> list[Case]:
-    """What is forgotten on a split: several single labels, or one set of `count`; none where it is more than half of the labels."""
-    if count > len(split.crowd) // 2:
-        return []
-    draw = np.random.default_rng(1000 * split.seed + count)
-    times = SINGLES if count == 1 else 1
-    kept: dict[tuple[str, int, str], object] = {}
-    return [Case(split, np.sort(draw.choice(split.crowd, count, replace=False)), kept) for _ in range(times)]  # type: ignore[arg-type]
+def predicted(runner: Runner, splits: Sequence[Split]) -> list[Judged]:
+    """Random requests on some splits of a set, which must differ by more than what is forgotten."""
+    judged = []
+    for split in splits if splits[0].pool_label is not None else splits[:1]:
+        key: list[str | int] = ["predictions", split.name, split.seed, source()]
+        known = runner.store.get(key, lambda split=split: {"judged": [asdict(one) for one in of_split(split, runner.calibration_seconds)]})
+        judged += [Judged(**one) for one in known["judged"]]
+    return judged
 
 
-def outcome(name: str, case: Case) -> Figures:
-    """One row on one case."""
-    began = time.perf_counter()
-    edited = ROWS[name](case)
-    seconds = time.perf_counter() - began
-    return measure(case.split, case.forgotten, edited, seconds, without=name == DELETED)
-
-
-def mean(outcomes: Sequence[Figures]) -> Figures:
-    """Column by column, over what is a number."""
-    table = np.array([[getattr(f, name) for name in COLUMNS] for f in outcomes])
-    return Figures(*(float(np.nanmean(c)) if np.isfinite(c).any() else float("nan") for c in table.T))
-
-
-def head() -> str:
-    titles = [name.replace("_", " ") for name in COLUMNS]
-    return f"| row | forgets | draws | {' | '.join(titles)} |\n|{'---|' * (len(titles) + 3)}"
-
-
-def line(name: str, count: int, outcomes: Sequence[Figures]) -> str:
-    """Means ± half of the interval."""
-    cells = []
-    for column in COLUMNS:
-        values = np.array([getattr(f, column) for f in outcomes])
-        values = values[np.isfinite(values)]
-        if not len(values):
-            cells.append("–")
-            continue
-        half = 1.96 * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else 0.0
-        cells.append(f"{values.mean():.3f} ± {half:.3f}" if half >= 5e-4 else f"{values.mean():.3f}")
-    return f"| {name} | {count} | {len(outcomes)} | {' | '.join(cells)} |"
+def never_seen(split: Split) -> list[Case]:
+    """What `mini-without` never saw: each concept alone, and all of them."""
+    places = np.sort([split.labels.names.index(name) for name in WITHOUT])
+    return [Case(split, "labels", part, draw=1000 + i) for i, part in enumerate([*places[:, None], places])]
 
 
 if __name__ == "__main__":

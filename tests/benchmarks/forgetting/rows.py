@@ -2,70 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from govd.contribution import sealed
-from govd.edit import Edit, Material, Method, Problem, compose
+from govd.edit import Basis, Edit, Material, Method, Problem, compose
 from govd.methods import builtin
 from govd.methods.baselines import Ccup
-from govd.methods.fitted import Fitted
+from govd.methods.fitted import FLOOR, Fitted
 from govd.types import Concept, Contribution, ForgetSpec, Scope
+from tests.benchmarks.forgetting.cases import Case
 from tests.benchmarks.forgetting.figures import Map
-from tests.benchmarks.forgetting.sets import Split
+from tests.benchmarks.forgetting.gradient import unlearned
 
-
-@dataclass
-class Case:
-    """Labels to forget on one split (positions, sorted); `made` keeps contributions of this split between cases."""
-
-    split: Split
-    forgotten: np.ndarray
-    made: dict[tuple[str, int, str], Contribution] = field(default_factory=dict)
-
-    @property
-    def texts(self) -> np.ndarray:
-        """Of the forgotten labels, `(k, d)`."""
-        vectors: np.ndarray = self.split.labels.vectors[self.forgotten]
-        return vectors
-
-    @property
-    def pool(self) -> np.ndarray:
-        """Unlabelled pictures `(n, d)`."""
-        rows: np.ndarray = self.split.basis.tensors["pool"]
-        return rows
-
-    @property
-    def guessed(self) -> np.ndarray:
-        """The best label of each pool picture, `(n,)`."""
-        best: np.ndarray = (self.pool @ self.split.labels.vectors.T).argmax(1)
-        return best
-
-
+METHODS = builtin()
 Row = Callable[[Case], Map]
 
 
-def edit_of(case: Case, name: str, method: Method, target: str = "unnamed", strength: float = 1.0) -> Edit:
-    """The product's own edit: a contribution for each label, composed together."""
-    basis = case.split.basis
-    contributions = []
-    for at in case.forgotten:
-        key = (name, int(at), target)
-        if key not in case.made:
-            scope = Scope((Concept(basis.labels[at]),))
-            spec = ForgetSpec(scope, method.name, target, strength)  # type: ignore[arg-type]
-            text = basis.tensors["labels"][[at]]
-            tensors, facts = method.contribute(Problem(basis, spec, Material([text], text)))
-            case.made[key] = sealed("benchmark", spec, dict(tensors), dict(facts))
-        contributions.append(case.made[key])
-    return compose(basis, contributions, {method.name: method})
+def contribution(basis: Basis, label: int | None, domain: int | None, method: Method, target: str, strength: float) -> Contribution:
+    """One forget: a label everywhere, in a domain, or everything in a domain."""
+    concepts = () if label is None else (Concept(basis.labels[label]),)
+    domains = () if domain is None else (basis.domains[domain],)
+    spec = ForgetSpec(Scope(concepts, domains), method.name, target, strength)  # type: ignore[arg-type]
+    phrases = [] if label is None else [basis.tensors["labels"][[label]]]
+    prompts = np.concatenate(phrases) if phrases else np.zeros((0, basis.dim))
+    if domain is not None:
+        rows = basis.tensors["domain_prompts"][domain]
+        prompts = rows if label is None else rows[[label]]
+    tensors, facts = method.contribute(Problem(basis, spec, Material(phrases, prompts)))
+    return sealed("benchmark", spec, dict(tensors), dict(facts))
 
 
-def product(name: str, method: Method, target: str = "unnamed", strength: float = 1.0) -> Row:
-    """A row for a method of the product."""
-    return lambda case: edit_of(case, name, method, target, strength).move
+def contributions(case: Case, name: str, method: Method, target: str, strength: float, basis: Basis) -> list[Contribution]:
+    """One for each forget of a case; what was computed for another case with the same basis is taken from there."""
+    labels: Sequence[int | None] = [int(at) for at in case.forgotten] or [None] * case.count
+    domains: Sequence[int | None] = [None] * case.count if case.domains is None else [int(at) for at in case.domains]
+    computed = []
+    for label, domain in zip(labels, domains, strict=True):
+        key = (name, label, domain)
+        if key not in case.split.kept:
+            case.split.kept[key] = contribution(basis, label, domain, method, target, strength)
+        computed.append(case.split.kept[key])
+    return computed
+
+
+def product(name: str, method: Method, target: str = "unnamed", strength: float = 1.0, *, conditional: bool = False) -> Row:
+    """A row for a method of the product: a contribution for each forget, composed together."""
+
+    def edited(case: Case) -> Map:
+        basis = case.split.conditional_basis if conditional else case.split.basis
+        parts = contributions(case, name, method, target, strength, basis)
+        edit: Edit = compose(basis, parts, {method.name: method})
+        return edit.move
+
+    return edited
 
 
 def unedited(case: Case) -> Map:
@@ -93,6 +85,14 @@ class Whitened:
     whiten: np.ndarray
 
     @staticmethod
+    def of_case(case: Case) -> Whitened:
+        """Computed once for a pool."""
+        if "whitened" not in case.split.kept:
+            case.split.kept["whitened"] = Whitened.of(case.pool)
+        known: Whitened = case.split.kept["whitened"]
+        return known
+
+    @staticmethod
     def of(pool: np.ndarray) -> Whitened:
         mean = pool.mean(0)
         centred = pool - mean
@@ -114,7 +114,7 @@ def _span(columns: np.ndarray) -> np.ndarray:
 
 def leace(case: Case) -> Map:
     """LEACE (Belrose et al., arXiv 2306.03819) with pool pseudo-labels: the least change that leaves no covariance with the labels."""
-    known = Whitened.of(case.pool)
+    known = Whitened.of_case(case)
     gone = _span(known.cross(case.pool, case.guessed, case.forgotten))
     left, right = known.whiten @ gone, known.root @ gone
     return lambda x: x - ((x - known.mean) @ left) @ right.T
@@ -122,7 +122,7 @@ def leace(case: Case) -> Map:
 
 def splince(case: Case) -> Map:
     """SPLINCE (arXiv 2506.10703): as LEACE, but covariances with the retained labels, among pictures of those, stay what they are."""
-    known = Whitened.of(case.pool)
+    known = Whitened.of_case(case)
     retained = np.setdiff1d(np.arange(len(case.split.labels.names)), case.forgotten)
     among = ~np.isin(case.guessed, case.forgotten)
     gone = _span(known.cross(case.pool, case.guessed, case.forgotten))
@@ -132,9 +132,12 @@ def splince(case: Case) -> Map:
     return lambda x: x - ((x - known.mean) @ (known.whiten @ left)) @ (known.root @ gone).T
 
 
-METHODS = builtin()
 DELETED = "label deleted"
 """The one row without an edit: the forgotten labels are taken out of the list of answers."""
+DEFAULT = "fitted"
+LABELED = "gradient, true labels"
+FLOORS = {0: "fitted, no floor", 1: "fitted, floor (0, 3)", 2: "fitted, floor (0, 1)"} | {FLOOR: DEFAULT}
+"""The rows by the first step that is tried; the product's own is the default."""
 ROWS: dict[str, Row] = {
     "base": unedited,
     DELETED: unedited,
@@ -144,10 +147,21 @@ ROWS: dict[str, Row] = {
     "SVD projection": svd_projection,
     "LEACE": leace,
     "SPLINCE": splince,
+    "gradient": lambda case: unlearned(case, case.guessed),
+    LABELED: lambda case: unlearned(case, case.split.pool_label),
     "oblique": product("oblique", METHODS["oblique"]),
     "bilateral": product("bilateral", METHODS["bilateral"]),
-    "fitted": product("fitted", METHODS["fitted"]),
-    "fitted, no floor": product("fitted, no floor", Fitted(0)),
-    "fitted, floor (0, 1)": product("fitted, floor (0, 1)", Fitted(2)),
+    **{name: product(name, Fitted(floor)) for floor, name in sorted(FLOORS.items())},
     "fitted, level": product("fitted, level", METHODS["fitted"], "level"),
 }
+LOCAL: dict[str, Row] = {
+    "base": unedited,
+    "nullspace": product("nullspace", METHODS["nullspace"]),
+    "oblique": product("oblique", METHODS["oblique"]),
+    "bilateral": product("bilateral", METHODS["bilateral"]),
+    DEFAULT: product(DEFAULT, METHODS["fitted"]),
+    "fitted, conditional": product("fitted, conditional", METHODS["fitted"], conditional=True),
+}
+"""The rows where domains are named."""
+OWN = {name for name in {*ROWS, *LOCAL} if name.startswith(("nullspace", "ccup", "oblique", "bilateral", "fitted"))}
+"""Rows that run the product's code: their figures hold for one state of it."""

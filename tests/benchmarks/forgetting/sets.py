@@ -2,19 +2,22 @@
 
 A folder of real vectors has `images.npy` `(n, d)`, `label.npy` `(n,)` into `classes.txt`, and for the classes that have a text `text.npy`
 and `text.txt` (class, name, source; one a line, tabs between). Beside the sets a folder `vocabulary` with `text.npy` and `text.txt` (name
-first) gives the other words: half of them are anchors of the model, the other half are *unlisted* and judge.
+first) gives the other words: half of them are anchors of the model, the other half are *unlisted* and judge. Sets of whole small models,
+with domains and prompts, are read by `pairs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from govd.edit import Basis, Ingredients, build, exact
+from govd.phrases import default_vocabulary
 from tests.benchmarks.mini import Mini
 from tests.geometry import named_texts
 
@@ -35,19 +38,39 @@ class Words:
 
 @dataclass(frozen=True)
 class Split:
-    """One draw of a set: what the model may use (`basis`) and what judges it.
+    """One draw of a set: what the model may use (`basis`, made by `registered` when it is asked for) and what judges it.
 
-    `x` `(n, d)` are the judging pictures, `label` `(n,)` theirs (−1: a class without a text), `domain` `(n,)` or None.
+    `x` `(n, d)` are the judging pictures, `label` `(n,)` theirs (−1: a class without a text), `domain` `(n,)` or None. `pool_label`: the
+    labels of the pool, which only upper bounds may look at. `kept`: what was computed once, shared by splits with the same basis.
     """
 
     name: str
     seed: int
     labels: Words
     unlisted: Words
-    basis: Basis
+    registered: Callable[[], Basis]
     x: np.ndarray
     label: np.ndarray
+    domains: tuple[str, ...] = ()
     domain: np.ndarray | None = None
+    pool_label: np.ndarray | None = None
+    kept: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def basis(self) -> Basis:
+        """What registering the model computes."""
+        if "basis" not in self.kept:
+            self.kept["basis"] = self.registered()
+        basis: Basis = self.kept["basis"]
+        return basis
+
+    @property
+    def conditional_basis(self) -> Basis:
+        """The same model registered with `--conditional`."""
+        if "conditional" not in self.kept:
+            self.kept["conditional"] = replace(self.basis, conditional=True)
+        basis: Basis = self.kept["conditional"]
+        return basis
 
     @cached_property
     def base(self) -> np.ndarray:
@@ -76,8 +99,11 @@ class Pictures:
         """Half of the pictures as pool, the other half to judge."""
         order = np.random.default_rng(seed).permutation(len(self.x))
         pool, judge = order[: len(order) // 2], order[len(order) // 2 :]
-        basis = _basis(self.name, self.labels, self.anchors, self.x[pool])
-        return Split(self.name, seed, self.labels, self.unlisted, basis, self.x[judge], self.label[judge])
+
+        def registered() -> Basis:
+            return _basis(self.name, self.labels, self.anchors, self.x[pool])
+
+        return Split(self.name, seed, self.labels, self.unlisted, registered, self.x[judge], self.label[judge], pool_label=self.label[pool])
 
 
 def _basis(name: str, labels: Words, anchors: Words, pool: np.ndarray) -> Basis:
@@ -132,33 +158,44 @@ def simulated(words: Path | None) -> Pictures:
 
 def mini_split(mini: Mini, seed: int) -> Split:
     """`mini` with its own pool and evaluation drawings; seeds change only what is forgotten."""
-    whole = mini.evaluation
-    basis, data = whole.basis, whole.data
-    place = np.array([basis.labels.index(name) for name in data.classes])
+    names, domains = tuple(mini.labels), tuple(mini.domains)
+    data = mini.drawings
+    place = np.array([names.index(name) for name in data.classes])
     prompts = [mini.encoder.averaged(mini.labels, [template]) for template in mini.templates]
-    labels = Words(basis.labels, basis.tensors["labels"], np.stack([exact.unit(rows) for rows in prompts]))
-    odd = list(range(1, len(basis.vocabulary), 2))
-    unlisted = Words(tuple(basis.vocabulary[i] for i in odd), basis.tensors["vocabulary"][odd])
-    even = list(range(0, len(basis.vocabulary), 2))
-    anchors = [basis.vocabulary[i] for i in even]
-    part = mini.basis(mini.pool, anchors)
-    return Split("mini", seed, labels, unlisted, part, data.vectors, place[data.class_of], np.asarray(data.domain_of))
+    vectors = exact.unit(mini.encoder.averaged(mini.labels, mini.templates).astype(np.float64))
+    labels = Words(names, vectors, np.stack([exact.unit(rows) for rows in prompts]))
+    words = [word for word in default_vocabulary() if word not in set(names)]
+    anchors, other = words[0::2], words[1::2]
+    unlisted = Words(tuple(other), exact.unit(mini.encoder.averaged(other, mini.templates).astype(np.float64)))
+    place_of_domain = np.array([domains.index(name) for name in data.domains])
+    domain = place_of_domain[np.asarray(data.domain_of)]
+
+    def registered() -> Basis:
+        return mini.basis(mini.pool, anchors)
+
+    return Split("mini", seed, labels, unlisted, registered, data.vectors, place[data.class_of], domains, domain)
 
 
-def portfolio(folder: Path | None, names: Sequence[str], seeds: Sequence[int]) -> dict[str, list[Split]]:
-    """The splits of each set: every folder of vectors that has pictures with labels, `lvis`, `mini`."""
-    found: dict[str, list[Split]] = {}
-    folders = sorted(p.parent for p in folder.glob("*/label.npy")) if folder else []
-    for path in folders:
+def portfolio(folder: Path | None, names: Sequence[str], seeds: Sequence[int]) -> Iterator[tuple[str, list[Split]]]:
+    """The splits of each set, made when it is asked for: every folder of vectors that has pictures with labels, `lvis`, the models of
+    `tests/data`, `mini`."""
+    from tests.benchmarks.forgetting.pairs import pair_split, pairs
+
+    for path in sorted(p.parent for p in folder.glob("*/label.npy")) if folder else []:
         if not names or path.name in names:
             assert folder is not None
             pictures = folder_set(path, folder)
-            found[path.name] = [pictures.split(seed) for seed in seeds]
+            yield path.name, [pictures.split(seed) for seed in seeds]
+    for name, files in pairs().items():
+        if not names or name in names:
+            yield name, of_seeds(pair_split(name, *files), seeds)
+    if not names or "mini" in names:
+        yield "mini", of_seeds(mini_split(Mini(), 0), seeds)
     if not names or "lvis" in names:
         whole = simulated(folder)
-        found[whole.name] = [whole.split(seed) for seed in seeds]
-    if not names or "mini" in names:
-        mini = Mini()
-        first = mini_split(mini, 0)
-        found["mini"] = [Split(**{**vars(first), "seed": seed}) for seed in seeds]
-    return found
+        yield whole.name, [whole.split(seed) for seed in seeds]
+
+
+def of_seeds(first: Split, seeds: Sequence[int]) -> list[Split]:
+    """A set that has a pool of its own: seeds change only what is forgotten."""
+    return [replace(first, seed=seed) for seed in seeds]

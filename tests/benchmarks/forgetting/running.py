@@ -1,0 +1,105 @@
+"""A row on a case: the edit, its figures, and what a preview would have predicted."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from govd.edit import Basis, compose
+from govd.edit.calibration import Calibration, calibrated, figures
+from govd.edit.prediction import watch_for
+from govd.errors import GovdError
+from tests.benchmarks.forgetting.cases import Case
+from tests.benchmarks.forgetting.figures import Figures, measure
+from tests.benchmarks.forgetting.pairs import WITHOUT, retrained
+from tests.benchmarks.forgetting.results import Result, Store, source
+from tests.benchmarks.forgetting.rows import DEFAULT, DELETED, LOCAL, METHODS, OWN, ROWS, contributions
+from tests.benchmarks.forgetting.sets import Split
+from tests.benchmarks.predicted import made
+
+RETRAINED_ROW = "retrained without"
+ALONE = ("named_right", "named", "mistakes", "worst_prompt", "text_auc", "example_auc_1", "example_auc_8")
+"""Columns of a model that was trained anew: the others compare answers with those of the model before."""
+CONDITIONAL = "fitted, conditional"
+
+
+def rows_of(kind: str) -> list[str]:
+    """Names of the rows."""
+    return [*ROWS, RETRAINED_ROW] if kind == "labels" else list(LOCAL)
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs rows, and keeps what it computed. `calibration_seconds`: time for the errors of predictions of one basis."""
+
+    store: Store
+    calibration_seconds: float
+
+    def run(self, row: str, case: Case) -> Result | None:
+        """None where a row does not apply."""
+        if row == RETRAINED_ROW and (self.retrained is None or not self.comparable(case)):
+            return None
+        return self.store.result(case, row, source() if row in OWN else "", lambda: self._figures(row, case))
+
+    @cached_property
+    def retrained(self) -> Split | None:
+        """`mini` without three of its concepts."""
+        return retrained()
+
+    @staticmethod
+    def comparable(case: Case) -> bool:
+        """Whether the retrained model saw nothing of what is forgotten."""
+        names = {case.split.labels.names[at] for at in case.forgotten}
+        return case.split.name.startswith("mini") and case.kind == "labels" and names <= set(WITHOUT)
+
+    def _figures(self, row: str, case: Case) -> Figures:
+        if row == RETRAINED_ROW:
+            assert self.retrained is not None
+            place = {name: i for i, name in enumerate(self.retrained.labels.names)}
+            forgotten = np.array([place[case.split.labels.names[at]] for at in case.forgotten])
+            figures = measure(Case(self.retrained, "labels", forgotten), lambda x: x)
+            return Figures(**{name: figures[name] for name in ALONE})
+        began = time.perf_counter()
+        try:
+            edited = (ROWS if case.kind == "labels" else LOCAL)[row](case)
+        except GovdError:  # there is no such edit
+            return Figures()
+        seconds = time.perf_counter() - began
+        if edited is None:
+            return Figures()
+        figures = measure(case, edited, without=row == DELETED)
+        known = Figures(**figures, seconds=seconds)
+        return replace(known, **self._predicted(row, case)) if row in (DEFAULT, CONDITIONAL) else replace(known, measured=known.measured)
+
+    def _predicted(self, row: str, case: Case) -> dict[str, float]:
+        """The cost of these forgets before they are filed, and its interval's upper end."""
+        conditional = row == CONDITIONAL
+        basis = case.split.conditional_basis if conditional else case.split.basis
+        method = METHODS["fitted"]
+        parts = contributions(case, row, method, "unnamed", 1.0, basis)
+        watch, calibration = watch_for(basis, parts), self._calibration(case.split, basis)
+        if watch is None:
+            return {}
+        edits = (compose(basis, chosen, {method.name: method}) for chosen in ([], parts))
+        figure = figures(basis, watch, parts, [], *edits).get("all")
+        if figure is None:
+            return {}
+        around = calibration.around("all", figure) if calibration else figure
+        return {"predicted": figure.share} | ({} if around.high is None else {"predicted_high": around.high})
+
+    def _calibration(self, split: Split, basis: Basis) -> Calibration | None:
+        kept, key = split.kept, f"calibration {basis.conditional}"
+        if key not in kept:
+            seed = 0 if split.pool_label is None else split.seed  # a set with a pool of its own has one for all seeds
+
+            def compute() -> dict[str, str]:
+                calibration = calibrated(basis, made, METHODS, self.calibration_seconds)
+                return {"bytes": calibration.to_bytes().decode() if calibration else ""}
+
+            known = self.store.get([split.name, key, seed, source()], compute)["bytes"]
+            kept[key] = Calibration.from_bytes(known.encode()) if known else None
+        calibration: Calibration | None = kept[key]
+        return calibration
