@@ -258,6 +258,10 @@ class Core:
         """Ask a *first* hook; what a plugin raises that is no error of govd's is that plugin's fault."""
         return self.asker.first(hook, **arguments)[1]
 
+    def plugin_versions(self) -> dict[str, str]:
+        """The plugins that work, by name."""
+        return {plugin.name: plugin.version for plugin in self.plugins if not plugin.fault}
+
     def guarded(self, name: str, where: str, work: Callable[[], Any]) -> Any:
         """Call what a plugin brought, under its name and for a limited time.
 

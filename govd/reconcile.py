@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import logging
 import math
-import platform
 import time
 from collections.abc import Callable
-from functools import cache, partial
-from importlib.metadata import version
+from functools import partial
 from typing import Any, Final
 
 from govd.core import Core
@@ -25,6 +23,7 @@ from govd.lifecycle import PENDING, STANDING, UNSERVED
 from govd.limited import Call
 from govd.measuring import Measuring
 from govd.requests import Requests
+from govd.requests.computing import computed_with
 from govd.requests.decisions import GOVD, verdict, vote_drafts
 from govd.types import Contribution, Gate, Json, Record
 
@@ -285,8 +284,8 @@ class Reconciler:
             "contributions": desired,
             "basis": record["basis"],
             "made_for": {name: record[name] for name in ("reference", "hf_revision", "digest", "from_scratch", "evaluation")},
-            "plugins": {p.name: p.version for p in core.plugins if not p.fault},
-            **_computed_with(),
+            "plugins": core.plugin_versions(),
+            **computed_with(),
         }
         with core.lock:
             number = int(core.views.heads[model]["last"]) + 1
@@ -387,13 +386,6 @@ class Reconciler:
                     drafts.append(Draft("request.revert", target["id"], GOVD, model, {"reason": reason, "by": request["id"]}))
                 drafts.append(Draft("request.publish", request["id"], GOVD, model, {"revision": number, "reason": "reverted"}))
         return drafts
-
-
-@cache
-def _computed_with() -> dict[str, Json]:
-    """Versions and machine, as a revision records them."""
-    software = {name: version(name) for name in ("govd", "numpy")} | {"python": platform.python_version()}
-    return {"software": software, "machine": platform.machine()}
 
 
 def _spoken(request: Record, error: GovdError) -> str:

@@ -8,6 +8,7 @@ request's entries is its id, of a revision's `model/number`, of a model's its na
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -299,7 +300,8 @@ class Views:
             before = self.last(model)
             if before is not None:  # it is no longer the last
                 self._put("revision", f"{model}/{before['number']}", before, entry["seq"])
-            self._kept[key] = self._put("revision", key, record, entry["seq"])
+            made_of = made_of_digest(str(payload.get("basis", "")), payload.get("contributions", ()))
+            self._kept[key] = self._put("revision", key, record, entry["seq"], made_of=[made_of])
             head["last"] = int(number)
             self._put("head", model, head, entry["seq"])
             return
@@ -385,6 +387,12 @@ class Views:
         """A model's revisions, oldest first."""
         return self.records.find("revision", model=model, **filters)
 
+    def made_of(self, basis: str, contributions: Iterable[str]) -> dict[str, Json] | None:
+        """The newest revision of this basis and these contributions (digests), whatever became of it."""
+        found = self.records.keys("made_of", made_of_digest(basis, contributions), "revision")
+        records = [record for key in found if (record := self._get("revision", key)) is not None]
+        return max(records, key=lambda record: int(record["seq"]), default=None)
+
     def published(self, model: str) -> dict[str, Json] | None:
         """The revision that a model serves, None while it is the base."""
         number = self.heads.get(model, {}).get("published")
@@ -403,6 +411,11 @@ class Views:
     def dump(self) -> Iterator[tuple[str, ...]]:
         """Everything, in a fixed order."""
         return self.records.dump()
+
+
+def made_of_digest(basis: str, contributions: Iterable[str]) -> str:
+    """SHA-256 of what an edit is a function of: the digests of a basis and of the set of contributions."""
+    return hashlib.sha256("\n".join([basis, *sorted(contributions)]).encode()).hexdigest()
 
 
 def _approval(entry: Record, payload: Json, request: Record) -> dict[str, Json]:

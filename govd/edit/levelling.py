@@ -242,10 +242,10 @@ def alone(pool: PoolFit, levelled: Levelled, aims: Floats, step: Step, half: int
     wanted = exact.matmul(forgotten + step.w * (weighted_moment(pictures) / int(np.count_nonzero(seen))), aims)
     scaled = np.ldexp(rows, -GRID) * np.sqrt(np.ldexp(weights, -WEIGHT))[:, None]  # C_F is scaledᵀ scaled
     inverse = pool.protected_inverse(step.w, half)
-    lifted = exact.matmul(scaled, inverse)
-    inner = exact.matmul(lifted, scaled.T)
+    both = exact.matmul(inverse, np.concatenate([scaled.T, wanted], axis=1))  # as each alone: a column's bytes depend on no other
+    lifted, solved = both[:, : len(scaled)], both[:, len(scaled) :]
+    inner = exact.matmul(scaled, lifted)
     inner = (inner + inner.T) / 2 + np.eye(len(scaled))
-    solved = exact.matmul(inverse, wanted)
-    solved = solved - exact.matmul(lifted.T, exact.Factor(inner).solve(exact.matmul(scaled, solved)))
+    solved = solved - exact.matmul(lifted, exact.Factor(inner).solve(exact.matmul(scaled, solved)))
     columns: Floats = (1.0 - step.beta) * solved + step.beta * aims
     return columns

@@ -26,7 +26,7 @@ from govd.ledger.seals import Seals, added, removed
 from govd.types import Json
 
 #: Changed whenever these tables or what is folded into them change: older ones are then made anew.
-VERSION: Final = "8"
+VERSION: Final = "9"
 ROW: Final = "noun, key, model, state, live, seq, due, record"
 """A record's row without its seal."""
 DEFINED: Final = "SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name"

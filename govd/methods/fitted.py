@@ -8,7 +8,7 @@ tried, what each step leaves and what it costs are facts of the contribution.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,7 @@ class _Concept:
     examples: Floats
     guess: Floats
     texts: Floats
+    _samples: dict[int, _Sample] = field(default_factory=dict)
 
     @staticmethod
     def of(problem: Problem, pool: PoolFit, at: int, shows: Sequence[Any]) -> _Concept:
@@ -144,6 +145,12 @@ class _Concept:
             facts["warning"] = f"only {len(self.rows)} images get this name: the detector leans on texts"
         return facts
 
+    def others(self, pool: PoolFit, half: int, answers: Answers) -> _Sample:
+        """Pictures of other things, the same for every step."""
+        if half not in self._samples:
+            self._samples[half] = _Sample.of(pool, half, self.rows, answers)
+        return self._samples[half]
+
     def outcome(self, problem: Problem, pool: PoolFit, step: Step, removals: Floats) -> tuple[int, int, dict[str, Json]]:
         """Over both halves of the pool, each fitted without the other: how many of the concept's pictures are still named with it by the
         worst of the prompts, how many there are; and of other pictures, the share whose answer changed, and how far they moved. Of a cell
@@ -167,13 +174,13 @@ class _Concept:
                 counts[i] += int(np.count_nonzero(named(pool.images[judges], texts, forgotten, left, removals)))
             same = pool.images[self.elsewhere[pool.seen(1 - half)[self.elsewhere]]]
             lost += len(same) - int(np.count_nonzero(named(same, answers.texts[0], forgotten, left, removals)))
-            sample = _others(pool, half, self.rows)
-            before = pool.images[sample] @ answers.texts[0].T
-            shift = (pool.images[sample] @ left) @ removals.T
-            kept = ~forgotten[before.argmax(1)]
-            changed += int(np.count_nonzero((before - shift @ answers.texts[0].T).argmax(1)[kept] != before.argmax(1)[kept]))
-            moved += float((shift**2).sum())
-            others += len(sample)
+            sample = self.others(pool, half, answers)
+            hit = pool.images[sample.positions] @ left
+            after = (sample.scores - hit @ (removals.T @ answers.texts[0].T)).argmax(1)
+            kept = ~forgotten[sample.top]
+            changed += int(np.count_nonzero(after[kept] != sample.top[kept]))
+            moved += float(((hit @ removals.T) ** 2).sum())
+            others += len(sample.positions)
         cost = {"others_changed": round(changed / max(1, others), DIGITS), "others_moved": round((moved / max(1, others)) ** 0.5, DIGITS)}
         if len(self.elsewhere):
             judged = int(np.count_nonzero(~pool.held[self.elsewhere]))
@@ -181,12 +188,24 @@ class _Concept:
         return max(counts), total, cost
 
 
-def _others(pool: PoolFit, half: int, own: Any) -> Any:
-    """Positions of pictures of other things in the half that was not fitted."""
-    rest = pool.seen(1 - half)
-    rest[own] = False
-    positions = np.flatnonzero(rest)
-    return positions[:: max(1, len(positions) // OTHERS)]
+@dataclass(frozen=True)
+class _Sample:
+    """Pictures of other things in the half that was not fitted: positions `(n,)`, scores `(n, m)` with the answers' texts before any edit,
+    and the best `(n,)`."""
+
+    positions: Any
+    scores: Floats
+    top: Any
+
+    @staticmethod
+    def of(pool: PoolFit, half: int, own: Any, answers: Answers) -> _Sample:
+        """All but the concept's `own` (positions)."""
+        rest = pool.seen(1 - half)
+        rest[own] = False
+        positions = np.flatnonzero(rest)
+        positions = positions[:: max(1, len(positions) // OTHERS)]
+        scores: Floats = pool.images[positions] @ answers.texts[0].T
+        return _Sample(positions, scores, scores.argmax(1))
 
 
 def _cell_guess(pool: PoolFit, shows: Any, inside: Any, text: Floats, guess: Floats) -> Floats:

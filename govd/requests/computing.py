@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
@@ -13,11 +17,12 @@ from govd.cache import Cache
 from govd.contribution import contribution_from_bytes, contribution_to_bytes, sealed
 from govd.core import Core, Opened
 from govd.edit import Basis, Edit, Material, Problem, compose, exact
+from govd.edit.algebra import Host
 from govd.edit.compose import recognised
 from govd.edit.duals import SAME
 from govd.edit.factors import tensors_to_bytes
 from govd.edit.metrics import data_free
-from govd.errors import NotFound, Unsupported, Usage
+from govd.errors import GovdError, NotFound, Unsupported, Usage
 from govd.foreign import Nonsense, contributed, edit_of
 from govd.ledger.entry import Draft
 from govd.overlap import subsumed_by
@@ -27,6 +32,7 @@ from govd.requests.options import spec_of
 from govd.requests.privacy import Privacy
 from govd.types import PRIVATE, Contribution, Floats, ForgetSpec, Json, Record
 
+log = logging.getLogger("govd")
 BESIDE: Final = 24
 """Other concepts that are synthesised beside a forgotten one where prototypes stand in for a pool."""
 PROMPTED: Final = 100
@@ -157,7 +163,7 @@ class Contributions:
         key = (basis.digest, *sorted(c.digest for c in contributions))
         kept = self._figures.get(key)
         if kept is None:
-            edit, known = self._composed(basis, contributions), [recognised(basis, c) for c in contributions]
+            edit, known = self._edit(basis, contributions), [recognised(basis, c) for c in contributions]
             figures = data_free(basis, edit, known)
             if edit.conditions:
                 linear = data_free(basis, edit.linear, known)
@@ -172,7 +178,28 @@ class Contributions:
             OverCapacity, Unsupported: there is no such edit. PluginFault: a method's own mistake.
         """
         kept = self._figures.get((basis.digest, *sorted(c.digest for c in contributions)))
-        return kept[0] if kept is not None else self._composed(basis, contributions)
+        return kept[0] if kept is not None else self._edit(basis, contributions)
+
+    def _edit(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+        """The edit of these contributions: that of a revision which is made of the same, else composed."""
+        stored = self._stored(basis, contributions) if contributions else None
+        return self._composed(basis, contributions) if stored is None else stored
+
+    def _stored(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit | None:
+        """What was composed for a revision of the same basis and contributions, by the same software on the host; None where there is none,
+        or its artifact is not what was composed then."""
+        core = self.core
+        revision = core.views.made_of(basis.digest, [c.digest for c in contributions])
+        if revision is None or revision["facts"].get("composed_by") != Host.name:
+            return None
+        if revision["plugins"] != core.plugin_versions() or {name: revision.get(name) for name in computed_with()} != computed_with():
+            return None
+        try:
+            edit = Edit.from_bytes(core.artifacts.get(str(revision["edit"])), str(revision["edit"]))
+        except GovdError as error:
+            log.warning("the edit of %s/%s is composed anew: %s", revision["model"], revision["number"], error.message)
+            return None
+        return edit if edit.digest == revision["edit_digest"] else None
 
     def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
         """By the method that the contributions share, in its plugin's name."""
@@ -229,7 +256,7 @@ class Contributions:
             return []
         said: dict[str, Json] = {"artifact": artifact, "method": contribution.spec.method, "basis": opened.basis.digest}
         said |= {"facts": dict(contribution.facts), "device": opened.model.facts.device}
-        said |= {"plugins": {p.name: p.version for p in self.core.plugins if not p.fault}}
+        said |= {"plugins": self.core.plugin_versions()}
         shown = contribution.facts.get("prototypes", [])
         if shown:
             said["prototypes"] = sorted({row[name] for row in shown for name in ("png", "tensors")})
@@ -253,6 +280,13 @@ class Contributions:
         for tensor in contribution.tensors.values():
             tensor.flags.writeable = False  # it is handed to methods and plugins, again and again
         return self._loaded.put(digest, (signature, artifact, contribution))[2]
+
+
+@cache
+def computed_with() -> dict[str, Json]:
+    """Versions and machine, as a revision records them."""
+    software = {name: version(name) for name in ("govd", "numpy")} | {"python": platform.python_version()}
+    return {"software": software, "machine": platform.machine()}
 
 
 def discreet(found: Mapping[str, Json], contributions: Sequence[Contribution]) -> dict[str, Json]:

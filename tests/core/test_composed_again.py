@@ -1,0 +1,72 @@
+"""A set of forgets that was in force before is not composed again, also by a process that has just begun."""
+
+from pathlib import Path
+
+import pytest
+
+from govd.models import Given
+from govd.requests import computing
+from govd.service import Service, open_service
+from tests.core.test_recompute import again
+from tests.core.test_service import forget
+
+
+def digest(service: Service) -> str:
+    published = service.core.views.published("m")
+    assert published is not None
+    return str(published["edit_digest"])
+
+
+@pytest.fixture
+def home(tmp_path: Path, example_plugins: None, given: Given) -> Path:
+    """A home with one forget in force and a second one that was in force beside it: revision 1 is of the first alone."""
+    with open_service(tmp_path / "home") as service:
+        service.add_model("m", "colours", given, "ann")
+        forget(service, "red")
+        forget(service, "navy")
+    return tmp_path / "home"
+
+
+def reverted(home: Path) -> str:
+    with open_service(home) as service:
+        first = service.core.revision("m", 1)
+        (second,) = [r for r in service.requests.all() if r["concepts"][0]["name"] == "navy"]
+        service.revert(str(second["id"]), "enough", "ann")
+        service.reconcile()
+        assert service.core.views.heads["m"]["published"] == 3
+        assert digest(service) == first["edit_digest"]
+        assert service.core.revision("m", 3)["edit"] == first["edit"]
+        assert all(row["same_bytes"] for row in again(service)["recomputed"])
+        return str(first["edit"])
+
+
+def test_a_set_seen_before_is_not_composed_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    composed = []
+
+    def counted(*given: object) -> object:
+        composed.append(len(given[1]))  # type: ignore[arg-type]
+        return compose(*given)  # type: ignore[arg-type]
+
+    compose = computing.compose
+    monkeypatch.setattr(computing, "compose", counted)
+    reverted(home)
+    assert composed == []
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut"])
+def test_it_is_composed_where_the_artifact_is_damaged(home: Path, harm: str) -> None:
+    with open_service(home) as service:
+        artifact = str(service.core.revision("m", 1)["edit"])
+        path = service.core.artifacts.path(artifact)
+    path.chmod(0o600)
+    path.unlink() if harm == "gone" else path.write_bytes(path.read_bytes()[:-9])
+    assert reverted(home) == artifact
+
+
+def test_other_software_composes_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    composed = []
+    compose = computing.compose
+    monkeypatch.setattr(computing, "compose", lambda *given: composed.append(1) or compose(*given))
+    monkeypatch.setattr(computing, "computed_with", lambda: {"software": {"govd": "0.0.1"}, "machine": "pdp11"})
+    reverted(home)
+    assert composed
