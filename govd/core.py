@@ -297,7 +297,7 @@ class Core:
             if same is not None:
                 opened = Opened(same.model, same.encoder, self.basis(record))
             else:
-                model = self.ask_open(ModelReference(record["reference"], record["hf_revision"]))
+                model = self.ask_open(ModelReference(record["reference"], record["hf_revision"], files=record.get("files") or {}))
                 if model.facts.digest != record["digest"]:
                     advice = "Restore the files, or register what is there now under another name."
                     raise Unsupported(f"the model {name} is not the one that was registered", where=record["reference"], advice=advice)

@@ -118,12 +118,14 @@ class ModelReference:
     """What somebody typed to name a model: a folder, a file or a Hugging Face id, with the commit where it is one.
 
     `text_encoder`: the command or address that the operator configured for this reference (`text_encoders` in `govd.toml`), for
-    backends whose models hold some texts and encode none.
+    backends whose models hold some texts and encode none. `files`: where a model of it is registered, the checkpoint's files as they were
+    then, with their SHA-256; what is the same now was opened before.
     """
 
     reference: str
     hf_revision: str | None = None
     text_encoder: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,19 @@ import numpy as np
 
 from govd.errors import BadCheckpoint, MachineFault, Unsupported
 from govd.types import Floats
-from govd_clip.config import check_regular
+from govd_clip.config import LARGEST_CONFIG, LARGEST_JSON, check_regular
 from govd_clip.copying import copy, copy_edited
 from govd_clip.families import MERGE
+from govd_clip.headers import INDEX, SINGLE, weight_files
 from govd_clip.registered import inside, read
-from govd_clip.weights import INDEX, SINGLE, weight_files
 
 if TYPE_CHECKING:
     from govd.edit import Edit
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json")
 PICTURES = ("preprocessor_config.json", "processor_config.json")
+SETTINGS = ("config.json", INDEX, *PICTURES, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+"""Files that say how to read others, and are small."""
 ADAPTER = "adapter_config.json"
 READ = (".json", ".txt", ".jinja", ".model")
 """Endings of files that transformers may read beside the weights."""
@@ -59,7 +61,7 @@ def check_beside(folder: Path) -> None:
         raise BadCheckpoint(what, where=str(folder), advice=f"{MERGE} Or move the adapter's files away.")
     for entry in sorted(folder.iterdir()):
         if entry.suffix in READ and entry.exists() and not entry.is_dir():
-            check_regular(entry)
+            check_regular(entry, LARGEST_CONFIG if entry.name in SETTINGS else LARGEST_JSON)
 
 
 def sha256(path: Path) -> str:

@@ -13,6 +13,8 @@ from govd.errors import BadCheckpoint
 
 LARGEST_JSON: Final = 2**28
 """Bytes of a JSON or text file beside the weights at most; the largest, a tokenizer.json, has some ten million."""
+LARGEST_CONFIG: Final = 2**24
+"""Bytes of a file at most that is parsed as JSON here: such a file makes some thirty times as much memory of objects."""
 POINTER: Final = b"version https://git-lfs"
 POINTER_BYTES: Final = 1024
 """How a Git LFS pointer begins, and bytes of one at most (its specification says fewer)."""
@@ -94,7 +96,7 @@ def _begins(path: Path, begin: bytes) -> bool:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file of a checkpoint."""
     try:
-        check_regular(path)
+        check_regular(path, LARGEST_CONFIG)
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise BadCheckpoint(f"{path.name} is missing", where=str(path.parent), advice="Copy it from the original checkpoint.") from None
@@ -116,6 +118,8 @@ def read_config(folder: Path) -> Config:
     _check_plain(raw, path)
     try:
         full: Any = CLIPConfig.from_dict(raw)
+    except MemoryError:
+        raise
     except Exception as error:
         raise BadCheckpoint(f"transformers refuses it: {error}", where=str(path), advice="Correct the config.") from error
     text, vision = full.text_config, full.vision_config

@@ -12,8 +12,8 @@ import numpy as np
 
 from govd.errors import BadCheckpoint, GovdError
 from govd.types import Floats
+from govd_clip.headers import DTYPES, LONGEST
 from govd_clip.registered import RESTORE, Hashed, opened
-from govd_clip.weights import DTYPES, LONGEST
 
 
 def copy(folder: Path, name: str, digest: str, target: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from govd.errors import BadCheckpoint
 from govd_clip.checkpoint import sha256
+from govd_clip.config import LARGEST_CONFIG, check_regular
 
 DIGESTS = "digests.json"
 AGAIN = f"Fetch the checkpoint again; if the change is wanted, remove {DIGESTS}: these files are taken as they are then."
@@ -46,6 +47,7 @@ def _same(path: Path, name: str, listed: dict[str, str]) -> None:
 
 
 def _listed(path: Path) -> dict[str, str]:
+    check_regular(path, LARGEST_CONFIG)
     try:
         said = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as fault:

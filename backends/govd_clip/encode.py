@@ -77,11 +77,13 @@ class Encoder:
         return loaded
 
     def _tokenizer(self) -> Tokenizer:
+        check_same(self.folder, self.files, TOKENIZER)  # before, since others were not tried, and after, since they may be others by now
         tokenizer = Tokenizer(self.folder, self.config)
         check_same(self.folder, self.files, TOKENIZER)
         return tokenizer
 
     def _preparation(self) -> Preparation:
+        check_same(self.folder, self.files, PICTURES)
         preparation = Preparation(self.folder, self.config.image)
         check_same(self.folder, self.files, PICTURES)
         return preparation

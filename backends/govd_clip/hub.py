@@ -10,7 +10,7 @@ from govd.types import ModelReference
 from govd_clip.checkpoint import ADAPTER, PICTURES, TOKENIZER
 from govd_clip.config import read_json
 from govd_clip.families import MODEL_TYPE, fault_of, of_type
-from govd_clip.weights import INDEX, SINGLE
+from govd_clip.headers import INDEX, SINGLE
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SHARDS = "model-*-of-*.safetensors"

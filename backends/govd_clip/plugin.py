@@ -15,6 +15,7 @@ from govd.types import Bytes, Contribution, Floats, Model, ModelFacts, ModelRefe
 if TYPE_CHECKING:
     from govd.edit import Basis, Edit, Method
     from govd_clip.encode import Encoder
+    from govd_clip.trial import Trial
 
 MARK = "\ufeff"
 """The byte order mark, which belongs to a file and not to its text: the tokenizer that CLIP was trained with (ftfy) takes it out, too."""
@@ -67,7 +68,7 @@ def govd_open_model(reference: ModelReference) -> Model | None:
     found = locate(reference)
     if found is None:
         return None
-    return open_folder(*found, reference.reference)
+    return open_folder(*found, reference.reference, reference.files)
 
 
 @hookimpl
@@ -91,31 +92,55 @@ def govd_compose_edit(basis: Basis, contributions: Sequence[Contribution], metho
         return compose(basis, contributions, methods, OnArrays(jax.numpy, f"jax {jax.default_backend()}"))
 
 
-def open_folder(folder: Path, commit: str | None, reference: str) -> ClipModel:
-    """The checkpoint in `folder`: its config, the names and shapes of its weights, its files' hashes."""
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would say at each command that there is no torch
-    import jax
-    import numpy as np
+def open_folder(folder: Path, commit: str | None, reference: str, registered: Mapping[str, str]) -> ClipModel:
+    """The checkpoint in `folder`: its config, the names and shapes of its weights, its files' hashes; tried in another process before,
+    unless its files are those that were `registered`."""
+    from govd_clip.checkpoint import check_beside
+    from govd_clip.trial import Trial
 
-    from govd_clip import checkpoint, weights
-    from govd_clip.config import read_config
-    from govd_clip.encode import Encoder
+    check_beside(folder)
+    _check_there(folder)
+    with Trial(folder, registered) as trial:
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would say at each command that there is no torch
+        from govd_clip import encode  # noqa: F401 - it takes as long as the trial
 
-    checkpoint.check_beside(folder)
-    config = read_config(folder)
-    slots = weights.slots(folder)
-    weights.check(config, slots, folder)
+        trial.wait()
+    return _opened(folder, commit, reference, trial)
+
+
+def _check_there(folder: Path) -> None:
+    """That the files lie there without which no tokenizer and no image processor can be made.
+
+    Raises:
+        BadCheckpoint: one is missing.
+    """
+    from govd_clip import checkpoint
+
     if not (folder / "tokenizer.json").exists() and not ((folder / "vocab.json").exists() and (folder / "merges.txt").exists()):
         advice = "Copy tokenizer.json, or vocab.json and merges.txt, from the original checkpoint."
         raise BadCheckpoint("the tokenizer is missing", where=str(folder), advice=advice)
     if not any((folder / name).exists() for name in checkpoint.PICTURES):
         advice = "Copy preprocessor_config.json from the original checkpoint."
         raise BadCheckpoint("preprocessor_config.json is missing", where=str(folder), advice=advice)
+
+
+def _opened(folder: Path, commit: str | None, reference: str, trial: Trial) -> ClipModel:
+    import jax
+    import numpy as np
+
+    from govd_clip import checkpoint, headers, weights
+    from govd_clip.config import read_config
+    from govd_clip.encode import Encoder
+
+    config = read_config(folder)
+    slots = headers.slots(folder)
+    weights.check(config, slots, folder)
     with np.errstate(over="ignore"):
         scale = float(np.exp(slots["logit_scale"].read("logit_scale").astype(np.float64)))
     if not np.isfinite(scale):
-        raise BadCheckpoint("logit_scale is not finite", where=str(slots["logit_scale"].path), advice=weights.AGAIN)
+        raise BadCheckpoint("logit_scale is not finite", where=str(slots["logit_scale"].path), advice=headers.AGAIN)
     files = {path.name: checkpoint.sha256(path) for path in checkpoint.checkpoint_files(folder)}
+    trial.check(files)
     keep_compiled()
     device = jax.devices()[0]
     facts = ModelFacts(

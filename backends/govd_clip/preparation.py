@@ -95,6 +95,8 @@ def _opened(folder: Path) -> Any:
 
     try:
         processor: Any = AutoImageProcessor.from_pretrained(str(folder), backend="pil", local_files_only=True, trust_remote_code=False)
+    except MemoryError:
+        raise
     except Exception as error:
         raise BadCheckpoint(f"preprocessor_config.json does not load: {error}", where=str(folder), advice=_AGAIN) from error
     name = type(processor).__name__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +10,8 @@ from govd.errors import BadCheckpoint
 from govd_clip.config import LEGACY_EOS, Config
 
 PROBES: Final = ("", "a", "A photo of the dog, it's 3 o'clock.")
+LONGEST: Final = 8192
+"""Characters of the longest texts that a tokenizer is tried with: as many bytes as a text may have that govd is given."""
 _SAME: Final = "They must be of the same checkpoint."
 _CORRECT: Final = "Correct text_config.eos_token_id in config.json."
 
@@ -18,7 +20,7 @@ class Tokenizer:
     """Token ids of texts, cut to the model's context with their last token kept."""
 
     def __init__(self, folder: Path, config: Config) -> None:
-        self.config, self._where = config, str(folder)
+        self.config, self._where = config, str(tokenizer_file(folder))
         self._tokenizer = _opened(folder)
         self._check()
 
@@ -28,7 +30,7 @@ class Tokenizer:
         Raises:
             BadCheckpoint: what the model makes of a text would depend on the texts beside it.
         """
-        rows: list[list[int]] = self._tokenizer(list(texts), truncation=True, max_length=self.config.context)["input_ids"]
+        rows = self._ids(texts)
         pad = self._tokenizer.pad_token_id
         for text, row in zip(texts, rows, strict=True):
             if not row:
@@ -51,17 +53,47 @@ class Tokenizer:
         if tokenizer.padding_side != "right":
             what = f"padding_side is {tokenizer.padding_side!r}: embeddings would depend on the batch"
             raise self._bad(what, "Set it to right in tokenizer_config.json.")
+        self([*PROBES, "many words " * self.config.context])
+
+    def try_out(self, texts: Sequence[str]) -> None:
+        """Read texts of all kinds and the longest that there may be, and these: what a tokenizer's rules do with them may take time and
+        memory without end.
+
+        Raises:
+            BadCheckpoint: it cannot go on with one of them.
+        """
+        for text in (*awkward(), *texts):
+            self._ids([text])
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         try:
-            self([*PROBES, "many words " * self.config.context])
-        except BadCheckpoint:
+            rows: list[list[int]] = self._tokenizer(list(texts), truncation=True, max_length=self.config.context)["input_ids"]
+        except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
-        except BaseException as error:
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
-            raise self._bad(f"the tokenizer does not work: {error}", "Download it again.") from error
+        except BaseException as error:  # a panic within `tokenizers` is no Exception
+            of = f" ({texts[0][:40]!r})" if len(texts) == 1 else ""
+            raise self._bad(f"the tokenizer does not work on a text{of}: {error}", "Download it again.") from error
+        return rows
 
     def _bad(self, what: str, advice: str) -> BadCheckpoint:
         return BadCheckpoint(what, where=self._where, advice=advice)
+
+
+def tokenizer_file(folder: Path) -> Path:
+    """The file of a folder that says most of its tokenizer."""
+    whole = folder / "tokenizer.json"
+    return whole if whole.exists() else folder / "vocab.json"
+
+
+def awkward() -> Iterator[str]:
+    """Texts on which rules that search, replace or repeat take longest: every printable character of ASCII and some others, runs of each,
+    and long texts that end otherwise than they began."""
+    letters = [chr(code) for code in range(32, 127)]
+    yield "".join(letters) + "éßñøаяαω犬猫あ한क😀\u200d\u0301\n\t"
+    for begin in range(0, len(letters), 12):
+        yield "!".join(40 * letter for letter in letters[begin : begin + 12])
+    for unit in ("a", "aB", "1", " ", "_", "-", "é", "猫", "many words ", "a1 ", "x-y_"):
+        yield (unit * LONGEST)[: LONGEST - 1] + "!"
 
 
 def _opened(folder: Path) -> Any:
@@ -69,7 +101,8 @@ def _opened(folder: Path) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
     except BaseException as error:  # a panic within `tokenizers` is no Exception
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise
-        raise BadCheckpoint(f"the tokenizer does not load: {error}", where=str(folder), advice="Download it again.") from error
+        where = str(tokenizer_file(folder))
+        raise BadCheckpoint(f"the tokenizer does not load: {error}", where=where, advice="Download it again.") from error

@@ -2,165 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import ml_dtypes
 import numpy as np
 from flax import nnx
 
 from govd.errors import BadCheckpoint
 from govd.types import Floats
-from govd_clip.config import Config, check_regular, read_json
+from govd_clip.config import Config
+from govd_clip.headers import AGAIN, DTYPES, Slot, slots
 from govd_clip.model import Clip
 from govd_clip.registered import Hashed, opened
 
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
-"""Written by older transformers; no parameters."""
-
 TOP = ("text_model.", "vision_model.", "text_projection.", "visual_projection.", "logit_scale")
 """How the names of a CLIPModel's tensors begin."""
-
-DTYPES: dict[str, Any] = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
-AGAIN = "Download the checkpoint again."
 SAME = "Weights and config.json must be of the same CLIPModel."
-LONGEST = 100_000_000
-"""Bytes of a safetensors header at most, as the format has it."""
-OTHERS = ("model*.safetensors", "*.safetensors", "tf_model*.h5", "flax_model*.msgpack", "*.ckpt", "*.pt", "*.gguf")
-"""What weights are called that transformers does not load by themselves."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Where one tensor lies: its file and first byte, its type and shape as stored."""
-
-    path: Path
-    dtype: str
-    shape: tuple[int, ...]
-    begin: int
-    size: int
-
-    def read(self, name: str) -> Floats:
-        """The tensor, as stored."""
-        raw = np.fromfile(self.path, np.uint8, self.size, offset=self.begin)
-        if raw.size != self.size:
-            raise BadCheckpoint(f"ends within {name}", where=str(self.path), advice=AGAIN)
-        return raw.view(DTYPES[self.dtype]).reshape(self.shape)
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The files with weights, in the order of their names; the index is not among them.
-
-    Of several that lie there, those that transformers would load: `model.safetensors`, else the shards of the index; `pytorch_model.bin`
-    is never opened, since it can run code.
-    """
-    if (folder / SINGLE).exists():
-        return [folder / SINGLE]
-    if (folder / INDEX).exists():
-        return _shards(folder)
-    if list(folder.glob("pytorch_model*.bin")):
-        convert = f"from transformers import CLIPModel; CLIPModel.from_pretrained({str(folder)!r}).save_pretrained('converted')"
-        advice = f'Where torch is installed, run: python -c "{convert}", and copy the tokenizer files and preprocessor_config.json along.'
-        raise BadCheckpoint("has its weights only as pytorch_model.bin, which can run code", where=str(folder), advice=advice)
-    others = ", ".join(sorted({path.name for pattern in OTHERS for path in folder.glob(pattern)})[:3])
-    advice = "A checkpoint needs its weights as safetensors."
-    if others:
-        advice = (
-            f"There is {others}, which is not loaded by itself: save the model with save_pretrained as safetensors, or rename a variant."
-        )
-    raise BadCheckpoint(f"{SINGLE} is missing", where=str(folder), advice=advice)
-
-
-def _shards(folder: Path) -> list[Path]:
-    shards = read_json(folder / INDEX).get("weight_map")
-    if not isinstance(shards, dict) or not shards or not all(isinstance(s, str) and s and Path(s).name == s for s in shards.values()):
-        raise BadCheckpoint("weight_map names no files of this folder", where=str(folder / INDEX), advice=AGAIN)
-    paths = [folder / name for name in sorted(set(shards.values()))]
-    for path in paths:
-        if path.suffix != ".safetensors":
-            raise BadCheckpoint(f"weight_map names {path.name}, which is no safetensors file", where=str(folder / INDEX), advice=AGAIN)
-        if not path.exists():
-            raise BadCheckpoint(f"shard {path.name} is missing", where=str(folder), advice=AGAIN)
-    return paths
-
-
-def header(path: Path) -> tuple[dict[str, Any], int]:
-    """The header of a safetensors file and where its data begin; the tensors lie one behind the other up to the file's end.
-
-    Format: https://github.com/huggingface/safetensors#format.
-    """
-    check_regular(path, 2**63)
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > size - 8:
-            raise BadCheckpoint("is truncated: its header does not fit into it", where=str(path), advice=AGAIN)
-        if length > LONGEST:
-            raise BadCheckpoint(f"has a header of {length:,} bytes, more than {LONGEST:,}", where=str(path), advice=AGAIN)
-        try:
-            entries = _entries(file.read(length))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise BadCheckpoint("has a header that is no safetensors header", where=str(path), advice=AGAIN) from None
-    end = 0
-    for name, entry in sorted(((n, e) for n, e in entries.items() if n != "__metadata__"), key=lambda item: item[1]["data_offsets"]):
-        begin, after = entry["data_offsets"]
-        if begin != end or after < begin:
-            raise BadCheckpoint(f"{name} does not begin where the tensor before it ends", where=str(path), advice=AGAIN)
-        end = after
-    if 8 + length + end != size:
-        what = "is truncated" if size < 8 + length + end else "has more than its header says"
-        raise BadCheckpoint(f"{what}: {size:,} bytes, not {8 + length + end:,}", where=str(path), advice=AGAIN)
-    return entries, 8 + length
-
-
-def _entries(data: bytes) -> dict[str, Any]:
-    """A header's lines, each name once and each of the types that the format has.
-
-    Raises:
-        ValueError, TypeError, KeyError: they are not.
-    """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len({name for name, _ in pairs}) != len(pairs):
-            raise ValueError("a name occurs twice")
-        return dict(pairs)
-
-    entries: dict[str, Any] = json.loads(data, object_pairs_hook=once)
-    for name, entry in entries.items():
-        if name == "__metadata__":
-            continue
-        shape, offsets = entry["shape"], entry["data_offsets"]
-        if not (isinstance(shape, list) and isinstance(offsets, list) and len(offsets) == 2 and isinstance(entry["dtype"], str)):
-            raise TypeError(name)
-        if not all(type(number) is int and 0 <= number < 2**63 for number in (*shape, *offsets)):
-            raise ValueError(name)
-    return entries
-
-
-def slots(folder: Path) -> dict[str, Slot]:
-    """Every tensor of the checkpoint by name, without reading one."""
-    found: dict[str, Slot] = {}
-    for path in weight_files(folder):
-        entries, start = header(path)
-        for name, entry in entries.items():
-            if name == "__metadata__" or name in BUFFERS:
-                continue
-            kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-            if kind not in DTYPES:
-                raise BadCheckpoint(f"{name} is {kind}", where=str(path), advice=f"Weights must be one of {', '.join(DTYPES)}.")
-            if name in found:
-                raise BadCheckpoint(f"{name} is also in {found[name].path.name}", where=str(path), advice=AGAIN)
-            if end - begin != math.prod(shape) * np.dtype(DTYPES[kind]).itemsize:
-                raise BadCheckpoint(f"{name} has another size than its shape {shape} needs", where=str(path), advice=AGAIN)
-            found[name] = Slot(path, kind, shape, start + begin, end - begin)
-    return found
 
 
 def _check_layers(config: Config, found: Mapping[str, Slot], folder: Path) -> None:

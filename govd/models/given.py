@@ -22,7 +22,7 @@ from govd.models.folders import UNREADABLE
 from govd.models.pool import Pool, read_pool
 from govd.models.publish_folder import real
 from govd.models.words import Words, read_apart, spellings, words_of
-from govd.types import SIDES, USES, Floats, Json, ModelReference
+from govd.types import SIDES, USES, Floats, Json, ModelReference, Record
 
 log = logging.getLogger("govd")
 
@@ -57,18 +57,19 @@ class Given:
 
 
 def prepared(
-    core: Core, reference: str, given: Given, known_pool: Pool | None = None, registered: str | None = None
+    core: Core, reference: str, given: Given, known_pool: Pool | None = None, registered: Record | None = None
 ) -> tuple[Opened, dict[str, Json]]:
-    """A model opened and encoded, and what its entry says. `known_pool`: a pool that is at hand already; `registered`: the digest that the
-    checkpoint must have.
+    """A model opened and encoded, and what its entry says. `known_pool`: a pool that is at hand already; `registered`: the record of the
+    model whose checkpoint it must be.
 
     Raises:
         Usage, BadFile, BadCheckpoint, Unsupported: something that was given is wrong.
     """
     path = Path(reference).expanduser()
     reference = str(path.absolute()) if path.exists() else reference  # whoever opens it again may be somewhere else
-    model = core.ask_open(ModelReference(reference, given.hf_revision))
-    if registered is not None and model.facts.digest != registered:
+    files = {} if registered is None else registered.get("files") or {}
+    model = core.ask_open(ModelReference(reference, given.hf_revision, files=files))
+    if registered is not None and model.facts.digest != str(registered["digest"]):
         advice = "Restore the files, or put what is there now in their place with `govd model rebase`. Nothing was changed."
         raise Unsupported("this is not the checkpoint that was registered: its files were changed since", where=reference, advice=advice)
     facts, defaults = model.facts, model.facts.defaults

@@ -144,8 +144,7 @@ class Models:
         )
         pool = _kept_pool(basis, old) if basis.has_pool and given.pool is None and not rebased else None
         self._check_folder(keep.publish_to, name, reference or str(old["reference"]))
-        registered = None if rebased else str(old["digest"])
-        opened, payload = prepared(core, reference or str(old["reference"]), keep, pool, registered)
+        opened, payload = prepared(core, reference or str(old["reference"]), keep, pool, None if rebased else old)
         same_basis = opened.basis.digest == basis.digest
         payload["calibration"] = old.get("calibration") if same_basis else self.calibrating.measured(opened, payload)
         drafts = [Draft("model.update", name, actor, name, {**payload, "rebased": rebased})]

@@ -200,9 +200,6 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     "heads": (say(vision__num_attention_heads=7), "heads"),
     "not square": (say(vision__image_size=[16, 24]), "not square"),
     "channels": (say(vision__num_channels=1), "num_channels is 1"),
-}
-AT_USE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "not finite": (tensors(poison), "visual_projection.weight has values that are not finite"),
     "tokenizer cut": (lambda f: (f / "vocab.json").write_text("{"), "tokenizer does not load"),
     "eos of another tokenizer": (say(text__eos_token_id=7), "eos_token_id is 7 in config.json, 511 in the tokenizer"),
     "preparation of another size": (
@@ -210,6 +207,9 @@ AT_USE: dict[str, tuple[Callable[[Path], object], str]] = {
         "makes pictures of .24, 24., the model takes 16",
     ),
     "preparation cut": (lambda f: (f / "preprocessor_config.json").write_text("{"), "preprocessor_config.json does not load"),
+}
+AT_USE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "not finite": (tensors(poison), "visual_projection.weight has values that are not finite"),
 }
 
 
