@@ -96,8 +96,12 @@ def test_a_store_goes_on_where_it_was(tmp_path: Path, split: Split) -> None:
     case = next(cases(split, "labels", 1))
     kept = Store(tmp_path).result(case, "base", "", lambda: Figures(named=0.25))
     again = Store(tmp_path).result(case, "base", "", lambda: pytest.fail("computed twice"))
+    assert kept is not None
+    assert again is not None
     assert again.figures.named == kept.figures.named == 0.25
+    assert Store(tmp_path, frozen=True).result(case, "oblique", "", lambda: pytest.fail("computed")) is None
     other = Store(tmp_path).result(case, "base", "another state of the code", lambda: Figures(named=0.5))
+    assert other is not None
     assert other.figures.named == 0.5
 
 

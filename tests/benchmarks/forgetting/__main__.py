@@ -19,6 +19,7 @@ import numpy as np
 
 from tests.benchmarks.forgetting.cases import KINDS, Case, Kind, cases
 from tests.benchmarks.forgetting.floors import floors
+from tests.benchmarks.forgetting.foreign import LIBRARIES, Foreign
 from tests.benchmarks.forgetting.maps import MAPPED, Cell, mapped
 from tests.benchmarks.forgetting.pairs import WITHOUT
 from tests.benchmarks.forgetting.plots import draw_all
@@ -32,7 +33,11 @@ from tests.benchmarks.predicted import HEAD, Judged, lines, of_split
 TITLES = {"labels": "labels, everywhere", "cells": "a label in one domain", "domains": "everything in one domain"}
 CELLS = (1, 10)
 """Cells that are forgotten at once."""
-SLOW = {"gradient", LABELED}
+SLOW = {"gradient", LABELED, *LIBRARIES}
+"""Rows that take seconds or minutes: tried on the first `SLOW_DRAWS` single forgets of a seed, and on one seed where there are `MANY`
+labels."""
+SLOW_DRAWS = 2
+MANY = 500
 
 
 def main() -> None:
@@ -41,9 +46,9 @@ def main() -> None:
     chosen = [name.strip() for name in given.rows.split(";") if name.strip()]
     kinds: list[Kind] = [kind for kind in KINDS if kind in given.kinds.split(",")]
     plan = Plan(kinds, [int(n) for n in given.forgets.split(",")], chosen)
-    runner = Runner(Store(given.cache), given.calibration)
+    runner = Runner(Store(given.cache, given.kept), given.calibration, Foreign(given.foreign) if given.foreign else None)
     sets = dict(portfolio(folder, [name for name in given.sets.split(",") if name], range(given.seeds)))
-    if given.cache:
+    if given.cache and not given.kept:
         fill(runner, plan, sets)
     everything: list[Result] = []
     predictions: dict[str, list[Judged]] = {}
@@ -56,6 +61,7 @@ def main() -> None:
                 print(f"\n{title}: {TITLES[kind]}\n\n{table(results)}", flush=True)
         if given.predictions:
             predictions[title] = predicted(runner, splits[: given.predictions])
+        if predictions.get(title):
             print(f"\n{title}: predictions of random requests\n\n{HEAD}\n{lines(title, predictions[title])}", flush=True)
         if given.plots and "cells" in kinds:
             for case in cases(splits[0], "cells", CELLS[-1]):
@@ -86,7 +92,11 @@ class Plan:
         results = []
         for count in self.counts if kind == "labels" else CELLS:
             drawn = list(cases(split, kind, count))
-            results += [result for row in rows if slow or row not in SLOW for case in drawn if (result := runner.run(row, case))]
+            for row in rows:
+                if row not in SLOW:
+                    results += [result for case in drawn if (result := runner.run(row, case))]
+                elif slow and (split.seed == 0 or len(split.labels.names) < MANY):
+                    results += [result for case in drawn[:SLOW_DRAWS] if (result := runner.run(row, case))]
         return results
 
 
@@ -112,6 +122,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--predictions", type=int, default=0, help="splits of each set on which random requests are predicted and measured")
     parser.add_argument("--cache", type=Path, help="a folder for what was computed")
+    parser.add_argument("--kept", action="store_true", help="tables of what the cache has: nothing is computed")
+    parser.add_argument("--foreign", type=Path, help="a folder for environments of other people's libraries, which are then rows, too")
     parser.add_argument("--calibration", type=float, default=30.0, help="seconds for the intervals of each basis' predictions")
     parser.add_argument("--plots", type=Path, help="a folder for pictures of the tables")
     return parser.parse_args()
@@ -123,7 +135,7 @@ def predicted(runner: Runner, splits: Sequence[Split]) -> list[Judged]:
     for split in splits if splits[0].pool_label is not None else splits[:1]:
         key: list[str | int] = ["predictions", split.name, split.seed, source()]
         known = runner.store.get(key, lambda split=split: {"judged": [asdict(one) for one in of_split(split, runner.calibration_seconds)]})
-        judged += [Judged(**one) for one in known["judged"]]
+        judged += [Judged(**one) for one in known.get("judged", ())]
     return judged
 
 

@@ -30,7 +30,7 @@ def mapped(store: Store, case: Case, row: str) -> list[Cell]:
     """The map of a row on a case."""
     key: list[str | int] = ["map", case.split.name, row, case.count, case.split.seed, source()]
     known = store.get(key, lambda: {"cells": [asdict(cell) for cell in _cells(case, row)]})
-    return [Cell(**cell) for cell in known["cells"]]
+    return [Cell(**cell) for cell in known.get("cells", ())]
 
 
 def _cells(case: Case, row: str) -> list[Cell]:

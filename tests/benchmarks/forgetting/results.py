@@ -41,9 +41,11 @@ class Result:
 
 @dataclass
 class Store:
-    """Results by what they are of, kept in `results.jsonl` of a folder; without a folder in memory alone."""
+    """Results by what they are of, kept in `results.jsonl` of a folder; without a folder in memory alone. `frozen`: nothing new is
+    computed."""
 
     folder: Path | None = None
+    frozen: bool = False
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -62,8 +64,10 @@ class Store:
         return self.folder / "results.jsonl"
 
     def get(self, key: list[str | int], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The value of a key, computed where it is not known."""
+        """The value of a key, computed where it is not known; empty where nothing new is computed."""
         name = json.dumps(key)
+        if self.frozen:
+            return self.known.get(name, {})
         if name not in self.known:
             self.known[name] = compute()
             if self.folder is not None:
@@ -71,8 +75,8 @@ class Store:
                     file.write(json.dumps({"key": name, "value": self.known[name]}) + "\n")
         return self.known[name]
 
-    def result(self, case: Case, row: str, depends: str, compute: Callable[[], Figures]) -> Result:
-        """A row's figures on a case; `depends`: the state of what the row runs."""
+    def result(self, case: Case, row: str, depends: str, compute: Callable[[], Figures]) -> Result | None:
+        """A row's figures on a case; `depends`: the state of what the row runs. None where nothing new is computed, and it is not known."""
         key: list[str | int] = [case.split.name, case.kind, row, case.count, case.split.seed, case.draw, depends]
-        figures = Figures(**self.get(key, lambda: asdict(compute())))
-        return Result(case.split.name, case.kind, row, case.count, case.split.seed, case.draw, figures)
+        known = self.get(key, lambda: asdict(compute()))
+        return Result(case.split.name, case.kind, row, case.count, case.split.seed, case.draw, Figures(**known)) if known else None

@@ -13,7 +13,8 @@ from govd.edit.calibration import Calibration, calibrated, figures
 from govd.edit.prediction import watch_for
 from govd.errors import GovdError
 from tests.benchmarks.forgetting.cases import Case
-from tests.benchmarks.forgetting.figures import Figures, measure
+from tests.benchmarks.forgetting.figures import Figures, Map, measure
+from tests.benchmarks.forgetting.foreign import LIBRARIES, Foreign
 from tests.benchmarks.forgetting.pairs import WITHOUT, retrained
 from tests.benchmarks.forgetting.results import Result, Store, source
 from tests.benchmarks.forgetting.rows import DEFAULT, DELETED, LOCAL, METHODS, OWN, ROWS, contributions
@@ -28,19 +29,23 @@ CONDITIONAL = "fitted, conditional"
 
 def rows_of(kind: str) -> list[str]:
     """Names of the rows."""
-    return [*ROWS, RETRAINED_ROW] if kind == "labels" else list(LOCAL)
+    return [*ROWS, *LIBRARIES, RETRAINED_ROW] if kind == "labels" else list(LOCAL)
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs rows, and keeps what it computed. `calibration_seconds`: time for the errors of predictions of one basis."""
+    """Runs rows, and keeps what it computed. `calibration_seconds`: time for the errors of predictions of one basis; `foreign`: other
+    people's libraries, where they are wanted."""
 
     store: Store
     calibration_seconds: float
+    foreign: Foreign | None = None
 
     def run(self, row: str, case: Case) -> Result | None:
         """None where a row does not apply."""
         if row == RETRAINED_ROW and (self.retrained is None or not self.comparable(case)):
+            return None
+        if row in LIBRARIES and self.foreign is None:
             return None
         return self.store.result(case, row, source() if row in OWN else "", lambda: self._figures(row, case))
 
@@ -64,7 +69,7 @@ class Runner:
             return Figures(**{name: figures[name] for name in ALONE})
         began = time.perf_counter()
         try:
-            edited = (ROWS if case.kind == "labels" else LOCAL)[row](case)
+            edited = self._edited(row, case)
         except GovdError:  # there is no such edit
             return Figures()
         seconds = time.perf_counter() - began
@@ -72,7 +77,13 @@ class Runner:
             return Figures()
         figures = measure(case, edited, without=row == DELETED)
         known = Figures(**figures, seconds=seconds)
-        return replace(known, **self._predicted(row, case)) if row in (DEFAULT, CONDITIONAL) else replace(known, measured=known.measured)
+        return replace(known, **self._predicted(row, case)) if row in (DEFAULT, CONDITIONAL) else known
+
+    def _edited(self, row: str, case: Case) -> Map | None:
+        if row in LIBRARIES:
+            assert self.foreign is not None
+            return self.foreign.move(row, case)
+        return (ROWS if case.kind == "labels" else LOCAL)[row](case)
 
     def _predicted(self, row: str, case: Case) -> dict[str, float]:
         """The cost of these forgets before they are filed, and its interval's upper end."""
