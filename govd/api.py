@@ -7,7 +7,7 @@ where a role is not enough, `Unreachable` where no daemon answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -114,9 +114,11 @@ class Models(Protocol):
         base: bool = False,
         report: bool = False,
         disclose: bool = False,
+        words: Mapping[str, Any] | None = None,
     ) -> Record:
         """Metrics on a folder of labelled pictures on the machine of the home, with the confusion that they were computed from. `report`:
-        also what a report shows beside them; with private forgets only where `disclose`."""
+        also what a report shows beside them; with private forgets only where `disclose`. `words`: other words for labels that attackers
+        try, a list for each label, or lists by language."""
         ...
 
     def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:

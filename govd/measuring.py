@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from govd.attacking import OtherWords, attacked
 from govd.cache import Cache
 from govd.core import Core, Opened
 from govd.edit import Basis, Edit, EvaluationData, attacks, metrics
@@ -88,10 +89,20 @@ class Measuring:
         figures = {"data_free": metrics.data_free(basis, linear, contributions)}
         return figures if data is None else figures | metrics.on_images(basis, linear, contributions, data)
 
-    def slow(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
-        """What publishing does not wait for: what somebody with pictures or the base weights can still do, retrieval, intervals of the
-        shares, and the scores that papers print."""
+    def slow(
+        self,
+        opened: Opened,
+        edit: Edit,
+        filed: Sequence[Contribution],
+        data: EvaluationData,
+        words: OtherWords | None = None,
+    ) -> dict[str, Json]:
+        """What publishing does not wait for: what attackers can still do and which claim that leaves, retrieval, intervals of the shares,
+        and the scores that papers print. `words`: other words for labels, which attackers try."""
         known = [recognised(opened.basis, c) for c in filed]
+        some = attacks.thinned(data, [c.spec.scope for c in known])
+        leaks = attacks.leaks(edit, known, some)
+        graded = attacked(opened, edit, known, some, words)
         outcomes, recalls = Outcomes.of(opened.basis, edit, known, data), retrieval(opened.basis, edit, known, data)
         found: dict[str, Json] = {
             "forget_named": outcomes.shares().get("forget_named"),
@@ -99,8 +110,8 @@ class Measuring:
             "intervals": outcomes.intervals(),
             "retrieval": recalls,
             "published_scores": published_scores(outcomes, data, recalls),
-            "leaks": attacks.leaks(edit, known, data),
-            "neighbour_agreement": attacks.neighbour_agreement(edit, data.vectors),
+            "leaks": [leak | claim for leak, claim in zip(leaks, graded, strict=True)],
+            "neighbour_agreement": attacks.neighbour_agreement(edit, some.vectors),
             "base_diff": attacks.base_diff(opened.basis, edit.linear),
         }
         return discreet(plain(found), filed)

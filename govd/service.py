@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from govd.answers import Answers
+from govd.attacking import OtherWords, checked
 from govd.audit import Audit
 from govd.core import Core
 from govd.edit import EvaluationData, metrics
@@ -238,9 +239,10 @@ class Service:
         base: bool = False,
         report: bool = False,
         disclose: bool = False,
+        words: OtherWords | None = None,
     ) -> Record:
         """The metrics of a revision on a folder of labelled pictures (the model's own where None), with what a stranger can still do.
-        `report`: also what a report shows beside them, which takes longer.
+        `report`: also what a report shows beside them, which takes longer; `words`: other words for labels, which are tried as well.
 
         Raises:
             Usage: the model has no evaluation set and no folder is given. BadFile: there is no picture in it. Denied: a report would
@@ -259,11 +261,12 @@ class Service:
         else:
             labels, others = now.opened.basis.labels, self.models.spellings(model)
             data, left_out = read_images(Path(images), now.opened.encoder, now.opened.basis.domains, self.core.progress, labels, others)
+        checked(words or {}, now.opened.basis.anchors[0])
         filed = self.measuring.filed(made)
         contributions = [recognised(now.opened.basis, c) for c in filed]
         found = metrics.on_images(now.opened.basis, now.edit, contributions, data)
         found["data_free"] = metrics.data_free(now.opened.basis, now.edit, contributions)
-        found |= self.measuring.slow(now.opened, now.edit, contributions, data)
+        found |= self.measuring.slow(now.opened, now.edit, contributions, data, words)
         by_cell(now.opened, now.edit, contributions, data, found)
         found |= {"skipped": data.skipped, "left_out": dict(left_out), "confusion": confusion(now.opened.basis, now.edit, data)}
         answer = {"model": model, "revision": now.number, "claim": HONEST, "metrics": plain(found)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -134,8 +134,9 @@ class Local(Api):
         base: bool = False,
         report: bool = False,
         disclose: bool = False,
+        words: Mapping[str, Any] | None = None,
     ) -> Record:
-        return self.resumed.evaluate(model, images, revision, base, report, disclose)
+        return self.resumed.evaluate(model, images, revision, base, report, disclose, words)
 
     def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
         return self.resumed.export(model, Path(folder), self.actor, revision, format, **how)

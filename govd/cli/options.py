@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from govd.errors import BadFile, Usage
-from govd.phrases import Listing, listing
+from govd.phrases import Listing, listing, text_of
 
 TOLD = 20
 """Lines that were left out of a file and are told one by one."""
@@ -59,6 +60,26 @@ def lines(path: Path | None, what: str) -> list[str] | None:
     """The names in a text file; see `names_of`."""
     names = names_of(path, what)
     return None if names is None else list(names.names)
+
+
+def other_words(path: Path | None) -> dict[str, Any]:
+    """Other words for labels from a JSON file, `{label: [word]}` or `{label: {language: [word]}}`; none where there is no file.
+
+    Raises:
+        BadFile: it is no such file.
+    """
+    if path is None:
+        return {}
+    advice = 'It is {"label": ["word", …]} or {"label": {"language": ["word", …]}}.'
+    try:
+        words = json.loads(text_of(path))
+    except ValueError as fault:
+        raise BadFile(f"no JSON ({fault})", where=str(path), advice=advice) from None
+    lists = list(words.values()) if isinstance(words, dict) else [None]
+    flat = [some for one in lists for some in (one.values() if isinstance(one, dict) else [one])]
+    if not all(isinstance(some, list) and all(isinstance(word, str) for word in some) for some in flat):
+        raise BadFile("no lists of words by label", where=str(path), advice=advice)
+    return words  # type: ignore[no-any-return]
 
 
 def absolute(path: Path | None) -> str | None:

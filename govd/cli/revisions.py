@@ -18,6 +18,7 @@ from govd.cli.options import (
     RevisionOption,
     absolute,
     lines,
+    other_words,
     split,
 )
 from govd.cli.output import put
@@ -130,6 +131,9 @@ def evaluate(
     base: BaseOption = False,
     report: Annotated[Path | None, typer.Option("--report", help="Also an HTML report, with pictures and curves, into this file.")] = None,
     disclose: Annotated[bool, typer.Option("--disclose", help="A report also with private forgets in it.")] = False,
+    words: Annotated[
+        Path | None, typer.Option("--words", help="JSON: other words for labels, {label: [word]} or {label: {language: [word]}}.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -138,17 +142,17 @@ def evaluate(
 
     if images is not None and vectors is not None:
         raise Usage("--images and --vectors", advice="Give one of them.")
-    where = absolute(images or vectors)
+    where, others = absolute(images or vectors), other_words(words)
     if report is None:
         with opened(home) as api:
-            put(api.evaluate(model, where, revision=revision, base=base), as_json, show_evaluation)
+            put(api.evaluate(model, where, revision=revision, base=base, words=others), as_json, show_evaluation)
         return
     from govd.cli.report import place
     from govd.cli.report.evaluation import page
 
     with place(report) as part:
         with opened(home) as api:
-            answer = api.evaluate(model, where, revision=revision, base=base, report=True, disclose=disclose)
+            answer = api.evaluate(model, where, revision=revision, base=base, report=True, disclose=disclose, words=others)
         part.write_text(page(answer), encoding="utf-8")
     figures = {name: value for name, value in answer.items() if name != "report"}
     put({**figures, "report": str(report.absolute())}, as_json, show_evaluation)

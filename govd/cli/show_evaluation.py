@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from govd.cli.tables import console, escape, said, scope, share, table
+from govd.cli.show_attacks import print_attacks
+from govd.cli.tables import console, escape, said, share, table
 
 if TYPE_CHECKING:
     from govd.types import Json
@@ -24,10 +25,7 @@ def print_evaluation(found: Mapping[str, Json]) -> None:
     _print_retrieval(m.get("retrieval") or {})
     for line in _scores(m.get("published_scores") or {}):
         out.print(f"  {line}")
-    for leak in m.get("leaks", ()):
-        if "probe_after" in leak:
-            was, now = leak["probe_before"], leak["probe_after"]
-            out.print(f"  still found by a linear probe: {scope(leak['scope'])}, AUC {was:.2f} → [red]{now:.2f}[/]")
+    print_attacks(m.get("leaks", ()))
     if found.get("report"):
         out.print(f"Report: [bold]{escape(found['report'])}[/]", soft_wrap=True)
     out.print(f"[dim]Intervals: 90 %, by drawing the pictures again with replacement. {escape(found['claim'])}[/]")

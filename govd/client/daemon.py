@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -119,8 +119,9 @@ class Daemon(Api):
         base: bool = False,
         report: bool = False,
         disclose: bool = False,
+        words: Mapping[str, Any] | None = None,
     ) -> Record:
-        body = {"images": images, "revision": revision, "base": base, "report": report, "disclose": disclose}
+        body = {"images": images, "revision": revision, "base": base, "report": report, "disclose": disclose, "words": words or {}}
         return self._post(f"models/{_part(model)}/evaluate", body)
 
     def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:

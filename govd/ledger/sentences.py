@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from govd.grades import claim_of
 from govd.ledger.claim import Claim
 
 LONGEST: Final = 2000
@@ -13,6 +14,8 @@ NOT_ERASURE: Final = (
     "It is not erasure: training data and the traces in earlier layers stay, and who has examples may still find what is hidden."
 )
 CLAIMED: Final = "The claim is reversible suppression in the space that images and texts share, at the model's output"
+SHOWN: Final = 20
+"""Forgets that a claim names."""
 LEVEL: Final = 0.5
 """AUC at which the text of a concept ranks its pictures like any others."""
 
@@ -118,8 +121,8 @@ def honest(claim: Claim | None) -> str:
         return "No edit is shown here: nothing is claimed to be forgotten. What was asked for is not what was done."
     said, metrics = claim.predicate, claim.predicate["metrics"]
     shown = said["requests"]
-    told = [f"{scope(r)} (target {r.get('target') or 'none: full strength'})" for r in shown[:20]]
-    told += [f"and {len(shown) - 20} more"] if len(shown) > 20 else []
+    told = [f"{scope(r)} (target {r.get('target') or 'none: full strength'})" for r in shown[:SHOWN]]
+    told += [f"and {len(shown) - SHOWN} more"] if len(shown) > SHOWN else []
     hidden = len(claim.requests) - len(shown)
     told += (
         [f"{'and ' if told else ''}what {hidden} other request{'s' if hidden > 1 else ''} asked for, not shown here"] if hidden > 0 else []
@@ -139,6 +142,7 @@ def honest(claim: Claim | None) -> str:
     found = attacks(metrics)
     if found:
         parts.append(f"Attacks were measured: with examples it is still found {found}.")
+        parts += grades(metrics)
     elif hidden <= 0:
         parts.append("Attacks with examples were not measured.")
     software = said.get("software")
@@ -197,6 +201,13 @@ def attacks(metrics: Any) -> str:
         k, worst = max(shots, key=lambda pair: pair[1])
         told.append(f"by a query with {k} example{'s' if k != '1' else ''} with AUC {worst:.2f}")
     return ", ".join(told) + (" (the worst of all forgets; 0.5 is chance)" if told else "")
+
+
+def grades(metrics: Mapping[str, Any]) -> list[str]:
+    """For each forget, `SHOWN` at most, which claim the attacks on it leave."""
+    leaks = [leak for leak in _list(metrics.get("leaks")) if isinstance(leak, dict) and "rungs" in leak]
+    told = [f"On {scope(_dict(leak.get('scope')))}, {claim_of(leak)}." for leak in leaks[:SHOWN]]
+    return told + ([f"And {len(leaks) - SHOWN} more."] if len(leaks) > SHOWN else [])
 
 
 def share(value: Any) -> str:

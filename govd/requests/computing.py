@@ -296,10 +296,17 @@ def discreet(found: Mapping[str, Json], contributions: Sequence[Contribution]) -
     kept = {k: v for k, v in found.items() if k not in TELLING}
     if "leaks" in kept:
         scopes = [c.spec.scope.as_json() for c in contributions]
-        kept["leaks"] = [{**leak, "scope": scope} for leak, scope in zip(kept["leaks"], scopes, strict=True)]
+        kept["leaks"] = [{**_unworded(leak), "scope": scope} for leak, scope in zip(kept["leaks"], scopes, strict=True)]
     if "data_free" in kept:
         kept["data_free"] = discreet(kept["data_free"], contributions)
     return kept
+
+
+def _unworded(leak: Record) -> dict[str, Json]:
+    """What attacks attained on a forget, without the words that did best."""
+    if "attacks" not in leak:
+        return dict(leak)
+    return {**leak, "attacks": [{k: v for k, v in one.items() if k != "worst"} for one in leak["attacks"]]}
 
 
 def _check_distinct(names: Sequence[str], vectors: Sequence[Floats]) -> None:

@@ -114,6 +114,7 @@ class EvaluateBody(Body):
     base: bool = False
     report: bool = False
     disclose: bool = False
+    words: dict[str, list[str] | dict[str, list[str]]] = Field(default={}, max_length=4096)
 
 
 class ExportBody(Body):

@@ -104,7 +104,7 @@ def export(name: str, body: ExportBody, context: Here, actor: Owner) -> Json:
 @heavy
 def evaluate(name: str, body: EvaluateBody, context: Here, actor: Owner) -> Json:
     """Metrics on labelled pictures on the daemon's machine."""
-    return context.service.evaluate(name, body.images, body.revision, body.base, body.report, body.disclose)
+    return context.service.evaluate(name, body.images, body.revision, body.base, body.report, body.disclose, body.words)
 
 
 @router.post("/models/{name}/classify")

@@ -56,13 +56,15 @@ AREAS: Final = {
         ("tests/core/test_lifecycle.py", "tests/core/test_rules.py", "tests/core/test_service.py", "tests/core/test_reconcile.py"),
     ),
     "edit": Area(
-        ("govd/edit/*.py",),
+        ("govd/edit/*.py", "govd/edit/attacks/*.py", "govd/grades.py"),
         (
             "tests/edit/test_figures.py",
             "tests/edit/test_factors.py",
             "tests/edit/test_prediction.py",
             "tests/edit/test_outcomes.py",
             "tests/edit/test_leaks.py",
+            "tests/edit/test_attacks.py",
+            "tests/edit/test_grades.py",
             "tests/edit/test_oracles.py",
             "tests/edit/test_exact.py",
             "tests/edit/test_methods.py",

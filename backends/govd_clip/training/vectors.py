@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from govd.edit.attacks import UNSEEN
 from govd.phrases import default_vocabulary
 from govd_clip.training import tokens
 from govd_clip.training.evaluate import Judge, embed_images, load_checkpoint
@@ -19,8 +20,8 @@ def write(cache: Path, recipe: Recipe, folder: Path) -> str:
 
     The model: `text_names`, `text_vectors` (n, d), the mean of the templates, unit: labels, synonyms, then the general vocabulary;
     `labels`, how many of them are the label set; `prompt_names` (`template|name`), `prompt_vectors` of the labels; `domain_names`,
-    `domain_vectors` (S, n, d), every label in every domain; `image_vectors`, the pool. The evaluation: `image_vectors`, `labels`,
-    `domains`.
+    `domain_vectors` (S, n, d), every label in every domain; `unseen_names`, `unseen_vectors`, the labels in prompts that nobody registers;
+    `image_vectors`, the pool. The evaluation: `image_vectors`, `labels`, `domains`, and `files`, where each drawing lies in `mini/images`.
     """
     judge = Judge(cache, tokens.load(cache / "tokenizer"), recipe.shape)
     params = load_checkpoint(folder_of(cache, recipe))
@@ -30,6 +31,7 @@ def write(cache: Path, recipe: Recipe, folder: Path) -> str:
     mean = np.mean(list(of_prompt.values()), axis=0)
     in_domain = [judge.texts(params, [f"a {domain} of a {name}" for name in CLASSES]) for domain in DOMAINS]
     icons = np.load(cache / "icons.npz")
+    places = zip(judge.domain, judge.target, judge.set, judge.icon, strict=True)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         folder / f"{recipe.name}.npz",
@@ -40,6 +42,8 @@ def write(cache: Path, recipe: Recipe, folder: Path) -> str:
         prompt_vectors=np.concatenate([of_prompt[t][: len(CLASSES)] for t in TEMPLATES]).astype(np.float16),
         domain_names=np.array(DOMAINS),
         domain_vectors=np.stack(in_domain).astype(np.float16),
+        unseen_names=np.array([f"{t}|{name}" for t in UNSEEN for name in CLASSES]),
+        unseen_vectors=np.concatenate([_in_parts(judge, params, [t.replace("{}", n) for n in CLASSES]) for t in UNSEEN]).astype(np.float16),
         image_vectors=embed_images(params, icons["picture"][icons["role"] == "pool"], recipe.shape).astype(np.float16),
     )
     np.savez_compressed(
@@ -47,6 +51,7 @@ def write(cache: Path, recipe: Recipe, folder: Path) -> str:
         image_vectors=embed_images(params, judge.pictures, recipe.shape).astype(np.float16),
         labels=np.array([judge.classes[i] for i in judge.target]),
         domains=np.array([DOMAINS[i] for i in judge.domain]),
+        files=np.array([f"{DOMAINS[d]}/{judge.classes[t]}/{s}-{i}.png" for d, t, s, i in places]),
     )
     return judge.line(params)
 

@@ -12,11 +12,15 @@ from rich.padding import Padding
 from rich.table import Table
 
 from govd.cli.demo.story import CELL, HOW, QUERIED, search_areas
-from govd.cli.report.parts import WORKS, attacks, scope_of_leak
+from govd.cli.report.parts import WORKS, scope_of_leak
+from govd.cli.show_attacks import verdict
 from govd.cli.tables import console, scope
+from govd.grades import ATTACKS, claim_of, value_of
 from govd.service import HONEST
 from govd.types import Json, Record
 
+TOLD = ("label", "unseen_prompts", "synonyms", "search", "examples_1", "neighbours", "probe", "relearning", "undoing", "base_diff")
+"""Attacks that the story tells; the report has them all."""
 SPOILED = 0.9
 """Share of unchanged answers below which the rest is said to be spoiled."""
 
@@ -96,18 +100,18 @@ def print_rows(rows: Sequence[Record]) -> None:
 
 
 def print_leaks(leaks: Sequence[Record]) -> None:
-    """What somebody with labelled pictures can still do."""
-    made = _plain(("somebody who has labelled pictures", "left"), ("AUC before", "right"), ("AUC after", "right"), ("", "left"))
+    """What a stranger can still do, by what he has, and the claim that is left."""
+    chart = _plain(("somebody who", "left"), ("before", "right"), ("now", "right"), ("", "left"))
     for leak in leaks:
-        made.add_row(f"[bold]{scope(scope_of_leak(leak))}[/]")
-        if "probe_after" not in leak:
-            made.add_row("  too few pictures to tell")
-        for name, before, after in attacks(leak)[-3:]:
-            works = after > WORKS
-            said = "[red]still works[/]" if works else "[green]hardly[/]"
-            made.add_row(f"  {name}", f"{before:.2f}", f"[red]{after:.2f}[/]" if works else f"[green]{after:.2f}[/]", said)
-        made.add_section()
-    console().print(made)
+        chart.add_row(f"[bold]{scope(scope_of_leak(leak))}[/]")
+        for one in leak["attacks"]:
+            if one["attack"] in TOLD and one["state"] != "unmeasured":
+                row = ATTACKS[one["attack"]].does, value_of(one, "before"), value_of(one)
+                chart.add_row(f"  {row[0]}", *row[1:], verdict(one["state"]))
+        chart.add_section()
+    console().print(chart)
+    for leak in leaks:
+        line(f"[bold]{scope(scope_of_leak(leak))}[/], {escape(claim_of(leak))}")
     line(f"[red]{escape(HONEST)}[/]")
 
 

@@ -13,6 +13,7 @@ import jinja2
 
 from govd.cli.tables import scope
 from govd.errors import MachineFault
+from govd.grades import WHY
 from govd.types import Record
 
 
@@ -27,6 +28,7 @@ def render(template: str, **values: Any) -> str:
     )
     filters: dict[str, Any] = {"share": shown_share, "scope": shown_scope, "png": embedded, "points": points}
     environment.filters |= filters
+    environment.globals["WHY"] = WHY  # also to what is imported
     return environment.get_template(f"{template}.html.jinja").render(**values)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from govd.cli.report import shown_scope
+from govd.grades import ATTACKS, RUNGS, claim_of, cost_of, value_of
 from govd.types import Record
 
 COLUMNS: Final = 3
@@ -66,17 +67,29 @@ def scope_of_leak(leak: Record) -> dict[str, Any]:
 
 
 def leak_part(leak: Record) -> dict[str, Any]:
-    """What strangers can still do about one forget."""
-    return {"what": shown_scope(scope_of_leak(leak)), "images": leak["images"], "attacks": attacks(leak)}
+    """What strangers can still do about one forget, and the claim that this leaves."""
+    rungs = []
+    for rung in leak["rungs"]:
+        words, deciding = RUNGS[rung["rung"]], [one for one in leak["attacks"] if one["attack"] == rung["by"]]
+        by = f"somebody {ATTACKS[rung['by']].does}, {value_of(deciding[0])}" if deciding and rung["by"] in ATTACKS else ""
+        rungs.append({"says": words.broken if rung["state"] == "found" else words.claim, "state": rung["state"], "by": by})
+    return {
+        "what": shown_scope(scope_of_leak(leak)),
+        "images": leak["images"],
+        "grade": leak["grade"],
+        "claim": claim_of(leak),
+        "rungs": rungs,
+        "attacks": [_attack(one) for one in leak["attacks"]],
+    }
 
 
-def attacks(leak: Record) -> list[tuple[str, float, float]]:
-    """Each attack that was tried, with its AUC before and after; few-shot ones first, by the number of pictures."""
-    if "probe_after" not in leak:
-        return []
-    shots = [
-        (f"few-shot: searches with {k} of them" if k != "1" else "few-shot: searches with one of them", leak["examples_before"][k], a)
-        for k, a in leak["examples_after"].items()
-    ]
-    nearest = ("compares with the nearest of them", leak["knn_before"], leak["knn_after"])
-    return [*shots, nearest, ("trains a linear probe on them", leak["probe_before"], leak["probe_after"])]
+def _attack(one: Record) -> dict[str, Any]:
+    """One attack as a row: what is done, what it costs, what it attains, and whether that is beyond chance."""
+    row = {"does": ATTACKS[one["attack"]].does, "needs": cost_of(one), "state": one["state"]}
+    if one["state"] == "unmeasured":
+        return row | {"why": one["why"]}
+    kind, (low, high) = ATTACKS[one["attack"]].measure, one["interval"]
+    spans = {"rank": "", "area": f"{low:.2f} to {high:.2f}", "share": f"{100 * low:.0f} to {100 * high:.0f} %"}
+    chances = {"rank": "", "area": f"{one['chance']:.2f}", "share": f"{100 * one['chance']:.1f} %"}
+    figures = {"before": value_of(one, "before"), "now": value_of(one), "span": spans[kind], "chance": chances[kind]}
+    return row | figures | {"worst": one.get("worst", ""), "judged": one["judged"]}

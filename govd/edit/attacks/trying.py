@@ -1,0 +1,98 @@
+"""All attacks on all forgets of a model, in the order of what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from govd.edit.attacks.pictures import attempts, halves, shown
+from govd.edit.attacks.readings import FEW, NO_WORD, Attempt
+from govd.edit.attacks.restoring import difference, relearned, undone
+from govd.edit.attacks.spaces import Space, Subject
+from govd.edit.attacks.words import WORDED, Answers, naming, prompted, search, worded
+from govd.edit.factors import Edit
+from govd.types import Floats, Scope
+
+LEARNED_FROM = 8
+"""Pairs of vectors below which nobody learns a projection back."""
+TRAINED = "the model was not edited"
+
+
+@dataclass(frozen=True)
+class Models:
+    """The unedited model's vectors and those of a model that forgot, of the same pictures and labels.
+
+    `edit` is what lies between them, where it is an edit; `weights` how much of each word its difference to the base weights takes;
+    `missing` why vectors are left out, by attack.
+    """
+
+    base: Space
+    now: Space
+    edit: Edit | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+def tried(
+    models: Models, scopes: Sequence[Scope], subjects: Sequence[Subject], seed: int = 0, without: Collection[str] = ()
+) -> list[list[Attempt]]:
+    """Every attack on each forget; a search with pictures, neighbours and a probe learn on a half of the pictures that the seed draws."""
+    base, now = models.base, models.now
+    half = halves(len(base.images), seed)
+    of_prompts = {}
+    for attack in ("label", "prompts", "unseen_prompts", "ensemble"):
+        texts = base.prompts.get(attack, {}), now.prompts.get(attack, {})
+        why = models.missing.get(attack, "the model has no such prompts")
+        of_prompts[attack] = prompted(attack, subjects, *texts, (base, now), why)
+    first, last = Answers.of(base.images, base.labels), Answers.of(now.images, now.labels)
+    restored = {"relearning": _relearned(models, subjects, half), "undoing": _undone(models)}
+    answers = {name: Answers.of(*of) if of is not None else None for name, of in restored.items()}
+    forgotten = {p for scope in scopes for c in scope.concepts for p in c.phrases}
+    lists = []
+    for at, (scope, subject) in enumerate(zip(scopes, subjects, strict=True)):
+        record = shown(base.images, now.images, subject.own, half)
+        one = [of_prompts[attack][at] for attack in of_prompts]
+        one += [worded(attack, subject, base, now, first, last, models.missing.get(attack, NO_WORD)) for attack in WORDED]
+        one += [search(subject, base, now), *attempts(record, subject.own, half)]
+        one += [_restoring("relearning", subject, first, answers["relearning"], {"pictures": int(half.sum())}, FEW)]
+        one += [_restoring("undoing", subject, first, answers["undoing"], {}, TRAINED)]
+        one += [difference(models.weights, scope, forgotten) if models.edit else Attempt("base_diff", why=TRAINED)]
+        lists.append([a for a in one if a.attack not in without])
+    return lists
+
+
+def _restoring(attack: str, subject: Subject, base: Answers, restored: Answers | None, needs: Mapping[str, int], why: str) -> Attempt:
+    """How many of a forget's pictures get its name again."""
+    if restored is None:
+        return Attempt(attack, why=why)
+    return Attempt(attack, *naming(subject, base, restored), needs)
+
+
+def _relearned(models: Models, subjects: Sequence[Subject], half: Any) -> tuple[Floats, Floats] | None:
+    """Pictures and labels as somebody sees them who learned the way back to the base model; each half of the pictures by what the other
+    taught. Where texts are edited, he learns from those of labels that are not forgotten."""
+    base, now = models.base, models.now
+    if models.edit is not None and models.edit.side == "text":
+        kept = np.ones(len(base.labels), bool)
+        kept[[place for subject in subjects for place in subject.places]] = False
+        if kept.sum() < LEARNED_FROM:
+            return None
+        return base.images, relearned(now.labels[kept], base.labels[kept], now.labels)
+    if min(half.sum(), (~half).sum()) < LEARNED_FROM:
+        return None
+    images = np.empty_like(base.images)
+    for learn in (half, ~half):
+        images[~learn] = relearned(now.images[learn], base.images[learn], now.images[~learn])
+    return images, base.labels
+
+
+def _undone(models: Models) -> tuple[Floats, Floats] | None:
+    """The same by whoever has the edit file; vectors are stored in single precision."""
+    if models.edit is None:
+        return None
+    if models.edit.side == "text":
+        return models.base.images, undone(models.edit, models.now.labels.astype(np.float32))
+    return undone(models.edit, models.now.images.astype(np.float32)), models.base.labels
