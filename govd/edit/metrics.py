@@ -52,7 +52,11 @@ def scores(edit: Edit, images: Floats, texts: Floats) -> Floats:
 
 
 def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -> dict[str, Json]:
-    """What can be said without a labelled picture: of the factors, of the texts, and of the pool where there is one."""
+    """What can be said without a labelled picture: of the factors, of the texts, and of the pool where there is one.
+
+    `retain_agreement` is of pictures in no scope whose answer was a kept label: the share for which it still is the best kept one. On
+    labelled pictures (`on_images`) it is of all in no scope, by their best kept label before and after.
+    """
     names, anchors = basis.anchors
     gone = {p for c in contributions if c.spec.scope.paradigm == "concepts" for k in c.spec.scope.concepts for p in k.phrases}
     touched = gone | {p for c in contributions for k in c.spec.scope.concepts for p in k.phrases}

@@ -58,7 +58,7 @@ class Warming(threading.Thread):
         except GovdError as error:
             log.error("the model %s does not answer: %s", name, told(error))
             return
-        except Exception:
+        except Exception:  # the thread's outermost net: the model stays cold, so that the daemon is not ready, and is asked again
             log.exception("the model %s does not answer: a bug in govd", name)
             return
         self.cold.discard(name)

@@ -55,7 +55,7 @@ class Worker(threading.Thread):
             step()
         except GovdError as error:
             log.error("%s: %s", name, told(error))
-        except Exception:
+        except Exception:  # the thread's outermost net: a bug in one step must neither end the others nor go unseen (`trouble`, `faults`)
             log.exception("%s: a bug in govd", name)
         else:
             return True

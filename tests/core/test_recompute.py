@@ -214,3 +214,31 @@ def test_what_is_covered_by_something_private_is_told_from_what_is_in_the_edit(
     said = " ".join(capsys.readouterr().out.split())
     assert "covered by another" in said
     assert "in the edit" in said
+
+
+ILL: dict[str, tuple[dict[str, Any], str]] = {
+    "requests that are no names": ({"requests": [1]}, "are no list of names"),
+    "a request twice": ({"requests": "twice"}, "are no list of names"),
+    "contributions that are one text": ({"contributions": "all"}, "of no request that was in force"),
+    "covered requests that are a list": ({"subsumed": ["one"]}, "subsumed requests are no such list"),
+    "covered by no name": ({"subsumed": {"one": 1}}, "subsumed requests are no such list"),
+    "covered, and never filed": ({"subsumed": {"fgt-01hzzzzzzzzzzzzzzzzzzzzzzz": ""}}, "the filing of this request is not among"),
+    "in the edit, and never filed": ({"requests": ["fgt-01hzzzzzzzzzzzzzzzzzzzzzzz"]}, "the filing of this request is not among"),
+    "without its contribution": ({"contributions": []}, "which was in force or approved then"),
+    "a contribution of no request": ({"requests": []}, "is of no request that is in force"),
+}
+
+
+@pytest.mark.parametrize("ill", ILL)
+def test_a_revision_whose_lists_do_not_belong_together_is_a_fault(service: Service, tmp_path: Path, ill: str) -> None:
+    forget(service, "red")
+    said, message = ILL[ill]
+
+    def other(rows: Rows) -> None:
+        (payload,) = (row["payload"] for row in rows if row["kind"] == "revision.compose")
+        payload |= said
+        if said.get("requests") == "twice":
+            payload["requests"] = payload["contributions"] * 2
+
+    faults = changed(service, tmp_path, other)["faults"]
+    assert any(message in fault for fault in faults), faults

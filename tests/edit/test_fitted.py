@@ -70,6 +70,22 @@ def test_it_is_its_definition(world: World, hard: Basis, made: list[Contribution
     assert np.abs(texts[gone] @ edit.B - np.eye(4)).max() < 1e-9
 
 
+def test_forgets_that_need_a_further_step_together_take_it_together(world: World) -> None:
+    """Prompts that disagree: each forget alone is certain enough at its own step, all of them are only further down the list."""
+    draw = np.random.default_rng(0)
+    prompts = np.stack([world.texts[:40] + 0.02 * draw.normal(size=(40, 96)) for _ in range(3)])
+    basis = world.basis(max_edit_norm=1e9, label_prompts=prompts)
+    chosen = sorted((world.contribution(basis, name, method="fitted") for name in world.names[:12]), key=lambda c: c.digest)
+    edit = compose(basis, chosen, METHODS)
+    extra = edit.facts["step"]
+    assert extra >= 1
+    own = [STEPS.index((float(c.tensors["beta"][0]), float(c.tensors["w"][0]))) for c in chosen]
+    assert min(own) + extra < len(STEPS) - 1, "not all are at the end of the list"
+    gone = [world.names.index(c.spec.scope.concepts[0].name) for c in chosen]
+    wanted = brute_force(basis, gone, [STEPS[min(at + extra, len(STEPS) - 1)] for at in own])
+    assert np.abs(edit.L - wanted).max() < 2e-3 * np.abs(wanted).max()
+
+
 def test_what_is_forgotten_is_unnamed_and_the_rest_stays(world: World, hard: Basis, made: list[Contribution]) -> None:
     edit = compose(hard, made, METHODS)
     told = on_images(hard, edit, made, world.data)

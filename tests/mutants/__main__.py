@@ -70,6 +70,7 @@ AREAS: Final = {
             "tests/edit/test_methods.py",
             "tests/edit/test_interference.py",
             "tests/edit/test_fitted.py",
+            "tests/edit/test_effort.py",
             "tests/edit/test_compose.py",
         ),
     ),
