@@ -23,7 +23,8 @@ def print_attacks(leaks: Sequence[Record]) -> None:
     out = console()
     if 0 < len(graded) <= DETAILED:
         for leak in graded:
-            out.print(table(f"attacks on {scope(leak['scope'])}", "needs", "before", "now", "", rows=rows(leak["attacks"])))
+            title = f"attacks on {scope(leak['scope'])}"
+            out.print(table("somebody", "needs", "before", "now", "", rows=rows(leak["attacks"]), title=title))
     for leak in graded:
         out.print(f"  [bold]{scope(leak['scope'])}[/], {escape(claim_of(leak))}", soft_wrap=True)
 
