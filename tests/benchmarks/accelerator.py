@@ -1,0 +1,104 @@
+"""`python -m tests.benchmarks.accelerator`: pictures a second on what JAX finds, as a share of what that device multiplies at its best.
+
+A CLIP of random weights (speed does not depend on them), by default ViT-L/14 in bfloat16. The best rate is measured in the same run with
+one product of large square matrices in the same precision. The work of a batch is what XLA counts for the compiled program. Embeddings are
+held against the same weights in float32 on the host.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from transformers import CLIPConfig
+
+from govd_clip.config import read_config
+from govd_clip.model import Clip
+
+SHAPES = {
+    "vit-b-32": {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "patch_size": 32},
+    "vit-l-14": {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16, "patch_size": 14},
+}
+WIDTHS = {"vit-b-32": 512, "vit-l-14": 768}
+SQUARE = 8192
+"""Side of the matrices whose product is the best rate; on a CPU a quarter of it."""
+COMPARED = 4
+"""Pictures that are encoded on the host as well."""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m tests.benchmarks.accelerator", description=__doc__)
+    options.add_argument("--shape", choices=SHAPES, default="vit-l-14")
+    options.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
+    options.add_argument("--batch", type=int, default=256)
+    options.add_argument("--rounds", type=int, default=10)
+    given = options.parse_args()
+    dtype = jnp.dtype(given.dtype)
+    device = jax.devices()[0]
+    whole = clip(given.shape)
+    graph, state = nnx.split(whole)
+    moved = jax.device_put(jax.tree.map(lambda a: a.astype(dtype), state), device)
+
+    def encode(weights: nnx.State, pixels: jax.Array) -> jax.Array:
+        return nnx.merge(graph, weights).images(pixels)
+
+    draw = np.random.default_rng(0)
+    pixels = draw.normal(size=(given.batch, 3, 224, 224)).astype(np.float32)
+    batch = jax.device_put(jnp.asarray(pixels, dtype), device)
+    compiled = jax.jit(encode).lower(moved, batch).compile()
+    work = float(compiled.cost_analysis()["flops"])
+    seconds = median(lambda: compiled(moved, batch), given.rounds)
+    best = peak(device, dtype, given.rounds)
+    host = jax.devices("cpu")[0]
+    with jax.default_device(host):
+        there = np.asarray(encode(jax.device_put(state, host), jnp.asarray(pixels[:COMPARED])), np.float64)
+    here = np.asarray(compiled(moved, batch)[:COMPARED], np.float64)
+    cosine = float((unit(here) * unit(there)).sum(1).min())
+    print(f"{given.shape}, {given.dtype}, batch {given.batch}, on {device.device_kind} ({device.platform})\n")
+    print("| | |\n|---|---|")
+    print(f"| pictures a second | {given.batch / seconds:.1f} |")
+    print(f"| work | {work / given.batch / 1e9:.1f} GFLOP a picture, {work / seconds / 1e9:,.0f} GFLOP/s |")
+    print(f"| best rate of a product, same precision | {best / 1e9:,.0f} GFLOP/s |")
+    print(f"| share of it | {work / seconds / best:.0%} |")
+    print(f"| least cosine to float32 on the host, of {len(here)} pictures | {cosine:.6f} |")
+
+
+def clip(shape: str) -> Clip:
+    """A model of random weights, in float32."""
+    known = CLIPConfig(vision_config={**SHAPES[shape], "image_size": 224}, projection_dim=WIDTHS[shape])
+    with tempfile.TemporaryDirectory() as folder:
+        known.save_pretrained(folder)
+        return Clip(read_config(Path(folder)), nnx.Rngs(0))
+
+
+def peak(device: jax.Device, dtype: jnp.dtype, rounds: int) -> float:
+    """Operations a second of one product of large square matrices."""
+    side = SQUARE if device.platform != "cpu" else SQUARE // 4
+    square = jax.device_put(jnp.ones((side, side), dtype), device)
+    multiply = jax.jit(lambda a: a @ a)
+    return 2.0 * side**3 / median(lambda: multiply(square), rounds)
+
+
+def median(work: Callable[[], jax.Array], rounds: int) -> float:
+    """Seconds of one run, the first of which does not count."""
+    jax.block_until_ready(work())
+    took = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        jax.block_until_ready(work())
+        took.append(time.perf_counter() - began)
+    return statistics.median(took)
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+if __name__ == "__main__":
+    main()
