@@ -10,13 +10,15 @@ import numpy as np
 
 from govd.core import Opened
 from govd.edit import Edit, EvaluationData, exact
-from govd.edit.attacks import UNSEEN, Models, Space, Subject, graded, lost, thinned, tried
+from govd.edit.attacks import UNSEEN, Models, Space, Subject, graded, lost, tried
 from govd.edit.basis import PROMPT_ROWS, some_prompts
 from govd.edit.metrics import label_set
 from govd.errors import GovdError, Usage
 from govd.phrases import check_phrase, spelled
 from govd.types import PRIVATE, Contribution, Floats, Json
 
+WHOLE: Final = 64
+"""Forgets of which every attack is kept; of more, those that decide the claims, so that an entry of the ledger stays small."""
 NEAR: Final = 3
 """Words of the vocabulary that are tried for each label, at most."""
 CANDIDATES: Final = 16
@@ -27,9 +29,15 @@ OtherWords = Mapping[str, Sequence[str] | Mapping[str, Sequence[str]]]
 
 
 def attacked(
-    opened: Opened, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, words: OtherWords | None = None
+    opened: Opened,
+    edit: Edit,
+    contributions: Sequence[Contribution],
+    data: EvaluationData,
+    leaks: Sequence[Mapping[str, Json]],
+    words: OtherWords | None = None,
 ) -> list[dict[str, Json]]:
-    """For each forget in force what every attack attains, and the grade of the claim that is left.
+    """For each forget in force what every attack attains, and the grade of the claim that is left. `leaks` are the figures of attacks with
+    these pictures.
 
     Raises:
         Usage: a class of the pictures is none of the labels.
@@ -37,13 +45,19 @@ def attacked(
     scopes = [c.spec.scope for c in contributions]
     if not scopes:
         return []
-    data = thinned(data, scopes)
     names, _ = label_set(opened.basis, data)
     subjects = [Subject.of(scope, names, data) for scope in scopes]
     places = sorted({place for subject in subjects for place in subject.places})
     base, missing = space_of(opened, data, places, contributions, words or {})
     models = Models(base, base.edited(edit), edit, lost(opened.basis, edit.linear), missing)
-    return [graded(attempts) for attempts in tried(models, scopes, subjects)]
+    records = [graded(attempts) for attempts in tried(models, scopes, subjects, records=leaks)]
+    return records if len(records) <= WHOLE else [_decisive(record) for record in records]
+
+
+def _decisive(record: Mapping[str, Json]) -> dict[str, Json]:
+    """A grade with those attacks alone that decide its rungs."""
+    deciding = {rung["by"] for rung in record["rungs"]}
+    return {**record, "attacks": [one for one in record["attacks"] if one["attack"] in deciding]}
 
 
 def space_of(

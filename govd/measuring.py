@@ -102,7 +102,7 @@ class Measuring:
         known = [recognised(opened.basis, c) for c in filed]
         some = attacks.thinned(data, [c.spec.scope for c in known])
         leaks = attacks.leaks(edit, known, some)
-        graded = attacked(opened, edit, known, some, words)
+        graded = attacked(opened, edit, known, some, leaks, words)
         outcomes, recalls = Outcomes.of(opened.basis, edit, known, data), retrieval(opened.basis, edit, known, data)
         found: dict[str, Json] = {
             "forget_named": outcomes.shares().get("forget_named"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from govd.edit.attacks.restoring import difference, relearned, undone
 from govd.edit.attacks.spaces import Space, Subject
 from govd.edit.attacks.words import WORDED, Answers, naming, prompted, search, worded
 from govd.edit.factors import Edit
-from govd.types import Floats, Scope
+from govd.types import Floats, Json, Scope
 
 LEARNED_FROM = 8
 """Pairs of vectors below which nobody learns a projection back."""
@@ -37,9 +37,16 @@ class Models:
 
 
 def tried(
-    models: Models, scopes: Sequence[Scope], subjects: Sequence[Subject], seed: int = 0, without: Collection[str] = ()
+    models: Models,
+    scopes: Sequence[Scope],
+    subjects: Sequence[Subject],
+    seed: int = 0,
+    records: Sequence[Mapping[str, Json]] | None = None,
 ) -> list[list[Attempt]]:
-    """Every attack on each forget; a search with pictures, neighbours and a probe learn on a half of the pictures that the seed draws."""
+    """Every attack on each forget; a search with pictures, neighbours and a probe learn on a half of the pictures that the seed draws.
+
+    `records`: what `leaks` measured of the same pictures with the same seed, so that it is not measured twice.
+    """
     base, now = models.base, models.now
     half = halves(len(base.images), seed)
     of_prompts = {}
@@ -53,14 +60,14 @@ def tried(
     forgotten = {p for scope in scopes for c in scope.concepts for p in c.phrases}
     lists = []
     for at, (scope, subject) in enumerate(zip(scopes, subjects, strict=True)):
-        record = shown(base.images, now.images, subject.own, half)
+        record = records[at] if records is not None else shown(base.images, now.images, subject.own, half)
         one = [of_prompts[attack][at] for attack in of_prompts]
         one += [worded(attack, subject, base, now, first, last, models.missing.get(attack, NO_WORD)) for attack in WORDED]
         one += [search(subject, base, now), *attempts(record, subject.own, half)]
         one += [_restoring("relearning", subject, first, answers["relearning"], {"pictures": int(half.sum())}, FEW)]
         one += [_restoring("undoing", subject, first, answers["undoing"], {}, TRAINED)]
         one += [difference(models.weights, scope, forgotten) if models.edit else Attempt("base_diff", why=TRAINED)]
-        lists.append([a for a in one if a.attack not in without])
+        lists.append(one)
     return lists
 
 
