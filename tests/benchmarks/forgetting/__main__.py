@@ -87,14 +87,14 @@ class Plan:
     chosen: Sequence[str]
 
     def results(self, runner: Runner, split: Split, kind: Kind, slow: bool = True) -> list[Result]:
-        """Every row on every case of a split; those of `SLOW` only where asked for."""
+        """Every row on every case of a split; those of `SLOW`, and predictions, only where asked for."""
         rows = [row for row in rows_of(kind) if not self.chosen or row in self.chosen]
         results = []
         for count in self.counts if kind == "labels" else CELLS:
             drawn = list(cases(split, kind, count))
             for row in rows:
                 if row not in SLOW:
-                    results += [result for case in drawn if (result := runner.run(row, case))]
+                    results += [result for case in drawn if (result := runner.run(row, case, slow))]
                 elif slow and (split.seed == 0 or len(split.labels.names) < MANY):
                     results += [result for case in drawn[:SLOW_DRAWS] if (result := runner.run(row, case))]
         return results
@@ -124,7 +124,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="a folder for what was computed")
     parser.add_argument("--kept", action="store_true", help="tables of what the cache has: nothing is computed")
     parser.add_argument("--foreign", type=Path, help="a folder for environments of other people's libraries, which are then rows, too")
-    parser.add_argument("--calibration", type=float, default=30.0, help="seconds for the intervals of each basis' predictions")
+    parser.add_argument("--calibration", type=float, default=60.0, help="seconds for the intervals of a set's predictions")
     parser.add_argument("--plots", type=Path, help="a folder for pictures of the tables")
     return parser.parse_args()
 

@@ -32,22 +32,32 @@ def rows_of(kind: str) -> list[str]:
     return [*ROWS, *LIBRARIES, RETRAINED_ROW] if kind == "labels" else list(LOCAL)
 
 
+def calibrated_on(split: Split) -> bool:
+    """Whether errors of predictions are measured on a split: they take a minute for each basis, so only once for each set."""
+    return split.seed == 0 or split.pool_label is None
+
+
 @dataclass(frozen=True)
 class Runner:
-    """Runs rows, and keeps what it computed. `calibration_seconds`: time for the errors of predictions of one basis; `foreign`: other
-    people's libraries, where they are wanted."""
+    """Runs rows, and keeps what it computed. `calibration_seconds`: time by the clock for the errors of predictions of one basis.
+    `foreign`: other people's libraries, where they are wanted."""
 
     store: Store
     calibration_seconds: float
     foreign: Foreign | None = None
 
-    def run(self, row: str, case: Case) -> Result | None:
-        """None where a row does not apply."""
+    def run(self, row: str, case: Case, predict: bool = True) -> Result | None:
+        """None where a row does not apply. `predict`: the product's own prediction beside it, where there is one."""
         if row == RETRAINED_ROW and (self.retrained is None or not self.comparable(case)):
             return None
-        if row in LIBRARIES and self.foreign is None:
+        if row in LIBRARIES and self.foreign is None and not self.store.frozen:
             return None
-        return self.store.result(case, row, source() if row in OWN else "", lambda: self._figures(row, case))
+        result = self.store.result(case, row, source() if row in OWN else "", lambda: self._figures(row, case))
+        if result is None or row not in (DEFAULT, CONDITIONAL) or not predict or not calibrated_on(case.split):
+            return result
+        key: list[str | int] = ["predicted", case.split.name, case.kind, row, case.count, case.split.seed, case.draw, source()]
+        predicted = self.store.get(key, lambda: self._predicted(row, case))
+        return replace(result, figures=replace(result.figures, **predicted))
 
     @cached_property
     def retrained(self) -> Split | None:
@@ -75,9 +85,7 @@ class Runner:
         seconds = time.perf_counter() - began
         if edited is None:
             return Figures()
-        figures = measure(case, edited, without=row == DELETED)
-        known = Figures(**figures, seconds=seconds)
-        return replace(known, **self._predicted(row, case)) if row in (DEFAULT, CONDITIONAL) else known
+        return Figures(**measure(case, edited, without=row == DELETED), seconds=seconds)
 
     def _edited(self, row: str, case: Case) -> Map | None:
         if row in LIBRARIES:
@@ -104,13 +112,12 @@ class Runner:
     def _calibration(self, split: Split, basis: Basis) -> Calibration | None:
         kept, key = split.kept, f"calibration {basis.conditional}"
         if key not in kept:
-            seed = 0 if split.pool_label is None else split.seed  # a set with a pool of its own has one for all seeds
 
             def compute() -> dict[str, str]:
                 calibration = calibrated(basis, made, METHODS, self.calibration_seconds)
                 return {"bytes": calibration.to_bytes().decode() if calibration else ""}
 
-            known = self.store.get([split.name, key, seed, source()], compute)["bytes"]
+            known = self.store.get([split.name, key, source()], compute)["bytes"]
             kept[key] = Calibration.from_bytes(known.encode()) if known else None
         calibration: Calibration | None = kept[key]
         return calibration
