@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.forgetting.cases import KINDS, Case, Kind, cases
+from tests.benchmarks.forgetting.figures import COLUMNS
 from tests.benchmarks.forgetting.floors import floors
 from tests.benchmarks.forgetting.foreign import LIBRARIES, Foreign
 from tests.benchmarks.forgetting.maps import MAPPED, Cell, mapped
@@ -45,6 +46,7 @@ def main() -> None:
     folder = Path(given.vectors) if given.vectors else None
     chosen = [name.strip() for name in given.rows.split(";") if name.strip()]
     kinds: list[Kind] = [kind for kind in KINDS if kind in given.kinds.split(",")]
+    columns = [name.strip() for name in given.columns.split(",") if name.strip()] or list(COLUMNS)
     plan = Plan(kinds, [int(n) for n in given.forgets.split(",")], chosen)
     runner = Runner(Store(given.cache, given.kept), given.calibration, Foreign(given.foreign) if given.foreign else None)
     sets = dict(portfolio(folder, [name for name in given.sets.split(",") if name], range(given.seeds)))
@@ -58,7 +60,7 @@ def main() -> None:
             results = [result for split in splits for result in plan.results(runner, split, kind)]
             everything += results
             if results:
-                print(f"\n{title}: {TITLES[kind]}\n\n{table(results)}", flush=True)
+                print(f"\n{title}: {TITLES[kind]}\n\n{table(results, columns)}", flush=True)
         if given.predictions:
             predictions[title] = predicted(runner, splits[: given.predictions])
         if predictions.get(title):
@@ -68,11 +70,11 @@ def main() -> None:
                 maps |= {f"{title}: {row}": mapped(runner.store, case, row) for row in MAPPED}
         if title == "mini" and "labels" in kinds:
             compared = [result for row in rows_of("labels") for case in never_seen(splits[0]) if (result := runner.run(row, case))]
-            print(f"\nmini, {', '.join(WITHOUT)}: beside a model that never saw them\n\n{table(compared)}", flush=True)
+            print(f"\nmini, {', '.join(WITHOUT)}: beside a model that never saw them\n\n{table(compared, columns)}", flush=True)
     for kind in kinds:
         results = over_sets([result for result in everything if result.kind == kind])
         if results:
-            print(f"\nmeans over sets: {TITLES[kind]}\n\n{table(results)}")
+            print(f"\nmeans over sets: {TITLES[kind]}\n\n{table(results, columns)}")
     print(f"\n{floors(everything)}")
     for path in draw_all(given.plots, everything, predictions, maps) if given.plots else ():
         print(path)
@@ -117,6 +119,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--vectors", type=Path, default=os.environ.get("GOVD_VECTORS"), help="folder of sets of real vectors")
     parser.add_argument("--sets", default="", help="names of sets, with commas; all by default")
     parser.add_argument("--rows", default="", help="rows, with semicolons; all by default")
+    parser.add_argument("--columns", default="", help="columns, with commas; all by default")
     parser.add_argument("--kinds", default=",".join(KINDS), help="what is forgotten")
     parser.add_argument("--forgets", default="1,10,30,100", help="how many labels at once (up to half of them)")
     parser.add_argument("--seeds", type=int, default=5)

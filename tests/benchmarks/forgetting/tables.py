@@ -16,10 +16,10 @@ SHOWN = 5e-4
 """Below this the last digit would not show it."""
 
 
-def table(results: Sequence[Result]) -> str:
+def table(results: Sequence[Result], shown: Sequence[str] = COLUMNS) -> str:
     """Of one set and kind: a line for each row and number of forgets, in the order in which they came. Columns without a figure are left
     out."""
-    columns = [name for name in COLUMNS if any(math.isfinite(getattr(r.figures, name)) for r in results)]
+    columns = [name for name in shown if any(math.isfinite(getattr(r.figures, name)) for r in results)]
     titles = " | ".join(name.replace("_", " ") for name in columns)
     lines = [f"| row | forgets | draws | {titles} |", f"|{'---|' * (len(columns) + 3)}"]
     for row, count in dict.fromkeys((r.row, r.count) for r in results):
