@@ -93,7 +93,13 @@ def test_requests_are_found_by_ticket_reason_and_exact_private_name(govd: Shell)
         records: Any = govd.json("request", "list", *words)
         return [record["concepts"][0]["name"] for record in records]
 
-    assert found("--ticket", "legal-12") == found("--reason", "3 MAY") == found("--reason", "letter") == ["red"]
+    assert (
+        found("--ticket", "legal-12")
+        == found("--ticket", "LEGAL-12")
+        == found("--reason", "3 MAY")
+        == found("--reason", "letter")
+        == ["red"]
+    )
     assert found("--ticket", "legal") == []
     (private,) = found("--concept", "Blue")
     assert private.startswith("private:")

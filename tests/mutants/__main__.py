@@ -49,6 +49,7 @@ AREAS: Final = {
             "tests/core/test_service.py",
             "tests/core/test_private_texts.py",
             "tests/core/test_reconcile.py",
+            "tests/cli/test_filings.py",
         ),
     ),
     "reconcile": Area(
