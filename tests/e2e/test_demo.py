@@ -85,9 +85,9 @@ def test_it_shows_what_went_and_what_stayed_beside_the_other_ways(told: Told) ->
     before, after = (float(v) for v in re.findall(r"([\d.]+) → ([\d.]+) %", row)[0])
     assert after < before / 2, row
     assert "figures are those of mini" in squeezed(text)
-    for attack in ("few-shot", "nearest", "linear probe"):
-        assert attack in text
-    assert "still works" in text
+    for attack in ("registered labels", "another word", "searches with one", "nearest", "linear probe", "inverts the edit"):
+        assert attack in squeezed(text)
+    assert re.search(r"dog everywhere, grade [12] of 6: not named any more by any registered prompt", squeezed(text))
 
 
 def test_it_says_who_computed_what(told: Told) -> None:
@@ -161,7 +161,14 @@ def test_the_report_shows_prototypes_of_what_was_forgotten(told: Told) -> None:
     assert any("a line of a umbrella" in alt for alt in drawn)
     assert sum("a colour of a " in alt for alt in drawn) >= 4
     words = squeezed(" ".join(page.words))
-    for part in ("outlined: was to go", "search AUC", "few-shot", "Who computed what", "govd audit verify evidence.zip"):
+    for part in (
+        "outlined: was to go",
+        "search AUC",
+        "searches with one picture",
+        "dog everywhere (9 pictures): grade",
+        "Who computed what",
+        "govd audit verify evidence.zip",
+    ):
         assert part in words, part
 
 
