@@ -304,9 +304,8 @@ def discreet(found: Mapping[str, Json], contributions: Sequence[Contribution]) -
 
 def _unworded(leak: Record) -> dict[str, Json]:
     """What attacks attained on a forget, without the words that did best."""
-    if "attacks" not in leak:
-        return dict(leak)
-    return {**leak, "attacks": [{k: v for k, v in one.items() if k != "worst"} for one in leak["attacks"]]}
+    attacks = [{k: v for k, v in one.items() if k != "worst"} for one in leak.get("attacks", ())]
+    return {**leak, "attacks": attacks} if attacks else dict(leak)
 
 
 def _check_distinct(names: Sequence[str], vectors: Sequence[Floats]) -> None:
