@@ -74,7 +74,7 @@ def main() -> None:
     for kind in kinds:
         results = over_sets([result for result in everything if result.kind == kind])
         if results:
-            print(f"\nmeans over sets: {TITLES[kind]}\n\n{table(results, columns)}")
+            print(f"\nmeans over sets: {TITLES[kind]}\n\n{table(results, columns, 'sets')}")
     print(f"\n{floors(everything)}")
     for path in draw_all(given.plots, everything, predictions, maps) if given.plots else ():
         print(path)

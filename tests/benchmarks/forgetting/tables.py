@@ -16,16 +16,16 @@ SHOWN = 5e-4
 """Below this the last digit would not show it."""
 
 
-def table(results: Sequence[Result], shown: Sequence[str] = COLUMNS) -> str:
+def table(results: Sequence[Result], shown: Sequence[str] = COLUMNS, of: str = "draws") -> str:
     """Of one set and kind: a line for each row and number of forgets, in the order in which they came. Columns without a figure are left
-    out."""
+    out. Intervals are of draws: how far a few sets lie apart says nothing of a mean's error."""
     columns = [name for name in shown if any(math.isfinite(getattr(r.figures, name)) for r in results)]
     titles = " | ".join(name.replace("_", " ") for name in columns)
-    lines = [f"| row | forgets | draws | {titles} |", f"|{'---|' * (len(columns) + 3)}"]
+    lines = [f"| row | forgets | {of} | {titles} |", f"|{'---|' * (len(columns) + 3)}"]
     for row, count in dict.fromkeys((r.row, r.count) for r in results):
         figures = [r.figures for r in results if (r.row, r.count) == (row, count)]
         if any(math.isfinite(getattr(f, name)) for f in figures for name in columns):
-            cells = " | ".join(cell(figures, name) for name in columns)
+            cells = " | ".join(cell(figures, name, of == "draws") for name in columns)
             lines.append(f"| {row} | {count} | {len(figures)} | {cells} |")
     return "\n".join(lines)
 
@@ -45,12 +45,12 @@ def half_interval(listed: np.ndarray) -> float:
     return quantile * float(listed.std(ddof=1)) / len(listed) ** 0.5
 
 
-def cell(figures: Iterable[Figures], column: str) -> str:
+def cell(figures: Iterable[Figures], column: str, interval: bool = True) -> str:
     """A mean ± half of its interval."""
     listed = values(figures, column)
     if not len(listed):
         return "–"
-    half = half_interval(listed)
+    half = half_interval(listed) if interval else 0.0
     return f"{listed.mean():.3f} ± {half:.3f}" if half >= SHOWN else f"{listed.mean():.3f}"
 
 
