@@ -131,9 +131,8 @@ def class_map(title: str, cells: Sequence[Cell]) -> str:
     column_width = names + wide * len(domains) + 24
     columns = -(-len(classes) // ROWS)
     parts = [text(10, 22, f"Named right before → after, in per cent. {title}", weight=700, colour=INK, size=15)]
-    parts.append(
-        text(10, 42, "Outlined: to be forgotten. Red: kept but named right less often than before; green: forgotten and no longer named.")
-    )
+    legend = "Outlined: to be forgotten; green, nothing is left; yellow, at most half; rose, more. Red without outline: kept, but damaged."
+    parts.append(text(10, 42, legend))
     for column in range(columns):
         for at, domain in enumerate(domains):
             parts.append(text(10 + column * column_width + names + wide * (at + 0.5), 66, domain, anchor="middle", weight=650))
