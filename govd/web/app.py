@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from govd.errors import PluginFault
 from govd.web import audit_proofs, audit_questions, events, health, metrics, models, problems, requests, tokens
 from govd.web.context import Context, needs
+from govd.web.cut_off import CutOff
 from govd.web.described import described
 from govd.web.guards import Bodies, Hosts
 from govd.web.idempotency import PURGE_SECONDS, Idempotency, Store
@@ -71,6 +72,7 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
     app.add_middleware(Idempotency, store=store, tokens=service.tokens)
     app.add_middleware(Bodies)
     app.add_middleware(Hosts, names=tuple(hosts), addresses=addresses)
+    app.add_middleware(CutOff)
     app.add_middleware(Metered, meter=meter)
     return app
 

@@ -16,7 +16,7 @@ import pytest
 
 import govd
 from govd.client import Daemon as Client
-from govd.errors import GovdError
+from govd.errors import GovdError, Unreachable
 
 EXAMPLE = Path(__file__).parents[1] / "plugins" / "example"
 SLOW = '''
@@ -180,6 +180,27 @@ def test_calls_of_a_slow_model_hold_up_neither_filing_nor_another_model(daemon: 
             assert time.monotonic() < end
             time.sleep(0.2)
         assert api.audit_verify()["holds"]
+
+
+def test_a_call_that_its_end_cuts_off_is_told_so(daemon: Daemon) -> None:
+    daemon.takes(300)
+    faults: list[GovdError] = []
+
+    def ask() -> None:
+        try:
+            with daemon.connect() as api:
+                api.embeddings("slow", texts=["red"])
+        except GovdError as error:
+            faults.append(error)
+
+    caller = threading.Thread(target=ask, daemon=True)
+    caller.start()
+    time.sleep(2)
+    daemon.end()
+    caller.join(20)
+    (fault,) = faults
+    assert isinstance(fault, Unreachable)
+    assert "the daemon ends" in fault.message
 
 
 def test_a_backlog_does_not_keep_it_from_ending(daemon: Daemon) -> None:
