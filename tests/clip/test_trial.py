@@ -190,6 +190,6 @@ def is_there(pid: int) -> bool:
 
 def children(parent: int | None = None) -> list[int]:
     """Processes that try a checkpoint for this process, or for another."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 3) for line in listed.splitlines()]
     return [int(pid) for pid, of, _, command in rows if int(of) == (parent or os.getpid()) and trial.MODULE in command]
