@@ -90,7 +90,13 @@ AREAS: Final = {
             "govd/ledger/account.py",
             "govd/ledger/stamps.py",
         ),
-        ("tests/ledger", "tests/core/test_believed.py", "tests/core/test_recompute.py", "tests/core/test_evidence.py"),
+        (
+            "tests/ledger",
+            "tests/core/test_believed.py",
+            "tests/core/test_recompute.py",
+            "tests/core/test_evidence.py",
+            "tests/plugins/test_witness.py",
+        ),
     ),
 }
 
