@@ -10,6 +10,7 @@ from govd.core import Core, Opened
 from govd.edit import Basis
 from govd.edit.calibration import Calibration, calibrated
 from govd.edit.capacity import curve
+from govd.errors import BadFile, NotFound
 from govd.requests.computing import Contributions
 from govd.requests.options import method_for, target_for
 from govd.types import Contribution, ForgetSpec, Json, Scope
@@ -59,7 +60,10 @@ class Calibrating:
 
     def capacity(self, record: Mapping[str, Json], forgets: int, changed: float | None) -> dict[str, Json] | None:
         """A model's capacity curve, and where on it `forgets` in force are that change this share of the other answers. None where it was
-        not measured."""
-        calibration = self.of(record)
+        not measured, or what was measured cannot be read: `govd audit verify` tells that."""
+        try:
+            calibration = self.of(record)
+        except (NotFound, BadFile):
+            return None
         points = [] if calibration is None else curve(calibration.loads)
         return {"points": points, "here": {"forgets": forgets, "changed": changed}} if points else None

@@ -45,6 +45,18 @@ def test_it_says_where_on_the_capacity_curve_it_leads(service: Service) -> None:
     assert model["capacity"] == {"points": found["points"], "here": found["then"]}
 
 
+def test_status_answers_where_what_was_measured_is_damaged(tmp_path: Path, example_plugins: None, given: Given) -> None:
+    with open_service(tmp_path / "home") as service:
+        service.add_model("m", "colours", given, "ann")
+        path = service.core.artifacts.path(service.core.model("m")["calibration"])
+    path.chmod(0o600)
+    path.write_bytes(b"{}")
+    with open_service(tmp_path / "home") as service:
+        (model,) = service.status()["models"]
+        assert model["capacity"] is None
+        assert not service.evidence.verify()["holds"]
+
+
 def test_the_effect_is_what_serving_then_says(service: Service) -> None:
     found = preview(service, "red")
     service.forget("m", ForgetOptions(concepts=("red",)), "ann")

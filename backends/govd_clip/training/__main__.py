@@ -63,13 +63,13 @@ def main() -> None:
         from govd_clip.training.measured import digests
         from govd_clip.training.package import prototypes
 
-        prototypes(given.folder, open_folder(given.folder, None, "mini"))
+        prototypes(given.folder, open_folder(given.folder, None, "mini", {}))
         digests(given.folder)
     elif given.step == "measured":
         from govd_clip.plugin import open_folder
         from govd_clip.training.measured import seal, write
 
-        write(given.packages, given.folder, open_folder(given.folder, None, "mini"))
+        write(given.packages, given.folder, open_folder(given.folder, None, "mini", {}))
         seal(given.packages, given.folder)
     else:
         from govd_clip.training.package import write as package_folder

@@ -42,7 +42,7 @@ def write(cache: Path, folder: Path) -> None:
     (folder / "paraphrases.json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
     icons = np.load(cache / "icons.npz")
     paths = _evaluation(icons, folder)
-    model = open_folder(folder, None, "mini")
+    model = open_folder(folder, None, "mini", {})
     measured.write(cache / "node_modules", folder, model)
     encoder = Encoder(model)
     encoder.averaged([*CLASSES, *(w for w in default_vocabulary() if w not in CLASSES)], TEMPLATES)
