@@ -179,5 +179,5 @@ def keep_compiled() -> None:
     import jax
     import platformdirs
 
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
         jax.config.update("jax_compilation_cache_dir", str(platformdirs.user_cache_path("govd") / "jax"))

@@ -54,8 +54,8 @@ def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vo
     exact = bool(predicted.get("by_theorem"))
     for bound in (*(() if exact else _costs(inputs)), *_extents(inputs)):
         if bound.value > bound.limit:
-            value, limit = apart(bound.value, bound.limit)
-            return Vote("wait", "bounds", f"{bound.words} {value}, over the bound of {limit}: a person must approve it", inputs)
+            shown, limit = apart(bound.value, bound.limit)
+            return Vote("wait", "bounds", f"{bound.words} {shown}, over the bound of {limit}: a person must approve it", inputs)
     if exact:
         words = f"{UNMEASURED}; but the order of the labels that stay does not change, which is exact"
         return Vote("allow", "bounds", words, {**inputs, "by_theorem": True})
