@@ -1,8 +1,9 @@
-"""`python -m tests.benchmarks.accelerator`: pictures a second on what JAX finds, as a share of what that device multiplies at its best.
+"""`python -m tests.benchmarks.accelerator`: what JAX finds, beside the host: encoding, and `--part edits`, prototypes and composing.
 
-A CLIP of random weights (speed does not depend on them), by default ViT-L/14 in bfloat16. The best rate is measured in the same run with
-one product of large square matrices in the same precision. The work of a batch is what XLA counts for the compiled program. Embeddings are
-held against the same weights in float32 on the host.
+Encoding: pictures a second of a CLIP of random weights (speed does not depend on them), by default ViT-L/14 in bfloat16, as a share
+of what that device multiplies at its best. The best rate is measured in the same run with one product of large square matrices in
+the same precision. The work of a batch is what XLA counts for the compiled program. Embeddings are held against the same weights in
+float32 on the host. The edits: `tests.benchmarks.accelerator_edits`.
 """
 
 import argparse
@@ -38,7 +39,13 @@ def main() -> None:
     options.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
     options.add_argument("--batch", type=int, default=256)
     options.add_argument("--rounds", type=int, default=10)
+    options.add_argument("--part", choices=("encoding", "edits"), default="encoding")
     given = options.parse_args()
+    if given.part == "edits":
+        from tests.benchmarks.accelerator_edits import report
+
+        print("\n".join(report()))
+        return
     dtype = jnp.dtype(given.dtype)
     device = jax.devices()[0]
     whole = clip(given.shape)

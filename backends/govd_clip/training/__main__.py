@@ -5,7 +5,7 @@ from pathlib import Path
 
 from govd_clip.training.sets import SETS
 
-NAMES = ("mini", "weak-64", "wide-256", "mini-without")
+NAMES = ("mini", "weak-64", "wide-256", "mini-without", "mini-256")
 
 
 def main() -> None:
@@ -19,6 +19,8 @@ def main() -> None:
     train = steps.add_parser("train", help="train within a budget of wall-clock time")
     train.add_argument("--recipe", choices=NAMES, default="mini")
     train.add_argument("--minutes", type=float, help="default: the recipe's")
+    train.add_argument("--steps", type=int, help="a schedule of so many steps in the place of minutes")
+    train.add_argument("--workers", type=int, default=1, help="processes that draw the batches")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--resume", action="store_true", help="go on where the checkpoint stopped")
     train.add_argument("--restart", action="store_true", help="a new schedule of --minutes from the checkpoint's weights")
@@ -45,10 +47,12 @@ def main() -> None:
         build(given.packages, given.cache, given.split)
     elif given.step == "train":
         from govd_clip.training.recipes import RECIPES
+        from govd_clip.training.train import Budget
         from govd_clip.training.train import train as run
 
         recipe = RECIPES[given.recipe]
-        run(given.cache, given.minutes or recipe.minutes, given.seed, given.resume, given.restart, recipe)
+        budget = Budget(given.minutes or recipe.minutes, given.steps)
+        run(given.cache, budget, given.seed, given.resume, given.restart, recipe, given.workers)
     elif given.step == "vectors":
         from govd_clip.training.recipes import RECIPES
         from govd_clip.training.vectors import write as write_vectors

@@ -1,10 +1,9 @@
-"""Training within a budget of wall-clock time: the schedule follows the clock, so a busy machine costs steps and not the cooling-down."""
+"""Training within a budget: of time, so that a busy machine costs steps and not the cooling-down, or of steps, as on a GPU."""
 
 import json
 import os
-import queue
-import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
@@ -14,9 +13,10 @@ from safetensors.numpy import load_file, save_file
 from transformers import CLIPTokenizer
 
 from govd_clip.training import tokens
-from govd_clip.training.batches import Batch, Drawings
+from govd_clip.training.batches import Drawings
 from govd_clip.training.captions import DOMAIN_WORDS, PLAIN, WITH_DOMAIN, caption, other_words
 from govd_clip.training.evaluate import Judge, resize_matrix
+from govd_clip.training.feeding import Feed
 from govd_clip.training.model import LOGIT_SCALE_MAX, MEAN, STD, Params, Shape, encode_images, encode_texts, init
 from govd_clip.training.names import CLASSES
 from govd_clip.training.recipes import RECIPES, Recipe
@@ -25,7 +25,6 @@ PEAK, WARM_UP_STEPS, DECAY, CLIP = 1e-3, 200, 0.1, 1.0
 BETA1, BETA2, AVERAGE = 0.9, 0.98, 0.998
 ALL_PATCHES_FROM = 0.75  # share of the budget after which no patch is dropped
 HEAD = "name_head"  # a plain classifier over all names beside the contrast; helps learning, is not shipped
-CAPTION_TOKENS = 12  # no caption of the recipe is longer; what follows the end token changes nothing
 CHECKPOINT_SECONDS, JUDGE_STEPS = 120, 300
 
 
@@ -69,11 +68,16 @@ def _step(params: Params, first: Params, second: Params, average: Params, count,
     return *new, loss
 
 
-def _feed(drawings: Drawings, tokenizer: CLIPTokenizer, seed: int, into: queue.Queue[tuple[Batch, np.ndarray]]) -> None:
-    random = np.random.default_rng(seed)
-    while True:
-        batch = drawings.batch(random)
-        into.put((batch, tokens.ids(tokenizer, batch.captions, CAPTION_TOKENS)))
+@dataclass(frozen=True)
+class Budget:
+    """When a schedule ends: after so many minutes by the clock or, where `steps` is given, after so many steps."""
+
+    minutes: float
+    steps: int | None = None
+
+    def share(self, used_seconds: float, steps: int) -> float:
+        """How much of it is used, from 0 to 1 and beyond."""
+        return steps / self.steps if self.steps else used_seconds / (self.minutes * 60)
 
 
 def _save(path: Path, trees: dict[str, Params], count: int, used: float) -> None:
@@ -104,55 +108,66 @@ def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
     return tokens.load(folder)
 
 
-def train(cache: Path, minutes: float, seed: int, resume: bool, restart: bool = False, recipe: Recipe = RECIPES["mini"]) -> None:
-    """Train for `minutes`; `checkpoint.safetensors` and `train.log` go to `cache`, of other recipes than `mini` to `cache/<name>`.
+def train(
+    cache: Path,
+    budget: Budget,
+    seed: int,
+    resume: bool,
+    restart: bool = False,
+    recipe: Recipe = RECIPES["mini"],
+    workers: int = 1,
+) -> None:
+    """Train within `budget`; `checkpoint.safetensors` and `train.log` go to `cache`, of other recipes than `mini` to `cache/<name>`.
 
-    `resume` goes on within the schedule of the checkpoint; `restart` begins a new one (a warm restart) from its weights.
+    `resume` goes on within the schedule of the checkpoint; `restart` begins a new one (a warm restart) from its weights. So many
+    `workers`, processes of their own, draw the batches.
     """
     icons = np.load(cache / "icons.npz")
     names = sorted((set(icons["name"][icons["role"] == "train"].tolist()) | set(CLASSES)) - set(recipe.without))
-    drawings = Drawings(cache, other_words(names, cache / "node_modules" / "emojibase-data"), recipe.without)
+    alternatives = other_words(names, cache / "node_modules" / "emojibase-data")
+    drawings = Drawings(cache, alternatives, recipe.without)
     tokenizer = make_tokenizer(cache, drawings)
     eos = tokenizer.eos_token_id
     params, width = init(len(tokenizer), seed, recipe.shape), recipe.shape.projection
     head = np.random.default_rng(seed).normal(0, width**-0.5, (len(names), width))
     params[HEAD] = jnp.asarray(head.astype(np.float32))
     first, second = ({name: jnp.zeros_like(p) for name, p in params.items()} for _ in range(2))
-    average, count, used = params, 0, 0.0
+    average, count, used, before = params, 0, 0.0, 0
     into = folder_of(cache, recipe)
     into.mkdir(parents=True, exist_ok=True)
     path = into / "checkpoint.safetensors"
     if resume or restart:
         flat, said = load_file(path), json.loads(path.with_suffix(".json").read_text())
         count, used = said["count"], 0.0 if restart else said["used_seconds"]
+        before = count if restart else 0
         kinds = ("raw", "m", "v", "average")
         trees = [{n.split("/", 1)[1]: jnp.asarray(v) for n, v in flat.items() if n.startswith(f"{kind}/")} for kind in kinds]
         params, first, second, average = trees
     judge = Judge(cache, tokenizer, recipe.shape)
     step = jax.jit(_step, static_argnames=("eos", "shape"))
-    ready: queue.Queue[tuple[Batch, np.ndarray]] = queue.Queue(6)
-    threading.Thread(target=_feed, args=(drawings, tokenizer, seed + count, ready), daemon=True).start()
     log = (into / "train.log").open("a", buffering=1)
     log.write(f"names {len(names)} tokens {len(tokenizer)} parameters {sum(p.size for n, p in params.items() if n != HEAD)}\n")
-    budget, saved, losses = minutes * 60, time.monotonic(), []
-    while used < budget:
-        began, share = time.monotonic(), used / budget
-        rate = PEAK * min(1.0, (count + 1) / WARM_UP_STEPS) * 0.5 * (1 + np.cos(np.pi * share))
-        batch, ids = ready.get()
-        keep = batch.keep if share < ALL_PATCHES_FROM else None
-        data = batch.pictures, keep, ids, batch.names, batch.true.astype(np.float32), batch.distinct
-        params, first, second, average, loss = step(
-            params, first, second, average, jnp.float32(count), jnp.float32(rate), data, eos=eos, shape=recipe.shape
-        )
-        losses.append(float(loss))
-        count += 1
-        if count % 50 == 0:
-            log.write(f"step {count} minutes {used / 60:.1f} loss {np.mean(losses[-50:]):.3f} rate {rate:.2e}\n")
-        if count % JUDGE_STEPS == 0:
-            log.write(f"step {count} minutes {used / 60:.1f} average {judge.line(average)} raw {judge.line(params)}\n")
-        now = time.monotonic()
-        used += now - began
-        if now - saved > CHECKPOINT_SECONDS or used >= budget:
-            _save(path, {"raw": params, "m": first, "v": second, "average": average}, count, used)
-            saved = now
+    saved, losses = time.monotonic(), []
+    with Feed(cache, alternatives, recipe.without, seed + count, workers) as feed:
+        while (share := budget.share(used, count - before)) < 1:
+            began = time.monotonic()
+            rate = PEAK * min(1.0, (count + 1) / WARM_UP_STEPS) * 0.5 * (1 + np.cos(np.pi * share))
+            batch, ids = feed.next()
+            keep = batch.keep if share < ALL_PATCHES_FROM else None
+            data = batch.pictures, keep, ids, batch.names, batch.true.astype(np.float32), batch.distinct
+            params, first, second, average, loss = step(
+                params, first, second, average, jnp.float32(count), jnp.float32(rate), data, eos=eos, shape=recipe.shape
+            )
+            losses.append(float(loss))
+            count += 1
+            if count % 50 == 0:
+                log.write(f"step {count} minutes {used / 60:.1f} loss {np.mean(losses[-50:]):.3f} rate {rate:.2e}\n")
+            if count % JUDGE_STEPS == 0:
+                log.write(f"step {count} minutes {used / 60:.1f} average {judge.line(average)} raw {judge.line(params)}\n")
+            now = time.monotonic()
+            used += now - began
+            if now - saved > CHECKPOINT_SECONDS:
+                _save(path, {"raw": params, "m": first, "v": second, "average": average}, count, used)
+                saved = now
+    _save(path, {"raw": params, "m": first, "v": second, "average": average}, count, used)
     log.write(f"done step {count} average {judge.line(average)} raw {judge.line(params)}\n")
