@@ -15,6 +15,8 @@ from govd.phrases import default_vocabulary
 COMMON, VARYING = 0.80, 0.05
 """Squared cosine of a text to what all have in common, and its standard deviation: with them the cosines of two texts have the mean and
 the spread that ViT-B/32 has on the 80 names of COCO (0.79 and 0.055 in 96 dimensions)."""
+SHOWN = 6
+"""Simulated pictures of each label in a pool."""
 FADING = 0.8
 """Share of the dimensions after which the spread of the texts falls to 1/e: read off the singular values of the same 80."""
 
@@ -57,3 +59,12 @@ def named_texts(dim: int, count: int = 1199) -> tuple[list[str], np.ndarray, str
         vectors += 0.02 * np.linalg.norm(vectors, axis=1, keepdims=True) * draw.normal(size=vectors.shape) / dim**0.5
         kind += ", lifted (simulated)"
     return [str(name) for name in published["names"]], exact.unit(vectors), kind
+
+
+def simulated_pool(vectors: np.ndarray) -> np.ndarray:
+    """Image embeddings `(n, d)`: the modality's direction, the label's own, and noise."""
+    draw = np.random.default_rng(1)
+    labels = np.repeat(exact.unit(np.asarray(vectors, np.float64)), SHOWN, axis=0)
+    gap = draw.normal(size=vectors.shape[1])
+    noise = draw.normal(size=labels.shape) / vectors.shape[1] ** 0.5
+    return exact.unit(0.8 * gap / np.linalg.norm(gap) + 0.5 * labels + 0.45 * noise)

@@ -23,8 +23,8 @@ ACT: dict[str, Callable[[Array], Array]] = {
 
 
 def laid_out(x: Array) -> Array:
-    """The same array, written out in this order. XLA's CPU otherwise multiplies by strided views, more than a tenth slower in all."""
-    out: Array = jax.lax.optimization_barrier(x)
+    """The same array, on a CPU written out in this order: it otherwise multiplies by strided views, more than a tenth slower in all."""
+    out: Array = jax.lax.platform_dependent(x, cpu=jax.lax.optimization_barrier, default=lambda x: x)
     return out
 
 
@@ -117,7 +117,8 @@ class TextEmbeddings(nnx.Module):
         self.position_embedding = nnx.Embed(config.context, config.text.width, rngs=rngs)
 
     def __call__(self, ids: Array) -> Array:
-        out: Array = self.token_embedding(ids) + self.position_embedding(jnp.arange(ids.shape[1]))  # (n, t, w)
+        tokens, places = (table.embedding[...] for table in (self.token_embedding, self.position_embedding))
+        out: Array = tokens[ids] + places[: ids.shape[1]]  # (n, t, w), as precise as the weights are
         return out
 
 
@@ -134,7 +135,7 @@ class VisionEmbeddings(nnx.Module):
         n = pixels.shape[0]
         patches = self.patch_embedding(pixels.transpose(0, 2, 3, 1)).reshape(n, -1, self.class_embedding.shape[0])  # (n, s-1, w)
         first = jnp.broadcast_to(self.class_embedding[...], (n, 1, patches.shape[-1]))
-        out: Array = jnp.concatenate([first, patches], axis=1) + self.position_embedding(jnp.arange(patches.shape[1] + 1))
+        out: Array = jnp.concatenate([first, patches], axis=1) + self.position_embedding.embedding[...]
         return out  # (n, s, w)
 
 

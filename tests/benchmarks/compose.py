@@ -17,8 +17,7 @@ from govd.contribution import sealed
 from govd.edit import Basis, Ingredients, Material, Problem, build, compose
 from govd.methods import builtin
 from govd.types import Concept, Contribution, ForgetSpec, Scope
-from tests.benchmarks.served import simulated_pool
-from tests.geometry import named_texts
+from tests.geometry import named_texts, simulated_pool
 
 COUNTS = (1, 10, 100, 300)
 

@@ -24,13 +24,11 @@ from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service import Service, open_service
 from govd.types import Bytes, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
-from tests.geometry import named_texts, public_file, simulated_texts
+from tests.geometry import SHOWN, named_texts, public_file, simulated_pool, simulated_texts
 
 ROUNDS = 9
 FORGETS = (1, 10, 100, 300, 500)
 NAMES, WIDTH = 1203, 512
-SHOWN = 6
-"""Simulated pictures of each label in the pool."""
 
 
 class Vectors:
@@ -83,15 +81,6 @@ def labels_and_vectors() -> tuple[list[str], Floats, str]:
     if public_file("clip-vit-b32-text-lvis.npz") is not None:
         return named_texts(WIDTH)
     return [f"label {i:04}" for i in range(NAMES)], simulated_texts(NAMES, WIDTH), "simulated text vectors"
-
-
-def simulated_pool(vectors: Floats) -> Floats:
-    """Image embeddings `(n, d)`: the modality's direction, the label's own, and noise."""
-    draw = np.random.default_rng(1)
-    labels = np.repeat(_unit(vectors).astype(np.float64), SHOWN, axis=0)
-    gap = draw.normal(size=vectors.shape[1])
-    noise = draw.normal(size=labels.shape) / vectors.shape[1] ** 0.5
-    return _unit(0.8 * gap / np.linalg.norm(gap) + 0.5 * labels + 0.45 * noise)
 
 
 @dataclass
@@ -168,7 +157,7 @@ def main() -> None:
         service.core.manager.register(Vectors(names, vectors), "benchmark")
         given = Given(labels=names, templates=["{}"])
         if chosen.pool:
-            np.save(Path(folder) / "pool.npy", simulated_pool(vectors))
+            np.save(Path(folder) / "pool.npy", simulated_pool(vectors).astype(np.float32))
             given = Given(labels=names, templates=["{}"], pool=str(Path(folder) / "pool.npy"))
         service.add_model("vectors", "vectors", given, "benchmark")
         pool = f", {SHOWN * len(names)} simulated image embeddings as pool" if chosen.pool else ""
