@@ -1,9 +1,10 @@
 """`python -m tests.benchmarks.attacks`: every attack on `mini`, unedited, edited, and trained again without what is forgotten.
 
-`mini-without` has the recipe of `mini` and never saw a dog, an umbrella or a rocket (`tests/data/README.md`). Its column says what
-forgetting can be: what works on it as well is no fault of an edit. Three concepts are forgotten at once, as it never saw any of them; a
-table each. Attacks with pictures are means over `--draws` halvings of the evaluation drawings, of which one half teaches and the other
-judges. All other attacks are counted on all of them. Nothing is fitted on these drawings but what attackers fit.
+`mini-without` has the recipe of `mini` without the classes dog, umbrella and rocket; a few drawings with related names stayed
+(`tests/data/README.md`). Its column says what forgetting can be: what works on it as well is no fault of an edit. Three concepts are
+forgotten at once, as it was trained without all of them; a table each. Attacks with pictures are means over `--draws` halvings of the
+evaluation drawings, of which one half teaches and the other judges. All other attacks are counted on all of them. Nothing is fitted on
+these drawings but what attackers fit.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def main() -> None:
     columns = columns_of(mini, given.without if given.without.is_file() else None, given.draws)
     for at, concept in enumerate(CONCEPTS):
         judged = columns[0].attempts[at][0].now
-        print(f"\n**{concept}**, {judged.judged if judged else 0} drawings\n\n{table(columns, at)}", flush=True)
+        print(f"\n{table(columns, at, f'{concept} ({judged.judged if judged else 0} drawings)')}", flush=True)
     print("\n" + others(columns))
     if len(columns) == 4:
         print("\n" + "\n".join(weaker(columns)))
@@ -143,9 +144,9 @@ def _synonyms(name: str, known: Mapping[str, np.ndarray], of_text: Mapping[str, 
     return {key: of_text[word] for key, word in spelled.items() if key in known and word in of_text}
 
 
-def table(columns: Sequence[Column], at: int) -> str:
+def table(columns: Sequence[Column], at: int, title: str) -> str:
     """Markdown: a line for each attack, the cheapest first, a column for each model; the last line is the grade."""
-    lines = ["| somebody | needs | " + " | ".join(c.name for c in columns) + " |", "|---" * (2 + len(columns)) + "|"]
+    lines = [f"| {title}: somebody | needs | " + " | ".join(c.name for c in columns) + " |", "|---" * (2 + len(columns)) + "|"]
     for name, attack in ATTACKS.items():
         cells = [cell(next(a for a in c.attempts[at] if a.attack == name)) for c in columns]
         if any(c != "–" for c in cells):
@@ -189,7 +190,7 @@ def weaker(columns: Sequence[Column]) -> list[str]:
     if not found:
         return ["On no attack is govd's default told from training again."]
     return [
-        "Weaker than training again, beyond its interval, against somebody who",
+        "govd's default is weaker than training again, beyond that model's interval, against somebody who\n",
         *(f"- {what}: {', '.join(of)}" for what, of in found.items()),
     ]
 

@@ -4,6 +4,7 @@ Real vectors are read from `--vectors DIR` or `$GOVD_VECTORS` (layout: `tests/be
 `mini`, the small models of `tests/data`, and `lvis`, whose pictures are simulated (and its texts too, where `tests.geometry` finds no
 published ones). Figures are means over draws, ± half of the 95 % interval of that mean. Nothing is chosen on `mini`'s evaluation drawings.
 With `--cache FOLDER` a run that was cut off goes on where it was; figures of the product's methods are computed anew when its code changes.
+With `--document` the tables of `tests/benchmarks/README.md` are printed in the place of these.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.forgetting.cases import KINDS, Case, Kind, cases
+from tests.benchmarks.forgetting.document import document
 from tests.benchmarks.forgetting.figures import COLUMNS
 from tests.benchmarks.forgetting.floors import floors
 from tests.benchmarks.forgetting.foreign import LIBRARIES, Foreign
@@ -53,13 +55,14 @@ def main() -> None:
     if given.cache and not given.kept:
         fill(runner, plan, sets)
     everything: list[Result] = []
+    beside: list[Result] = []
     predictions: dict[str, list[Judged]] = {}
     maps: dict[str, list[Cell]] = {}
     for title, splits in sets.items():
         for kind in kinds:
             results = [result for split in splits for result in plan.results(runner, split, kind)]
             everything += results
-            if results:
+            if results and not given.document:
                 print(f"\n{title}: {TITLES[kind]}\n\n{table(results, columns)}", flush=True)
         if given.predictions:
             predictions[title] = predicted(runner, splits[: given.predictions])
@@ -69,8 +72,12 @@ def main() -> None:
             for case in cases(splits[0], "cells", CELLS[-1]):
                 maps |= {f"{title}: {row}": mapped(runner.store, case, row) for row in MAPPED}
         if title == "mini" and "labels" in kinds:
-            compared = [result for row in rows_of("labels") for case in never_seen(splits[0]) if (result := runner.run(row, case))]
-            print(f"\nmini, {', '.join(WITHOUT)}: beside a model that never saw them\n\n{table(compared, columns)}", flush=True)
+            beside = [result for row in rows_of("labels") for case in left_out(splits[0]) if (result := runner.run(row, case))]
+            if not given.document:
+                print(f"\nmini, {', '.join(WITHOUT)}: beside a model trained without them\n\n{table(beside, columns)}", flush=True)
+    if given.document:
+        print(document(everything, beside))
+        return
     for kind in kinds:
         results = over_sets([result for result in everything if result.kind == kind])
         if results:
@@ -126,6 +133,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--predictions", type=int, default=0, help="splits of each set on which random requests are predicted and measured")
     parser.add_argument("--cache", type=Path, help="a folder for what was computed")
     parser.add_argument("--kept", action="store_true", help="tables of what the cache has: nothing is computed")
+    parser.add_argument("--document", action="store_true", help="the tables of tests/benchmarks/README.md")
     parser.add_argument("--foreign", type=Path, help="a folder for environments of other people's libraries, which are then rows, too")
     parser.add_argument("--calibration", type=float, default=60.0, help="seconds for the intervals of a set's predictions")
     parser.add_argument("--plots", type=Path, help="a folder for pictures of the tables")
@@ -142,8 +150,8 @@ def predicted(runner: Runner, splits: Sequence[Split]) -> list[Judged]:
     return judged
 
 
-def never_seen(split: Split) -> list[Case]:
-    """What `mini-without` never saw: each concept alone, and all of them."""
+def left_out(split: Split) -> list[Case]:
+    """What `mini-without` was trained without: each concept alone, and all of them."""
     places = np.sort([split.labels.names.index(name) for name in WITHOUT])
     return [Case(split, "labels", part, draw=1000 + i) for i, part in enumerate([*places[:, None], places])]
 
