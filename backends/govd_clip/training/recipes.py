@@ -1,7 +1,7 @@
 """What is trained: `mini`, and the models beside it that only their embeddings are kept of.
 
 Constants that are chosen on one model are guesses; the models beside `mini` have other widths, learned from other vendors, and one of
-them is weak on purpose. `mini-without` is `mini` that never saw three of its concepts: what forgetting is judged against.
+them is weak on purpose. `mini-without` is `mini` without three of its classes: what forgetting is judged against.
 """
 
 from dataclasses import dataclass
