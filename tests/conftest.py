@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent / "plugins" / "example"))
 
 from govd_example.backend import NAMES, PALETTE
 
-from govd import plugins
+from govd.asking import plugins
 from govd.models import Given
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 
 POINTS = [EntryPoint(f"example-{n}", f"govd_example.{n}", "govd") for n in ("backend", "method", "policy")]
 POINTS += [EntryPoint("bounds", "govd_bounds", "govd"), EntryPoint("methods", "govd.methods", "govd")]

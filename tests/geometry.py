@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from govd.edit import exact
-from govd.phrases import default_vocabulary
+from govd.models.phrases import default_vocabulary
 
 COMMON, VARYING = 0.80, 0.05
 """Squared cosine of a text to what all have in common, and its standard deviation: with them the cosines of two texts have the mean and

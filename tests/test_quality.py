@@ -52,7 +52,7 @@ def test_the_wheel_holds_every_package_and_installs_alone(wheel: Path, tmp_path:
 
 
 def test_the_core_starts_without_jax() -> None:
-    code = "import sys, govd.cli, govd.plugins, govd.lifecycle; print(*[m for m in sys.argv[1:] if m in sys.modules])"
+    code = "import sys, govd.cli, govd.asking.plugins, govd.records.lifecycle; print(*[m for m in sys.argv[1:] if m in sys.modules])"
     out = subprocess.run(
         [sys.executable, "-c", code, "jax", "flax", "transformers", "torch"],
         cwd=ROOT,

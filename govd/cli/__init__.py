@@ -64,7 +64,7 @@ def root(version: VersionOption = False) -> None:
 
 def _home_of(arguments: Sequence[str]) -> Path:
     """The home that a command line is about."""
-    from govd.home import default_home
+    from govd.home.home import default_home
 
     for place, word in enumerate(arguments):
         if word == "--home" and place + 1 < len(arguments):
@@ -76,10 +76,10 @@ def _home_of(arguments: Sequence[str]) -> Path:
 
 def _plugin_commands() -> None:
     """Commands that plugins add, but those that the home's `govd.toml` disables; one that fails is named, and the others are there."""
-    from govd.asking import Asker
+    from govd.asking.asker import Asker
+    from govd.asking.plugins import load
     from govd.errors import PluginFault
-    from govd.plugins import load
-    from govd.settings import Settings
+    from govd.home.settings import Settings
 
     try:
         settings = Settings.read(_home_of(sys.argv[1:]) / "govd.toml")
@@ -124,7 +124,7 @@ def main() -> None:
 
 
 def _said(text: str, code: int) -> int:
-    from govd.ledger.sentences import safe
+    from govd.verify.sentences import safe
 
     print(f"govd: {safe(text, 100_000)}", file=sys.stderr)
     return code

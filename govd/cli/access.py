@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from govd.cli.progress import bar
 
 if TYPE_CHECKING:
-    from govd.api import Api
+    from govd.service.api import Api
     from govd.types import Progress
 
 
@@ -28,7 +28,7 @@ def opened(home: Path | None, create: bool = False) -> Iterator[Api]:
 
 def access(home: Path | None, progress: Progress, create: bool = False) -> Api:
     """The daemon at `$GOVD_URL`, the one that runs on the home, or the home itself."""
-    from govd.home import announced, check_home, default_home
+    from govd.home.home import announced, check_home, default_home
 
     url = os.environ.get("GOVD_URL")
     if url and home is None:

@@ -21,7 +21,7 @@ from govd.cli.options import (
 )
 from govd.cli.output import check_format, print_json, put, put_rows
 from govd.errors import BadFile, Usage
-from govd.rows import sql_rows
+from govd.service.rows import sql_rows
 
 app = typer.Typer(no_args_is_help=True, help="The ledger: questions, proofs, evidence.")
 SinceOption = Annotated[str | None, typer.Option("--since", help="From this time on: 2027-01-31 or 2027-01-31T12:00:00Z.")]
@@ -47,8 +47,8 @@ def log(
     as_json: JsonOption = False,
 ) -> None:
     """Entries of the ledger, in their order."""
-    from govd.api import check_state
     from govd.cli.show_audit import show_log
+    from govd.service.api import check_state
 
     check_format(form)
     check_state(state)
@@ -82,7 +82,7 @@ def as_of(
     as_json: JsonOption = False,
 ) -> None:
     """Which revision was served then, which forgets were in force, and who had approved each. A date alone: at the end of that day, UTC."""
-    from govd.audit import as_of_rows
+    from govd.audit.questions import as_of_rows
     from govd.cli.show_audit import show_as_of
 
     check_format(form)
@@ -118,7 +118,7 @@ def deadlines(
     as_json: JsonOption = False,
 ) -> None:
     """What is due, late and extended, and how long each forget took from filing to publishing."""
-    from govd.audit import DEADLINES
+    from govd.audit.questions import DEADLINES
     from govd.cli.show_audit import show_deadlines
 
     with opened(home) as api:
@@ -213,7 +213,7 @@ def answer(
 @app.command()
 def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Make the views anew from the entries and compare; exit 1 where those in use said something else."""
-    from govd.ledger.sentences import safe
+    from govd.verify.sentences import safe
 
     with opened(home) as api:
         found = api.audit_rebuild()
@@ -285,7 +285,7 @@ def verify(
     known, kept, roots = _key(key), [_text(path) for path in since or []], [_text(path) for path in timestamp_root or []]
     witnesses = [_key(w) or "" for w in witness or []]
     if file is not None:
-        from govd.offline import verify_offline
+        from govd.verify.offline import verify_offline
 
         found = verify_offline(file, known, witnesses, recompute, kept, roots)
     else:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from govd.errors import Conflict, GovdError, Usage
-from govd.regular import PICTURE_BYTES, read_regular
+from govd.home.regular import PICTURE_BYTES, read_regular
 
 if TYPE_CHECKING:
-    from govd.api import Api
+    from govd.service.api import Api
     from govd.types import Json, Record
 
 SEVERAL: Final = {"concept": "concepts", "domain": "domains", "alias": "aliases", "example": "examples"}

@@ -39,7 +39,7 @@ def serve(
     ] = "info",
 ) -> None:
     """The daemon: HTTP API and reconciler. Makes the home where there is none."""
-    from govd.home import default_home
+    from govd.home.home import default_home
     from govd.web.daemon import serve as run
 
     run(home or default_home(), host, port, log_level, tuple(allow_host or ()))
@@ -67,7 +67,7 @@ def reconcile(home: HomeOption = None, as_json: JsonOption = False) -> None:
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Devices, versions, database, keys and plugins: what is wrong and what to do. Exit 4 where something is."""
     from govd.cli.show import show_doctor
-    from govd.doctor import examine
+    from govd.service.doctor import examine
 
     found = examine(home)
     put(found, as_json, show_doctor)
@@ -78,8 +78,8 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
 def config(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Every setting of govd.toml: the value in force, its default, and what it means."""
     from govd.cli.show import show_settings
-    from govd.home import default_home
-    from govd.settings import Settings
+    from govd.home.home import default_home
+    from govd.home.settings import Settings
 
     path = (home or default_home()) / "govd.toml"
     put({"file": str(path), "exists": path.exists(), "settings": Settings.read(path).as_rows()}, as_json, show_settings)
@@ -91,9 +91,9 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Ledger, artifacts, keys and settings in one file; works while a daemon runs."""
-    from govd.backup import backup as run
     from govd.cli.show import show_backup
-    from govd.home import default_home
+    from govd.home.home import default_home
+    from govd.service.backup import backup as run
 
     put(run(home or default_home(), file), as_json, show_backup)
 
@@ -104,8 +104,8 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """A backup into a home that does not exist yet."""
-    from govd.backup import restore as run
     from govd.cli.show import show_restored
-    from govd.home import default_home
+    from govd.home.home import default_home
+    from govd.service.backup import restore as run
 
     put(run(file, home or default_home()), as_json, show_restored)

@@ -1,4 +1,4 @@
-"""A home without a daemon, with the calls of `govd.api`."""
+"""A home without a daemon, with the calls of `govd.service.api`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from govd.actors import local_account
-from govd.api import Api, check_state
 from govd.errors import Conflict, GovdError
-from govd.ledger.sentences import safe
 from govd.models import Given
+from govd.records.actors import local_account
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
-from govd.synthesised import pictures_of
+from govd.requests.synthesised import pictures_of
+from govd.service.api import Api, check_state
+from govd.service.service import Service, open_service
+from govd.service.unfinished import unfinished
 from govd.types import Floats, Json, Progress, Record, silent
-from govd.unfinished import unfinished
+from govd.verify.sentences import safe
 
 
 class Local(Api):

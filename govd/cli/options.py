@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from govd.errors import BadFile, Usage
-from govd.phrases import Listing, listing, text_of
+from govd.models.phrases import Listing, listing, text_of
 
 TOLD = 20
 """Lines that were left out of a file and are told one by one."""

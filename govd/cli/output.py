@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from govd.errors import Usage
-from govd.rows import FORMATS, as_csv, as_ndjson
+from govd.service.rows import FORMATS, as_csv, as_ndjson
 
 if TYPE_CHECKING:
     from govd.types import Json, Record

@@ -13,10 +13,10 @@ from govd.cli.access import opened
 from govd.cli.options import FormatOption, HomeOption, JsonOption, KeyOption, ModelOption, OfModelOption, ReasonOption, RequestArgument
 from govd.cli.output import check_format, put, put_rows
 from govd.errors import MachineFault, Usage
-from govd.regular import PICTURE_BYTES, read_regular
+from govd.home.regular import PICTURE_BYTES, read_regular
 
 if TYPE_CHECKING:
-    from govd.api import Api
+    from govd.service.api import Api
 
 app = typer.Typer(
     no_args_is_help=True, help="Forget requests: list, show, decide (approve, reject, withdraw, retry), hold, release, extend, shred."
@@ -222,8 +222,8 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Requests in the order of their filing."""
-    from govd.api import check_state
     from govd.cli.show import show_requests
+    from govd.service.api import check_state
 
     check_format(form)
     check_state(state)

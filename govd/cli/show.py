@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from govd.actors import spoken
 from govd.cli.capacity import capacity_line
 from govd.cli.show_models import show_retired
 from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
-from govd.lifecycle import has_expired
+from govd.records.actors import spoken
+from govd.records.lifecycle import has_expired
 
 if TYPE_CHECKING:
     from govd.types import Json

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from govd.actors import spoken
 from govd.cli.show import approver, show_request
 from govd.cli.tables import console, count, escape, scope, state, table
-from govd.ledger.sentences import sentence_of
 from govd.ledger.times import now
+from govd.records.actors import spoken
+from govd.verify.sentences import sentence_of
 
 if TYPE_CHECKING:
     from govd.types import Json

@@ -22,7 +22,7 @@ def connect(url: str | None = None, token: str | None = None, timeout: float = 6
         Unreachable: no address was given and no daemon runs on the home. Usage: the address is none.
     """
     if url is None:
-        from govd.home import announced, default_home
+        from govd.home.home import announced, default_home
 
         found = announced(default_home())
         if found is None:

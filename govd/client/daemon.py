@@ -1,4 +1,4 @@
-"""A daemon over HTTP, with the calls of `govd.api`."""
+"""A daemon over HTTP, with the calls of `govd.service.api`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from urllib.parse import quote
 
 import numpy as np
 
-from govd.api import Api
 from govd.client.transport import Transport
 from govd.errors import MachineFault, UnreadableImage, Usage
-from govd.lifecycle import MOVING
-from govd.limits import check_text
-from govd.regular import PICTURE_BYTES, read_regular
+from govd.home.regular import PICTURE_BYTES, read_regular
+from govd.records.lifecycle import MOVING
+from govd.records.limits import check_text
+from govd.service.api import Api
 from govd.types import Floats, Json, Record
 
 
 class Daemon(Api):
-    """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is said in `govd.api`."""
+    """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is said in `govd.service.api`."""
 
     remote = True
 

@@ -11,7 +11,7 @@ import httpx
 
 from govd import errors
 from govd.errors import GovdError, Unreachable, Usage
-from govd.limits import check_document
+from govd.records.limits import check_document
 from govd.types import Json, Record
 
 PAGE = 1000

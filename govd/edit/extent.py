@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from govd.cache import Cache
 from govd.edit import exact
 from govd.edit.basis import Basis
+from govd.edit.cache import Cache
 from govd.edit.compose import recognised
 from govd.types import Contribution, Floats
 

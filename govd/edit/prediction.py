@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.cache import Cache
 from govd.edit.basis import Basis
+from govd.edit.cache import Cache
 from govd.edit.factors import Edit
 from govd.types import Contribution, Floats, Json
 

@@ -20,8 +20,8 @@ from govd.ledger.signed import LastSigned
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.tables import checkpoints, entries
 from govd.ledger.times import now
-from govd.ledger.verify import Stored
 from govd.types import Record
+from govd.verify.entries import Stored
 
 log = logging.getLogger("govd")
 PAGE = 1000

@@ -12,11 +12,11 @@ import numpy as np
 
 from govd.edit import EvaluationData
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
-from govd.embeddings import Encoder
 from govd.errors import BadFile, Usage
+from govd.models.embeddings import Encoder
 from govd.models.folders import UNREADABLE, labelled
 from govd.models.image_vectors import read_labelled_vectors
-from govd.phrases import spelled
+from govd.models.phrases import spelled
 from govd.types import Progress
 
 

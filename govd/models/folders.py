@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from govd.errors import BadFile
-from govd.phrases import spelled
+from govd.models.phrases import spelled
 from govd.pictures import SUFFIXES
 
 SYSTEM: Final = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})

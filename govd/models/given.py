@@ -11,12 +11,12 @@ from typing import Final
 
 import numpy as np
 
-from govd import phrases
-from govd.core import Core, Opened
 from govd.edit import EvaluationData, Ingredients, build, exact
 from govd.edit.basis import some_prompts
-from govd.embeddings import Encoder, Known
 from govd.errors import Unsupported, Usage
+from govd.models import phrases
+from govd.models.core import Core, Opened
+from govd.models.embeddings import Encoder, Known
 from govd.models.evaluation_set import evaluation_bytes, of_classes, read_images
 from govd.models.folders import UNREADABLE
 from govd.models.pool import Pool, read_pool

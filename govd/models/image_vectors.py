@@ -12,7 +12,7 @@ import numpy as np
 
 from govd.edit import EvaluationData
 from govd.errors import BadFile, UnreadableImage, Usage
-from govd.phrases import spelled
+from govd.models.phrases import spelled
 from govd.pictures import Source
 from govd.types import Floats
 

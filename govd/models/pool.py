@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from govd.embeddings import Encoder
 from govd.errors import BadFile
+from govd.models.embeddings import Encoder
 from govd.models.folders import UNREADABLE, told, walk
 from govd.models.vector_files import KINDS, open_vectors, parts
 from govd.types import Floats, Progress

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from govd.core import Core
 from govd.errors import Conflict, MachineFault
+from govd.models.core import Core
 from govd.types import Json, Record
 
 MARK: Final = "revision.json"

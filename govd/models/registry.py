@@ -8,16 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from govd.core import Core, Opened
 from govd.errors import Conflict, GovdError, MachineFault, Usage
 from govd.ledger.entry import Draft
-from govd.lifecycle import OPEN, STANDING, UNSERVED, WANTED
-from govd.limits import bounded
+from govd.models.core import Core, Opened
 from govd.models.given import Given, prepared
+from govd.models.phrases import spelled
 from govd.models.pool import Pool
 from govd.models.publish_folder import check_place, folder_of, is_early, real, same
 from govd.models.words import spellings
-from govd.phrases import spelled
+from govd.records.lifecycle import OPEN, STANDING, UNSERVED, WANTED
+from govd.records.limits import bounded
 from govd.types import Json, Record
 
 if TYPE_CHECKING:

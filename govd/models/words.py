@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from govd import phrases
 from govd.edit.duals import SAME
-from govd.embeddings import Encoder
 from govd.errors import GovdError, Usage
-from govd.phrases import Repeat
+from govd.models import phrases
+from govd.models.embeddings import Encoder
+from govd.models.phrases import Repeat
 from govd.types import Floats, Json, Progress
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from govd.cache import Cache
-from govd.core import Core, Opened
 from govd.edit import Basis
+from govd.edit.cache import Cache
 from govd.edit.calibration import Calibration, calibrated
 from govd.edit.capacity import curve
 from govd.errors import BadFile, NotFound
+from govd.models.core import Core, Opened
 from govd.requests.computing import Contributions
 from govd.requests.options import method_for, target_for
 from govd.types import Contribution, ForgetSpec, Json, Scope

@@ -13,21 +13,21 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.cache import Cache
-from govd.contribution import contribution_from_bytes, contribution_to_bytes, sealed
-from govd.core import Core, Opened
+from govd.asking.foreign import Nonsense, contributed, edit_of
 from govd.edit import Basis, Edit, Material, Problem, compose, exact
 from govd.edit.algebra import Host
+from govd.edit.cache import Cache
 from govd.edit.compose import recognised
+from govd.edit.contribution import contribution_from_bytes, contribution_to_bytes, sealed
 from govd.edit.duals import SAME
 from govd.edit.factors import tensors_to_bytes
 from govd.edit.metrics import data_free
 from govd.errors import GovdError, NotFound, Unsupported, Usage
-from govd.foreign import Nonsense, contributed, edit_of
 from govd.ledger.entry import Draft
-from govd.overlap import subsumed_by
-from govd.phrases import prompt
+from govd.models.core import Core, Opened
+from govd.models.phrases import prompt
 from govd.pictures import png
+from govd.records.coverage import subsumed_by
 from govd.requests.options import spec_of
 from govd.requests.privacy import Privacy
 from govd.types import PRIVATE, Contribution, Floats, ForgetSpec, Json, Record

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from govd import lifecycle
-from govd.actors import spoken
-from govd.core import Core
 from govd.errors import Conflict, Denied, PluginFault, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.times import moment
-from govd.lifecycle import OPEN
-from govd.limits import bounded
+from govd.models.core import Core
+from govd.records import lifecycle
+from govd.records.actors import spoken
+from govd.records.lifecycle import OPEN
+from govd.records.limits import bounded
 from govd.requests.options import date_of
 from govd.requests.privacy import Privacy
 from govd.types import Gate, Json, Record, Vote

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.cache import Cache
-from govd.core import Core
 from govd.edit import Basis, EvaluationData
+from govd.edit.cache import Cache
 from govd.edit.extent import in_scope, labelled_in_scope, named_share
+from govd.models.core import Core
 from govd.models.evaluation_set import evaluation_from
 from govd.types import Contribution
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from govd.core import Core
 from govd.edit.duals import check_room
 from govd.errors import Conflict, KeyReused, Usage
 from govd.ledger.entry import Draft
-from govd.lifecycle import OPEN, STANDING
-from govd.limits import bounded
-from govd.overlap import scope_of
+from govd.models.core import Core
+from govd.records.coverage import scope_of
+from govd.records.lifecycle import OPEN, STANDING
+from govd.records.limits import bounded
 from govd.requests.calibrating import Calibrating
 from govd.requests.computing import Contributions
 from govd.requests.decisions import Decisions, check_hold, check_model

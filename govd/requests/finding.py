@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from govd.core import Core
 from govd.errors import GovdError
 from govd.ledger.times import moment
+from govd.models.core import Core
 from govd.requests.privacy import Privacy
 from govd.types import Record
 

@@ -16,13 +16,13 @@ from typing import Final
 
 import numpy as np
 
-from govd.cache import Cache
-from govd.core import Core
 from govd.edit import Basis
+from govd.edit.cache import Cache
 from govd.edit.duals import SAME
 from govd.errors import GovdError
+from govd.models.core import Core
+from govd.models.phrases import folded
 from govd.models.words import MORE
-from govd.phrases import folded
 from govd.requests.privacy import Privacy
 from govd.requests.spelling import SHORT, alike, is_turned_or_doubled, is_variant
 from govd.types import Floats, Json, Record

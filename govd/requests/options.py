@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from govd.core import Core
 from govd.errors import NotFound, Usage
 from govd.ledger.times import moment, now
 from govd.methods import AUTO
-from govd.overlap import scope_of
-from govd.phrases import check_phrase, spelled
+from govd.models.core import Core
+from govd.models.phrases import check_phrase, spelled
 from govd.pictures import decoded
+from govd.records.coverage import scope_of
 from govd.types import TARGETS, Concept, ForgetSpec, Json, Record, Scope
 
 EXAMPLES: Final = 256

@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from govd.core import Core, Opened
 from govd.edit import Basis, Edit
 from govd.edit.calibration import Calibration, cell_of
 from govd.edit.extent import in_scope
 from govd.edit.prediction import Costs, Figure, Watch, costs, watch_for
+from govd.models.core import Core, Opened
 from govd.requests.calibrating import Calibrating
 from govd.requests.computing import Contributions, discreet, known
 from govd.requests.extent import Extents

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.core import Core, Opened
 from govd.edit import Basis, exact
 from govd.edit.basis import some_prompts
 from govd.edit.calibration import own_anchors
@@ -17,6 +16,7 @@ from govd.edit.extent import labelled_in_scope, scope_mask
 from govd.edit.prediction import Figure, Prompted, Watch, effect, involved, kept_answers, watch_for
 from govd.errors import Conflict, GovdError, MachineFault, OverCapacity, Unsupported
 from govd.ledger.times import now
+from govd.models.core import Core, Opened
 from govd.requests.computing import Contributions, known
 from govd.requests.decisions import Decisions, verdict
 from govd.requests.options import fields_of

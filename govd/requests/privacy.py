@@ -6,13 +6,13 @@ import hmac
 from functools import cached_property
 from typing import Final
 
-from govd.cache import Cache
-from govd.core import Core
+from govd.edit.cache import Cache
 from govd.errors import BadFile, Conflict, GovdError, NotFound, Usage
 from govd.ledger import canonical
 from govd.ledger.entry import Draft
-from govd.limits import bounded
-from govd.overlap import scope_of
+from govd.models.core import Core
+from govd.records.coverage import scope_of
+from govd.records.limits import bounded
 from govd.types import PRIVATE, Json, Record, Scope
 
 HIDDEN: Final = ("concepts", "reason", "basis", "ticket")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-from govd.phrases import folded
+from govd.models.phrases import folded
 
 SHORT = 5
 """Words of fewer letters differ from others by one letter as a rule (`cat`, `bat`): there only turned or doubled letters count."""

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from govd.api import check_state
-from govd.audit import as_of_rows
-from govd.rows import sql_rows
+from govd.audit.questions import as_of_rows
+from govd.service.api import check_state
+from govd.service.rows import sql_rows
 from govd.types import Json
 from govd.web.bodies import SqlBody
 from govd.web.context import Here, Owner, Reader

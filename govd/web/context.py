@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from govd.service import Service
+from govd.service.service import Service
 from govd.web.gauges import Sizes
 from govd.web.heavy import Turns
 from govd.web.news import News

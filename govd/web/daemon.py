@@ -17,7 +17,7 @@ from types import FrameType
 import uvicorn
 
 from govd.errors import MachineFault, Usage
-from govd.service import open_service
+from govd.service.service import open_service
 from govd.web.app import create_app
 from govd.web.context import Context
 from govd.web.guards import EVERYWHERE, check_name

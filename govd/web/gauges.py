@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from govd.core import Core
-from govd.lifecycle import OPEN, STANDING
+from govd.models.core import Core
+from govd.records.lifecycle import OPEN, STANDING
 from govd.types import Record
 
 LOOK_SECONDS: Final = 60.0

@@ -42,7 +42,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from govd.errors import BadFile, Conflict, GovdError, KeyReused, MachineFault, Usage
 from govd.ledger.database import fault_of
-from govd.tokens import Tokens
+from govd.service.tokens import Tokens
 from govd.web.problems import problem
 
 log = logging.getLogger("govd.web")

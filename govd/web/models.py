@@ -7,12 +7,12 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 
-from govd.answers import digest
 from govd.errors import Denied, UnreadableImage, Usage
 from govd.models import Given
 from govd.models.image_vectors import is_array, rows_of
 from govd.pictures import check_request, pixels_of
-from govd.rows import page
+from govd.serve.answers import digest
+from govd.service.rows import page
 from govd.types import Json
 from govd.web.bodies import EvaluateBody, ExportBody, ModelBody, ModelChange, PicturesBody, file_of, options
 from govd.web.context import Context, Credentials, Here, Owner, Reader, admit

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from govd.errors import REPORT, Bug, GovdError, Usage
-from govd.limits import shorn
+from govd.records.limits import shorn
 from govd.types import Json
 from govd.web.rendering import Document
 

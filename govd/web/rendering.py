@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import Depends, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from govd.rows import as_csv, as_ndjson
+from govd.service.rows import as_csv, as_ndjson
 from govd.types import Json, Record
 
 MOST = 5000

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from govd.api import check_state
 from govd.errors import Denied
 from govd.requests import ForgetOptions
-from govd.synthesised import picture_of, pictures_of
+from govd.requests.synthesised import picture_of, pictures_of
+from govd.service.api import check_state
 from govd.types import Json
 from govd.web.bodies import ExtendBody, ForgetBody, ReasonBody, ScopeBody, options
 from govd.web.context import Context, Credentials, Here, Operator, Owner, Reader, admit

@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from govd.errors import Usage
-from govd.limits import check_document, shorn
+from govd.records.limits import check_document, shorn
 from govd.web.context import admit_bearer
 
 SHOWN: Final = 60

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from govd.rows import page
+from govd.service.rows import page
 from govd.types import Json
 from govd.web.bodies import TokenBody
 from govd.web.context import Here, Owner

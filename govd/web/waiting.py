@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from govd.lifecycle import MOVING
+from govd.records.lifecycle import MOVING
 from govd.types import Record
 from govd.web.context import Context
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from govd.errors import GovdError, NotFound, Unsupported
-from govd.service import Service
+from govd.service.service import Service
 from govd.web.log import told
 
 log = logging.getLogger("govd")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from govd.errors import GovdError
-from govd.service import Service
+from govd.service.service import Service
 from govd.web.log import told
 
 log = logging.getLogger("govd")

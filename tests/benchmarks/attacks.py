@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from govd.attacking import space_of
-from govd.core import Opened
 from govd.edit import Edit, exact
 from govd.edit.attacks import Models, Space, Subject, graded, lost, tried
 from govd.edit.attacks.pictures import halves, shown
 from govd.edit.attacks.readings import Attempt, Reading, area_reading
 from govd.grades import ATTACKS, RUNGS
+from govd.models.core import Opened
 from govd.models.folders import labelled
+from govd.reconcile.attacking import space_of
 from tests.benchmarks.mini import FOLDER, Mini
 
 DATA = Path(__file__).parent.parent / "data"

@@ -13,8 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from govd.contribution import sealed
 from govd.edit import Basis, Ingredients, Material, Problem, build, compose
+from govd.edit.contribution import sealed
 from govd.methods import builtin
 from govd.types import Concept, Contribution, ForgetSpec, Scope
 from tests.geometry import named_texts, simulated_pool

@@ -17,7 +17,7 @@ from unittest.mock import patch
 from govd.errors import GovdError
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 
 DAYS = 180
 FILERS = ("brand-desk", "legal", "privacy-desk", "ann", "feed:licences")

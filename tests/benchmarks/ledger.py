@@ -24,14 +24,14 @@ from typing import Any
 import pymerkle
 
 from govd.edit import Edit
-from govd.home import Home
+from govd.home.home import Home
 from govd.ledger import canonical, merkle
 from govd.ledger.entry import Draft
-from govd.ledger.records import Records
 from govd.ledger.signing import COSIGNER, Key, LogCheckpoint, Signer
 from govd.ledger.store import Ledger
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 from govd.types import Json
+from govd.views.records import Records
 
 BATCH = 1000
 STANDING = 30

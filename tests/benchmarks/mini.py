@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 import govd_clip
-from govd.contribution import sealed
 from govd.edit import Basis, Edit, EvaluationData, Ingredients, Material, Problem, build, compose, exact
+from govd.edit.contribution import sealed
 from govd.edit.factors import tensors_from_bytes
-from govd.embeddings import Encoder, Known
 from govd.methods import builtin
+from govd.models.embeddings import Encoder, Known
 from govd.models.evaluation_set import read_images
-from govd.phrases import default_vocabulary
+from govd.models.phrases import default_vocabulary
 from govd.types import Concept, Contribution, ForgetSpec, ModelReference, Scope
 from govd_clip.plugin import govd_open_model
 

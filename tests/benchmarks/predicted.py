@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from govd.contribution import sealed
 from govd.edit import Basis, Material, Problem
 from govd.edit.calibration import Calibration, calibrated, draws, figures, of_rows
 from govd.edit.compose import compose
+from govd.edit.contribution import sealed
 from govd.edit.prediction import Figure, Watch, costs, watch_for
 from govd.errors import OverCapacity, Unsupported
 from govd.methods import builtin

@@ -22,7 +22,7 @@ from govd.edit.outcomes import Outcomes
 from govd.errors import GovdError
 from govd.models import Given
 from govd.models.folders import labelled
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 from govd.types import Concept, ForgetSpec, Scope
 
 MODEL = "protocol"

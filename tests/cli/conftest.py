@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from govd.cli import app
 from govd.errors import GovdError
 from govd.models import Given
-from govd.service import open_service
+from govd.service.service import open_service
 
 
 class Shell:

@@ -16,10 +16,10 @@ from govd.cli.local import Local
 from govd.cli.show import show_evaluation, show_model, show_models, show_request
 from govd.cli.show_preview import show_preview
 from govd.errors import REPORT, Usage
-from govd.home import Home, announced
+from govd.home.home import Home, announced
 from govd.ledger.entry import Draft
 from govd.requests import ForgetOptions
-from govd.service import open_service
+from govd.service.service import open_service
 from govd.web.app import create_app
 from govd.web.context import Context
 from tests.cli.conftest import Shell

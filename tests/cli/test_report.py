@@ -16,7 +16,7 @@ from govd.cli.report.plots import LEFT, WIDTH, Line, Plot, percent, rounded, tic
 from govd.errors import Denied, MachineFault
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 from govd.web.app import create_app
 from govd.web.context import Context
 from tests.cli.conftest import Shell

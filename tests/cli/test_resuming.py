@@ -13,9 +13,9 @@ from govd.cli.local import Local
 from govd.hookspecs import hookimpl
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import open_service
+from govd.service.service import open_service
+from govd.service.unfinished import unfinished
 from govd.types import Decision, Gate
-from govd.unfinished import unfinished
 from tests.e2e.test_crash import STEPS, home, work
 
 __all__ = ["home"]

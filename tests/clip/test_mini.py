@@ -11,7 +11,7 @@ pytest.importorskip("jax")
 
 import govd_clip
 from govd.edit import exact
-from govd.embeddings import Encoder, Known
+from govd.models.embeddings import Encoder, Known
 from govd.types import ModelReference
 from govd_clip.plugin import ClipModel, govd_open_model
 

@@ -207,7 +207,7 @@ def test_an_update_does_not_register_what_was_replaced(make: Any, tmp_path: Path
     """Through the service, with the plugin itself: the labels are changed, and the weights were replaced meanwhile."""
     from govd.errors import Unsupported
     from govd.models import Given
-    from govd.service import open_service
+    from govd.service.service import open_service
 
     folder = make()
     with open_service(tmp_path / "home") as service:

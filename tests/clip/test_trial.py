@@ -16,7 +16,7 @@ from PIL import Image
 
 from govd.errors import BadCheckpoint, MachineFault
 from govd.models import Given
-from govd.service import open_service
+from govd.service.service import open_service
 from govd.types import ModelReference
 from govd_clip import trial
 from govd_clip.plugin import ClipModel, govd_open_model

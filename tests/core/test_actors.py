@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govd.actors import KINDS, RESERVED, check_name, is_legacy, local_account, principal, spoken
 from govd.cli.local import Local
 from govd.errors import GovdError, Usage
-from govd.service import Service
+from govd.records.actors import KINDS, RESERVED, check_name, is_legacy, local_account, principal, spoken
+from govd.service.service import Service
 
 ACCOUNT = f"local:{pwd.getpwuid(os.getuid()).pw_name}"
 

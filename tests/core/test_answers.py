@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from govd.answers import Answers, digest
 from govd.errors import BadFile, NotFound
+from govd.serve.answers import Answers, digest
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govd.artifacts import Artifacts
 from govd.errors import BadFile, MachineFault, NotFound
+from govd.home.artifacts import Artifacts
 
 
 @given(st.lists(st.binary(max_size=200), max_size=8))

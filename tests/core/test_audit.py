@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from govd.audit import as_of_rows
+from govd.audit.questions import as_of_rows
 from govd.errors import BadFile, Conflict, Denied, GovdError, NotFound, Usage
-from govd.ledger import sql
 from govd.ledger.entry import Draft
-from govd.ledger.sealed_tables import remove_tables
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.times import moment, now
 from govd.models import Given
-from govd.offline import verify_offline
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
+from govd.verify.offline import verify_offline
+from govd.views import sql
+from govd.views.sealed_tables import remove_tables
 from tests.benchmarks.ledger import planned
 
 
@@ -164,7 +164,7 @@ def test_a_trail_says_where_it_does_not_tell_everything(service: Service, monkey
         forget(service, color)
     waited = service.requests.show(wish["id"])
     assert service.audit.trail(waited["id"])["complete"]
-    monkeypatch.setattr("govd.audit.ATTEMPTS", 0)
+    monkeypatch.setattr("govd.audit.questions.ATTEMPTS", 0)
     assert not service.audit.trail(waited["id"])["complete"]
 
 
@@ -316,7 +316,7 @@ def test_sql_that_takes_too_much_harms_nobody(service: Service, monkeypatch: pyt
     for seconds in (0, -1, float("nan"), 1e9):
         with pytest.raises(Usage, match="may take up to"):
             service.audit.sql("SELECT 1", seconds=seconds)
-    monkeypatch.setattr("govd.ledger.sql.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("govd.views.sql.PATIENCE_SECONDS", 0.05)
     with sql._turns, sql._turns, pytest.raises(Conflict, match="other questions"):
         service.audit.sql("SELECT 1")
 
@@ -393,7 +393,7 @@ def test_a_rotation_that_was_cut_off_is_finished_or_undone(
         raise RuntimeError("the power went")
 
     with monkeypatch.context() as broken:
-        broken.setattr("govd.evidence.os.replace" if recorded else "govd.core.Core.record", crash)
+        broken.setattr("govd.audit.evidence.os.replace" if recorded else "govd.models.core.Core.record", crash)
         with pytest.raises(RuntimeError):
             service.evidence.rotate_key("routine", "ann")
     service.core.close()

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from govd.backup import FOREIGN, LEFT_OUT, backup, restore, why_left_out
-from govd.failures import FILE, Failures
+from govd.asking.failures import FILE, Failures
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.backup import FOREIGN, LEFT_OUT, backup, restore, why_left_out
+from govd.service.service import Service, open_service
 from govd.web.app import create_app
 from govd.web.context import Context
 

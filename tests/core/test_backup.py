@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-import govd.backup as module
-from govd.backup import backup, restore
+import govd.service.backup as module
 from govd.errors import BadFile, MachineFault, NotFound, Usage
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.backup import backup, restore
+from govd.service.service import Service, open_service
 
 Change = Callable[[dict[str, bytes]], Any]
 
@@ -75,7 +75,7 @@ def test_a_key_that_is_changed_meanwhile(service: Service, tmp_path: Path, monke
 
 def test_a_key_that_is_not_yet_in_its_place(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its entry is written, its file still has the other name."""
-    monkeypatch.setattr("govd.key_rotation.KeyRotation.finish", lambda self: None)
+    monkeypatch.setattr("govd.audit.key_rotation.KeyRotation.finish", lambda self: None)
     service.evidence.rotate_key("routine", "ann")
     monkeypatch.undo()
     said = backup(tmp_path / "home", tmp_path / "b.tar")

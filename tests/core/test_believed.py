@@ -13,9 +13,9 @@ import pytest
 from govd.errors import BadFile, NotFound, Unauthenticated, VerificationFailed
 from govd.ledger import merkle
 from govd.ledger.entry import Draft
-from govd.offline import verify_offline
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
+from govd.verify.offline import verify_offline
 
 TOKEN = "a token that nobody made"
 
@@ -226,7 +226,7 @@ def test_a_new_key_is_thrown_away_by_no_view(service: Service, tmp_path: Path, m
         raise RuntimeError("the power fails")
 
     with monkeypatch.context() as broken:
-        broken.setattr("govd.evidence.os.replace", crash)
+        broken.setattr("govd.audit.evidence.os.replace", crash)
         with pytest.raises(RuntimeError):
             service.evidence.rotate_key("routine", "ann")
     service.core.close()
@@ -262,7 +262,7 @@ def test_a_publish_with_what_was_taken_back_is_found(service: Service) -> None:
 
 
 def test_every_way_of_a_request_is_folded_as_the_views_fold_it(service: Service) -> None:
-    from govd.ledger.standing import Standing, event_of
+    from govd.records.standing import Standing, event_of
 
     red, everywhere = forget(service, "red", domains=("dark",)), forget(service, "red")
     blue = forget(service, "blue")

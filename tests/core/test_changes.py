@@ -8,7 +8,7 @@ import pytest
 from govd.errors import Conflict, Denied, Usage
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import Service
+from govd.service.service import Service
 from tests.core.test_audit import forget, revert
 
 

@@ -13,10 +13,10 @@ from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.store import Ledger
 from govd.ledger.times import moment, now
-from govd.ledger.verify import verify
-from govd.offline import verify_offline
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
+from govd.verify.entries import verify
+from govd.verify.offline import verify_offline
 
 Clock = Callable[[float], None]
 
@@ -147,7 +147,7 @@ def test_as_of_takes_the_greatest_time_so_far(service: Service, tmp_path: Path) 
 
 
 def test_a_part_that_begins_before_the_one_before_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("govd.ledger.parts.LEVEL", 2)  # parts of four entries
+    monkeypatch.setattr("govd.verify.parts.LEVEL", 2)  # parts of four entries
     signer = Signer.at(tmp_path / "key", "govd/test")
     blank = {"actor": "ann", "kind": "note", "subject": "x", "model": "", "payload": {}}
     times = [f"2026-05-02T12:00:0{i}.000000Z" for i in range(4)] + [f"2026-05-01T12:00:0{i}.000000Z" for i in range(4)]

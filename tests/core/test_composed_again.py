@@ -6,7 +6,7 @@ import pytest
 
 from govd.models import Given
 from govd.requests import computing
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 from tests.core.test_recompute import again
 from tests.core.test_service import forget
 

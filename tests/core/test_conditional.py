@@ -10,7 +10,7 @@ from govd import load_edit
 from govd.errors import Usage
 from govd.models.given import Given
 from govd.requests.options import ForgetOptions
-from govd.service import Service
+from govd.service.service import Service
 from tests.core.test_service import cell, forget, published, revert
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from govd import plugins
-from govd.doctor import examine
-from govd.home import Home
+from govd.asking import plugins
+from govd.home.home import Home
 from govd.ledger.entry import Draft
-from govd.service import Service
+from govd.service.doctor import examine
+from govd.service.service import Service
 
 
 def test_doctor_lists_plugins_and_says_that_all_is_well() -> None:

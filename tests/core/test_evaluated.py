@@ -1,6 +1,6 @@
 """What an evaluation tells beyond accuracies, and what of it a revision keeps."""
 
-from govd.service import Service
+from govd.service.service import Service
 from tests.core.test_service import forget, published
 
 

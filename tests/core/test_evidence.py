@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from govd.bundles import Question
+from govd.audit.bundles import Question
 from govd.errors import NotFound, Usage, VerificationFailed
 from govd.ledger import merkle
-from govd.ledger.claim import opened
 from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer, rotation_text
 from govd.ledger.times import now
 from govd.models import Given
-from govd.offline import verify_offline
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
+from govd.verify.claim import opened
+from govd.verify.offline import verify_offline
 from tests.ledger.forging import listed, unzipped, zipped
 
 
@@ -84,7 +84,7 @@ def test_another_artifact_and_entry_signed_again_are_found_by_a_kept_checkpoint(
     made = next(e for e in rows if e["kind"] == "contribution.make")
     made["payload"]["artifact"] = fresh
     from govd.ledger.store import Ledger
-    from govd.ledger.verify import verify
+    from govd.verify.entries import verify
     from tests.ledger.forging import signed
 
     bodies, note = signed(rows, ledger.signer)
@@ -214,7 +214,7 @@ def test_what_is_delivered_during_a_verification_is_no_fault(tmp_path: Path, mon
     """A file and a folder that are being replaced, a revision that `current` leads to before its entry is there, and one that vanishes."""
     from hashlib import sha256
 
-    from govd import delivered
+    from govd.verify import delivered
 
     def put(number: str, data: bytes) -> dict[str, Any]:
         (tmp_path / number).mkdir(exist_ok=True)
@@ -235,14 +235,14 @@ def test_what_is_delivered_during_a_verification_is_no_fault(tmp_path: Path, mon
         (tmp_path / "2").rmdir()
         (tmp_path / ".3.00000000").rename(tmp_path / "3")
 
-    monkeypatch.setattr("govd.delivered.time.sleep", meanwhile)
+    monkeypatch.setattr("govd.verify.delivered.time.sleep", meanwhile)
     found = delivered.check(said, faults.append, lambda: later)
     assert faults == []
     assert found.files == 3
     assert found.gone == [str(tmp_path / "2")]
     assert found.serves == [f"{tmp_path / 'current'} leads to revision 4"]
     (tmp_path / "1" / "w").write_bytes(b"something else")
-    monkeypatch.setattr("govd.delivered.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("govd.verify.delivered.time.sleep", lambda seconds: None)
     delivered.check(said, faults.append, lambda: later)
     assert len(faults) == 1
     assert "other bytes" in faults[0]
@@ -474,7 +474,7 @@ def test_checking_a_bundle_loads_no_database_and_no_model(service: Service, tmp_
     code = (
         "import sys\nfrom govd.cli import main\nsys.argv = ['govd', 'audit', 'verify', sys.argv[1], '--json']\n"
         "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code, done.code\n"
-        "heavy = ('sqlalchemy', 'alembic', 'fastapi', 'jax', 'govd.core', 'govd.requests', 'govd.models')\n"
+        "heavy = ('sqlalchemy', 'alembic', 'fastapi', 'jax', 'govd.models.core', 'govd.requests', 'govd.models')\n"
         "loaded = [m for m in heavy if m in sys.modules]\n"
         "assert not loaded, loaded\n"
     )

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from govd import offline
-from govd.bundles import Question
+from govd.audit.bundles import Question
 from govd.edit.factors import tensors_from_bytes
 from govd.errors import Usage
 from govd.ledger import canonical
-from govd.ledger.bundle import verify_bundle
-from govd.ledger.excerpt import DIGESTS, OTHERS
-from govd.service import Service
+from govd.service.service import Service
+from govd.verify import offline
+from govd.verify.bundle import verify_bundle
+from govd.verify.excerpt import DIGESTS, OTHERS
 from tests.core.test_service import forget, revert
 from tests.ledger.forging import Files, listed, unzipped, zipped
 from tests.ledger.test_bundle import bent

@@ -8,8 +8,8 @@ import pytest
 
 from govd.errors import BadFile, Usage
 from govd.grades import ATTACKS, RUNGS, claim_of
-from govd.ledger.sentences import grades
-from govd.service import Service
+from govd.service.service import Service
+from govd.verify.sentences import grades
 from tests.cli.conftest import Shell, govd  # noqa: F401 - a fixture
 from tests.core.test_service import forget, published
 

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from govd.errors import NotFound
 from govd.requests.computing import Contributions
-from govd.service import Service
+from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context
 from tests.core.test_service import forget, published, revert

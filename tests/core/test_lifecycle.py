@@ -3,8 +3,8 @@
 import pytest
 
 from govd.errors import Conflict
-from govd.lifecycle import TABLES, WANTED, after, is_final
-from govd.service import Service
+from govd.records.lifecycle import TABLES, WANTED, after, is_final
+from govd.service.service import Service
 from tests.core.test_service import forget, revert
 
 FORGET = """

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from govd.errors import GovdError, Usage
-from govd.limits import LIMITS, check_document, check_text
 from govd.models import Given
+from govd.records.limits import LIMITS, check_document, check_text
 from govd.requests import ForgetOptions
-from govd.service import Service
+from govd.service.service import Service
 
 ODD = {
     "surrogate": "a\ud800b",

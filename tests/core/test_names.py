@@ -10,7 +10,7 @@ from govd_example.backend import NAMES
 from govd.models import Given
 from govd.requests import ForgetOptions, naming
 from govd.requests.spelling import distance, is_turned_or_doubled, is_variant
-from govd.service import Service
+from govd.service.service import Service
 from govd.types import Json, Record
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govd.overlap import scope_of, subsumed_by
+from govd.records.coverage import scope_of, subsumed_by
 
 CONCEPT = st.fixed_dictionaries({"name": st.sampled_from("abcd"), "aliases": st.lists(st.sampled_from("xyz"), unique=True, max_size=2)})
 WANTED = st.fixed_dictionaries(

@@ -8,7 +8,7 @@ import pytest
 
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 
 
 def preview(service: Service, *concepts: str, **more: Any) -> Any:

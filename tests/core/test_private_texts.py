@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from govd.doctor import examine
 from govd.errors import MachineFault
 from govd.ledger.signing import Signer
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.doctor import examine
+from govd.service.service import Service, open_service
 
 
 def private(service: Service, concept: str = "red") -> str:
@@ -143,7 +143,7 @@ def test_a_new_key_follows_the_ledger_alone(service: Service, tmp_path: Path, mo
     """A change of keys is cut off before the new one has its name, and the views lack its entry."""
     keys = tmp_path / "home" / "keys"
     with monkeypatch.context() as cut:
-        cut.setattr("govd.key_rotation.KeyRotation.finish", lambda self: None)
+        cut.setattr("govd.audit.key_rotation.KeyRotation.finish", lambda self: None)
         new = service.evidence.rotate_key("routine", "ann")["new"]
         service.close()
     with sqlite3.connect(tmp_path / "home" / "views.db") as raw:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from govd.models import Given
-from govd.service import open_service
+from govd.service.service import open_service
 from tests.benchmarks.protocol import everywhere, inside, main, whole
 from tests.core.test_service import forget
 

@@ -13,11 +13,11 @@ import pytest
 
 import govd
 from govd.errors import BadFile, Conflict, MachineFault, PluginFault
+from govd.home.settings import Settings
 from govd.models import Given
-from govd.reconcile import Pauses
+from govd.reconcile.loop import Pauses
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
-from govd.settings import Settings
+from govd.service.service import Service, open_service
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 

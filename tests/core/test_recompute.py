@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from govd.models import Given
-from govd.offline import verify_offline
-from govd.service import Service
+from govd.service.service import Service
+from govd.verify.offline import verify_offline
 from tests.core.test_service import forget, revert
 from tests.ledger.forging import Files, forged, listed, unzipped, zipped
 

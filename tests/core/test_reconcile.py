@@ -16,9 +16,9 @@ from govd.errors import BadFile, Conflict, GovdError, KeyReused, MachineFault, U
 from govd.hookspecs import hookimpl
 from govd.ledger.entry import Draft
 from govd.models import Given
-from govd.reconcile import FIRST_PAUSE_SECONDS
+from govd.reconcile.loop import FIRST_PAUSE_SECONDS
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 from govd.types import Contribution, Gate, Vote
 from tests.core.test_service import forget, published, revert
 

@@ -9,11 +9,11 @@ import pytest
 
 from govd.cli.show_audit import show_as_of
 from govd.errors import Conflict, MachineFault, NotFound
-from govd.ledger.bundle import verified
-from govd.ledger.sentences import sentence_of
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
+from govd.verify.bundle import verified
+from govd.verify.sentences import sentence_of
 from tests.core.test_audit import tick
 
 

@@ -11,10 +11,10 @@ from govd.errors import Denied, PluginFault
 from govd.hookspecs import hookimpl
 from govd.ledger.entry import Draft
 from govd.models import Given
-from govd.reconcile import FIRST_PAUSE_SECONDS
+from govd.reconcile.loop import FIRST_PAUSE_SECONDS
 from govd.requests import ForgetOptions
 from govd.requests.decisions import verdict
-from govd.service import Service
+from govd.service.service import Service
 from govd.types import Gate, Vote
 
 

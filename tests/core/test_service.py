@@ -13,7 +13,7 @@ from govd.errors import BadFile, Conflict, GovdError, KeyReused, NotFound, OverC
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.requests.options import understood
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 from govd.types import Prototypes
 
 

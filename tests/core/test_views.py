@@ -3,8 +3,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govd.overlap import scope_of, subsumed_by
-from govd.views import Views
+from govd.records.coverage import scope_of, subsumed_by
+from govd.views.views import Views
 
 
 def entries(*rows: tuple[str, str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from govd.models import Given
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 
 TESTS = Path(__file__).parents[1]
 

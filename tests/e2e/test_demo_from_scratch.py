@@ -15,10 +15,10 @@ import govd_clip
 from govd.cli.demo import scratch
 from govd.cli.demo.story import MODEL
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
-from govd.embeddings import Known, file_digest
 from govd.errors import VerificationFailed
 from govd.models import Given
-from govd.service import Service, open_service
+from govd.models.embeddings import Known, file_digest
+from govd.service.service import Service, open_service
 from govd.types import ModelReference
 from govd_clip.plugin import govd_open_model
 

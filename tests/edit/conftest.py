@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.contribution import sealed
 from govd.edit import Basis, EvaluationData, Ingredients, Material, Problem, build, exact
+from govd.edit.contribution import sealed
 from govd.methods import builtin
-from govd.phrases import default_vocabulary
+from govd.models.phrases import default_vocabulary
 from govd.types import Concept, Contribution, ForgetSpec, Scope
 from tests.geometry import simulated_texts
 

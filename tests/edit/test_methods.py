@@ -9,8 +9,8 @@ from govd.edit import Basis, Edit, attacks, compose, exact, metrics
 from govd.edit.strength import auc, smallest
 from govd.errors import Unsupported, Usage
 from govd.ledger import canonical
-from govd.measuring import plain
 from govd.methods import builtin
+from govd.reconcile.measuring import plain
 from govd.types import Contribution
 from tests.edit.conftest import World
 

@@ -28,11 +28,11 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis.python import asgi
 from schemathesis.specs.openapi import checks
 
-from govd import plugins
+from govd.asking import plugins
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
-from govd.tokens import ROLES
+from govd.service.service import Service, open_service
+from govd.service.tokens import ROLES
 from govd.web.app import create_app
 from govd.web.context import Context
 from govd.web.described import REFUSALS

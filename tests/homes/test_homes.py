@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from govd_example.backend import Colours
 
-from govd.offline import verify_offline
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
+from govd.verify.offline import verify_offline
 
 HERE = Path(__file__).parent
 KEPT = sorted(HERE.glob("*.tar.xz"))

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from govd.ledger import archive, bundle, canonical, claim, merkle
+from govd.ledger import canonical, merkle
 from govd.ledger.signing import LogCheckpoint, Signer
+from govd.verify import archive, bundle, claim
 
 Files = dict[str, bytes]
 

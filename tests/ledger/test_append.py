@@ -163,7 +163,7 @@ def test_no_checkpoint_is_signed_by_the_old_key_once_it_was_changed(ledger: Ledg
     """While keys change, others ask for checkpoints all the time: each is signed by the key of its size."""
     from base64 import b64encode
 
-    from govd.ledger.verify import verify
+    from govd.verify.entries import verify
 
     first, ending = ledger.signer, threading.Event()
     ledger.append(note())

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from govd.artifacts import Artifacts
 from govd.errors import GovdError
-from govd.ledger import bundle
-from govd.ledger.verify import Stored, verify
+from govd.home.artifacts import Artifacts
 from govd.models import Given
-from govd.recompute import recompute
 from govd.requests import ForgetOptions
-from govd.service import open_service
+from govd.service.service import open_service
+from govd.verify import bundle
+from govd.verify.entries import Stored, verify
+from govd.verify.recompute import recompute
 
 FLIPS = {"the ledger's database": 4000, "artifacts and their tensors": 2000, "log checkpoints": 1000, "bundles": 3000}
 
@@ -29,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, pool: Path) -> Path:
 
     folder = tmp_path_factory.mktemp("bits") / "home"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("govd.plugins.found_entry_points", lambda: POINTS)
+        patch.setattr("govd.asking.plugins.found_entry_points", lambda: POINTS)
         with open_service(folder) as service:
             service.add_model("m", "colours", Given(labels=NAMES, anchors=("wood", "sea"), domains=DOMAINS, pool=str(pool)), "ann")
             for name in ("red", "blue", "green"):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from govd.ledger import archive, canonical, merkle
+from govd.ledger import canonical, merkle
 from govd.ledger.signing import DASH, LogCheckpoint, Signer
+from govd.verify import archive
 from tests.ledger.forging import Files, entry, forged, listed, zipped
 
 MIB = 2**20
@@ -130,7 +131,7 @@ def test_a_bundle_of_many_entries_verifies_in_flat_memory(signer: Signer, tmp_pa
     small = {n: d for n, d in one(signer).items() if n in ("README.txt", "manifest.json", "proofs.ndjson")}
     contents = {n: archive.Content.whole(d) for n, d in (small | {f"checkpoints/{count}.note": note}).items()}
     contents["entries.ndjson"] = archive.Content.of(bodies)
-    from govd.ledger.bundle import sums
+    from govd.verify.bundle import sums
 
     contents["SHA256SUMS"] = archive.Content.whole(sums({n: c.sha256 for n, c in contents.items()}))
     path = tmp_path / "x.zip"

@@ -16,12 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from govd.errors import BadFile, GovdError
-from govd.ledger import bundle, canonical, merkle
-from govd.ledger.bundle import verify_bundle
+from govd.ledger import canonical, merkle
 from govd.ledger.signing import Key, Signer
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import open_service
+from govd.service.service import open_service
+from govd.verify import bundle
+from govd.verify.bundle import verify_bundle
 from tests.ledger.forging import entry, forged, listed, signed, unzipped, zipped
 
 Files = dict[str, bytes]
@@ -35,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
 
     folder = tmp_path_factory.mktemp("bundles")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("govd.plugins.found_entry_points", lambda: POINTS)
+        patch.setattr("govd.asking.plugins.found_entry_points", lambda: POINTS)
         with open_service(folder / "home") as service:
             service.add_model("m", "colours", Given(labels=NAMES, anchors=("wood", "sea"), domains=DOMAINS, pool=str(pool)), "ann")
             request = service.forget("m", ForgetOptions(concepts=("red",), reason="a reason"), "ann")

@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
-from govd.ledger.bundle import verify_bundle
-from govd.ledger.sentences import safe
 from govd.ledger.signing import Signer
 from govd.models import Given
-from govd.offline import verify_offline
 from govd.requests import ForgetOptions
-from govd.service import open_service
+from govd.service.service import open_service
+from govd.verify.bundle import verify_bundle
+from govd.verify.offline import verify_offline
+from govd.verify.sentences import safe
 from tests.ledger.forging import Files, forged, listed, restated, unzipped, zipped
 
 Rows = list[dict[str, Any]]
@@ -43,7 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
 
     folder = tmp_path_factory.mktemp("forged")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("govd.plugins.found_entry_points", lambda: POINTS)
+        patch.setattr("govd.asking.plugins.found_entry_points", lambda: POINTS)
         given = Given(labels=NAMES, anchors=("wood", "sea"), domains=DOMAINS, pool=str(pool), images=str(pictures))
         with open_service(folder / "home") as service:
             service.add_model("m", "colours", given, "ann")
@@ -211,7 +211,7 @@ def test_tensors_of_another_concept_are_not_what_was_asked_for(made: Made, tmp_p
 
 def test_tensors_of_another_concept_under_its_name_are_noticed(made: Made, tmp_path: Path) -> None:
     """The contribution is sealed anew with the spec that was asked for; only its tensors are those of another label."""
-    from govd.contribution import contribution_from_bytes, contribution_to_bytes, sealed
+    from govd.edit.contribution import contribution_from_bytes, contribution_to_bytes, sealed
     from govd.types import Concept, Scope
 
     make = of(made.rows, "contribution.make")

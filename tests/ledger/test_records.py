@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govd.errors import BadFile, MachineFault, Usage
-from govd.ledger.records import Records
 from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
-from govd.views import Views
+from govd.views.records import Records
+from govd.views.views import Views
 from tests.benchmarks.ledger import history, scans
 
 Entry = dict[str, Any]
@@ -86,8 +86,8 @@ def test_filters_mean_what_they_say_together(
 ) -> None:
     filters = placed(filters, entries)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("govd.ledger.records.FEW", few)
-        patch.setattr("govd.ledger.records.MANY", many)
+        patch.setattr("govd.views.records.FEW", few)
+        patch.setattr("govd.views.records.MANY", many)
         found = views.records.seqs(after, limit, **filters)
         plan = views.records.plan(*views.records.asking(after, limit, **filters))
     start = -1 if after is None else after
@@ -97,7 +97,7 @@ def test_filters_mean_what_they_say_together(
 
 @pytest.mark.parametrize("few", [0, 20, 2000])
 def test_each_pair_of_filters_of_requests(few: int, entries: list[Entry], views: Views, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("govd.ledger.records.FEW", few)
+    monkeypatch.setattr("govd.views.records.FEW", few)
     filed = {e["subject"]: e for e in entries if e["kind"] == "request.file"}
     asked = {name: WORDS[name] for name in ("state", "concept", "domain", "policy", "since", "until", "model")}
     asked |= {"filed_by": WORDS["actor"]}

@@ -15,7 +15,7 @@ from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.store import Ledger
 from govd.ledger.tables import REVISION
-from govd.ledger.verify import Stored, Verdict, verify
+from govd.verify.entries import Stored, Verdict, verify
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_a_ledger_that_grows_while_it_is_verified_holds(ledger: Ledger) -> None:
 
 
 def test_the_upper_levels_of_a_large_tree_are_verified_too(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("govd.ledger.parts.LEVEL", 2)  # parts of four entries
+    monkeypatch.setattr("govd.verify.parts.LEVEL", 2)  # parts of four entries
     ledger.append(drafts(21))
     ledger.checkpoint()
     assert judged(ledger).holds

@@ -13,8 +13,8 @@ import pytest
 from govd_example.backend import NAMES, WIDTH, Colours
 from PIL import Image
 
-from govd.embeddings import Encoder
 from govd.errors import BadFile
+from govd.models.embeddings import Encoder
 from govd.models.folders import labelled, walk
 from govd.models.pool import KEPT, Pool, read_pool
 from govd.types import Floats, silent

@@ -10,15 +10,14 @@ import pytest
 from govd_example.backend import NAMES, Colours
 from PIL import Image
 
-from govd import phrases
-from govd.embeddings import Encoder
 from govd.errors import BadFile, Usage
-from govd.models import Given
+from govd.home.regular import TEXT_BYTES
+from govd.home.settings import Settings
+from govd.models import Given, phrases
+from govd.models.embeddings import Encoder
 from govd.models.words import read_apart, twins
-from govd.regular import TEXT_BYTES
 from govd.requests import ForgetOptions
-from govd.service import Service
-from govd.settings import Settings
+from govd.service.service import Service
 from govd.types import Floats, silent
 
 TEXT = "red\ngreen\nblue"

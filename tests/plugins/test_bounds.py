@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from govd.edit.extent import labelled_in_scope, pool_in_scope
+from govd.home.settings import Settings
 from govd.models import Given
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
-from govd.settings import Settings
+from govd.service.service import Service, open_service
 from govd_bounds import apart, govd_vote
 
 FINE = {"disagreement": 0.01, "total_disagreement": 0.02, "scope_share": 0.01, "total_scope_share": 0.02, "scope_share_added": 0.01}

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from govd.asking import HANGING
-from govd.doctor import examine
+from govd.asking.asker import HANGING
 from govd.errors import Unsupported
 from govd.hookspecs import hookimpl
 from govd.requests import ForgetOptions, options
-from govd.service import Service
+from govd.service.doctor import examine
+from govd.service.service import Service
 from govd.types import Contribution, Gate, Record, Vote, changeable
 from govd.web.app import create_app
 from govd.web.context import Context

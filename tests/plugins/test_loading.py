@@ -6,9 +6,9 @@ import pytest
 
 import govd_bounds
 from govd import hookspecs
-from govd.asking import Asker
+from govd.asking.asker import Asker
+from govd.asking.plugins import load
 from govd.errors import PluginFault
-from govd.plugins import load
 
 BROKEN = {
     "import_fails": "raise RuntimeError('no such device')",

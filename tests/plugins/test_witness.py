@@ -17,15 +17,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govd.bundles import Question
+from govd.audit.bundles import Question
 from govd.errors import BadFile, GovdError, VerificationFailed
-from govd.ledger import merkle, stamps
-from govd.ledger.bounds import Trust
-from govd.ledger.bundle import verify_bundle
+from govd.ledger import merkle
 from govd.ledger.entry import Draft
 from govd.ledger.signing import COSIGNER, Key, LogCheckpoint, Signer
-from govd.offline import verify_offline
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
+from govd.verify import stamps
+from govd.verify.bounds import Trust
+from govd.verify.bundle import verify_bundle
+from govd.verify.offline import verify_offline
 from tests.ledger.forging import unzipped, zipped
 
 Answer = tuple[int, bytes]

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from govd.service import Service
+from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from govd.service import Service
+from govd.service.service import Service
 
 
 def picture(pictures: Path, domain: str, name: str) -> str:

@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 
 from govd.ledger import merkle
 from govd.ledger.signing import LogCheckpoint
-from govd.offline import verify_offline
-from govd.service import Service
+from govd.service.service import Service
+from govd.verify.offline import verify_offline
 from govd.web.app import create_app
 from govd.web.context import Context
 

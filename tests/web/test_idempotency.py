@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from govd.errors import Usage
-from govd.service import Service
+from govd.service.service import Service
 from govd.web import idempotency
 from govd.web.app import create_app
 from govd.web.context import Context

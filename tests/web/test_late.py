@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from govd.requests import ForgetOptions
-from govd.service import Service
+from govd.service.service import Service
 from govd.web.gauges import Sizes, age_seconds, lateness
 
 

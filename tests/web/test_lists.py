@@ -7,7 +7,7 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
-from govd.service import Service
+from govd.service.service import Service
 
 LISTS = ("/v1/requests", "/v1/models/m/revisions", "/v1/models", "/v1/tokens", "/v1/audit/log")
 

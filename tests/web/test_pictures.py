@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from govd.ledger.entry import Draft
-from govd.service import Service
+from govd.service.service import Service
 
 
 def sent(path: Path) -> str:

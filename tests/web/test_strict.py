@@ -5,7 +5,7 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
-from govd.service import Service
+from govd.service.service import Service
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 FORGET = {"model": "m", "concepts": ["red"]}

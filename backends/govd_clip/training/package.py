@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from govd.edit.factors import tensors_to_bytes
-from govd.embeddings import Encoder, Known
-from govd.phrases import default_vocabulary
+from govd.models.embeddings import Encoder, Known
+from govd.models.phrases import default_vocabulary
 from govd_clip.plugin import open_folder
 from govd_clip.training import measured, tokens
 from govd_clip.training.evaluate import Judge, load_checkpoint, report

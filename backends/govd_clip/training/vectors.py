@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from govd.edit.attacks import UNSEEN
-from govd.phrases import default_vocabulary
+from govd.models.phrases import default_vocabulary
 from govd_clip.training import tokens
 from govd_clip.training.evaluate import Judge, embed_images, load_checkpoint
 from govd_clip.training.names import CLASSES, synonyms

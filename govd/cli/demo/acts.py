@@ -14,13 +14,13 @@ from govd.cli.demo.tables import command, line, note, rule
 from govd.cli.progress import bar
 from govd.cli.show_verdict import show_verdict
 from govd.cli.tables import scope, share
-from govd.embeddings import file_digest
 from govd.errors import Conflict, Denied, Unsupported, VerificationFailed
 from govd.models import Given
-from govd.offline import verify_offline
+from govd.models.embeddings import file_digest
 from govd.requests import ForgetOptions
-from govd.service import Service, open_service
+from govd.service.service import Service, open_service
 from govd.types import Json, Record
+from govd.verify.offline import verify_offline
 
 BUG = "This is a bug; please report it."
 

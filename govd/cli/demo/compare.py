@@ -13,7 +13,7 @@ from govd.edit import EvaluationData, Method, compose, metrics
 from govd.edit.strength import auc
 from govd.methods.baselines import Ccup
 from govd.requests import spec_of
-from govd.service import Service
+from govd.service.service import Service
 from govd.types import Contribution, Floats, ForgetSpec, Json, Record
 
 

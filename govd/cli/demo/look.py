@@ -12,7 +12,7 @@ from govd.cli.demo.compare import evaluation
 from govd.cli.demo.story import CELL, EVERYWHERE, MODEL, QUERIED, STAYS, WHOLE, Picture, Prototype
 from govd.cli.tables import scope
 from govd.edit.factors import tensors_from_bytes
-from govd.service import Service
+from govd.service.service import Service
 from govd.types import Json, Record
 
 BEST = 10

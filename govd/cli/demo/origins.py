@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from govd.cli.demo.story import MODEL
-from govd.service import Service
+from govd.service.service import Service
 from govd.types import Json, Record
 
 LAST = ("contribution.make", "request.vote", "revision.compose", "revision.evaluate")

@@ -12,7 +12,7 @@ from govd.cli.demo.story import HOW, Story, search_areas
 from govd.cli.demo.tables import SPOILED
 from govd.cli.report import render
 from govd.cli.report.parts import MARKS, SAYS, WORKS, heat, leak_part, tally
-from govd.service import HONEST
+from govd.service.service import HONEST
 from govd.types import Json
 
 

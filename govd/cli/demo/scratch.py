@@ -9,9 +9,9 @@ import numpy as np
 
 from govd.cli.demo.story import MODEL
 from govd.edit.factors import tensors_from_bytes
-from govd.embeddings import Known, file_digest
 from govd.errors import VerificationFailed
-from govd.service import Service
+from govd.models.embeddings import Known, file_digest
+from govd.service.service import Service
 from govd.types import Floats
 
 TOLERANCE = 1e-4

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from govd.actors import local_account
 from govd.cli.report.parts import picture_verdict
+from govd.records.actors import local_account
 from govd.requests import ForgetOptions
 from govd.types import Json, Record
 

@@ -16,7 +16,7 @@ from govd.cli.report.parts import WORKS, scope_of_leak
 from govd.cli.show_attacks import verdict
 from govd.cli.tables import console, scope
 from govd.grades import ATTACKS, claim_of, value_of
-from govd.service import HONEST
+from govd.service.service import HONEST
 from govd.types import Json, Record
 
 TOLD = ("label", "unseen_prompts", "synonyms", "search", "examples_1", "neighbours", "probe", "relearning", "undoing", "base_diff")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from govd.edit import Ingredients, build, exact
-from govd.phrases import default_vocabulary
+from govd.models.phrases import default_vocabulary
 from tests.benchmarks.forgetting.sets import Split, Words
 
 DATA = Path(__file__).parents[2] / "data"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from govd.contribution import sealed
 from govd.edit import Basis, Edit, Material, Method, Problem, compose
+from govd.edit.contribution import sealed
 from govd.methods import builtin
 from govd.methods.baselines import Ccup
 from govd.methods.fitted import FLOOR, Fitted

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from govd.edit import Basis, Ingredients, build, exact
-from govd.phrases import default_vocabulary
+from govd.models.phrases import default_vocabulary
 from tests.benchmarks.mini import Mini
 from tests.geometry import named_texts
 

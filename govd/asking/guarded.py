@@ -1,0 +1,76 @@
+"""A model that a backend opened, as the rest of govd uses it: each call of it for a limited time, and its answer looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from govd.asking.foreign import Nonsense, files_of
+from govd.types import Bytes, Floats, Model, Progress, Prototypes, silent
+
+if TYPE_CHECKING:
+    from govd.asking.asker import Asker
+    from govd.edit import Edit
+
+
+class Guarded:
+    """`inner` is the model as its plugin made it, and what hooks are given."""
+
+    def __init__(self, inner: Model, plugin: str, asker: Asker) -> None:
+        self.inner, self.facts = inner, inner.facts
+        self._plugin, self._asker = plugin, asker
+
+    def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
+        """As `Model.encode_texts`."""
+        rows: Floats = self._asked("encode_texts", partial(self.inner.encode_texts, texts, progress), len(texts))
+        return rows
+
+    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+        """As `Model.encode_images`."""
+        rows: Floats = self._asked("encode_images", partial(self.inner.encode_images, images, progress), len(images))
+        return rows
+
+    def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+        """As `Model.synthesise`."""
+
+        def work() -> Prototypes:
+            drawn = self.inner.synthesise(prompts, seed=seed, steps=steps, progress=progress)
+            pictures = np.asarray(drawn.pictures)
+            if pictures.dtype != np.uint8 or pictures.ndim != 4 or len(pictures) != len(prompts):
+                raise Nonsense(f"prototypes of shape {pictures.shape}, {pictures.dtype}")
+            return Prototypes(tuple(drawn.prompts), self._rows(drawn.embeddings, len(prompts)), pictures)
+
+        drawn: Prototypes = self._asker.call(self._plugin, "synthesise", work)
+        return drawn
+
+    def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
+        """As `Model.write_checkpoint`; what the disk refuses is the disk's fault."""
+        refused: list[OSError] = []
+
+        def work() -> Mapping[str, str] | None:
+            try:
+                return files_of(self.inner.write_checkpoint(edit, folder), {})
+            except OSError as fault:
+                refused.append(fault)
+                return None
+
+        files: Mapping[str, str] = self._asker.call(self._plugin, "write_checkpoint", work)
+        if refused:
+            raise refused[0]
+        return files
+
+    def _asked(self, what: str, work: Callable[[], Any], count: int) -> Any:
+        return self._asker.call(self._plugin, what, lambda: self._rows(work(), count))
+
+    def _rows(self, answer: Any, count: int) -> Floats:
+        """Embeddings `(count, d)`, finite."""
+        rows: Floats = np.asarray(answer)
+        if rows.dtype.kind != "f" or rows.shape != (count, self.facts.dim):
+            raise Nonsense(f"embeddings of shape {rows.shape}, {rows.dtype}, where ({count}, {self.facts.dim}) were asked for")
+        if not np.isfinite(rows).all():
+            raise Nonsense("embeddings with values that are not finite")
+        return rows

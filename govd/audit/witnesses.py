@@ -1,0 +1,113 @@
+"""Asking those who vouch for log checkpoints: witnesses for cosignatures, RFC 3161 authorities for time stamps. What they answer is checked
+before it becomes an entry."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from govd.errors import BadFile, GovdError, PluginFault, VerificationFailed
+from govd.ledger.entry import Draft
+from govd.ledger.signing import COSIGNER, Key, seen_at, split
+from govd.models.core import Core
+from govd.types import Json, Record
+from govd.verify import stamps
+
+PATIENCE: Final = 300.0
+"""Seconds after which a witness that did not answer is asked again."""
+
+
+class Witnesses:
+    """Those that `govd.toml` lists. `note_of`: the bare signed note of a size."""
+
+    def __init__(self, core: Core, note_of: Callable[[int], str]) -> None:
+        self.core, self._note = core, note_of
+        self._failed: dict[str, float] = {}
+
+    def news(self, since: int, size: int) -> bool:
+        """Whether there is an entry between two sizes that is not itself about checkpoints."""
+        return size - since > len(self.core.views.records.seqs(since - 1, 10_000, kind="witness"))
+
+    def lines(self, size: int) -> list[str]:
+        """The cosignatures of a log checkpoint, as lines of its note."""
+        found = self.core.views.records.seqs(size - 1, 1000, kind="witness.cosign")
+        return [e["payload"]["line"] for e in self.core.ledger.some(found) if e["payload"]["size"] == size]
+
+    def ask(self, patient: bool = False) -> list[Record]:
+        """Hand the newest log checkpoint to each that has not seen it; what they answered. `patient`: spare for a while who failed."""
+        core = self.core
+        last = core.ledger.last_checkpoint()
+        if last is None:
+            return []
+        size = last[0]
+        done: list[Record] = []
+        for setting in core.home.settings.witnesses:
+            url, key = _witness(setting)
+            before = int(core.views.witnessed.get(key.name, {}).get("size", 0))
+            if (before and not self.news(before, size)) or (patient and self._quiet(key.name)):
+                continue
+            note = self._note(size)
+            done.append(self._ask("govd_witness", key.name, size, url=url, checkpoint=note, before=before, key=str(key)))
+        for setting in core.home.settings.timestamp_authorities:
+            address = setting.strip().partition(" ")[0]
+            before = int(core.views.witnessed.get(address, {}).get("size", 0))
+            if (before and not self.news(before, size)) or (patient and self._quiet(address)):
+                continue
+            done.append(self._ask("govd_timestamp", address, size, url=setting, message=self._note(size).encode()))
+        return done
+
+    def _quiet(self, name: str) -> bool:
+        return time.monotonic() - self._failed.get(name, -PATIENCE) < PATIENCE
+
+    def _ask(self, hook: str, name: str, size: int, **arguments: Any) -> Record:
+        core = self.core
+        said: Record = {"name": name, "size": size, "fault": None}
+        try:
+            if hook == "govd_witness":
+                answer = core.first(hook, prove=lambda old: core.ledger.consistency(old, size) if old else [], **arguments)
+                payload, event = _cosigned(answer, arguments, size), "witness.cosign"
+            else:
+                payload, event = _stamped(core.first(hook, **arguments), name, arguments, size), "witness.stamp"
+        except GovdError as error:
+            self._failed[name] = time.monotonic()
+            return {**said, "fault": error.message}
+        core.record([Draft(event, name, "govd", "", payload)])
+        return {**said, "at": payload["at"]}
+
+
+def _cosigned(lines: Any, arguments: dict[str, Any], size: int) -> dict[str, Json]:
+    key = Key.parse(arguments["key"])
+    if lines is None:
+        raise PluginFault("no plugin speaks to witnesses at this address", where=arguments["url"])
+    text, _ = split(arguments["checkpoint"])
+    seconds = seen_at(text, lines, key)
+    if seconds is None:
+        raise VerificationFailed("the witness answered, but not with a cosignature of its key", where=arguments["url"])
+    (line,) = [line for line in lines if seen_at(text, [line], key) is not None][:1]
+    at = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {"name": key.name, "size": size, "at": at, "line": line, "key": str(key)}
+
+
+def _stamped(answer: Any, name: str, arguments: dict[str, Any], size: int) -> dict[str, Json]:
+    if answer is None:
+        raise PluginFault("no plugin speaks to time stamp authorities", advice="pip install 'govd[timestamp]'")
+    token = bytes(answer["token"])
+    stamp = stamps.read(token)
+    if not stamp.of(arguments["message"]):
+        raise VerificationFailed("the time stamp is of something else than this log checkpoint", where=name)
+    verified = bool(arguments["url"].strip().partition(" ")[2])  # the setting names a root certificate, and the plugin has checked it
+    return {"name": name, "size": size, "at": stamp.at, "token": base64.b64encode(token).decode(), "verified": verified}
+
+
+def _witness(setting: str) -> tuple[str, Key]:
+    url, _, text = setting.strip().partition(" ")
+    try:
+        key = Key.parse(text)
+    except BadFile as error:
+        raise BadFile(f"the witness {setting!r} has no key: {error.what}", where="govd.toml", advice='Write "URL NAME+HASH+KEY".') from None
+    if key.algorithm != COSIGNER:
+        raise BadFile(f"the key of the witness {key.name} is none that cosigns", where="govd.toml", advice="Its algorithm byte must be 4.")
+    return url, key

@@ -1,0 +1,183 @@
+"""The home: one folder with ledger, artifacts, keys and settings, worked on by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hmac
+import json
+import os
+import secrets
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from govd.errors import BadFile, HomeLocked, MachineFault, Usage
+from govd.home.artifacts import Artifacts
+from govd.home.settings import Settings
+from govd.ledger.database import rotations
+from govd.ledger.signing import Signer
+from govd.ledger.store import Ledger
+from govd.types import Json
+
+ENVIRONMENT = "GOVD_HOME"
+SIGNED = "signed.note"
+"""The newest log checkpoint that was signed, below `keys/`."""
+
+
+def default_home() -> Path:
+    """`$GOVD_HOME`, else the user's data folder."""
+    if os.environ.get(ENVIRONMENT):
+        return Path(os.environ[ENVIRONMENT])
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("govd"))
+
+
+class Home:
+    """An opened home. Use as a context: the lock is held until it ends.
+
+    Raises:
+        HomeLocked: another process works on it. MachineFault: it cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.expanduser().absolute()
+        self._lock: IO[str] | None = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.folder / "keys").mkdir(exist_ok=True, mode=0o700)
+            self._lock = (self.folder / "lock").open("a+")
+        except OSError as fault:
+            advice = "Choose a folder that can be written (--home DIR or GOVD_HOME). Nothing was changed."
+            raise MachineFault(f"the home cannot be written ({fault.strerror})", where=str(self.folder), advice=advice) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            advice = "Stop it, talk to it (GOVD_URL), or choose another --home."
+            raise HomeLocked("another process works on this home", where=str(self.folder), advice=advice) from None
+        try:
+            self.settings = Settings.read(self.folder / "govd.toml")
+            self.origin = self._origin()
+            self.signer = self._signer()
+            self.artifacts = Artifacts(self.folder / "artifacts")
+            self.ledger = Ledger.at(self.folder / "ledger.db", self.signer, self.origin, self.folder / "keys" / SIGNED)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def __enter__(self) -> Home:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the ledger and the lock."""
+        self.ledger.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _origin(self) -> str:
+        path = self.folder / "origin"
+        if path.exists():
+            return path.read_text(encoding="ascii").strip()
+        if (self.folder / "ledger.db").exists():
+            raise BadFile("the file that names the ledger is missing", where=str(path), advice="Restore it from a backup.")
+        write_private(path, f"govd/{uuid.uuid4()}\n")
+        return path.read_text(encoding="ascii").strip()
+
+    def _signer(self) -> Signer:
+        """The signing key, made with the ledger; never beside one that was signed with another."""
+        path, following = self.folder / "keys" / "signing.key", self.folder / "keys" / "next.key"
+        if not path.exists() and (self.folder / "ledger.db").exists():
+            if following.exists() and str(Signer.at(following, self.origin).key) == self._rotated_to():
+                return Signer.at(following, self.origin)  # a rotation that was cut off; it is finished when evidence is opened
+            advice = "Restore it from a backup. Nothing was changed: another key would break the log for good."
+            raise BadFile("the key that signs this ledger is missing", where=str(path), advice=advice)
+        return Signer.at(path, self.origin)
+
+    def _rotated_to(self) -> str:
+        """The key that the ledger was changed to last, empty where it never was."""
+        changes = rotations(self.folder / "ledger.db")
+        return str(changes[-1]["payload"].get("new", "")) if changes else ""
+
+    def token(self) -> str:
+        """The home's own token, made on first use, readable by its owner alone."""
+        path = self.folder / "token"
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(32) + "\n")
+        return path.read_text(encoding="ascii").strip()
+
+    def secret(self) -> bytes:
+        """A secret of this home alone, made on first use: what is derived with it tells nothing to others."""
+        path = self.folder / "keys" / "derivation.key"
+        if not path.exists():
+            write_private(path, secrets.token_hex(32) + "\n")
+        return bytes.fromhex(path.read_text(encoding="ascii").strip())
+
+    def views_key(self) -> bytes:
+        """What the views are sealed with: who can write them alone cannot."""
+        return hmac.digest(self.secret(), b"govd views", "sha256")
+
+    @contextlib.contextmanager
+    def announced(self, url: str) -> Iterator[None]:
+        """While this lasts `daemon.json` says where the daemon is, and is locked: that lock, not the file, is what says that it runs."""
+        path = self.folder / "daemon.json"
+        part = path.with_name(f".daemon.json.{secrets.token_hex(4)}")
+        write_private(part, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+        with part.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            os.replace(part, path)  # locked before it is there: nobody finds it unlocked while this process lives
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+
+
+def announced(folder: Path) -> tuple[str, str] | None:
+    """Address and token of the daemon that runs on a home, None where none does: a file that a killed daemon left is not locked."""
+    try:
+        with (folder / "daemon.json").open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                said: dict[str, Json] = json.load(file)
+                return str(said["url"]), (folder / "token").read_text(encoding="ascii").strip()
+    except (OSError, ValueError, KeyError):
+        pass
+    return None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a small file for its owner alone, whole or not at all."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as fault:
+        part.unlink(missing_ok=True)
+        raise MachineFault(os.strerror(fault.errno or 0), where=str(path), advice="Nothing was changed.") from None
+
+
+def check_home(folder: Path) -> Path:
+    """A home that exists.
+
+    Raises:
+        Usage: it does not. MachineFault: it may not be looked into.
+    """
+    try:
+        there = (folder / "ledger.db").exists()
+    except OSError as fault:
+        advice = "Work as its owner, or choose another --home."
+        raise MachineFault(f"the home cannot be read ({fault.strerror})", where=str(folder), advice=advice) from None
+    if not there:
+        raise Usage("there is no govd home here", where=str(folder), advice="Give --home DIR, or start with govd model add.")
+    return folder

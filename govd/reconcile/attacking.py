@@ -1,0 +1,172 @@
+"""What attackers ask with: a model's pictures and labels in registered and unregistered prompts, and other words for what is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
+from typing import Final
+
+import numpy as np
+
+from govd.edit import Edit, EvaluationData, exact
+from govd.edit.attacks import UNSEEN, Models, Space, Subject, graded, lost, tried
+from govd.edit.basis import PROMPT_ROWS, some_prompts
+from govd.edit.metrics import label_set
+from govd.errors import GovdError, Usage
+from govd.models.core import Opened
+from govd.models.phrases import check_phrase, spelled
+from govd.types import PRIVATE, Contribution, Floats, Json
+
+WHOLE: Final = 64
+"""Forgets of which every attack is kept; of more, those that decide the claims, so that an entry of the ledger stays small."""
+NEAR: Final = 3
+"""Words of the vocabulary that are tried for each label, at most."""
+CANDIDATES: Final = 16
+"""The words nearest to a label, of which those are taken that have no nearer name."""
+
+OtherWords = Mapping[str, Sequence[str] | Mapping[str, Sequence[str]]]
+"""Other words by label: a list, or lists by language."""
+
+
+def attacked(
+    opened: Opened,
+    edit: Edit,
+    contributions: Sequence[Contribution],
+    data: EvaluationData,
+    leaks: Sequence[Mapping[str, Json]],
+    words: OtherWords | None = None,
+) -> list[dict[str, Json]]:
+    """For each forget in force what every attack attains, and the grade of the claim that is left. `leaks` are the figures of attacks with
+    these pictures.
+
+    Raises:
+        Usage: a class of the pictures is none of the labels.
+    """
+    scopes = [c.spec.scope for c in contributions]
+    if not scopes:
+        return []
+    names, _ = label_set(opened.basis, data)
+    subjects = [Subject.of(scope, names, data) for scope in scopes]
+    places = sorted({place for subject in subjects for place in subject.places})
+    base, missing = space_of(opened, data, places, contributions, words or {})
+    models = Models(base, base.edited(edit), edit, lost(opened.basis, edit.linear), missing)
+    records = [graded(attempts) for attempts in tried(models, scopes, subjects, records=leaks)]
+    return records if len(records) <= WHOLE else [_decisive(record) for record in records]
+
+
+def _decisive(record: Mapping[str, Json]) -> dict[str, Json]:
+    """A grade with those attacks alone that decide its rungs."""
+    deciding = {rung["by"] for rung in record["rungs"]}
+    return {**record, "attacks": [one for one in record["attacks"] if one["attack"] in deciding]}
+
+
+def space_of(
+    opened: Opened, data: EvaluationData, places: Sequence[int], contributions: Sequence[Contribution], words: OtherWords
+) -> tuple[Space, dict[str, str]]:
+    """The unedited model's vectors of what attackers ask, other words for the labels at `places` alone; and what cannot be had, by
+    attack."""
+    basis, encoder = opened.basis, opened.encoder
+    names, texts = label_set(basis, data)
+    single = {}
+    if "label_prompts" in basis.tensors and basis.labels:
+        single = dict(zip(some_prompts(basis.templates, len(names)), basis.tensors["label_prompts"], strict=True))
+    missing, unseen = {"prompts": "one prompt is registered"}, dict[str, Floats]()
+    fresh = [t for t in UNSEEN if t not in basis.templates]
+    try:
+        for template in fresh[: max(1, PROMPT_ROWS // max(1, len(names)))]:
+            unseen[template] = encoder.averaged(list(names), [template])
+    except GovdError as error:
+        unseen = {}
+        missing |= dict.fromkeys(("unseen_prompts", "ensemble"), f"the model gives no vectors of other prompts: {error.what}")
+    prompts: dict[str, dict[str, Floats]] = {"label": {"": texts}, "prompts": single, "unseen_prompts": unseen, "ensemble": {}}
+    if unseen:
+        together = [*(single.values() or [texts]), *unseen.values()]
+        prompts["ensemble"] = {f"{len(together)} prompts": exact.unit(np.sum(together, axis=0))}
+    synonyms, translations = _other_words(opened, data, names, places, contributions, words, missing)
+    return Space(np.asarray(data.vectors, np.float64), prompts, {"synonyms": synonyms, "translations": translations}), missing
+
+
+def checked(words: OtherWords, names: Collection[str]) -> None:
+    """Refuse other words for what is no label, and words that cannot be meant.
+
+    Raises:
+        Usage: one of them.
+    """
+    for label, some in words.items():
+        if label not in names:
+            raise Usage(f"{label!r} is no label, but other words are given for it", advice="Name labels as they are registered.")
+        for word in chain.from_iterable(some.values()) if isinstance(some, Mapping) else some:
+            check_phrase(spelled(word), "word")
+
+
+Placed = dict[int, dict[str, Floats]]
+
+
+def _other_words(
+    opened: Opened,
+    data: EvaluationData,
+    names: Sequence[str],
+    places: Sequence[int],
+    contributions: Sequence[Contribution],
+    words: OtherWords,
+    missing: dict[str, str],
+) -> tuple[Placed, Placed]:
+    """Other words and words of other languages for labels, by their places: those that came with the model, that requests name beside a
+    label, that are given, and those of the vocabulary that have no nearer name."""
+    synonyms: Placed = {place: {} for place in places}
+    translations: Placed = {place: {} for place in places}
+    aliases = _aliases(contributions, names)
+    for place in places:
+        name = names[place]
+        known = (data.paraphrases or {}).get(name, ())
+        synonyms[place] |= {f"word {i + 1} that came with the model": np.asarray(v, np.float64) for i, v in enumerate(known)}
+        synonyms[place] |= near_words(opened, names, place)
+        given = words.get(name, ())
+        by_language = given if isinstance(given, Mapping) else {"": given}
+        _encode(opened, [*aliases.get(name, ()), *by_language.get("", ())], synonyms[place], missing, "synonyms")
+        for language, some in by_language.items():
+            if language:
+                _encode(opened, some, translations[place], missing, "translations")
+    return synonyms, translations
+
+
+def _aliases(contributions: Sequence[Contribution], names: Sequence[str]) -> dict[str, list[str]]:
+    """Phrases that requests name beside a label, by the label; what is private is not said."""
+    aliases: dict[str, list[str]] = {}
+    for contribution in contributions:
+        for concept in contribution.spec.scope.concepts:
+            others = [p for p in concept.phrases if p not in names and not p.startswith(PRIVATE)]
+            for phrase in concept.phrases:
+                if phrase in names:
+                    aliases.setdefault(phrase, []).extend(others)
+    return aliases
+
+
+def _encode(opened: Opened, phrases: Sequence[str], into: dict[str, Floats], missing: dict[str, str], attack: str) -> None:
+    """Add vectors of phrases, averaged over the registered prompts; what the model cannot encode is said."""
+    if not phrases:
+        return
+    try:
+        rows = opened.encoder.averaged(list(phrases), opened.basis.templates, keep=False)
+    except GovdError as error:
+        missing[attack] = f"the model gives no vectors of other words: {error.what}"
+        return
+    into |= dict(zip(phrases, rows, strict=True))
+
+
+def near_words(opened: Opened, names: Sequence[str], place: int) -> dict[str, Floats]:
+    """The words of the vocabulary, at most `NEAR`, whose nearest of all other names is the label: what may be another word for it. A word
+    for something alike has a nearer one."""
+    basis = opened.basis
+    if not basis.labels or not basis.vocabulary:
+        return {}
+    labels, vocabulary = basis.tensors["labels"], basis.tensors["vocabulary"]
+    near = vocabulary @ labels[place]
+    words: dict[str, Floats] = {}
+    for at in np.argsort(-near, kind="stable")[:CANDIDATES]:
+        of_words = vocabulary @ vocabulary[at]
+        of_words[at] = -1.0
+        others = max(np.delete(labels @ vocabulary[at], place).max(initial=-1.0), of_words.max())
+        if near[at] > others and basis.vocabulary[at] not in names:
+            words[basis.vocabulary[at]] = vocabulary[at]
+    return dict(list(words.items())[:NEAR])

@@ -1,0 +1,140 @@
+"""Figures of revisions: what holds publishing up, and what takes longer and follows; and the stored parts that they are taken of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from govd.edit import Basis, Edit, EvaluationData, attacks, metrics
+from govd.edit.abstaining import abstaining
+from govd.edit.cache import Cache
+from govd.edit.compose import recognised
+from govd.edit.outcomes import Outcomes, cell_intervals, published_scores
+from govd.edit.retrieval import retrieval
+from govd.errors import PluginFault
+from govd.models.core import Core, Opened
+from govd.models.evaluation_set import evaluation_from
+from govd.reconcile.attacking import OtherWords, attacked
+from govd.requests.computing import Contributions, discreet
+from govd.types import Contribution, Json, Record
+
+EDITS: Final = 64
+"""Edits that are kept in memory: what is served, and what somebody looks at."""
+
+
+class Measuring:
+    """Edits, evaluation sets and figures of a home's models."""
+
+    def __init__(self, core: Core, contributions: Contributions) -> None:
+        self.core, self.contributions = core, contributions
+        self._edits: Cache[str, Edit] = Cache(EDITS)
+        self._data: dict[str, EvaluationData] = {}
+
+    def edit(self, revision: Record | None, model: str) -> Edit:
+        """The edit of a revision (None: the base).
+
+        Raises:
+            PluginFault: what is stored is not what was composed.
+        """
+        if revision is None:
+            record = self.core.model(model)
+            return Edit.nothing(int(record["dim"]), record["side"])
+        artifact = str(revision["edit"])
+        found = self._edits.get(artifact) or Edit.from_bytes(self.core.artifacts.get(artifact), artifact)
+        if found.digest != revision["edit_digest"]:
+            raise PluginFault("the stored edit is not the one that was composed", where=f"{model}/{revision['number']}")
+        self.remember(artifact, found)
+        return found
+
+    def remember(self, artifact: str, edit: Edit) -> None:
+        """Keep an edit in memory."""
+        self._edits.put(artifact, edit)
+
+    def evaluation(self, model: str, revision: Record | None = None) -> EvaluationData | None:
+        """The model's evaluation set, if it has one, as the checkpoint sees it that a revision was made for (None: the registered one)."""
+        made_for = revision["made_for"] if revision and revision["contributions"] else self.core.model(model)
+        digest = made_for["evaluation"]
+        if digest is None:
+            return None
+        if digest not in self._data:
+            self._data[digest] = evaluation_from(self.core.artifacts.get(digest))
+        return self._data[digest]
+
+    def filed(self, revision: Record | None) -> list[Contribution]:
+        """The contributions of a revision, as they were filed."""
+        return [self.contributions.load(d) for d in revision["contributions"]] if revision else []
+
+    def fast(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData | None) -> tuple[dict[str, Json], str]:
+        """What publishing waits for: on texts and pool, and on labelled images where there are some; and which plugin measured it (empty:
+        govd itself)."""
+        basis, contributions = opened.basis, [recognised(opened.basis, c) for c in filed]
+        found: Json = None
+        by = ""
+        if contributions:
+            asked = {"model": opened.model, "basis": basis, "edit": edit, "contributions": contributions, "data": data}
+            by, found = self.core.asker.first("govd_evaluate", **asked)
+        if found is None:
+            composed, free = self.contributions.figures(basis, filed) if filed else (edit, metrics.data_free(basis, edit, ()))
+            same = composed.digest == edit.digest  # by another's device it may differ in its last bits
+            found = {"data_free": free if same else metrics.data_free(basis, edit, contributions)}
+            if data is not None:
+                found |= metrics.on_images(basis, edit, contributions, data)
+        told = discreet(plain(found), filed)
+        if edit.conditions:
+            told["checkpoint"] = discreet(plain(self._of_checkpoint(basis, edit.linear, contributions, data)), filed)
+        return told, by
+
+    def _of_checkpoint(self, basis: Basis, linear: Edit, contributions: Sequence[Contribution], data: EvaluationData | None) -> Record:
+        """The same figures of the linear edit, which weights get where the edit is conditional."""
+        figures = {"data_free": metrics.data_free(basis, linear, contributions)}
+        return figures if data is None else figures | metrics.on_images(basis, linear, contributions, data)
+
+    def slow(
+        self,
+        opened: Opened,
+        edit: Edit,
+        filed: Sequence[Contribution],
+        data: EvaluationData,
+        words: OtherWords | None = None,
+    ) -> dict[str, Json]:
+        """What publishing does not wait for: what attackers can still do and which claim that leaves, retrieval, intervals of the shares,
+        and the scores that papers print. `words`: other words for labels, which attackers try."""
+        known = [recognised(opened.basis, c) for c in filed]
+        some = attacks.thinned(data, [c.spec.scope for c in known])
+        leaks = attacks.leaks(edit, known, some)
+        graded = attacked(opened, edit, known, some, leaks, words)
+        outcomes, recalls = Outcomes.of(opened.basis, edit, known, data), retrieval(opened.basis, edit, known, data)
+        found: dict[str, Json] = {
+            "forget_named": outcomes.shares().get("forget_named"),
+            "forget_named_before": outcomes.shares().get("forget_named_before"),
+            "intervals": outcomes.intervals(),
+            "retrieval": recalls,
+            "published_scores": published_scores(outcomes, data, recalls),
+            "leaks": [leak | claim for leak, claim in zip(leaks, graded, strict=True)],
+            "neighbour_agreement": attacks.neighbour_agreement(edit, some.vectors),
+            "base_diff": attacks.base_diff(opened.basis, edit.linear),
+        }
+        return discreet(plain(found), filed)
+
+
+def by_cell(opened: Opened, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, found: dict[str, Json]) -> None:
+    """Add to figures on labelled pictures what only an evaluation tells: an interval for each cell, what the pictures of each forget are
+    called instead, and how often answers abstain."""
+    found["abstain"] = abstaining(opened.basis, edit, contributions, data)
+    outcomes = Outcomes.of(opened.basis, edit, contributions, data)
+    intervals = cell_intervals(outcomes, data)
+    found["cells"] = [{**cell, "interval": intervals[cell["class"], cell["domain"]]} for cell in found["cells"]]
+    for concept, contribution in zip(found.get("concepts", []), contributions, strict=False):
+        own = metrics.cells([contribution.spec.scope], data)[data.class_of, data.domain_of]
+        concept["redirects"] = outcomes.redirects(own)
+
+
+def plain(value: Json) -> Json:
+    """NumPy's numbers as Python's, so that canonical JSON takes them."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if hasattr(value, "item"):
+        return value.item()
+    return value

@@ -1,0 +1,52 @@
+"""Edited models and edits as files, for deliveries and exports alike: what a backend wrote is looked at before anybody gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from govd.errors import NoWeights, PluginFault
+from govd.models.core import Core
+from govd.models.embeddings import file_digest
+from govd.serve.serving import Served
+
+EDIT_FILE: Final = "edit.safetensors"
+
+
+def write_edit(core: Core, served: Served, model: str, path: Path) -> Mapping[str, str]:
+    """The edit alone, as one file; its name with its SHA-256."""
+    facts = {"origin": core.ledger.origin, "model": model, "revision": served.number}
+    facts |= {"model_digest": served.opened.model.facts.digest, "edit_digest": served.edit.digest}
+    replace(served.edit, facts=facts).save(path)
+    return {path.name: file_digest(path)}
+
+
+def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Mapping[str, str]:
+    """The edited model as its backend writes it, or the edit alone where it exports no weights; files with their SHA-256. Weights cannot
+    ask a picture for its domain: of a conditional edit they get the linear one.
+
+    Raises:
+        PluginFault: the backend raised something, or changed more than the projection. BadCheckpoint: the base was replaced on disk.
+    """
+    try:
+        files = served.opened.model.write_checkpoint(served.edit.linear, folder)
+    except NoWeights:
+        return write_edit(core, served, model, folder / EDIT_FILE)
+    check_written(served, files)
+    return files
+
+
+def check_written(served: Served, files: Mapping[str, str]) -> None:
+    """Whether files under registered names are the registered ones, but for the one with the projection.
+
+    Raises:
+        PluginFault: more of them differ.
+    """
+    registered = served.opened.model.facts.files
+    differ = sorted(name for name, digest in files.items() if registered.get(name, digest) != digest)
+    if len(differ) > (1 if served.edit.linear.rank else 0):
+        where = f"plugin {served.opened.model.facts.backend}, write_checkpoint"
+        advice = "Only the file with the projection may differ from what was registered. Nothing was published or exported."
+        raise PluginFault(f"{', '.join(differ[:5])} differ from the registered files", where=where, advice=advice)

@@ -1,0 +1,172 @@
+"""Answers from the published revision: number, edit and model are taken together, so that no answer mixes two revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from govd.edit import Edit, metrics
+from govd.edit.abstaining import Calibrated, abstains, calibrated
+from govd.edit.cache import Cache
+from govd.errors import Conflict, UnreadableImage, Unsupported, Usage
+from govd.models.core import Core, Opened
+from govd.models.image_vectors import with_vectors
+from govd.models.phrases import spelled
+from govd.pictures import Source
+from govd.reconcile.measuring import Measuring
+from govd.records.limits import bounded
+from govd.types import Floats, Record
+
+CALIBRATED: Final = 64
+"""Calibrated scores that are kept in memory: of a revision with a list of labels."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a model answers with at this moment; swapped as a whole."""
+
+    number: int
+    edit: Edit
+    opened: Opened
+
+
+class Serving:
+    """Embeddings and labels. Holds no lock while a model works: filing and reconciling go on meanwhile."""
+
+    def __init__(self, core: Core, measuring: Measuring) -> None:
+        self.core, self.measuring = core, measuring
+        self._calibrated: Cache[tuple[str, ...], Calibrated | None] = Cache(CALIBRATED)
+
+    def now(self, model: str, revision: int | None = None, base: bool = False) -> Served:
+        """The published revision, one that is asked for, or the base.
+
+        Raises:
+            NotFound: no such model or revision. Conflict: the revision was made for a checkpoint that is not there any more.
+        """
+        core, record = self.core, self.core.model(model)
+        if base or revision == 0:
+            return Served(0, Edit.nothing(int(record["dim"]), record["side"]), core.opened(model))
+        found: Record | None = core.views.published(model) if revision is None else core.revision(model, revision)
+        number = int(found["number"]) if found else 0
+        try:
+            opened = core.opened_for(model, found)
+        except Unsupported as error:
+            if found and found["made_for"]["digest"] != record["digest"]:
+                what = f"revision {number} was made for another checkpoint of {model} than there is now: {error.message}"
+                raise Conflict(what, advice="`govd revision list` shows whether the new revision waits for somebody.") from error
+            raise
+        return Served(number, self.measuring.edit(found, model), opened)
+
+    @bounded
+    def embeddings(
+        self,
+        model: str,
+        *,
+        texts: Sequence[str] = (),
+        images: Sequence[Source] = (),
+        names: Sequence[str] = (),
+        revision: int | None = None,
+        base: bool = False,
+    ) -> tuple[Floats, int]:
+        """Unit embeddings `(n, d)` from the published revision, texts first, and its number. `names`: what errors call the pictures.
+
+        Raises:
+            Usage: nothing to encode. UnreadableImage: a picture that cannot be decoded.
+        """
+        if not texts and not images:
+            raise Usage("nothing to encode", advice="Give texts or images.")
+        now = self.now(model, revision, base)
+        rows: list[Floats] = []
+        for side, found in (
+            ("text", now.opened.encoder.texts(list(texts), keep=False) if texts else None),
+            ("image", self._image_rows(now, images, names) if images else None),
+        ):
+            if found is not None:
+                rows.append(now.edit.apply(found) if now.edit.side == side else found)
+        return np.concatenate(rows), now.number
+
+    @bounded
+    def classify(
+        self,
+        model: str,
+        images: Sequence[tuple[str, Source]],
+        labels: Sequence[str] | None = None,
+        revision: int | None = None,
+        base: bool = False,
+    ) -> list[Record]:
+        """The best label for each picture `(name, picture)`, or vector of a `.npy`: `path`, `label`, `scores`, `revision`, in their order;
+        `error` in the place of a label where one cannot be read. `abstain`, where the pool calibrates it: whether the label had better
+        not be taken for an answer, since few pictures score as low or its name is forgotten.
+
+        Raises:
+            Usage: no pictures or no labels. UnreadableImage: none of them can be read.
+        """
+        if not images:
+            raise Usage("no pictures", advice="Give at least one.")
+        now = self.now(model, revision, base)
+        names, texts = self._labels(model, now.opened, labels)
+        called, rows, faults = self._judged(now, images)
+        failed = {i: error.message for i, error in faults.items()}
+        if not rows:
+            raise UnreadableImage("none of the pictures can be read", advice="; ".join(failed.values())[:500])
+        places = sorted(rows)
+        given = np.stack([rows[i] for i in places])
+        scored = metrics.scores(now.edit, given, texts)
+        found = dict(zip(places, scored, strict=True))
+        unsure = self._abstains(model, now, given, names, texts, scored)
+        no_answer = {} if unsure is None else dict(zip(places, unsure.tolist(), strict=True))
+        answers: list[Record] = []
+        for i, name in enumerate(called):
+            if i in failed:
+                answers.append({"path": name, "label": None, "scores": {}, "revision": now.number, "error": failed[i]})
+                continue
+            order = np.argsort(-found[i], kind="stable")
+            scores = {names[j]: round(float(found[i][j]), 6) for j in order}
+            answer = {"path": name, "label": names[order[0]], "scores": scores, "revision": now.number}
+            answers.append({**answer, "abstain": no_answer[i]} if i in no_answer else answer)
+        return answers
+
+    def _abstains(self, model: str, now: Served, images: Floats, names: list[str], texts: Floats, scored: Floats) -> Any:
+        """Which answers `(n,)` had better be none; None where no score is calibrated."""
+        basis, key = now.opened.basis, (now.opened.basis.digest, now.edit.digest, model, str(now.number), *names)
+        if key not in self._calibrated:
+            filed = self.measuring.filed(self.core.revision(model, now.number) if now.number else None)
+            self._calibrated.put(key, calibrated(basis, now.edit, filed, names, texts))
+        known = self._calibrated.get(key)
+        return None if known is None else abstains(basis, known, images, scored)
+
+    def _judged(self, now: Served, images: Sequence[tuple[str, Source]]) -> tuple[list[str], dict[int, Floats], dict[int, UnreadableImage]]:
+        """Names of pictures and of the vectors that came in the place of some; unit embeddings by place; what is wrong with others."""
+        called, pictures, rows = with_vectors(images, now.opened.model.facts.dim)
+        places = list(pictures)
+        found, faults = now.opened.encoder.judged(list(pictures.values()), [called[i] for i in places])
+        rows |= {places[i]: row for i, row in found.items()}
+        return called, rows, {places[i]: fault for i, fault in faults.items()}
+
+    def _image_rows(self, now: Served, images: Sequence[Source], names: Sequence[str]) -> Floats:
+        """Unit embeddings `(n, d)` of pictures and vectors, in their order.
+
+        Raises:
+            UnreadableImage: one or several cannot be read; each is named.
+        """
+        given = names or [str(image) if isinstance(image, Path) else f"image {i}" for i, image in enumerate(images)]
+        _, rows, faults = self._judged(now, list(zip(given, images, strict=True)))
+        if faults:
+            words = "; ".join(faults[i].message for i in sorted(faults))[:2000]
+            raise UnreadableImage(words, advice="Leave them out, or replace them.", path=next(iter(faults.values())).where)
+        return np.stack([rows[i] for i in sorted(rows)])
+
+    def _labels(self, model: str, opened: Opened, labels: Sequence[str] | None) -> tuple[list[str], Floats]:
+        basis = opened.basis
+        if labels is None:
+            if not basis.labels:
+                raise Usage(f"{model} has no label set", advice="Say --labels a,b,c.")
+            return list(basis.labels), basis.tensors["labels"]
+        names = list(dict.fromkeys(spelled(name) for name in labels if spelled(name)))
+        if not names:
+            raise Usage("no labels", advice="Say --labels a,b,c.")
+        return names, opened.encoder.averaged(names, basis.templates, keep=False)

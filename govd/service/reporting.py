@@ -1,0 +1,253 @@
+"""What `govd evaluate --report` shows beside the figures of an evaluation: curves, predictions beside measurements, and pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from govd.edit import Edit, EvaluationData
+from govd.edit.compose import recognised
+from govd.edit.curves import about, differs, point, steps
+from govd.edit.outcomes import LEVEL, RESAMPLED
+from govd.errors import GovdError, MachineFault, UnreadableImage
+from govd.models.core import Core
+from govd.models.folders import labelled
+from govd.pictures import picture
+from govd.requests.computing import Contributions
+from govd.serve.serving import Served, Serving
+from govd.types import PRIVATE, Concept, Contribution, ForgetSpec, Json, Record, Scope
+
+SEED: Final = 0
+BEYOND: Final = 16
+"""Labels that nobody asked to forget and that a capacity curve goes on with."""
+AHEAD: Final = 4
+"""Points of the curve beyond where we are."""
+STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+COMPARED: Final = 30
+"""Forgets whose prediction is held against a measurement, at most."""
+GONE, STAYS = 5, 4
+"""Classes whose pictures are shown, of what was to go and of what was to stay."""
+SIDE: Final = 128
+"""Pixels of the longer side of a picture in a report."""
+
+
+class Reports:
+    """Figures for a report on a model and its forgets. Nothing is written."""
+
+    def __init__(self, core: Core, contributions: Contributions, serving: Serving) -> None:
+        self.core, self.contributions, self.serving = core, contributions, serving
+
+    def figures(self, model: str, now: Served, filed: Sequence[Contribution], data: EvaluationData, folder: Path | None) -> dict[str, Json]:
+        """`forgets` with prediction and measurement, `capacity`, `strength`, `pictures`; `filed`: the revision's contributions."""
+        record = self.core.revision(model, now.number) if now.number else None
+        requests = self._requests(record)
+        contributions = [recognised(now.opened.basis, c) for c in filed]
+        return {
+            "model": {**_short(self.core.model(model)), "labels": len(now.opened.basis.labels), "dim": now.opened.basis.dim},
+            "published_at": record["published_at"] if record else None,
+            "edit_digest": now.edit.digest,
+            "forgets": self._forgets(now, requests, contributions, data),
+            "capacity": self._capacity(now, contributions, data),
+            "strength": self._strength(now, contributions, data),
+            "pictures": self._pictures(model, now, contributions, data, folder) if folder else [],
+        }
+
+    def _requests(self, record: Record | None) -> dict[str, Record]:
+        """The requests of a revision by the digests of their contributions."""
+        found = [self.core.views.request(str(i)) for i in record["requests"]] if record else []
+        return {str(r["contribution"]): r for r in found if r is not None}
+
+    def _composed(self, now: Served, contributions: Sequence[Contribution]) -> Edit:
+        basis = now.opened.basis
+        return self.contributions.composed(basis, contributions) if contributions else Edit.nothing(basis.dim, basis.side)
+
+    # -- prediction against measurement -----------------------------------------------------------------------------------------
+
+    def _forgets(
+        self, now: Served, requests: dict[str, Record], contributions: Sequence[Contribution], data: EvaluationData
+    ) -> list[dict[str, Json]]:
+        """Each forget as its request says it; of some, how many other answers it was predicted to change and how many change by it now."""
+        basis = now.opened.basis
+        stays = ~about(basis, contributions, data)
+        order = np.random.default_rng(SEED).permutation(len(contributions))[:COMPARED]
+        rows = []
+        for place, contribution in enumerate(contributions):
+            request = requests.get(contribution.digest)
+            row: dict[str, Json] = {"id": None, **contribution.spec.scope.as_json(), "measured": None, "predicted": None}
+            if request is not None:
+                row |= {name: request[name] for name in ("id", "concepts", "domains", "method", "target", "strength", "filed_at")}
+                row["predicted"] = _predicted(request["predicted"] or {})
+            if place in order:
+                rest = [c for c in contributions if c.digest != contribution.digest]
+                count, total = differs(basis, self._composed(now, rest), now.edit, data, stays)
+                row["measured"] = {"share": count / total if total else 0.0, "interval": _interval(count, total), "pictures": total}
+            rows.append(row)
+        return rows
+
+    # -- curves -----------------------------------------------------------------------------------------------------------------
+
+    def _capacity(self, now: Served, contributions: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
+        """What more and more forgets cost: those in force in a seeded random order, then labels that nobody asked to forget."""
+        basis, draw = now.opened.basis, np.random.default_rng(SEED)
+        ordered = [contributions[i] for i in draw.permutation(len(contributions))]
+        ahead, stopped = self._ahead(now, ordered, data, draw)
+        stays = ~about(basis, [*ordered, *ahead], data)
+        points = [point(basis, self._composed(now, ordered[:n]), ordered[:n], data, stays) for n in steps(len(ordered))]
+        beyond: list[dict[str, Json]] = []
+        for n in steps(len(ahead), AHEAD)[1:]:
+            more = [*ordered, *ahead[:n]]
+            try:
+                beyond.append(point(basis, self._composed(now, more), more, data, stays))
+            except GovdError as error:  # no room is left: that is what the curve is to show
+                stopped = error.what
+                break
+        return {"points": points, "beyond": beyond, "stopped": stopped, "pictures": int(stays.sum()), "here": len(ordered)}
+
+    def _ahead(
+        self, now: Served, ordered: Sequence[Contribution], data: EvaluationData, draw: np.random.Generator
+    ) -> tuple[list[Contribution], str]:
+        """Contributions of further labels, drawn at random from those with pictures; and why there are not more."""
+        basis = now.opened.basis
+        if not ordered or not basis.labels:
+            return [], ""
+        taken = {p for c in ordered for k in c.spec.scope.concepts for p in k.phrases}
+        free = [name for name in data.classes if name not in taken and name in basis.labels]
+        room = max(0, min(BEYOND, max(4, len(ordered)), len(basis.labels) // 2 - len(ordered), len(free) // 2))
+        found: list[Contribution] = []
+        for i in draw.permutation(len(free))[:room]:
+            spec = replace(ordered[0].spec, scope=Scope((Concept(free[i]),), ()), strength=1.0, prototypes=0, examples=())
+            try:
+                found.append(self.contributions.compute(spec, now.opened, keep=False))
+            except MachineFault:
+                raise
+            except GovdError as error:
+                return found, error.what
+        return found, ""
+
+    def _strength(self, now: Served, contributions: Sequence[Contribution], data: EvaluationData) -> dict[str, Json] | None:
+        """What the strength of one forget does, with all others as they are; None where there is none that can be computed again."""
+        basis = now.opened.basis
+        able = [c for c in contributions if c.spec.scope.concepts and about(basis, [c], data).any() and _open(c.spec)]
+        if not able:
+            return None
+        one = able[0]
+        rest = [c for c in contributions if c.digest != one.digest]
+        stays, points = ~about(basis, contributions, data), list[dict[str, Json]]()
+        most = self.core.methods[one.spec.method].max_strength
+        for strength in STRENGTHS:
+            if strength > most:
+                break
+            try:
+                again = self.contributions.compute(replace(one.spec, strength=strength), now.opened, keep=False)
+                edit = self._composed(now, [*rest, again])
+            except MachineFault:
+                raise
+            except GovdError:
+                continue
+            at = point(basis, edit, [again], data, stays)
+            points.append({"strength": strength, "changed": at["changed"], "named": at["named"]})
+        scope = one.spec.scope.as_json()
+        return {**scope, "target": one.spec.target, "method": one.spec.method, "chosen": one.spec.strength, "points": points}
+
+    # -- pictures -----------------------------------------------------------------------------------------------------------------
+
+    def _pictures(
+        self, model: str, now: Served, contributions: Sequence[Contribution], data: EvaluationData, folder: Path
+    ) -> list[dict[str, Json]]:
+        """One picture of each (class, domain) for some classes of what was to go and of what was to stay, with labels before and after."""
+        basis = now.opened.basis
+        try:
+            files = labelled(folder, basis.domains, set(basis.labels))
+        except GovdError:  # the model keeps the embeddings of its evaluation set; the pictures themselves may be gone
+            return []
+        gone = np.unique(np.asarray(data.class_of)[about(basis, contributions, data)])
+        draw = np.random.default_rng(SEED)
+        went = {data.classes[i] for i in draw.permutation(gone)[:GONE]}
+        stays = [name for i, name in enumerate(data.classes) if i not in set(gone.tolist())]
+        shown = went | {stays[i] for i in draw.permutation(len(stays))[:STAYS]}
+        first: dict[tuple[str, str], Path] = {}
+        for path, name, domain in zip(files.paths, files.classes, files.domains, strict=True):
+            if name in shown:
+                first.setdefault((name, domain), path)
+        chosen = sorted(first.items(), key=lambda item: (item[0][0] not in went, item[0]))
+        if not chosen:
+            return []
+        return self._answered(model, now, chosen, _forgotten_in(contributions, data))
+
+    def _answered(
+        self, model: str, now: Served, chosen: Sequence[tuple[tuple[str, str], Path]], forgotten: Callable[[str, str], bool]
+    ) -> list[dict[str, Json]]:
+        images = [(str(path), path) for _, path in chosen]
+        try:
+            before = self.serving.classify(model, images, revision=0)
+            after = self.serving.classify(model, images, revision=now.number)
+        except UnreadableImage:
+            return []
+        return [
+            {
+                "png": base64.b64encode(_thumbnail(path)).decode(),
+                "class": name,
+                "domain": domain,
+                "before": was["label"],
+                "after": is_["label"],
+                "forgotten": forgotten(name, domain),
+            }
+            for ((name, domain), path), was, is_ in zip(chosen, before, after, strict=True)
+            if was["label"] is not None
+        ]
+
+
+def _forgotten_in(contributions: Sequence[Contribution], data: EvaluationData) -> Callable[[str, str], bool]:
+    """Whether a class is forgotten in a domain (`""`: pictures of none)."""
+    scopes = [c.spec.scope for c in contributions]
+
+    def forgotten(name: str, domain: str) -> bool:
+        named = [s for s in scopes if not s.concepts or any(name in c.phrases for c in s.concepts)]
+        return any(not s.domains or domain in s.domains for s in named)
+
+    return forgotten
+
+
+def _open(spec: ForgetSpec) -> bool:
+    """Whether a spec says what it is about."""
+    return not any(c.name.startswith(PRIVATE) for c in spec.scope.concepts)
+
+
+def _short(model: Record) -> dict[str, Json]:
+    return {name: model.get(name) for name in ("name", "reference", "architecture", "digest", "domains", "use", "side")}
+
+
+def _predicted(predicted: Record) -> dict[str, Json] | None:
+    """How many other answers a forget was predicted to change when it was filed, with its interval where there is one."""
+    if predicted.get("disagreement") is None:
+        return None
+    figure = (predicted.get("costs") or {}).get("all") or {}
+    low, high = figure.get("low"), figure.get("high")
+    return {"share": predicted["disagreement"], "interval": None if low is None or high is None else [low, high]}
+
+
+def _interval(count: int, total: int) -> list[float]:
+    """The bootstrap interval of a share; where no picture, or each, is counted, its open end is the exact binomial bound."""
+    if not total:
+        return [0.0, 1.0]
+    bound = 1 - ((1 - LEVEL) / 2) ** (1 / total)
+    if count in (0, total):
+        return [0.0, bound] if not count else [1 - bound, 1.0]
+    drawn = np.random.default_rng(SEED).binomial(total, count / total, RESAMPLED) / total
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return [float(low), float(high)]
+
+
+def _thumbnail(path: Path) -> bytes:
+    """A picture file as a small PNG."""
+    image: Any = picture(path)
+    image.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,250 @@
+"""What is asked of the ledger, in tables of their own: derived from the entries, made anew from them at any time, trusted by no proof.
+
+How they are stored is in `sealed_tables`. Every question is answered along an index: by one of the filters where few match it, else in the
+order of entries or records until enough are found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from govd.types import Json, Record
+from govd.views.filters import OF_ENTRIES, OF_REQUESTS, WORDS, conditions, known
+from govd.views.sealed_tables import ROW, VERSION, SealedTables, mended
+
+__all__ = ["VERSION", "Records", "line", "row"]
+
+NEVER: Final = 2**62
+"""The number of an entry that there will not be."""
+FEW: Final = 1000
+"""Records that are looked up one by one; where more match, entries or records are read in their order until enough are found."""
+MANY: Final = 10_000
+"""Rows that are counted, or gone through, to find out whether few match."""
+
+
+class Records(SealedTables):
+    """The derived tables of one ledger, and what is asked of them."""
+
+    @mended
+    def get(self, noun: str, key: str) -> dict[str, Json] | None:
+        """One record.
+
+        Raises:
+            BadFile: it is not as it was written.
+        """
+        found = self._ask(f"SELECT {ROW}, seal FROM records WHERE noun = ? AND key = ?", (noun, key))
+        return self._read(found[0]) if found else None
+
+    @mended
+    def starting(self, noun: str, prefix: str) -> list[str]:
+        """Keys that begin so, three at most."""
+        values = (noun, prefix, prefix + "\U0010ffff")
+        return [key for (key,) in self._ask("SELECT key FROM records WHERE noun = ? AND key >= ? AND key < ? LIMIT 3", values)]
+
+    @mended
+    def live(self, noun: str) -> list[tuple[str, dict[str, Json]]]:
+        """Keys and records that something can still happen to, in the order of their first entry."""
+        found = self._ask(f"SELECT {ROW}, seal FROM records WHERE noun = ? AND live ORDER BY seq", (noun,))
+        return [(row[1], self._read(row)) for row in found]
+
+    @mended
+    def find(
+        self,
+        noun: str,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+        since: str | None = None,
+        until: str | None = None,
+        **terms: str | None,
+    ) -> list[dict[str, Json]]:
+        """Records in the order of their first entry (`newest`: the other way round), from the one after entry `after`.
+
+        `state` and `model` equal; `since` ≤ time of the first entry < `until`; other terms are words that the record has.
+        """
+        query, values = self.finding(noun, after=after, limit=limit, newest=newest, since=since, until=until, **terms)
+        return [self._read(row) for row in self._ask(query, values)]
+
+    def finding(
+        self,
+        noun: str,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+        since: str | None = None,
+        until: str | None = None,
+        **terms: str | None,
+    ) -> tuple[str, list[Any]]:
+        """What `find` asks of the database, and with which values.
+
+        Raises:
+            Usage: an unknown term.
+        """
+        asked = known(terms, ("state", "model", *WORDS))
+        few = self._few(noun, asked) if any(term in WORDS for term in asked) else None  # an index has states and models in order
+        where, values, table = ["records.noun = ?"], [noun], "records"
+        if few is not None:  # `CROSS`: in this order
+            table, values = "json_each(?) AS few CROSS JOIN records", [json.dumps(few), *values]
+            where.append("records.key = few.value")
+        for term, word in asked.items():
+            if term == "model" or (term == "state" and few is None):
+                where.append(f"records.{term} = ?")
+                values.append(word)
+            elif few is None:
+                (condition,) = conditions(noun, {term: word})
+                where.append(condition.holds("records.key"))
+                values += condition.values
+        start = 0 if since is None else int(self.at(since, -1, before=True) or 0) + 1  # one bound each: the first is the one that is used
+        stop = NEVER if until is None else int(self.at(until, -1, before=True) or 0)
+        if after is not None:
+            start, stop = (start, min(stop, int(after) - 1)) if newest else (max(start, int(after) + 1), stop)
+        where += [f"records.seq >= {start}", f"records.seq <= {stop}"]
+        columns = ", ".join(f"records.{name.strip()}" for name in (*ROW.split(","), "seal"))
+        query = f"SELECT {columns} FROM {table} WHERE {' AND '.join(where)} ORDER BY records.seq {'DESC' if newest else 'ASC'}"
+        return f"{query} LIMIT {-1 if limit is None else int(limit)}", values
+
+    def _few(self, noun: str, terms: Mapping[str, str]) -> list[str] | None:
+        """Keys of the records that have all these words and this state, where they are few and are found among not too many; else None."""
+        all_of = conditions(noun, terms)
+        counted = [(self._count(c.keys(), c.values), n) for n, c in enumerate(all_of)]
+        if not counted or min(counted)[0] > MANY:
+            return None
+        rarest = all_of.pop(min(counted)[1])
+        query = " AND ".join([rarest.keys(), *(c.holds(f"{rarest.table}.key") for c in all_of)])
+        values = [value for c in (rarest, *all_of) for value in c.values]
+        keys = self._ask(f"{query} LIMIT {FEW + 1}", values)
+        return [key for (key,) in keys] if len(keys) <= FEW else None
+
+    def _count(self, query: str, values: Sequence[Any]) -> int:
+        """How many rows there are, up to one more than `MANY`."""
+        ((found,),) = self._ask(f"SELECT count(*) FROM ({query} LIMIT {MANY + 1})", values)
+        return int(found)
+
+    @mended
+    def at(self, time: str | None, default: int | None, before: bool = False) -> int | None:
+        """The last entry that was made up to a time (`before`: before it), `default` where there is none or no time."""
+        if time is None:
+            return default
+        found = self._ask(f"SELECT seq FROM log WHERE time {'<' if before else '<='} ? ORDER BY time DESC, seq DESC LIMIT 1", (time,))
+        return int(found[0][0]) if found else -1
+
+    def _first(self, time: str) -> int:
+        """The first entry that was made from a time on; where there is none, one that will not be."""
+        found = self._ask("SELECT seq FROM log WHERE time >= ? ORDER BY time, seq LIMIT 1", (time,))
+        return int(found[0][0]) if found else NEVER
+
+    @mended
+    def latest(self) -> str:
+        """The greatest time of all entries that were read; empty where there are none."""
+        ((found,),) = self._ask("SELECT max(time) FROM log")
+        return "" if found is None else str(found)
+
+    @mended
+    def last(self, kind: str, subject: str, seq: int) -> int | None:
+        """The last entry of a kind about a subject up to entry `seq`."""
+        query = "SELECT seq FROM log WHERE subject = ? AND kind = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
+        found = self._ask(query, (subject, kind, seq))
+        return int(found[0][0]) if found else None
+
+    @mended
+    def published(self, model: str, seq: int) -> tuple[int, int] | None:
+        """Number of the revision that was published after entry `seq`, and the entry that published it."""
+        query = "SELECT number, start FROM spans WHERE model = ? AND start <= ? ORDER BY start DESC LIMIT 1"
+        found = self._ask(query, (model, seq))
+        return (int(found[0][0]), int(found[0][1])) if found else None
+
+    @mended
+    def keys(self, term: str, word: str, noun: str) -> list[str]:
+        """Keys of the records that have a word."""
+        return [key for (key,) in self._ask("SELECT key FROM terms WHERE term = ? AND word = ? AND noun = ?", (term, word, noun))]
+
+    @mended
+    def seqs(self, after: int | None = None, limit: int = 100, **filters: str | None) -> list[int]:
+        """Numbers of entries that match all filters, in order, from the one after entry `after`.
+
+        `actor`, `subject`, `model` equal, `kind` equal or its noun, `since` ≤ time < `until`, `policy` of a vote; `state`, `concept`,
+        `domain` and `filed_by` of the request that an entry is about.
+        """
+        query, values = self.asking(after, limit, **filters)
+        return [seq for (seq,) in self._ask(query, values)]
+
+    def asking(self, after: int | None = None, limit: int = 100, **filters: str | None) -> tuple[str, list[Any]]:
+        """What `seqs` asks of the database, and with which values.
+
+        Raises:
+            Usage: an unknown filter.
+        """
+        asked = known(filters, (*OF_ENTRIES, *OF_REQUESTS))
+        where, values = [], []
+        start, stop = 0 if after is None else max(0, int(after) + 1), NEVER  # one bound each: the database would use the first it sees
+        equal: list[tuple[str, str]] = []
+        for name, value in asked.items():
+            if name == "since":  # `+`: in the order of entries, not by the index of times, which would have to be sorted
+                start = max(start, self._first(value))
+                where.append("+log.time >= ?")
+            elif name == "until":
+                stop = int(self.at(value, -1, before=True) or 0)
+                where.append("+log.time < ?")
+            elif name in OF_ENTRIES:
+                column = "noun" if name == "kind" and "." not in value else name
+                equal.append((column, value))
+                where.append(f"log.{column} = ?")
+            else:
+                continue
+            values.append(value)
+        about = {name: value for name, value in asked.items() if name in OF_REQUESTS}
+        few = self._few("request", about)
+        if few is not None:
+            table = "log INDEXED BY log_by_subject"
+            where.append("log.subject IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(few))
+        else:
+            if about:
+                equal.append(("noun", "request"))
+                where.append("log.noun = 'request'")
+            for condition in conditions("request", about):
+                where.append(condition.holds("log.subject"))
+                values += condition.values
+            if "state" in about:
+                first = self._ask("SELECT seq FROM records WHERE noun = 'request' AND state = ? ORDER BY seq LIMIT 1", (about["state"],))
+                start = max(start, int(first[0][0]))
+            table = f"log {self._along(equal)}"
+        where += [f"log.seq >= {start}", f"log.seq <= {stop}"]
+        return f"SELECT log.seq FROM {table} WHERE {' AND '.join(where)} ORDER BY log.seq LIMIT {int(limit)}", values
+
+    def _along(self, equal: Sequence[tuple[str, str]]) -> str:
+        """The index of the column whose value is the rarest."""
+        if len(equal) < 2:
+            return f"INDEXED BY log_by_{equal[0][0]}" if equal else ""
+        counted = [(self._count(f"SELECT 1 FROM log WHERE {column} = ?", (value,)), column) for column, value in equal]
+        return f"INDEXED BY log_by_{min(counted)[1]}"
+
+    def plan(self, query: str, values: Sequence[Any]) -> list[str]:
+        """How the database answers a question: its steps."""
+        return [str(step[-1]) for step in self._ask(f"EXPLAIN QUERY PLAN {query}", values)]
+
+
+def line(entry: Record, latest: str = "") -> tuple[Any, ...]:
+    """An entry as `add_log` takes it. `latest`: the greatest time of those before it."""
+    kind = str(entry["kind"])
+    policy = entry["payload"].get("policy") if kind == "request.vote" else None
+    said = (
+        entry["seq"],
+        max(entry["time"], latest),
+        entry["actor"],
+        kind,
+        kind.partition(".")[0],
+        entry["subject"],
+        entry.get("model", ""),
+    )
+    return (*said, None if policy is None else str(policy))
+
+
+def row(noun: str, key: str, record: Mapping[str, Json], live: bool, seq: int) -> tuple[Any, ...]:
+    """A record as `put` takes it."""
+    said = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return (noun, key, str(record.get("model") or ""), str(record.get("state") or ""), int(live), seq, record.get("due_at"), said)
