@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from govd.edit import Edit
 
 Floats = NDArray[np.floating[Any]]
 Bytes = NDArray[np.uint8]
@@ -161,6 +158,33 @@ class Prototypes:
     pictures: Bytes
 
 
+class LinearEdit(Protocol):
+    """What a backend needs of an edit to write it into weights; `govd.edit.Edit` is one.
+
+    A projection `W` `(d, h)` becomes `W - B Lᵀ W` where `side` is image, and `W - L Bᵀ W` where it is text.
+    """
+
+    @property
+    def side(self) -> Side:
+        """Which projection it changes."""
+        ...
+
+    @property
+    def L(self) -> Floats:
+        """`(d, r)`, float64."""
+        ...
+
+    @property
+    def B(self) -> Floats:
+        """`(d, r)`, float64."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the edit."""
+        ...
+
+
 @runtime_checkable
 class Model(Protocol):
     """A model that a backend opened. Threads: several may ask at once, to answer while something is computed."""
@@ -188,7 +212,7 @@ class Model(Protocol):
         """
         ...
 
-    def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
+    def write_checkpoint(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
         """Write the edited model as a checkpoint of its own format into `folder` (empty, exists); file names with their SHA-256.
 
         Files of `facts.files` are copied byte for byte, and hashed as they are copied: what was replaced since is refused. Only the one

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from govd.errors import BadCheckpoint, MachineFault, Unsupported
-from govd.types import Floats
+from govd.types import Floats, LinearEdit
 from govd_clip.config import LARGEST_CONFIG, LARGEST_JSON, check_regular
 from govd_clip.copying import copy, copy_edited
 from govd_clip.families import MERGE
@@ -23,7 +23,7 @@ from govd_clip.headers import INDEX, SINGLE, weight_files
 from govd_clip.registered import inside, read
 
 if TYPE_CHECKING:
-    from govd.edit import Edit
+    pass
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json")
 PICTURES = ("preprocessor_config.json", "processor_config.json")
@@ -70,7 +70,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fold(weight: Floats, edit: Edit) -> Floats:
+def fold(weight: Floats, edit: LinearEdit) -> Floats:
     """The projection `(d, w)` after the edit, computed in float64."""
     w, left, right = weight.astype(np.float64), np.asarray(edit.L, np.float64), np.asarray(edit.B, np.float64)
     if left.shape != right.shape or left.ndim != 2 or left.shape[0] != w.shape[0]:
@@ -84,7 +84,7 @@ def fold(weight: Floats, edit: Edit) -> Floats:
     return new
 
 
-def write(folder: Path, files: Mapping[str, str], edit: Edit, out: Path) -> dict[str, str]:
+def write(folder: Path, files: Mapping[str, str], edit: LinearEdit, out: Path) -> dict[str, str]:
     """The checkpoint in `folder` with the edit, into `out`; file names with their SHA-256.
 
     `files` are the registered ones with their SHA-256: they are copied, whatever else lies in the folder by now, and hashed as they are

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from govd.errors import BadCheckpoint
 from govd.hookspecs import hookimpl
-from govd.types import Bytes, Contribution, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
+from govd.types import Bytes, Contribution, Floats, LinearEdit, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
 
 if TYPE_CHECKING:
     from govd.edit import Basis, Edit, Method
@@ -49,7 +49,7 @@ class ClipModel:
 
         return synthesise(self._encoder, prompts, seed=seed, steps=steps, progress=progress)
 
-    def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
+    def write_checkpoint(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
         """The edited model as a Hugging Face checkpoint, copied from the files that were registered and no others."""
         from govd_clip.checkpoint import write
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from govd.errors import NoWeights, UnreadableImage, Unsupported
 from govd.hookspecs import hookimpl
-from govd.types import Bytes, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
+from govd.types import Bytes, Floats, LinearEdit, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
 from govd_vectors.file import VectorFile, is_vector_file, read
 from govd_vectors.outside import OutsideEncoder
 
 if TYPE_CHECKING:
-    from govd.edit import Edit
+    pass
 
 NEAREST = 3
 """Names that a refusal suggests."""
@@ -77,7 +77,7 @@ class VectorModel:
         """
         raise Unsupported("a model that is only vectors draws no prototypes", advice="Do without --prototypes; give a --pool.")
 
-    def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
+    def write_checkpoint(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
         """There are no weights to fold an edit into.
 
         Raises:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from govd.asking.foreign import Nonsense, files_of
-from govd.types import Bytes, Floats, Model, Progress, Prototypes, silent
+from govd.types import Bytes, Floats, LinearEdit, Model, Progress, Prototypes, silent
 
 if TYPE_CHECKING:
     from govd.asking.asker import Asker
-    from govd.edit import Edit
 
 
 class Guarded:
@@ -47,7 +46,7 @@ class Guarded:
         drawn: Prototypes = self._asker.call(self._plugin, "synthesise", work)
         return drawn
 
-    def write_checkpoint(self, edit: Edit, folder: Path) -> Mapping[str, str]:
+    def write_checkpoint(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
         """As `Model.write_checkpoint`; what the disk refuses is the disk's fault."""
         refused: list[OSError] = []
 

@@ -161,8 +161,9 @@ class Local(Api):
         return self.resumed.requests.show(request_id)
 
     def pictures(self, request_id: str) -> list[tuple[str, bytes]]:
-        artifacts = self.resumed.core.artifacts
-        return [(p["prompt"], artifacts.get(p["png"])) for p in pictures_of(self.service, request_id)]
+        core = self.resumed.core
+        pictures = pictures_of(core, self.service.requests.show(request_id))
+        return [(picture["prompt"], core.artifacts.get(picture["png"])) for picture in pictures]
 
     def _decide(self, request_id: str, event: str, reason: str) -> Record:
         return self._done(self.service.requests.decide(request_id, event, reason, self.actor))

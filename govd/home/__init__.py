@@ -1,1 +1,1 @@
-""""""
+"""One folder on a disk: settings, artifacts, private texts, keys."""

@@ -18,10 +18,10 @@ from govd.ledger.database import engine_of, faults, foreign_fault, prepare, stra
 from govd.ledger.entry import Draft
 from govd.ledger.signed import LastSigned
 from govd.ledger.signing import LogCheckpoint, Signer
+from govd.ledger.stored import Stored
 from govd.ledger.tables import checkpoints, entries
 from govd.ledger.times import now
 from govd.types import Record
-from govd.verify.entries import Stored
 
 log = logging.getLogger("govd")
 PAGE = 1000

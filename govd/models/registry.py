@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from govd.errors import Conflict, GovdError, MachineFault, Usage
 from govd.ledger.entry import Draft
@@ -18,20 +19,38 @@ from govd.models.publish_folder import check_place, folder_of, is_early, real, s
 from govd.models.words import spellings
 from govd.records.lifecycle import OPEN, STANDING, UNSERVED, WANTED
 from govd.records.limits import bounded
-from govd.types import Json, Record
+from govd.types import Contribution, Json, Record
 
 if TYPE_CHECKING:
     from govd.edit import Basis
-    from govd.requests.calibrating import Calibrating
-    from govd.requests.computing import Contributions
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Computes(Protocol):
+    """What computes contributions anew where a model changes (`govd.requests`)."""
+
+    def of_request(self, request: Record, opened: Opened | None = None) -> Contribution:
+        """The contribution of a request on a model that may not be registered yet."""
+        ...
+
+    def made(self, contribution: Contribution, model: str, actor: str, opened: Opened) -> list[Draft]:
+        """Keep a contribution; the entry that says so, where none does yet."""
+        ...
+
+
+class Calibrates(Protocol):
+    """What measures how far predictions are off (`govd.requests`)."""
+
+    def measured(self, opened: Opened, record: Mapping[str, Json]) -> str | None:
+        """The artifact with the errors of a model as its entry describes it; None where they cannot be measured."""
+        ...
 
 
 class Models:
     """Registered models of a home."""
 
-    def __init__(self, core: Core, contributions: Contributions, calibrating: Calibrating) -> None:
+    def __init__(self, core: Core, contributions: Computes, calibrating: Calibrates) -> None:
         self.core, self.contributions, self.calibrating = core, contributions, calibrating
 
     def all(self) -> list[Record]:

@@ -8,11 +8,11 @@ from govd.errors import Conflict, GovdError
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.models.publish_folder import PublishFolder, check_place, folder_of, is_early
+from govd.models.served import Served
 from govd.reconcile.delivery import Delivery
 from govd.reconcile.measuring import Measuring
 from govd.reconcile.writing import write_checkpoint
 from govd.requests.decisions import GOVD
-from govd.serve.serving import Served
 from govd.types import Json, Record
 
 

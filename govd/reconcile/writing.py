@@ -10,7 +10,7 @@ from typing import Final
 from govd.errors import NoWeights, PluginFault
 from govd.models.core import Core
 from govd.models.embeddings import file_digest
-from govd.serve.serving import Served
+from govd.models.served import Served
 
 EDIT_FILE: Final = "edit.safetensors"
 

@@ -1,1 +1,1 @@
-""""""
+"""What entries say, without a database: states, which scope covers which, who acts."""

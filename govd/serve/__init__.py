@@ -1,1 +1,1 @@
-""""""
+"""Answers from what is published, and copies of it for elsewhere."""

@@ -11,9 +11,10 @@ from pathlib import Path
 from govd.errors import Denied, MachineFault, NoWeights, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
+from govd.models.served import Served
 from govd.reconcile.writing import EDIT_FILE, check_written, write_edit
 from govd.records.limits import bounded
-from govd.serve.serving import Served, Serving
+from govd.serve.serving import Serving
 from govd.types import Json, Record
 
 

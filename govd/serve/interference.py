@@ -9,10 +9,11 @@ from govd.edit import Edit
 from govd.edit.cache import Cache
 from govd.edit.interference import Pictures, answered, concerned, left_out, pictures_of
 from govd.models.core import Core
+from govd.models.served import Served
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
 from govd.requests.computing import Contributions
-from govd.serve.serving import Served, Serving
+from govd.serve.serving import Serving
 from govd.types import Contribution, Json, Record
 
 KEPT: Final = 64

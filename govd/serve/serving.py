@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from govd.errors import Conflict, UnreadableImage, Unsupported, Usage
 from govd.models.core import Core, Opened
 from govd.models.image_vectors import with_vectors
 from govd.models.phrases import spelled
+from govd.models.served import Served
 from govd.pictures import Source
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
@@ -23,15 +23,6 @@ from govd.types import Floats, Record
 
 CALIBRATED: Final = 64
 """Calibrated scores that are kept in memory: of a revision with a list of labels."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """What a model answers with at this moment; swapped as a whole."""
-
-    number: int
-    edit: Edit
-    opened: Opened
 
 
 class Serving:

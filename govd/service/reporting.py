@@ -18,9 +18,10 @@ from govd.edit.outcomes import LEVEL, RESAMPLED
 from govd.errors import GovdError, MachineFault, UnreadableImage
 from govd.models.core import Core
 from govd.models.folders import labelled
+from govd.models.served import Served
 from govd.pictures import picture
 from govd.requests.computing import Contributions
-from govd.serve.serving import Served, Serving
+from govd.serve.serving import Serving
 from govd.types import PRIVATE, Concept, Contribution, ForgetSpec, Json, Record, Scope
 
 SEED: Final = 0

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import base64
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from govd.errors import GovdError
-from govd.ledger import canonical, layout, merkle
+from govd.ledger import canonical, merkle
 from govd.ledger.signing import Key, LogCheckpoint
 from govd.ledger.times import is_time, seconds_between
 from govd.records.standing import Standing
@@ -22,10 +20,6 @@ from govd.verify.bounds import Bound, Trust, Vouched
 from govd.verify.claim import newest
 from govd.verify.keys import Keys
 from govd.verify.parts import MOST, Part, Source, Times
-
-PAGE = 4096
-TIME: Final = len('"time":"2027-01-31T12:00:00.000000Z"}')
-"""Bytes that an entry ends in after its subject."""
 
 
 @dataclass
@@ -72,80 +66,6 @@ class Verdict:
         """Note a fault."""
         if not self.full:
             self.faults.append(text)
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A ledger in an SQLite file, read without changing it."""
-
-    path: Path
-
-    def _opened(self) -> sqlite3.Connection:
-        return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)
-
-    def _ask(self, query: str, *values: int | bytes) -> Iterator[tuple[Any, ...]]:
-        with closing(self._opened()) as connection:
-            asked = connection.execute(query, values)
-            while page := asked.fetchmany(PAGE):
-                yield from page
-
-    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes, bytes]]:
-        return self._ask("SELECT seq, body, nodes FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq", start, stop)
-
-    def extent(self) -> tuple[int, int]:
-        ((first, last),) = self._ask("SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)")  # together they would scan
-        return int(first or 0), -1 if last is None else int(last)
-
-    def about(self, subjects: Collection[str]) -> list[int]:
-        """Numbers of the entries about these subjects, in order: every entry is looked at, no index is asked.
-
-        In canonical JSON an entry ends in its subject and its time, which has 27 characters.
-        """
-        by_length: dict[int, list[bytes]] = {}
-        for subject in subjects:
-            end = b'"subject":' + canonical.encode(subject) + b","
-            by_length.setdefault(len(end), []).append(end)
-        ends = [(length, ends[at : at + 200]) for length, ends in by_length.items() for at in range(0, len(ends), 200)]
-        found: set[int] = set()
-        for at in range(0, len(ends), 8):
-            where = [f"substr(body, {-length - TIME}, {length}) IN ({', '.join('?' * len(few))})" for length, few in ends[at : at + 8]]
-            values = [end for _, few in ends[at : at + 8] for end in few]
-            found |= {int(seq) for (seq,) in self._ask(f"SELECT seq FROM entries WHERE {' OR '.join(where)}", *values)}
-        return sorted(found)
-
-    def checkpoints(self) -> list[tuple[int, str]]:
-        return [(int(size), str(note)) for size, note in self._ask("SELECT size, note FROM checkpoints ORDER BY size")]
-
-    def foreign(self) -> list[str]:
-        with closing(self._opened()) as connection:
-            return layout.foreign(connection)
-
-    def now(self) -> Moment:
-        """The ledger as it is at this moment, however it grows."""
-        notes = self.checkpoints()
-        return Moment(self, *self.extent(), tuple(notes))
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A stored ledger as it was: its first and last entry, and its log checkpoints."""
-
-    stored: Stored
-    first: int
-    last: int
-    notes: tuple[tuple[int, str], ...]
-
-    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes, bytes]]:
-        return self.stored.entries(start, min(stop, self.last + 1))
-
-    def extent(self) -> tuple[int, int]:
-        return self.first, self.last
-
-    def checkpoints(self) -> list[tuple[int, str]]:
-        return list(self.notes)
-
-    def foreign(self) -> list[str]:
-        return self.stored.foreign()
 
 
 def verify(

@@ -93,13 +93,14 @@ async def show(request_id: str, context: Here, reader: Reader, wait: Wait = Fals
 @router.get("/requests/{request_id}/pictures")
 def pictures(request_id: str, request: Request, context: Here, reader: Reader, form: Form) -> Response:
     """The pictures that were synthesised for it."""
-    return listed(request, form, pictures_of(context.service, request_id), None)
+    return listed(request, form, pictures_of(context.service.core, context.service.requests.show(request_id)), None)
 
 
 @router.get("/requests/{request_id}/pictures/{digest}")
 def picture(request_id: str, digest: str, context: Here, reader: Reader) -> Response:
     """One of them, as PNG."""
-    return Response(picture_of(context.service, request_id, digest), media_type="image/png")
+    record = context.service.requests.show(request_id)
+    return Response(picture_of(context.service.core, record, digest), media_type="image/png")
 
 
 @router.post("/requests/{request_id}/revert", status_code=202)

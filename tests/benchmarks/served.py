@@ -17,13 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from govd.edit import Edit
 from govd.errors import Unsupported
 from govd.hookspecs import hookimpl
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
-from govd.types import Bytes, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
+from govd.types import Bytes, Floats, LinearEdit, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
 from tests.geometry import SHOWN, named_texts, public_file, simulated_pool, simulated_texts
 
 ROUNDS = 9
@@ -63,7 +62,7 @@ class Vectors:
     def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
         raise Unsupported("this model cannot draw", advice="Do without --prototypes.")
 
-    def write_checkpoint(self, edit: Edit, folder: Path) -> dict[str, str]:
+    def write_checkpoint(self, edit: LinearEdit, folder: Path) -> dict[str, str]:
         raise Unsupported("this model has no weights", advice="Export the edit.")
 
     @hookimpl

@@ -12,11 +12,12 @@ import pytest
 
 from govd.errors import GovdError
 from govd.home.artifacts import Artifacts
+from govd.ledger.stored import Stored
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service.service import open_service
 from govd.verify import bundle
-from govd.verify.entries import Stored, verify
+from govd.verify.entries import verify
 from govd.verify.recompute import recompute
 
 FLIPS = {"the ledger's database": 4000, "artifacts and their tensors": 2000, "log checkpoints": 1000, "bundles": 3000}

@@ -14,8 +14,9 @@ from govd.ledger.database import copy_database, migrations_folder
 from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.store import Ledger
+from govd.ledger.stored import Stored
 from govd.ledger.tables import REVISION
-from govd.verify.entries import Stored, Verdict, verify
+from govd.verify.entries import Verdict, verify
 
 
 @pytest.fixture
