@@ -1,7 +1,7 @@
 """What an evaluation tells beyond accuracies, and what of it a revision keeps."""
 
 from govd.service.service import Service
-from tests.core.test_service import forget, published
+from tests.service.test_service import forget, published
 
 
 def test_an_evaluation_has_intervals_retrieval_and_scores(service: Service) -> None:

@@ -10,7 +10,7 @@ from govd.models import Given
 from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context
-from tests.core.test_service import forget
+from tests.service.test_service import forget
 
 
 def images(folder: Path, *names: str) -> list[tuple[str, Path]]:

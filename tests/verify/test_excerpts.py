@@ -17,9 +17,9 @@ from govd.service.service import Service
 from govd.verify import offline
 from govd.verify.bundle import verify_bundle
 from govd.verify.excerpt import DIGESTS, OTHERS
-from tests.core.test_service import forget, revert
 from tests.ledger.forging import Files, listed, unzipped, zipped
-from tests.ledger.test_bundle import bent
+from tests.service.test_service import forget, revert
+from tests.verify.test_bundle import bent
 
 Record = dict[str, Any]
 SECRETS = (b"azurite", b"the blue reason", b"B-7", b"the green reason", b"G-7", b"emerald")

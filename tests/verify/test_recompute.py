@@ -10,8 +10,8 @@ import pytest
 from govd.models import Given
 from govd.service.service import Service
 from govd.verify.offline import verify_offline
-from tests.core.test_service import forget, revert
 from tests.ledger.forging import Files, forged, listed, unzipped, zipped
+from tests.service.test_service import forget, revert
 
 Rows = list[dict[str, Any]]
 

@@ -11,7 +11,7 @@ from govd.requests.computing import Contributions
 from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context
-from tests.core.test_service import forget, published, revert
+from tests.service.test_service import forget, published, revert
 
 
 def test_what_stays_without_a_forget_is_what_a_revert_would_publish(service: Service) -> None:

@@ -20,7 +20,7 @@ from govd.reconcile.loop import FIRST_PAUSE_SECONDS
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.types import Contribution, Gate, Vote
-from tests.core.test_service import forget, published, revert
+from tests.service.test_service import forget, published, revert
 
 
 def file(service: Service, *concepts: str, model: str = "m", **options: Any) -> str:

@@ -11,7 +11,7 @@ from govd.errors import Usage
 from govd.models.given import Given
 from govd.requests.options import ForgetOptions
 from govd.service.service import Service
-from tests.core.test_service import cell, forget, published, revert
+from tests.service.test_service import cell, forget, published, revert
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from govd.grades import ATTACKS, RUNGS, claim_of
 from govd.service.service import Service
 from govd.verify.sentences import grades
 from tests.cli.conftest import Shell, govd  # noqa: F401 - a fixture
-from tests.core.test_service import forget, published
+from tests.service.test_service import forget, published
 
 
 def by_attack(leak: dict[str, Any]) -> dict[str, dict[str, Any]]:

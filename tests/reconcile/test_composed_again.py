@@ -7,8 +7,8 @@ import pytest
 from govd.models import Given
 from govd.requests import computing
 from govd.service.service import Service, open_service
-from tests.core.test_recompute import again
-from tests.core.test_service import forget
+from tests.service.test_service import forget
+from tests.verify.test_recompute import again
 
 
 def digest(service: Service) -> str:

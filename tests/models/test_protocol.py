@@ -9,7 +9,7 @@ import pytest
 from govd.models import Given
 from govd.service.service import open_service
 from tests.benchmarks.protocol import everywhere, inside, main, whole
-from tests.core.test_service import forget
+from tests.service.test_service import forget
 
 
 def tables(printed: str) -> dict[str, dict[str, dict[str, str]]]:

@@ -5,7 +5,7 @@ import pytest
 from govd.errors import Conflict
 from govd.records.lifecycle import TABLES, WANTED, after, is_final
 from govd.service.service import Service
-from tests.core.test_service import forget, revert
+from tests.service.test_service import forget, revert
 
 FORGET = """
 filed: approve approved, deny denied, fail failed, wait waiting, withdraw withdrawn
