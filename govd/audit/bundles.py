@@ -101,7 +101,7 @@ class Bundles:
         return said | {"key": key}
 
     def _contents(self, question: Question, since: int | None) -> tuple[dict[str, Content], int, str]:
-        ledger, whole = self.core.ledger, question.seqs is None
+        ledger, whole = self.core.desk.ledger, question.seqs is None
         frame = self._frame(question, since)
         size, seqs, notes, signer = frame.size, frame.seqs, frame.notes, frame.signer
         bodies = partial(self._bodies, seqs, size)
@@ -134,17 +134,17 @@ class Bundles:
 
     def _frame(self, question: Question, since: int | None) -> Frame:
         """What is shown. Filing waits only while a log checkpoint is made: the key must not be changed between that and its last change."""
-        ledger, asked = self.core.ledger, question.seqs
+        ledger, asked = self.core.desk.ledger, question.seqs
         seals, sealed = self._seals(asked, ledger.size())
-        with self.core.lock:
+        with self.core.desk.lock:
             seqs = None if asked is None else sorted({*asked, *seals, *self._rotations()})
             size, signer = self._size(ledger.size() if seqs is None else max(seqs) + 1, since), ledger.signer
         return Frame(size, seqs, {n: (self._note(n), self._lines(n)) for n in sorted({*sealed, size})}, signer)
 
     def _size(self, needed: int, since: int | None) -> int:
         """The size of the newest log checkpoint where it covers what is needed, else of a new one."""
-        last = self.core.ledger.last_checkpoint()
-        size = last[0] if last and last[0] >= needed else LogCheckpoint.read(self.core.ledger.checkpoint()).size
+        last = self.core.desk.ledger.last_checkpoint()
+        size = last[0] if last and last[0] >= needed else LogCheckpoint.read(self.core.desk.ledger.checkpoint()).size
         if since is not None and since > size:
             advice = "It is of another ledger, or this one was cut off: govd audit verify --since CHECKPOINT."
             raise Usage(f"the log checkpoint that was kept has {since} entries, the ledger {size}", advice=advice)
@@ -152,15 +152,15 @@ class Bundles:
 
     def _bodies(self, seqs: Sequence[int] | None, size: int) -> Iterator[tuple[int, bytes]]:
         if seqs is None:
-            yield from self.core.ledger.bodies(0, size)
+            yield from self.core.desk.ledger.bodies(0, size)
             return
         for at in range(0, len(seqs), 1000):
-            yield from self.core.ledger.bodies_of(seqs[at : at + 1000]).items()
+            yield from self.core.desk.ledger.bodies_of(seqs[at : at + 1000]).items()
 
     def _seals(self, seqs: set[int] | None, size: int) -> tuple[list[int], list[int]]:
         """Entries of cosignatures and time stamps to show, and the sizes that they are on: the earliest of each witness on a log checkpoint
         that has all that is asked for, and the newest."""
-        ledger, records = self.core.ledger, self.core.views.records
+        ledger, records = self.core.desk.ledger, self.core.desk.views.records
         known = {size for size, _ in ledger.checkpoints()}
 
         def seals(after: int | None = None) -> Iterator[Record]:
@@ -170,7 +170,9 @@ class Bundles:
         if seqs is None:
             sizes = sorted({int(e["payload"]["size"]) for e in seals() if e["seq"] < size})
             return [], sizes if len(sizes) <= NOTES else sizes[: NOTES // 2] + sizes[-NOTES // 2 :]
-        newest = {name: r for name, r in list(self.core.views.witnessed.items()) if r.get("size") in known and r["seq"] < ledger.size()}
+        newest = {
+            name: r for name, r in list(self.core.desk.views.witnessed.items()) if r.get("size") in known and r["seq"] < ledger.size()
+        }
         shown = {f"{name} newest": (int(r["seq"]), int(r["size"])) for name, r in newest.items()}
         for entry in islice(seals(max(seqs)), LOOKED):
             if entry["payload"]["size"] > max(seqs):
@@ -180,7 +182,7 @@ class Bundles:
         return [seq for seq, _ in shown.values()], [size for _, size in shown.values()]
 
     def _rotations(self) -> list[int]:
-        return [s for page in _pages(self.core.views.records, "key.rotate") for s in page]
+        return [s for page in _pages(self.core.desk.views.records, "key.rotate") for s in page]
 
     def _stamp(self, entry: Record, notes: Collection[int], contents: dict[str, Content]) -> None:
         """The time stamp that an entry is about."""
@@ -205,7 +207,7 @@ class Bundles:
 
     def _proofs(self, seqs: Sequence[int], older: Iterable[int], size: int) -> Iterator[bytes]:
         """Consistency from older sizes, then inclusion in the order of the entries: one proof for a run, else one for each."""
-        ledger = self.core.ledger
+        ledger = self.core.desk.ledger
 
         def line(said: dict[str, Json], path: list[bytes]) -> bytes:
             return canonical.encode({**said, "path": [step.hex() for step in path]}) + b"\n"
@@ -233,17 +235,17 @@ class Bundles:
         Raises:
             Usage: there is none.
         """
-        if not self.core.ledger.size():
+        if not self.core.desk.ledger.size():
             raise Usage("the ledger is empty: there is nothing to prove", advice="Start with govd model add.")
-        heads = sorted(self.core.views.heads.items())
+        heads = sorted(self.core.desk.views.heads.items())
         return Question({"everything": True}, None, [(m, int(h["published"])) for m, h in heads if h["published"]])
 
     def of_request(self, request_id: str, with_others: bool = False) -> Question:
         """A request: its entries and its reverts', and the revisions that brought it and took it back. `with_others`: also all that these
         were made of; without it, other requests are shown as the digests that those revisions name."""
-        request = self.core.request(request_id)
+        request = self.core.desk.request(request_id)
         mine, model = str(request["id"]), str(request["model"])
-        subjects = {mine, model, *self.core.views.records.keys("reverts", mine, "request")}
+        subjects = {mine, model, *self.core.desk.views.records.keys("reverts", mine, "request")}
         entries = self._closure(subjects, mine, with_others)
         served = [e["payload"].get("revision") for e in entries if e["subject"] == mine and e["kind"] == "request.publish"]
         claims = [(model, int(n)) for n in served[:1] if n]
@@ -259,7 +261,7 @@ class Bundles:
         Raises:
             NotFound: there is none.
         """
-        if self.core.views.revision(model, number) is None:
+        if self.core.desk.views.revision(model, number) is None:
             raise NotFound(f"{model} has no revision {number}", advice=f"`govd revision list --model {model}` shows them.")
         found = self._closure({f"{model}/{number}", model})
         return Question({"model": model, "revision": number}, {int(e["seq"]) for e in found}, [(model, number)])
@@ -271,7 +273,7 @@ class Bundles:
         Raises:
             NotFound: no model was registered then.
         """
-        at, ledger = moment(time, "time", end=True), self.core.ledger
+        at, ledger = moment(time, "time", end=True), self.core.desk.ledger
         known = [m for m in then["models"] if m["registered"]]
         if not known:
             raise NotFound("no model was registered then", where=time, advice="`govd audit log --kind model` shows since when.")
@@ -292,13 +294,13 @@ class Bundles:
         whose reverts and revisions are followed as well. `with_others`: revisions lead to all that they were made of.
         """
         core, asked, fresh = self.core, set(subjects), set(subjects)
-        size = core.ledger.size()  # what is appended from here on is of another moment: some subjects would have it, others not
+        size = core.desk.ledger.size()  # what is appended from here on is of another moment: some subjects would have it, others not
         while fresh:
-            seqs = [s for subject in sorted(fresh) for s in core.views.records.seqs(limit=100_000, subject=subject)]
-            fresh = _leads(core.ledger.some([s for s in seqs if s < size]), request, with_others) - asked
+            seqs = [s for subject in sorted(fresh) for s in core.desk.views.records.seqs(limit=100_000, subject=subject)]
+            fresh = _leads(core.desk.ledger.some([s for s in seqs if s < size]), request, with_others) - asked
             asked |= fresh
         while True:
-            found = core.ledger.some([s for s in core.ledger.stored().about(asked) if s < size])
+            found = core.desk.ledger.some([s for s in core.desk.ledger.stored().about(asked) if s < size])
             more = _leads(found, request, with_others) - asked
             if not more:
                 return found

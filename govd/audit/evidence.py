@@ -64,7 +64,7 @@ class Evidence:
             NotFound: there is none of that size, or none that was cosigned.
         """
         if witnessed:
-            seals = [r for r in list(self.core.views.witnessed.values()) if r["kind"] == "cosign"]
+            seals = [r for r in list(self.core.desk.views.witnessed.values()) if r["kind"] == "cosign"]
             if not seals:
                 raise NotFound("no witness has cosigned yet", advice="List some under witnesses in govd.toml.")
             size = max(int(r["size"]) for r in seals)
@@ -73,10 +73,10 @@ class Evidence:
 
     def _signed(self) -> str:
         """The ledger as it is, signed: never while the key is changed."""
-        return self.core.ledger.checkpoint()
+        return self.core.desk.ledger.checkpoint()
 
     def _note(self, size: int) -> str:
-        note = self.core.ledger.checkpoint_of(size)
+        note = self.core.desk.ledger.checkpoint_of(size)
         if note is None:
             advice = "`govd audit checkpoint` makes one of the ledger as it is."
             raise NotFound(f"there is no log checkpoint of {size} entries", advice=advice)
@@ -84,20 +84,20 @@ class Evidence:
 
     def sign(self) -> None:
         """Sign the ledger as it is, where there is news."""
-        last, size = self.core.ledger.last_checkpoint(), self.core.ledger.size()
+        last, size = self.core.desk.ledger.last_checkpoint(), self.core.desk.ledger.size()
         if size and (last is None or self.witnesses.news(last[0], size)):
             self._signed()
 
     def hourly(self) -> None:
         """Sign the ledger where there is news and the last checkpoint is an hour old, or there is none."""
-        last = self.core.ledger.last_checkpoint()
+        last = self.core.desk.ledger.last_checkpoint()
         age = (datetime.now(UTC) - datetime.fromisoformat(last[1])).total_seconds() if last else HOUR
         if not 0 <= age < HOUR:  # below zero: the clock was set back since
             self.sign()
 
     def key(self) -> str:
         """The public key that log checkpoints are signed with."""
-        return str(self.core.ledger.signer.key)
+        return str(self.core.desk.ledger.signer.key)
 
     @bounded
     def rotate_key(self, reason: str, actor: str) -> Record:
@@ -123,15 +123,15 @@ class Evidence:
         Raises:
             NotFound: no such entry, or no log checkpoint of that size.
         """
-        found = self.core.ledger.bodies_of([entry]) if 0 <= entry < 2**62 else {}
+        found = self.core.desk.ledger.bodies_of([entry]) if 0 <= entry < 2**62 else {}
         if entry not in found:
-            raise NotFound(f"there is no entry {entry}", advice=f"The ledger has {self.core.ledger.size()} entries, from 0.")
-        last = self.core.ledger.last_checkpoint()
+            raise NotFound(f"there is no entry {entry}", advice=f"The ledger has {self.core.desk.ledger.size()} entries, from 0.")
+        last = self.core.desk.ledger.last_checkpoint()
         note = self._note(size) if size is not None else self.checkpoint(last[0] if last and last[0] > entry else None)
         said = LogCheckpoint.read(note)
         if said.size <= entry:
             raise NotFound(f"entry {entry} is not among the first {said.size}", advice="Ask for a later size.")
-        steps = self.core.ledger.inclusion(entry, said.size)
+        steps = self.core.desk.ledger.inclusion(entry, said.size)
         if not included(entry, said.size, leaf_hash(found[entry]), steps, said.root):
             advice = "Run `govd audit verify`: something was changed since."
             raise VerificationFailed(f"entry {entry} is not in the log as it was signed", where="ledger", advice=advice)
@@ -146,13 +146,13 @@ class Evidence:
         Raises:
             NotFound: no log checkpoint of `new` entries. Usage: `old` is not between 1 and `new`.
         """
-        last = self.core.ledger.last_checkpoint()
+        last = self.core.desk.ledger.last_checkpoint()
         note = self._note(new) if new is not None else self.checkpoint(last[0] if last else None)
         said = LogCheckpoint.read(note)
         if not 0 < old <= said.size:
             raise Usage(f"no proof from {old} to {said.size} entries", advice="The old size is at least 1 and at most the new one.")
-        path = [step.hex() for step in self.core.ledger.consistency(old, said.size)]
-        roots = {"old_root": self.core.ledger.root(old).hex(), "new_root": said.root.hex()}
+        path = [step.hex() for step in self.core.desk.ledger.consistency(old, said.size)]
+        roots = {"old_root": self.core.desk.ledger.root(old).hex(), "new_root": said.root.hex()}
         return {"old": old, "new": said.size, **roots, "path": path, "checkpoint": note}
 
     # -- verification -----------------------------------------------------------------------------------------------------------
@@ -169,10 +169,10 @@ class Evidence:
         """Check the whole ledger, every artifact that it names, and published files where they still lie. `kept`: log checkpoints that
         somebody kept, which must be the beginning of what is here; `key`: the log's public key, where it is known from elsewhere; `again`:
         compose every edit once more from its contributions; `witnesses`, `roots`: keys and root certificates (PEM) that vouch for times."""
-        ledger, kept = self.core.ledger, list(kept)
+        ledger, kept = self.core.desk.ledger, list(kept)
         trusted = Key.parse(key) if key else ledger.signer.key
         many = ledger.size() >= MANY and (os.cpu_count() or 1) > 1
-        with self.core.lock:  # what is published is signed under it
+        with self.core.desk.lock:  # what is published is signed under it
             moment = ledger.stored().now()
         signed, unreadable = self._beside_the_key()
         workers: Any = ProcessPoolExecutor(mp_context=get_context("spawn")) if many else nullcontext()
@@ -188,7 +188,7 @@ class Evidence:
             except GovdError as error:
                 verdict.fault(f"artifact {digest}: {error.message}")
         files = delivered.check(verdict.delivered, verdict.fault, partial(self._delivered_since, verdict.size), dict(verdict.published()))
-        entries = partial(self.core.ledger.entries, 0, verdict.size)
+        entries = partial(self.core.desk.ledger.entries, 0, verdict.size)
         recomputed = composed_again(verdict, entries, self.core.artifacts.get) if again and verdict.holds else []
         said = record_of(verdict) | {"origin": ledger.origin, "key": str(trusted), "key_given": key is not None, "recomputed": recomputed}
         said |= {"unsigned": max(0, verdict.size - verdict.signed_size)}
@@ -197,12 +197,12 @@ class Evidence:
     def _beside_the_key(self) -> tuple[str | None, list[str]]:
         """The log checkpoint that lies beside the key, and what is wrong with the file."""
         try:
-            return self.core.ledger.signed.note(), []
+            return self.core.desk.ledger.signed.note(), []
         except GovdError as error:
             return None, [error.message]
 
     def _delivered_since(self, size: int) -> list[dict[str, Any]]:
-        return [delivery(entry) for entry in self.core.ledger.entries(size) if entry["kind"] in DELIVERIES]
+        return [delivery(entry) for entry in self.core.desk.ledger.entries(size) if entry["kind"] in DELIVERIES]
 
     def _sentences(
         self, verdict: Verdict, kept: Sequence[str], files: delivered.Delivered, recomputed: Sequence[dict[str, Json]]
@@ -226,7 +226,7 @@ class Evidence:
 
     def _claim(self, revisions: Sequence[claim.Revision]) -> str:
         """The honest claim about what each model serves, from the entries about it, which are searched in the ledger."""
-        ledger = self.core.ledger
+        ledger = self.core.desk.ledger
         subjects = {name for model, number in revisions for name in (model, f"{model}/{number}")}
         entries = ledger.some(ledger.stored().about(subjects))
         asked = {str(r) for e in entries if e["kind"] == "revision.compose" for r in e["payload"]["requests"]}
@@ -241,28 +241,28 @@ class Evidence:
             VerificationFailed: the entries themselves do not hold; then the views stay, which may say what the entries said.
         """
         core = self.core
-        with core.lock:
-            moment = core.ledger.stored().now()
-        held = verify(moment, core.ledger.signer.key, core.ledger.origin)
-        if not held.holds and core.ledger.last_checkpoint() is not None:  # before the first nothing says what they were
+        with core.desk.lock:
+            moment = core.desk.ledger.stored().now()
+        held = verify(moment, core.desk.ledger.signer.key, core.desk.ledger.origin)
+        if not held.holds and core.desk.ledger.last_checkpoint() is not None:  # before the first nothing says what they were
             advice = "Run `govd audit verify`, and restore a backup. The views were left as they are."
             raise VerificationFailed(f"the entries are not as they were signed: {held.faults[0]}", where="ledger", advice=advice)
-        with core.lock, core.fold:
-            fresh = core.views_anew(core.views.size)
+        with core.desk.lock, core.desk.fold:
+            fresh = core.desk.views_anew(core.desk.views.size)
             path = fresh.records.path
             assert path is not None
             differ = 0
             examples: list[str] = []
-            for a, b in zip_longest(core.views.dump(), fresh.dump()):
+            for a, b in zip_longest(core.desk.views.dump(), fresh.dump()):
                 if a != b:
                     differ += 1
                     if len(examples) < 10:
                         examples.append(" ".join((a or b or ())[:4])[:200])
             fresh.records.close()
             if differ:
-                core.views.replace(path)
+                core.desk.views.replace(path)
             remove_tables(path)
-        return {"entries": core.views.size, "same": not differ, "differences": differ, "examples": examples}
+        return {"entries": core.desk.views.size, "same": not differ, "differences": differ, "examples": examples}
 
     # -- bundles ----------------------------------------------------------------------------------------------------------------
 
@@ -331,8 +331,8 @@ class Evidence:
         note = self._signed()
         size = LogCheckpoint.read(note).size
         said = [
-            {"entry": entry, "inclusion": [h.hex() for h in self.core.ledger.inclusion(int(entry["seq"]), size)]}
-            for entry in self.core.ledger.some(seqs)
+            {"entry": entry, "inclusion": [h.hex() for h in self.core.desk.ledger.inclusion(int(entry["seq"]), size)]}
+            for entry in self.core.desk.ledger.some(seqs)
         ]
         return {**found, "proof": {"checkpoint": note, "entries": said}}
 
@@ -340,9 +340,9 @@ class Evidence:
         """Bounds whose cosignature or time stamp is of the log checkpoint that it names. `verified`: against a witness's key, or a root
         certificate that `govd.toml` named when the stamp came; without one, who signed the stamp is not known."""
         kept: list[dict[str, Json]] = []
-        for bound, entry in zip(said, self.core.ledger.some([int(b["entry"]) for b in said]), strict=True):
+        for bound, entry in zip(said, self.core.desk.ledger.some([int(b["entry"]) for b in said]), strict=True):
             faults: list[str] = []
-            note_of = self.core.ledger.checkpoint_of
+            note_of = self.core.desk.ledger.checkpoint_of
             found = bounds.check([bounds.vouched(entry)], note_of, lambda _: b"", bounds.Trust(), faults.append)
             if found.found:
                 verified = entry["kind"] == "witness.cosign" or bool(entry["payload"].get("verified"))

@@ -30,17 +30,17 @@ class KeyRotation:
             raise Usage("a new key needs a reason", advice="Say --reason TEXT.")
         core = self.core
         folder = core.home.folder / "keys"
-        with core.lock:
-            old = core.ledger.signer
-            core.ledger.checkpoint()
+        with core.desk.lock:
+            old = core.desk.ledger.signer
+            core.desk.ledger.checkpoint()
             (folder / "next.key").unlink(missing_ok=True)
             new = Signer.at(folder / "next.key", old.key.name)
-            text = rotation_text(core.ledger.origin, old.key, new.key)
+            text = rotation_text(core.desk.ledger.origin, old.key, new.key)
             payload: dict[str, Json] = {"old": str(old.key), "new": str(new.key), "reason": reason}
             payload |= {f"signature_{n}": base64.b64encode(s.raw(text)).decode() for n, s in (("old", old), ("new", new))}
-            (entry,) = core.record([Draft("key.rotate", new.key.id.hex(), actor, "", payload)], signer=new)
+            (entry,) = core.desk.append([Draft("key.rotate", new.key.id.hex(), actor, "", payload)], signer=new)
             self.finish()
-            core.ledger.checkpoint()
+            core.desk.ledger.checkpoint()
         return {"old": str(old.key), "new": str(new.key), "entry": entry["seq"], "reason": reason}
 
     def finish(self) -> None:
@@ -48,8 +48,8 @@ class KeyRotation:
         folder = self.core.home.folder / "keys"
         if not (folder / "next.key").exists():
             return
-        new = Signer.at(folder / "next.key", self.core.ledger.origin)
+        new = Signer.at(folder / "next.key", self.core.desk.ledger.origin)
         entries = rotations(self.core.home.folder / "ledger.db")
         if entries and entries[-1]["payload"]["new"] == str(new.key):
             os.replace(folder / "next.key", folder / "signing.key")
-            self.core.ledger.signer = new
+            self.core.desk.ledger.signer = new

@@ -30,8 +30,8 @@ def check_filters(core: Core, model: str | None, kind: str | None = None) -> Non
     Raises:
         NotFound: a model that never was. Usage: a kind of entry that there is not.
     """
-    if model is not None and model not in core.views.heads:
-        core.model(model)  # raises
+    if model is not None and model not in core.desk.views.heads:
+        core.desk.model(model)  # raises
     if kind is not None and kind.partition(".")[0] not in KINDS:
         raise Usage(f"there are no entries of the kind {kind!r}", advice=f"Kinds begin with {', '.join(KINDS)}.")
 
@@ -54,15 +54,15 @@ class Audit:
         check_filters(self.core, filters.get("model"), filters.get("kind"))
         if filters.get("concept"):
             filters["concept"] = str(filters["concept"]).casefold()
-        seqs = self.core.views.records.seqs(after, max(0, min(limit, PAGE)), **filters)
-        return self.core.ledger.some(seqs)
+        seqs = self.core.desk.views.records.seqs(after, max(0, min(limit, PAGE)), **filters)
+        return self.core.desk.ledger.some(seqs)
 
     @bounded
     def trail(self, request_id: str) -> Record:
         """Everything that happened to a request: its filing, votes, decisions, failures and attempts, the revisions that brought it and
         took it back, its reverts; in order, each with a sentence. `complete` is false where it has more than is looked through."""
-        core, request = self.core, self.core.request(request_id)
-        views, model = core.views, str(request["model"])
+        core, request = self.core, self.core.desk.request(request_id)
+        views, model = core.desk.views, str(request["model"])
         reverts = [r for k in views.records.keys("reverts", request["id"], "request") if (r := views.request(k))]
         subjects = {request["id"], *(r["id"] for r in reverts)}
         if request.get("reverts"):
@@ -82,15 +82,15 @@ class Audit:
             seqs |= set(found[:PAGE])
         if request.get("model_retired"):
             seqs.add(int(request["model_retired"]["entry"]))
-        entries = core.ledger.some(sorted(seqs))
+        entries = core.desk.ledger.some(sorted(seqs))
         return {"request": request, "entries": entries, "timeline": [_line(e) for e in entries], "complete": complete}
 
     def _attempts(self, wish: Record, forget: str, undone: bool) -> tuple[set[str], bool]:
         """Revisions that were composed while a wish waited, with its forget (`undone`: without it); whether all were looked through."""
-        composed = self.core.views.records.seqs(
+        composed = self.core.desk.views.records.seqs(
             wish["seq"], ATTEMPTS + 1, kind="revision.compose", model=wish["model"], until=wish["served_at"] or wish["ended_at"]
         )
-        entries = self.core.ledger.some(composed[:ATTEMPTS])
+        entries = self.core.desk.ledger.some(composed[:ATTEMPTS])
         return {e["subject"] for e in entries if (forget in e["payload"]["requests"]) != undone}, len(composed) <= ATTEMPTS
 
     @bounded
@@ -102,17 +102,17 @@ class Audit:
         name since one of the two is private). Each record names the entries that say so; `no_later_than` bounds the time of a publishing
         by witnesses and time stamps.
         """
-        views = self.core.views
+        views = self.core.desk.views
         at = moment(time, "time", end=True)
         found = views.records.at(at, -1)
         seq = -1 if found is None else found
         if model is not None and model not in views.heads:
-            self.core.model(model)  # raises
+            self.core.desk.model(model)  # raises
         names = [model] if model else sorted(views.heads)
         return {"asked": time, "time": at, "tree_size": seq + 1, "models": [self._then(name, seq) for name in names]}
 
     def _then(self, model: str, seq: int) -> dict[str, Json]:
-        views = self.core.views
+        views = self.core.desk.views
         nothing: dict[str, Json] = {"model": model, "registered": False, "removed": False, "revision": None, "forgets": [], "entries": []}
         added, removed = (views.records.last(kind, model, seq) for kind in ("model.add", "model.remove"))
         if added is None:
@@ -139,7 +139,7 @@ class Audit:
         }
 
     def _stood(self, request_id: str, seq: int) -> dict[str, Json]:
-        request = self.core.request(request_id)
+        request = self.core.desk.request(request_id)
         approvals = [a for a in request["approvals"] if a["entry"] <= seq]
         kept = ("id", "concepts", "domains", "method", "filed_at", "filed_by")
         entries = [request["seq"], *(a["entry"] for a in approvals)]
@@ -148,7 +148,7 @@ class Audit:
     def bounds(self, seq: int) -> list[dict[str, Json]]:
         """Who says that an entry existed no later than when: cosignatures and time stamps on checkpoints that hold it, earliest first."""
         found: dict[str, dict[str, Json]] = {}
-        for entry in self.core.ledger.some(self.core.views.records.seqs(seq, 50, kind="witness")):
+        for entry in self.core.desk.ledger.some(self.core.desk.views.records.seqs(seq, 50, kind="witness")):
             payload = entry["payload"]
             if payload["size"] > seq and (payload["name"] not in found or payload["at"] < found[payload["name"]]["at"]):
                 said = {"by": payload["name"], "at": payload["at"], "checkpoint": payload["size"], "entry": entry["seq"]}
@@ -159,16 +159,16 @@ class Audit:
     def why(self, model: str, number: int) -> Record:
         """From a revision back to each request, vote, policy version, artifact and software version."""
         core = self.core
-        known = core.views.records.get("model", model)
-        record = core.views.revision(model, number) if known else None
+        known = core.desk.views.records.get("model", model)
+        record = core.desk.views.revision(model, number) if known else None
         if record is None or known is None:
             raise NotFound(f"{model} has no revision {number}", advice=f"`govd revision list --model {model}` shows them.")
         subject = f"{model}/{number}"
-        entries = core.ledger.some(core.views.records.seqs(limit=PAGE, subject=subject))
+        entries = core.desk.ledger.some(core.desk.views.records.seqs(limit=PAGE, subject=subject))
         requests = []
         for request_id in [*record["requests"], *record.get("subsumed", {})]:
-            request = core.request(request_id)
-            made = core.views.contribution(str(request["contribution"])) or {}
+            request = core.desk.request(request_id)
+            made = core.desk.views.contribution(str(request["contribution"])) or {}
             requests.append(
                 {k: request[k] for k in ("id", "concepts", "domains", "method", "target", "strength", "filed_at", "filed_by")}
                 | {"reason": request.get("reason", ""), "basis": request.get("basis", ""), "ticket": request.get("ticket", "")}
@@ -187,7 +187,7 @@ class Audit:
             | {"composed_by": record["facts"].get("composed_by")},
             "requests": requests,
             "files": record.get("files", {}),
-            "exports": core.views.records.find("export", export_of=subject),
+            "exports": core.desk.views.records.find("export", export_of=subject),
             "entries": [_line(e) for e in entries],
         }
 
@@ -211,7 +211,7 @@ class Audit:
             raise Usage(f"{days} and {extended} days", advice=f"From 1 to {LONGEST_DAYS}.")
         check_filters(self.core, model)
         now = datetime.now(UTC)
-        found = self.core.views.requests(model=model, since=moment(since, "since"), until=moment(until, "until", end=True))
+        found = self.core.desk.views.requests(model=model, since=moment(since, "since"), until=moment(until, "until", end=True))
         rows = [_due(r, now, days, extended) for r in found if r["kind"] == "forget"]
         took = sorted(r["days"] for r in rows if r["served_at"])
         counts = {name: sum(r["status"] == name for r in rows) for name in DEADLINES}
@@ -224,7 +224,7 @@ class Audit:
     @bounded
     def sql(self, text: str, seconds: float = 10.0, limit: int = 1000) -> Record:
         """A question in SQL to the views, read-only, limited in time, rows, bytes and memory (`govd.views.sql`)."""
-        path = self.core.views.records.path
+        path = self.core.desk.views.records.path
         assert path is not None
         return sql.ask(path, text, seconds=seconds, limit=limit)
 

@@ -29,31 +29,31 @@ class Witnesses:
 
     def news(self, since: int, size: int) -> bool:
         """Whether there is an entry between two sizes that is not itself about checkpoints."""
-        return size - since > len(self.core.views.records.seqs(since - 1, 10_000, kind="witness"))
+        return size - since > len(self.core.desk.views.records.seqs(since - 1, 10_000, kind="witness"))
 
     def lines(self, size: int) -> list[str]:
         """The cosignatures of a log checkpoint, as lines of its note."""
-        found = self.core.views.records.seqs(size - 1, 1000, kind="witness.cosign")
-        return [e["payload"]["line"] for e in self.core.ledger.some(found) if e["payload"]["size"] == size]
+        found = self.core.desk.views.records.seqs(size - 1, 1000, kind="witness.cosign")
+        return [e["payload"]["line"] for e in self.core.desk.ledger.some(found) if e["payload"]["size"] == size]
 
     def ask(self, patient: bool = False) -> list[Record]:
         """Hand the newest log checkpoint to each that has not seen it; what they answered. `patient`: spare for a while who failed."""
         core = self.core
-        last = core.ledger.last_checkpoint()
+        last = core.desk.ledger.last_checkpoint()
         if last is None:
             return []
         size = last[0]
         done: list[Record] = []
         for setting in core.home.settings.witnesses:
             url, key = _witness(setting)
-            before = int(core.views.witnessed.get(key.name, {}).get("size", 0))
+            before = int(core.desk.views.witnessed.get(key.name, {}).get("size", 0))
             if (before and not self.news(before, size)) or (patient and self._quiet(key.name)):
                 continue
             note = self._note(size)
             done.append(self._ask("govd_witness", key.name, size, url=url, checkpoint=note, before=before, key=str(key)))
         for setting in core.home.settings.timestamp_authorities:
             address = setting.strip().partition(" ")[0]
-            before = int(core.views.witnessed.get(address, {}).get("size", 0))
+            before = int(core.desk.views.witnessed.get(address, {}).get("size", 0))
             if (before and not self.news(before, size)) or (patient and self._quiet(address)):
                 continue
             done.append(self._ask("govd_timestamp", address, size, url=setting, message=self._note(size).encode()))
@@ -67,14 +67,14 @@ class Witnesses:
         said: Record = {"name": name, "size": size, "fault": None}
         try:
             if hook == "govd_witness":
-                answer = core.first(hook, prove=lambda old: core.ledger.consistency(old, size) if old else [], **arguments)
+                answer = core.plugins.first(hook, prove=lambda old: core.desk.ledger.consistency(old, size) if old else [], **arguments)
                 payload, event = _cosigned(answer, arguments, size), "witness.cosign"
             else:
-                payload, event = _stamped(core.first(hook, **arguments), name, arguments, size), "witness.stamp"
+                payload, event = _stamped(core.plugins.first(hook, **arguments), name, arguments, size), "witness.stamp"
         except GovdError as error:
             self._failed[name] = time.monotonic()
             return {**said, "fault": error.message}
-        core.record([Draft(event, name, "govd", "", payload)])
+        core.desk.append([Draft(event, name, "govd", "", payload)])
         return {**said, "at": payload["at"]}
 
 

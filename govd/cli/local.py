@@ -205,10 +205,10 @@ class Local(Api):
         return self.service.audit.log(**filters)
 
     def events(self, after: int = -1) -> Iterator[Record]:
-        size = self.service.core.ledger.size()
+        size = self.service.core.desk.ledger.size()
         if after >= size:
             raise Conflict(f"entry {after} is not in a ledger of {size} entries", advice="Compare with a log checkpoint that was kept.")
-        yield from self.service.core.ledger.entries(after + 1)
+        yield from self.service.core.desk.ledger.entries(after + 1)
 
     def audit_trail(self, request_id: str) -> Record:
         return self.service.audit.trail(request_id)

@@ -68,7 +68,7 @@ def prepared(
     path = Path(reference).expanduser()
     reference = str(path.absolute()) if path.exists() else reference  # whoever opens it again may be somewhere else
     files = {} if registered is None else registered.get("files") or {}
-    model = core.ask_open(ModelReference(reference, given.hf_revision, files=files))
+    model = core.plugins.open_model(ModelReference(reference, given.hf_revision, files=files))
     if registered is not None and model.facts.digest != str(registered["digest"]):
         advice = "Restore the files, or put what is there now in their place with `govd model rebase`. Nothing was changed."
         raise Unsupported("this is not the checkpoint that was registered: its files were changed since", where=reference, advice=advice)

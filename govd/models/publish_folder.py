@@ -38,13 +38,13 @@ def folder_of(core: Core, model: str, path: Path, early: bool) -> PublishFolder:
     """A folder for a model of a home (`early`: as it was registered by a version that wrote no origin)."""
 
     def known(number: int) -> Mapping[str, Json] | None:
-        record = core.views.models.get(model)
+        record = core.desk.views.models.get(model)
         if number == 0:
             return None if record is None else {"edit_digest": None, "model_digest": record["digest"]}
-        revision = core.views.revision(model, number)
+        revision = core.desk.views.revision(model, number)
         return None if revision is None or not revision["published_at"] else {"edit_digest": revision["edit_digest"]}
 
-    return PublishFolder(path, core.ledger.origin, model, known, early)
+    return PublishFolder(path, core.desk.ledger.origin, model, known, early)
 
 
 def is_early(record: Record) -> bool:

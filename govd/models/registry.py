@@ -55,22 +55,22 @@ class Models:
 
     def all(self) -> list[Record]:
         """All registered models and those that were retired, by name; `state` says which."""
-        retired = {str(record["name"]): record for record in self.core.views.retired()}
-        return [self._shown(record) for _, record in sorted({**retired, **self.core.views.models}.items())]
+        retired = {str(record["name"]): record for record in self.core.desk.views.retired()}
+        return [self._shown(record) for _, record in sorted({**retired, **self.core.desk.views.models}.items())]
 
     @bounded
     def show(self, name: str) -> Record:
         """One model with the revision that it serves; of a retired one, that it served last."""
-        return self._shown(self.core.known_model(name))
+        return self._shown(self.core.desk.known_model(name))
 
     def spellings(self, name: str) -> dict[str, str]:
         """Labels of a model by other spellings of them, as folders may be called."""
-        record = self.core.model(name)
-        others = {spelled(label): label for label in self.core.basis(record).labels}
+        record = self.core.desk.model(name)
+        others = {spelled(label): label for label in self.core.models.basis(record).labels}
         return {**spellings(record.get("labels_merged", [])), **others}
 
     def _shown(self, record: Record) -> Record:
-        published = self.core.views.published(str(record["name"]))
+        published = self.core.desk.views.published(str(record["name"]))
         return {**record, "revision": published["number"] if published else None}
 
     @bounded
@@ -83,9 +83,9 @@ class Models:
             Conflict: requests of it are not decided yet.
         """
         core = self.core
-        with core.working(name), core.lock:
-            record = core.model(name)
-            requests = [r for r in list(core.views.open.values()) if r["model"] == name]
+        with core.working(name), core.desk.lock:
+            record = core.desk.model(name)
+            requests = [r for r in list(core.desk.views.open.values()) if r["model"] == name]
             kept = [r["id"] for r in requests if r["state"] in STANDING or (r["served_at"] and r["state"] in UNSERVED)]
             undecided = [r["id"] for r in requests if r["state"] in OPEN and r["id"] not in kept]
             if undecided:
@@ -94,10 +94,10 @@ class Models:
             payload |= {"reason": reason} if reason.strip() else {}
             folder = folder_of(core, name, Path(record["publish_to"]), is_early(record)) if record["publish_to"] else None
             withdrawn = folder is not None and folder.withdraw()  # before the entry: without it, it is put back
-            last = core.views.published(name)
-            core.record([Draft("model.remove", name, actor, name, payload)])
+            last = core.desk.views.published(name)
+            core.desk.append([Draft("model.remove", name, actor, name, payload)])
             left = folder.forget() if folder and delete_published else []
-        core.let_go()
+        core.models.let_go()
         state: dict[str, Json] = {"state": "retired" if kept else "removed", "requests": kept, "reason": reason}
         state |= {"revision": last["number"] if last else None, "current_removed": withdrawn, "left": left}
         return {**record, **state, "published": [] if folder is None else [str(n) for n in folder.numbers()]}
@@ -116,18 +116,18 @@ class Models:
         self._check_folder(given.publish_to, name, reference)
         opened, payload = prepared(core, reference, replace(given, publish_base=bool(given.publish_base)))
         payload["calibration"] = self.calibrating.measured(opened, payload)
-        with core.lock:
+        with core.desk.lock:
             self._check_free(name)
             self._check_folder(payload["publish_to"], name, reference)
-            core.record([Draft("model.add", name, actor, name, payload)])
-        core.keep(opened)
+            core.desk.append([Draft("model.add", name, actor, name, payload)])
+        core.models.keep(opened)
         core.progress("storing", 1, 1)
         return self.show(name)
 
     def _check_free(self, name: str) -> None:
-        if name in self.core.views.models:
+        if name in self.core.desk.views.models:
             raise Conflict(f"a model is called {name} already", advice=f"`govd model show {name}`, or choose another name.")
-        self.core.views.check_name(name)
+        self.core.desk.views.check_name(name)
 
     @bounded
     def update(self, name: str, given: Given, actor: str, reference: str | None = None) -> Record:
@@ -140,9 +140,15 @@ class Models:
         Raises:
             Conflict: a forget cannot be computed anew (its domain is gone, say); nothing is changed. The rest as `add`.
         """
-        core, old = self.core, self.core.model(name)
-        basis, rebased = core.basis(old), reference is not None
-        if rebased and basis.has_pool and given.pool is None and basis.pool_kind == "pool" and not core.ask_defaults(reference, "pool"):
+        core, old = self.core, self.core.desk.model(name)
+        basis, rebased = core.models.basis(old), reference is not None
+        if (
+            rebased
+            and basis.has_pool
+            and given.pool is None
+            and basis.pool_kind == "pool"
+            and not core.plugins.brings_default(reference, "pool")
+        ):
             advice = "Give --pool of embeddings by the new one, or a folder of pictures."
             raise Usage("the pool has embeddings of the checkpoint that there is now", where=name, advice=advice)
         keep = replace(
@@ -171,19 +177,19 @@ class Models:
         if opened.basis.digest != basis.digest:
             for request in self._concerned(name):  # before the lock: this takes time
                 computed[str(request["id"])] = self._again(request, opened, actor)
-        with core.lock:
+        with core.desk.lock:
             self._check_folder(payload["publish_to"], name, str(payload["reference"]))
             if opened.basis.digest != basis.digest:
                 for request in self._concerned(name):
                     known = computed.get(str(request["id"])) if not request.get("shredded_at") else None
                     drafts += self._again(request, opened, actor) if known is None else known
-            core.record(drafts)
-        core.keep(opened)
+            core.desk.append(drafts)
+        core.models.keep(opened)
         return self.show(name)
 
     def _concerned(self, name: str) -> list[Record]:
         """Requests whose contribution is of the model as it is."""
-        mine = [r for r in list(self.core.views.open.values()) if r["model"] == name and r["kind"] == "forget"]
+        mine = [r for r in list(self.core.desk.views.open.values()) if r["model"] == name and r["kind"] == "forget"]
         return [r for r in mine if r["contribution"]]
 
     def _check_folder(self, folder: str | None, name: str, reference: str) -> None:
@@ -194,11 +200,11 @@ class Models:
         """
         if not folder:
             return
-        old = self.core.views.models.get(name, {"name": name, "publish_to": None})
+        old = self.core.desk.views.models.get(name, {"name": name, "publish_to": None})
         path = real(Path(folder))
         early = is_early(old) and same(path, Path(old["publish_to"]))
         place = folder_of(self.core, name, path, early)
-        models = [r for r in list(self.core.views.models.values()) if r["name"] != name]
+        models = [r for r in list(self.core.desk.views.models.values()) if r["name"] != name]
         check_place(place, self.core.home.folder, [*models, {"name": name, "publish_to": None, "reference": reference}])
         place.check()
 
@@ -226,7 +232,7 @@ class Models:
     def _shredded(self, request: Record, opened: Opened, actor: str) -> list[Draft]:
         """Back in force where its contribution is of this very basis; else it waits."""
         name, request_id = str(request["model"]), str(request["id"])
-        made = self.core.views.contribution(str(request["contribution"])) or {}
+        made = self.core.desk.views.contribution(str(request["contribution"])) or {}
         if made.get("basis") == opened.basis.digest:
             said = {"reason": "the model is again the one that it was computed for", "by": actor}
             again = request["state"] == "waiting" and request["served_at"]  # it was in force, and waits for this alone

@@ -26,7 +26,7 @@ class Deliveries:
 
     def deliver(self, model: str) -> bool:
         """Keep `--publish-to` on the published revision (the base is 0, where it is published); whether there was something to do."""
-        record = self.core.views.models.get(model)
+        record = self.core.desk.views.models.get(model)
         if record is None or not record["publish_to"]:
             self._undelivered.pop(model, None)
             return False
@@ -40,7 +40,7 @@ class Deliveries:
 
     def undelivered(self, model: str) -> str | None:
         """Why what is published is not what `--publish-to` leads to, as far as can be seen without reading its files; None where it is."""
-        record, published = self.core.model(model), self.core.views.published(model)
+        record, published = self.core.desk.model(model), self.core.desk.views.published(model)
         if model in self._undelivered or not record["publish_to"]:
             return self._undelivered.get(model)
         folder = folder_of(self.core, model, Path(record["publish_to"]), is_early(record))
@@ -55,11 +55,14 @@ class Deliveries:
         return f"{folder.current} leads to {f'revision {name}' if name else 'nothing'}, {what} is published: not delivered yet"
 
     def _delivered(self, model: str, record: Record) -> bool:
-        core, published, base = self.core, self.core.views.published(model), bool(record.get("publish_base", True))
+        core, published, base = self.core, self.core.desk.views.published(model), bool(record.get("publish_base", True))
         folder = folder_of(core, model, Path(record["publish_to"]), is_early(record))
         did = folder.withdraw() if published is None and not base else self._kept_up(model, folder, published)
         used = [
-            Path(str(r[name])).expanduser() for r in list(core.views.models.values()) for name in ("reference", "images") if r.get(name)
+            Path(str(r[name])).expanduser()
+            for r in list(core.desk.views.models.values())
+            for name in ("reference", "images")
+            if r.get(name)
         ]
         number = int(published["number"]) if published else 0
         self.delivery.prune(folder, number, core.home.settings.keep_published, base, used)
@@ -67,7 +70,7 @@ class Deliveries:
 
     def _kept_up(self, model: str, folder: PublishFolder, published: Record | None) -> bool:
         core = self.core
-        opened = core.opened_for(model, published)
+        opened = core.models.opened_for(model, published)
         what: dict[str, Json] = {"model": model, "number": published["number"] if published else 0}
         what |= {"edit_digest": published["edit_digest"] if published else None, "model_digest": opened.model.facts.digest}
         if published and (published.get("facts") or {}).get("conditional"):
@@ -76,7 +79,7 @@ class Deliveries:
         if stands is not None and (published is None or published["files"] == stands):
             return False  # else it was cut off before its entry, or somebody changed the files and what is said of them: written again
         served = Served(int(published["number"]) if published else 0, self.measuring.edit(published, model), opened)
-        models = list(core.views.models.values())
+        models = list(core.desk.views.models.values())
         files = self.delivery.deliver(
             folder,
             what,
@@ -85,5 +88,5 @@ class Deliveries:
         )
         if published and published["files"] != files:
             payload: dict[str, Json] = {"files": files, "model_digest": opened.model.facts.digest}
-            core.record([Draft("revision.deliver", f"{model}/{published['number']}", GOVD, model, payload)])
+            core.desk.append([Draft("revision.deliver", f"{model}/{published['number']}", GOVD, model, payload)])
         return True

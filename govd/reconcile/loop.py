@@ -76,17 +76,17 @@ class Reconciler:
         Raises:
             GovdError: the first fault, when the rest is done.
         """
-        self.core.refresh()
-        self.core.sign_published()
-        filed = [str(r["model"]) for r in list(self.core.views.open.values()) if r["state"] == "filed"]
-        models = list(dict.fromkeys([*self.core.views.models, *filed])) if only is None else [only]
+        self.core.desk.refresh()
+        self.core.desk.sign_published()
+        filed = [str(r["model"]) for r in list(self.core.desk.views.open.values()) if r["state"] == "filed"]
+        models = list(dict.fromkeys([*self.core.desk.views.models, *filed])) if only is None else [only]
         if did := self._sweep(self._model, models, patient):
-            self.core.let_go()
+            self.core.models.let_go()
         return did
 
     def measure(self, patient: bool = True) -> bool:
         """Figures that take longer, for published revisions that have none yet: what strangers can still do; whether there was one."""
-        return self._sweep(self._measured, list(self.core.views.models), patient)
+        return self._sweep(self._measured, list(self.core.desk.views.models), patient)
 
     def rest(self) -> None:
         """Begin no further step, and wait for those at hand, for a while."""
@@ -130,10 +130,10 @@ class Reconciler:
         """Everything for one model: whether something was done, and what went wrong."""
         did, faults = False, list[Exception]()
         with self.core.working(model):
-            for request in list(self.core.views.open.values()):
+            for request in list(self.core.desk.views.open.values()):
                 if request["state"] == "filed" and request["model"] == model:
                     did |= self._one(faults, self._decide, request)
-            if model in self.core.views.models:
+            if model in self.core.desk.views.models:
                 while self._one(faults, self._step, model):
                     did = True
                 did |= self._one(faults, self.deliveries.deliver, model)
@@ -160,13 +160,13 @@ class Reconciler:
             return False
 
     def _measure(self, model: str) -> bool:
-        published = self.core.views.published(model)
+        published = self.core.desk.views.published(model)
         if published is None or published["measured"]:
             return False
         data = self.measuring.evaluation(model, published)
         if data is None:
             return False
-        opened = self.core.opened_for(model, published)
+        opened = self.core.models.opened_for(model, published)
         found = self.measuring.slow(opened, self.measuring.edit(published, model), self.measuring.filed(published), data)
         self._revise(published, "measure", {"metrics": found})
         return True
@@ -208,7 +208,7 @@ class Reconciler:
     def _contribute(self, request: Record) -> tuple[list[Draft], dict[str, Json]]:
         """Entries of the contribution, and what the decision says of it."""
         model, contributions = str(request["model"]), self.requests.contributions
-        opened = self.core.opened(model)
+        opened = self.core.models.opened(model)
         contribution = contributions.of_request(request, opened)
         drafts = contributions.made(contribution, model, GOVD, opened)
         said: dict[str, Json] = {"contribution": contribution.digest}
@@ -220,30 +220,30 @@ class Reconciler:
     def _record(self, request: Record, drafts: list[Draft]) -> bool:
         """Append what was found out about a request, unless somebody decided it or changed its model meanwhile."""
         core = self.core
-        with core.lock:
-            now = core.views.request(str(request["id"]))
+        with core.desk.lock:
+            now = core.desk.views.request(str(request["id"]))
             if now is None or now["state"] != request["state"]:
                 return True
-            core.record(drafts)
+            core.desk.append(drafts)
         return True
 
     # -- revisions ------------------------------------------------------------------------------------------------------------
 
     def _desired(self, model: str) -> tuple[list[dict[str, Json]], dict[str, str], list[str]]:
         """Wanted requests, which of them are covered by which, and the contributions of the rest, sorted."""
-        wanted = self.core.views.wanted(model)
+        wanted = self.core.desk.views.wanted(model)
         above = self.requests.contributions.covered(wanted)
         return wanted, above, sorted(r["contribution"] for r in wanted if r["id"] not in above)
 
     def _step(self, model: str) -> bool:
         """One step for one model; whether there was one."""
-        views = self.core.views
+        views = self.core.desk.views
         if model not in views.models:
             return False
         wanted, above, desired = self._desired(model)
         published, last = views.published(model), views.last(model)
         pending = last if last and last["state"] in PENDING else None
-        if pending and (pending["contributions"] != desired or pending["basis"] != self.core.model(model)["basis"]):
+        if pending and (pending["contributions"] != desired or pending["basis"] != self.core.desk.model(model)["basis"]):
             self._revise(pending, "supersede", {"reason": "what is wanted has changed meanwhile"})
             return True
         if desired == (published["contributions"] if published else []):
@@ -258,12 +258,12 @@ class Reconciler:
 
     def _revise(self, revision: Record, event: str, payload: Json) -> None:
         subject = f"{revision['model']}/{revision['number']}"
-        self.core.record([Draft(f"revision.{event}", subject, GOVD, revision["model"], payload)])
+        self.core.desk.append([Draft(f"revision.{event}", subject, GOVD, revision["model"], payload)])
 
     def _compose(self, model: str, wanted: list[dict[str, Json]], above: dict[str, str], desired: list[str]) -> bool:
         core = self.core
-        record = core.model(model)
-        basis = core.opened(model).basis if desired else core.basis(record)
+        record = core.desk.model(model)
+        basis = core.models.opened(model).basis if desired else core.models.basis(record)
         try:
             contributions = [self.requests.contributions.load(d) for d in desired]
             edit = self._composed(basis, contributions)
@@ -284,18 +284,20 @@ class Reconciler:
             "contributions": desired,
             "basis": record["basis"],
             "made_for": {name: record[name] for name in ("reference", "hf_revision", "digest", "from_scratch", "evaluation")},
-            "plugins": core.plugin_versions(),
+            "plugins": core.plugins.versions(),
             **computed_with(),
         }
-        with core.lock:
-            number = int(core.views.heads[model]["last"]) + 1
-            core.record([Draft("revision.compose", f"{model}/{number}", GOVD, model, payload)])
+        with core.desk.lock:
+            number = int(core.desk.views.heads[model]["last"]) + 1
+            core.desk.append([Draft("revision.compose", f"{model}/{number}", GOVD, model, payload)])
         return True
 
     def _composed(self, basis: Basis, contributions: list[Contribution]) -> Edit:
         """By the host, or by a backend on its device where the owner says so (`compose_on` in `govd.toml`)."""
         core, where = self.core, self.core.home.settings.compose_on
-        edit: Edit | None = core.first("govd_compose_edit", basis=basis, contributions=contributions, methods=core.methods, where=where)
+        edit: Edit | None = core.plugins.first(
+            "govd_compose_edit", basis=basis, contributions=contributions, methods=core.plugins.methods, where=where
+        )
         if edit is None and where == "device":
             advice = 'Set compose_on = "host" in govd.toml, or install a backend that composes on its device.'
             raise PluginFault("no plugin composes on a device", where="govd_compose_edit", advice=advice)
@@ -309,7 +311,7 @@ class Reconciler:
         return self._record(new[-1], [self._draft(new[-1], "wait" if isinstance(error, PluginFault) else "fail", _spoken(new[-1], error))])
 
     def _evaluate(self, model: str, revision: Record) -> bool:
-        opened = self.core.opened_for(model, revision)
+        opened = self.core.models.opened_for(model, revision)
         edit, data = self.measuring.edit(revision, model), self.measuring.evaluation(model, revision)
         found, by = self.measuring.fast(opened, edit, self.measuring.filed(revision), data)
         self._revise(revision, "evaluate", {"metrics": found, "evaluated_by": by or "govd"})
@@ -334,40 +336,40 @@ class Reconciler:
 
     def _unresolved(self, model: str) -> list[Gate]:
         """Forgets that were served and wait now, since nobody can compute them for what the model is: nothing may come back unseen."""
-        mine = [r for r in list(self.core.views.open.values()) if r["model"] == model and r["kind"] == "forget"]
+        mine = [r for r in list(self.core.desk.views.open.values()) if r["model"] == model and r["kind"] == "forget"]
         waiting = [r for r in mine if r["served_at"] and r["state"] in UNSERVED]
         return [Gate("wait", GOVD, f"{r['id']} was in force and waits: {r['state_reason']}") for r in waiting]
 
     def _publish(self, model: str, revision: Record) -> bool:
         """The revision and everything that it makes true, in one append; then the log checkpoint that vouches for it."""
         core = self.core
-        with core.lock:
+        with core.desk.lock:
             if self._desired(model)[2] != revision["contributions"]:
                 return True  # looked at again
             subject = f"{model}/{revision['number']}"
             drafts = [Draft("revision.publish", subject, GOVD, model, {"edit_digest": revision["edit_digest"]})]
-            core.record([*drafts, *self._transitions(model, int(revision["number"]))])
-            core.ledger.checkpoint()  # under the lock: whoever verifies sees a publish with its checkpoint
+            core.desk.append([*drafts, *self._transitions(model, int(revision["number"]))])
+            core.desk.ledger.checkpoint()  # under the lock: whoever verifies sees a publish with its checkpoint
         log.info("model %s serves revision %d", model, revision["number"])
         return True
 
     def _settle(self, model: str, published: Record | None) -> bool:
         """Requests whose state changes though the edit does not: a subsumed one reverted, one that another covers now."""
-        with self.core.lock:
+        with self.core.desk.lock:
             drafts = self._transitions(model, published["number"] if published else None)
             if not drafts:
                 return False
-            self.core.record(drafts)
-        self.core.ledger.checkpoint()
+            self.core.desk.append(drafts)
+        self.core.desk.ledger.checkpoint()
         return True
 
     def _may_tell(self, inner: str, outer: str) -> bool:
         """Whether the ledger may say that two requests are about the same: neither is private."""
-        return not any((self.core.views.request(r) or {}).get("private") for r in (inner, outer))
+        return not any((self.core.desk.views.request(r) or {}).get("private") for r in (inner, outer))
 
     def _transitions(self, model: str, number: int | None) -> list[Draft]:
         """What each request's state becomes once the wanted contributions are the published ones."""
-        views = self.core.views
+        views = self.core.desk.views
         wanted, above, _ = self._desired(model)
         drafts = []
         for request in wanted:
@@ -380,7 +382,7 @@ class Reconciler:
                 drafts.append(Draft("request.publish", request["id"], GOVD, model, {"revision": number, "reason": f"revision {number}"}))
         for request in list(views.open.values()):
             if request["model"] == model and request["kind"] == "revert" and request["state"] == "approved":
-                target = self.core.request(request["reverts"])
+                target = self.core.desk.request(request["reverts"])
                 if target["state"] in STANDING:
                     reason = f"reverted by {request['id']}"
                     drafts.append(Draft("request.revert", target["id"], GOVD, model, {"reason": reason, "by": request["id"]}))

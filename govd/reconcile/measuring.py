@@ -37,7 +37,7 @@ class Measuring:
             PluginFault: what is stored is not what was composed.
         """
         if revision is None:
-            record = self.core.model(model)
+            record = self.core.desk.model(model)
             return Edit.nothing(int(record["dim"]), record["side"])
         artifact = str(revision["edit"])
         found = self._edits.get(artifact) or Edit.from_bytes(self.core.artifacts.get(artifact), artifact)
@@ -52,7 +52,7 @@ class Measuring:
 
     def evaluation(self, model: str, revision: Record | None = None) -> EvaluationData | None:
         """The model's evaluation set, if it has one, as the checkpoint sees it that a revision was made for (None: the registered one)."""
-        made_for = revision["made_for"] if revision and revision["contributions"] else self.core.model(model)
+        made_for = revision["made_for"] if revision and revision["contributions"] else self.core.desk.model(model)
         digest = made_for["evaluation"]
         if digest is None:
             return None
@@ -72,7 +72,7 @@ class Measuring:
         by = ""
         if contributions:
             asked = {"model": opened.model, "basis": basis, "edit": edit, "contributions": contributions, "data": data}
-            by, found = self.core.asker.first("govd_evaluate", **asked)
+            by, found = self.core.plugins.asker.first("govd_evaluate", **asked)
         if found is None:
             composed, free = self.contributions.figures(basis, filed) if filed else (edit, metrics.data_free(basis, edit, ()))
             same = composed.digest == edit.digest  # by another's device it may differ in its last bits

@@ -17,7 +17,7 @@ EDIT_FILE: Final = "edit.safetensors"
 
 def write_edit(core: Core, served: Served, model: str, path: Path) -> Mapping[str, str]:
     """The edit alone, as one file; its name with its SHA-256."""
-    facts = {"origin": core.ledger.origin, "model": model, "revision": served.number}
+    facts = {"origin": core.desk.ledger.origin, "model": model, "revision": served.number}
     facts |= {"model_digest": served.opened.model.facts.digest, "edit_digest": served.edit.digest}
     replace(served.edit, facts=facts).save(path)
     return {path.name: file_digest(path)}

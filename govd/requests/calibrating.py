@@ -39,7 +39,7 @@ class Calibrating:
         method = method_for(record)
         target: Any = target_for(core, record, method)
 
-        key = (opened.basis.digest, method, core.brought_by.get(method, ""), str(target))
+        key = (opened.basis.digest, method, core.plugins.brought_by.get(method, ""), str(target))
         known = MEASURED.get(key)
         if known is not None:
             return core.artifacts.put(known)
@@ -48,7 +48,7 @@ class Calibrating:
             spec = ForgetSpec(scope, method, target, 1.0)
             return self.contributions.compute(spec, Opened(opened.model, opened.encoder, basis), keep=False)
 
-        calibration = calibrated(opened.basis, make, core.methods, progress=core.progress)
+        calibration = calibrated(opened.basis, make, core.plugins.methods, progress=core.progress)
         return None if calibration is None else core.artifacts.put(MEASURED.put(key, calibration.to_bytes()))
 
     def of(self, record: Mapping[str, Json]) -> Calibration | None:

@@ -71,16 +71,16 @@ class Contributions:
         Raises:
             Unsupported, OverCapacity: this cannot be computed. PluginFault: the method's or a plugin's own mistake.
         """
-        core, method = self.core, self.core.methods[spec.method]
-        answer: Contribution | None = core.first(
+        core, method = self.core, self.core.plugins.methods[spec.method]
+        answer: Contribution | None = core.plugins.first(
             "govd_compute_contribution", model=opened.model, basis=opened.basis, spec=spec, method=method, progress=core.progress
         )
         if answer is not None:
             return answer
         material, shown = self._material(opened, spec, keep, pictures or {})
         problem = Problem(opened.basis, spec, material, core.progress)
-        owner = core.brought_by.get(spec.method, "")
-        tensors, facts = core.guarded(owner, f"method {spec.method}", lambda: contributed(method.contribute(problem)))
+        owner = core.plugins.brought_by.get(spec.method, "")
+        tensors, facts = core.plugins.guarded(owner, f"method {spec.method}", lambda: contributed(method.contribute(problem)))
         facts = {**facts, "prototypes": shown} if shown else dict(facts)
         return sealed(opened.basis.digest, spec, tensors, facts)
 
@@ -90,7 +90,7 @@ class Contributions:
         Raises:
             Unsupported: its text was destroyed. The rest as `compute`.
         """
-        opened = opened or self.core.opened(str(request["model"]))
+        opened = opened or self.core.models.opened(str(request["model"]))
         if request.get("shredded_at"):
             raise Unsupported("its text was destroyed: nobody can compute it", where=str(request["id"]), advice="Withdraw it.")
         contribution = self.compute(spec_of(self.privacy.revealed(request)), opened, keep=not request.get("private"))
@@ -135,7 +135,7 @@ class Contributions:
         wanted = [(i, prompt(d, c.name)) for i, c in enumerate(spec.scope.concepts) for d in domains]
         if not spec.scope.concepts:
             wanted = [(0, prompt(d, name)) for d in domains for name in names[:BESIDE]]
-        if getattr(self.core.methods[spec.method], "learns_from_pictures", False) and not basis.has_pool:
+        if getattr(self.core.plugins.methods[spec.method], "learns_from_pictures", False) and not basis.has_pool:
             others = [n for n in names if n not in own]
             wanted += [(-1, prompt("", n)) for n in others[:: max(1, len(others) // BESIDE)][:BESIDE]]
         vectors: list[Floats] = []
@@ -189,10 +189,10 @@ class Contributions:
         """What was composed for a revision of the same basis and contributions, by the same software on the host; None where there is none,
         or its artifact is not what was composed then."""
         core = self.core
-        revision = core.views.made_of(basis.digest, [c.digest for c in contributions])
+        revision = core.desk.views.made_of(basis.digest, [c.digest for c in contributions])
         if revision is None or revision["facts"].get("composed_by") != Host.name:
             return None
-        if revision["plugins"] != core.plugin_versions() or {name: revision.get(name) for name in computed_with()} != computed_with():
+        if revision["plugins"] != core.plugins.versions() or {name: revision.get(name) for name in computed_with()} != computed_with():
             return None
         try:
             edit = Edit.from_bytes(core.artifacts.get(str(revision["edit"])), str(revision["edit"]))
@@ -209,11 +209,11 @@ class Contributions:
 
         def work() -> Edit:
             try:
-                return edit_of(compose(basis, contributions, core.methods), arguments)
+                return edit_of(compose(basis, contributions, core.plugins.methods), arguments)
             except Usage as error:  # of factors that are no edit: nobody typed them
                 raise Nonsense(error.what) from error
 
-        edit: Edit = core.guarded(core.brought_by.get(named, ""), f"composing by {named}", work)
+        edit: Edit = core.plugins.guarded(core.plugins.brought_by.get(named, ""), f"composing by {named}", work)
         return edit
 
     def covered(self, wanted: list[dict[str, Json]]) -> dict[str, str]:
@@ -252,11 +252,11 @@ class Contributions:
     def made(self, contribution: Contribution, model: str, actor: str, opened: Opened) -> list[Draft]:
         """Put a contribution into the artifacts; the entry that says so, where none does yet."""
         artifact = self.core.artifacts.put(contribution_to_bytes(contribution))
-        if self.core.views.contribution(contribution.digest) is not None:
+        if self.core.desk.views.contribution(contribution.digest) is not None:
             return []
         said: dict[str, Json] = {"artifact": artifact, "method": contribution.spec.method, "basis": opened.basis.digest}
         said |= {"facts": dict(contribution.facts), "device": opened.model.facts.device}
-        said |= {"plugins": self.core.plugin_versions()}
+        said |= {"plugins": self.core.plugins.versions()}
         shown = contribution.facts.get("prototypes", [])
         if shown:
             said["prototypes"] = sorted({row[name] for row in shown for name in ("png", "tensors")})
@@ -271,7 +271,7 @@ class Contributions:
         kept = self._loaded.get(digest)
         if kept is not None and kept[0] == self.core.artifacts.signature(kept[1]):
             return kept[2]
-        known = self.core.views.contribution(digest)
+        known = self.core.desk.views.contribution(digest)
         if known is None:
             raise NotFound("no entry speaks of this contribution", where=digest, advice="Run `govd audit verify`.")
         artifact = str(known["artifact"])

@@ -35,15 +35,15 @@ class Decisions:
         """
         core = self.core
         votes: list[Vote] = []
-        check_model(core.request(request_id))
+        check_model(core.desk.request(request_id))
         if event == "approve":  # policies are asked before the lock: they may take their time
-            request = core.request(request_id)
+            request = core.desk.request(request_id)
             lifecycle.decide(request["kind"], request["state"], event)
             self._check_computed(request)
             votes = self.votes("approve", request, request["predicted"] or {})
-        with core.lock:
-            core.refresh()
-            request = core.request(request_id)
+        with core.desk.lock:
+            core.desk.refresh()
+            request = core.desk.request(request_id)
             lifecycle.decide(request["kind"], request["state"], event)
             if event in ("withdraw", "reject"):
                 check_hold(request)
@@ -60,24 +60,24 @@ class Decisions:
                 if held:
                     spoken = {**self.privacy.reason(request, reason or f"by {actor}"), "held_by": held}
                     drafts.append(Draft("request.approval", request["id"], actor, request["model"], spoken))
-                    core.record([*drafts, Draft(f"request.{event}", request["id"], GOVD, request["model"], {"reason": held})])
-                    return core.request(request["id"])
+                    core.desk.append([*drafts, Draft(f"request.{event}", request["id"], GOVD, request["model"], {"reason": held})])
+                    return core.desk.request(request["id"])
             payload = {**self.privacy.reason(request, reason or f"by {actor}"), "by": actor}
-            core.record([*drafts, Draft(f"request.{event}", request["id"], actor, request["model"], payload)])
-            return core.request(request["id"])
+            core.desk.append([*drafts, Draft(f"request.{event}", request["id"], actor, request["model"], payload)])
+            return core.desk.request(request["id"])
 
     def _check_computed(self, request: Record) -> None:
         """A forget is approved for what the model is now."""
         if request["kind"] != "forget":
             return
-        made = self.core.views.contribution(str(request["contribution"])) or {}
-        if made.get("basis") != self.core.model(str(request["model"]))["basis"]:
+        made = self.core.desk.views.contribution(str(request["contribution"])) or {}
+        if made.get("basis") != self.core.desk.model(str(request["model"]))["basis"]:
             advice = "Withdraw it, or set the model back to what it was."
             raise Conflict(f"{request['id']} is not computed for what the model is now", advice=advice)
 
     def versions(self) -> dict[str, str]:
         """The plugins and their versions."""
-        return {p.name: p.version for p in self.core.plugins}
+        return {p.name: p.version for p in self.core.plugins.known}
 
     @bounded
     def extend(self, request_id: str, due: str, reason: str, actor: str) -> Record:
@@ -87,9 +87,9 @@ class Decisions:
             Usage: no reason, or no later date than the one there is, or one beyond what may be extended. Conflict: it is decided or served.
         """
         core = self.core
-        with core.lock:
-            core.refresh()
-            request = core.request(request_id)
+        with core.desk.lock:
+            core.desk.refresh()
+            request = core.desk.request(request_id)
             check_model(request)
             if request["kind"] != "forget" or request["state"] not in OPEN:
                 raise Conflict(f"{request['id']} is {request['state']}: nothing is due", advice="Only open forgets can be extended.")
@@ -105,8 +105,8 @@ class Decisions:
                 advice = f"At most until {latest[:10]} (extended_days in govd.toml)."
                 raise Usage(f"{due} is more than {settings.extended_days} days after the filing", advice=advice)
             payload: dict[str, Json] = {"due_at": new, "was": known, **self.privacy.reason(request, reason)}
-            core.record([Draft("request.extend", request["id"], actor, request["model"], payload)])
-            return core.request(request["id"])
+            core.desk.append([Draft("request.extend", request["id"], actor, request["model"], payload)])
+            return core.desk.request(request["id"])
 
     @bounded
     def hold(self, request_id: str, reason: str, actor: str) -> Record:
@@ -127,23 +127,23 @@ class Decisions:
         return self._held(request_id, "release", reason, actor)
 
     def _held(self, request_id: str, event: str, reason: str, actor: str) -> Record:
-        with self.core.lock:
-            self.core.refresh()
-            request = self.core.request(request_id)
+        with self.core.desk.lock:
+            self.core.desk.refresh()
+            request = self.core.desk.request(request_id)
             if bool(request["held"]) == (event == "hold"):
                 raise Conflict(f"{request['id']} is {'held already' if event == 'hold' else 'not held'}", advice="`govd request show ID`")
             if not reason.strip():
                 raise Usage(f"a {event} needs a reason", advice="Say --reason TEXT.")
             said = self.privacy.reason(request, reason)
-            self.core.record([Draft(f"request.{event}", request["id"], actor, request["model"], said)])
-            return self.core.request(request["id"])
+            self.core.desk.append([Draft(f"request.{event}", request["id"], actor, request["model"], said)])
+            return self.core.desk.request(request["id"])
 
     # -- policies -------------------------------------------------------------------------------------------------------------
 
     def votes(self, moment: str, request: Record, predicted: Mapping[str, Json]) -> list[Vote]:
         """What the policies say to a request, each under its plugin's name; one that fails or answers nonsense lets it wait."""
         votes = []
-        for plugin, answer in self.core.asker.each("govd_vote", moment=moment, request=request, predicted=predicted):
+        for plugin, answer in self.core.plugins.asker.each("govd_vote", moment=moment, request=request, predicted=predicted):
             if isinstance(answer, PluginFault):
                 votes.append(Vote("wait", plugin, _failed(answer)))
             else:
@@ -153,7 +153,7 @@ class Decisions:
 
     def gates(self, revision: Record) -> tuple[list[Gate], bool]:
         """What the gates say to an evaluated revision, each under its plugin's name; and whether one of them failed."""
-        answers = self.core.asker.each("govd_gate", revision=revision)
+        answers = self.core.plugins.asker.each("govd_gate", revision=revision)
         gates = [
             Gate("wait", plugin, _failed(answer)) if isinstance(answer, PluginFault) else Gate(answer.decision, plugin, answer.reason)
             for plugin, answer in answers

@@ -38,7 +38,7 @@ class Extents:
             shares.append(float(inside.mean()))
         data = self.labelled(model)
         if data is not None:
-            digest = str(self.core.model(model)["evaluation"])
+            digest = str(self.core.desk.model(model)["evaluation"])
             labelled = [self._of_set(basis, contribution, digest, data) for contribution in contributions]
             shares.append(float(np.logical_or.reduce(labelled).mean()))
         if not shares:
@@ -47,7 +47,7 @@ class Extents:
 
     def labelled(self, model: str) -> EvaluationData | None:
         """The model's evaluation set, if it has one."""
-        digest = self.core.model(model)["evaluation"]
+        digest = self.core.desk.model(model)["evaluation"]
         if digest is None:
             return None
         return self._sets.get(digest) or self._sets.put(digest, evaluation_from(self.core.artifacts.get(digest)))

@@ -43,7 +43,7 @@ class Requests:
     @bounded
     def show(self, request_id: str) -> Record:
         """One request."""
-        return self.core.request(request_id)
+        return self.core.desk.request(request_id)
 
     @bounded
     def forget(self, model: str, options: ForgetOptions, actor: str) -> Record:
@@ -54,16 +54,16 @@ class Requests:
             another body.
         """
         core = self.core
-        basis = core.model(model)["basis"]
+        basis = core.desk.model(model)["basis"]
         spec, pictures = understood(core, model, options)  # may decode pictures and read what is large: nobody waits for that
-        with core.lock:
+        with core.desk.lock:
             repeated = self._repeated_or_possible(model, spec, options)
         if repeated is not None:
             return repeated
         for data in pictures.values():
             core.artifacts.put(data)
-        with core.lock:
-            if core.model(model)["basis"] != basis:  # it was changed meanwhile
+        with core.desk.lock:
+            if core.desk.model(model)["basis"] != basis:  # it was changed meanwhile
                 spec, _ = understood(core, model, options)
             repeated = self._repeated_or_possible(model, spec, options)
             return repeated or self._file(self._body(model, spec, options), options.idempotency_key, actor, options.private)
@@ -98,8 +98,8 @@ class Requests:
         Raises:
             Conflict: it is not in force, or its revert is filed already. Denied: it is under a legal hold.
         """
-        with self.core.lock:
-            target = self.core.request(request_id)
+        with self.core.desk.lock:
+            target = self.core.desk.request(request_id)
             private = bool(target.get("private"))
             body: dict[str, Json] = {"kind": "revert", "model": target["model"], "reverts": target["id"], "reason": reason}
             repeated = self._repeated(idempotency_key, body, private)
@@ -110,7 +110,7 @@ class Requests:
             if target["kind"] != "forget" or target["state"] not in STANDING:
                 what = f"{target['id']} is {'a revert' if target['kind'] != 'forget' else target['state']}: there is nothing to revert"
                 raise Conflict(what, advice="`govd request list --state in_force` shows what can be reverted.")
-            for other in self.core.views.open.values():
+            for other in self.core.desk.views.open.values():
                 if other.get("reverts") == target["id"] and other["state"] in OPEN:
                     raise Conflict(f"its revert is filed already, as {other['id']}", advice=f"`govd request show {other['id']}`.")
             copied = {k: target[k] for k in COPIED if k in target}
@@ -123,8 +123,8 @@ class Requests:
         Raises:
             Conflict: it is not private, or destroyed already. Denied: it is under a legal hold. Usage: no reason.
         """
-        with self.core.lock:
-            request = self.core.request(request_id)
+        with self.core.desk.lock:
+            request = self.core.desk.request(request_id)
             check_hold(request)
             return self.privacy.shred(request, reason, actor)
 
@@ -135,8 +135,8 @@ class Requests:
             body = self.privacy.hide(request_id, body)
         elif private:
             body = self.privacy.hide(request_id, body, ("reason",))
-        self.core.record([Draft("request.file", request_id, actor, str(body["model"]), body)])
-        return self.core.request(request_id)
+        self.core.desk.append([Draft("request.file", request_id, actor, str(body["model"]), body)])
+        return self.core.desk.request(request_id)
 
     def _repeated(self, key: str | None, body: dict[str, Json], private: bool) -> Record | None:
         """The request that was filed with this key.
@@ -148,7 +148,7 @@ class Requests:
             return None
         if key.startswith(PRIVATE):
             raise Usage(f"an idempotency key that begins with {PRIVATE}", advice="The ledger spells those of private requests so.")
-        old = self.core.views.by_key(self.privacy.keyed(key) if private else key)
+        old = self.core.desk.views.by_key(self.privacy.keyed(key) if private else key)
         if old is None:
             return None
         if not self.privacy.same(old, body):
@@ -157,8 +157,8 @@ class Requests:
 
     def _same_scope(self, model: str, spec: ForgetSpec) -> Record | None:
         """The request that wants the same scope already."""
-        going, scope = self.core.views.going(), self.privacy.commitment(spec.scope)
-        for other in list(self.core.views.open.values()):
+        going, scope = self.core.desk.views.going(), self.privacy.commitment(spec.scope)
+        for other in list(self.core.desk.views.open.values()):
             if other["kind"] != "forget" or other["model"] != model or other["state"] == "failed" or other["id"] in going:
                 continue
             if self.privacy.scope(other) == scope:
@@ -182,12 +182,12 @@ class Requests:
 
     def _check_possible(self, model: str, spec: ForgetSpec, without: Record | None = None) -> None:
         """What can be seen without computing: no anchor left, or a system that cannot be solved with what is in force."""
-        basis = self.core.basis(self.core.model(model))
-        wanted = [r for r in self.core.views.wanted(model) if without is None or r["id"] != without["id"]]
+        basis = self.core.models.basis(self.core.desk.model(model))
+        wanted = [r for r in self.core.desk.views.wanted(model) if without is None or r["id"] != without["id"]]
         scopes = [spec.scope, *(scope_of(r) for r in wanted)]
         check_room(basis, frozenset(p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases))
-        families = {self.core.methods[r["method"]].family: r for r in wanted if r["method"] in self.core.methods}
-        mine = self.core.methods[spec.method].family
+        families = {self.core.plugins.methods[r["method"]].family: r for r in wanted if r["method"] in self.core.plugins.methods}
+        mine = self.core.plugins.methods[spec.method].family
         for family, other in families.items():
             if family != mine:
                 raise Conflict(

@@ -39,8 +39,8 @@ class Finding:
         for name in ("concept", "ticket"):
             if filters.get(name):
                 filters[name] = str(filters[name]).casefold()
-        if filters.get("model") and filters["model"] not in self.core.views.heads:
-            self.core.model(str(filters["model"]))  # raises
+        if filters.get("model") and filters["model"] not in self.core.desk.views.heads:
+            self.core.desk.model(str(filters["model"]))  # raises
         concept = filters.get("concept")
         if concept is None or not private_too:
             return self._first(filters, after, limit, self._written(reason))
@@ -54,7 +54,7 @@ class Finding:
     ) -> list[Record]:
         """The first `limit` records that are wanted."""
         if wanted is None:
-            return list(self.core.views.requests(after=after, limit=limit, **filters))
+            return list(self.core.desk.views.requests(after=after, limit=limit, **filters))
         chosen: list[Record] = []
         for record in self._pages(filters, after):
             if limit is not None and len(chosen) >= limit:
@@ -64,7 +64,7 @@ class Finding:
         return chosen
 
     def _pages(self, filters: dict[str, str | None], after: int | None) -> Iterator[Record]:
-        while page := self.core.views.requests(after=after, limit=PAGE, **filters):
+        while page := self.core.desk.views.requests(after=after, limit=PAGE, **filters):
             yield from page
             after = int(page[-1]["seq"])
 

@@ -110,7 +110,7 @@ class Names:
             return {}
         unknown = strangers(phrases_of(self.privacy.revealed(request)), basis)
         if unknown:  # what was let pass once is known while it stands
-            others = [other for other in self.core.views.wanted(str(request["model"])) if other["id"] != request["id"]]
+            others = [other for other in self.core.desk.views.wanted(str(request["model"])) if other["id"] != request["id"]]
             passed = {phrase for other in others for phrase in phrases_of(other)}
             unknown = [phrase for phrase in unknown if phrase not in passed]
         doubted = doubts(unknown, self._yardstick(basis), embedded) if unknown else []

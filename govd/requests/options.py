@@ -50,10 +50,10 @@ def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSp
     Raises:
         NotFound: unknown model or domain. Usage: something that cannot be meant. UnreadableImage: an example is no picture.
     """
-    record = core.model(model)
+    record = core.desk.model(model)
     names = _concepts(core, options)
     domains = _domains(model, record, options)
-    labels = core.basis(record).labels
+    labels = core.models.basis(record).labels
     if domains and labels and set(labels) <= set(names):
         names = []  # every label there is: everything
     if domains and set(domains) == set(record["domains"]):
@@ -61,7 +61,7 @@ def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSp
             raise Usage("all concepts in all domains is the whole model", advice="Name fewer domains.")
         domains = []  # in every domain that there is: everywhere
     method = _method(core, record, options)
-    limit = core.methods[method].max_strength
+    limit = core.plugins.methods[method].max_strength
     if not 0 < options.strength <= limit:
         raise Usage(f"strength {options.strength:g} is out of range", advice=f"For {method} it is over 0 and at most {limit:g}.")
     if options.target is not None and options.target not in TARGETS:
@@ -108,8 +108,8 @@ def _domains(model: str, record: Record, options: ForgetOptions) -> list[str]:
 
 def _method(core: Core, record: Record, options: ForgetOptions) -> str:
     if options.method != AUTO:
-        if options.method not in core.methods:
-            raise NotFound(f"unknown method {options.method!r}", advice=f"Methods: {AUTO}, {', '.join(sorted(core.methods))}.")
+        if options.method not in core.plugins.methods:
+            raise NotFound(f"unknown method {options.method!r}", advice=f"Methods: {AUTO}, {', '.join(sorted(core.plugins.methods))}.")
         return options.method
     return method_for(record)
 
@@ -121,7 +121,7 @@ def method_for(record: Record) -> str:
 
 def target_for(core: Core, record: Record, method: str, target: str | None = None) -> str | None:
     """The target of a request, by the model's use where it names none; None for methods that have no targets."""
-    if core.methods[method].family != "dual":
+    if core.plugins.methods[method].family != "dual":
         return None
     return target or ("unnamed" if record["use"] == "labels" else "level")
 
@@ -132,7 +132,7 @@ def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, byte
         return {}
     if len(options.concepts) != 1:
         raise Usage("examples belong to a single concept", advice="File one request for each concept with examples.")
-    if not getattr(core.methods[method], "learns_from_pictures", False):
+    if not getattr(core.plugins.methods[method], "learns_from_pictures", False):
         raise Usage(f"{method} takes no examples", advice="Give the model a pool, or leave --example out.")
     if options.private:
         raise Usage("examples of a private request would be kept as pictures", advice="Leave --example out, or file it openly.")

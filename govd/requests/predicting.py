@@ -59,10 +59,10 @@ class Predicting:
         taken for not there.
         """
         core, model = self.core, str(request["model"])
-        opened = core.opened(model)
+        opened = core.models.opened(model)
         beside = self.beside(request, contribution, opened, without)
         predicted = dict(beside.figures)
-        predicted |= self._disagreement(beside, self.calibrating.of(core.model(model)))
+        predicted |= self._disagreement(beside, self.calibrating.of(core.desk.model(model)))
         predicted["scope_share"] = self.extents.share(model, opened.basis, [contribution])
         others = [c for c in beside.others if c.digest != contribution.digest]
         predicted["total_scope_share"] = self.extents.share(model, opened.basis, beside.everything)
@@ -72,7 +72,7 @@ class Predicting:
         predicted["targets"] = contribution.facts.get("terms", [])
         predicted |= self._names.doubted(request, opened.basis, lambda phrase: known(opened, phrase))
         covered = beside.covered_by
-        private = covered and (request.get("private") or (core.views.request(covered) or {}).get("private"))
+        private = covered and (request.get("private") or (core.desk.views.request(covered) or {}).get("private"))
         predicted["subsumed_by"] = "another forget" if private else covered  # its id would say what the private one is about
         return predicted
 
@@ -85,7 +85,7 @@ class Predicting:
         self.contributions.know(contribution)
         own = {**request, "contribution": contribution.digest}
         away = {str(request["id"]), without}
-        others = [r for r in self.core.views.wanted(str(request["model"])) if r["id"] not in away]
+        others = [r for r in self.core.desk.views.wanted(str(request["model"])) if r["id"] not in away]
         above = self.contributions.covered([*others, own])  # once each: it goes through everything in force
         above_before = self.contributions.covered(others)
         stored = {str(r["id"]): self.contributions.load(str(r["contribution"])) for r in others if r["contribution"]}

@@ -51,7 +51,7 @@ class Previewing:
             OverCapacity, Unsupported: there is no such edit.
         """
         model = str(body["model"])
-        opened = self.core.opened(model)
+        opened = self.core.models.opened(model)
         contribution = self.contributions.compute(spec, opened, keep=False, pictures=pictures)
         request = {**body, "id": "preview", "state": "filed", "filed_at": now(), "filed_by": actor, "approvals": [], "votes": []}
         without = str(same["id"]) if same else ""
@@ -88,7 +88,7 @@ class Previewing:
 
     def _sure(self, model: str, shown: dict[str, Json]) -> dict[str, Json]:
         """An effect with the ends of the interval of what is left, in pictures, where it was measured."""
-        calibration = self.predicting.calibrating.of(self.core.model(model))
+        calibration = self.predicting.calibrating.of(self.core.desk.model(model))
         ends: dict[str, Json] = {"after_low": None, "after_high": None}
         if calibration is None or not shown["pictures"]:
             return shown | ends
@@ -137,7 +137,7 @@ class Previewing:
         """The model's capacity curve, where it is now, and where it would be with this forget."""
         standing = len(beside.everything) - 1
         cost = beside.figures_before["predicted_disagreement"]
-        curve = self.predicting.calibrating.capacity(self.core.model(model), standing, cost)
+        curve = self.predicting.calibrating.capacity(self.core.desk.model(model), standing, cost)
         if curve is None:
             return None
         return {**curve, "then": {"forgets": standing + 1, "changed": predicted["total_disagreement"]}}
@@ -165,11 +165,11 @@ class Previewing:
         self, opened: Opened, spec: ForgetSpec, request: Record, pictures: Mapping[str, bytes], without: str
     ) -> list[dict[str, Json]]:
         """The same scope with other strengths, and with other targets as they are solved: what is left, and what it costs."""
-        most = self.core.methods[spec.method].max_strength
+        most = self.core.plugins.methods[spec.method].max_strength
         variants = [replace(spec, strength=s) for s in sorted({*STRENGTHS, spec.strength}) if s <= most]
         if spec.target is not None:
             variants += [replace(spec, target=target, strength=1.0) for target in TARGETS if target != spec.target]
-        calibration = self.predicting.calibrating.of(self.core.model(str(request["model"])))
+        calibration = self.predicting.calibrating.of(self.core.desk.model(str(request["model"])))
         rows = []
         for variant in variants:
             row: dict[str, Json] = {"target": variant.target, "strength": variant.strength, "asked": variant == spec}

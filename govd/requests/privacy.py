@@ -49,8 +49,8 @@ class Privacy:
         """What somebody said about a request, for an entry: as it is, or as a commitment where the request is private."""
         if not request.get("private") or not text:
             return {"reason": text}
-        self.core.refresh()  # the name counts every entry that there is
-        box = self.core.private.free(str(request["id"]), len(self.core.request(str(request["id"]))["entries"]))
+        self.core.desk.refresh()  # the name counts every entry that there is
+        box = self.core.private.free(str(request["id"]), len(self.core.desk.request(str(request["id"]))["entries"]))
         return {"reason": "", "private": {"box": box, "commitment": self.core.private.seal(box, {"reason": text}), "fields": ["reason"]}}
 
     def revealed(self, request: Record) -> dict[str, Json]:
@@ -90,7 +90,7 @@ class Privacy:
         Raises:
             Conflict: it is not private. NotFound: it was destroyed.
         """
-        with self.core.lock:
+        with self.core.desk.lock:
             request = self._private(request_id)
             if request.get("shredded_at"):
                 raise NotFound(
@@ -98,7 +98,7 @@ class Privacy:
                 )
             found = self.core.private.open(str(request["id"]), str(request["private"]["commitment"]))
             said: list[dict[str, Json]] = []
-            for entry in self.core.ledger.some(request["entries"]):
+            for entry in self.core.desk.ledger.some(request["entries"]):
                 hidden = entry["payload"].get("private") or {}
                 if "box" in hidden:
                     try:
@@ -106,8 +106,8 @@ class Privacy:
                     except (NotFound, BadFile):
                         text = "(this text is lost)"
                     said.append({"entry": entry["seq"], "kind": entry["kind"], "actor": entry["actor"], "reason": text})
-            self.core.record([Draft("request.read", request["id"], actor, request["model"], {"reason": f"read by {actor}"})])
-            return {**self.core.request(request_id), **found, "said": said}
+            self.core.desk.append([Draft("request.read", request["id"], actor, request["model"], {"reason": f"read by {actor}"})])
+            return {**self.core.desk.request(request_id), **found, "said": said}
 
     def shred(self, request: Record, reason: str, actor: str) -> Record:
         """Destroy the text of a private request, of its reverts, and of what was said about them: every proof stays valid, and the forget
@@ -121,7 +121,7 @@ class Privacy:
         self._private(str(request["id"]))
         subjects = [str(request["id"]), *self._reverts(str(request["id"]))]
         names = [name for name in core.private.names() if name.partition(".")[0] in subjects]
-        known = core.boxes(subjects)
+        known = core.desk.boxes(subjects)
         if subjects[0] in known.shredded and not names:
             when = str(request.get("shredded_at") or "an earlier day")[:10]
             raise Conflict(f"the text of {request['id']} was destroyed on {when}", advice="There is nothing left.")
@@ -133,27 +133,27 @@ class Privacy:
             for subject in subjects
             if subject not in known.shredded or subject in said_since
         ]
-        core.record(drafts)
+        core.desk.append(drafts)
         for name in names:
             core.private.shred(name)
-        return core.request(str(request["id"]))
+        return core.desk.request(str(request["id"]))
 
     def _reverts(self, request_id: str) -> list[str]:
         """The reverts of a request. The views say where to look, the entries which they are."""
-        keys = self.core.views.records.keys("reverts", request_id, "request")
-        rows = [row for key in keys if (row := self.core.views.request(key)) is not None]
-        filings = self.core.ledger.some([int(row["seq"]) for row in rows])
+        keys = self.core.desk.views.records.keys("reverts", request_id, "request")
+        rows = [row for key in keys if (row := self.core.desk.views.request(key)) is not None]
+        filings = self.core.desk.ledger.some([int(row["seq"]) for row in rows])
         return [str(e["subject"]) for e in filings if e["kind"] == "request.file" and e["payload"].get("reverts") == request_id]
 
     def _private(self, request_id: str) -> Record:
-        request = self.core.request(request_id)
+        request = self.core.desk.request(request_id)
         if not request.get("private"):
             raise Conflict(f"{request['id']} is not private: what was filed is in the ledger for good", advice="File with --private.")
         return request
 
     def same(self, request: Record, body: dict[str, Json]) -> bool:
         """Whether a request was filed with this body; a private one is compared by its text, as long as that is there."""
-        filed = self.core.ledger.some([int(request["seq"])])[0]["payload"]
+        filed = self.core.desk.ledger.some([int(request["seq"])])[0]["payload"]
         if request.get("shredded_at"):  # what was destroyed nobody can compare any more
             open_ = {name: value for name, value in body.items() if name not in filed["private"]["fields"]}
             as_many = len(body.get("concepts", filed["concepts"])) == len(filed["concepts"])

@@ -11,7 +11,7 @@ def pictures_of(core: Core, request: Record) -> list[Record]:
     """`prompt` and `png` (an artifact's SHA-256) of each; none for a private request, whose pictures would show what it keeps."""
     if request.get("private") or not request["contribution"]:
         return []
-    contribution = core.views.contribution(str(request["contribution"])) or {}
+    contribution = core.desk.views.contribution(str(request["contribution"])) or {}
     return list(contribution.get("facts", {}).get("prototypes", []))
 
 

@@ -44,8 +44,8 @@ class Exports:
             who is named allows it.
         """
         now = self.serving.now(model, revision)
-        requests = self.core.revision(model, now.number)["requests"] if now.number else []
-        private = [r for r in requests if self.core.request(r).get("private")]
+        requests = self.core.desk.revision(model, now.number)["requests"] if now.number else []
+        private = [r for r in requests if self.core.desk.request(r).get("private")]
         if private and not (disclose and recipient.strip()):
             advice = "Say --disclose --recipient WHO if whoever gets it may know."
             raise Denied(f"an export would disclose what {', '.join(private)} keeps private", where=f"{model}/{now.number}", advice=advice)
@@ -54,7 +54,7 @@ class Exports:
         payload |= {"edit_digest": now.edit.digest, "recipient": recipient or actor, "disclosed": private}
         if now.edit.conditions and format != "edit":
             payload["carries"] = "linear"  # weights cannot ask a picture for its domain
-        self.core.record([Draft("export.write", f"{model}/{now.number}", actor, model, payload)])
+        self.core.desk.append([Draft("export.write", f"{model}/{now.number}", actor, model, payload)])
         return {"model": model, **payload}
 
     def _written(self, model: str, folder: Path, format: str, now: Served) -> Mapping[str, str]:
@@ -87,7 +87,7 @@ class Exports:
         if format == "edit":
             return write_edit(self.core, now, model, folder / f"{model}.{EDIT_FILE}")
         try:
-            files: Mapping[str, str] | None = self.core.first(
+            files: Mapping[str, str] | None = self.core.plugins.first(
                 "govd_export", model=now.opened.model, edit=now.edit, format=format, folder=folder
             )
         except NoWeights as error:

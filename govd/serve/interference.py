@@ -37,14 +37,14 @@ class Interference:
             NotFound: no such model or revision. Conflict: it was made for a checkpoint that is not there any more.
         """
         now = self.serving.now(model, number)
-        revision = self.core.revision(model, now.number) if now.number else None
+        revision = self.core.desk.revision(model, now.number) if now.number else None
         pictures = pictures_of(now.opened.basis, self.measuring.evaluation(model, revision))
         rows = self._rows(now, pictures, revision) if revision and revision["contributions"] else []
         return {"model": model, "revision": now.number, "on": pictures.on, "forgets": rows}
 
     def _rows(self, now: Served, pictures: Pictures, revision: Record) -> list[dict[str, Json]]:
         """A row for each contribution, the costliest first."""
-        standing = [r for i in (*revision["requests"], *revision["subsumed"]) if (r := self.core.views.request(str(i)))]
+        standing = [r for i in (*revision["requests"], *revision["subsumed"]) if (r := self.core.desk.views.request(str(i)))]
         by_digest = {str(r["contribution"]): r for r in standing if r["id"] in revision["requests"]}
         digests = [str(digest) for digest in revision["contributions"]]
         key = (now.opened.basis.digest, now.edit.digest, *digests, *sorted(revision["subsumed"]))

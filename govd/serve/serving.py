@@ -38,13 +38,13 @@ class Serving:
         Raises:
             NotFound: no such model or revision. Conflict: the revision was made for a checkpoint that is not there any more.
         """
-        core, record = self.core, self.core.model(model)
+        core, record = self.core, self.core.desk.model(model)
         if base or revision == 0:
-            return Served(0, Edit.nothing(int(record["dim"]), record["side"]), core.opened(model))
-        found: Record | None = core.views.published(model) if revision is None else core.revision(model, revision)
+            return Served(0, Edit.nothing(int(record["dim"]), record["side"]), core.models.opened(model))
+        found: Record | None = core.desk.views.published(model) if revision is None else core.desk.revision(model, revision)
         number = int(found["number"]) if found else 0
         try:
-            opened = core.opened_for(model, found)
+            opened = core.models.opened_for(model, found)
         except Unsupported as error:
             if found and found["made_for"]["digest"] != record["digest"]:
                 what = f"revision {number} was made for another checkpoint of {model} than there is now: {error.message}"
@@ -125,7 +125,7 @@ class Serving:
         """Which answers `(n,)` had better be none; None where no score is calibrated."""
         basis, key = now.opened.basis, (now.opened.basis.digest, now.edit.digest, model, str(now.number), *names)
         if key not in self._calibrated:
-            filed = self.measuring.filed(self.core.revision(model, now.number) if now.number else None)
+            filed = self.measuring.filed(self.core.desk.revision(model, now.number) if now.number else None)
             self._calibrated.put(key, calibrated(basis, now.edit, filed, names, texts))
         known = self._calibrated.get(key)
         return None if known is None else abstains(basis, known, images, scored)

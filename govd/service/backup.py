@@ -241,8 +241,8 @@ def restore(file: Path, folder: Path) -> Record:
 
             with open_service(made) as service:
                 verdict = service.evidence.verify()
-                origin, key = service.core.ledger.origin, str(service.core.ledger.signer.key)
-                shared = [str(m["publish_to"]) for m in service.core.views.models.values() if m.get("publish_to")]
+                origin, key = service.core.desk.ledger.origin, str(service.core.desk.ledger.signer.key)
+                shared = [str(m["publish_to"]) for m in service.core.desk.views.models.values() if m.get("publish_to")]
             if not verdict["holds"]:
                 raise BadFile(f"the backup does not hold: {verdict['faults'][0]}", where=str(file), advice="Take another backup.")
             if folder.exists():

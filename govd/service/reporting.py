@@ -46,11 +46,11 @@ class Reports:
 
     def figures(self, model: str, now: Served, filed: Sequence[Contribution], data: EvaluationData, folder: Path | None) -> dict[str, Json]:
         """`forgets` with prediction and measurement, `capacity`, `strength`, `pictures`; `filed`: the revision's contributions."""
-        record = self.core.revision(model, now.number) if now.number else None
+        record = self.core.desk.revision(model, now.number) if now.number else None
         requests = self._requests(record)
         contributions = [recognised(now.opened.basis, c) for c in filed]
         return {
-            "model": {**_short(self.core.model(model)), "labels": len(now.opened.basis.labels), "dim": now.opened.basis.dim},
+            "model": {**_short(self.core.desk.model(model)), "labels": len(now.opened.basis.labels), "dim": now.opened.basis.dim},
             "published_at": record["published_at"] if record else None,
             "edit_digest": now.edit.digest,
             "forgets": self._forgets(now, requests, contributions, data),
@@ -61,7 +61,7 @@ class Reports:
 
     def _requests(self, record: Record | None) -> dict[str, Record]:
         """The requests of a revision by the digests of their contributions."""
-        found = [self.core.views.request(str(i)) for i in record["requests"]] if record else []
+        found = [self.core.desk.views.request(str(i)) for i in record["requests"]] if record else []
         return {str(r["contribution"]): r for r in found if r is not None}
 
     def _composed(self, now: Served, contributions: Sequence[Contribution]) -> Edit:
@@ -140,7 +140,7 @@ class Reports:
         one = able[0]
         rest = [c for c in contributions if c.digest != one.digest]
         stays, points = ~about(basis, contributions, data), list[dict[str, Json]]()
-        most = self.core.methods[one.spec.method].max_strength
+        most = self.core.plugins.methods[one.spec.method].max_strength
         for strength in STRENGTHS:
             if strength > most:
                 break

@@ -61,13 +61,13 @@ class Service:
     def _resume_signing(self) -> None:
         """Sign what a crash left published and unsigned. Where nothing beside the key says yet what was signed, that is kept from now on;
         and a publish without its checkpoint is there for verification to look at first."""
-        ledger = self.core.ledger
+        ledger = self.core.desk.ledger
         try:
             if ledger.fault is not None:
                 return
             if ledger.signed.note() is not None:
-                self.core.sign_published()
-            elif not self.core.is_bare():
+                self.core.desk.sign_published()
+            elif not self.core.desk.is_bare():
                 ledger.pin()
         except GovdError as error:  # reading goes on
             log.warning("what was published is not signed: %s", error.message)
@@ -106,7 +106,7 @@ class Service:
         """What is done at intervals for those who don't trust us: a log checkpoint where one is due, and witnesses to it."""
         if self.core.ending:
             return
-        with self.core.lock:
+        with self.core.desk.lock:
             self.evidence.hourly()
         for said in self.evidence.witness(patient=True):
             if said["fault"]:
@@ -145,7 +145,7 @@ class Service:
 
     def status(self) -> Record:
         """Models, what they serve, what waits and why, size and head of the ledger."""
-        views, ledger = self.core.views, self.core.ledger
+        views, ledger = self.core.desk.views, self.core.desk.ledger
         waiting = [
             {"id": r["id"], "model": r["model"], "state": r["state"], "reason": r["state_reason"]}
             for r in list(views.open.values())
@@ -181,14 +181,14 @@ class Service:
 
     def _capacity(self, model: str) -> dict[str, Json] | None:
         """The model's capacity curve and where the published revision is on it."""
-        published = self.core.views.published(model) or {}
+        published = self.core.desk.views.published(model) or {}
         figures = (published.get("metrics") or {}).get("data_free") or {}
         changed = figures.get("predicted_disagreement") if published else 0.0
-        return self.requests.calibrating.capacity(self.core.model(model), len(published.get("contributions", ())), changed)
+        return self.requests.calibrating.capacity(self.core.desk.model(model), len(published.get("contributions", ())), changed)
 
     def _pending(self, model: str) -> dict[str, Json] | None:
         """The revision that is on its way or was refused last, and what it waits for."""
-        last = self.core.views.last(model)
+        last = self.core.desk.views.last(model)
         if last is None or last["state"] not in (*PENDING, "refused"):
             return None
         return {"number": last["number"], "state": last["state"], "reason": last["state_reason"]}
@@ -196,8 +196,8 @@ class Service:
     @bounded
     def revisions(self, model: str) -> list[Record]:
         """A model's revisions, oldest first."""
-        self.core.known_model(model)
-        return list(self.core.views.revisions(model))
+        self.core.desk.known_model(model)
+        return list(self.core.desk.views.revisions(model))
 
     @bounded
     def revision(self, model: str, number: int) -> Record:
@@ -206,7 +206,7 @@ class Service:
         Raises:
             NotFound: there is none of this number.
         """
-        return self.core.revision(model, number)
+        return self.core.desk.revision(model, number)
 
     @bounded
     def diff(self, model: str, first: int, second: int) -> Record:
@@ -249,7 +249,7 @@ class Service:
             name what a private request is about, unless `disclose`.
         """
         now = self.serving(model, revision, base)
-        made = self.core.revision(model, now.number) if now.number else None
+        made = self.core.desk.revision(model, now.number) if now.number else None
         if report and made is not None and not disclose:
             self._check_private(made)
         data: EvaluationData | None
@@ -271,7 +271,7 @@ class Service:
         found |= {"skipped": data.skipped, "left_out": dict(left_out), "confusion": confusion(now.opened.basis, now.edit, data)}
         answer = {"model": model, "revision": now.number, "claim": HONEST, "metrics": plain(found)}
         if report:
-            folder = images or self.core.model(model).get("images")
+            folder = images or self.core.desk.model(model).get("images")
             shown = self.reports.figures(model, now, filed, data, Path(folder) if folder and Path(folder).is_dir() else None)
             answer["report"] = plain(shown)
         return answer
@@ -282,7 +282,7 @@ class Service:
         Raises:
             Denied: one of them is private.
         """
-        private = [r for r in made["requests"] if self.core.request(r).get("private")]
+        private = [r for r in made["requests"] if self.core.desk.request(r).get("private")]
         if private:
             what = f"a report would name what {', '.join(private)} keeps private"
             raise Denied(what, where=f"{made['model']}/{made['number']}", advice="Say --disclose if whoever reads it may know.")

@@ -39,20 +39,20 @@ class Tokens:
         name = check_name(name)
         token, token_id = secrets.token_urlsafe(32), secrets.token_hex(6)
         payload = {"name": name, "role": role, "sha256": hashlib.sha256(token.encode()).hexdigest()}
-        self.core.record([Draft("token.create", token_id, actor, "", payload)])
+        self.core.desk.append([Draft("token.create", token_id, actor, "", payload)])
         return {"id": token_id, "name": name, "actor": principal(name), "role": role, "token": token}
 
     def all(self) -> list[Record]:
         """All tokens, without what would let somebody in."""
-        known = list(self.core.views.tokens.values())
+        known = list(self.core.desk.views.tokens.values())
         return [{k: v for k, v in t.items() if k != "sha256"} | {"actor": principal(str(t["name"]))} for t in known]
 
     @bounded
     def revoke(self, token_id: str, actor: str) -> Record:
         """End a token."""
-        if token_id not in self.core.views.tokens or self.core.views.tokens[token_id]["revoked_at"]:
+        if token_id not in self.core.desk.views.tokens or self.core.desk.views.tokens[token_id]["revoked_at"]:
             raise NotFound(f"no token {token_id!r} is in use", advice="`govd token list` shows them.")
-        self.core.record([Draft("token.revoke", token_id, actor, "", {})])
+        self.core.desk.append([Draft("token.revoke", token_id, actor, "", {})])
         return next(t for t in self.all() if t["id"] == token_id)
 
     def admit(self, token: str | None, needs: str) -> str:
@@ -66,7 +66,7 @@ class Tokens:
         if hmac.compare_digest(token.encode(), self.core.home.token().encode()):
             return OWNER
         digest = hashlib.sha256(token.encode()).hexdigest()
-        for known in list(self.core.views.tokens.values()):
+        for known in list(self.core.desk.views.tokens.values()):
             if hmac.compare_digest(known["sha256"], digest) and not known["revoked_at"] and self._is_made(known):
                 if ROLES.index(known["role"]) > ROLES.index(needs):
                     raise Denied(f"the role {known['role']} may not do this", advice=f"It needs the role {needs}.")
@@ -80,7 +80,7 @@ class Tokens:
         """
         key = (str(known["id"]), str(known["sha256"]), str(known["role"]), str(known["name"]))
         if key not in self._looked_at:
-            entries = self.core.ledger.some([int(known["seq"])])
+            entries = self.core.desk.ledger.some([int(known["seq"])])
             made = [e for e in entries if e["kind"] == "token.create" and e["subject"] == known["id"]]
             said = made[0]["payload"] if made else {}
             if (said.get("sha256"), said.get("role"), said.get("name")) != key[1:]:

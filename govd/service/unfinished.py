@@ -15,7 +15,7 @@ AT_REST = frozenset({"waiting", "refused"})
 
 def unfinished(core: Core) -> list[str]:
     """A line for each thing that was cut off; empty where only people, gates or nobody can go on."""
-    views = core.refresh()
+    views = core.desk.refresh()
     moving = [r for r in list(views.open.values()) if r["state"] in MOVING and r["model"] in views.models]
     lines = [f"the {r['kind']} {r['id']} is {r['state']}" for r in moving if not _stands(core, r)]
     for model in sorted(views.models):
@@ -25,7 +25,7 @@ def unfinished(core: Core) -> list[str]:
 
 def _stands(core: Core, request: Record) -> bool:
     """Whether a revision with this request (without what it reverts) waits for somebody, or was refused."""
-    last = core.views.last(str(request["model"]))
+    last = core.desk.views.last(str(request["model"]))
     if request["state"] != "approved" or last is None or last["state"] not in AT_REST:
         return False
     carried = {*last["requests"], *last["subsumed"]}
@@ -34,7 +34,7 @@ def _stands(core: Core, request: Record) -> bool:
 
 def _of_model(core: Core, model: str) -> Iterator[str]:
     """What was cut off of a model's revisions, and of what follows when one is published."""
-    views = core.views
+    views = core.desk.views
     record, last, published = views.models[model], views.last(model), views.published(model)
     if last is not None and last["state"] in CUT_OFF:
         yield f"revision {last['number']} of {model} is {last['state']}"

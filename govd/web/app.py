@@ -33,7 +33,7 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service.core.manager.register(context.news, "news")
+        service.core.plugins.manager.register(context.news, "news")
         purging = asyncio.create_task(_purging(store))
         try:
             yield
@@ -42,7 +42,7 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
             with suppress(asyncio.CancelledError):
                 await purging  # a thread that is in the file comes out of it first
             context.news.close()
-            service.core.manager.unregister(name="news")
+            service.core.plugins.manager.unregister(name="news")
             store.close()
 
     app = FastAPI(
@@ -64,7 +64,7 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     extra = APIRouter(prefix="/v1/x", dependencies=[Depends(needs("reader"))], route_class=Strict)
-    for plugin, answer in service.core.asker.each("govd_routes", router=extra, service=service):
+    for plugin, answer in service.core.plugins.asker.each("govd_routes", router=extra, service=service):
         if isinstance(answer, PluginFault):
             log.error("plugin %s: its routes are not offered, or not all of them (%s)", plugin, answer.what)
     app.include_router(extra)

@@ -93,7 +93,7 @@ def serve(folder: Path, host: str, port: int, log_level: str = "info", allowed: 
         home = service.core.home
         home.token()
         names += [check_name(name) for name in home.settings.allowed_hosts]
-        service.core.manager.register(EntryLog(), "entry log")
+        service.core.plugins.manager.register(EntryLog(), "entry log")
         worker, warming, deadline = Worker(service), Warming(service), _Deadline(home.folder / "daemon.json")
         context = Context(service, worker.news.set, worker.trouble, lambda: dict(worker.faults), warming.trouble)
 

@@ -32,7 +32,7 @@ async def events(
 ) -> StreamingResponse:
     """Entries from the one after `Last-Event-ID` or `after`, without end."""
     start = after + 1 if last is None else _number(last) + 1
-    size = context.service.core.ledger.size()
+    size = context.service.core.desk.ledger.size()
     if start > size:
         what = f"entry {start - 1} is not in a ledger of {size} entries"
         raise Conflict(what, advice="Compare a log checkpoint that you kept: govd audit verify --since.")
@@ -47,7 +47,7 @@ def _number(text: str) -> int:
 
 
 async def _stream(context: Context, start: int) -> AsyncIterator[str]:
-    news, ledger = context.news, context.service.core.ledger
+    news, ledger = context.news, context.service.core.desk.ledger
     yield ": entries follow\n\n"  # so that who asks knows at once that he is heard
     while not news.closed:
         seen = news.count

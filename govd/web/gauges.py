@@ -86,7 +86,7 @@ def lateness(core: Core, now: datetime | None = None) -> dict[str, float]:
     plugin (`oldest_waiting_seconds`); how many forgets are past their due date (`late`); how many in force are past their expiry
     (`expired`)."""
     now = now or datetime.now(UTC)
-    requests: list[Record] = list(core.views.open.values())
+    requests: list[Record] = list(core.desk.views.open.values())
     undecided = [r for r in requests if r["state"] in OPEN]
     waiting = [r for r in undecided if r["state"] == "waiting"]
     days = timedelta(days=core.home.settings.deadline_days)

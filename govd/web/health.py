@@ -46,7 +46,7 @@ async def readyz(context: Here) -> Response:
     trouble = context.trouble() or context.cold()
     if not trouble and context.news.closed:
         trouble = "the daemon is stopping"
-    if not trouble and context.service.core.ledger.size() >= 0:
+    if not trouble and context.service.core.desk.ledger.size() >= 0:
         return Document({"ok": True})
     return Document({"ok": False, "reason": trouble}, 503)
 

@@ -130,7 +130,7 @@ def exposition(context: Context, meter: Meter) -> str:
 def _late(context: Context) -> list[str]:
     """What waits too long: requests, and entries for their signature."""
     core = context.service.core
-    found, last = lateness(core), core.ledger.last_checkpoint()
+    found, last = lateness(core), core.desk.ledger.last_checkpoint()
     out = _metric(
         "govd_oldest_request_seconds", "gauge", "Age of the oldest request that nothing serves yet.", [((), found["oldest_seconds"])]
     )
@@ -141,7 +141,7 @@ def _late(context: Context) -> list[str]:
     if last is not None:
         age = age_seconds(last[1], datetime.now(UTC))
         out += _metric("govd_checkpoint_age_seconds", "gauge", "Since the last log checkpoint was signed.", [((), age)])
-    unsigned = core.ledger.size() - (last[0] if last else 0)
+    unsigned = core.desk.ledger.size() - (last[0] if last else 0)
     return out + _metric("govd_entries_unsigned", "gauge", "Entries that no log checkpoint covers yet.", [((), unsigned)])
 
 

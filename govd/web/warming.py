@@ -27,7 +27,7 @@ class Warming(threading.Thread):
     def __init__(self, service: Service) -> None:
         super().__init__(name="warming", daemon=True)
         self.service, self.ending = service, threading.Event()
-        self.cold = set(service.core.views.models)
+        self.cold = set(service.core.desk.views.models)
 
     def run(self) -> None:
         """Until all have answered, or told to end."""
@@ -52,7 +52,7 @@ class Warming(threading.Thread):
                 with suppress(Unsupported):  # a model of vectors alone has answered so, too
                     self.service.embeddings(name, texts=texts, images=images)
         except NotFound:
-            if name in self.service.core.views.models:
+            if name in self.service.core.desk.views.models:
                 log.exception("the model %s does not answer", name)
                 return
         except GovdError as error:

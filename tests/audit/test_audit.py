@@ -79,7 +79,9 @@ def test_as_of_a_day_means_its_end_and_says_so(service: Service) -> None:
     found = service.audit.as_of(day)
     assert found["time"] == f"{day}T23:59:59.999999Z"
     assert [f["id"] for f in found["models"][0]["forgets"]] == [red["id"]]
-    assert service.audit.as_of(f"{day}T00:00:00Z")["models"][0]["registered"] is (service.core.model("m")["added_at"][11:19] == "00:00:00")
+    assert service.audit.as_of(f"{day}T00:00:00Z")["models"][0]["registered"] is (
+        service.core.desk.model("m")["added_at"][11:19] == "00:00:00"
+    )
     assert moment(day, "since") == f"{day}T00:00:00.000000Z", "since and until: its first moment"
     for wrong in ("0001-01-01T00:00:00+14:00", "2027-13-01", ""):
         with pytest.raises(Usage, match="Write a time"):
@@ -103,7 +105,7 @@ def test_as_of_knows_that_a_model_was_removed_and_came_back(service: Service, gi
     assert then(removed) == (False, True, None)
     assert then(again) == (True, False, 0), "what was published before is not served by what was registered anew"
     found = service.audit.as_of(removed, "m")["models"][0]
-    assert [e["kind"] for e in service.core.ledger.some(found["entries"])] == ["model.add", "model.remove"]
+    assert [e["kind"] for e in service.core.desk.ledger.some(found["entries"])] == ["model.add", "model.remove"]
 
 
 def test_as_of_as_a_table_has_a_row_for_each_model(service: Service) -> None:
@@ -121,7 +123,7 @@ def test_as_of_brings_its_proof(service: Service) -> None:
     found = service.evidence.as_of("now", proof=True)
     from govd.ledger import canonical, merkle
 
-    said = LogCheckpoint.open(found["proof"]["checkpoint"], service.core.ledger.signer.key)
+    said = LogCheckpoint.open(found["proof"]["checkpoint"], service.core.desk.ledger.signer.key)
     assert found["proof"]["entries"]
     for shown in found["proof"]["entries"]:
         path = [bytes.fromhex(h) for h in shown["inclusion"]]
@@ -183,7 +185,7 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     assert {e["kind"] for e in log(kind="revision")} >= {"revision.compose", "revision.publish"}
     assert {e["payload"]["policy"] for e in log(policy="bounds")} == {"bounds"}
     vote = {"moment": "filed", "policy": "other", "version": "1", "decision": "allow", "reason": "", "inputs": {}}
-    service.core.record([Draft("request.vote", red["id"], "govd", "m", vote)])
+    service.core.desk.append([Draft("request.vote", red["id"], "govd", "m", vote)])
     voted = ("bounds", "other")
     assert {(e["kind"], e["payload"]["policy"]) for p in voted for e in log(policy=p)} == {("request.vote", p) for p in voted}
     assert log(limit=0) == []
@@ -201,7 +203,7 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     while page := log(after, 3):
         pages += [e["seq"] for e in page]
         after = page[-1]["seq"]
-    assert pages == list(range(service.core.ledger.size()))
+    assert pages == list(range(service.core.desk.ledger.size()))
     assert log(since="9999-01-01") == []
     assert [r["id"] for r in service.requests.all(limit=1)] == [red["id"]]
     assert len(service.requests.all(after=red["seq"])) == 1
@@ -211,7 +213,7 @@ def test_no_question_reads_a_table_from_end_to_end(service: Service, tmp_path: P
     red = forget(service, "red")
     revert(service, red)
     blue = forget(service, "blue", domains=("dark",))
-    with planned(service.core.views.records):
+    with planned(service.core.desk.views.records):
         for wish in (red, blue):
             service.audit.trail(wish["id"])
             service.requests.show(wish["id"][:4])
@@ -269,7 +271,7 @@ def test_sql_reads_and_does_nothing_else(service: Service) -> None:
     found = service.audit.sql("SELECT id, state, concepts FROM requests ORDER BY entry")
     assert found["columns"] == ["id", "state", "concepts"]
     assert found["rows"] == [[red["id"], "in_force", "red"]]
-    assert service.audit.sql("SELECT count(*) FROM log")["rows"] == [[service.core.ledger.size()]]
+    assert service.audit.sql("SELECT count(*) FROM log")["rows"] == [[service.core.desk.ledger.size()]]
     assert service.audit.sql("SELECT decision FROM votes")["rows"][0] in (["allow"], ["wait"])
     assert service.audit.sql("SELECT model, number, forget_acc FROM revisions")["rows"][0][:2] == ["m", 1]
     assert service.audit.sql("SELECT seq FROM log", limit=2)["more"]
@@ -325,7 +327,7 @@ def test_views_are_what_the_entries_say_and_are_replaced_where_they_are_not(serv
     red = forget(service, "red")
     revert(service, red)
     assert service.evidence.rebuild()["same"]
-    path = service.core.views.records.path
+    path = service.core.desk.views.records.path
     assert path is not None
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE records SET record = replace(record, 'ann', 'eve') WHERE noun = 'request'")
@@ -339,14 +341,14 @@ def test_views_are_what_the_entries_say_and_are_replaced_where_they_are_not(serv
 def test_a_home_opens_without_views_with_old_ones_and_with_those_of_another_ledger(service: Service, tmp_path: Path) -> None:
     red = forget(service, "red")
     home, views = tmp_path / "home", tmp_path / "home" / "views.db"
-    before = list(service.core.views.dump())
+    before = list(service.core.desk.views.dump())
     service.close()
 
     def opened() -> list[tuple[str, ...]]:
         with open_service(home) as again:
             assert again.requests.show(red["id"])["state"] == "in_force"
-            assert again.core.views.published("m")["number"] == 1  # type: ignore[index]
-            return list(again.core.views.dump())
+            assert again.core.desk.views.published("m")["number"] == 1  # type: ignore[index]
+            return list(again.core.desk.views.dump())
 
     assert opened() == before
     remove_tables(views)
@@ -393,7 +395,7 @@ def test_a_rotation_that_was_cut_off_is_finished_or_undone(
         raise RuntimeError("the power went")
 
     with monkeypatch.context() as broken:
-        broken.setattr("govd.audit.evidence.os.replace" if recorded else "govd.models.core.Core.record", crash)
+        broken.setattr("govd.audit.evidence.os.replace" if recorded else "govd.views.desk.Desk.append", crash)
         with pytest.raises(RuntimeError):
             service.evidence.rotate_key("routine", "ann")
     service.core.close()
@@ -420,7 +422,7 @@ def test_a_log_signed_anew_with_another_key_is_known_by_the_key(service: Service
     key.unlink()
     with pytest.raises(BadFile, match="the key that signs this ledger is missing"):  # none is made in its place
         open_service(tmp_path / "home")
-    Signer.at(key, service.core.ledger.origin)
+    Signer.at(key, service.core.desk.ledger.origin)
     unsigned(tmp_path / "home")
     with open_service(tmp_path / "home") as again:
         again.evidence.sign()
@@ -435,7 +437,7 @@ def test_a_log_signed_anew_with_another_key_is_known_by_the_key(service: Service
 
 
 def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(service: Service, tmp_path: Path) -> None:
-    at = service.core.ledger.size()
+    at = service.core.desk.ledger.size()
     forget(service, "red")
     kept = service.evidence.checkpoint()
     service.close()
@@ -457,7 +459,7 @@ def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(
 
 def test_a_lost_or_changed_artifact_is_named(service: Service, tmp_path: Path) -> None:
     request = forget(service, "red")
-    made = service.core.views.contribution(request["contribution"])
+    made = service.core.desk.views.contribution(request["contribution"])
     assert made is not None
     path = service.core.artifacts.path(made["artifact"])
     data = path.read_bytes()
@@ -472,7 +474,7 @@ def test_a_lost_or_changed_artifact_is_named(service: Service, tmp_path: Path) -
 def test_a_key_that_is_not_the_logs_is_told(service: Service, tmp_path: Path) -> None:
     from govd.ledger.signing import Signer
 
-    stranger = Signer.at(tmp_path / "k", service.core.ledger.origin)
+    stranger = Signer.at(tmp_path / "k", service.core.desk.ledger.origin)
     verdict = service.evidence.verify(key=str(stranger.key))
     assert not verdict["holds"]
     assert "not signed by this key" in verdict["faults"][0]
@@ -480,10 +482,10 @@ def test_a_key_that_is_not_the_logs_is_told(service: Service, tmp_path: Path) ->
 
 def test_checkpoints_are_made_with_news_and_by_the_hour(service: Service) -> None:
     forget(service, "red")
-    ledger = service.core.ledger
+    ledger = service.core.desk.ledger
     assert ledger.last_checkpoint() is not None
     at = ledger.last_checkpoint()[0]  # type: ignore[index]
-    service.core.record([Draft("note", "x", "me")])
+    service.core.desk.append([Draft("note", "x", "me")])
     service.vouch()
     assert ledger.last_checkpoint()[0] == at, "within the hour"  # type: ignore[index]
     service.evidence.sign()
@@ -498,7 +500,7 @@ def everything(folder: Path) -> bytes:
 
 
 def bodies(service: Service) -> bytes:
-    return b"\n".join(body for _, body in service.core.ledger.bodies())
+    return b"\n".join(body for _, body in service.core.desk.ledger.bodies())
 
 
 def test_a_private_request_names_nothing_and_works_like_another(service: Service, tmp_path: Path) -> None:
@@ -511,8 +513,8 @@ def test_a_private_request_names_nothing_and_works_like_another(service: Service
     metrics = service.revision("m", number)["metrics"]
     assert metrics["forget_acc"] == service.revision("m", 1)["metrics"]["forget_acc"]
     assert not {"cells", "concepts", "redirects", "spills_to", "base_diff"} & set(metrics)
-    mine = [e for e in service.core.ledger.entries() if e["seq"] >= request["seq"]]
-    made = service.core.views.contribution(request["contribution"])
+    mine = [e for e in service.core.desk.ledger.entries() if e["seq"] >= request["seq"]]
+    made = service.core.desk.views.contribution(request["contribution"])
     assert made is not None
     for said in (json.dumps(mine), service.core.artifacts.get(made["artifact"]).decode("utf-8", "replace")):
         assert not re.search(r"\bred\b", said)

@@ -98,7 +98,7 @@ def test_changed_views_are_made_anew_before_anybody_believes_them(service: Servi
     red, blue = forget(service, "red"), forget(service, "blue")
     made = service.tokens.create("owner", "eve", "ann")
     service.tokens.revoke(made["id"], "ann")
-    before, served = list(service.core.views.dump()), service.core.views.published("m")
+    before, served = list(service.core.desk.views.dump()), service.core.desk.views.published("m")
     service.close()
     sha256 = hashlib.sha256(TOKEN.encode()).hexdigest()
     token = {"id": "abcdef", "name": "eve", "role": "owner", "sha256": sha256, "revoked_at": None, "seq": 0, "created_at": ""}
@@ -107,9 +107,9 @@ def test_changed_views_are_made_anew_before_anybody_believes_them(service: Servi
         for said in (TOKEN, made["token"]):
             with pytest.raises(Unauthenticated):
                 again.tokens.admit(said, "inference")
-        assert list(again.core.views.dump()) == before
+        assert list(again.core.desk.views.dump()) == before
         forget(again, "green")
-        now = again.core.views.published("m")
+        now = again.core.desk.views.published("m")
         assert served is not None
         assert now is not None
         assert {red, blue} < set(now["requests"])
@@ -136,7 +136,7 @@ def test_an_older_copy_of_a_row_is_no_row(service: Service, tmp_path: Path) -> N
 def test_older_views_as_a_whole_go_on_from_where_they_were(service: Service, tmp_path: Path) -> None:
     """Their own seal holds: they are what the ledger said then, and the entries since are read."""
     made = service.tokens.create("owner", "eve", "ann")
-    old = list(service.core.ledger.entries())[-1]["seq"] + 1
+    old = list(service.core.desk.ledger.entries())[-1]["seq"] + 1
     with sqlite3.connect(tmp_path / "home" / "views.db") as raw:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     raw.close()
@@ -147,7 +147,7 @@ def test_older_views_as_a_whole_go_on_from_where_they_were(service: Service, tmp
         (tmp_path / "home" / f"views.db{end}").unlink(missing_ok=True)
     (tmp_path / "home" / "views.db").write_bytes(before)
     with open_service(tmp_path / "home") as again:
-        assert again.core.views.size > old
+        assert again.core.desk.views.size > old
         with pytest.raises(Unauthenticated):
             again.tokens.admit(made["token"], "inference")
 
@@ -209,10 +209,10 @@ def test_a_token_counts_as_far_as_its_entry_says_so(service: Service) -> None:
     """Even where the views in memory say otherwise."""
     made = service.tokens.create("inference", "eve", "ann")
     assert service.tokens.admit(made["token"], "inference") == "principal:eve"
-    service.core.views.tokens[made["id"]] |= {"role": "owner"}
+    service.core.desk.views.tokens[made["id"]] |= {"role": "owner"}
     with pytest.raises(Unauthenticated):
         service.tokens.admit(made["token"], "owner")
-    service.core.views.tokens[made["id"]] |= {"role": "inference", "seq": 0}
+    service.core.desk.views.tokens[made["id"]] |= {"role": "inference", "seq": 0}
     service.tokens._looked_at.clear()
     with pytest.raises(Unauthenticated):
         service.tokens.admit(made["token"], "inference")
@@ -242,9 +242,9 @@ def test_a_new_key_is_thrown_away_by_no_view(service: Service, tmp_path: Path, m
 def test_a_publish_without_what_is_in_force_is_found(service: Service, tmp_path: Path) -> None:
     """A daemon that believed something else: here the views in its memory are made to leave a forget out."""
     red = forget(service, "red")
-    left_out = service.core.views.open.pop(red)
+    left_out = service.core.desk.views.open.pop(red)
     forget(service, "blue")
-    service.core.views.open[red] = left_out
+    service.core.desk.views.open[red] = left_out
     found = service.evidence.verify(again=True)
     assert f"publishes m/2 without {red}, which was in force or approved then" in found["faults"][0]
     service.evidence.bundle(tmp_path / "b.zip")
@@ -254,9 +254,9 @@ def test_a_publish_without_what_is_in_force_is_found(service: Service, tmp_path:
 def test_a_publish_with_what_was_taken_back_is_found(service: Service) -> None:
     red = forget(service, "red")
     forget(service, "blue")
-    service.core.record([Draft("request.file", "v1", "ann", "m", {"kind": "revert", "model": "m", "reverts": red, "concepts": []})])
-    service.core.record([Draft("request.approve", "v1", "ann", "m", {"reason": ""})])
-    service.core.views.open.pop("v1")  # a daemon that does not see the revert
+    service.core.desk.append([Draft("request.file", "v1", "ann", "m", {"kind": "revert", "model": "m", "reverts": red, "concepts": []})])
+    service.core.desk.append([Draft("request.approve", "v1", "ann", "m", {"reason": ""})])
+    service.core.desk.views.open.pop("v1")  # a daemon that does not see the revert
     forget(service, "green")
     assert "of no request that was in force or approved then" in service.evidence.verify()["faults"][0]
 
@@ -273,14 +273,14 @@ def test_every_way_of_a_request_is_folded_as_the_views_fold_it(service: Service)
     service.requests.decide(rejected["id"], "withdraw", "a mistake", "ann")
     faults: list[str] = []
     standing = Standing(faults.append)
-    for entry in service.core.ledger.entries():
+    for entry in service.core.desk.ledger.entries():
         event = event_of(entry)
         if event is not None:
             standing.take(event)
     standing.finish()
     assert not faults
-    assert standing.wanted("m") == {str(r["id"]) for r in service.core.views.wanted("m")} == {red}
-    assert standing.states() == {str(r["id"]): r["state"] for r in service.core.views.open.values()}
+    assert standing.wanted("m") == {str(r["id"]) for r in service.core.desk.views.wanted("m")} == {red}
+    assert standing.states() == {str(r["id"]): r["state"] for r in service.core.desk.views.open.values()}
 
 
 # -- what was signed ----------------------------------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ def renamed(rows: list[dict[str, Any]]) -> None:
 def test_a_forged_tail_is_found_and_never_signed(service: Service, tmp_path: Path, kept: bool) -> None:
     """An entry is changed in place, the nodes are computed again, the log checkpoints since are deleted."""
     forget(service, "red")
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     service.close()
     home = tmp_path / "home"
     forged(home, renamed)
@@ -309,7 +309,7 @@ def test_a_forged_tail_is_found_and_never_signed(service: Service, tmp_path: Pat
         with pytest.raises(VerificationFailed, match="are not those that were signed"):
             again.forget("m", ForgetOptions(concepts=("blue",)), "ann")
         with pytest.raises(VerificationFailed, match="are not those that were signed"):
-            again.core.ledger.checkpoint()
+            again.core.desk.ledger.checkpoint()
     else:
         assert "m/1 was published by entry" in found["faults"][0]
         assert "which no signed log checkpoint covers" in found["faults"][0]
@@ -330,25 +330,25 @@ def test_a_home_of_an_earlier_version_keeps_what_was_signed_from_its_first_openi
     with open_service(home) as again:
         assert "are not those that were signed" in again.evidence.verify()["faults"][0]
         with pytest.raises(VerificationFailed, match="are not those that were signed"):
-            again.core.ledger.checkpoint()
+            again.core.desk.ledger.checkpoint()
 
 
 def test_a_forgery_under_a_running_daemon_is_never_signed(service: Service, tmp_path: Path) -> None:
     """Entries that were not signed yet are those that this process wrote."""
-    service.core.record([Draft("note", "x", "ann", "", {"reason": "one"}), Draft("note", "y", "ann", "", {"reason": "two"})])
+    service.core.desk.append([Draft("note", "x", "ann", "", {"reason": "one"}), Draft("note", "y", "ann", "", {"reason": "two"})])
 
     def change(rows: list[dict[str, Any]]) -> None:
         rows[-2]["actor"] = "judge"
 
     forged(tmp_path / "home", change)
     with pytest.raises(VerificationFailed, match="are not those that were written"):
-        service.core.ledger.checkpoint()
+        service.core.desk.ledger.checkpoint()
 
 
 def test_entries_that_are_not_signed_yet_are_told_first(service: Service) -> None:
     forget(service, "red")
     assert service.evidence.verify()["unsigned"] == 0
-    service.core.record([Draft("note", "x", "ann", "", {"reason": "one"})])
+    service.core.desk.append([Draft("note", "x", "ann", "", {"reason": "one"})])
     assert service.evidence.verify()["unsigned"] == 1
 
 
@@ -364,13 +364,13 @@ def test_what_a_crash_left_unsigned_is_signed_when_the_home_is_opened(
             forget(service, "red")
     service.core.close()
     with open_service(tmp_path / "home") as again:
-        assert again.core.views.published("m") is not None
+        assert again.core.desk.views.published("m") is not None
         assert again.evidence.verify()["holds"]
 
 
 def test_a_checkpoint_that_only_lies_beside_the_key_is_put_into_the_database(service: Service, tmp_path: Path) -> None:
     """A crash between the file and the row."""
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     service.close()
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
         triggers = dropped_triggers(raw)
@@ -379,7 +379,7 @@ def test_a_checkpoint_that_only_lies_beside_the_key_is_put_into_the_database(ser
             raw.execute(statement)
     raw.close()
     with open_service(tmp_path / "home") as again:
-        assert again.core.ledger.checkpoint_of(size) is not None
+        assert again.core.desk.ledger.checkpoint_of(size) is not None
         assert again.evidence.verify()["holds"]
 
 
@@ -412,14 +412,14 @@ STRANGERS = {
 
 @pytest.mark.parametrize("what", sorted(STRANGERS))
 def test_what_no_ledger_has_is_found_when_it_is_opened_and_verified(service: Service, tmp_path: Path, what: str) -> None:
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     changed(tmp_path / "home" / "ledger.db", STRANGERS[what])
     assert "what no ledger has" in service.evidence.verify()["faults"][0]
     service.close()
     with open_service(tmp_path / "home") as again:
         with pytest.raises(BadFile, match=r"what no ledger has: (trigger|view|index) 'x'"):
             again.forget("m", ForgetOptions(concepts=("red",)), "ann")
-        assert again.core.ledger.size() == size
+        assert again.core.desk.ledger.size() == size
         assert not again.evidence.verify()["holds"]
         assert "what no ledger has" in again.status()["ledger"]["fault"]
 
@@ -431,10 +431,10 @@ def test_an_entry_that_was_not_stored_was_not_filed(service: Service, tmp_path: 
     if "changed" in what:
         changed(tmp_path / "home" / "ledger.db", "DROP TRIGGER entries_no_update")
     changed(tmp_path / "home" / "ledger.db", STRANGERS[what])
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     with pytest.raises(BadFile, match="not stored as they were written"):
-        service.core.record([Draft("note", "x", "ann", "", {"reason": "one"})] * many)
-    assert service.core.ledger.size() == size, "what was read back wrong was not committed"
+        service.core.desk.append([Draft("note", "x", "ann", "", {"reason": "one"})] * many)
+    assert service.core.desk.ledger.size() == size, "what was read back wrong was not committed"
     assert "not stored as they were written" in service.status()["ledger"]["fault"], "and nothing is appended from here on"
 
 

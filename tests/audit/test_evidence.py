@@ -61,16 +61,16 @@ def test_a_bundle_shows_that_it_goes_on_from_a_kept_checkpoint(service: Service,
         assert found["holds"], found["faults"]
         assert any("begins with the log checkpoint" in line for line in found["proven"])
     size = LogCheckpoint.read(kept).size
-    other = service.core.ledger.signer.sign(LogCheckpoint(service.core.ledger.origin, size, b"\x01" * 32).text)
+    other = service.core.desk.ledger.signer.sign(LogCheckpoint(service.core.desk.ledger.origin, size, b"\x01" * 32).text)
     for name in ("since.zip", "all.zip"):
         assert "is not the beginning of this log" in verify_offline(tmp_path / name, key, kept=[other])["faults"][0]
     forget(service, "green")
     later = service.evidence.checkpoint()
     assert "ask for a newer one" in verify_offline(tmp_path / "all.zip", key, kept=[later])["faults"][0]
-    stranger = Signer.at(tmp_path / "k", service.core.ledger.origin).sign(LogCheckpoint.read(kept).text)
+    stranger = Signer.at(tmp_path / "k", service.core.desk.ledger.origin).sign(LogCheckpoint.read(kept).text)
     assert not verify_offline(tmp_path / "all.zip", key, kept=[stranger])["holds"]
     with pytest.raises(Usage, match="another ledger"):
-        evidence.bundle(tmp_path / "x.zip", since=service.core.ledger.signer.sign(LogCheckpoint("x", 10**6, b"\x01" * 32).text))
+        evidence.bundle(tmp_path / "x.zip", since=service.core.desk.ledger.signer.sign(LogCheckpoint("x", 10**6, b"\x01" * 32).text))
 
 
 def test_another_artifact_and_entry_signed_again_are_found_by_a_kept_checkpoint(service: Service, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_another_artifact_and_entry_signed_again_are_found_by_a_kept_checkpoint(
     forget(service, "red")
     kept = service.evidence.checkpoint()
     service.evidence.sign()
-    ledger = service.core.ledger
+    ledger = service.core.desk.ledger
     rows = [dict(e) for e in ledger.entries()]
     fresh = service.core.artifacts.put(b"another artifact")
     made = next(e for e in rows if e["kind"] == "contribution.make")
@@ -109,7 +109,7 @@ def test_a_bundle_of_a_time_shows_that_nothing_else_was_published_in_between(ser
     red = forget(service, "red")
     first = tick()
     forget(service, "blue")
-    service.core.record([Draft("note", "x", "me")])
+    service.core.desk.append([Draft("note", "x", "me")])
     evidence, key = service.evidence, service.evidence.key()
     said = evidence.bundle(tmp_path / "then.zip", as_of=first)
     assert said["about"]["as_of"] == first
@@ -130,7 +130,7 @@ def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(service: Servi
     first = tick()
     forget(service, "blue")
     last = tick()
-    service.core.record([Draft("note", "x", "me")])
+    service.core.desk.append([Draft("note", "x", "me")])
     service.evidence.bundle(tmp_path / "all.zip", as_of=first)
     files = unzipped((tmp_path / "all.zip").read_bytes())
     manifest = json.loads(files["manifest.json"])
@@ -154,7 +154,7 @@ def test_doctored_views_leave_nothing_out_of_a_bundle(service: Service, tmp_path
     """The row of the threat table: the votes on a request are taken out of the views before its bundle is made."""
     red = forget(service, "red")
     service.evidence.bundle(tmp_path / "before.zip", request=red["id"])
-    path = service.core.views.records.path
+    path = service.core.desk.views.records.path
     assert path is not None
     service.close()
     with sqlite3.connect(path) as raw:
@@ -253,7 +253,7 @@ def test_entries_of_deliveries_that_came_meanwhile_are_read(tmp_path: Path, exam
 
     with open_service(tmp_path / "home") as service:
         service.add_model("m", "colours", replace(given, publish_to=str(tmp_path / "out")), "ann")
-        size = service.core.ledger.size()
+        size = service.core.desk.ledger.size()
         forget(service, "red")
         (said,) = service.evidence._delivered_since(size)
         assert said["subject"] == "m/1"
@@ -288,7 +288,7 @@ def test_filing_and_a_new_key_do_not_wait_for_a_bundle(service: Service, tmp_pat
     for name, request in (("all", None), ("one", red["id"])):
         done.clear()
         monkeypatch.setattr(bundles, "_artifact", slowly)
-        key, size = service.evidence.key(), service.core.ledger.size()
+        key, size = service.evidence.key(), service.core.desk.ledger.size()
         said = service.evidence.bundle(tmp_path / f"{name}.zip", request=request)
         assert said["key"] == key
         found = verify_offline(tmp_path / f"{name}.zip", key, again=True)
@@ -326,7 +326,7 @@ def test_the_key_that_is_shown_is_the_one_that_was_checked(service: Service, tmp
     assert (found["key"], found["keys"]) == (old, [old, service.evidence.key()])
     service.evidence.bundle(tmp_path / "b.zip")
     assert verify_offline(tmp_path / "b.zip", old)["keys"] == found["keys"]
-    stranger = str(Signer.at(tmp_path / "k", service.core.ledger.origin).key)
+    stranger = str(Signer.at(tmp_path / "k", service.core.desk.ledger.origin).key)
     for verdict in (service.evidence.verify(key=stranger), verify_offline(tmp_path / "b.zip", stranger)):
         assert "not signed by the key that is trusted" in verdict["faults"][0]
 
@@ -337,7 +337,7 @@ def test_a_changed_key_needs_both_signatures(service: Service, tmp_path: Path, s
     import base64
 
     forget(service, "red")
-    ledger = service.core.ledger
+    ledger = service.core.desk.ledger
     old, new = ledger.signer, Signer.at(tmp_path / "new.key", ledger.origin)
     stranger = Signer.at(tmp_path / "stranger.key", ledger.origin)
     text = rotation_text(ledger.origin, old.key, new.key)
@@ -346,7 +346,7 @@ def test_a_changed_key_needs_both_signatures(service: Service, tmp_path: Path, s
     by = {"old": old, "new": new} if signs == "others" else by
     payload = {"old": str(old.key), "new": str(new.key), "reason": "mine now"}
     payload |= {f"signature_{n}": base64.b64encode(s.raw(message)).decode() for n, s in by.items()}
-    service.core.record([Draft("key.rotate", new.key.id.hex(), "eve", "", payload)])
+    service.core.desk.append([Draft("key.rotate", new.key.id.hex(), "eve", "", payload)])
     ledger.signer = new
     ledger.checkpoint()
     found = service.evidence.verify(key=str(old.key))
@@ -359,13 +359,13 @@ def test_a_changed_key_needs_both_signatures(service: Service, tmp_path: Path, s
 def test_a_stolen_old_key_deceives_only_who_knows_no_other(service: Service, tmp_path: Path) -> None:
     """The row of the threat table: who has the key from before a rotation signs a log that leaves the rotation out."""
     forget(service, "red")
-    thief = service.core.ledger.signer
+    thief = service.core.desk.ledger.signer
     before = service.evidence.checkpoint()
     service.evidence.rotate_key("it was stolen", "ann")
     kept, new = service.evidence.checkpoint(), service.evidence.key()
     from tests.ledger.forging import forged
 
-    rows = [dict(e) for e in service.core.ledger.entries() if e["kind"] != "key.rotate"]
+    rows = [dict(e) for e in service.core.desk.ledger.entries() if e["kind"] != "key.rotate"]
     artifacts = [service.core.artifacts.get(d) for d in service.core.artifacts.digests()]
     named = json.dumps(rows)
     import hashlib
@@ -395,7 +395,7 @@ def test_the_ledger_is_not_signed_while_its_key_is_changed(service: Service, mon
     monkeypatch.setattr(service.evidence.rotation, "finish", slowly)
     service.evidence.rotate_key("routine", "ann")
     asking.join(10)
-    assert LogCheckpoint.open(found[0], service.core.ledger.signer.key)
+    assert LogCheckpoint.open(found[0], service.core.desk.ledger.signer.key)
     assert service.evidence.verify()["holds"]
 
 
@@ -427,7 +427,7 @@ def test_everything_brings_one_statement_for_each_published_model(service: Servi
     files = unzipped((tmp_path / "all.zip").read_bytes())
     names = [n for n in files if n.startswith("statements/")]
     assert names == ["statements/m-1.dsse.json", "statements/n-1.dsse.json"]
-    assert all(opened(files[n], service.core.ledger.signer.key).signed for n in names)  # type: ignore[union-attr]
+    assert all(opened(files[n], service.core.desk.ledger.signer.key).signed for n in names)  # type: ignore[union-attr]
     found = verify_offline(tmp_path / "all.zip", service.evidence.key())
     assert found["holds"]
     assert "revision 1 of m" in found["claim"]
@@ -441,7 +441,7 @@ def test_anybody_can_check_single_proofs(service: Service) -> None:
     forget(service, "red")
     old = LogCheckpoint.read(service.evidence.checkpoint())
     forget(service, "blue")
-    key = service.core.ledger.signer.key
+    key = service.core.desk.ledger.signer.key
     proof = service.evidence.inclusion(3)
     said = LogCheckpoint.open(proof["checkpoint"], key)
     assert (said.size, said.root.hex()) == (proof["size"], proof["root"])

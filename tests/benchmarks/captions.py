@@ -203,7 +203,7 @@ class Vectors:
     @staticmethod
     def of(service: Service, captioned: Captioned, groups: Groups) -> Vectors:
         """Captions are encoded as they stand, in no template."""
-        encoder = service.core.opened(MODEL).encoder
+        encoder = service.core.models.opened(MODEL).encoder
         images = np.asarray(encoder.files(list(captioned.paths))[0], np.float64)
         texts = {name: np.asarray(encoder.texts(groups.captions(name), keep=False), np.float64) for name in groups.pairs}
         return Vectors(exact.unit(images), texts)
@@ -215,7 +215,7 @@ def edit_of(service: Service, method: str, target: str, words: Sequence[str]) ->
     Raises:
         GovdError: the method cannot do that.
     """
-    opened, contributions = service.core.opened(MODEL), service.requests.contributions
+    opened, contributions = service.core.models.opened(MODEL), service.requests.contributions
     named = ("fitted" if opened.basis.has_pool else "oblique") if method == "auto" else method
     specs = [ForgetSpec(Scope((Concept(word),)), named, target or None) for word in words]  # type: ignore[arg-type]
     return contributions.composed(opened.basis, [contributions.compute(spec, opened, keep=False) for spec in specs])

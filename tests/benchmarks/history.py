@@ -62,7 +62,7 @@ class Office:
 
     def __init__(self, service: Service, clock: Clock, seed: int = 1) -> None:
         self.service, self.clock, self.draw = service, clock, random.Random(seed)
-        self.labels = list(service.core.opened("mini").basis.labels)
+        self.labels = list(service.core.models.opened("mini").basis.labels)
         self.refused = 0
 
     def state(self, request: str) -> str:
@@ -157,11 +157,18 @@ def lived(home: Path, requests: int = 300, seed: int = 1) -> dict[str, int]:
                 service.evidence.rotate_key("half a year is over", "carol")
             if days == 60:
                 service.update_model(
-                    "mini", Given(anchors=(*service.core.opened("mini").basis.vocabulary, "stapler of the office", "loading ramp")), "ann"
+                    "mini",
+                    Given(anchors=(*service.core.models.opened("mini").basis.vocabulary, "stapler of the office", "loading ramp")),
+                    "ann",
                 )
         service.measure()
         service.evidence.sign()
-        return {"requests": len(service.requests.all()), "entries": service.core.ledger.size(), "days": days, "refused": office.refused}
+        return {
+            "requests": len(service.requests.all()),
+            "entries": service.core.desk.ledger.size(),
+            "days": days,
+            "refused": office.refused,
+        }
 
 
 if __name__ == "__main__":

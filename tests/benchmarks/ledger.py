@@ -231,7 +231,7 @@ def planned(records: Records) -> Iterator[None]:
 
 
 def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
-    draw, ledger, records = random.Random(2), service.core.ledger, service.core.views.records
+    draw, ledger, records = random.Random(2), service.core.desk.ledger, service.core.desk.views.records
     size = ledger.size()
     ids = [r["id"] for at in range(0, size, size // 40) for r in service.requests.all(after=at, limit=5)]
     times = [e["time"] for e in ledger.some([draw.randrange(size) for _ in range(200)])]
@@ -263,8 +263,8 @@ def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
         yield f"`audit log` of {name}", p99(lambda _, words=words: service.audit.log(**draw.choice(words)), 300), "p99 < 20 ms"
     wishes: list[dict[str, Any]] = [{"state": s, "model": "m"} for s in states] + [{"concept": c} for c in concepts[:40]]
     wishes += [{"domain": "line", "policy": "people"}, {"filed_by": "ann", "state": "denied", "domain": "line"}]
-    last = int(service.core.views.heads["m"]["last"])
-    served = [r for r in ids if (service.core.views.request(r) or {}).get("revision")]
+    last = int(service.core.desk.views.heads["m"]["last"])
+    served = [r for r in ids if (service.core.desk.views.request(r) or {}).get("revision")]
     with planned(records):
         for some in wishes:
             service.requests.all(limit=100, **some)
@@ -283,7 +283,7 @@ def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
 
 def dominated(service: Service) -> dict[str, float]:
     """What verification spends its time on, each alone in this process: seconds."""
-    source, size = service.core.ledger.stored(), service.core.ledger.size()
+    source, size = service.core.desk.ledger.stored(), service.core.desk.ledger.size()
     clock, bodies, spent = time.perf_counter, [], {"reading the rows": 0.0, "that each body is canonical JSON": 0.0, "hashing": 0.0}
     for start in range(0, size, BATCH):
         marks = [clock()]
@@ -328,20 +328,20 @@ def main(entries: int = 1_000_000) -> None:
             print(f"| whole verification | {took:.1f} s | < 10 s |")
             print(f"| … largest resident memory of a process so far | {verified:.0f} MiB | flat |", flush=True)
             began, tree = time.perf_counter(), pymerkle.InmemoryTree(algorithm="sha256")
-            for _, body in service.core.ledger.bodies():
+            for _, body in service.core.desk.ledger.bodies():
                 tree.append_entry(body)
             root = tree.get_root()
             theirs = time.perf_counter() - began
-            assert root == service.core.ledger.root()
+            assert root == service.core.desk.ledger.root()
             del tree
             print(f"| … pymerkle's tree of the same entries, nothing else | {theirs:.1f} s | {theirs / took:.1f} × govd's |", flush=True)
             for name, share in dominated(service).items():
                 print(f"| … {name} | {share:.1f} s of one core | |", flush=True)
             for name, found, wanted in questions(service, folder):
                 print(f"| {name} | {found} | {wanted} |", flush=True)
-            mine, bare, ratio = singles(service.core.ledger, folder)
+            mine, bare, ratio = singles(service.core.desk.ledger, folder)
             print(f"| single appends | {mine:,.0f}/s, {100 * ratio:.0f} % of bare SQLite commits ({bare:,.0f}/s) | ≥ 80 % |")
-            print(f"| … by eight callers at once | {grouped(service.core.ledger):,.0f}/s | |")
+            print(f"| … by eight callers at once | {grouped(service.core.desk.ledger):,.0f}/s | |")
 
 
 if __name__ == "__main__":

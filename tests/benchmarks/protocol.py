@@ -123,7 +123,7 @@ def forgotten(service: Service, data: EvaluationData, method: str, scopes: Seque
     Raises:
         GovdError: the method cannot do that.
     """
-    opened, contributions = service.core.opened(MODEL), service.requests.contributions
+    opened, contributions = service.core.models.opened(MODEL), service.requests.contributions
     named = ("fitted" if opened.basis.has_pool else "oblique") if method == "auto" else method
     target = None if named in ("nullspace", "ccup") else "unnamed"
     made = [contributions.compute(ForgetSpec(scope, named, target), opened, keep=False) for scope in scopes]  # type: ignore[arg-type]

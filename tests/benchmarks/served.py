@@ -148,12 +148,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, open_service(Path(folder) / "home") as service:
         if chosen.mini:
             service.add_model("mini", "mini", Given(), "benchmark")
-            labels = list(service.core.opened("mini").basis.labels)
+            labels = list(service.core.models.opened("mini").basis.labels)
             print("\nmini, evaluated on its pictures\n")
             measure(service, "mini", labels, [n for n in chosen.forgets if n + chosen.rounds < len(labels)], chosen.rounds)
             return
         names, vectors, source = labels_and_vectors()
-        service.core.manager.register(Vectors(names, vectors), "benchmark")
+        service.core.plugins.manager.register(Vectors(names, vectors), "benchmark")
         given = Given(labels=names, templates=["{}"])
         if chosen.pool:
             np.save(Path(folder) / "pool.npy", simulated_pool(vectors).astype(np.float32))

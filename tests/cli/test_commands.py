@@ -144,10 +144,10 @@ def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(govd: Shell) -> Non
         options = ForgetOptions(concepts=["red"], reason=HOSTILE, ticket=HOSTILE)
         request = inspect.unwrap(type(requests).forget)(requests, "m", options, "ann")["id"]
         api.service.reconcile()
-        api.service.core.record([Draft("note", HOSTILE, HOSTILE, HOSTILE, {"reason": HOSTILE})])
-        api.service.core.record([Draft("request.hold", request, HOSTILE, "m", {"reason": HOSTILE})])
+        api.service.core.desk.append([Draft("note", HOSTILE, HOSTILE, HOSTILE, {"reason": HOSTILE})])
+        api.service.core.desk.append([Draft("request.hold", request, HOSTILE, "m", {"reason": HOSTILE})])
         old = {"name": HOSTILE, "role": "reader", "sha256": "0" * 64}
-        api.service.core.record([Draft("token.create", "0" * 12, "ann", "", old)])
+        api.service.core.desk.append([Draft("token.create", "0" * 12, "ann", "", old)])
     shown = [
         *(("request", "show", request), ("request", "list"), ("audit", "log"), ("audit", "trail", request), ("audit", "why", "m", "1")),
         *(("audit", "as-of", "2099-01-01"), ("audit", "deadlines"), ("token", "list"), ("status",), ("revision", "show", "m", "1")),
@@ -198,7 +198,7 @@ def test_pictures_synthesised_for_a_request_are_written_for_people(govd: Shell, 
         core = api.service.core
         facts = {"prototypes": [{"prompt": p, "png": core.artifacts.put(p.encode())} for p in prompts]}
         made = {"artifact": "x", "method": "y", "facts": facts}
-        core.record([Draft("contribution.make", request["contribution"], "ann", "m", made)])
+        core.desk.append([Draft("contribution.make", request["contribution"], "ann", "m", made)])
         assert api.pictures(request["id"]) == [(p, p.encode()) for p in prompts]
     folder = tmp_path / "pictures"
     found = govd.json("request", "show", request["id"], "--pictures", str(folder))

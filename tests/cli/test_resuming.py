@@ -29,7 +29,7 @@ def filed(home: Path, concept: str = "red") -> str:
 
 def kinds(home: Path) -> list[str]:
     with open_service(home) as service:
-        return [e["kind"] for e in service.core.ledger.entries()]
+        return [e["kind"] for e in service.core.desk.ledger.entries()]
 
 
 def is_done(home: Path, request: str = "") -> None:
@@ -107,7 +107,7 @@ def test_what_cannot_go_on_is_told_and_the_question_answered(home: Path, capsys:
 
 def open_basis(home: Path) -> Path:
     with open_service(home) as service:
-        return service.core.artifacts.path(str(service.core.model("m")["basis"]))
+        return service.core.artifacts.path(str(service.core.desk.model("m")["basis"]))
 
 
 def test_reconcile_does_it_by_name(home: Path) -> None:
@@ -139,10 +139,10 @@ class Gatekeeper:
 @pytest.mark.parametrize(("decision", "state"), [("wait", "waiting"), ("deny", "refused")])
 def test_what_waits_for_a_gate_or_was_refused_is_not_cut_off(home: Path, decision: Decision, state: str) -> None:
     with Local(home) as api:
-        api.service.core.manager.register(Gatekeeper(decision), "keeper")
+        api.service.core.plugins.manager.register(Gatekeeper(decision), "keeper")
         request = api.forget("red", model="m", wait=True)
         assert request["state"] == "approved"
         assert unfinished(api.service.core) == []
-        last = api.service.core.views.last("m")
+        last = api.service.core.desk.views.last("m")
     assert last is not None
     assert last["state"] == state

@@ -66,7 +66,7 @@ def half(self, edit, part):
 if step == "deliver": backend.Colours.write_checkpoint = half
 measuring.attacks.leaks = dying("measure", measuring.attacks.leaks)
 with open_service(__import__("pathlib").Path(home)) as service:
-    service.core.manager.register(Before(), "before")
+    service.core.plugins.manager.register(Before(), "before")
     if revert:
         service.revert(revert, "taken back", "ann")
     else:
@@ -92,7 +92,7 @@ def home(tmp_path: Path, example_plugins: None, given: Given) -> Path:
 
 
 def ends(service: Service) -> list[str]:
-    return [e["kind"] for e in service.core.ledger.entries() if e["kind"] in ("revision.publish", "request.publish", "request.revert")]
+    return [e["kind"] for e in service.core.desk.ledger.entries() if e["kind"] in ("revision.publish", "request.publish", "request.revert")]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -123,7 +123,7 @@ def test_a_revert_survives_being_killed(home: Path, step: str) -> None:
     with open_service(home) as service:
         service.reconcile()
         assert [r["state"] for r in service.requests.all()] == ["reverted", "done"]
-        published = service.core.views.published("m")
+        published = service.core.desk.views.published("m")
         assert published is not None
         assert published["rank"] == 0
         assert json.loads(json.dumps(ends(service))).count("request.revert") == 1

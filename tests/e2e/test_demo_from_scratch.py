@@ -51,7 +51,7 @@ def service(folder: Path) -> Iterator[Service]:
 
 @pytest.mark.slow
 def test_all_of_it_is_computed_anew_and_compared(service: Service) -> None:
-    opened = service.core.opened(MODEL)
+    opened = service.core.models.opened(MODEL)
     shipped = Known.read(opened.model.facts.defaults["embeddings"], opened.model.facts)
     assert set(shipped.images) == set(opened.encoder.known.images)
     assert opened.encoder.encoded >= len(shipped.images) + 5000
@@ -81,7 +81,7 @@ def test_what_differs_is_told(service: Service, folder: Path) -> None:
             scratch.compared(service)
     finally:
         os.replace(folder / "kept", pool)
-    known = service.core.opened(MODEL).encoder.known
+    known = service.core.models.opened(MODEL).encoder.known
     digest = next(iter(known.images))
     right = known.images[digest]
     known.images[digest] = right + np.float32(1e-3)

@@ -194,8 +194,8 @@ def _operation(world: World, operation: Any, mode: Any, count: int, number: int)
         st.randoms(use_true_random=False),
     )
     def one(case: Any, role: str, draw: random.Random) -> None:
-        if "m" not in world.service.core.views.models:
-            world.names["name"] = world.names["model"] = [*world.service.core.views.models, "m"]
+        if "m" not in world.service.core.desk.views.models:
+            world.names["name"] = world.names["model"] = [*world.service.core.desk.views.models, "m"]
         ask(world, case, role, draw)
 
     try:

@@ -63,14 +63,14 @@ def test_an_older_ledger_in_its_place_destroys_nothing(service: Service, tmp_pat
     with open_service(home) as newer:
         second = private(newer, "blue")
         newer.requests.hold(first, "Ms Example sues", "dpo")
-        size = newer.core.ledger.size()
+        size = newer.core.desk.ledger.size()
     before, ledger = texts(home), (home / "ledger.db").read_bytes()
     signed = home / "keys" / "signed.note"
     note = signed.read_text()
     shutil.copy(tmp_path / "older" / "ledger.db", home / "ledger.db")
     signed.unlink()  # else it is read and not continued
     with open_service(home) as rolled_back:
-        assert rolled_back.core.ledger.size() < size
+        assert rolled_back.core.desk.ledger.size() < size
         rolled_back.requests.hold(first, "another reason", "dpo")  # said under a name that is free
         assert [s["reason"] for s in rolled_back.requests.reveal(first, "dpo")["said"]] == ["another reason"]
     assert before.items() <= texts(home).items()
@@ -151,7 +151,7 @@ def test_a_new_key_follows_the_ledger_alone(service: Service, tmp_path: Path, mo
     raw.close()
     with open_service(tmp_path / "home") as again:
         assert again.evidence.key() == new
-    assert str(Signer.at(keys / "signing.key", again.core.ledger.origin).key) == new
+    assert str(Signer.at(keys / "signing.key", again.core.desk.ledger.origin).key) == new
 
 
 def test_a_ledger_that_somebody_changed_destroys_nothing(service: Service, tmp_path: Path) -> None:

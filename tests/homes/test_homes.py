@@ -147,7 +147,7 @@ def test_work_goes_on_in_it(old: Path, same_model: None, opened: Service) -> Non
     if opened.requests.show(request["id"])["state"] == "waiting":  # bounds may be others than they were then
         opened.requests.decide(request["id"], "approve", "seen", "owner")
         opened.reconcile()
-    last = opened.core.views.last("m")
+    last = opened.core.desk.views.last("m")
     assert last is not None
     assert request["id"] in last["requests"], opened.requests.show(request["id"])["state_reason"]
     assert all(r["state"] != "filed" for r in opened.requests.all())

@@ -48,7 +48,7 @@ def test_a_rebased_model_is_the_same_as_one_that_was_registered_so(service: Serv
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
         service.reconcile()
-    digests = {service.core.views.published(name)["edit_digest"] for name in ("m", "other")}  # type: ignore[index]
+    digests = {service.core.desk.views.published(name)["edit_digest"] for name in ("m", "other")}  # type: ignore[index]
     assert len(digests) == 1
 
 
@@ -58,18 +58,18 @@ def test_an_update_keeps_what_is_not_given(service: Service, given: Given) -> No
     service.update_model("m", Given(anchors=("wood", "sea")), "ann")
     after = service.models.show("m")
     assert (after["anchors"], after["pool"], after["digest"]) == (2, before["pool"], before["digest"])
-    assert service.core.views.published("m")["number"] == 2  # type: ignore[index]
+    assert service.core.desk.views.published("m")["number"] == 2  # type: ignore[index]
     assert accuracy(service, "red") == 0.0
     assert [e["kind"] for e in service.audit.log(kind="model")] == ["model.add", "model.update"]
 
 
 def test_an_update_that_a_forget_cannot_follow_changes_nothing(service: Service, pictures: Path) -> None:
     cell = forget(service, "blue", domains=("dark",))
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     with pytest.raises(Conflict, match=f"{cell['id']}.*no domain any more"):
         service.update_model("m", Given(domains=("bright", "gloomy"), images=str(pictures / "dark")), "ann")
     assert service.models.show("m")["anchors"] == 4
-    assert service.core.ledger.size() == size
+    assert service.core.desk.ledger.size() == size
     assert service.evidence.verify()["holds"]
 
 
@@ -90,7 +90,7 @@ def test_what_a_court_holds_stays(service: Service) -> None:
         service.requests.hold(request["id"], "", "legal")
     held = service.requests.hold(request["id"], "case 7 C 12/27", "legal")
     assert held["held"]["reason"] == "kept private"  # the request is
-    assert b"7 C 12/27" not in b"".join(body for _, body in service.core.ledger.bodies())
+    assert b"7 C 12/27" not in b"".join(body for _, body in service.core.desk.ledger.bodies())
     assert service.requests.reveal(request["id"], "dpo")["said"][0]["reason"] == "case 7 C 12/27"
     for undo in (
         lambda: service.revert(request["id"], "x", "ann"),

@@ -55,7 +55,7 @@ def test_its_requests_keep_their_states_and_say_so(retired: Service) -> None:
     assert len(retired.revisions("a")) == 2
     assert retired.revision("a", 2)["state"] == "published"
     assert retired.diff("a", 1, 2)["added"] == [requests[1]["id"]]
-    assert retired.core.views.revision("a", 3) is None
+    assert retired.core.desk.views.revision("a", 3) is None
 
 
 def test_nothing_answers_for_it_and_its_name_is_not_used_again(retired: Service, given: Given) -> None:
@@ -75,7 +75,7 @@ def test_nothing_answers_for_it_and_its_name_is_not_used_again(retired: Service,
 
 def test_nothing_is_decided_about_its_requests_any_more(retired: Service) -> None:
     request = str(retired.requests.all(model="a")[0]["id"])
-    size = retired.core.ledger.size()
+    size = retired.core.desk.ledger.size()
     with pytest.raises(Conflict, match="was retired on"):
         retired.revert(request, "back", "ann")
     for event in ("approve", "reject", "withdraw", "retry"):
@@ -83,7 +83,7 @@ def test_nothing_is_decided_about_its_requests_any_more(retired: Service) -> Non
             retired.requests.decide(request, event, "because", "ann")
     with pytest.raises(Conflict, match="was retired on"):
         retired.requests.extend(request, "2030-01-01", "because", "ann")
-    assert retired.core.ledger.size() == size
+    assert retired.core.desk.ledger.size() == size
     retired.requests.hold(request, "case 7", "legal")
     assert not retired.reconcile()
     assert retired.requests.show(request)["state"] == "in_force"
@@ -119,17 +119,17 @@ def test_published_revisions_go_where_it_is_asked_for(served: Service, tmp_path:
 def test_a_current_of_somebody_else_is_left_and_the_model_stays(served: Service, tmp_path: Path) -> None:
     (tmp_path / "served" / "current").unlink()
     (tmp_path / "served" / "current").symlink_to("/srv")
-    size = served.core.ledger.size()
+    size = served.core.desk.ledger.size()
     with pytest.raises(MachineFault, match="current leads to /srv"):
         served.models.remove("a", "ann")
     assert os.readlink(tmp_path / "served" / "current") == "/srv"
-    assert served.core.ledger.size() == size
+    assert served.core.desk.ledger.size() == size
     assert served.models.show("a")["state"] == "registered"
 
 
 def test_a_removal_that_is_not_recorded_puts_current_back(served: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(served.core.ledger, "append", lambda *given: (_ for _ in ()).throw(MachineFault("full")))
+        patched.setattr(served.core.desk.ledger, "append", lambda *given: (_ for _ in ()).throw(MachineFault("full")))
         with pytest.raises(MachineFault):
             served.models.remove("a", "ann")
     served.reconcile()
@@ -177,7 +177,7 @@ def test_a_model_without_forgets_in_force_is_removed_as_ever(service: Service, g
     found = service.models.remove("a", "ann")
     assert found["state"] == "removed"
     assert numbers(tmp_path / "served") == ["0"]
-    assert service.core.ledger.some([service.core.ledger.size() - 1])[0]["payload"] == {}
+    assert service.core.desk.ledger.some([service.core.desk.ledger.size() - 1])[0]["payload"] == {}
     service.add_model("a", "colours", given, "ann")
     assert service.models.show("a")["state"] == "registered"
 

@@ -62,7 +62,7 @@ def test_settings_with_a_byte_order_mark(tmp_path: Path) -> None:
 def test_a_letter_in_either_form_is_one_name(service: Service, given: Given, pictures: Path) -> None:
     decomposed = unicodedata.normalize("NFD", "café")
     service.add_model("cafe", "colours", replace(given, labels=[*NAMES, decomposed], images=None), "ann")
-    assert "café" in service.core.basis(service.core.model("cafe")).labels
+    assert "café" in service.core.models.basis(service.core.desk.model("cafe")).labels
     filed = service.forget("cafe", ForgetOptions(concepts=[decomposed]), "ann")
     assert filed["concepts"] == [{"name": "café", "aliases": []}]
     with pytest.raises(Usage, match="named twice"):
@@ -83,7 +83,7 @@ def test_repeated_labels_count_once_and_are_told(service: Service, given: Given)
 
 def test_an_anchor_that_reads_like_a_label_is_that_label(service: Service, given: Given) -> None:
     service.add_model("n", "colours", replace(given, anchors=["wood", "Red", "sea"], images=None), "ann")
-    assert service.core.basis(service.core.model("n")).vocabulary == ("wood", "sea")
+    assert service.core.models.basis(service.core.desk.model("n")).vocabulary == ("wood", "sea")
 
 
 def test_long_lists_and_lines_that_no_file_has(service: Service, given: Given) -> None:

@@ -107,7 +107,7 @@ def test_a_whole_domain_waits_whatever_it_is_said_to_cost(tmp_path: Path, exampl
 
 def test_what_is_in_scope_is_what_a_loop_finds(service: Service) -> None:
     scopes = [("red",), ()], [("red", "blue"), ("dark",)], [(), ("dark",)]
-    opened = service.core.opened("m")
+    opened = service.core.models.opened("m")
     basis, data = opened.basis, service.measuring.evaluation("m")
     assert data is not None
     images, at = basis.thinned_pool()

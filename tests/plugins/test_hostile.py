@@ -127,11 +127,11 @@ class Hostile:
 @pytest.fixture
 def hostile(service: Service) -> Iterator[Hostile]:
     plugin = Hostile()
-    service.core.asker.seconds = service.core.asker.work_seconds = QUICK * 4
-    service.core.manager.register(plugin, "hostile")
-    service.core.asker.seconds = QUICK
+    service.core.plugins.asker.seconds = service.core.plugins.asker.work_seconds = QUICK * 4
+    service.core.plugins.manager.register(plugin, "hostile")
+    service.core.plugins.asker.seconds = QUICK
     yield plugin
-    service.core.manager.unregister(plugin)
+    service.core.plugins.manager.unregister(plugin)
 
 
 def forget(service: Service, name: str, **options: Any) -> Mapping[str, Any]:
@@ -203,7 +203,7 @@ def test_what_hangs_is_asked_no_more_and_its_threads_are_few(service: Service, h
     assert "have not come back" in states[-1]["state_reason"]
     assert most == HANGING
     assert time.monotonic() - began < 3 * len(names)
-    assert service.core.asker.hanging() == {"hostile": HANGING}
+    assert service.core.plugins.asker.hanging() == {"hostile": HANGING}
 
 
 def test_a_notice_that_hangs_delays_nothing(service: Service, hostile: Hostile) -> None:
@@ -215,13 +215,13 @@ def test_a_notice_that_hangs_delays_nothing(service: Service, hostile: Hostile) 
         lasting.wait(5)
 
     hostile.entry = listen
-    service.core.asker.seconds = 30
+    service.core.plugins.asker.seconds = 30
     request = forget(service, "red")
     assert request["state"] == "in_force"
     assert heard == [request["seq"]]
     lasting.set()
-    service.core.notices.close()
-    assert heard == list(range(int(request["seq"]), service.core.ledger.size()))
+    service.core.plugins.notices.close()
+    assert heard == list(range(int(request["seq"]), service.core.desk.ledger.size()))
 
 
 def test_what_a_notice_raises_or_changes_changes_nothing(service: Service, hostile: Hostile) -> None:
@@ -265,7 +265,7 @@ def test_an_evaluation_of_that_kind_publishes_nothing_and_is_tried_again_after_a
     for _ in range(5):
         service.reconcile()
     assert hostile.asked <= 1
-    assert service.core.views.published("m") is None
+    assert service.core.desk.views.published("m") is None
 
 
 def test_doctor_tells_which_plugin_failed_in_what_until_it_answers(service: Service, hostile: Hostile) -> None:
@@ -310,7 +310,7 @@ def test_a_record_can_be_copied_and_then_changed(service: Service, hostile: Host
 def test_a_model_that_encodes_nonsense_is_named_and_nothing_is_filed_in_its_name(
     service: Service, hostile: Hostile, monkeypatch: pytest.MonkeyPatch, answer: Callable[[Any], Any], reason: str
 ) -> None:
-    inner: Any = service.core.opened("m").model
+    inner: Any = service.core.models.opened("m").model
     monkeypatch.setattr(type(inner.inner), "encode_texts", lambda self, texts, progress=None: answer(texts))
     request = forget(service, "red", aliases=("scarlet",))
     assert request["state"] == "waiting"
@@ -336,8 +336,8 @@ class Slow:
 
 def test_opening_a_checkpoint_holds_up_neither_filing_nor_another_model(service: Service, hostile: Hostile, given: Any) -> None:
     slow = Slow()
-    service.core.manager.register(slow, "slow")
-    service.core.asker.work_seconds = 60
+    service.core.plugins.manager.register(slow, "slow")
+    service.core.plugins.asker.work_seconds = 60
 
     def add() -> None:
         with pytest.raises(Unsupported):
@@ -361,7 +361,7 @@ def test_a_model_whose_step_takes_long_does_not_hold_up_another(service: Service
     service.add_model("a", "colours-2", given, "ann")
     going = threading.Event()
     hostile.vote = lambda request: going.wait(60) and None if request["model"] == "a" else None
-    service.core.asker.seconds = 60
+    service.core.plugins.asker.seconds = 60
     held = service.forget("a", ForgetOptions(concepts=("red",)), "ann")
     free = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     last = time.monotonic() + 30
@@ -391,8 +391,8 @@ def test_routes_that_cannot_be_added_are_told_and_the_others_are_there(
         def govd_routes(self, router: Any, service: Any) -> None:
             router.get("/hello")(lambda: {"hello": 1})
 
-    service.core.manager.register(Bad(), "bad")
-    service.core.manager.register(Good(), "good")
+    service.core.plugins.manager.register(Bad(), "bad")
+    service.core.plugins.manager.register(Good(), "good")
     with caplog.at_level(logging.ERROR, "govd"):
         application = create_app(Context(service, service.reconcile))
     assert "plugin bad: its routes are not offered" in caplog.text

@@ -99,7 +99,7 @@ def settings(folder: Path, **lines: list[str]) -> None:
 
 
 def news(service: Service) -> None:
-    service.core.record([Draft("note", "x", "me")])
+    service.core.desk.append([Draft("note", "x", "me")])
     service.evidence.sign()
 
 
@@ -111,12 +111,12 @@ def test_a_witness_cosigns_what_has_grown(tmp_path: Path, witness: Witness) -> N
             news(service)
             (said,) = service.evidence.witness()
             assert "does not know this log" in said["fault"]
-            witness.log = service.core.ledger.signer.key
+            witness.log = service.core.desk.ledger.signer.key
             (said,) = service.evidence.witness()
             assert (said["fault"], said["size"]) == (None, 1)
             assert service.evidence.witness() == [], "there is no news but the cosignature itself"
             service.evidence.sign()
-            assert service.core.ledger.last_checkpoint()[0] == 1, "a cosignature is no news to sign"  # type: ignore[index]
+            assert service.core.desk.ledger.last_checkpoint()[0] == 1, "a cosignature is no news to sign"  # type: ignore[index]
             news(service)
             (said,) = service.evidence.witness()
             assert said["size"] == 3
@@ -149,7 +149,7 @@ def test_a_bundle_brings_the_earliest_cosignature_after_its_entries(tmp_path: Pa
     with served(witness) as url:
         settings(home, witnesses=[f"{url} {witness.key}"])
         with open_service(home) as service:
-            witness.log = service.core.ledger.signer.key
+            witness.log = service.core.desk.ledger.signer.key
             for _ in range(3):
                 news(service)
                 service.evidence.witness()
@@ -160,7 +160,7 @@ def test_a_bundle_brings_the_earliest_cosignature_after_its_entries(tmp_path: Pa
             note = files["cosigned/1.note"].decode()
             assert note.startswith(files["checkpoints/1.note"].decode())
             assert first["at"][:4] == "2027"
-            opened = verify_bundle(zipped(files), service.core.ledger.signer.key, Trust((witness.key,)))
+            opened = verify_bundle(zipped(files), service.core.desk.ledger.signer.key, Trust((witness.key,)))
             assert opened.verdict.faults == ["the manifest says that the bundle is about something that its entries do not show"]
 
 
@@ -182,14 +182,14 @@ def test_cosignatures_that_entries_only_claim_are_faults(tmp_path: Path, witness
     with served(witness) as url:
         settings(home, witnesses=[f"{url} {witness.key}"])
         with open_service(home) as service:
-            witness.log = service.core.ledger.signer.key
+            witness.log = service.core.desk.ledger.signer.key
             news(service)
             service.evidence.witness()
             news(service)
             real = service.audit.log(kind="witness.cosign")[0]
-            service.core.record([Draft("witness.cosign", real["subject"], "govd", "", FORGED[name](real["payload"]))])
+            service.core.desk.append([Draft("witness.cosign", real["subject"], "govd", "", FORGED[name](real["payload"]))])
             service.evidence.sign()
-            service.core.ledger.checkpoint()
+            service.core.desk.ledger.checkpoint()
             assert any("entry 3" in fault for fault in service.evidence.verify()["faults"])
             service.evidence.bundle(tmp_path / "all.zip")
             found = verify_offline(tmp_path / "all.zip", service.evidence.key())
@@ -203,7 +203,7 @@ def test_a_witness_that_knows_more_is_asked_from_there(tmp_path: Path, witness: 
         with open_service(home) as service:
             for _ in range(5):
                 news(service)
-            witness.log = service.core.ledger.signer.key
+            witness.log = service.core.desk.ledger.signer.key
             witness.seen = LogCheckpoint.read(service.evidence.checkpoint(3))
             (said,) = service.evidence.witness()
             assert (said["fault"], said["size"]) == (None, 5)
@@ -216,14 +216,14 @@ def test_an_operator_who_shows_another_history_is_refused(tmp_path: Path, witnes
         settings(home, witnesses=[f"{url} {witness.key}"])
         with open_service(home) as service:
             news(service)
-            witness.log = service.core.ledger.signer.key
+            witness.log = service.core.desk.ledger.signer.key
         shutil.copytree(home, old)
         with open_service(home) as service:
             news(service)
             assert service.evidence.witness()[0]["fault"] is None
             kept = service.evidence.checkpoint(witnessed=True)
         with open_service(old) as service:
-            service.core.record([Draft("note", "another history", "me")])
+            service.core.desk.append([Draft("note", "another history", "me")])
             news(service)
             assert service.evidence.verify()["holds"], "alone it looks whole"
             (said,) = service.evidence.witness()
@@ -244,7 +244,7 @@ def test_what_is_not_a_cosignature_of_the_witness_is_not_kept(tmp_path: Path, wi
             assert "not with a cosignature of its key" in first["fault"]
             assert "does not answer" in second["fault"]
             assert service.evidence.witness(patient=True) == [], "who failed is left alone for a while"
-            assert service.core.ledger.size() == 1
+            assert service.core.desk.ledger.size() == 1
 
 
 def test_a_witness_without_a_key_is_a_setting_that_is_refused(tmp_path: Path) -> None:
@@ -311,15 +311,15 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
         (bound,) = service.audit.bounds(0)
         now = datetime.datetime.now(datetime.UTC)
         assert abs((datetime.datetime.fromisoformat(bound["at"]) - now).total_seconds()) < 60
-        service.core.ledger.checkpoint()
+        service.core.desk.ledger.checkpoint()
         known = service.audit.log(kind="witness.stamp")[0]["payload"]
         assert known["verified"], "against the root that the setting names"
         (looked_at,) = service.evidence._looked_at([{"entry": 1}])
         assert looked_at["verified"] is True
-        service.core.record([Draft("witness.stamp", known["name"], "govd", "", known | {"verified": False})])
+        service.core.desk.append([Draft("witness.stamp", known["name"], "govd", "", known | {"verified": False})])
         (looked_at,) = service.evidence._looked_at([{"entry": 2}])
         assert looked_at["verified"] is False, "as of an authority without a root"
-        service.core.ledger.checkpoint()
+        service.core.desk.ledger.checkpoint()
         service.evidence.bundle(tmp_path / "all.zip")
         with zipfile.ZipFile(tmp_path / "all.zip") as files:
             files.extractall(tmp_path / "out")
@@ -366,8 +366,8 @@ def test_time_stamps_that_entries_only_claim_are_faults(tmp_path: Path, authorit
         at = token.index(stamps.read(token).imprint)
         bent = base64.b64encode(token[:at] + bytes([token[at] ^ 1]) + token[at + 1 :]).decode()
         lies = [{"token": "AAAA"}, {"token": bent}, {"size": 3}, {"at": "2019-01-01T00:00:00.000000Z"}]
-        service.core.record([Draft("witness.stamp", url, "govd", "", real | lie) for lie in lies])
-        service.core.ledger.checkpoint()
+        service.core.desk.append([Draft("witness.stamp", url, "govd", "", real | lie) for lie in lies])
+        service.core.desk.ledger.checkpoint()
         faults = service.evidence.verify()["faults"]
         assert [f.partition(":")[0] for f in faults] == ["entry 3 is no time stamp", "entry 4", "entry 5", "entry 6 is no time stamp"]
         assert "of something else than the log checkpoint of 3 entries" in faults[2]
@@ -392,7 +392,7 @@ def test_a_bent_time_stamp_is_another_or_none(tmp_path: Path, authority: tuple[s
         news(service)
         service.evidence.witness()
         token = base64.b64decode(service.audit.log(kind="witness.stamp")[0]["payload"]["token"])
-        note = service.core.ledger.checkpoint_of(1)
+        note = service.core.desk.ledger.checkpoint_of(1)
         assert note is not None
         assert stamps.trusted(token, note.encode(), [root.read_bytes()])
         assert stamps.trusted(token, b"another message", [root.read_bytes()]) is None

@@ -12,7 +12,7 @@ from tests.verify.test_recompute import again
 
 
 def digest(service: Service) -> str:
-    published = service.core.views.published("m")
+    published = service.core.desk.views.published("m")
     assert published is not None
     return str(published["edit_digest"])
 
@@ -29,13 +29,13 @@ def home(tmp_path: Path, example_plugins: None, given: Given) -> Path:
 
 def reverted(home: Path) -> str:
     with open_service(home) as service:
-        first = service.core.revision("m", 1)
+        first = service.core.desk.revision("m", 1)
         (second,) = [r for r in service.requests.all() if r["concepts"][0]["name"] == "navy"]
         service.revert(str(second["id"]), "enough", "ann")
         service.reconcile()
-        assert service.core.views.heads["m"]["published"] == 3
+        assert service.core.desk.views.heads["m"]["published"] == 3
         assert digest(service) == first["edit_digest"]
-        assert service.core.revision("m", 3)["edit"] == first["edit"]
+        assert service.core.desk.revision("m", 3)["edit"] == first["edit"]
         assert all(row["same_bytes"] for row in again(service)["recomputed"])
         return str(first["edit"])
 
@@ -56,7 +56,7 @@ def test_a_set_seen_before_is_not_composed_again(home: Path, monkeypatch: pytest
 @pytest.mark.parametrize("harm", ["gone", "cut"])
 def test_it_is_composed_where_the_artifact_is_damaged(home: Path, harm: str) -> None:
     with open_service(home) as service:
-        artifact = str(service.core.revision("m", 1)["edit"])
+        artifact = str(service.core.desk.revision("m", 1)["edit"])
         path = service.core.artifacts.path(artifact)
     path.chmod(0o600)
     path.unlink() if harm == "gone" else path.write_bytes(path.read_bytes()[:-9])

@@ -71,7 +71,7 @@ def test_there_is_no_current_before_the_first_revision(published: Service, folde
     forget(published, "red")
     assert names(folder) == ["1", "current"]
     said = json.loads((folder / "current" / "revision.json").read_text())
-    assert said["origin"] == published.core.ledger.origin
+    assert said["origin"] == published.core.desk.ledger.origin
     assert (said["model"], said["number"]) == ("a", 1)
 
 
@@ -95,13 +95,13 @@ def test_the_base_goes_with_its_link_where_it_is_not_wanted_any_more(service: Se
 
 def test_what_a_model_without_weights_publishes_is_its_edit(service: Service, given: Given, folder: Path) -> None:
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
-    model = service.core.opened("a").model.inner  # type: ignore[attr-defined]
+    model = service.core.models.opened("a").model.inner  # type: ignore[attr-defined]
     model.write_checkpoint = _no_weights  # type: ignore[method-assign]
     forget(service, "red")
     assert names(folder / "current") == ["edit.safetensors", "revision.json"]
     edit = govd.load_edit(folder / "current" / "edit.safetensors")
     assert edit.digest == service.revision("a", 1)["edit_digest"]
-    assert edit.facts["origin"] == service.core.ledger.origin
+    assert edit.facts["origin"] == service.core.desk.ledger.origin
     assert edit.facts["revision"] == 1
 
 
@@ -177,7 +177,7 @@ def _past(service: Service, folder: Path) -> None:
 def test_a_revision_that_another_model_is_made_of_is_kept(published: Service, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     object.__setattr__(published.core.home, "settings", replace(published.core.home.settings, keep_published=0))
     forget(published, "red")
-    monkeypatch.setitem(published.core.views.models["m"], "reference", str(folder / "1"))
+    monkeypatch.setitem(published.core.desk.views.models["m"], "reference", str(folder / "1"))
     forget(published, "green")
     assert names(folder) == ["1", "2", "current"]
 
@@ -226,7 +226,7 @@ def test_what_is_in_the_way_is_named_and_nothing_is_touched(service: Service, gi
     folder = tmp_path / "served"
     put, told = IN_THE_WAY[what]
     put(folder)
-    before, size = tree(tmp_path / "served") if folder.is_dir() else folder.read_text(), service.core.ledger.size()
+    before, size = tree(tmp_path / "served") if folder.is_dir() else folder.read_text(), service.core.desk.ledger.size()
     with pytest.raises(Conflict) as refused:
         service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
     assert told in refused.value.message
@@ -234,7 +234,7 @@ def test_what_is_in_the_way_is_named_and_nothing_is_touched(service: Service, gi
     with pytest.raises(Conflict):
         service.update_model("m", Given(publish_to=str(folder)), "ann")
     assert (tree(folder) if folder.is_dir() else folder.read_text()) == before
-    assert service.core.ledger.size() == size
+    assert service.core.desk.ledger.size() == size
 
 
 def test_what_is_not_in_the_way_stays(service: Service, given: Given, folder: Path) -> None:
@@ -386,7 +386,7 @@ def test_two_models_do_not_share_a_folder(service: Service, given: Given, tmp_pa
         service.add_model("b", "colours", replace(given, publish_to=where), "ann")
     with pytest.raises(Conflict, match="a is published to"):
         service.update_model("m", Given(publish_to=where), "ann")
-    assert "b" not in service.core.views.models
+    assert "b" not in service.core.desk.views.models
 
 
 @pytest.mark.parametrize("how", SAME)
@@ -440,7 +440,7 @@ def test_the_home_is_no_folder_to_publish_to(service: Service, given: Given, tmp
 
 
 def test_a_backend_that_says_other_digests_than_it_wrote_publishes_nothing(published: Service, folder: Path) -> None:
-    model = published.core.opened("a").model.inner  # type: ignore[attr-defined]
+    model = published.core.models.opened("a").model.inner  # type: ignore[attr-defined]
     write = model.write_checkpoint
     model.write_checkpoint = lambda edit, part: {**write(edit, part), "edit.safetensors": "0" * 64}  # type: ignore[method-assign]
     with pytest.raises(MachineFault, match="not what the backend said"):
@@ -451,7 +451,7 @@ def test_a_backend_that_says_other_digests_than_it_wrote_publishes_nothing(publi
 def test_a_backend_that_changes_more_than_the_projection_publishes_and_exports_nothing(
     published: Service, folder: Path, tmp_path: Path
 ) -> None:
-    model = published.core.opened("a").model.inner  # type: ignore[attr-defined]
+    model = published.core.models.opened("a").model.inner  # type: ignore[attr-defined]
     object.__setattr__(model.facts, "files", {"config.json": "1" * 64, "weights": "2" * 64})
 
     def write(edit: object, part: Path) -> dict[str, str]:
@@ -474,7 +474,7 @@ def test_whatever_ends_a_delivery_leaves_nothing_half_written(published: Service
         (part / "half").write_text("x")
         raise fault
 
-    model = published.core.opened("a").model.inner  # type: ignore[attr-defined]
+    model = published.core.models.opened("a").model.inner  # type: ignore[attr-defined]
     write, model.write_checkpoint = model.write_checkpoint, half  # type: ignore[method-assign]
     published.forget("a", ForgetOptions(concepts=("green",)), "ann")
     with pytest.raises((type(fault), PluginFault, MachineFault)):

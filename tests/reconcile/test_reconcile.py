@@ -56,7 +56,7 @@ class Plugin:
 @pytest.fixture
 def plugin(service: Service) -> Plugin:
     found = Plugin()
-    service.core.manager.register(found, "test")
+    service.core.plugins.manager.register(found, "test")
     return found
 
 
@@ -87,7 +87,7 @@ def test_a_plugins_fault_lets_its_request_wait_and_the_others_go_on(other: Servi
 
 
 def test_a_method_of_a_plugin_that_raises_is_named(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.core.methods["swap"], "contribute", lambda problem: [][0], raising=True)
+    monkeypatch.setattr(service.core.plugins.methods["swap"], "contribute", lambda problem: [][0], raising=True)
     request = file(service, "red", method="swap")
     service.reconcile()
     assert state(service, request)[0] == "waiting"
@@ -114,12 +114,12 @@ def test_a_bug_fails_its_request_and_is_told_when_the_others_are_done(other: Ser
 
 def test_a_model_that_cannot_be_evaluated_does_not_hold_up_another(other: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = other.measuring.fast
-    monkeypatch.setattr(other.measuring, "fast", lambda *given: fast(*given) if other.core.views.last("a") is None else [][0])
+    monkeypatch.setattr(other.measuring, "fast", lambda *given: fast(*given) if other.core.desk.views.last("a") is None else [][0])
     red = file(other, "red", model="a")
     with pytest.raises(IndexError):
         other.reconcile()
     blue = file(other, "blue")
-    monkeypatch.setattr(other.measuring, "fast", lambda opened, *rest: fast(opened, *rest) if other.core.views.last("m") else [][0])
+    monkeypatch.setattr(other.measuring, "fast", lambda opened, *rest: fast(opened, *rest) if other.core.desk.views.last("m") else [][0])
     other.reconcile()
     assert state(other, blue)[0] == "in_force"
     assert state(other, red)[0] == "in_force"  # and it went on where it had stopped
@@ -143,11 +143,11 @@ def test_a_gate_that_does_not_allow_holds_back_and_is_asked_again(service: Servi
     plugin.gate = answer
     red = file(service, "red")
     service.reconcile()
-    assert service.core.views.published("m") is None
+    assert service.core.desk.views.published("m") is None
     assert service.revisions("m")[0]["state"] == "waiting"
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     assert service.reconcile() is False
-    assert service.core.ledger.size() == size  # asked again, and it says the same
+    assert service.core.desk.ledger.size() == size  # asked again, and it says the same
     plugin.gate = Gate("allow", "test", "fine")
     time.sleep(2.1 * FIRST_PAUSE_SECONDS)  # one that failed is not asked at every look
     service.reconcile()
@@ -268,7 +268,7 @@ def test_a_failed_request_is_looked_at_anew(service: Service, monkeypatch: pytes
 def test_a_folder_that_cannot_be_written_holds_up_nobody_and_is_not_littered(service: Service, given: Given, tmp_path: Path) -> None:
     folder = tmp_path / "served"
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
-    write, model = service.core.opened("a").model.write_checkpoint, service.core.opened("a").model
+    write, model = service.core.models.opened("a").model.write_checkpoint, service.core.models.opened("a").model
     model.write_checkpoint = lambda edit, part: (part / "half").write_text("x") and _full()  # type: ignore[method-assign]
     red, blue = file(service, "red", model="a"), file(service, "blue")
     for _ in range(3):
@@ -401,15 +401,17 @@ def test_disagreement_is_what_a_request_adds(service: Service) -> None:
 
 
 def test_what_cannot_happen_is_not_appended(service: Service) -> None:
-    red, size = file(service, "red"), service.core.ledger.size()
+    red, size = file(service, "red"), service.core.desk.ledger.size()
     with pytest.raises(Conflict, match="cannot revert a forget that is filed"):
-        service.core.record([Draft("request.revert", red, "ann", "m", {})])
-    assert service.core.ledger.size() == size
+        service.core.desk.append([Draft("request.revert", red, "ann", "m", {})])
+    assert service.core.desk.ledger.size() == size
 
 
 def test_an_entry_of_something_impossible_changes_nothing_and_locks_nobody_out(service: Service, tmp_path: Path) -> None:
     red = file(service, "red")
-    service.core.ledger.append([Draft("request.revert", red, "mallory", "m", {}), Draft("revision.evaluate", "m/77", "mallory", "m", {})])
+    service.core.desk.ledger.append(
+        [Draft("request.revert", red, "mallory", "m", {}), Draft("revision.evaluate", "m/77", "mallory", "m", {})]
+    )
     service.reconcile()
     assert state(service, red)[0] == "in_force"
     service.close()
@@ -420,7 +422,7 @@ def test_an_entry_of_something_impossible_changes_nothing_and_locks_nobody_out(s
 
 def test_a_publish_of_what_nobody_composed_is_told_and_locks_nobody_out(service: Service, tmp_path: Path) -> None:
     red = file(service, "red")
-    service.core.ledger.append([Draft("revision.publish", "m/77", "mallory", "m", {})])
+    service.core.desk.ledger.append([Draft("revision.publish", "m/77", "mallory", "m", {})])
     service.reconcile()
     service.close()
     with open_service(tmp_path / "home") as again:
@@ -436,16 +438,16 @@ def test_views_that_cannot_be_written_catch_up(service: Service, monkeypatch: py
     import sqlite3
 
     with monkeypatch.context() as patched:
-        put = service.core.views.records.put
+        put = service.core.desk.views.records.put
 
         def full(rows: Any) -> None:
             put(rows)
             raise sqlite3.OperationalError("database or disk is full")
 
-        patched.setattr(service.core.views.records, "put", full)
+        patched.setattr(service.core.desk.views.records, "put", full)
         with pytest.raises((MachineFault, sqlite3.OperationalError)):
             file(service, "red")
-    assert service.core.views.size < service.core.ledger.size()
+    assert service.core.desk.views.size < service.core.desk.ledger.size()
     service.reconcile()
     assert [r["state"] for r in service.requests.all()] == ["in_force"]
     assert service.evidence.rebuild()["same"]
@@ -498,7 +500,7 @@ def test_what_is_said_of_a_private_request_is_private(service: Service) -> None:
     service.requests.decide(undo["id"], "approve", "Ms Example called", "bob")
     service.reconcile()
     assert service.requests.show(request)["state"] == "reverted"
-    said = b"".join(body for _, body in service.core.ledger.bodies())
+    said = b"".join(body for _, body in service.core.desk.ledger.bodies())
     assert b"Example" not in said
     assert service.requests.reveal(undo["id"], "dpo")["reason"] == "Ms Example changed her mind"
     assert [s["reason"] for s in service.requests.reveal(request, "dpo")["said"]] == ["Ms Example consented"]
@@ -568,7 +570,7 @@ def test_faults_are_raised_when_all_is_done(service: Service, monkeypatch: pytes
 
 def test_a_contribution_that_is_damaged_blames_no_request(service: Service) -> None:
     red = forget(service, "red")
-    made = service.core.views.contribution(red["contribution"])
+    made = service.core.desk.views.contribution(red["contribution"])
     assert made is not None
     service.core.artifacts.path(made["artifact"]).write_bytes(b"x")
     blue = file(service, "blue")
@@ -615,7 +617,7 @@ def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(serv
     red, blue = file(service, "red"), file(service, "blue")
     service.reconcile()
     service.requests.decide(red, "approve", "", "bob")
-    opened, begun = service.core.opened, []
+    opened, begun = service.core.models.opened, []
 
     def slow(name: str) -> Any:
         if not begun:
@@ -645,7 +647,7 @@ def test_the_ledger_does_not_say_what_a_private_forget_is_about(service: Service
     private = forget(service, "red", private=True)
     wide = forget(service, "Red")
     assert state(service, str(wide["id"]))[0] == "subsumed"
-    for entry in service.core.ledger.entries():
+    for entry in service.core.desk.ledger.entries():
         if entry["kind"] in ("request.subsume", "revision.compose"):
             assert private["id"] not in json.dumps(entry["payload"].get("subsumed", {})) + str(entry["payload"].get("reason"))
     with pytest.raises(Conflict, match="by a private request") as told:
@@ -668,7 +670,7 @@ def test_two_models_are_not_published_to_one_folder(service: Service, given: Giv
 def test_a_delivery_whose_entry_was_lost_is_told(service: Service, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service.add_model("a", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann")
     file(service, "red", model="a")
-    record = service.core.record
+    record = service.core.desk.append
     lost = "revision.deliver"
     monkeypatch.setattr(service.core, "record", lambda drafts: [] if [d.kind for d in drafts] == [lost] else record(drafts))
     service.reconcile()
@@ -686,13 +688,13 @@ def test_a_private_key_files_once_for_good(service: Service) -> None:
     assert service.forget("m", options, "ann")["id"] == first
     service.requests.shred(first, "fulfilled", "dpo")
     assert service.forget("m", options, "ann")["id"] == first
-    assert b"Example" not in b"".join(body for _, body in service.core.ledger.bodies())
+    assert b"Example" not in b"".join(body for _, body in service.core.desk.ledger.bodies())
 
 
 def test_a_reason_that_was_sealed_but_never_filed_is_in_nobodys_way(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     private = str(forget(service, "red", private=True)["id"])
     with monkeypatch.context() as patched:
-        patched.setattr(service.core.ledger, "append", lambda *given: (_ for _ in ()).throw(MachineFault("full")))
+        patched.setattr(service.core.desk.ledger, "append", lambda *given: (_ for _ in ()).throw(MachineFault("full")))
         with pytest.raises(MachineFault):
             service.requests.hold(private, "case 7", "legal")
     service.requests.hold(private, "case 7", "legal")
@@ -724,7 +726,7 @@ def test_no_entry_links_a_private_forget_to_a_public_one(service: Service, first
         service.requests.shred(private, "fulfilled", "dpo")
     other = forget(service, "Red", private=not first)
     hidden, open_ = (private, str(other["id"])) if first else (str(other["id"]), private)
-    for entry in service.core.ledger.entries():
+    for entry in service.core.desk.ledger.entries():
         said = json.dumps(entry["payload"])
         if entry["subject"] == open_:
             assert hidden not in said
@@ -754,7 +756,7 @@ def test_a_reason_that_an_entry_names_is_never_written_over(service: Service, mo
     private = str(forget(service, "red", private=True)["id"])
     with monkeypatch.context() as patched:
         patched.setattr(
-            service.core.views.records, "put", lambda rows: (_ for _ in ()).throw(sqlite3.OperationalError("database or disk is full"))
+            service.core.desk.views.records, "put", lambda rows: (_ for _ in ()).throw(sqlite3.OperationalError("database or disk is full"))
         )
         with pytest.raises((MachineFault, sqlite3.OperationalError)):
             service.requests.hold(private, "case 7", "legal")
@@ -772,7 +774,7 @@ def test_a_key_that_was_never_changed_to_takes_no_place(service: Service, tmp_pa
     service.close()
     keys = tmp_path / "home" / "keys"
     (keys / "signing.key").rename(keys / "kept")
-    Signer.at(keys / "next.key", service.core.ledger.origin)
+    Signer.at(keys / "next.key", service.core.desk.ledger.origin)
     with pytest.raises(BadFile, match="key that signs this ledger is missing"):
         open_service(tmp_path / "home")
     assert sorted(p.name for p in keys.glob("*.key")) in (["derivation.key", "next.key"], ["next.key"])

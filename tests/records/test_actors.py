@@ -19,10 +19,10 @@ ACCOUNT = f"local:{pwd.getpwuid(os.getuid()).pw_name}"
 
 @pytest.mark.parametrize("name", [*sorted(RESERVED), "Govd", " owner ", "ｇｏｖｄ", "LOCAL:ann", "principal: ann", "policy:x@1", "", " \t"])
 def test_reserved_names_are_no_tokens(service: Service, name: str) -> None:
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     with pytest.raises(Usage):
         service.tokens.create("owner", name, "owner")
-    assert service.core.ledger.size() == size
+    assert service.core.desk.ledger.size() == size
 
 
 @pytest.mark.parametrize("name", ["go\u200bvd", "ann\u202egro", "a\x00b", "govd\u2028"])

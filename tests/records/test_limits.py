@@ -64,23 +64,23 @@ def doors(service: Service, text: str) -> dict[str, Callable[[], object]]:
 
 @pytest.mark.parametrize("odd", ODD)
 def test_no_door_lets_in_what_no_text_has(service: Service, odd: str) -> None:
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     for name, door in doors(service, ODD[odd]).items():
         with pytest.raises(Usage) as told:
             door()
         told.value.message.encode()  # can be shown
         assert len(told.value.message) < 1000, name
-    assert service.core.ledger.size() == size
+    assert service.core.desk.ledger.size() == size
 
 
 def test_no_door_lets_in_what_is_too_long(service: Service) -> None:
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     for name, door in doors(service, "é" * 600_000).items():
         with pytest.raises(GovdError) as told:
             door()
         assert isinstance(told.value, Usage), name
         assert len(told.value.message) < 1000, name
-    assert service.core.ledger.size() == size
+    assert service.core.desk.ledger.size() == size
 
 
 def test_texts_of_several_lines_and_other_scripts_are_texts(service: Service) -> None:

@@ -86,7 +86,7 @@ def test_a_private_name_is_judged_and_not_told(service: Service) -> None:
     request = filed(service, "rde", private=True)
     assert request["state"] == "waiting"
     assert "a name of this private request" in request["state_reason"]
-    entries = str(list(service.core.ledger.some(request["entries"])))
+    entries = str(list(service.core.desk.ledger.some(request["entries"])))
     assert "rde" not in entries
     assert "did you mean" not in entries
     assert filed(service, "red", private=True)["state"] == "in_force"
@@ -132,7 +132,7 @@ def test_a_phrase_that_is_cut_to_a_label_is_doubted() -> None:
 
 
 def test_a_yardstick_is_measured_on_the_models_own_words(service: Service) -> None:
-    basis = service.core.opened("m").basis
+    basis = service.core.models.opened("m").basis
     every = np.concatenate([basis.tensors["labels"], basis.tensors["vocabulary"]])
     every = every - sum(every) / len(every)
     every = np.stack([row / np.sqrt(row @ row) for row in every])

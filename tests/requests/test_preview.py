@@ -16,7 +16,7 @@ def preview(service: Service, *concepts: str, **more: Any) -> Any:
 
 
 def test_it_says_what_works_what_it_costs_and_who_decides(service: Service) -> None:
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     found = preview(service, "red")
     assert found["effect"]["before"] > 0
     assert found["effect"]["after"] <= found["effect"]["before"]
@@ -31,7 +31,7 @@ def test_it_says_what_works_what_it_costs_and_who_decides(service: Service) -> N
     assert {row["strength"] for row in found["others"]} >= {0.5, 1.0, 1.5}
     assert all({"name", "what", "cosine", "involved", "ask"} <= set(row) for row in found["near"])
     assert "red" not in [row["name"] for row in found["near"]]
-    assert service.core.ledger.size() == size, "nothing is filed"
+    assert service.core.desk.ledger.size() == size, "nothing is filed"
 
 
 def test_it_says_where_on_the_capacity_curve_it_leads(service: Service) -> None:
@@ -48,7 +48,7 @@ def test_it_says_where_on_the_capacity_curve_it_leads(service: Service) -> None:
 def test_status_answers_where_what_was_measured_is_damaged(tmp_path: Path, example_plugins: None, given: Given) -> None:
     with open_service(tmp_path / "home") as service:
         service.add_model("m", "colours", given, "ann")
-        path = service.core.artifacts.path(service.core.model("m")["calibration"])
+        path = service.core.artifacts.path(service.core.desk.model("m")["calibration"])
     path.chmod(0o600)
     path.write_bytes(b"{}")
     with open_service(tmp_path / "home") as service:
@@ -61,8 +61,8 @@ def test_the_effect_is_what_serving_then_says(service: Service) -> None:
     found = preview(service, "red")
     service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
-    opened = service.core.opened("m")
-    edit = service.measuring.edit(service.core.views.published("m"), "m")
+    opened = service.core.models.opened("m")
+    edit = service.measuring.edit(service.core.desk.views.published("m"), "m")
     images, texts = opened.basis.images, opened.basis.tensors["labels"]
     red = opened.basis.labels.index("red")
     before, after = (images @ texts.T).argmax(1), (edit.move(images) @ texts.T).argmax(1)
@@ -121,7 +121,7 @@ def test_policies_are_asked_as_filing_asks_them(tmp_path: Path, example_plugins:
 def test_a_cell_says_what_becomes_of_the_same_class_elsewhere(service: Service) -> None:
     found = preview(service, "red", domains=("dark",))
     assert found["costs"]["elsewhere"]["label"] == "red"
-    basis = service.core.opened("m").basis
+    basis = service.core.models.opened("m").basis
     domain = np.asarray(basis.tensors["pool_domains"])[basis.thinned_pool()[1]]
     elsewhere = (basis.base_answers == basis.labels.index("red")) & (domain != basis.domains.index("dark"))
     assert found["costs"]["elsewhere"]["pictures"] == int(elsewhere.sum())

@@ -43,10 +43,10 @@ def state(service: Service, request: str) -> str:
 def test_what_is_held_is_neither_withdrawn_nor_rejected(people: Service, event: str, ends: str) -> None:
     red = file(people, "red")
     people.requests.hold(red, "case 7", "legal")
-    size = people.core.ledger.size()
+    size = people.core.desk.ledger.size()
     with pytest.raises(Denied, match=r"under a legal hold since .* by legal.*: case 7"):
         people.requests.decide(red, event, "no longer wanted", "ann")
-    assert (state(people, red), people.core.ledger.size()) == ("waiting", size)
+    assert (state(people, red), people.core.desk.ledger.size()) == ("waiting", size)
     people.requests.release(red, "closed", "legal")
     assert people.requests.decide(red, event, "no longer wanted", "ann")["state"] == ends
 
@@ -101,7 +101,7 @@ def test_a_denial_wins_over_a_wait_at_every_moment(service: Service, moment: str
         subject = file(service, "red")
     both = (first, DENY if first is WAIT else WAIT)
     for vote in both:
-        service.core.manager.register(Policy(moment, vote), vote.policy)
+        service.core.plugins.manager.register(Policy(moment, vote), vote.policy)
     if moment == "approve":
         object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, approval="person"))
     if moment == "revert":
@@ -138,19 +138,19 @@ class Late:
 
 def test_what_was_withdrawn_while_the_gates_were_asked_is_never_published(service: Service) -> None:
     gate = Late()
-    service.core.manager.register(gate, "late")
+    service.core.plugins.manager.register(gate, "late")
     red = str(service.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"])
     gate.meanwhile = lambda: service.requests.decide(red, "withdraw", "a mistake", "ann")
     service.reconcile()
     assert gate.asked == [1]
     assert state(service, red) == "withdrawn"
     assert [r["state"] for r in service.revisions("m")] == ["superseded"]
-    assert service.core.views.published("m") is None
+    assert service.core.desk.views.published("m") is None
 
 
 def test_what_was_approved_while_the_gates_were_asked_is_in_what_is_published(people: Service) -> None:
     gate = Late()
-    people.core.manager.register(gate, "late")
+    people.core.plugins.manager.register(gate, "late")
     red, blue = file(people, "red"), file(people, "blue")
     people.requests.decide(red, "approve", "", "bob")
     gate.meanwhile = lambda: people.requests.decide(blue, "approve", "", "bob")
@@ -196,10 +196,10 @@ def test_what_is_in_force_never_fails_for_what_came_later(few: Service) -> None:
 
 def test_an_entry_that_cannot_happen_is_refused_before_it_is_appended(people: Service) -> None:
     red = file(people, "red")
-    size = people.core.ledger.size()
+    size = people.core.desk.ledger.size()
     with pytest.raises(Exception, match="cannot publish a forget that is waiting"):
-        people.core.record([Draft("request.publish", red, "govd", "m", {"revision": 1})])
-    assert people.core.ledger.size() == size
+        people.core.desk.append([Draft("request.publish", red, "govd", "m", {"revision": 1})])
+    assert people.core.desk.ledger.size() == size
 
 
 class Broken:
@@ -216,7 +216,7 @@ class Broken:
 
 def test_what_a_plugin_failed_in_is_tried_again_after_a_pause_not_at_every_look(people: Service) -> None:
     plugin = Broken()
-    people.core.manager.register(plugin, "broken")
+    people.core.plugins.manager.register(plugin, "broken")
     red = file(people, "red")
     people.requests.decide(red, "approve", "", "bob")
     with pytest.raises(PluginFault, match="no pictures"):

@@ -23,7 +23,7 @@ def test_an_answer_says_so_beside_its_label_and_scores(service: Service, picture
     assert all(isinstance(a["abstain"], bool) for a in answers)
     assert all(a["label"] and len(a["scores"]) == 12 for a in answers), "never in the place of scores"
     now = service.serving("m")
-    basis, filed = now.opened.basis, service.measuring.filed(service.core.revision("m", 1))
+    basis, filed = now.opened.basis, service.measuring.filed(service.core.desk.revision("m", 1))
     known = calibrated(basis, now.edit, filed, *basis.anchors)
     assert known is not None
     below = known.below

@@ -56,14 +56,14 @@ def test_a_revert_and_the_way_back_to_linear_edits(asking: Service) -> None:
     assert published(asking)["edit_digest"] == alone
     asking.update_model("m", Given(conditional=False), "ann")
     asking.reconcile()
-    assert not asking.core.basis(asking.core.model("m")).conditional
+    assert not asking.core.models.basis(asking.core.desk.model("m")).conditional
     assert asking.requests.show(everywhere["id"])["state"] == "in_force"
 
 
 def test_served_vectors_of_other_domains_stay_as_they_are(asking: Service) -> None:
     forget(asking, "blue", domains=("dark",))
     edit = asking.serving("m").edit
-    vectors = asking.core.opened("m").basis.tensors["pool"] if asking.core.opened("m").basis.has_pool else np.eye(edit.dim)
+    vectors = asking.core.models.opened("m").basis.tensors["pool"] if asking.core.models.opened("m").basis.has_pool else np.eye(edit.dim)
     others = ~edit.conditions[0].holds(vectors)
     assert others.any()
     assert np.abs(edit.apply(vectors)[others] - vectors[others]).max() < 1e-12

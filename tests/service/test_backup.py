@@ -44,7 +44,7 @@ def test_a_home_comes_back_as_it_was(service: Service, tmp_path: Path) -> None:
     service.evidence.rotate_key("routine", "ann")
     said = backup(tmp_path / "home", tmp_path / "b.tar")
     assert (said["entries"], said["key"], said["texts"], said["lost_texts"]) == (
-        service.core.ledger.size(),
+        service.core.desk.ledger.size(),
         service.evidence.key(),
         1,
         [],
@@ -79,7 +79,7 @@ def test_a_key_that_is_not_yet_in_its_place(service: Service, tmp_path: Path, mo
     service.evidence.rotate_key("routine", "ann")
     monkeypatch.undo()
     said = backup(tmp_path / "home", tmp_path / "b.tar")
-    assert said["key"] == str(service.core.ledger.signer.key)
+    assert said["key"] == str(service.core.desk.ledger.signer.key)
     assert not (tmp_path / ".b.tar.part").exists()
 
 

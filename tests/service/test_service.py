@@ -33,7 +33,7 @@ def revert(service: Service, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def published(service: Service) -> dict[str, Any]:
-    found = service.core.views.published("m")
+    found = service.core.desk.views.published("m")
     assert found is not None
     return found
 
@@ -118,7 +118,7 @@ def test_policies_deny_and_let_wait(service: Service) -> None:
     assert "grey stays" in denied["state_reason"]
     waiting = forget(service, "navy", approve=False)
     assert waiting["state"] == "waiting"
-    assert service.core.views.published("m") is None
+    assert service.core.desk.views.published("m") is None
     with pytest.raises(Usage, match="needs a reason"):
         service.requests.decide(waiting["id"], "reject", "", "bob")
     service.requests.decide(waiting["id"], "approve", "fine", "bob")
@@ -130,9 +130,9 @@ def test_policies_deny_and_let_wait(service: Service) -> None:
 
 
 def test_a_denied_request_makes_its_filing_and_its_decision(service: Service) -> None:
-    before = service.core.ledger.size()
+    before = service.core.desk.ledger.size()
     forget(service, "grey")
-    kinds = [e["kind"] for e in service.core.ledger.entries(before)]
+    kinds = [e["kind"] for e in service.core.desk.ledger.entries(before)]
     assert [k for k in kinds if k.startswith("request.") and k != "request.vote"] == ["request.file", "request.deny"]
 
 
@@ -161,10 +161,10 @@ def test_bad_input_is_told_and_leaves_no_entry(service: Service, case: str) -> N
     options, error, text = BAD[case]
     options = dict(options)
     model = options.pop("model", "m")
-    before = service.core.ledger.size()
+    before = service.core.desk.ledger.size()
     with pytest.raises(error, match=text):
         service.forget(model, ForgetOptions(**options), "ann")
-    assert service.core.ledger.size() == before
+    assert service.core.desk.ledger.size() == before
 
 
 def test_duplicates_are_told(service: Service) -> None:
@@ -200,9 +200,9 @@ def test_methods_that_cannot_be_solved_together_are_refused_with_the_reason(serv
 
 
 def test_preview_files_nothing_and_says_what_would_be(service: Service) -> None:
-    before = service.core.ledger.size()
+    before = service.core.desk.ledger.size()
     found = service.preview("m", ForgetOptions(concepts=("red",)))
-    assert service.core.ledger.size() == before
+    assert service.core.desk.ledger.size() == before
     assert 0 <= found["predicted"]["predicted_disagreement"] <= 1
     request = forget(service, "red")
     assert request["predicted"] == found["predicted"]
@@ -229,7 +229,7 @@ def test_a_person_must_approve_where_the_home_says_so(tmp_path: Path, example_pl
 
 
 def test_models_are_checked_before_anything_is_kept(service: Service, given: Given, tmp_path: Path) -> None:
-    before = service.core.ledger.size()
+    before = service.core.desk.ledger.size()
     cases: list[tuple[str, str, Given, type[GovdError], str]] = [
         ("m", "colours", given, Conflict, "already"),
         ("no/name", "colours", given, Usage, "no name"),
@@ -243,7 +243,7 @@ def test_models_are_checked_before_anything_is_kept(service: Service, given: Giv
     for name, reference, options, error, text in cases:
         with pytest.raises(error, match=text):
             service.add_model(name, reference, options, "ann")
-    assert service.core.ledger.size() == before
+    assert service.core.desk.ledger.size() == before
 
 
 def test_a_revision_answers_alone(service: Service, pictures: Path) -> None:
@@ -322,11 +322,11 @@ def test_the_ledger_verifies_and_a_lost_artifact_is_noticed(service: Service) ->
 def test_examples_are_pictures_of_the_concept(service: Service, pictures: Path, tmp_path: Path) -> None:
     given = [p.read_bytes() for p in sorted((pictures / "dark" / "red").glob("*.png"))[:3]]
     spec, _ = understood(service.core, "m", ForgetOptions(concepts=("red",)))
-    plain = service.requests.contributions.compute(spec, service.core.opened("m"))
+    plain = service.requests.contributions.compute(spec, service.core.models.opened("m"))
     request = forget(service, "red", examples=given)
     assert len(request["examples"]) == 3
     assert request["contribution"] != plain.digest
-    terms = service.core.views.contribution(request["contribution"])["facts"]["terms"]  # type: ignore[index]
+    terms = service.core.desk.views.contribution(request["contribution"])["facts"]["terms"]  # type: ignore[index]
     assert terms[0]["images"] == plain.facts["terms"][0]["images"] + 3
     assert cell(published(service)["metrics"], "red", "dark")["after"] == 0
     assert service.evidence.verify(again=True)["holds"]
@@ -366,24 +366,24 @@ def test_pictures_that_cannot_be_read_are_skipped_and_counted(
     (tmp_path / "pool" / "broken.png").write_bytes(b"no picture")
     with pytest.raises(BadFile, match="not one picture"):
         service.add_model("b", "colours", replace(given, pool=str(tmp_path / "pool")), "ann")
-    assert "b" not in service.core.views.models
+    assert "b" not in service.core.desk.views.models
 
 
 def test_a_checkpoint_is_found_again_from_anywhere(service: Service, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here" / "colours").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here")
     seen: list[str] = []
-    open_it = service.core.ask_open
+    open_it = service.core.plugins.open_model
     monkeypatch.setattr(service.core, "ask_open", lambda r: seen.append(r.reference) or open_it(replace(r, reference="colours")))
     assert service.add_model("a", "colours", given, "ann")["reference"] == str(tmp_path / "here" / "colours")
     assert seen == [str(tmp_path / "here" / "colours")]
 
 
 def test_a_checkpoints_own_pictures_are_used_as_far_as_they_are_labels(service: Service, given: Given, pictures: Path) -> None:
-    model = service.core.opened("m").model
+    model = service.core.models.opened("m").model
     facts = replace(model.facts, defaults={"images": pictures})
     model.facts = facts  # type: ignore[misc]
-    service.core.ask_open = lambda reference: model  # type: ignore[method-assign]
+    service.core.plugins.open_model = lambda reference: model  # type: ignore[method-assign]
     record = service.add_model("a", "colours", replace(given, labels=("red", "blue", "teal"), images=None), "ann")
     assert service.evaluate("a", None)["metrics"]["images"] == 24
     assert record["images"] == str(pictures)
@@ -394,12 +394,12 @@ def test_a_checkpoints_own_pictures_are_used_as_far_as_they_are_labels(service: 
 def test_prototypes_are_kept_as_tensors_and_as_pictures(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def drawn(prompts: Any, *, seed: int, steps: int | None = None, progress: Any = None) -> Prototypes:
         pictures = np.full((len(prompts), 8, 8, 3), 100 + seed, np.uint8)
-        return Prototypes(tuple(prompts), service.core.opened("m").model.encode_texts(prompts), pictures)
+        return Prototypes(tuple(prompts), service.core.models.opened("m").model.encode_texts(prompts), pictures)
 
-    monkeypatch.setattr(service.core.opened("m").model, "synthesise", drawn, raising=True)
+    monkeypatch.setattr(service.core.models.opened("m").model, "synthesise", drawn, raising=True)
     plain = service.preview("m", ForgetOptions(concepts=("red",), method="nullspace"))
     request = forget(service, "red", method="nullspace", prototypes=2)
-    made = service.core.views.contribution(request["contribution"])
+    made = service.core.desk.views.contribution(request["contribution"])
     assert made is not None
     assert [row["prompt"] for row in made["facts"]["prototypes"]] == ["a picture of a red"] * 2
     assert plain["predicted"]["rank"] < service.revision("m", 1)["rank"]

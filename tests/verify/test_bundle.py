@@ -47,7 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
             service.evidence.bundle(folder / "one.zip", request=request["id"])
             service.evidence.bundle(folder / "again.zip", request=request["id"])
             service.evidence.bundle(folder / "all.zip")
-            key = service.core.ledger.signer.key
+            key = service.core.desk.ledger.signer.key
     assert (folder / "one.zip").read_bytes() == (folder / "again.zip").read_bytes(), "the same question has the same bytes"
     one, everything = ((folder / n).read_bytes() for n in ("one.zip", "all.zip"))
     return unzipped(one), unzipped(everything), key

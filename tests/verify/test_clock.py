@@ -49,9 +49,9 @@ def test_entries_do_not_go_back_with_the_clock(service: Service, clock: Clock, t
     before = now()
     clock(-86_400)
     blue = forget(service, "blue")
-    times = [e["time"] for e in service.core.ledger.entries()]
+    times = [e["time"] for e in service.core.desk.ledger.entries()]
     assert times == sorted(times)
-    behind = [e["clock_behind_seconds"] for e in service.core.ledger.entries() if "clock_behind_seconds" in e]
+    behind = [e["clock_behind_seconds"] for e in service.core.desk.ledger.entries() if "clock_behind_seconds" in e]
     assert behind
     assert all(86_000 < seconds < 86_500 for seconds in behind)
 
@@ -72,14 +72,14 @@ def test_entries_do_not_go_back_with_the_clock(service: Service, clock: Clock, t
     assert any("The clock was behind at" in note for note in found["notes"])
     service.close()
     with open_service(tmp_path / "home") as again:
-        again.core.record([Draft("note", "x", "ann")])
-        times = [e["time"] for e in again.core.ledger.entries()]
+        again.core.desk.append([Draft("note", "x", "ann")])
+        times = [e["time"] for e in again.core.desk.ledger.entries()]
         assert times == sorted(times), "also where the ledger was opened in between"
 
 
 def test_a_clock_that_is_right_leaves_no_trace(service: Service) -> None:
     forget(service, "red")
-    assert all("clock_behind_seconds" not in e for e in service.core.ledger.entries())
+    assert all("clock_behind_seconds" not in e for e in service.core.desk.ledger.entries())
     assert service.evidence.verify()["notes"] == []
 
 
@@ -87,7 +87,7 @@ def test_a_log_is_signed_by_the_hour_though_the_clock_was_set_back(service: Serv
     clock(3 * 86_400)
     forget(service, "red")
     clock(0)
-    service.core.record([Draft("note", "x", "ann")])
+    service.core.desk.append([Draft("note", "x", "ann")])
     service.evidence.hourly()
     assert service.evidence.verify()["unsigned"] == 0
 
@@ -113,9 +113,9 @@ def written(path: Path, rows: list[dict[str, Any]], signer: Signer) -> Ledger:
 def test_as_of_takes_the_greatest_time_so_far(service: Service, tmp_path: Path) -> None:
     """Of two revisions the second bears an earlier time than the first."""
     red = forget(service, "red")
-    cut = service.core.ledger.size()
+    cut = service.core.desk.ledger.size()
     blue = forget(service, "blue")
-    rows = [dict(e) for e in service.core.ledger.entries()]
+    rows = [dict(e) for e in service.core.desk.ledger.entries()]
     service.close()
     home = tmp_path / "home"
 
@@ -124,7 +124,7 @@ def test_as_of_takes_the_greatest_time_so_far(service: Service, tmp_path: Path) 
 
     for row in rows:
         row["time"] = time(12, row["seq"]) if row["seq"] < cut else time(24 + 12, row["seq"])  # a day before
-    signer = Signer.at(home / "keys" / "signing.key", service.core.ledger.origin)
+    signer = Signer.at(home / "keys" / "signing.key", service.core.desk.ledger.origin)
     for name in ("ledger.db", "views.db"):
         for end in ("", "-wal", "-shm"):
             (home / f"{name}{end}").unlink(missing_ok=True)
@@ -142,8 +142,8 @@ def test_as_of_takes_the_greatest_time_so_far(service: Service, tmp_path: Path) 
         assert found["holds"], found["faults"]
         assert any(note.startswith(f"Times go back: entry {cut} is dated 86,3") for note in found["notes"]), found["notes"]
         assert again.evidence.rebuild()["same"]
-        again.core.record([Draft("note", "x", "ann")])
-        assert list(again.core.ledger.entries())[-1]["time"] > "2026-06"
+        again.core.desk.append([Draft("note", "x", "ann")])
+        assert list(again.core.desk.ledger.entries())[-1]["time"] > "2026-06"
 
 
 def test_a_part_that_begins_before_the_one_before_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

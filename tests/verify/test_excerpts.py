@@ -52,7 +52,7 @@ def rows(files: Files) -> list[Record]:
 
 def columns(service: Service, request: Record) -> Iterator[bytes]:
     """Every column of every tensor of a request's contribution."""
-    made = service.core.views.contribution(str(service.requests.show(request["id"])["contribution"]))
+    made = service.core.desk.views.contribution(str(service.requests.show(request["id"])["contribution"]))
     assert made is not None
     for tensor in tensors_from_bytes(service.core.artifacts.get(made["artifact"]))[0].values():
         if tensor.ndim == 2 and tensor.shape[0] > 4:
@@ -156,14 +156,14 @@ def test_another_contribution_than_was_filed_is_a_fault(service: Service, reques
     files = bundled(service, tmp_path, requests["red"])[0]
     (name,) = (name for name in files if name.startswith("artifacts/"))
     other = files | {name: files[name].replace(b"ruby", b"sand")}
-    assert not verify_bundle(zipped(listed(other)), service.core.ledger.signer.key).verdict.holds
+    assert not verify_bundle(zipped(listed(other)), service.core.desk.ledger.signer.key).verdict.holds
 
 
 @pytest.fixture
 def excerpt(service: Service, requests: dict[str, Record], tmp_path: Path) -> Callable[[Files], bool]:
     """Whether the bundle holds once some of its files are replaced."""
     files = bundled(service, tmp_path, requests["red"])[0]
-    key = service.core.ledger.signer.key
+    key = service.core.desk.ledger.signer.key
 
     def holds(changed: Files) -> bool:
         return verify_bundle(zipped(listed(files | changed)), key).verdict.holds

@@ -55,7 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
                     service.reconcile()
             service.measure()
             service.evidence.bundle(folder / "all.zip")
-            signer = service.core.ledger.signer
+            signer = service.core.desk.ledger.signer
     files = unzipped((folder / "all.zip").read_bytes())
     rows = [json.loads(line) for line in files["entries.ndjson"].splitlines()]
     return Made(files, rows, {n[10:]: d for n, d in files.items() if n.startswith("artifacts/")}, signer)

@@ -42,7 +42,7 @@ def changed(service: Service, tmp_path: Path, change: Callable[[Rows], object], 
     change(rows)
     named = json.dumps(rows)
     artifacts = [data for name, data in files.items() if name.startswith("artifacts/") and name[10:] in named and name[10:] != without]
-    return judged(service, forged(rows, artifacts, service.core.ledger.signer), tmp_path)
+    return judged(service, forged(rows, artifacts, service.core.desk.ledger.signer), tmp_path)
 
 
 def composed(rows: Rows) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ def composed(rows: Rows) -> list[dict[str, Any]]:
 
 
 def artifact(service: Service, request: dict[str, Any]) -> str:
-    known = service.core.views.contribution(str(service.requests.show(request["id"])["contribution"]))
+    known = service.core.desk.views.contribution(str(service.requests.show(request["id"])["contribution"]))
     assert known is not None
     return str(known["artifact"])
 
@@ -178,7 +178,7 @@ def test_each_revision_is_of_the_contributions_that_were_in_force_then(service: 
     service.update_model("m", Given(anchors=("wood", "sea")), "ann")
     service.reconcile()
     assert all(f["same_bytes"] for f in again(service)["recomputed"])
-    composed_on = {e["payload"]["basis"] for e in service.core.ledger.entries() if e["kind"] == "revision.compose"}
+    composed_on = {e["payload"]["basis"] for e in service.core.desk.ledger.entries() if e["kind"] == "revision.compose"}
     assert len(composed_on) > 1
 
 

@@ -36,7 +36,7 @@ def test_roles_open_what_they_should(client: TestClient, service: Service) -> No
         assert found == codes, role
         client.delete(f"/v1/tokens/{made['id']}")
         assert client.get("/v1/models", headers=headers).status_code == 401
-        assert made["token"] not in str(list(service.core.ledger.entries()))
+        assert made["token"] not in str(list(service.core.desk.ledger.entries()))
     assert service.requests.all()[0]["filed_by"] == "principal:a operator"
 
 

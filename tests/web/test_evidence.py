@@ -26,7 +26,7 @@ def test_proofs_and_bundles_over_http(client: TestClient, service: Service, tmp_
     kept = client.get("/v1/audit/checkpoint").text
     client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["blue"]})
     proof = client.get("/v1/audit/proof/inclusion", params={"entry": 1}).json()
-    said = LogCheckpoint.open(proof["checkpoint"], service.core.ledger.signer.key)
+    said = LogCheckpoint.open(proof["checkpoint"], service.core.desk.ledger.signer.key)
     path = [bytes.fromhex(step) for step in proof["path"]]
     assert merkle.included(1, said.size, merkle.leaf_hash(proof["body"].encode()), path, said.root)
     old = LogCheckpoint.read(kept)

@@ -47,12 +47,12 @@ def test_the_first_answer_comes_again(client: TestClient, service: Service) -> N
     request = client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["navy"]}).json()
     url = f"/v1/requests/{request['id']}/approve"
     first = client.post(url, headers=KEY, json={"reason": "fine"})
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     again = client.post(url, headers=KEY, json={"reason": "fine"})
     assert (again.status_code, again.content) == (first.status_code, first.content)
     assert again.headers["idempotent-replay"] == "true"
     assert again.headers["content-type"] == first.headers["content-type"]
-    assert service.core.ledger.size() == size
+    assert service.core.desk.ledger.size() == size
     assert client.post(url, json={"reason": "fine"}).status_code == 409  # without the key it is another decision
 
 

@@ -93,7 +93,9 @@ def test_pictures_synthesised_for_a_request(client: TestClient, service: Service
     assert client.get(url).json() == {"items": [], "next": None}
     digest = service.core.artifacts.put(png)
     facts = {"prototypes": [{"prompt": "a photo of a red.", "png": digest}]}
-    service.core.record([Draft("contribution.make", request["contribution"], "ann", "m", {"artifact": "x", "method": "y", "facts": facts})])
+    service.core.desk.append(
+        [Draft("contribution.make", request["contribution"], "ann", "m", {"artifact": "x", "method": "y", "facts": facts})]
+    )
     assert client.get(url).json()["items"] == facts["prototypes"]
     answer = client.get(f"{url}/{digest}")
     assert (answer.content, answer.headers["content-type"]) == (png, "image/png")

@@ -35,7 +35,7 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
 @pytest.mark.parametrize("case", BODIES)
 def test_bodies_that_cannot_be_meant(client: TestClient, service: Service, case: str) -> None:
     body, status, text = BODIES[case]
-    size = service.core.ledger.size()
+    size = service.core.desk.ledger.size()
     for key in ({}, {"Idempotency-Key": case}):
         for path in ("/v1/requests", "/v1/preview"):
             answer = client.post(path, content=body, headers={"Content-Type": "application/json", **key})
@@ -43,7 +43,7 @@ def test_bodies_that_cannot_be_meant(client: TestClient, service: Service, case:
             assert answer.headers["content-type"] == "application/problem+json"
             assert text in answer.text
             assert len(answer.content) < 2000
-    assert service.core.ledger.size() == size
+    assert service.core.desk.ledger.size() == size
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "nonsense"])

@@ -118,7 +118,7 @@ def test_a_cursor_out_of_bounds_is_refused(client: TestClient, after: str) -> No
 
 
 def test_a_reader_who_has_seen_more_than_there_is_is_told(client: TestClient, service: Service) -> None:
-    answer = client.get("/v1/events", headers={"Last-Event-ID": str(service.core.ledger.size())})
+    answer = client.get("/v1/events", headers={"Last-Event-ID": str(service.core.desk.ledger.size())})
     assert answer.status_code == 409
     assert "kept" in answer.json()["detail"]
 
@@ -184,7 +184,7 @@ def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> No
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     families = {f.name: f for f in text_string_to_metric_families(answer.text)}
     samples = {(s.name, *sorted(s.labels.items())): s.value for f in families.values() for s in f.samples}
-    assert samples["govd_ledger_entries_total",] == service.core.ledger.size()
+    assert samples["govd_ledger_entries_total",] == service.core.desk.ledger.size()
     assert samples["govd_ledger_refuses_entries",] == 0
     assert samples["govd_forgets_expired",] == 0
     assert {s.labels["model"] for s in families["govd_revision"].samples} == {"m", "n"}
@@ -199,7 +199,7 @@ def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> No
     assert len(families) == len({line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")})
     assert samples["govd_oldest_waiting_seconds",] > 0
     assert samples["govd_oldest_request_seconds",] >= samples["govd_oldest_waiting_seconds",]
-    assert samples["govd_entries_unsigned",] + (service.core.ledger.last_checkpoint() or (0,))[0] == service.core.ledger.size()
+    assert samples["govd_entries_unsigned",] + (service.core.desk.ledger.last_checkpoint() or (0,))[0] == service.core.desk.ledger.size()
     assert samples["govd_home_bytes", ("part", "ledger")] >= (service.core.home.folder / "ledger.db").stat().st_size > 0
     assert samples["govd_disk_free_bytes",] > 0
     assert samples["govd_memory_peak_bytes",] >= 0.9 * samples["process_resident_memory_bytes",] > 0
@@ -230,11 +230,11 @@ def test_the_page_is_open_and_takes_nothing_from_elsewhere(client: TestClient) -
 
 
 def test_the_log_tells_filing_deciding_and_publishing_by_ids(service: Service, caplog: pytest.LogCaptureFixture) -> None:
-    service.core.manager.register(EntryLog(), "entry log")
+    service.core.plugins.manager.register(EntryLog(), "entry log")
     with caplog.at_level(logging.INFO, "govd.ledger"):
         request = service.requests.show(service.forget("m", _red(), "ann")["id"])
         service.reconcile()
-        service.core.record([Draft("note", "x", "ann", "", {"text": "never shown"})])
+        service.core.desk.append([Draft("note", "x", "ann", "", {"text": "never shown"})])
     lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == "govd.ledger"]
     kinds = {line["kind"]: line for line in lines}
     assert {"request.file", "request.approve", "revision.publish", "request.publish"} <= set(kinds)

@@ -75,7 +75,7 @@ def _registered(folder: Path, from_scratch: bool) -> Service:
     with bar() as progress:
         service = open_service(folder, progress)
         try:
-            if MODEL in service.core.views.models:
+            if MODEL in service.core.desk.views.models:
                 advice = "Leave --home out for a temporary home, or name a folder that does not exist yet."
                 raise Conflict(
                     f"this home has a model called {MODEL} already, and the demo registers it anew", where=str(folder), advice=advice
@@ -173,7 +173,7 @@ def _base_weights(service: Service, temporary: Path) -> str:
     """What is published once nothing is forgotten: the base file itself."""
     folder = temporary / "base"
     folder.mkdir()
-    model = service.core.opened(MODEL).model
+    model = service.core.models.opened(MODEL).model
     model.write_checkpoint(service.serving(MODEL).edit, folder)
     for name, digest in model.facts.files.items():
         if file_digest(folder / name) != digest:

@@ -26,7 +26,7 @@ def evaluation(service: Service) -> EvaluationData:
 
 def rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]:
     """A row for each request alone, one for all together: `what`, and figures by the keys of `HOW` (None: it cannot do that)."""
-    data, methods = evaluation(service), service.core.methods
+    data, methods = evaluation(service), service.core.plugins.methods
     found = []
     for chosen in (*([r] for r in requests), list(requests)):
         specs = [spec_of(r) for r in chosen]
@@ -38,18 +38,18 @@ def rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]:
                 "nullspace": _measured(service, plain, methods, data),
                 "ccup": _ccup(service, Ccup(), specs, data),
                 "ccup_other": _ccup(service, Ccup(transposed=False), specs, data),
-                "label": _without_label(service.core.opened(MODEL).basis.anchors, chosen, data),
+                "label": _without_label(service.core.models.opened(MODEL).basis.anchors, chosen, data),
             }
         )
     return found
 
 
 def _contribution(service: Service, spec: ForgetSpec) -> Contribution:
-    return service.requests.contributions.compute(spec, service.core.opened(MODEL))
+    return service.requests.contributions.compute(spec, service.core.models.opened(MODEL))
 
 
 def _measured(service: Service, specs: Sequence[ForgetSpec], methods: Mapping[str, Method], data: EvaluationData) -> dict[str, Json]:
-    basis = service.core.opened(MODEL).basis
+    basis = service.core.models.opened(MODEL).basis
     contributions = [_contribution(service, spec) for spec in specs]
     return metrics.on_images(basis, compose(basis, contributions, methods), contributions, data)
 
@@ -59,7 +59,7 @@ def _ccup(service: Service, reading: Ccup, specs: Sequence[ForgetSpec], data: Ev
     if any(s.scope.paradigm == "domains" for s in specs):
         return None
     made = [replace(s, method="ccup", target=None, strength=1.0) for s in specs]
-    return _measured(service, made, {**service.core.methods, "ccup": reading}, data)
+    return _measured(service, made, {**service.core.plugins.methods, "ccup": reading}, data)
 
 
 def _without_label(anchors: tuple[tuple[str, ...], Floats], chosen: Sequence[Record], data: EvaluationData) -> dict[str, Json] | None:

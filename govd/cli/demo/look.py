@@ -24,7 +24,7 @@ def store(service: Service, when: str) -> dict[str, Json]:
     """A vector store of the evaluation pictures, edited in place: how many of the ten best for a word are of it."""
     data, now = evaluation(service), service.serving(MODEL)
     vectors = now.edit.apply(data.vectors)
-    names, texts = service.core.opened(MODEL).basis.anchors
+    names, texts = service.core.models.opened(MODEL).basis.anchors
     found: dict[str, Json] = {}
     for word in QUERIED:
         best = np.argsort(-(vectors @ texts[names.index(word)]), kind="stable")[:BEST]
@@ -48,7 +48,7 @@ def pictures(service: Service) -> list[Picture]:
 def prototypes(service: Service, requests: Sequence[Record]) -> list[tuple[str, list[Prototype]]]:
     """For each request what the model itself draws for what was forgotten, of the prototypes that came with it, each shown once; real
     pictures beside them."""
-    path = service.core.opened(MODEL).model.facts.defaults.get("prototypes")
+    path = service.core.models.opened(MODEL).model.facts.defaults.get("prototypes")
     if path is None:
         return []
     model = service.models.show(MODEL)

@@ -11,7 +11,7 @@ LAST = ("contribution.make", "request.vote", "revision.compose", "revision.evalu
 
 def origins(service: Service, shown: int) -> list[dict[str, Json]]:
     """A row for each kind of work: `work`, `plugin`, `version`, `device`; `shown` pictures were classified."""
-    entries = [e for e in service.core.ledger.entries() if e["model"] == MODEL]
+    entries = [e for e in service.core.desk.ledger.entries() if e["model"] == MODEL]
     added = next(e["payload"] for e in entries if e["kind"] == "model.add")
     last = {kind: [e["payload"] for e in entries if e["kind"] == kind][-1] for kind in LAST}
     made, composed, vote = last["contribution.make"], last["revision.compose"], last["request.vote"]
@@ -32,18 +32,18 @@ def origins(service: Service, shown: int) -> list[dict[str, Json]]:
 
 def decisions(service: Service, request: Record) -> list[str]:
     """Why a request had to wait for a person, by policy and its version."""
-    entries = service.core.ledger.some(request["entries"])
+    entries = service.core.desk.ledger.some(request["entries"])
     votes = [e["payload"] for e in entries if e["kind"] == "request.vote" and e["payload"]["decision"] == "wait"]
     return [f"the policy {v['policy']} {v['version']} asks for a person: {v['reason']}" for v in votes] or [str(request["state_reason"])]
 
 
 def _encoded(service: Service, shown: int) -> str:
     """What was encoded here and now, and what was known because it came with the model."""
-    encoder = service.core.opened(MODEL).encoder
+    encoder = service.core.models.opened(MODEL).encoder
     came = len(encoder.known.texts) + len(encoder.known.images) - encoder.encoded
     return f"{encoder.encoded + shown:,} texts and pictures" + (f" ({came:,} more came with the model)" if came else "")
 
 
 def _owner(service: Service, method: str) -> str:
     """The plugin that offers a method."""
-    return service.core.brought_by.get(method, "")
+    return service.core.plugins.brought_by.get(method, "")

@@ -30,7 +30,7 @@ def compared(service: Service) -> list[str]:
 
 
 def _embeddings(service: Service) -> list[str]:
-    opened = service.core.opened(MODEL)
+    opened = service.core.models.opened(MODEL)
     shipped, fresh = Known.read(opened.model.facts.defaults["embeddings"], opened.model.facts), opened.encoder.known
     found = []
     for what, old, new in (("texts", shipped.texts, fresh.texts), ("evaluation pictures", shipped.images, fresh.images)):
@@ -48,7 +48,7 @@ def _largest(old: Mapping[str, Floats], new: Mapping[str, Floats]) -> tuple[int,
 
 def _pool(service: Service) -> list[str]:
     """The pool's drawings are not in the package: its file is checked by digest, and its drawings' digests against the evaluation set."""
-    path = service.core.opened(MODEL).model.facts.defaults["pool"]
+    path = service.core.models.opened(MODEL).model.facts.defaults["pool"]
     listed = json.loads((path.parent / "digests.json").read_text(encoding="utf-8"))
     digest = file_digest(path)
     if digest != listed.get(path.name):
@@ -61,7 +61,7 @@ def _pool(service: Service) -> list[str]:
 
 
 def _prototypes(service: Service) -> list[str]:
-    opened = service.core.opened(MODEL)
+    opened = service.core.models.opened(MODEL)
     path = opened.model.facts.defaults["prototypes"]
     tensors, said = tensors_from_bytes(path.read_bytes(), str(path))
     prompts = json.loads(said["prompts"])

@@ -1,0 +1,90 @@
+"""The plugins of a home: which there are, what they bring, and what they answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from govd.asking.asker import Asker
+from govd.asking.failures import FILE, Failures
+from govd.asking.guarded import Guarded
+from govd.asking.notices import Notices
+from govd.asking.plugins import load
+from govd.edit import Method
+from govd.errors import PluginFault, Unsupported
+from govd.home.home import Home
+from govd.types import Model, ModelReference
+
+log = logging.getLogger("govd")
+
+
+class Plugins:
+    """`known` are those that were found, `methods` what they bring by name, `brought_by` which plugin brought a method.
+
+    Raises:
+        PluginFault: two plugins bring a method of the same name.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.settings = settings = home.settings
+        self.manager, self.known = load(frozenset(settings.disabled_plugins))
+        failures = Failures(home.folder / FILE)
+        self.asker = Asker(self.manager, self.known, failures, settings.plugin_seconds, settings.plugin_work_seconds)
+        self.notices = Notices(self.asker)
+        self.methods = self._methods()
+
+    def open_model(self, reference: ModelReference) -> Model:
+        """A model from a backend.
+
+        Raises:
+            Unsupported: no backend knows this reference. BadCheckpoint: it is broken.
+        """
+        asked = replace(reference, text_encoder=self.settings.text_encoder(reference.reference))
+        plugin, opened = self.asker.first("govd_open_model", reference=asked)
+        if opened is None:
+            backends = [p.name for p in self.known if not p.fault]
+            raise Unsupported(
+                f"no backend recognises {reference.reference!r}",
+                advice=f"Check the path or id. Plugins in use: {', '.join(backends) or 'none'}; a CLIP model needs govd[clip].",
+            )
+        return Guarded(opened, plugin, self.asker)
+
+    def brings_default(self, reference: str | None, what: str) -> bool:
+        """Whether a checkpoint brings a file of its own for an option."""
+        return reference is not None and what in self.open_model(ModelReference(reference)).facts.defaults
+
+    def first(self, hook: str, **arguments: Any) -> Any:
+        """Ask a *first* hook; what a plugin raises that is no error of govd's is that plugin's fault."""
+        return self.asker.first(hook, **arguments)[1]
+
+    def versions(self) -> dict[str, str]:
+        """The plugins that work, by name."""
+        return {plugin.name: plugin.version for plugin in self.known if not plugin.fault}
+
+    def guarded(self, name: str, where: str, work: Callable[[], Any]) -> Any:
+        """Call what a plugin brought, under its name and for a limited time.
+
+        Raises:
+            PluginFault: it raised something that is no error of govd's, did not come back, or answered nonsense.
+        """
+        return self.asker.call(name, where, work)
+
+    def _methods(self) -> dict[str, Method]:
+        methods: dict[str, Method] = {}
+        owner: dict[str, str] = {}
+        for plugin, answer in self.asker.each("govd_methods"):
+            if isinstance(answer, PluginFault):
+                log.warning("plugin %s: %s in govd_methods", plugin, answer.title.lower())
+                continue
+            for name, method in answer.items():
+                if name in methods:
+                    raise PluginFault(
+                        f"the method {name} is claimed by the plugins {owner[name]} and {plugin}",
+                        where="govd_methods",
+                        advice="Uninstall one, or list it under disabled_plugins in govd.toml.",
+                    )
+                methods[name], owner[name] = method, plugin
+        self.brought_by = owner
+        return methods
