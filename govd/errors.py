@@ -1,4 +1,6 @@
-"""One root of errors. Each says what was wrong, where, and what to do; its class says how a command ends and what HTTP answers."""
+"""One root of errors. Each says what was wrong, where, and what to do; its class says how a command
+ends and what HTTP answers.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,15 @@ class GovdError(Exception):
 
     def as_problem(self) -> dict[str, Any]:
         """The same as RFC 9457 problem details."""
-        kind = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(self).__name__).lstrip("-")
-        problem = {"type": f"urn:govd:{kind}", "title": self.title, "status": self.status, "detail": self.message}
+        kind = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(self).__name__).lstrip(
+            "-"
+        )
+        problem = {
+            "type": f"urn:govd:{kind}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.message,
+        }
         problem |= {k: v for k, v in (("where", self.where), ("advice", self.advice)) if v}
         return problem | self.details
 
@@ -110,7 +119,9 @@ class Unsupported(GovdError):
 
 
 class NoWeights(Unsupported):
-    """A model that has no weights to fold an edit into: it is made of vectors, say. The edit alone is written then."""
+    """A model that has no weights to fold an edit into: it is made of vectors, say. The edit alone
+    is written then.
+    """
 
 
 class OverCapacity(GovdError):
@@ -135,7 +146,9 @@ class Unreachable(GovdError):
 
 
 class MachineFault(GovdError):
-    """The machine's fault, nothing changed: disk full, read-only home, port in use, a ledger from a newer version."""
+    """The machine's fault, nothing changed: disk full, read-only home, port in use, a ledger from a
+    newer version.
+    """
 
     exit_code = 4
     status = 507

@@ -1,7 +1,9 @@
-"""What attacks are tried, what each costs whoever tries it, and which claim stands once it fails. Imports nothing of govd.
+"""What attacks are tried, what each costs whoever tries it, and which claim stands once it fails.
+Imports nothing of govd.
 
-Rungs are in the order of what an attacker must have. A forget's *grade* is the number of rungs, from the first on, of which every attack
-was measured and failed. Rungs beyond are reported and claim nothing.
+Rungs are in the order of what an attacker must have. A forget's *grade* is the number of rungs,
+from the first on, of which every attack was measured and failed. Rungs beyond are reported and
+claim nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 State = Literal["held", "found", "few", "unknown", "unmeasured"]
-"""Of an attack or a rung: it fails; it works; too few pictures to tell; it never worked on the unedited model; nobody measured it."""
+"""Of an attack or a rung: it fails; it works; too few pictures to tell; it never worked on the
+unedited model; nobody measured it.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,24 @@ ATTACKS: Final = {
     "examples_16": Attack("searches with 16 pictures", "16 pictures of it", "area"),
     "neighbours": Attack("compares with the nearest labelled picture", "labelled pictures", "area"),
     "probe": Attack("trains a linear probe", "labelled pictures", "area"),
-    "relearning": Attack("learns the projection back", "the base model's vectors of unlabelled pictures"),
+    "relearning": Attack(
+        "learns the projection back", "the base model's vectors of unlabelled pictures"
+    ),
     "undoing": Attack("inverts the edit", "the edit file"),
-    "base_diff": Attack("compares both models' weights", "both models' weights, a list of words", "rank"),
+    "base_diff": Attack(
+        "compares both models' weights", "both models' weights, a list of words", "rank"
+    ),
 }
-"""Attacks from the cheapest to the dearest. `share`: how many of its pictures get its name; `area`: AUC; `rank`: the place of its word
-among all words."""
+"""Attacks from the cheapest to the dearest. `share`: how many of its pictures get its name; `area`:
+AUC; `rank`: the place of its word among all words.
+"""
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A claim, and the attacks that must fail for it. `optional` ones count where they were measured."""
+    """A claim, and the attacks that must fail for it. `optional` ones count where they were
+    measured.
+    """
 
     claim: str
     broken: str
@@ -56,7 +67,12 @@ class Rung:
 
 
 RUNGS: Final = {
-    "named": Rung("not named any more by any registered prompt", "still named by a registered prompt", ("label",), ("prompts",)),
+    "named": Rung(
+        "not named any more by any registered prompt",
+        "still named by a registered prompt",
+        ("label",),
+        ("prompts",),
+    ),
     "reworded": Rung(
         "not named by other words or prompts",
         "named by other words or prompts",
@@ -64,25 +80,46 @@ RUNGS: Final = {
         ("translations",),
     ),
     "searched": Rung("not found by its words", "found by its words", ("search",)),
-    "shown": Rung("not found by examples", "found by examples", ("examples_1", "neighbours"), ("examples_4", "examples_8", "examples_16")),
-    "learned": Rung("not recoverable by a linear probe", "recoverable by a linear probe", ("probe",)),
-    "restored": Rung("not restored from the edited vectors", "restored from the edited vectors", ("relearning", "undoing")),
+    "shown": Rung(
+        "not found by examples",
+        "found by examples",
+        ("examples_1", "neighbours"),
+        ("examples_4", "examples_8", "examples_16"),
+    ),
+    "learned": Rung(
+        "not recoverable by a linear probe", "recoverable by a linear probe", ("probe",)
+    ),
+    "restored": Rung(
+        "not restored from the edited vectors",
+        "restored from the edited vectors",
+        ("relearning", "undoing"),
+    ),
 }
-"""The ladder. What the difference to the base weights names (`base_diff`) stands beside it: it tells the word, not the pictures."""
+"""The ladder. What the difference to the base weights names (`base_diff`) stands beside it: it
+tells the word, not the pictures.
+"""
 
 
-WHY: Final = {"few": "too few pictures to tell", "unknown": "the unedited model did not do it either", "unmeasured": "not measured"}
+WHY: Final = {
+    "few": "too few pictures to tell",
+    "unknown": "the unedited model did not do it either",
+    "unmeasured": "not measured",
+}
 """What is said of an attack or a rung that neither works nor fails."""
 
 
 def claim_of(leak: Mapping[str, Any]) -> str:
-    """What the attacks on a forget leave to claim, in a sentence; what the next rung says, so that nobody thinks more."""
+    """What the attacks on a forget leave to claim, in a sentence; what the next rung says, so that
+    nobody thinks more.
+    """
     rungs = _of_kind(leak.get("rungs"))
     grade = sum(1 for _ in _leading(rungs))
     claims = [RUNGS[rung["rung"]].claim for rung in rungs[:grade] if rung.get("rung") in RUNGS]
     text = "; ".join(claims) if claims else "nothing is claimed"
     beyond = [_beyond(rung, leak) for rung in rungs[grade:] if rung.get("rung") in RUNGS]
-    return f"grade {grade} of {len(RUNGS)}: {text}" + (f". Beyond that: {'; '.join(beyond)}" if beyond else "")
+    return f"grade {grade} of {len(RUNGS)}: {text}" + (
+        f". Beyond that: {'; '.join(beyond)}" if beyond else ""
+    )
 
 
 def _leading(rungs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -100,7 +137,10 @@ def _beyond(rung: Mapping[str, Any], leak: Mapping[str, Any]) -> str:
     if state == "held":
         return words.claim
     if state != "found":
-        return f"whether it is {words.claim.removeprefix('not ')} is not known ({WHY.get(str(state), WHY['unmeasured'])})"
+        return (
+            f"whether it is {words.claim.removeprefix('not ')} is not known"
+            f" ({WHY.get(str(state), WHY['unmeasured'])})"
+        )
     deciding = [one for one in _of_kind(leak.get("attacks")) if one.get("attack") == rung.get("by")]
     return f"{words.broken} ({value_of(deciding[0])})" if deciding else words.broken
 
@@ -123,7 +163,9 @@ def cost_of(attack: Mapping[str, Any]) -> str:
     name, needs = str(attack.get("attack")), attack.get("needs")
     counts = needs if isinstance(needs, Mapping) else {}
     if name in ("neighbours", "probe") and counts:
-        return f"{counts.get('pictures')} pictures of it and {counts.get('others')} others, labelled"
+        return (
+            f"{counts.get('pictures')} pictures of it and {counts.get('others')} others, labelled"
+        )
     if name == "relearning" and counts:
         return f"the base model's vectors of {counts.get('pictures')} pictures, no labels"
     if name in ("prompts", "unseen_prompts") and counts.get("prompts"):
@@ -136,4 +178,8 @@ def cost_of(attack: Mapping[str, Any]) -> str:
 
 
 def _of_kind(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
+    return (
+        [one for one in value if isinstance(one, Mapping)]
+        if isinstance(value, list | tuple)
+        else []
+    )

@@ -1,13 +1,17 @@
-"""Picture files as arrays and back: the one way in which govd reads a picture, whether it comes from a file, over HTTP, as an example or
-in a folder. Backends decode with `picture`, so that the same file means the same pixels everywhere.
+"""Picture files as arrays and back: the one way in which govd reads a picture, whether it comes
+from a file, over HTTP, as an example or in a folder. Backends decode with `picture`, so that the
+same file means the same pixels everywhere.
 
-What a picture is: the first frame, turned as its EXIF orientation says, as 8-bit RGB. Transparency is dropped and the colours stored under
-it remain, palettes are looked up and CMYK is converted without a colour profile, all as Pillow's `convert("RGB")` and therefore
-transformers' image processors do. 16-bit grey keeps its upper eight bits (Pillow itself would clip it to white). Whole numbers of 32 bits
-and floating-point values are refused: nothing in the file says what their white is.
+What a picture is: the first frame, turned as its EXIF orientation says, as 8-bit RGB. Transparency
+is dropped and the colours stored under it remain, palettes are looked up and CMYK is converted
+without a colour profile, all as Pillow's `convert("RGB")` and therefore transformers' image
+processors do. 16-bit grey keeps its upper eight bits (Pillow itself would clip it to white). Whole
+numbers of 32 bits and floating-point values are refused: nothing in the file says what their white
+is.
 
-What is checked before anything is decoded: a regular file, one of `FORMATS`, at most `PIXELS` pixels, not narrower than 1 : `NARROWEST`,
-and of a JPEG at most `SCANS` scans, each of which costs a pass over all pixels.
+What is checked before anything is decoded: a regular file, one of `FORMATS`, at most `PIXELS`
+pixels, not narrower than 1 : `NARROWEST`, and of a JPEG at most `SCANS` scans, each of which costs
+a pass over all pixels.
 """
 
 from __future__ import annotations
@@ -35,16 +39,34 @@ T = TypeVar("T")
 Source = Path | bytes | Bytes
 """A picture as a file, as the bytes of a file, or as an `(H, W, 3)` uint8 array."""
 
-SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES: Final = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".webp",
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+)
 """Endings of file names, in lower case, that are taken for pictures in a folder."""
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
-"""What is decoded, as Pillow calls it. Nothing else is tried: other decoders run programs (EPS) or fetch what a file names."""
+"""What is decoded, as Pillow calls it. Nothing else is tried: other decoders run programs (EPS) or
+fetch what a file names.
+"""
 PIXELS: Final = 2**27
 """Pixels of a picture at most: 134 million, half a gigabyte as Pillow keeps RGB."""
 REQUEST_PIXELS: Final = 2**28
 """Pixels of all pictures of an HTTP request at most."""
 NARROWEST: Final = 500
-"""How many times longer than wide a picture may be; a model's preparation scales the shorter side to its own size."""
+"""How many times longer than wide a picture may be; a model's preparation scales the shorter side
+to its own size.
+"""
 SCANS: Final = 500
 """Scans of a JPEG at most; cameras and encoders write up to about twenty."""
 LARGE: Final = 2**24
@@ -80,8 +102,8 @@ def picture(source: Source, name: str = "") -> Image.Image:
     """A picture as Pillow's RGB image. `name`: what errors call it (a path is its own name).
 
     Raises:
-        UnreadableImage: it is no picture, is damaged, or is over a bound; `details["path"]` names it.
-        Usage: an array that is not `(H, W, 3)` uint8.
+        UnreadableImage: it is no picture, is damaged, or is over a bound; `details["path"]` names
+        it. Usage: an array that is not `(H, W, 3)` uint8.
     """
     if isinstance(source, np.ndarray):
         from PIL import Image
@@ -117,32 +139,49 @@ def check_request(pixels: int) -> None:
         TooManyPixels: they have more.
     """
     if pixels > REQUEST_PIXELS:
-        what = f"the pictures of this request have {pixels:,} pixels in all, more than {REQUEST_PIXELS:,}"
+        what = (
+            f"the pictures of this request have {pixels:,} pixels in all, more than"
+            f" {REQUEST_PIXELS:,}"
+        )
         raise TooManyPixels(what, advice=f"Send fewer at once. {_SMALLER}")
 
 
 def turn(source: Source) -> contextlib.AbstractContextManager[Any]:
-    """What to hold while a picture is decoded and prepared: large ones take turns, so that threads do not multiply their memory."""
+    """What to hold while a picture is decoded and prepared: large ones take turns, so that threads
+    do not multiply their memory.
+    """
     try:
         return _large if pixels_of(source) > LARGE else contextlib.nullcontext()
     except UnreadableImage:
         return contextlib.nullcontext()
 
 
-def arrays(sources: Sequence[Source], names: Sequence[str]) -> Iterator[dict[int, Bytes | UnreadableImage]]:
-    """Pictures as `(H, W, 3)` uint8 by their place, or what is wrong with each; in parts that are bounded in number and pixels."""
+def arrays(
+    sources: Sequence[Source], names: Sequence[str]
+) -> Iterator[dict[int, Bytes | UnreadableImage]]:
+    """Pictures as `(H, W, 3)` uint8 by their place, or what is wrong with each; in parts that are
+    bounded in number and pixels.
+    """
     if not sources:
         return
     with ThreadPoolExecutor(min(4, len(sources))) as threads:
         for places in _parts(sources):
-            yield dict(zip(places, threads.map(lambda i: _verdict(sources[i], names[i]), places), strict=True))
+            yield dict(
+                zip(
+                    places,
+                    threads.map(lambda i: _verdict(sources[i], names[i]), places),
+                    strict=True,
+                )
+            )
 
 
 def unreadable(sources: Sequence[Path]) -> dict[int, UnreadableImage]:
     """What is wrong with those files that are no pictures, by their place."""
     faults: dict[int, UnreadableImage] = {}
     for part in arrays(sources, [str(path) for path in sources]):
-        faults |= {i: verdict for i, verdict in part.items() if isinstance(verdict, UnreadableImage)}
+        faults |= {
+            i: verdict for i, verdict in part.items() if isinstance(verdict, UnreadableImage)
+        }
     return faults
 
 
@@ -156,7 +195,9 @@ def png(rows: Bytes) -> bytes:
 
 
 def _parts(sources: Sequence[Source]) -> Iterator[list[int]]:
-    """Places of pictures that are decoded at once; a picture of more than `PART_PIXELS` is a part of its own."""
+    """Places of pictures that are decoded at once; a picture of more than `PART_PIXELS` is a part
+    of its own.
+    """
     part: list[int] = []
     total = 0
     for i, source in enumerate(sources):
@@ -182,13 +223,18 @@ def _verdict(source: Source, name: str) -> Bytes | UnreadableImage:
 
 def _checked_array(rows: Bytes) -> Bytes:
     if rows.dtype != np.uint8 or rows.ndim != 3 or rows.shape[2] != 3 or not rows.size:
-        raise Usage(f"a picture must be (H, W, 3) uint8, not {rows.shape} {rows.dtype}", advice="Convert it first.")
+        raise Usage(
+            f"a picture must be (H, W, 3) uint8, not {rows.shape} {rows.dtype}",
+            advice="Convert it first.",
+        )
     _check_size(rows.shape[1], rows.shape[0], "array")
     return rows
 
 
 def _opened(source: Path | bytes, name: str, function: Callable[[Image.Image], T]) -> T:
-    """What `function` makes of a picture whose header was checked; whatever a damaged file makes Pillow raise is told as one error."""
+    """What `function` makes of a picture whose header was checked; whatever a damaged file makes
+    Pillow raise is told as one error.
+    """
     where = name or (str(source) if isinstance(source, Path) else "picture")
     Image = _pillow()
     with _file(source, where) as file:
@@ -203,8 +249,11 @@ def _opened(source: Path | bytes, name: str, function: Callable[[Image.Image], T
             raise _no_picture(f"has more than {PIXELS:,} pixels", where, _SMALLER) from None
         except Image.UnidentifiedImageError:
             raise _no_picture(_kind(file), where) from None
-        except Exception as error:  # Pillow's decoders raise anything: struct.error, KeyError, SyntaxError, MemoryError, ...
-            raise _no_picture(f"is damaged ({str(error).strip() or type(error).__name__})", where) from error
+        # Pillow's decoders raise anything: struct.error, KeyError, SyntaxError, MemoryError, ...
+        except Exception as error:
+            raise _no_picture(
+                f"is damaged ({str(error).strip() or type(error).__name__})", where
+            ) from error
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -216,14 +265,18 @@ def _rgb(image: Image.Image) -> Image.Image:
         return _from_grey(upright, _white(image))
     if upright.mode in ("I", "F"):
         kind = "32-bit whole numbers" if upright.mode == "I" else "floating-point values"
-        raise ValueError(f"its pixels are {kind}, whose white is not known: save it with 8 or 16 bits")
+        raise ValueError(
+            f"its pixels are {kind}, whose white is not known: save it with 8 or 16 bits"
+        )
     if "transparency" in upright.info:
         upright = upright.convert("RGBA")
     return upright.convert("RGB")
 
 
 def _from_grey(image: Image.Image, white: int) -> Image.Image:
-    """Grey of more than eight bits as RGB: scaled so that `white` (2ⁿ − 1) is 255, by its upper eight bits."""
+    """Grey of more than eight bits as RGB: scaled so that `white` (2ⁿ − 1) is 255, by its upper
+    eight bits.
+    """
     from PIL import Image
 
     rows = np.asarray(image).astype(np.int64) >> (white.bit_length() - 8)
@@ -232,14 +285,18 @@ def _from_grey(image: Image.Image, white: int) -> Image.Image:
 
 
 def _white(image: Image.Image) -> int:
-    """The greatest value of a grey picture of more than eight bits: a TIFF may say fewer than 16 (tag 258, BitsPerSample)."""
+    """The greatest value of a grey picture of more than eight bits: a TIFF may say fewer than 16
+    (tag 258, BitsPerSample).
+    """
     bits = getattr(image, "tag_v2", {}).get(258, (16,))
     first = bits[0] if isinstance(bits, tuple) else bits
     return int(2 ** min(max(int(first), 8), 16) - 1)
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8 (CIPA DC-008, tag 0x0112); 1 where the block is missing or cannot be read: its pixels can."""
+    """The EXIF orientation, 1 to 8 (CIPA DC-008, tag 0x0112); 1 where the block is missing or
+    cannot be read: its pixels can.
+    """
     try:
         value = image.getexif().get(0x0112, 1)
     except Exception:  # noqa: BLE001 - a broken block raises whatever it happens upon
@@ -273,12 +330,18 @@ def _check_scans(file: BinaryIO, kind: str | None, where: str) -> None:
         last = block[-1:]
     file.seek(at)
     if scans > SCANS:
-        raise _no_picture(f"is a JPEG of {scans:,} scans", where, "Save it again: a usual one has fewer than twenty.")
+        raise _no_picture(
+            f"is a JPEG of {scans:,} scans",
+            where,
+            "Save it again: a usual one has fewer than twenty.",
+        )
 
 
 @contextlib.contextmanager
 def _file(source: Path | bytes, where: str) -> Iterator[BinaryIO]:
-    """A picture's bytes as an open file; only a regular one is opened: reading a pipe or a device need not end."""
+    """A picture's bytes as an open file; only a regular one is opened: reading a pipe or a device
+    need not end.
+    """
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield io.BytesIO(source)
         return
@@ -288,7 +351,9 @@ def _file(source: Path | bytes, where: str) -> Iterator[BinaryIO]:
             raise _no_picture("is a folder" if stat.S_ISDIR(mode) else "is no regular file", where)
         file = source.open("rb")
     except (OSError, ValueError) as error:
-        raise _no_picture(f"cannot be opened ({getattr(error, 'strerror', None) or error})", where) from None
+        raise _no_picture(
+            f"cannot be opened ({getattr(error, 'strerror', None) or error})", where
+        ) from None
     with file:
         yield file
 

@@ -1,7 +1,8 @@
-"""Data that flows between the core and its plugins. Imports nothing of govd, so that a plugin may import it freely.
+"""Data that flows between the core and its plugins. Imports nothing of govd, so that a plugin may
+import it freely.
 
-Shapes are written `(n, d)`: `d` is the width of the model's joint space, `k` a number of concepts, `S` of domains.
-Embeddings are unit length and float32 unless said otherwise.
+Shapes are written `(n, d)`: `d` is the width of the model's joint space, `k` a number of concepts,
+`S` of domains. Embeddings are unit length and float32 unless said otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Bytes = NDArray[np.uint8]
 Json = Any
-"""Anything that canonical JSON can say: None, bool, int, float, str, lists and dicts with string keys."""
+"""Anything that canonical JSON can say: None, bool, int, float, str, lists and dicts with string
+keys.
+"""
 
 Side = Literal["image", "text"]
 Use = Literal["labels", "open", "search"]
@@ -34,7 +37,9 @@ TARGETS: tuple[Target, ...] = ("unnamed", "level", "shift")
 
 
 class Progress(Protocol):
-    """Called by long work: `done` of `total` steps of what `what` names. Must be cheap and must not raise."""
+    """Called by long work: `done` of `total` steps of what `what` names. Must be cheap and must not
+    raise.
+    """
 
     def __call__(self, what: str, done: int, total: int) -> None: ...
 
@@ -58,7 +63,9 @@ class Concept:
 
 @dataclass(frozen=True)
 class Scope:
-    """Concepts × domains. `concepts` empty: every concept (then `domains` is not). `domains` empty: every domain."""
+    """Concepts × domains. `concepts` empty: every concept (then `domains` is not). `domains` empty:
+    every domain.
+    """
 
     concepts: tuple[Concept, ...] = ()
     domains: tuple[str, ...] = ()
@@ -71,23 +78,33 @@ class Scope:
         return "cells" if self.concepts else "domains"
 
     def covers(self, other: Scope) -> bool:
-        """Whether everything in `other` is in this scope: each phrase of its concepts, each domain by its name."""
+        """Whether everything in `other` is in this scope: each phrase of its concepts, each domain
+        by its name.
+        """
         mine, theirs = ({p for c in scope.concepts for p in c.phrases} for scope in (self, other))
         concepts = not mine or (bool(theirs) and theirs <= mine)
-        domains = not self.domains or (bool(other.domains) and set(other.domains) <= set(self.domains))
+        domains = not self.domains or (
+            bool(other.domains) and set(other.domains) <= set(self.domains)
+        )
         return concepts and domains
 
     def as_json(self) -> dict[str, Json]:
-        """The scope in a fixed order, so that the same scope has the same digest however it was typed."""
+        """The scope in a fixed order, so that the same scope has the same digest however it was
+        typed.
+        """
         return {
-            "concepts": [{"name": c.name, "aliases": sorted(c.aliases)} for c in sorted(self.concepts)],
+            "concepts": [
+                {"name": c.name, "aliases": sorted(c.aliases)} for c in sorted(self.concepts)
+            ],
             "domains": sorted(self.domains),
         }
 
 
 @dataclass(frozen=True)
 class ForgetSpec:
-    """What one forget computes: everything its contribution depends on besides the model, and nothing else (no id, time or actor)."""
+    """What one forget computes: everything its contribution depends on besides the model, and
+    nothing else (no id, time or actor).
+    """
 
     scope: Scope
     method: str
@@ -112,11 +129,13 @@ class ForgetSpec:
 
 @dataclass(frozen=True)
 class ModelReference:
-    """What somebody typed to name a model: a folder, a file or a Hugging Face id, with the commit where it is one.
+    """What somebody typed to name a model: a folder, a file or a Hugging Face id, with the commit
+    where it is one.
 
-    `text_encoder`: the command or address that the operator configured for this reference (`text_encoders` in `govd.toml`), for
-    backends whose models hold some texts and encode none. `files`: where a model of it is registered, the checkpoint's files as they were
-    then, with their SHA-256; what is the same now was opened before.
+    `text_encoder`: the command or address that the operator configured for this reference
+    (`text_encoders` in `govd.toml`), for backends whose models hold some texts and encode none.
+    `files`: where a model of it is registered, the checkpoint's files as they were then, with their
+    SHA-256; what is the same now was opened before.
     """
 
     reference: str
@@ -129,10 +148,11 @@ class ModelReference:
 class ModelFacts:
     """What a backend says of a model that it opened.
 
-    `digest` (SHA-256, hex) covers the weights and whatever else the embeddings depend on. `files` are the checkpoint's files
-    with their SHA-256. `defaults` are files that the checkpoint brings for its registration, by option name
-    (`labels`, `templates`, `pool`, `images`, `embeddings`), so that `model add NAME REFERENCE` alone is enough where they exist.
-    `words` are texts that it brings without a file of their own (`labels`, `anchors`, `templates`, `domains`).
+    `digest` (SHA-256, hex) covers the weights and whatever else the embeddings depend on. `files`
+    are the checkpoint's files with their SHA-256. `defaults` are files that the checkpoint brings
+    for its registration, by option name (`labels`, `templates`, `pool`, `images`, `embeddings`), so
+    that `model add NAME REFERENCE` alone is enough where they exist. `words` are texts that it
+    brings without a file of their own (`labels`, `anchors`, `templates`, `domains`).
     """
 
     reference: str
@@ -151,7 +171,9 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Prototypes:
-    """Pictures synthesised from the model alone: `embeddings` `(n, d)` unit float32, `pictures` `(n, H, W, 3)` uint8, a prompt each."""
+    """Pictures synthesised from the model alone: `embeddings` `(n, d)` unit float32, `pictures`
+    `(n, H, W, 3)` uint8, a prompt each.
+    """
 
     prompts: tuple[str, ...]
     embeddings: Floats
@@ -161,7 +183,8 @@ class Prototypes:
 class LinearEdit(Protocol):
     """What a backend needs of an edit to write it into weights; `govd.edit.Edit` is one.
 
-    A projection `W` `(d, h)` becomes `W - B Lᵀ W` where `side` is image, and `W - L Bᵀ W` where it is text.
+    A projection `W` `(d, h)` becomes `W - B Lᵀ W` where `side` is image, and `W - L Bᵀ W` where it
+    is text.
     """
 
     @property
@@ -187,7 +210,9 @@ class LinearEdit(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """A model that a backend opened. Threads: several may ask at once, to answer while something is computed."""
+    """A model that a backend opened. Threads: several may ask at once, to answer while something is
+    computed.
+    """
 
     @property
     def facts(self) -> ModelFacts: ...
@@ -200,11 +225,19 @@ class Model(Protocol):
         """Unit embeddings `(n, d)` float32 of pictures: paths, or `(H, W, 3)` uint8 arrays.
 
         Raises:
-            UnreadableImage: a file that is no picture; its path is in the error. Nothing is skipped silently.
+            UnreadableImage: a file that is no picture; its path is in the error. Nothing is skipped
+            silently.
         """
         ...
 
-    def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+    def synthesise(
+        self,
+        prompts: Sequence[str],
+        *,
+        seed: int,
+        steps: int | None = None,
+        progress: Progress = silent,
+    ) -> Prototypes:
         """One visual prototype for each prompt.
 
         Raises:
@@ -213,21 +246,26 @@ class Model(Protocol):
         ...
 
     def write_checkpoint(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
-        """Write the edited model as a checkpoint of its own format into `folder` (empty, exists); file names with their SHA-256.
+        """Write the edited model as a checkpoint of its own format into `folder` (empty, exists);
+        file names with their SHA-256.
 
-        Files of `facts.files` are copied byte for byte, and hashed as they are copied: what was replaced since is refused. Only the one
-        with the projection differs, in that tensor alone; with an empty edit none does.
+        Files of `facts.files` are copied byte for byte, and hashed as they are copied: what was
+        replaced since is refused. Only the one with the projection differs, in that tensor alone;
+        with an empty edit none does.
 
         Raises:
-            Unsupported: this edit cannot be folded into this model's weights. NoWeights: it has none; govd then writes the edit alone.
-            BadCheckpoint: a file is not the one that was registered.
+            Unsupported: this edit cannot be folded into this model's weights. NoWeights: it has
+            none; govd then writes the edit alone. BadCheckpoint: a file is not the one that was
+            registered.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one forget adds, whatever else is in force: named tensors (float64) and facts about them, named by one digest."""
+    """What one forget adds, whatever else is in force: named tensors (float64) and facts about
+    them, named by one digest.
+    """
 
     spec: ForgetSpec
     tensors: Mapping[str, Floats]
@@ -266,7 +304,9 @@ class Proposal:
 
 
 Record = Mapping[str, Json]
-"""A request, revision, model or entry as `interface.md` spells it. Plugins get mapping proxies and tuples, which nobody can change."""
+"""A request, revision, model or entry as `interface.md` spells it. Plugins get mapping proxies and
+tuples, which nobody can change.
+"""
 
 
 def changeable(record: Json) -> Json:

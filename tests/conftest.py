@@ -1,4 +1,6 @@
-"""What many tests stand on: the example plugins, a folder of coloured pictures, a home with a model."""
+"""What many tests stand on: the example plugins, a folder of coloured pictures, a home with a
+model.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -17,9 +19,17 @@ from govd.asking import plugins
 from govd.models import Given
 from govd.service.service import Service, open_service
 
-POINTS = [EntryPoint(f"example-{n}", f"govd_example.{n}", "govd") for n in ("backend", "method", "policy")]
-POINTS += [EntryPoint("bounds", "govd_bounds", "govd"), EntryPoint("methods", "govd.methods", "govd")]
-POINTS += [EntryPoint("vectors", "govd_vectors.plugin", "govd"), EntryPoint("govd-names", "govd_names", "govd")]
+POINTS = [
+    EntryPoint(f"example-{n}", f"govd_example.{n}", "govd") for n in ("backend", "method", "policy")
+]
+POINTS += [
+    EntryPoint("bounds", "govd_bounds", "govd"),
+    EntryPoint("methods", "govd.methods", "govd"),
+]
+POINTS += [
+    EntryPoint("vectors", "govd_vectors.plugin", "govd"),
+    EntryPoint("govd-names", "govd_names", "govd"),
+]
 DOMAINS = ("bright", "dark")
 Paint = Callable[..., Path]
 
@@ -33,7 +43,9 @@ def paint(folder: Path, count: int, seed: int) -> Path:
             at.mkdir(parents=True)
             for n in range(count):
                 picture = np.full((8, 8, 3), 250 if domain == "bright" else 5, np.uint8)
-                picture[2:-2, 2:-2] = np.clip(np.array(PALETTE[name]) + draw.normal(0, 22, 3), 0, 255)
+                picture[2:-2, 2:-2] = np.clip(
+                    np.array(PALETTE[name]) + draw.normal(0, 22, 3), 0, 255
+                )
                 Image.fromarray(picture).save(at / f"{n}.png")
     return folder
 
@@ -59,12 +71,20 @@ def example_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def given(pictures: Path, pool: Path) -> Given:
     """Options of a model with everything."""
-    return Given(labels=NAMES, anchors=("wood", "sea", "sand", "sky"), domains=DOMAINS, images=str(pictures), pool=str(pool))
+    return Given(
+        labels=NAMES,
+        anchors=("wood", "sea", "sand", "sky"),
+        domains=DOMAINS,
+        images=str(pictures),
+        pool=str(pool),
+    )
 
 
 @pytest.fixture
 def service(tmp_path: Path, example_plugins: None, given: Given) -> Iterator[Service]:
-    """A home with the model `m`, where any share of the pictures may be asked for: twelve colours in two domains are soon a fifth."""
+    """A home with the model `m`, where any share of the pictures may be asked for: twelve colours
+    in two domains are soon a fifth.
+    """
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "govd.toml").write_text("max_scope_share = 1.0\n")
     with open_service(tmp_path / "home") as opened:

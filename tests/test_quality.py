@@ -21,7 +21,9 @@ CHECKS = {
 def run(*command: str) -> str:
     tool = shutil.which(command[0], path=str(Path(sys.executable).parent))
     assert tool, f"{command[0]} is not installed: pip install -e '.[dev]'"
-    done = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(
+        [tool, *command[1:]], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -40,19 +42,44 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_every_package_and_installs_alone(wheel: Path, tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder in (ROOT / "govd", ROOT / "backends" / "govd_clip", ROOT / "plugins" / "govd_bounds"):
+    for folder in (
+        ROOT / "govd",
+        ROOT / "backends" / "govd_clip",
+        ROOT / "plugins" / "govd_bounds",
+    ):
         wanted = {str(p.relative_to(folder.parent)) for p in folder.rglob("*.py")}
         assert wanted <= names, sorted(wanted - names)
-    run("python", "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", str(tmp_path / "site"), str(wheel))
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import govd, govd_bounds; print(govd.__file__)"
+    run(
+        "python",
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        str(tmp_path / "site"),
+        str(wheel),
+    )
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import govd, govd_bounds;"
+        " print(govd.__file__)"
+    )
     out = subprocess.run(
-        [sys.executable, "-I", "-c", code, str(tmp_path / "site")], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-I", "-c", code, str(tmp_path / "site")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     ).stdout
     assert out.startswith(str(tmp_path))
 
 
 def test_the_core_starts_without_jax() -> None:
-    code = "import sys, govd.cli, govd.asking.plugins, govd.records.lifecycle; print(*[m for m in sys.argv[1:] if m in sys.modules])"
+    code = (
+        "import sys, govd.cli, govd.asking.plugins, govd.records.lifecycle; print(*[m for m in"
+        " sys.argv[1:] if m in sys.modules])"
+    )
     out = subprocess.run(
         [sys.executable, "-c", code, "jax", "flax", "transformers", "torch"],
         cwd=ROOT,
@@ -64,11 +91,18 @@ def test_the_core_starts_without_jax() -> None:
     assert out.strip() == ""
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py")))
+@pytest.mark.parametrize(
+    "name", sorted(p.stem for p in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py"))
+)
 def test_every_benchmark_can_be_started(name: str) -> None:
     if name == "encode":
         pytest.importorskip("torch")
     done = subprocess.run(
-        [sys.executable, "-c", f"import tests.benchmarks.{name}"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", f"import tests.benchmarks.{name}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,7 @@
 """An edit folded into a checkpoint: only one projection changes, every other byte stays as it was.
 
-On pictures z' = z - B(Lᵀz), and z = W x, so W' = W - B(LᵀW). On texts t' = t - L(Bᵀt), so W_t' = W_t - L(BᵀW_t).
-Scaling to unit length comes afterwards in both and is the same.
+On pictures z' = z - B(Lᵀz), and z = W x, so W' = W - B(LᵀW). On texts t' = t - L(Bᵀt), so W_t' =
+W_t - L(BᵀW_t). Scaling to unit length comes afterwards in both and is the same.
 """
 
 from __future__ import annotations
@@ -25,9 +25,23 @@ from govd_clip.registered import inside, read
 if TYPE_CHECKING:
     pass
 
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json")
+TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
 PICTURES = ("preprocessor_config.json", "processor_config.json")
-SETTINGS = ("config.json", INDEX, *PICTURES, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+SETTINGS = (
+    "config.json",
+    INDEX,
+    *PICTURES,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
 """Files that say how to read others, and are small."""
 ADAPTER = "adapter_config.json"
 READ = (".json", ".txt", ".jinja", ".model")
@@ -51,14 +65,20 @@ def checkpoint_files(folder: Path) -> list[Path]:
 
 
 def check_beside(folder: Path) -> None:
-    """That nothing lies beside the weights that changes what transformers makes of them, or that is no file to read.
+    """That nothing lies beside the weights that changes what transformers makes of them, or that is
+    no file to read.
 
     Raises:
         BadCheckpoint: an adapter lies there, or something that is no regular file of a usual size.
     """
     if (folder / ADAPTER).exists():
-        what = f"{ADAPTER} lies beside the weights: with peft installed, transformers puts that adapter upon the model"
-        raise BadCheckpoint(what, where=str(folder), advice=f"{MERGE} Or move the adapter's files away.")
+        what = (
+            f"{ADAPTER} lies beside the weights: with peft installed, transformers puts that"
+            " adapter upon the model"
+        )
+        raise BadCheckpoint(
+            what, where=str(folder), advice=f"{MERGE} Or move the adapter's files away."
+        )
     for entry in sorted(folder.iterdir()):
         if entry.suffix in READ and entry.exists() and not entry.is_dir():
             check_regular(entry, LARGEST_CONFIG if entry.name in SETTINGS else LARGEST_JSON)
@@ -72,7 +92,11 @@ def sha256(path: Path) -> str:
 
 def fold(weight: Floats, edit: LinearEdit) -> Floats:
     """The projection `(d, w)` after the edit, computed in float64."""
-    w, left, right = weight.astype(np.float64), np.asarray(edit.L, np.float64), np.asarray(edit.B, np.float64)
+    w, left, right = (
+        weight.astype(np.float64),
+        np.asarray(edit.L, np.float64),
+        np.asarray(edit.B, np.float64),
+    )
     if left.shape != right.shape or left.ndim != 2 or left.shape[0] != w.shape[0]:
         what = f"the edit is of shape {left.shape}, the model's joint space of {w.shape[0]}"
         raise Unsupported(what, advice="An edit fits only the model that it was computed for.")
@@ -87,12 +111,13 @@ def fold(weight: Floats, edit: LinearEdit) -> Floats:
 def write(folder: Path, files: Mapping[str, str], edit: LinearEdit, out: Path) -> dict[str, str]:
     """The checkpoint in `folder` with the edit, into `out`; file names with their SHA-256.
 
-    `files` are the registered ones with their SHA-256: they are copied, whatever else lies in the folder by now, and hashed as they are
-    copied. Only the file with the projection differs, in that tensor alone.
+    `files` are the registered ones with their SHA-256: they are copied, whatever else lies in the
+    folder by now, and hashed as they are copied. Only the file with the projection differs, in that
+    tensor alone.
 
     Raises:
-        BadCheckpoint: a file is not the one that was registered. Unsupported: the edit is not of this model. MachineFault: `out` cannot
-        be written. What was begun stays in `out`.
+        BadCheckpoint: a file is not the one that was registered. Unsupported: the edit is not of
+        this model. MachineFault: `out` cannot be written. What was begun stays in `out`.
     """
     name = PROJECTION[edit.side]
     edited = projection_file(folder, files, name) if np.asarray(edit.L).size else None
@@ -100,12 +125,16 @@ def write(folder: Path, files: Mapping[str, str], edit: LinearEdit, out: Path) -
     try:
         for file, digest in files.items():
             if file == edited:
-                written[file] = copy_edited(folder, file, digest, out / file, name, lambda weight: fold(weight, edit))
+                written[file] = copy_edited(
+                    folder, file, digest, out / file, name, lambda weight: fold(weight, edit)
+                )
             else:
                 written[file] = copy(folder, file, digest, out / file)
     except OSError as error:
         what = f"cannot be written ({error.strerror or error})"
-        raise MachineFault(what, where=str(out), advice="Make room, or choose another folder.") from error
+        raise MachineFault(
+            what, where=str(out), advice="Make room, or choose another folder."
+        ) from error
     return written
 
 
@@ -123,5 +152,9 @@ def projection_file(folder: Path, files: Mapping[str, str], name: str) -> str:
     except (ValueError, KeyError, TypeError):
         shard = ""
     if shard not in files:
-        raise BadCheckpoint(f"it names no file with {name}", where=str(folder / INDEX), advice="Download the checkpoint again.")
+        raise BadCheckpoint(
+            f"it names no file with {name}",
+            where=str(folder / INDEX),
+            advice="Download the checkpoint again.",
+        )
     return shard

@@ -1,4 +1,6 @@
-"""A process of our own that can be ended: with a time limit for each thing that it says, and never left behind."""
+"""A process of our own that can be ended: with a time limit for each thing that it says, and never
+left behind.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,11 @@ _lock = threading.Lock()
 
 
 class Child:
-    """A module of ours that runs with arguments, its parent's process id the last of them, and writes its answers as lines of JSON.
+    """A module of ours that runs with arguments, its parent's process id the last of them, and
+    writes its answers as lines of JSON.
 
-    It is in a process group of its own: what a terminal sends (Ctrl-C) comes to us, and we end the whole group.
+    It is in a process group of its own: what a terminal sends (Ctrl-C) comes to us, and we end the
+    whole group.
     """
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
@@ -83,7 +87,10 @@ class Child:
         code = self._process.wait()
         how = f"exit {code}" if code >= 0 else signal.Signals(-code).name
         lines = self._errors.decode("utf-8", "replace").strip().splitlines()
-        why = next((line for line in lines if "memory" in line.lower()), lines[-1] if lines and code >= 0 else "")
+        why = next(
+            (line for line in lines if "memory" in line.lower()),
+            lines[-1] if lines and code >= 0 else "",
+        )
         return f"{how}: {why[:300]}" if why else how
 
     def end(self) -> None:
@@ -98,7 +105,9 @@ class Child:
             _running.discard(self)
 
     def _kill(self) -> None:
-        if self._process.poll() is None:  # its number is another's only after we have asked for its end
+        if (
+            self._process.poll() is None
+        ):  # its number is another's only after we have asked for its end
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 

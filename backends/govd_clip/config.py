@@ -1,4 +1,6 @@
-"""What the config of a checkpoint says about the model's shape, checked as far as it can be without weights."""
+"""What the config of a checkpoint says about the model's shape, checked as far as it can be without
+weights.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,13 @@ from typing import Any, Final
 from govd.errors import BadCheckpoint
 
 LARGEST_JSON: Final = 2**28
-"""Bytes of a JSON or text file beside the weights at most; the largest, a tokenizer.json, has some ten million."""
+"""Bytes of a JSON or text file beside the weights at most; the largest, a tokenizer.json, has some
+ten million.
+"""
 LARGEST_CONFIG: Final = 2**24
-"""Bytes of a file at most that is parsed as JSON here: such a file makes some thirty times as much memory of objects."""
+"""Bytes of a file at most that is parsed as JSON here: such a file makes some thirty times as much
+memory of objects.
+"""
 POINTER: Final = b"version https://git-lfs"
 POINTER_BYTES: Final = 1024
 """How a Git LFS pointer begins, and bytes of one at most (its specification says fewer)."""
@@ -25,7 +31,9 @@ LAYERS: Final = 1024
 
 ACTIVATIONS = ("quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh")
 LEGACY_EOS = 2
-"""Configs from before transformers 4.31 say 2, whatever the tokenizer says; the model then pools at the highest id."""
+"""Configs from before transformers 4.31 say 2, whatever the tokenizer says; the model then pools at
+the highest id.
+"""
 
 _SIZES = {384: "S", 512: "S", 768: "B", 1024: "L", 1280: "H", 1408: "g", 1664: "G"}
 
@@ -44,7 +52,9 @@ class Tower:
 
 @dataclass(frozen=True)
 class Config:
-    """Both towers and what lies around them; hashable, so that it can be a static argument of a compiled function."""
+    """Both towers and what lies around them; hashable, so that it can be a static argument of a
+    compiled function.
+    """
 
     text: Tower
     vision: Tower
@@ -69,20 +79,27 @@ class Config:
 
 
 def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
-    """That a file of a checkpoint is a regular file of at most `largest` bytes: reading a pipe or a device need not end.
+    """That a file of a checkpoint is a regular file of at most `largest` bytes: reading a pipe or a
+    device need not end.
 
     Raises:
         BadCheckpoint: it is not. FileNotFoundError: there is none.
     """
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):
-        raise BadCheckpoint("is no regular file", where=str(path), advice="Copy the file itself there.")
+        raise BadCheckpoint(
+            "is no regular file", where=str(path), advice="Copy the file itself there."
+        )
     if about.st_size > largest:
         what = f"has {about.st_size:,} bytes, more than {largest:,}"
         raise BadCheckpoint(what, where=str(path), advice="Download the checkpoint again.")
     if about.st_size <= POINTER_BYTES and _begins(path, POINTER):
         what = "is a Git LFS pointer: the file itself was not downloaded"
-        raise BadCheckpoint(what, where=str(path), advice="Run `git lfs pull` where it was cloned, or download the checkpoint again.")
+        raise BadCheckpoint(
+            what,
+            where=str(path),
+            advice="Run `git lfs pull` where it was cloned, or download the checkpoint again.",
+        )
 
 
 def _begins(path: Path, begin: bytes) -> bool:
@@ -99,11 +116,21 @@ def read_json(path: Path) -> dict[str, Any]:
         check_regular(path, LARGEST_CONFIG)
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise BadCheckpoint(f"{path.name} is missing", where=str(path.parent), advice="Copy it from the original checkpoint.") from None
+        raise BadCheckpoint(
+            f"{path.name} is missing",
+            where=str(path.parent),
+            advice="Copy it from the original checkpoint.",
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise BadCheckpoint(f"cannot be read as JSON ({error})", where=str(path), advice="Download the checkpoint again.") from None
+        raise BadCheckpoint(
+            f"cannot be read as JSON ({error})",
+            where=str(path),
+            advice="Download the checkpoint again.",
+        ) from None
     if not isinstance(value, dict):
-        raise BadCheckpoint("is not a JSON object", where=str(path), advice="Download the checkpoint again.")
+        raise BadCheckpoint(
+            "is not a JSON object", where=str(path), advice="Download the checkpoint again."
+        )
     return value
 
 
@@ -114,14 +141,20 @@ def read_config(folder: Path) -> Config:
     path = folder / "config.json"
     raw = read_json(path)
     if raw.get("model_type") != "clip":
-        raise BadCheckpoint(f"model_type is {raw.get('model_type')!r}, not 'clip'", where=str(path), advice="Only CLIPModel is known here.")
+        raise BadCheckpoint(
+            f"model_type is {raw.get('model_type')!r}, not 'clip'",
+            where=str(path),
+            advice="Only CLIPModel is known here.",
+        )
     _check_plain(raw, path)
     try:
         full: Any = CLIPConfig.from_dict(raw)
     except MemoryError:
         raise
     except Exception as error:
-        raise BadCheckpoint(f"transformers refuses it: {error}", where=str(path), advice="Correct the config.") from error
+        raise BadCheckpoint(
+            f"transformers refuses it: {error}", where=str(path), advice="Correct the config."
+        ) from error
     text, vision = full.text_config, full.vision_config
     try:
         config = Config(
@@ -136,13 +169,17 @@ def read_config(folder: Path) -> Config:
             patch=_square(vision.patch_size),
         )
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise BadCheckpoint(f"a value does not fit: {error}", where=str(path), advice="Correct the config.") from None
+        raise BadCheckpoint(
+            f"a value does not fit: {error}", where=str(path), advice="Correct the config."
+        ) from None
     _check(config, path)
     return config
 
 
 def _check_plain(raw: dict[str, Any], path: Path) -> None:
-    """That nothing in a config makes transformers load other weights, or load them otherwise, than the folder shows."""
+    """That nothing in a config makes transformers load other weights, or load them otherwise, than
+    the folder shows.
+    """
     for key, meaning in (
         ("quantization_config", "the weights are quantised"),
         ("transformers_weights", "it names a file of weights by itself"),
@@ -181,7 +218,11 @@ def _one(token: Any) -> int:
 
 
 def _check(config: Config, path: Path) -> None:
-    numbers = {"projection_dim": config.dim, "vocab_size": config.vocab, "max_position_embeddings": config.context}
+    numbers = {
+        "projection_dim": config.dim,
+        "vocab_size": config.vocab,
+        "max_position_embeddings": config.context,
+    }
     numbers |= {"image_size": config.image, "patch_size": config.patch, "eos_token_id": config.eos}
     for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
         numbers |= {f"{side}.hidden_size": tower.width, f"{side}.intermediate_size": tower.inner}
@@ -189,19 +230,43 @@ def _check(config: Config, path: Path) -> None:
             what = f"{side}.num_hidden_layers is {tower.layers:,}, more than {LAYERS:,}"
             raise BadCheckpoint(what, where=str(path), advice="Correct the config.")
         if not (math.isfinite(tower.eps) and tower.eps >= 0):
-            raise BadCheckpoint(f"{side}.layer_norm_eps is {tower.eps}", where=str(path), advice="Correct the config.")
+            raise BadCheckpoint(
+                f"{side}.layer_norm_eps is {tower.eps}",
+                where=str(path),
+                advice="Correct the config.",
+            )
     for name, value in numbers.items():
         if value > LARGEST:
-            raise BadCheckpoint(f"{name} is {value:,}, more than {LARGEST:,}", where=str(path), advice="Correct the config.")
+            raise BadCheckpoint(
+                f"{name} is {value:,}, more than {LARGEST:,}",
+                where=str(path),
+                advice="Correct the config.",
+            )
     for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
         if tower.act not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
-            raise BadCheckpoint(f"{side}.hidden_act is {tower.act!r}", where=str(path), advice=f"Known are {known}.")
-        if min(tower.width, tower.inner, tower.layers, tower.heads) < 1 or tower.width % tower.heads:
+            raise BadCheckpoint(
+                f"{side}.hidden_act is {tower.act!r}", where=str(path), advice=f"Known are {known}."
+            )
+        if (
+            min(tower.width, tower.inner, tower.layers, tower.heads) < 1
+            or tower.width % tower.heads
+        ):
             what = f"{side}.hidden_size {tower.width} does not divide among {tower.heads} heads"
             raise BadCheckpoint(what, where=str(path), advice="Correct the config.")
     if config.channels != 3:
-        raise BadCheckpoint(f"num_channels is {config.channels}, not 3", where=str(path), advice="Only RGB models can be used.")
-    if config.patch < 1 or config.image < config.patch or min(config.dim, config.vocab, config.context) < 1:
-        what = f"patch_size is {config.patch} and image_size {config.image}, projection_dim {config.dim}, vocab_size {config.vocab}"
+        raise BadCheckpoint(
+            f"num_channels is {config.channels}, not 3",
+            where=str(path),
+            advice="Only RGB models can be used.",
+        )
+    if (
+        config.patch < 1
+        or config.image < config.patch
+        or min(config.dim, config.vocab, config.context) < 1
+    ):
+        what = (
+            f"patch_size is {config.patch} and image_size {config.image}, projection_dim"
+            f" {config.dim}, vocab_size {config.vocab}"
+        )
         raise BadCheckpoint(what, where=str(path), advice="Correct the config.")

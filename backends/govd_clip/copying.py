@@ -1,4 +1,6 @@
-"""A registered checkpoint's files, copied: byte for byte, and one of them with one tensor changed."""
+"""A registered checkpoint's files, copied: byte for byte, and one of them with one tensor
+changed.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,23 @@ def copy(folder: Path, name: str, digest: str, target: Path) -> str:
     return digest
 
 
-def copy_edited(folder: Path, name: str, digest: str, target: Path, tensor: str, change: Callable[[Floats], Floats]) -> str:
-    """Copy a registered safetensors file with one tensor changed, in one pass; the SHA-256 of what was written.
+def copy_edited(
+    folder: Path,
+    name: str,
+    digest: str,
+    target: Path,
+    tensor: str,
+    change: Callable[[Floats], Floats],
+) -> str:
+    """Copy a registered safetensors file with one tensor changed, in one pass; the SHA-256 of what
+    was written.
 
-    Half precision would round the edit away where it matters, so the new tensor is float32 at least. Every other byte of data is as it was.
+    Half precision would round the edit away where it matters, so the new tensor is float32 at
+    least. Every other byte of data is as it was.
 
     Raises:
-        BadCheckpoint: it is not the one that was registered. Unsupported: the tensor cannot be changed so.
+        BadCheckpoint: it is not the one that was registered. Unsupported: the tensor cannot be
+        changed so.
     """
     written = hashlib.sha256()
     with opened(folder, name) as file, target.open("wb") as out:
@@ -46,13 +58,24 @@ def copy_edited(folder: Path, name: str, digest: str, target: Path, tensor: str,
             for data in _edited(source, tensor, change):
                 written.update(data)
                 out.write(data)
-        except (GovdError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            fault = error  # of a file that was registered it is told; of another one it is told that it is another
+        except (
+            GovdError,
+            EOFError,
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            AttributeError,
+        ) as error:
+            # of a file that was registered it is told; of another one it is told that it is another
+            fault = error
         source.check(folder / name, digest)
         if isinstance(fault, GovdError):
             raise fault
         if fault is not None:
-            raise BadCheckpoint(f"{tensor} cannot be read ({fault})", where=str(folder / name), advice=RESTORE) from fault
+            raise BadCheckpoint(
+                f"{tensor} cannot be read ({fault})", where=str(folder / name), advice=RESTORE
+            ) from fault
     return written.hexdigest()
 
 
@@ -79,8 +102,12 @@ def _bytes(kind: str, shape: Iterable[int]) -> int:
     return int(np.prod(list(shape), dtype=np.int64)) * int(np.dtype(DTYPES[kind]).itemsize)
 
 
-def _moved(key: str, entry: Mapping[str, Any], name: str, kind: str, end: int, grown: int) -> Mapping[str, Any]:
-    """A header's line where one tensor has grown: that tensor has another type, those behind it begin later."""
+def _moved(
+    key: str, entry: Mapping[str, Any], name: str, kind: str, end: int, grown: int
+) -> Mapping[str, Any]:
+    """A header's line where one tensor has grown: that tensor has another type, those behind it
+    begin later.
+    """
     if key == "__metadata__":
         return entry
     first, last = entry["data_offsets"]

@@ -12,17 +12,22 @@ from govd_clip.checkpoint import sha256
 from govd_clip.config import LARGEST_CONFIG, check_regular
 
 DIGESTS = "digests.json"
-AGAIN = f"Fetch the checkpoint again; if the change is wanted, remove {DIGESTS}: these files are taken as they are then."
+AGAIN = (
+    f"Fetch the checkpoint again; if the change is wanted, remove {DIGESTS}: these files are taken"
+    " as they are then."
+)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def check(folder: Path, used: Iterable[Path]) -> None:
-    """Each file that is `used`, and each file in a folder that is, has the SHA-256 that the checkpoint's `digests.json` says.
+    """Each file that is `used`, and each file in a folder that is, has the SHA-256 that the
+    checkpoint's `digests.json` says.
 
     A checkpoint without that list is taken as it is.
 
     Raises:
-        BadCheckpoint: a file was changed, is missing or is not in the list, or the list cannot be read.
+        BadCheckpoint: a file was changed, is missing or is not in the list, or the list cannot be
+        read.
     """
     if not (folder / DIGESTS).exists():
         return
@@ -32,7 +37,11 @@ def check(folder: Path, used: Iterable[Path]) -> None:
         if not path.is_dir():
             _same(path, name, listed)
             continue
-        there = {p.relative_to(folder).as_posix() for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")}
+        there = {
+            p.relative_to(folder).as_posix()
+            for p in path.rglob("*")
+            if p.is_file() and not p.name.startswith(".")
+        }
         for inside in sorted(there | {n for n in listed if n.startswith(f"{name}/")}):
             _same(folder / inside, inside, listed)
 
@@ -41,9 +50,15 @@ def _same(path: Path, name: str, listed: dict[str, str]) -> None:
     if name not in listed:
         raise BadCheckpoint(f"{DIGESTS} does not list this file", where=str(path), advice=AGAIN)
     if not path.is_file():
-        raise BadCheckpoint(f"{DIGESTS} lists this file, but it is missing", where=str(path), advice=AGAIN)
+        raise BadCheckpoint(
+            f"{DIGESTS} lists this file, but it is missing", where=str(path), advice=AGAIN
+        )
     if sha256(path) != listed[name]:
-        raise BadCheckpoint(f"this file was changed: its SHA-256 is not the one in {DIGESTS}", where=str(path), advice=AGAIN)
+        raise BadCheckpoint(
+            f"this file was changed: its SHA-256 is not the one in {DIGESTS}",
+            where=str(path),
+            advice=AGAIN,
+        )
 
 
 def _listed(path: Path) -> dict[str, str]:
@@ -51,7 +66,13 @@ def _listed(path: Path) -> dict[str, str]:
     try:
         said = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as fault:
-        raise BadCheckpoint(f"this list cannot be read ({fault})", where=str(path), advice=AGAIN) from None
-    if not isinstance(said, dict) or not all(isinstance(d, str) and SHA256.fullmatch(d) for d in said.values()):
-        raise BadCheckpoint("this is no list of a SHA-256 for each file", where=str(path), advice=AGAIN)
+        raise BadCheckpoint(
+            f"this list cannot be read ({fault})", where=str(path), advice=AGAIN
+        ) from None
+    if not isinstance(said, dict) or not all(
+        isinstance(d, str) and SHA256.fullmatch(d) for d in said.values()
+    ):
+        raise BadCheckpoint(
+            "this is no list of a SHA-256 for each file", where=str(path), advice=AGAIN
+        )
     return said

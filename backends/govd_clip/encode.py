@@ -1,4 +1,6 @@
-"""Texts and pictures to unit embeddings: prepared as transformers does, padded to a few shapes, so that little is compiled."""
+"""Texts and pictures to unit embeddings: prepared as transformers does, padded to a few shapes, so
+that little is compiled.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,9 @@ def _images(model: Clip, pixels: jax.Array) -> jax.Array:
 
 
 class Encoder:
-    """Tokenizer, picture preparation and compiled model of one checkpoint, each loaded when first needed: from `files`, the registered
-    ones with their SHA-256, and from no others."""
+    """Tokenizer, picture preparation and compiled model of one checkpoint, each loaded when first
+    needed: from `files`, the registered ones with their SHA-256, and from no others.
+    """
 
     def __init__(self, folder: Path, config: Config, files: Mapping[str, str]) -> None:
         self.folder, self.config, self.files = folder, config, files
@@ -51,7 +54,9 @@ class Encoder:
         self._loaded: dict[str, Any] = {}
 
     def _once(self, name: str, loaded: Callable[[], Any]) -> Any:
-        """What is loaded by the first thread that needs it; `functools.cached_property` would load it in each that comes meanwhile."""
+        """What is loaded by the first thread that needs it; `functools.cached_property` would load
+        it in each that comes meanwhile.
+        """
         if name not in self._loaded:
             with self._lock:
                 if name not in self._loaded:
@@ -77,7 +82,9 @@ class Encoder:
         return loaded
 
     def _tokenizer(self) -> Tokenizer:
-        check_same(self.folder, self.files, TOKENIZER)  # before, since others were not tried, and after, since they may be others by now
+        check_same(
+            self.folder, self.files, TOKENIZER
+        )  # before, since others were not tried, and after, since they may be others by now
         tokenizer = Tokenizer(self.folder, self.config)
         check_same(self.folder, self.files, TOKENIZER)
         return tokenizer
@@ -92,7 +99,8 @@ class Encoder:
         """Token ids, cut to the model's context with their end-of-text token kept."""
         if not texts:
             return []
-        with self._lock:  # a fast tokenizer's truncation is a setting of its own: two threads at once are an error
+        # a fast tokenizer's truncation is a setting of its own: two threads at once are an error
+        with self._lock:
             return self.tokenizer(texts)
 
     def pixels(self, image: Path | Bytes) -> Floats:
@@ -110,7 +118,9 @@ class Encoder:
         done = 0
         for length, rows in sorted(groups.items()):
             for part in _parts(rows, TEXTS[-1]):
-                batch = np.zeros((_size(len(part), TEXTS), length), np.int32)  # padding is behind the token that is read
+                batch = np.zeros(
+                    (_size(len(part), TEXTS), length), np.int32
+                )  # padding is behind the token that is read
                 for at, i in enumerate(part):
                     batch[at, : len(ids[i])] = ids[i]
                 out[part] = _run(_texts, self.model, batch)[: len(part)]
@@ -130,7 +140,11 @@ class Encoder:
             for at, part in enumerate(parts):
                 batch = np.zeros((_size(len(part), IMAGES), 3, size, size), np.float32)
                 now = ahead
-                ahead = [pool.submit(self.pixels, images[i]) for i in parts[at + 1]] if at + 1 < len(parts) else []
+                ahead = (
+                    [pool.submit(self.pixels, images[i]) for i in parts[at + 1]]
+                    if at + 1 < len(parts)
+                    else []
+                )
                 try:
                     batch[: len(part)] = [future.result() for future in now]
                 except BaseException:

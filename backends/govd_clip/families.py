@@ -9,8 +9,13 @@ from typing import Any, Final
 from govd.errors import BadCheckpoint
 
 MODEL_TYPE: Final = "clip"
-VECTORS: Final = "Give a CLIPModel checkpoint; or compute the vectors with that model's own library and register them: a .npz of vectors."
-WHOLE: Final = "Give the whole CLIPModel that it was taken from, with both towers and their projections."
+VECTORS: Final = (
+    "Give a CLIPModel checkpoint; or compute the vectors with that model's own library and register"
+    " them: a .npz of vectors."
+)
+WHOLE: Final = (
+    "Give the whole CLIPModel that it was taken from, with both towers and their projections."
+)
 
 FAMILIES: Final[dict[str, tuple[str, str]]] = {
     "siglip": ("a SigLIP model", VECTORS),
@@ -36,20 +41,31 @@ FAMILIES: Final[dict[str, tuple[str, str]]] = {
     "timm_wrapper": ("a timm model", VECTORS),
     "llava": ("a LLaVA model, which holds a CLIP's vision tower", WHOLE),
 }
-_CONVERT = "Download the transformers version of it (a folder with config.json of model_type clip), or convert it to CLIPModel."
+_CONVERT = (
+    "Download the transformers version of it (a folder with config.json of model_type clip), or"
+    " convert it to CLIPModel."
+)
 
 
 def of_type(model_type: object, where: str) -> BadCheckpoint:
     """What a config's `model_type` says that it is."""
     if model_type is None:
-        return BadCheckpoint("config.json says no model_type", where=where, advice='A CLIPModel\'s says "model_type": "clip".')
+        return BadCheckpoint(
+            "config.json says no model_type",
+            where=where,
+            advice='A CLIPModel\'s says "model_type": "clip".',
+        )
     kind = str(model_type)[:60]
     family, advice = FAMILIES.get(kind, ("not a CLIPModel", VECTORS))
-    return BadCheckpoint(f"is {family} (model_type {kind!r} in config.json)", where=where, advice=advice)
+    return BadCheckpoint(
+        f"is {family} (model_type {kind!r} in config.json)", where=where, advice=advice
+    )
 
 
 def fault_of(path: Path) -> BadCheckpoint | None:
-    """What a folder or file holds where it is no CLIPModel's; None where it is nothing that is known."""
+    """What a folder or file holds where it is no CLIPModel's; None where it is nothing that is
+    known.
+    """
     where = str(path)
     if path.is_file():
         return _of_file(path, where)
@@ -61,7 +77,14 @@ def fault_of(path: Path) -> BadCheckpoint | None:
     if (path / "open_clip_config.json").exists() or any(path.glob("open_clip_*")):
         return BadCheckpoint("is an open_clip checkpoint", where=where, advice=_CONVERT)
     if (path / "modules.json").exists():
-        inner = next((entry.parent.name for entry in sorted(path.glob("*/config.json")) if _type(entry) == MODEL_TYPE), None)
+        inner = next(
+            (
+                entry.parent.name
+                for entry in sorted(path.glob("*/config.json"))
+                if _type(entry) == MODEL_TYPE
+            ),
+            None,
+        )
         advice = f"Give the folder {inner} in it." if inner else VECTORS
         return BadCheckpoint("is a sentence-transformers model", where=where, advice=advice)
     if (path / "model_index.json").exists():
@@ -73,14 +96,23 @@ def fault_of(path: Path) -> BadCheckpoint | None:
     return _of_pieces(path, where)
 
 
-MERGE: Final = "Merge it into the model (`merge_and_unload` of peft), save that with save_pretrained, and give that folder."
+MERGE: Final = (
+    "Merge it into the model (`merge_and_unload` of peft), save that with save_pretrained, and give"
+    " that folder."
+)
 
 
 def _of_file(path: Path, where: str) -> BadCheckpoint | None:
     if path.suffix in (".pt", ".pth", ".bin", ".ckpt", ".onnx", ".h5", ".msgpack", ".gguf"):
-        return BadCheckpoint("is a single file of weights; govd opens a CLIPModel's folder", where=where, advice=_CONVERT)
+        return BadCheckpoint(
+            "is a single file of weights; govd opens a CLIPModel's folder",
+            where=where,
+            advice=_CONVERT,
+        )
     if path.name in ("config.json", "model.safetensors", "model.safetensors.index.json"):
-        return BadCheckpoint("is one file of a checkpoint", where=where, advice=f"Give its folder: {path.parent}")
+        return BadCheckpoint(
+            "is one file of a checkpoint", where=where, advice=f"Give its folder: {path.parent}"
+        )
     return None
 
 
@@ -89,24 +121,46 @@ def _of_cache(path: Path, where: str) -> BadCheckpoint | None:
     snapshots = path / "snapshots"
     if snapshots.is_dir() and not (path / "config.json").exists():
         commits = sorted(str(entry) for entry in snapshots.iterdir() if entry.is_dir())[:3]
-        advice = f"Give a snapshot in it: {', '.join(commits)}" if commits else "Download it again: it holds no snapshot."
+        advice = (
+            f"Give a snapshot in it: {', '.join(commits)}"
+            if commits
+            else "Download it again: it holds no snapshot."
+        )
         return BadCheckpoint(
-            "is the root of a repository in the Hub's cache, which holds its files in snapshots/", where=where, advice=advice
+            "is the root of a repository in the Hub's cache, which holds its files in snapshots/",
+            where=where,
+            advice=advice,
         )
     if any(path.glob("models--*")):
         return BadCheckpoint(
-            "is the Hub's cache", where=where, advice="Give models--OWNER--NAME/snapshots/COMMIT in it, or the Hub's OWNER/NAME."
+            "is the Hub's cache",
+            where=where,
+            advice="Give models--OWNER--NAME/snapshots/COMMIT in it, or the Hub's OWNER/NAME.",
         )
     return None
 
 
 def _of_pieces(path: Path, where: str) -> BadCheckpoint | None:
     """Folders that hold parts of a checkpoint, or hold one in a folder of their own."""
-    inner = next((entry.parent for entry in sorted(path.glob("*/config.json"))[:50] if _type(entry) == MODEL_TYPE), None)
+    inner = next(
+        (
+            entry.parent
+            for entry in sorted(path.glob("*/config.json"))[:50]
+            if _type(entry) == MODEL_TYPE
+        ),
+        None,
+    )
     if inner is not None:
-        return BadCheckpoint("holds a CLIPModel in a folder of it", where=where, advice=f"Give {inner}.")
-    if any((path / name).exists() for name in ("preprocessor_config.json", "tokenizer_config.json", "tokenizer.json")):
-        return BadCheckpoint("config.json is missing", where=where, advice="Copy it from the original checkpoint.")
+        return BadCheckpoint(
+            "holds a CLIPModel in a folder of it", where=where, advice=f"Give {inner}."
+        )
+    if any(
+        (path / name).exists()
+        for name in ("preprocessor_config.json", "tokenizer_config.json", "tokenizer.json")
+    ):
+        return BadCheckpoint(
+            "config.json is missing", where=where, advice="Copy it from the original checkpoint."
+        )
     if any(path.glob("*.onnx")) or any(path.glob("*.pt")) or any(path.glob("*.gguf")):
         return BadCheckpoint("holds weights, but none of a CLIPModel", where=where, advice=_CONVERT)
     return None

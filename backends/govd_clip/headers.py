@@ -1,4 +1,6 @@
-"""What safetensors files say of their tensors, read without reading one: names, types, shapes and where each lies."""
+"""What safetensors files say of their tensors, read without reading one: names, types, shapes and
+where each lies.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,26 @@ SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
 """Written by older transformers; no parameters."""
 
-DTYPES: dict[str, Any] = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
+DTYPES: dict[str, Any] = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": ml_dtypes.bfloat16,
+}
 AGAIN = "Download the checkpoint again."
 LONGEST: Final = LARGEST_CONFIG
-"""Bytes of a safetensors header at most. The format admits six times as many; a thousand layers in each tower need a third."""
-OTHERS = ("model*.safetensors", "*.safetensors", "tf_model*.h5", "flax_model*.msgpack", "*.ckpt", "*.pt", "*.gguf")
+"""Bytes of a safetensors header at most. The format admits six times as many; a thousand layers in
+each tower need a third.
+"""
+OTHERS = (
+    "model*.safetensors",
+    "*.safetensors",
+    "tf_model*.h5",
+    "flax_model*.msgpack",
+    "*.ckpt",
+    "*.pt",
+    "*.gguf",
+)
 """What weights are called that transformers does not load by themselves."""
 
 
@@ -48,41 +65,65 @@ class Slot:
 def weight_files(folder: Path) -> list[Path]:
     """The files with weights, in the order of their names; the index is not among them.
 
-    Of several that lie there, those that transformers would load: `model.safetensors`, else the shards of the index; `pytorch_model.bin`
-    is never opened, since it can run code.
+    Of several that lie there, those that transformers would load: `model.safetensors`, else the
+    shards of the index; `pytorch_model.bin` is never opened, since it can run code.
     """
     if (folder / SINGLE).exists():
         return [folder / SINGLE]
     if (folder / INDEX).exists():
         return _shards(folder)
     if list(folder.glob("pytorch_model*.bin")):
-        convert = f"from transformers import CLIPModel; CLIPModel.from_pretrained({str(folder)!r}).save_pretrained('converted')"
-        advice = f'Where torch is installed, run: python -c "{convert}", and copy the tokenizer files and preprocessor_config.json along.'
-        raise BadCheckpoint("has its weights only as pytorch_model.bin, which can run code", where=str(folder), advice=advice)
-    others = ", ".join(sorted({path.name for pattern in OTHERS for path in folder.glob(pattern)})[:3])
+        convert = (
+            "from transformers import CLIPModel;"
+            f" CLIPModel.from_pretrained({str(folder)!r}).save_pretrained('converted')"
+        )
+        advice = (
+            f'Where torch is installed, run: python -c "{convert}", and copy the tokenizer files'
+            " and preprocessor_config.json along."
+        )
+        raise BadCheckpoint(
+            "has its weights only as pytorch_model.bin, which can run code",
+            where=str(folder),
+            advice=advice,
+        )
+    others = ", ".join(
+        sorted({path.name for pattern in OTHERS for path in folder.glob(pattern)})[:3]
+    )
     advice = "A checkpoint needs its weights as safetensors."
     if others:
         advice = (
-            f"There is {others}, which is not loaded by itself: save the model with save_pretrained as safetensors, or rename a variant."
+            f"There is {others}, which is not loaded by itself: save the model with save_pretrained"
+            " as safetensors, or rename a variant."
         )
     raise BadCheckpoint(f"{SINGLE} is missing", where=str(folder), advice=advice)
 
 
 def _shards(folder: Path) -> list[Path]:
     shards = read_json(folder / INDEX).get("weight_map")
-    if not isinstance(shards, dict) or not shards or not all(isinstance(s, str) and s and Path(s).name == s for s in shards.values()):
-        raise BadCheckpoint("weight_map names no files of this folder", where=str(folder / INDEX), advice=AGAIN)
+    if (
+        not isinstance(shards, dict)
+        or not shards
+        or not all(isinstance(s, str) and s and Path(s).name == s for s in shards.values())
+    ):
+        raise BadCheckpoint(
+            "weight_map names no files of this folder", where=str(folder / INDEX), advice=AGAIN
+        )
     paths = [folder / name for name in sorted(set(shards.values()))]
     for path in paths:
         if path.suffix != ".safetensors":
-            raise BadCheckpoint(f"weight_map names {path.name}, which is no safetensors file", where=str(folder / INDEX), advice=AGAIN)
+            raise BadCheckpoint(
+                f"weight_map names {path.name}, which is no safetensors file",
+                where=str(folder / INDEX),
+                advice=AGAIN,
+            )
         if not path.exists():
             raise BadCheckpoint(f"shard {path.name} is missing", where=str(folder), advice=AGAIN)
     return paths
 
 
 def header(path: Path) -> tuple[dict[str, Any], int]:
-    """The header of a safetensors file and where its data begin; the tensors lie one behind the other up to the file's end.
+    """The header of a safetensors file and where its data begin; the tensors lie one behind the
+    other up to the file's end.
 
     Format: https://github.com/huggingface/safetensors#format.
     """
@@ -91,22 +132,39 @@ def header(path: Path) -> tuple[dict[str, Any], int]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > size - 8:
-            raise BadCheckpoint("is truncated: its header does not fit into it", where=str(path), advice=AGAIN)
+            raise BadCheckpoint(
+                "is truncated: its header does not fit into it", where=str(path), advice=AGAIN
+            )
         if length > LONGEST:
-            raise BadCheckpoint(f"has a header of {length:,} bytes, more than {LONGEST:,}", where=str(path), advice=AGAIN)
+            raise BadCheckpoint(
+                f"has a header of {length:,} bytes, more than {LONGEST:,}",
+                where=str(path),
+                advice=AGAIN,
+            )
         try:
             entries = _entries(file.read(length))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise BadCheckpoint("has a header that is no safetensors header", where=str(path), advice=AGAIN) from None
+            raise BadCheckpoint(
+                "has a header that is no safetensors header", where=str(path), advice=AGAIN
+            ) from None
     end = 0
-    for name, entry in sorted(((n, e) for n, e in entries.items() if n != "__metadata__"), key=lambda item: item[1]["data_offsets"]):
+    for name, entry in sorted(
+        ((n, e) for n, e in entries.items() if n != "__metadata__"),
+        key=lambda item: item[1]["data_offsets"],
+    ):
         begin, after = entry["data_offsets"]
         if begin != end or after < begin:
-            raise BadCheckpoint(f"{name} does not begin where the tensor before it ends", where=str(path), advice=AGAIN)
+            raise BadCheckpoint(
+                f"{name} does not begin where the tensor before it ends",
+                where=str(path),
+                advice=AGAIN,
+            )
         end = after
     if 8 + length + end != size:
         what = "is truncated" if size < 8 + length + end else "has more than its header says"
-        raise BadCheckpoint(f"{what}: {size:,} bytes, not {8 + length + end:,}", where=str(path), advice=AGAIN)
+        raise BadCheckpoint(
+            f"{what}: {size:,} bytes, not {8 + length + end:,}", where=str(path), advice=AGAIN
+        )
     return entries, 8 + length
 
 
@@ -127,7 +185,12 @@ def _entries(data: bytes) -> dict[str, Any]:
         if name == "__metadata__":
             continue
         shape, offsets = entry["shape"], entry["data_offsets"]
-        if not (isinstance(shape, list) and isinstance(offsets, list) and len(offsets) == 2 and isinstance(entry["dtype"], str)):
+        if not (
+            isinstance(shape, list)
+            and isinstance(offsets, list)
+            and len(offsets) == 2
+            and isinstance(entry["dtype"], str)
+        ):
             raise TypeError(name)
         if not all(type(number) is int and 0 <= number < 2**63 for number in (*shape, *offsets)):
             raise ValueError(name)
@@ -144,10 +207,20 @@ def slots(folder: Path) -> dict[str, Slot]:
                 continue
             kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
             if kind not in DTYPES:
-                raise BadCheckpoint(f"{name} is {kind}", where=str(path), advice=f"Weights must be one of {', '.join(DTYPES)}.")
+                raise BadCheckpoint(
+                    f"{name} is {kind}",
+                    where=str(path),
+                    advice=f"Weights must be one of {', '.join(DTYPES)}.",
+                )
             if name in found:
-                raise BadCheckpoint(f"{name} is also in {found[name].path.name}", where=str(path), advice=AGAIN)
+                raise BadCheckpoint(
+                    f"{name} is also in {found[name].path.name}", where=str(path), advice=AGAIN
+                )
             if end - begin != math.prod(shape) * np.dtype(DTYPES[kind]).itemsize:
-                raise BadCheckpoint(f"{name} has another size than its shape {shape} needs", where=str(path), advice=AGAIN)
+                raise BadCheckpoint(
+                    f"{name} has another size than its shape {shape} needs",
+                    where=str(path),
+                    advice=AGAIN,
+                )
             found[name] = Slot(path, kind, shape, start + begin, end - begin)
     return found

@@ -1,4 +1,6 @@
-"""What somebody typed, as a folder on this machine: a path, or a Hugging Face id at a pinned commit."""
+"""What somebody typed, as a folder on this machine: a path, or a Hugging Face id at a pinned
+commit.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ def is_clip_folder(folder: Path) -> bool:
 
 
 def locate(reference: ModelReference) -> tuple[Path, str | None] | None:
-    """The checkpoint's folder and its commit where it is of the Hub; None where this is nothing that is known here.
+    """The checkpoint's folder and its commit where it is of the Hub; None where this is nothing
+    that is known here.
 
     Raises:
         BadCheckpoint: it is a model of another kind, which is named.
@@ -54,7 +57,12 @@ def locate(reference: ModelReference) -> tuple[Path, str | None] | None:
 def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
     """A Hub repository's checkpoint files at one commit: all of them or none."""
     from huggingface_hub import hf_hub_download, snapshot_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
     from huggingface_hub.errors import RevisionNotFoundError as NoRevision
 
     try:
@@ -66,21 +74,38 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
         wanted = ["config.json", *PICTURES, *TOKENIZER, SINGLE, INDEX, SHARDS, ADAPTER]
         folder = Path(snapshot_download(repo, revision=commit, allow_patterns=wanted))
     except NoRevision:
-        raise NotFound(f"the Hub knows no revision {revision!r} of it", where=repo, advice="Give a commit of this repository.") from None
+        raise NotFound(
+            f"the Hub knows no revision {revision!r} of it",
+            where=repo,
+            advice="Give a commit of this repository.",
+        ) from None
     except RepositoryNotFoundError:
-        advice = "Check the spelling; for a folder, check that it exists; for a private repository, log in with `hf auth login`."
-        raise NotFound("is neither a folder here nor a repository of the Hub", where=repo, advice=advice) from None
+        advice = (
+            "Check the spelling; for a folder, check that it exists; for a private repository, log"
+            " in with `hf auth login`."
+        )
+        raise NotFound(
+            "is neither a folder here nor a repository of the Hub", where=repo, advice=advice
+        ) from None
     except LocalEntryNotFoundError as error:
         advice = "Check the network, or give the folder of a downloaded checkpoint."
-        raise Unreachable("the Hub does not answer and the files are not cached", where=repo, advice=advice) from error
+        raise Unreachable(
+            "the Hub does not answer and the files are not cached", where=repo, advice=advice
+        ) from error
     except EntryNotFoundError:
         return None
     except (HfHubHTTPError, OSError) as error:
-        raise Unreachable(f"the Hub does not answer ({error})", where=repo, advice="Try again later.") from error
+        raise Unreachable(
+            f"the Hub does not answer ({error})", where=repo, advice="Try again later."
+        ) from error
     if not (folder / SINGLE).exists() and not (folder / INDEX).exists():
         convert = (
-            f"from transformers import CLIPModel; CLIPModel.from_pretrained({repo!r}, revision={commit!r}).save_pretrained('converted')"
+            f"from transformers import CLIPModel; CLIPModel.from_pretrained({repo!r},"
+            f" revision={commit!r}).save_pretrained('converted')"
         )
-        advice = f'Where torch is installed, run: python -c "{convert}", copy its other files along, and give that folder.'
+        advice = (
+            f'Where torch is installed, run: python -c "{convert}", copy its other files along, and'
+            " give that folder."
+        )
         raise BadCheckpoint("has no safetensors weights", where=f"{repo}@{commit}", advice=advice)
     return folder, commit

@@ -1,4 +1,5 @@
-"""CLIP in Flax NNX. Attributes are named as in Hugging Face's CLIPModel, so that a weight's name is its path here.
+"""CLIP in Flax NNX. Attributes are named as in Hugging Face's CLIPModel, so that a weight's name is
+its path here.
 
 Shapes: n a batch, t tokens, s patches + 1, w a tower's width, h heads, d the joint space.
 """
@@ -23,8 +24,12 @@ ACT: dict[str, Callable[[Array], Array]] = {
 
 
 def laid_out(x: Array) -> Array:
-    """The same array, on a CPU written out in this order: it otherwise multiplies by strided views, more than a tenth slower in all."""
-    out: Array = jax.lax.platform_dependent(x, cpu=jax.lax.optimization_barrier, default=lambda x: x)
+    """The same array, on a CPU written out in this order: it otherwise multiplies by strided views,
+    more than a tenth slower in all.
+    """
+    out: Array = jax.lax.platform_dependent(
+        x, cpu=jax.lax.optimization_barrier, default=lambda x: x
+    )
     return out
 
 
@@ -42,24 +47,41 @@ class Attention(nnx.Module):
         n, t, w = x.shape
         rows = x.reshape(n * t, w)
         maps = (self.q_proj, self.k_proj, self.v_proj)
-        q, k, v = (laid_out(p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3)) for p in maps)  # (n, h, t, w/h)
+        q, k, v = (
+            laid_out(p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3))
+            for p in maps
+        )  # (n, h, t, w/h)
         scores = jnp.einsum("nhqe,nhke->nhqk", q * (w // self.heads) ** -0.5, k)  # (n, h, t, t)
         if causal:
-            scores = jnp.where(jnp.tril(jnp.ones((t, t), bool)), scores, jnp.finfo(scores.dtype).min)
+            scores = jnp.where(
+                jnp.tril(jnp.ones((t, t), bool)), scores, jnp.finfo(scores.dtype).min
+            )
         mixed = jnp.einsum("nhqk,nhke->nhqe", jax.nn.softmax(scores, axis=-1), v)  # (n, h, t, w/h)
         out: Array = self.out_proj(laid_out(mixed.transpose(0, 2, 1, 3)).reshape(n * t, w))
         return out.reshape(n, t, w)
 
     def at(self, x: Array, place: Array, causal: bool) -> Array:
-        """What `__call__` gives at one place `(n,)` of each row: every token is looked at, one only looks."""
+        """What `__call__` gives at one place `(n,)` of each row: every token is looked at, one only
+        looks.
+        """
         n, t, w = x.shape
         rows = x.reshape(n * t, w)
-        k, v = (laid_out(p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3)) for p in (self.k_proj, self.v_proj))
-        q = self.q_proj(x[jnp.arange(n), place]).reshape(n, self.heads, w // self.heads) * (w // self.heads) ** -0.5  # (n, h, w/h)
+        k, v = (
+            laid_out(p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3))
+            for p in (self.k_proj, self.v_proj)
+        )
+        q = (
+            self.q_proj(x[jnp.arange(n), place]).reshape(n, self.heads, w // self.heads)
+            * (w // self.heads) ** -0.5
+        )  # (n, h, w/h)
         scores = jnp.einsum("nhe,nhke->nhk", q, k)  # (n, h, t)
         if causal:
-            scores = jnp.where(jnp.arange(t) <= place[:, None, None], scores, jnp.finfo(scores.dtype).min)
-        out: Array = self.out_proj(jnp.einsum("nhk,nhke->nhe", jax.nn.softmax(scores, axis=-1), v).reshape(n, w))
+            scores = jnp.where(
+                jnp.arange(t) <= place[:, None, None], scores, jnp.finfo(scores.dtype).min
+            )
+        out: Array = self.out_proj(
+            jnp.einsum("nhk,nhke->nhe", jax.nn.softmax(scores, axis=-1), v).reshape(n, w)
+        )
         return out  # (n, w)
 
 
@@ -72,7 +94,9 @@ class Mlp(nnx.Module):
         self.fc2 = nnx.Linear(tower.inner, tower.width, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        out: Array = self.fc2(ACT[self.act](self.fc1(x.reshape(-1, x.shape[-1]))))  # (n·t, w) → (n·t, inner) → (n·t, w)
+        out: Array = self.fc2(
+            ACT[self.act](self.fc1(x.reshape(-1, x.shape[-1])))
+        )  # (n·t, w) → (n·t, inner) → (n·t, w)
         return out.reshape(x.shape)
 
 
@@ -91,12 +115,16 @@ class Layer(nnx.Module):
 
     def at(self, x: Array, place: Array, causal: bool) -> Array:
         """What `__call__` gives at one place `(n,)` of each row: `(n, w)`."""
-        here = x[jnp.arange(x.shape[0]), place] + self.self_attn.at(self.layer_norm1(x), place, causal)
+        here = x[jnp.arange(x.shape[0]), place] + self.self_attn.at(
+            self.layer_norm1(x), place, causal
+        )
         return here + self.mlp(self.layer_norm2(here))
 
 
 class Encoder(nnx.Module):
-    """The stack of blocks, and of its last one only the place `(n,)` that the model reads: most of that block need not be computed."""
+    """The stack of blocks, and of its last one only the place `(n,)` that the model reads: most of
+    that block need not be computed.
+    """
 
     def __init__(self, tower: Tower, rngs: nnx.Rngs) -> None:
         self.layers = nnx.List([Layer(tower, rngs) for _ in range(tower.layers)])
@@ -117,8 +145,12 @@ class TextEmbeddings(nnx.Module):
         self.position_embedding = nnx.Embed(config.context, config.text.width, rngs=rngs)
 
     def __call__(self, ids: Array) -> Array:
-        tokens, places = (table.embedding[...] for table in (self.token_embedding, self.position_embedding))
-        out: Array = tokens[ids] + places[: ids.shape[1]]  # (n, t, w), as precise as the weights are
+        tokens, places = (
+            table.embedding[...] for table in (self.token_embedding, self.position_embedding)
+        )
+        out: Array = (
+            tokens[ids] + places[: ids.shape[1]]
+        )  # (n, t, w), as precise as the weights are
         return out
 
 
@@ -128,19 +160,27 @@ class VisionEmbeddings(nnx.Module):
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
         width, size = config.vision.width, (config.patch, config.patch)
         self.class_embedding = nnx.Param(jnp.zeros(width))
-        self.patch_embedding = nnx.Conv(config.channels, width, size, strides=size, padding="VALID", use_bias=False, rngs=rngs)
+        self.patch_embedding = nnx.Conv(
+            config.channels, width, size, strides=size, padding="VALID", use_bias=False, rngs=rngs
+        )
         self.position_embedding = nnx.Embed(config.patches + 1, width, rngs=rngs)
 
     def __call__(self, pixels: Array) -> Array:
         n = pixels.shape[0]
-        patches = self.patch_embedding(pixels.transpose(0, 2, 3, 1)).reshape(n, -1, self.class_embedding.shape[0])  # (n, s-1, w)
+        patches = self.patch_embedding(pixels.transpose(0, 2, 3, 1)).reshape(
+            n, -1, self.class_embedding.shape[0]
+        )  # (n, s-1, w)
         first = jnp.broadcast_to(self.class_embedding[...], (n, 1, patches.shape[-1]))
-        out: Array = jnp.concatenate([first, patches], axis=1) + self.position_embedding.embedding[...]
+        out: Array = (
+            jnp.concatenate([first, patches], axis=1) + self.position_embedding.embedding[...]
+        )
         return out  # (n, s, w)
 
 
 class TextTower(nnx.Module):
-    """Text to the state at its end-of-text token. Padding follows that token, so the causal mask alone hides it."""
+    """Text to the state at its end-of-text token. Padding follows that token, so the causal mask
+    alone hides it.
+    """
 
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
         self.eos = config.eos
@@ -149,7 +189,9 @@ class TextTower(nnx.Module):
         self.final_layer_norm = _norm(config.text, rngs)
 
     def __call__(self, ids: Array) -> Array:
-        end = jnp.argmax(ids if self.eos == LEGACY_EOS else ids == self.eos, axis=-1)  # (n,), the first of equals
+        end = jnp.argmax(
+            ids if self.eos == LEGACY_EOS else ids == self.eos, axis=-1
+        )  # (n,), the first of equals
         out: Array = self.final_layer_norm(self.encoder(self.embeddings(ids), end, causal=True))
         return out  # (n, w)
 
@@ -165,7 +207,9 @@ class VisionTower(nnx.Module):
 
     def __call__(self, pixels: Array) -> Array:
         first = jnp.zeros(pixels.shape[0], int)
-        out: Array = self.post_layernorm(self.encoder(self.pre_layrnorm(self.embeddings(pixels)), first, causal=False))
+        out: Array = self.post_layernorm(
+            self.encoder(self.pre_layrnorm(self.embeddings(pixels)), first, causal=False)
+        )
         return out  # (n, w)
 
 
@@ -176,7 +220,9 @@ class Clip(nnx.Module):
         self.text_model = TextTower(config, rngs)
         self.vision_model = VisionTower(config, rngs)
         self.text_projection = nnx.Linear(config.text.width, config.dim, use_bias=False, rngs=rngs)
-        self.visual_projection = nnx.Linear(config.vision.width, config.dim, use_bias=False, rngs=rngs)
+        self.visual_projection = nnx.Linear(
+            config.vision.width, config.dim, use_bias=False, rngs=rngs
+        )
         self.logit_scale = nnx.Param(jnp.zeros(()))
 
     def texts(self, ids: Array) -> Array:

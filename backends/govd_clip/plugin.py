@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 from govd.errors import BadCheckpoint
 from govd.hookspecs import hookimpl
-from govd.types import Bytes, Contribution, Floats, LinearEdit, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
+from govd.types import (
+    Bytes,
+    Contribution,
+    Floats,
+    LinearEdit,
+    Model,
+    ModelFacts,
+    ModelReference,
+    Progress,
+    Prototypes,
+    silent,
+)
 
 if TYPE_CHECKING:
     from govd.edit import Basis, Edit, Method
@@ -18,9 +29,20 @@ if TYPE_CHECKING:
     from govd_clip.trial import Trial
 
 MARK = "\ufeff"
-"""The byte order mark, which belongs to a file and not to its text: the tokenizer that CLIP was trained with (ftfy) takes it out, too."""
+"""The byte order mark, which belongs to a file and not to its text: the tokenizer that CLIP was
+trained with (ftfy) takes it out, too.
+"""
 FORMATS = ("huggingface", "hf", "safetensors")
-DEFAULTS = ("labels", "templates", "domains", "paraphrases", "pool", "images", "embeddings", "prototypes")
+DEFAULTS = (
+    "labels",
+    "templates",
+    "domains",
+    "paraphrases",
+    "pool",
+    "images",
+    "embeddings",
+    "prototypes",
+)
 SUFFIXES = ("", ".txt", ".json", ".npz", ".npy", ".safetensors")
 
 
@@ -43,14 +65,23 @@ class ClipModel:
         """Unit embeddings `(n, d)` float32 of pictures."""
         return self._encoder.encode_images(images, progress)
 
-    def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+    def synthesise(
+        self,
+        prompts: Sequence[str],
+        *,
+        seed: int,
+        steps: int | None = None,
+        progress: Progress = silent,
+    ) -> Prototypes:
         """One visual prototype for each prompt."""
         from govd_clip.prototypes import synthesise
 
         return synthesise(self._encoder, prompts, seed=seed, steps=steps, progress=progress)
 
     def write_checkpoint(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
-        """The edited model as a Hugging Face checkpoint, copied from the files that were registered and no others."""
+        """The edited model as a Hugging Face checkpoint, copied from the files that were registered
+        and no others.
+        """
         from govd_clip.checkpoint import write
 
         return write(self._encoder.folder, self._facts.files, edit, folder)
@@ -58,7 +89,8 @@ class ClipModel:
 
 @hookimpl(trylast=True)
 def govd_open_model(reference: ModelReference) -> Model | None:
-    """A folder or a Hub id of a CLIPModel. Asked last, since it names models of other kinds that nobody else has opened.
+    """A folder or a Hub id of a CLIPModel. Asked last, since it names models of other kinds that
+    nobody else has opened.
 
     Raises:
         BadCheckpoint: it is broken, or a model of another kind.
@@ -80,8 +112,12 @@ def govd_export(model: Model, edit: Edit, format: str, folder: Path) -> Mapping[
 
 
 @hookimpl
-def govd_compose_edit(basis: Basis, contributions: Sequence[Contribution], methods: Mapping[str, Method], where: str) -> Edit | None:
-    """On JAX's device, in float64: for previews and sweeps; equal to the host's to 1e-6, not to the last bit."""
+def govd_compose_edit(
+    basis: Basis, contributions: Sequence[Contribution], methods: Mapping[str, Method], where: str
+) -> Edit | None:
+    """On JAX's device, in float64: for previews and sweeps; equal to the host's to 1e-6, not to the
+    last bit.
+    """
     if where != "device":
         return None
     import jax
@@ -89,19 +125,26 @@ def govd_compose_edit(basis: Basis, contributions: Sequence[Contribution], metho
     from govd.edit import OnArrays, compose
 
     with jax.enable_x64(True):
-        return compose(basis, contributions, methods, OnArrays(jax.numpy, f"jax {jax.default_backend()}"))
+        return compose(
+            basis, contributions, methods, OnArrays(jax.numpy, f"jax {jax.default_backend()}")
+        )
 
 
-def open_folder(folder: Path, commit: str | None, reference: str, registered: Mapping[str, str]) -> ClipModel:
-    """The checkpoint in `folder`: its config, the names and shapes of its weights, its files' hashes; tried in another process before,
-    unless its files are those that were `registered`."""
+def open_folder(
+    folder: Path, commit: str | None, reference: str, registered: Mapping[str, str]
+) -> ClipModel:
+    """The checkpoint in `folder`: its config, the names and shapes of its weights, its files'
+    hashes; tried in another process before, unless its files are those that were `registered`.
+    """
     from govd_clip.checkpoint import check_beside
     from govd_clip.trial import Trial
 
     check_beside(folder)
     _check_there(folder)
     with Trial(folder, registered) as trial:
-        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would say at each command that there is no torch
+        os.environ.setdefault(
+            "TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"
+        )  # it would say at each command that there is no torch
         from govd_clip import encode  # noqa: F401 - it takes as long as the trial
 
         trial.wait()
@@ -116,7 +159,9 @@ def _check_there(folder: Path) -> None:
     """
     from govd_clip import checkpoint
 
-    if not (folder / "tokenizer.json").exists() and not ((folder / "vocab.json").exists() and (folder / "merges.txt").exists()):
+    if not (folder / "tokenizer.json").exists() and not (
+        (folder / "vocab.json").exists() and (folder / "merges.txt").exists()
+    ):
         advice = "Copy tokenizer.json, or vocab.json and merges.txt, from the original checkpoint."
         raise BadCheckpoint("the tokenizer is missing", where=str(folder), advice=advice)
     if not any((folder / name).exists() for name in checkpoint.PICTURES):
@@ -138,16 +183,24 @@ def _opened(folder: Path, commit: str | None, reference: str, trial: Trial) -> C
     with np.errstate(over="ignore"):
         scale = float(np.exp(slots["logit_scale"].read("logit_scale").astype(np.float64)))
     if not np.isfinite(scale):
-        raise BadCheckpoint("logit_scale is not finite", where=str(slots["logit_scale"].path), advice=headers.AGAIN)
+        raise BadCheckpoint(
+            "logit_scale is not finite", where=str(slots["logit_scale"].path), advice=headers.AGAIN
+        )
     files = {path.name: checkpoint.sha256(path) for path in checkpoint.checkpoint_files(folder)}
     trial.check(files)
     keep_compiled()
     device = jax.devices()[0]
     facts = ModelFacts(
         reference=reference,
-        digest=hashlib.sha256("".join(f"{name}\0{files[name]}\n" for name in sorted(files)).encode()).hexdigest(),
+        digest=hashlib.sha256(
+            "".join(f"{name}\0{files[name]}\n" for name in sorted(files)).encode()
+        ).hexdigest(),
         backend="clip",
-        device=device.platform if device.platform == "cpu" else f"{device.platform} ({device.device_kind})",
+        device=(
+            device.platform
+            if device.platform == "cpu"
+            else f"{device.platform} ({device.device_kind})"
+        ),
         dim=config.dim,
         logit_scale=scale,
         image_size=config.image,
@@ -160,10 +213,12 @@ def _opened(folder: Path, commit: str | None, reference: str, trial: Trial) -> C
 
 
 def defaults(folder: Path) -> dict[str, Path]:
-    """Files beside the weights that are named after an option of `model add`: `labels.txt`, `images/`, and so on.
+    """Files beside the weights that are named after an option of `model add`: `labels.txt`,
+    `images/`, and so on.
 
     Raises:
-        BadCheckpoint: the checkpoint lists their SHA-256 (`digests.json`), and one of them is another.
+        BadCheckpoint: the checkpoint lists their SHA-256 (`digests.json`), and one of them is
+        another.
     """
     from govd_clip.digests import check
 
@@ -180,4 +235,6 @@ def keep_compiled() -> None:
     import platformdirs
 
     if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
-        jax.config.update("jax_compilation_cache_dir", str(platformdirs.user_cache_path("govd") / "jax"))
+        jax.config.update(
+            "jax_compilation_cache_dir", str(platformdirs.user_cache_path("govd") / "jax")
+        )

@@ -1,4 +1,6 @@
-"""Pictures as a checkpoint wants them: by the image processor that transformers would open beside it, in its form for Pillow and NumPy."""
+"""Pictures as a checkpoint wants them: by the image processor that transformers would open beside
+it, in its form for Pillow and NumPy.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from govd.errors import BadCheckpoint
 from govd.types import Floats
 
 KNOWN: Final = ("CLIP", "ChineseCLIP", "ViT", "DeiT", "Bit", "ConvNext", "Blip", "Siglip")
-"""Families whose image processors only resize, crop, rescale and normalise; others run programs or make several inputs of one picture."""
+"""Families whose image processors only resize, crop, rescale and normalise; others run programs or
+make several inputs of one picture.
+"""
 LARGEST: Final = 4096
 """Pixels a side that a processor may ask for at most."""
 
@@ -30,7 +34,12 @@ class Preparation:
         for sides in _sizes(self._processor):
             if not 1 <= sides <= LARGEST:
                 raise self._bad(f"asks for {sides} pixels a side; 1 to {LARGEST} can be")
-        for shape in ((2 * size, size), (size, 3 * size), (size // 2 + 1, size // 2 + 1), (size + 1, size)):
+        for shape in (
+            (2 * size, size),
+            (size, 3 * size),
+            (size // 2 + 1, size // 2 + 1),
+            (size + 1, size),
+        ):
             try:
                 prepared = self(Image.new("RGB", shape, (255, 128, 0)))
             except (BadCheckpoint, MemoryError):
@@ -52,31 +61,45 @@ class Preparation:
             image = image.resize(target, resample=Image.Resampling(int(self._processor.resample)))
             options["do_resize"] = False
         with np.errstate(all="ignore"):
-            rows = np.asarray(self._processor(image, return_tensors="np", **options)["pixel_values"], np.float32)
+            rows = np.asarray(
+                self._processor(image, return_tensors="np", **options)["pixel_values"], np.float32
+            )
         if rows.shape != (1, 3, self.size, self.size):
-            raise self._bad(f"makes pictures of {rows.shape[2:]}, the model takes {self.size}", "They must be of the same checkpoint.")
+            raise self._bad(
+                f"makes pictures of {rows.shape[2:]}, the model takes {self.size}",
+                "They must be of the same checkpoint.",
+            )
         prepared: Floats = rows[0]
         return prepared
 
     def scaling(self) -> tuple[Floats, Floats]:
-        """Mean and deviation `(3,)` that pixels from 0 to 1 are normalised with, the processor's own scale included."""
+        """Mean and deviation `(3,)` that pixels from 0 to 1 are normalised with, the processor's
+        own scale included.
+        """
         processor = self._processor
         scale = 255 * float(processor.rescale_factor) if processor.do_rescale else 255.0
         mean, deviation = (
-            (np.asarray(processor.image_mean, np.float64), np.asarray(processor.image_std, np.float64))
+            (
+                np.asarray(processor.image_mean, np.float64),
+                np.asarray(processor.image_std, np.float64),
+            )
             if processor.do_normalize
             else (np.zeros(3), np.ones(3))
         )
         return np.broadcast_to(mean / scale, 3), np.broadcast_to(deviation / scale, 3)
 
     def _target(self, image: Image.Image) -> tuple[int, int] | None:
-        """Width and height that the processor resizes to, where that is all that it does; None: leave it to the processor.
+        """Width and height that the processor resizes to, where that is all that it does; None:
+        leave it to the processor.
 
-        What it does itself is the same on an array that is made a picture again: for a large picture a gigabyte more.
+        What it does itself is the same on an array that is made a picture again: for a large
+        picture a gigabyte more.
         """
         processor, size = self._processor, dict(self._processor.size or {})
         sides = {name: int(value) for name, value in size.items() if value}
-        if not processor.do_resize or not isinstance(processor.resample, int):  # of other things its own code makes what it can
+        if not processor.do_resize or not isinstance(
+            processor.resample, int
+        ):  # of other things its own code makes what it can
             return None
         if set(sides) == {"height", "width"}:
             return sides["width"], sides["height"]
@@ -84,9 +107,15 @@ class Preparation:
             return None
         short, long = sorted(image.size)
         scaled = int(sides["shortest_edge"] * long / short)
-        return (sides["shortest_edge"], scaled) if image.width <= image.height else (scaled, sides["shortest_edge"])
+        return (
+            (sides["shortest_edge"], scaled)
+            if image.width <= image.height
+            else (scaled, sides["shortest_edge"])
+        )
 
-    def _bad(self, what: str, advice: str = "Correct it, or copy it from the original checkpoint.") -> BadCheckpoint:
+    def _bad(
+        self, what: str, advice: str = "Correct it, or copy it from the original checkpoint."
+    ) -> BadCheckpoint:
         return BadCheckpoint(f"preprocessor_config.json {what}", where=self._where, advice=advice)
 
 
@@ -94,24 +123,39 @@ def _opened(folder: Path) -> Any:
     from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
     try:
-        processor: Any = AutoImageProcessor.from_pretrained(str(folder), backend="pil", local_files_only=True, trust_remote_code=False)
+        processor: Any = AutoImageProcessor.from_pretrained(
+            str(folder), backend="pil", local_files_only=True, trust_remote_code=False
+        )
     except MemoryError:
         raise
     except Exception as error:
-        raise BadCheckpoint(f"preprocessor_config.json does not load: {error}", where=str(folder), advice=_AGAIN) from error
+        raise BadCheckpoint(
+            f"preprocessor_config.json does not load: {error}", where=str(folder), advice=_AGAIN
+        ) from error
     name = type(processor).__name__
-    if name.removesuffix("Pil").removesuffix("ImageProcessor") not in KNOWN or not name.endswith("ImageProcessorPil"):
+    if name.removesuffix("Pil").removesuffix("ImageProcessor") not in KNOWN or not name.endswith(
+        "ImageProcessorPil"
+    ):
         known = ", ".join(f"{family}ImageProcessor" for family in KNOWN)
         advice = f"Known are {known}."
-        raise BadCheckpoint(f"its image processor is {name.removesuffix('Pil')}, which is not known here", where=str(folder), advice=advice)
+        raise BadCheckpoint(
+            f"its image processor is {name.removesuffix('Pil')}, which is not known here",
+            where=str(folder),
+            advice=advice,
+        )
     return processor
 
 
 def _only_resizes_as_pillow(kind: type) -> bool:
-    """Whether a processor's own steps are those of transformers' Pillow backend, so that resizing may be done before them."""
+    """Whether a processor's own steps are those of transformers' Pillow backend, so that resizing
+    may be done before them.
+    """
     from transformers.image_processing_backends import PilBackend
 
-    return all(getattr(kind, step) is getattr(PilBackend, step) for step in ("resize", "_preprocess", "process_image", "convert_to_rgb"))
+    return all(
+        getattr(kind, step) is getattr(PilBackend, step)
+        for step in ("resize", "_preprocess", "process_image", "convert_to_rgb")
+    )
 
 
 def _sizes(processor: Any) -> Iterator[int]:

@@ -1,8 +1,8 @@
 """Visual prototypes: pictures found by gradient ascent on pixels, from the model alone.
 
-Each step looks at a few random crops of every picture, jittered in brightness and contrast and with noise, and moves the pixels
-towards the prompt's embedding; total variation keeps them smooth. A prompt's picture depends on the seed and on the prompt, not
-on the prompts beside it.
+Each step looks at a few random crops of every picture, jittered in brightness and contrast and with
+noise, and moves the pixels towards the prompt's embedding; total variation keeps them smooth. A
+prompt's picture depends on the seed and on the prompt, not on the prompts beside it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,14 @@ RATE, VARIATION, NOISE, SMALLEST = 0.06, 0.15, 0.05, 0.6
 _optimiser = optax.adam(RATE)
 
 
-def synthesise(encoder: Encoder, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+def synthesise(
+    encoder: Encoder,
+    prompts: Sequence[str],
+    *,
+    seed: int,
+    steps: int | None = None,
+    progress: Progress = silent,
+) -> Prototypes:
     """One picture for each prompt, with the embedding of the picture as it is given."""
     steps = STEPS if steps is None else steps
     if steps < 1:
@@ -42,16 +49,31 @@ def synthesise(encoder: Encoder, prompts: Sequence[str], *, seed: int, steps: in
         return Prototypes((), np.zeros((0, encoder.config.dim), np.float32), pictures)
     goals, root = encoder.encode_texts(prompts), jax.random.key(seed % 2**32)
     graph, params = nnx.split(encoder.model)
-    mean, std = (jnp.asarray(v, jnp.float32).reshape(3, 1, 1) for v in encoder.preparation.scaling())
+    mean, std = (
+        jnp.asarray(v, jnp.float32).reshape(3, 1, 1) for v in encoder.preparation.scaling()
+    )
     for start in range(0, len(prompts), BATCH):
         rows = list(range(start, min(start + BATCH, len(prompts))))
         padded = rows + rows[:1] * (BATCH - len(rows))
-        keys = jnp.stack([jax.random.fold_in(root, zlib.crc32(prompts[i].encode())) for i in padded])
+        keys = jnp.stack(
+            [jax.random.fold_in(root, zlib.crc32(prompts[i].encode())) for i in padded]
+        )
         pixels = _begin(keys, size)
         state, done = _optimiser.init(pixels), 0
         while done < steps:
             upto = min(done + CHUNK, steps)
-            pixels, state = _climb(graph, params, pixels, state, jnp.asarray(goals[padded]), keys, mean, std, done, upto)
+            pixels, state = _climb(
+                graph,
+                params,
+                pixels,
+                state,
+                jnp.asarray(goals[padded]),
+                keys,
+                mean,
+                std,
+                done,
+                upto,
+            )
             progress("prototypes", start * steps + upto * len(rows), total)
             done = upto
         shown = np.asarray(jnp.round(jax.nn.sigmoid(pixels) * 255), np.uint8)
@@ -67,17 +89,30 @@ def _begin(keys: Array, size: int) -> Array:
 
 @partial(jax.jit, static_argnames="graph")
 def _climb(
-    graph: Any, params: Any, pixels: Array, state: Any, goals: Array, keys: Array, mean: Array, std: Array, first: Any, last: Any
+    graph: Any,
+    params: Any,
+    pixels: Array,
+    state: Any,
+    goals: Array,
+    keys: Array,
+    mean: Array,
+    std: Array,
+    first: Any,
+    last: Any,
 ) -> tuple[Array, Any]:
     """Steps `first` to `last` as one compiled loop, whatever their number."""
     model = nnx.merge(graph, params)
 
     def loss(pixels: Array, step: Array) -> Array:
         shown = jax.nn.sigmoid(pixels)  # (n, 3, H, W)
-        stepped = jax.vmap(lambda key: jax.random.split(jax.random.fold_in(key, step + 1), CROPS))(keys)  # (n, CROPS)
+        stepped = jax.vmap(lambda key: jax.random.split(jax.random.fold_in(key, step + 1), CROPS))(
+            keys
+        )  # (n, CROPS)
         views = jax.vmap(jax.vmap(_view, (0, None)))(stepped, shown)  # (n, CROPS, 3, H, W)
         seen = model.images(((views - mean) / std).reshape(-1, *pixels.shape[1:]))  # (n·CROPS, d)
-        near = jnp.einsum("ncd,nd->nc", seen.reshape(pixels.shape[0], CROPS, -1), goals).mean(axis=1)
+        near = jnp.einsum("ncd,nd->nc", seen.reshape(pixels.shape[0], CROPS, -1), goals).mean(
+            axis=1
+        )
         across, down = jnp.diff(shown, axis=3), jnp.diff(shown, axis=2)
         rough = jnp.abs(across).mean(axis=(1, 2, 3)) + jnp.abs(down).mean(axis=(1, 2, 3))
         return jnp.sum(VARIATION * rough - near)  # a sum: every picture has a gradient of its own
@@ -97,7 +132,13 @@ def _view(key: Array, shown: Array) -> Array:
     part = jax.random.uniform(keys[0], (), minval=SMALLEST, maxval=1.0)
     corner = jax.random.uniform(keys[1], (2,)) * (1 - part) * jnp.asarray([height, width])
     crop = jax.image.scale_and_translate(
-        shown, shown.shape, (1, 2), jnp.stack([1 / part, 1 / part]), -corner / part, "linear", antialias=False
+        shown,
+        shown.shape,
+        (1, 2),
+        jnp.stack([1 / part, 1 / part]),
+        -corner / part,
+        "linear",
+        antialias=False,
     )
     bright, contrast = jax.random.uniform(keys[2], (2,), minval=-0.1, maxval=0.1)
     jittered = (crop - 0.5) * (1 + contrast) + 0.5 + bright

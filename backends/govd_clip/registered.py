@@ -1,7 +1,9 @@
-"""Registered files, read: hashed as they are read, so that nothing but the registered bytes is used or copied.
+"""Registered files, read: hashed as they are read, so that nothing but the registered bytes is used
+or copied.
 
-A file that is replaced before, while or after it is read either has the registered SHA-256 or is refused. Symbolic links lead to files of
-the checkpoint, or of the Hub's cache that it is a snapshot of, and nowhere else.
+A file that is replaced before, while or after it is read either has the registered SHA-256 or is
+refused. Symbolic links lead to files of the checkpoint, or of the Hub's cache that it is a snapshot
+of, and nowhere else.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ from govd.errors import BadCheckpoint
 
 BLOCK: Final = 1 << 22
 NOTHING: Final = "Nothing was written."
-RESTORE: Final = f"Restore the registered files, or put what is there now in their place with `govd model rebase`. {NOTHING}"
+RESTORE: Final = (
+    "Restore the registered files, or put what is there now in their place with `govd model"
+    f" rebase`. {NOTHING}"
+)
 COPY: Final = "Copy the file itself to where the link is (`cp -L`)."
 SNAPSHOTS: Final = "snapshots"
 
@@ -63,7 +68,11 @@ class Hashed:
         for _ in self.rest():
             pass
         if digest is None or self._hash.hexdigest() != digest:
-            raise BadCheckpoint("this file is not the one that was registered: it was changed since", where=str(path), advice=RESTORE)
+            raise BadCheckpoint(
+                "this file is not the one that was registered: it was changed since",
+                where=str(path),
+                advice=RESTORE,
+            )
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -77,9 +86,15 @@ def inside(folder: Path, name: str) -> Path:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError):
         raise BadCheckpoint("this file is missing", where=str(path), advice=RESTORE) from None
-    cache = root.parent.parent if root.parent.name == SNAPSHOTS else root  # a snapshot's files lie in the cache's `blobs`
+    cache = (
+        root.parent.parent if root.parent.name == SNAPSHOTS else root
+    )  # a snapshot's files lie in the cache's `blobs`
     if not (real.is_relative_to(root) or real.is_relative_to(cache / "blobs")):
-        raise BadCheckpoint(f"this is a link that leads out of the checkpoint, to {real}", where=str(path), advice=COPY)
+        raise BadCheckpoint(
+            f"this is a link that leads out of the checkpoint, to {real}",
+            where=str(path),
+            advice=COPY,
+        )
     return real
 
 
@@ -91,14 +106,18 @@ def opened(folder: Path, name: str) -> IO[bytes]:
     """
     real, handle = inside(folder, name), -1
     try:
-        handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe in its place would hold us up for ever
+        handle = os.open(
+            real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        )  # a pipe in its place would hold us up for ever
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
         return os.fdopen(handle, "rb")
     except OSError as fault:
         if handle >= 0:
             os.close(handle)
-        raise BadCheckpoint(f"this file cannot be read ({fault.strerror})", where=str(folder / name), advice=RESTORE) from None
+        raise BadCheckpoint(
+            f"this file cannot be read ({fault.strerror})", where=str(folder / name), advice=RESTORE
+        ) from None
 
 
 def read(folder: Path, name: str, digest: str | None) -> bytes:
@@ -115,7 +134,8 @@ def read(folder: Path, name: str, digest: str | None) -> bytes:
 
 
 def check_same(folder: Path, files: Mapping[str, str], names: Iterable[str]) -> None:
-    """Whether small files that somebody else reads are the registered ones, and none of these names was added beside them.
+    """Whether small files that somebody else reads are the registered ones, and none of these names
+    was added beside them.
 
     Raises:
         BadCheckpoint: one was changed, taken away or added.
@@ -124,5 +144,11 @@ def check_same(folder: Path, files: Mapping[str, str], names: Iterable[str]) -> 
         if name in files:
             read(folder, name, files[name])
         elif (folder / name).exists():
-            advice = f"Take it away, or register the checkpoint with it: `govd model rebase`. {NOTHING}"
-            raise BadCheckpoint("this file was added since the checkpoint was registered", where=str(folder / name), advice=advice)
+            advice = (
+                f"Take it away, or register the checkpoint with it: `govd model rebase`. {NOTHING}"
+            )
+            raise BadCheckpoint(
+                "this file was added since the checkpoint was registered",
+                where=str(folder / name),
+                advice=advice,
+            )

@@ -1,4 +1,6 @@
-"""Texts as a checkpoint reads them: by the tokenizer that transformers would open beside it, and at the token where its model reads."""
+"""Texts as a checkpoint reads them: by the tokenizer that transformers would open beside it, and at
+the token where its model reads.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from govd_clip.config import LEGACY_EOS, Config
 
 PROBES: Final = ("", "a", "A photo of the dog, it's 3 o'clock.")
 LONGEST: Final = 8192
-"""Characters of the longest texts that a tokenizer is tried with: as many bytes as a text may have that govd is given."""
+"""Characters of the longest texts that a tokenizer is tried with: as many bytes as a text may have
+that govd is given.
+"""
 _SAME: Final = "They must be of the same checkpoint."
 _CORRECT: Final = "Correct text_config.eos_token_id in config.json."
 
@@ -34,14 +38,25 @@ class Tokenizer:
         pad = self._tokenizer.pad_token_id
         for text, row in zip(texts, rows, strict=True):
             if not row:
-                raise self._bad(f"the tokenizer makes no token of {text[:40]!r}: nothing ends a text", _SAME)
+                raise self._bad(
+                    f"the tokenizer makes no token of {text[:40]!r}: nothing ends a text", _SAME
+                )
             if self.config.eos != LEGACY_EOS and self.config.eos not in row:
-                what = f"eos_token_id is {self.config.eos} in config.json, {self._tokenizer.eos_token_id} in the tokenizer"
+                what = (
+                    f"eos_token_id is {self.config.eos} in config.json,"
+                    f" {self._tokenizer.eos_token_id} in the tokenizer"
+                )
                 if self.config.eos == self._tokenizer.eos_token_id:
-                    what = f"the tokenizer does not end texts with token {self.config.eos}, where the model reads"
+                    what = (
+                        f"the tokenizer does not end texts with token {self.config.eos}, where the"
+                        " model reads"
+                    )
                 raise self._bad(f"{what} (text {text[:40]!r})", _CORRECT)
             if self.config.eos == LEGACY_EOS and pad is not None and pad > max(row):
-                what = f"eos_token_id is 2, so that the model reads at the highest id, and the padding's ({pad}) is higher than the text's"
+                what = (
+                    "eos_token_id is 2, so that the model reads at the highest id, and the"
+                    f" padding's ({pad}) is higher than the text's"
+                )
                 raise self._bad(f"{what}: embeddings would depend on the batch", _CORRECT)
         return rows
 
@@ -51,13 +66,15 @@ class Tokenizer:
         if largest >= vocab:
             raise self._bad(f"the tokenizer has {largest + 1} tokens, the model {vocab}", _SAME)
         if tokenizer.padding_side != "right":
-            what = f"padding_side is {tokenizer.padding_side!r}: embeddings would depend on the batch"
+            what = (
+                f"padding_side is {tokenizer.padding_side!r}: embeddings would depend on the batch"
+            )
             raise self._bad(what, "Set it to right in tokenizer_config.json.")
         self([*PROBES, "many words " * self.config.context])
 
     def try_out(self, texts: Sequence[str]) -> None:
-        """Read texts of all kinds and the longest that there may be, and these: what a tokenizer's rules do with them may take time and
-        memory without end.
+        """Read texts of all kinds and the longest that there may be, and these: what a tokenizer's
+        rules do with them may take time and memory without end.
 
         Raises:
             BadCheckpoint: it cannot go on with one of them.
@@ -67,12 +84,16 @@ class Tokenizer:
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         try:
-            rows: list[list[int]] = self._tokenizer(list(texts), truncation=True, max_length=self.config.context)["input_ids"]
+            rows: list[list[int]] = self._tokenizer(
+                list(texts), truncation=True, max_length=self.config.context
+            )["input_ids"]
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except BaseException as error:  # a panic within `tokenizers` is no Exception
             of = f" ({texts[0][:40]!r})" if len(texts) == 1 else ""
-            raise self._bad(f"the tokenizer does not work on a text{of}: {error}", "Download it again.") from error
+            raise self._bad(
+                f"the tokenizer does not work on a text{of}: {error}", "Download it again."
+            ) from error
         return rows
 
     def _bad(self, what: str, advice: str) -> BadCheckpoint:
@@ -86,8 +107,9 @@ def tokenizer_file(folder: Path) -> Path:
 
 
 def awkward() -> Iterator[str]:
-    """Texts on which rules that search, replace or repeat take longest: every printable character of ASCII and some others, runs of each,
-    and long texts that end otherwise than they began."""
+    """Texts on which rules that search, replace or repeat take longest: every printable character
+    of ASCII and some others, runs of each, and long texts that end otherwise than they began.
+    """
     letters = [chr(code) for code in range(32, 127)]
     yield "".join(letters) + "éßñøаяαω犬猫あ한क😀\u200d\u0301\n\t"
     for begin in range(0, len(letters), 12):
@@ -100,9 +122,13 @@ def _opened(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # a panic within `tokenizers` is no Exception
         where = str(tokenizer_file(folder))
-        raise BadCheckpoint(f"the tokenizer does not load: {error}", where=where, advice="Download it again.") from error
+        raise BadCheckpoint(
+            f"the tokenizer does not load: {error}", where=where, advice="Download it again."
+        ) from error

@@ -1,9 +1,12 @@
-"""A foreign checkpoint's files, tried in a process of its own before this one parses them: that one can be ended.
+"""A foreign checkpoint's files, tried in a process of its own before this one parses them: that one
+can be ended.
 
-A tokenizer may hold a regular expression that searches for years, or rules that make terabytes of a text; a config may ask for a list of
-all integers. Such code runs within libraries that nobody can interrupt. So another process reads those files first, within a limited time
-and memory; where it comes through, this one does the same. What was tried is not tried again: files with the same SHA-256 in this process,
-and those of a model that is registered. What ships with this package is tried as little as the package.
+A tokenizer may hold a regular expression that searches for years, or rules that make terabytes of a
+text; a config may ask for a list of all integers. Such code runs within libraries that nobody can
+interrupt. So another process reads those files first, within a limited time and memory; where it
+comes through, this one does the same. What was tried is not tried again: files with the same
+SHA-256 in this process, and those of a model that is registered. What ships with this package is
+tried as little as the package.
 """
 
 from __future__ import annotations
@@ -19,9 +22,13 @@ from govd_clip.child import Child
 from govd_clip.headers import INDEX
 
 WAIT_SECONDS = 120.0
-"""By the clock: for the process to start and to import what it needs, a second of processor time, and then for each file."""
+"""By the clock: for the process to start and to import what it needs, a second of processor time,
+and then for each file.
+"""
 FILE_SECONDS = 20
-"""Of processor time for each file. A tokenizer with 250,000 tokens takes two; a machine that has much else to do makes it no slower."""
+"""Of processor time for each file. A tokenizer with 250,000 tokens takes two; a machine that has
+much else to do makes it no slower.
+"""
 MEMORY_BYTES = 3 * 2**30
 """Of address space; the imports take 160 MB of it."""
 MODULE: Final = "govd_clip.trial_process"
@@ -34,7 +41,8 @@ _fine: set[frozenset[tuple[str, str]]] = set()
 
 
 class Trial:
-    """The trial of one checkpoint, begun when it is made, so that this process can do something else meanwhile.
+    """The trial of one checkpoint, begun when it is made, so that this process can do something
+    else meanwhile.
 
     `registered`: the files of the model that is registered from this folder, with their SHA-256.
     """
@@ -42,14 +50,23 @@ class Trial:
     def __init__(self, folder: Path, registered: Mapping[str, str]) -> None:
         self.folder, self.files = folder, digests(folder)
         known = {name: digest for name, digest in registered.items() if name in PARSED}
-        self._is_known = self.files == known or frozenset(self.files.items()) in _fine or folder.resolve() == SHIPPED
+        self._is_known = (
+            self.files == known
+            or frozenset(self.files.items()) in _fine
+            or folder.resolve() == SHIPPED
+        )
         limits = (str(MEMORY_BYTES), str(FILE_SECONDS))
         self._process = None if self._is_known else Child(MODULE, (str(folder), *limits))
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._process is not None:
             self._process.end()
 
@@ -57,8 +74,8 @@ class Trial:
         """Until it is over.
 
         Raises:
-            BadCheckpoint: a file is broken, or cannot be read within the time and memory that there are. MachineFault: the process did
-            not start.
+            BadCheckpoint: a file is broken, or cannot be read within the time and memory that there
+            are. MachineFault: the process did not start.
         """
         if self._process is None:
             return
@@ -73,7 +90,8 @@ class Trial:
         raise self._unanswered(where)
 
     def check(self, files: Mapping[str, str]) -> None:
-        """That what is opened now is what was tried. `files`: the checkpoint's files with their SHA-256.
+        """That what is opened now is what was tried. `files`: the checkpoint's files with their
+        SHA-256.
 
         Raises:
             BadCheckpoint: a file was changed meanwhile.
@@ -81,7 +99,9 @@ class Trial:
         for name in PARSED:
             if name in files and files[name] != self.files.get(name):
                 where = str(self.folder / name)
-                raise BadCheckpoint("was changed while the checkpoint was opened", where=where, advice="Try again.")
+                raise BadCheckpoint(
+                    "was changed while the checkpoint was opened", where=where, advice="Try again."
+                )
 
     def _unanswered(self, where: str) -> BadCheckpoint | MachineFault:
         """Why the process said nothing more, after it had begun with the file `where`."""
@@ -89,11 +109,18 @@ class Trial:
         ending = self._process.ending() or f"not within {WAIT_SECONDS:g} s"
         if not where:
             what = f"the process that tries a checkpoint's files does not start ({ending})"
-            return MachineFault(what, where=str(self.folder), advice="Look whether this machine has memory and processes left; try again.")
+            return MachineFault(
+                what,
+                where=str(self.folder),
+                advice="Look whether this machine has memory and processes left; try again.",
+            )
         if ending.startswith("SIGXCPU"):
             what = f"takes more than {FILE_SECONDS} s of processor time to be read and tried"
         elif ending.startswith("SIG"):
-            what = f"ends the process that reads it ({ending}), as what needs more than {MEMORY_BYTES / 2**30:g} GiB of memory does"
+            what = (
+                f"ends the process that reads it ({ending}), as what needs more than"
+                f" {MEMORY_BYTES / 2**30:g} GiB of memory does"
+            )
         else:
             what = f"cannot be read and tried ({ending})"
         return BadCheckpoint(what, where=where, advice=ADVICE)
@@ -112,10 +139,17 @@ def digests(folder: Path) -> dict[str, str]:
                 files[path.name] = sha256(path)
             except OSError as fault:
                 what = f"cannot be read ({fault.strerror or fault})"
-                raise BadCheckpoint(what, where=str(path), advice="Give the right to read it.") from None
+                raise BadCheckpoint(
+                    what, where=str(path), advice="Give the right to read it."
+                ) from None
     return files
 
 
 def _told(fault: Mapping[str, Any]) -> BadCheckpoint:
     """The error that the other process raised."""
-    return BadCheckpoint(fault["what"], where=fault["where"], advice=fault.get("advice") or ADVICE, **fault.get("details", {}))
+    return BadCheckpoint(
+        fault["what"],
+        where=fault["where"],
+        advice=fault.get("advice") or ADVICE,
+        **fault.get("details", {}),
+    )

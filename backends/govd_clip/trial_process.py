@@ -1,8 +1,9 @@
 """The process in which the files of a foreign checkpoint are parsed for the first time.
 
-`python -P -m govd_clip.trial_process FOLDER BYTES SECONDS PARENT` takes limits upon itself before it looks at any file: of memory, and of
-processor time for each file. It ends with the process `PARENT`, which began it. It writes a line of JSON before each file that it parses,
-and one at the end: that all are fine, or the `BadCheckpoint`.
+`python -P -m govd_clip.trial_process FOLDER BYTES SECONDS PARENT` takes limits upon itself before
+it looks at any file: of memory, and of processor time for each file. It ends with the process
+`PARENT`, which began it. It writes a line of JSON before each file that it parses, and one at the
+end: that all are fine, or the `BadCheckpoint`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 UNUSED: Final = ("jax", "flax", "torch", "torchvision", "tensorflow", "scipy", "sklearn", "pandas")
-"""Modules that transformers imports where they are installed, and that nothing here needs: they would take seconds."""
+"""Modules that transformers imports where they are installed, and that nothing here needs: they
+would take seconds.
+"""
 PR_SET_PDEATHSIG: Final = 1
 """`prctl(2)`: the signal that a process gets when the thread that began it ends."""
 SIGKILL: Final = 9
@@ -55,11 +58,15 @@ def limit(kind: str, most: int) -> None:
         return
     hard = resource.getrlimit(number)[1]
     with contextlib.suppress(OSError, ValueError):  # macOS knows RLIMIT_AS and refuses to set it
-        resource.setrlimit(number, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        resource.setrlimit(
+            number, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+        )
 
 
 def end_with(parent: int) -> None:
-    """End when the process that began this one ends, however it does; where there is no such thing, the limits have to do."""
+    """End when the process that began this one ends, however it does; where there is no such thing,
+    the limits have to do.
+    """
     if not sys.platform.startswith("linux"):
         return
     import ctypes
@@ -70,7 +77,9 @@ def end_with(parent: int) -> None:
 
 
 def fault_in(folder: Path, tell: Any) -> Mapping[str, Any] | None:
-    """What is wrong with a checkpoint's files, as the arguments of a `BadCheckpoint`; None where nothing is."""
+    """What is wrong with a checkpoint's files, as the arguments of a `BadCheckpoint`; None where
+    nothing is.
+    """
     from govd.errors import GovdError
 
     where = folder
@@ -78,13 +87,26 @@ def fault_in(folder: Path, tell: Any) -> Mapping[str, Any] | None:
         for where in stages(folder):
             tell(where=str(where))
     except GovdError as error:
-        return {"what": error.what, "where": error.where, "advice": error.advice, "details": error.details}
+        return {
+            "what": error.what,
+            "where": error.where,
+            "advice": error.advice,
+            "details": error.details,
+        }
     except MemoryError:
-        return {"what": "more memory would be needed to read this file than a checkpoint's files may take", "where": str(where)}
+        return {
+            "what": (
+                "more memory would be needed to read this file than a checkpoint's files may take"
+            ),
+            "where": str(where),
+        }
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a parser makes of foreign bytes, a panic of Rust's included, is these bytes' fault
-        return {"what": f"cannot be used ({type(error).__name__}: {str(error)[:300]})", "where": str(where)}
+        return {
+            "what": f"cannot be used ({type(error).__name__}: {str(error)[:300]})",
+            "where": str(where),
+        }
     return None
 
 
@@ -110,7 +132,9 @@ def stages(folder: Path) -> Iterator[Path]:
 
 
 def texts_beside(folder: Path) -> list[str]:
-    """The first lines of the lists that a checkpoint brings for its registration: what it will be asked."""
+    """The first lines of the lists that a checkpoint brings for its registration: what it will be
+    asked.
+    """
     texts: list[str] = []
     for name in ("labels.txt", "templates.txt", "domains.txt"):
         path = folder / name

@@ -1,4 +1,6 @@
-"""Weights from safetensors into the model: every weight used, every parameter filled, each misfit named."""
+"""Weights from safetensors into the model: every weight used, every parameter filled, each misfit
+named.
+"""
 
 from __future__ import annotations
 
@@ -24,21 +26,36 @@ SAME = "Weights and config.json must be of the same CLIPModel."
 
 
 def _check_layers(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
-    """That no tower has more layers than the weights: a config that says a thousand costs nothing then."""
+    """That no tower has more layers than the weights: a config that says a thousand costs nothing
+    then.
+    """
     for side, layers in (("text", config.text.layers), ("vision", config.vision.layers)):
         begin = f"{side}_model.encoder.layers."
         stored = {name[len(begin) :].partition(".")[0] for name in found if name.startswith(begin)}
         if layers > len(stored):
-            what = f"{side}_config.num_hidden_layers is {layers} in config.json, the weights have {len(stored)}"
-            raise BadCheckpoint(f"missing: {begin}{len(stored)}: {what}", where=str(folder), advice=SAME)
+            what = (
+                f"{side}_config.num_hidden_layers is {layers} in config.json, the weights have"
+                f" {len(stored)}"
+            )
+            raise BadCheckpoint(
+                f"missing: {begin}{len(stored)}: {what}", where=str(folder), advice=SAME
+            )
 
 
 def _check_prefix(found: Mapping[str, Slot], folder: Path) -> None:
-    """That no wrapper's name stands before every tensor's, as training scripts leave it there (`module.`, `model.`, `_orig_mod.`)."""
-    prefix = next((name[: name.index(f".{top}")] for name in found for top in TOP if f".{top}" in name), "")
+    """That no wrapper's name stands before every tensor's, as training scripts leave it there
+    (`module.`, `model.`, `_orig_mod.`).
+    """
+    prefix = next(
+        (name[: name.index(f".{top}")] for name in found for top in TOP if f".{top}" in name), ""
+    )
     if prefix and all(name.startswith(f"{prefix}.") for name in found):
         what = f"every weight's name begins with {prefix}., as a wrapper of the model saved it"
-        raise BadCheckpoint(what, where=str(folder), advice="Save the CLIPModel inside it with save_pretrained, and give that folder.")
+        raise BadCheckpoint(
+            what,
+            where=str(folder),
+            advice="Save the CLIPModel inside it with save_pretrained, and give that folder.",
+        )
 
 
 def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
@@ -50,15 +67,20 @@ def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
     for what, names in (("missing", missing), ("not used by this config", extra)):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise BadCheckpoint(f"{what}: {', '.join(names[:3])}{more}", where=str(folder), advice=SAME, names=names)
+            raise BadCheckpoint(
+                f"{what}: {', '.join(names[:3])}{more}", where=str(folder), advice=SAME, names=names
+            )
     for name, shape in wanted.items():
         if found[name].shape != shape:
             what = f"{name} has shape {found[name].shape}, where config.json asks for {shape}"
             raise BadCheckpoint(what, where=str(found[name].path), advice=SAME)
 
 
-def tensors(folder: Path, file: str, digest: str | None, wanted: Mapping[str, Slot]) -> Iterator[tuple[str, Floats]]:
-    """Tensors of one file as they are stored, in one pass that hashes the file as well (`digest` None: of any bytes).
+def tensors(
+    folder: Path, file: str, digest: str | None, wanted: Mapping[str, Slot]
+) -> Iterator[tuple[str, Floats]]:
+    """Tensors of one file as they are stored, in one pass that hashes the file as well (`digest`
+    None: of any bytes).
 
     Raises:
         BadCheckpoint: it is not the file that was registered; told when all are read.
@@ -70,17 +92,28 @@ def tensors(folder: Path, file: str, digest: str | None, wanted: Mapping[str, Sl
                 for _ in source.blocks(slot.begin - at):
                     pass
                 if at > slot.begin:
-                    raise BadCheckpoint(f"{name} begins within another tensor", where=str(folder / file), advice=AGAIN)
-                yield name, np.frombuffer(source.read(slot.size), DTYPES[slot.dtype]).reshape(slot.shape)
+                    raise BadCheckpoint(
+                        f"{name} begins within another tensor",
+                        where=str(folder / file),
+                        advice=AGAIN,
+                    )
+                yield (
+                    name,
+                    np.frombuffer(source.read(slot.size), DTYPES[slot.dtype]).reshape(slot.shape),
+                )
                 at = slot.begin + slot.size
         except EOFError:
-            raise BadCheckpoint("ends within a tensor", where=str(folder / file), advice=AGAIN) from None
+            raise BadCheckpoint(
+                "ends within a tensor", where=str(folder / file), advice=AGAIN
+            ) from None
         if digest is not None:
             source.check(folder / file, digest)
 
 
 def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -> Clip:
-    """The model with the folder's weights, as float32. `files`: SHA-256 of the registered files, which the weights must be of."""
+    """The model with the folder's weights, as float32. `files`: SHA-256 of the registered files,
+    which the weights must be of.
+    """
     found = slots(folder)
     check(config, found, folder)
     graph, state = nnx.split(abstract(config))
@@ -88,11 +121,17 @@ def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -
     places = {name: path for path, name, _ in _parameters(config)}
     for file in sorted({found[name].path.name for name in places}):
         wanted = {name: found[name] for name in places if found[name].path.name == file}
-        for name, stored in tensors(folder, file, None if files is None else files.get(file, ""), wanted):
+        for name, stored in tensors(
+            folder, file, None if files is None else files.get(file, ""), wanted
+        ):
             value = stored.astype(np.float32)
             if not np.isfinite(value).all():
                 advice = "Take another copy or another precision."
-                raise BadCheckpoint(f"{name} has values that are not finite", where=str(folder / file), advice=advice)
+                raise BadCheckpoint(
+                    f"{name} has values that are not finite",
+                    where=str(folder / file),
+                    advice=advice,
+                )
             flat[places[name]] = flat[places[name]].replace(jnp.asarray(_ours(places[name], value)))
     model: Clip = nnx.merge(graph, nnx.from_flat_state(flat))
     return model

@@ -1,1 +1,3 @@
-"""Models that are only vectors: texts and pictures that somebody embedded elsewhere. NumPy alone."""
+"""Models that are only vectors: texts and pictures that somebody embedded elsewhere. NumPy
+alone.
+"""

@@ -9,7 +9,8 @@
 | `image_vectors` (optional) | (N, d) | the pool |
 | `logit_scale` (optional) | () | the factor before a softmax, 100 where it is missing |
 
-In Parquet each row is one text (`name`, `vector`); what else there is stands in the file's schema metadata or in no place: use `.npz`.
+In Parquet each row is one text (`name`, `vector`); what else there is stands in the file's schema
+metadata or in no place: use `.npz`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ KNOWN = (
 
 @dataclass(frozen=True)
 class VectorFile:
-    """What a file of vectors holds. Rows are unit float32; `pool` is not read, only whether there is one and of how many rows."""
+    """What a file of vectors holds. Rows are unit float32; `pool` is not read, only whether there
+    is one and of how many rows.
+    """
 
     path: Path
     names: tuple[str, ...]
@@ -71,7 +74,8 @@ def read(path: Path) -> VectorFile:
     """A file of vectors, checked.
 
     Raises:
-        BadCheckpoint: it cannot be read, an array is missing, has another shape, or rows are zero or not finite.
+        BadCheckpoint: it cannot be read, an array is missing, has another shape, or rows are zero
+        or not finite.
     """
     arrays = _parquet(path) if path.suffix == ".parquet" else _npz(path)
     arrays = {SHORT.get(name, name): array for name, array in arrays.items()}
@@ -80,7 +84,11 @@ def read(path: Path) -> VectorFile:
     _check_length(names, vectors, "text_names", path)
     twice = _first_twin(names)
     if twice is not None:
-        raise BadCheckpoint(f"the text {twice!r} is named twice", where=str(path), advice="Keep one row for each text.")
+        raise BadCheckpoint(
+            f"the text {twice!r} is named twice",
+            where=str(path),
+            advice="Keep one row for each text.",
+        )
     dim = vectors.shape[1]
     by_name = dict(zip(names, vectors, strict=True))
     prompts, templates = _prompts(arrays, path, dim)
@@ -90,7 +98,11 @@ def read(path: Path) -> VectorFile:
     if "image_vectors" in arrays:
         shape = arrays["image_vectors"].shape
         if len(shape) != 2 or shape[1] != dim:
-            raise BadCheckpoint(f"image_vectors has shape {shape}", where=str(path), advice=f"It must be (N, {dim}).")
+            raise BadCheckpoint(
+                f"image_vectors has shape {shape}",
+                where=str(path),
+                advice=f"It must be (N, {dim}).",
+            )
         pool_rows = shape[0]
     return VectorFile(
         path,
@@ -110,20 +122,32 @@ def _npz(path: Path) -> dict[str, Any]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
             return {name: opened[name] for name in opened.files if SHORT.get(name, name) in KNOWN}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, MemoryError) as fault:
-        advice = "Write it again with numpy.savez(FILE, text_names=…, text_vectors=…); names as text, not as objects."
-        raise BadCheckpoint(f"not readable as .npz ({fault})", where=str(path), advice=advice) from None
+        advice = (
+            "Write it again with numpy.savez(FILE, text_names=…, text_vectors=…); names as text,"
+            " not as objects."
+        )
+        raise BadCheckpoint(
+            f"not readable as .npz ({fault})", where=str(path), advice=advice
+        ) from None
 
 
 def _parquet(path: Path) -> dict[str, Any]:
     try:
         import pyarrow.parquet
     except ImportError:
-        raise BadCheckpoint("Parquet needs pyarrow", where=str(path), advice="pip install pyarrow, or use .npz.") from None
+        raise BadCheckpoint(
+            "Parquet needs pyarrow", where=str(path), advice="pip install pyarrow, or use .npz."
+        ) from None
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, ValueError) as fault:
-        raise BadCheckpoint(f"not readable as Parquet ({fault})", where=str(path), advice="Write it again.") from None
-    column_of = {"text_names": ("name", "text_names", "names"), "text_vectors": ("vector", "text_vectors", "vectors")}
+        raise BadCheckpoint(
+            f"not readable as Parquet ({fault})", where=str(path), advice="Write it again."
+        ) from None
+    column_of = {
+        "text_names": ("name", "text_names", "names"),
+        "text_vectors": ("vector", "text_vectors", "vectors"),
+    }
     arrays: dict[str, Any] = {}
     for array, columns in column_of.items():
         column = next((c for c in columns if c in table.column_names), None)
@@ -131,45 +155,81 @@ def _parquet(path: Path) -> dict[str, Any]:
             advice = f"Name the columns name and vector; it has {', '.join(table.column_names)}."
             raise BadCheckpoint(f"no column {columns[0]}", where=str(path), advice=advice)
         values = table.column(column).to_pylist()
-        widths = {len(value) for value in values if value is not None} if array == "text_vectors" else {0}
+        widths = (
+            {len(value) for value in values if value is not None}
+            if array == "text_vectors"
+            else {0}
+        )
         if None in values or len(widths) != 1:
-            raise BadCheckpoint(f"the column {column} has gaps or rows of several widths", where=str(path), advice="Take those rows out.")
+            raise BadCheckpoint(
+                f"the column {column} has gaps or rows of several widths",
+                where=str(path),
+                advice="Take those rows out.",
+            )
         arrays[array] = np.array(values)
     return arrays
 
 
 def _names(arrays: Mapping[str, Any], which: str, path: Path) -> tuple[str, ...]:
     if which not in arrays:
-        raise BadCheckpoint(f"no array {which}", where=str(path), advice=f"It has {', '.join(sorted(arrays)) or 'none that is known'}.")
+        raise BadCheckpoint(
+            f"no array {which}",
+            where=str(path),
+            advice=f"It has {', '.join(sorted(arrays)) or 'none that is known'}.",
+        )
     array = np.asarray(arrays[which])
     if array.ndim != 1 or array.dtype.kind != "U":
-        raise BadCheckpoint(f"{which} is {array.dtype} of shape {array.shape}", where=str(path), advice="It must be a row of texts.")
+        raise BadCheckpoint(
+            f"{which} is {array.dtype} of shape {array.shape}",
+            where=str(path),
+            advice="It must be a row of texts.",
+        )
     if len(array) > MAX_TEXTS:
-        raise BadCheckpoint(f"{which} has {len(array)} texts", where=str(path), advice=f"At most {MAX_TEXTS}.")
+        raise BadCheckpoint(
+            f"{which} has {len(array)} texts", where=str(path), advice=f"At most {MAX_TEXTS}."
+        )
     return tuple(str(name) for name in array)
 
 
 def _rows(arrays: Mapping[str, Any], which: str, path: Path, dim: int | None = None) -> Floats:
     if which not in arrays:
-        raise BadCheckpoint(f"no array {which}", where=str(path), advice=f"It has {', '.join(sorted(arrays)) or 'none that is known'}.")
+        raise BadCheckpoint(
+            f"no array {which}",
+            where=str(path),
+            advice=f"It has {', '.join(sorted(arrays)) or 'none that is known'}.",
+        )
     array = np.asarray(arrays[which])
     if array.ndim != 2 or array.dtype.kind not in "fiu" or not array.size:
         raise BadCheckpoint(
-            f"{which} is {array.dtype} of shape {array.shape}", where=str(path), advice="It must be numbers of shape (n, d)."
+            f"{which} is {array.dtype} of shape {array.shape}",
+            where=str(path),
+            advice="It must be numbers of shape (n, d).",
         )
     if dim is not None and array.shape[1] != dim:
-        raise BadCheckpoint(f"{which} has {array.shape[1]} columns", where=str(path), advice=f"text_vectors has {dim}.")
+        raise BadCheckpoint(
+            f"{which} has {array.shape[1]} columns",
+            where=str(path),
+            advice=f"text_vectors has {dim}.",
+        )
     rows = array.astype(np.float32)
     length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     bad = np.flatnonzero(~np.isfinite(length[:, 0]) | (length[:, 0] == 0))
     if len(bad):
-        raise BadCheckpoint(f"{which}: row {bad[0]} is zero or not finite", where=str(path), advice=f"{len(bad)} such rows: take them out.")
+        raise BadCheckpoint(
+            f"{which}: row {bad[0]} is zero or not finite",
+            where=str(path),
+            advice=f"{len(bad)} such rows: take them out.",
+        )
     return (rows / length).astype(np.float32)
 
 
 def _check_length(names: tuple[str, ...], rows: Floats, which: str, path: Path) -> None:
     if len(names) != len(rows):
-        raise BadCheckpoint(f"{which} has {len(names)} names for {len(rows)} vectors", where=str(path), advice="They must be as many.")
+        raise BadCheckpoint(
+            f"{which} has {len(names)} names for {len(rows)} vectors",
+            where=str(path),
+            advice="They must be as many.",
+        )
 
 
 def _first_twin(names: tuple[str, ...]) -> str | None:
@@ -181,7 +241,9 @@ def _first_twin(names: tuple[str, ...]) -> str | None:
     return None
 
 
-def _prompts(arrays: Mapping[str, Any], path: Path, dim: int) -> tuple[dict[str, Floats], tuple[str, ...]]:
+def _prompts(
+    arrays: Mapping[str, Any], path: Path, dim: int
+) -> tuple[dict[str, Floats], tuple[str, ...]]:
     """Prompts as they are typed, and the templates that every name has."""
     if "prompt_vectors" not in arrays:
         return {}, ("{}",)
@@ -199,15 +261,34 @@ def _prompts(arrays: Mapping[str, Any], path: Path, dim: int) -> tuple[dict[str,
     return prompts, tuple(templates)
 
 
-def _domain_prompts(arrays: Mapping[str, Any], path: Path, names: tuple[str, ...], domains: tuple[str, ...], dim: int) -> dict[str, Floats]:
+def _domain_prompts(
+    arrays: Mapping[str, Any],
+    path: Path,
+    names: tuple[str, ...],
+    domains: tuple[str, ...],
+    dim: int,
+) -> dict[str, Floats]:
     if not domains:
         return {}
     cube = np.asarray(arrays.get("domain_vectors", np.zeros(0)))
-    if cube.ndim != 3 or cube.shape[0] != len(domains) or cube.shape[2] != dim or not 0 < cube.shape[1] <= len(names):
+    if (
+        cube.ndim != 3
+        or cube.shape[0] != len(domains)
+        or cube.shape[2] != dim
+        or not 0 < cube.shape[1] <= len(names)
+    ):
         advice = f"It must be ({len(domains)}, m, {dim}): the first m texts in each domain."
-        raise BadCheckpoint(f"domain_vectors has shape {cube.shape}", where=str(path), advice=advice)
-    rows = _rows({"domain_vectors": cube.reshape(-1, dim)}, "domain_vectors", path).reshape(cube.shape)
-    return {f"a {d} of a {names[i]}": rows[s, i] for s, d in enumerate(domains) for i in range(cube.shape[1])}
+        raise BadCheckpoint(
+            f"domain_vectors has shape {cube.shape}", where=str(path), advice=advice
+        )
+    rows = _rows({"domain_vectors": cube.reshape(-1, dim)}, "domain_vectors", path).reshape(
+        cube.shape
+    )
+    return {
+        f"a {d} of a {names[i]}": rows[s, i]
+        for s, d in enumerate(domains)
+        for i in range(cube.shape[1])
+    }
 
 
 def _labels(arrays: Mapping[str, Any], path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -216,16 +297,27 @@ def _labels(arrays: Mapping[str, Any], path: Path, names: tuple[str, ...]) -> tu
     array = np.asarray(arrays["labels"])
     if array.ndim == 0 and array.dtype.kind in "iu" and 0 <= int(array) <= len(names):
         return names[: int(array)]
-    labels = _names(arrays, "labels", path) if array.dtype.kind == "U" and array.ndim == 1 else ("",)
+    labels = (
+        _names(arrays, "labels", path) if array.dtype.kind == "U" and array.ndim == 1 else ("",)
+    )
     unknown = [label for label in labels if label not in set(names)]
     if unknown:
         advice = "Give how many of the texts are labels, or names of texts."
-        raise BadCheckpoint(f"labels: {unknown[0]!r} is no text of this file", where=str(path), advice=advice)
+        raise BadCheckpoint(
+            f"labels: {unknown[0]!r} is no text of this file", where=str(path), advice=advice
+        )
     return labels
 
 
 def _scale(arrays: Mapping[str, Any], path: Path) -> float:
     value = np.asarray(arrays.get("logit_scale", LOGIT_SCALE))
-    if value.size != 1 or value.dtype.kind not in "fiu" or not np.isfinite(value).all() or float(value.reshape(-1)[0]) <= 0:
-        raise BadCheckpoint(f"logit_scale is {value!r}", where=str(path), advice="It must be one positive number.")
+    if (
+        value.size != 1
+        or value.dtype.kind not in "fiu"
+        or not np.isfinite(value).all()
+        or float(value.reshape(-1)[0]) <= 0
+    ):
+        raise BadCheckpoint(
+            f"logit_scale is {value!r}", where=str(path), advice="It must be one positive number."
+        )
     return float(value.reshape(-1)[0])

@@ -1,11 +1,16 @@
-"""Asks somebody else for texts that a file of vectors lacks: a command, or an HTTP endpoint for embeddings.
+"""Asks somebody else for texts that a file of vectors lacks: a command, or an HTTP endpoint for
+embeddings.
 
-Which one is a setting of the home (`text_encoders` in `govd.toml`), never of the file: a file must not be able to run a command.
+Which one is a setting of the home (`text_encoders` in `govd.toml`), never of the file: a file must
+not be able to run a command.
 
-- An address (`http://…`, `https://…`) is asked as embedding servers are: `POST` of `{"model": …, "input": [text, …]}`, answered with
-  `{"data": [{"index": 0, "embedding": [number, …]}, …]}`. A fragment names the model (`http://host/v1/embeddings#clip-vit-b32`); the
-  environment variable `GOVD_ENCODER_TOKEN` is sent as a bearer token.
-- Anything else is a command line: it gets `{"texts": [text, …]}` on standard input and writes `{"embeddings": [[number, …], …]}`.
+- An address (`http://…`, `https://…`) is asked as embedding servers are: `POST` of `{"model": …,
+  "input": [text, …]}`, answered with
+  `{"data": [{"index": 0, "embedding": [number, …]}, …]}`. A fragment names the model
+  (`http://host/v1/embeddings#clip-vit-b32`); the environment variable `GOVD_ENCODER_TOKEN` is sent
+  as a bearer token.
+- Anything else is a command line: it gets `{"texts": [text, …]}` on standard input and writes
+  `{"embeddings": [[number, …], …]}`.
 """
 
 from __future__ import annotations
@@ -42,7 +47,10 @@ class OutsideEncoder:
             MachineFault: it cannot be reached, or fails. PluginFault: it answers something else.
         """
         ask = self._over_http if self.how.startswith(("http://", "https://")) else self._by_command
-        rows = [self._checked(ask(list(texts[at : at + BATCH])), len(texts[at : at + BATCH])) for at in range(0, len(texts), BATCH)]
+        rows = [
+            self._checked(ask(list(texts[at : at + BATCH])), len(texts[at : at + BATCH]))
+            for at in range(0, len(texts), BATCH)
+        ]
         return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
 
     def _checked(self, answer: Any, count: int) -> Floats:
@@ -50,12 +58,16 @@ class OutsideEncoder:
             rows = np.asarray(answer, np.float64)
         except (TypeError, ValueError):
             rows = np.zeros(0)
-        length = np.linalg.norm(rows, axis=-1, keepdims=True) if rows.ndim == 2 else np.zeros((1, 1))
+        length = (
+            np.linalg.norm(rows, axis=-1, keepdims=True) if rows.ndim == 2 else np.zeros((1, 1))
+        )
         if rows.shape != (count, self.dim) or not np.isfinite(rows).all() or not (length > 0).all():
             raise PluginFault(
                 f"the text encoder answered {count} texts with an array of shape {rows.shape}",
                 where=self.how,
-                advice=f"It must be {count} rows of {self.dim} finite numbers, none of them all zero.",
+                advice=(
+                    f"It must be {count} rows of {self.dim} finite numbers, none of them all zero."
+                ),
             )
         return (rows / length).astype(np.float32)
 
@@ -69,13 +81,17 @@ class OutsideEncoder:
             answer = response.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as fault:
             advice = "Start it, or correct text_encoders in govd.toml. Nothing was changed."
-            raise MachineFault(f"the text encoder cannot be asked ({fault})", where=address, advice=advice) from None
+            raise MachineFault(
+                f"the text encoder cannot be asked ({fault})", where=address, advice=advice
+            ) from None
         try:
             ordered = sorted(answer["data"], key=lambda item: int(item.get("index", 0)))
             return [item["embedding"] for item in ordered]
         except (KeyError, TypeError, AttributeError, ValueError):
             advice = 'It must answer {"data": [{"index": 0, "embedding": [...]}, ...]}.'
-            raise PluginFault("the text encoder's answer has no embeddings", where=address, advice=advice) from None
+            raise PluginFault(
+                "the text encoder's answer has no embeddings", where=address, advice=advice
+            ) from None
 
     def _by_command(self, texts: list[str]) -> Any:
         try:
@@ -89,12 +105,24 @@ class OutsideEncoder:
             )
         except (OSError, ValueError, subprocess.TimeoutExpired) as fault:
             advice = "Correct text_encoders in govd.toml. Nothing was changed."
-            raise MachineFault(f"the text encoder cannot be run ({fault})", where=self.how, advice=advice) from None
+            raise MachineFault(
+                f"the text encoder cannot be run ({fault})", where=self.how, advice=advice
+            ) from None
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it wrote nothing to standard error"])[-1][:300]
-            raise MachineFault(f"the text encoder ended with {done.returncode}: {last}", where=self.how, advice="Run it by hand.")
+            last = (done.stderr.strip().splitlines() or ["it wrote nothing to standard error"])[-1][
+                :300
+            ]
+            raise MachineFault(
+                f"the text encoder ended with {done.returncode}: {last}",
+                where=self.how,
+                advice="Run it by hand.",
+            )
         try:
             return json.loads(done.stdout)["embeddings"]
         except (ValueError, KeyError, TypeError):
-            advice = 'It must write {"embeddings": [[...], ...]} to standard output, and nothing else.'
-            raise PluginFault("the text encoder's answer has no embeddings", where=self.how, advice=advice) from None
+            advice = (
+                'It must write {"embeddings": [[...], ...]} to standard output, and nothing else.'
+            )
+            raise PluginFault(
+                "the text encoder's answer has no embeddings", where=self.how, advice=advice
+            ) from None

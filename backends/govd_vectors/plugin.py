@@ -12,7 +12,17 @@ import numpy as np
 
 from govd.errors import NoWeights, UnreadableImage, Unsupported
 from govd.hookspecs import hookimpl
-from govd.types import Bytes, Floats, LinearEdit, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
+from govd.types import (
+    Bytes,
+    Floats,
+    LinearEdit,
+    Model,
+    ModelFacts,
+    ModelReference,
+    Progress,
+    Prototypes,
+    silent,
+)
 from govd_vectors.file import VectorFile, is_vector_file, read
 from govd_vectors.outside import OutsideEncoder
 
@@ -24,17 +34,23 @@ NEAREST = 3
 
 
 class VectorModel:
-    """Texts that a file holds, and texts that a configured encoder gives; pictures come as vectors alone."""
+    """Texts that a file holds, and texts that a configured encoder gives; pictures come as vectors
+    alone.
+    """
 
-    def __init__(self, facts: ModelFacts, vectors: VectorFile, encoder: OutsideEncoder | None) -> None:
+    def __init__(
+        self, facts: ModelFacts, vectors: VectorFile, encoder: OutsideEncoder | None
+    ) -> None:
         self.facts, self._vectors, self._encoder = facts, vectors, encoder
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
-        """Unit embeddings `(n, d)` float32 of texts, from the file, else from the configured encoder.
+        """Unit embeddings `(n, d)` float32 of texts, from the file, else from the configured
+        encoder.
 
         Raises:
-            Unsupported: a text is not in the file, and no encoder is configured; the nearest names are in the message.
-            MachineFault, PluginFault: the encoder cannot be asked, or answers something else.
+            Unsupported: a text is not in the file, and no encoder is configured; the nearest names
+            are in the message. MachineFault, PluginFault: the encoder cannot be asked, or answers
+            something else.
         """
         known = self._vectors.prompts
         missing = list(dict.fromkeys(text for text in texts if text not in known))
@@ -54,7 +70,9 @@ class VectorModel:
         return Unsupported(
             f"the file has no vector for the text {missing[0]!r}{others}",
             where=str(self._vectors.path),
-            advice=f"{hint}Add it to the file, or name an encoder under text_encoders in govd.toml.",
+            advice=(
+                f"{hint}Add it to the file, or name an encoder under text_encoders in govd.toml."
+            ),
         )
 
     def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
@@ -66,16 +84,29 @@ class VectorModel:
         if not images:
             return np.zeros((0, self.facts.dim), np.float32)
         first = str(images[0]) if isinstance(images[0], Path) else "a picture"
-        advice = "Give image vectors as .npy (n, d): this model is a file of vectors and encodes no pictures."
+        advice = (
+            "Give image vectors as .npy (n, d): this model is a file of vectors and encodes no"
+            " pictures."
+        )
         raise UnreadableImage("pictures cannot be encoded", where=first, advice=advice, path=first)
 
-    def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+    def synthesise(
+        self,
+        prompts: Sequence[str],
+        *,
+        seed: int,
+        steps: int | None = None,
+        progress: Progress = silent,
+    ) -> Prototypes:
         """Nothing: there are no weights to draw with.
 
         Raises:
             Unsupported: always.
         """
-        raise Unsupported("a model that is only vectors draws no prototypes", advice="Do without --prototypes; give a --pool.")
+        raise Unsupported(
+            "a model that is only vectors draws no prototypes",
+            advice="Do without --prototypes; give a --pool.",
+        )
 
     def write_checkpoint(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
         """There are no weights to fold an edit into.
@@ -83,7 +114,9 @@ class VectorModel:
         Raises:
             NoWeights: always; the edit alone is published then.
         """
-        raise NoWeights("a model that is made of vectors has no weights", where=self.facts.reference)
+        raise NoWeights(
+            "a model that is made of vectors has no weights", where=self.facts.reference
+        )
 
 
 @hookimpl
@@ -111,10 +144,14 @@ def govd_open_model(reference: ModelReference) -> Model | None:
         image_size=0,
         architecture="vectors",
         files={path.name: digest},
-        defaults={"pool": path.with_name(f"{path.name}::image_vectors")} if vectors.pool_rows else {},
+        defaults=(
+            {"pool": path.with_name(f"{path.name}::image_vectors")} if vectors.pool_rows else {}
+        ),
         words=words,
     )
-    encoder = OutsideEncoder(reference.text_encoder, vectors.dim) if reference.text_encoder else None
+    encoder = (
+        OutsideEncoder(reference.text_encoder, vectors.dim) if reference.text_encoder else None
+    )
     return VectorModel(facts, vectors, encoder)
 
 

@@ -1,8 +1,10 @@
-"""Asking plugins: each by itself, for a limited time, in a thread of its own, and its answer looked at before it is used.
+"""Asking plugins: each by itself, for a limited time, in a thread of its own, and its answer looked
+at before it is used.
 
-Nothing that runs in this process can be ended from outside. What does not come back in time is left alone: its thread goes on, counts
-against its plugin until it returns, and a plugin with `HANGING` of them is not asked meanwhile. So a plugin that hangs costs its time
-limit that often and no more, and there are never more than `HANGING` such threads for each.
+Nothing that runs in this process can be ended from outside. What does not come back in time is left
+alone: its thread goes on, counts against its plugin until it returns, and a plugin with `HANGING`
+of them is not asked meanwhile. So a plugin that hangs costs its time limit that often and no more,
+and there are never more than `HANGING` such threads for each.
 """
 
 from __future__ import annotations
@@ -24,8 +26,20 @@ from govd.errors import GovdError, PluginFault
 log = logging.getLogger("govd")
 HANGING: Final = 2
 """Calls of one plugin that may hang before it is asked no more until one of them returns."""
-QUICK: Final = frozenset({"govd_vote", "govd_gate", "govd_methods", "govd_propose", "govd_on_entry", "govd_routes", "govd_commands"})
-"""Hooks that people and the reconciler wait for: they have `plugin_seconds`, the others, which compute, `plugin_work_seconds`."""
+QUICK: Final = frozenset(
+    {
+        "govd_vote",
+        "govd_gate",
+        "govd_methods",
+        "govd_propose",
+        "govd_on_entry",
+        "govd_routes",
+        "govd_commands",
+    }
+)
+"""Hooks that people and the reconciler wait for: they have `plugin_seconds`, the others, which
+compute, `plugin_work_seconds`.
+"""
 ADVICE: Final = "`govd doctor` lists the plugins and what went wrong with them."
 
 
@@ -47,8 +61,9 @@ class Asker:
         self._lock = threading.Lock()
 
     def each(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
-        """Ask every plugin by itself (pluggy would stop at the first that raises): (plugin, answer), a `PluginFault` where it raised, did
-        not answer in time, or answered nonsense."""
+        """Ask every plugin by itself (pluggy would stop at the first that raises): (plugin,
+        answer), a `PluginFault` where it raised, did not answer in time, or answered nonsense.
+        """
         answers: list[tuple[str, Any]] = []
         for implementation in self._implementations(hook):
             name = str(implementation.plugin_name)
@@ -63,11 +78,12 @@ class Asker:
         return answers
 
     def first(self, hook: str, **arguments: Any) -> tuple[str, Any]:
-        """The first answer of a *first* hook, in pluggy's order (what was registered last is asked first), and whose it is; "" and None
-        where nobody has one.
+        """The first answer of a *first* hook, in pluggy's order (what was registered last is asked
+        first), and whose it is; "" and None where nobody has one.
 
         Raises:
-            PluginFault: a plugin raised something that is no error of govd's, did not answer in time, or answered nonsense; it is named.
+            PluginFault: a plugin raised something that is no error of govd's, did not answer in
+            time, or answered nonsense; it is named.
         """
         for implementation in reversed(self._implementations(hook)):
             name = str(implementation.plugin_name)
@@ -76,18 +92,25 @@ class Asker:
                 return name, answer
         return "", None
 
-    def call(self, name: str, where: str, work: Callable[[], Any], seconds: float | None = None) -> Any:
+    def call(
+        self, name: str, where: str, work: Callable[[], Any], seconds: float | None = None
+    ) -> Any:
         """What a plugin brought, called for a limited time; `where` is what it was asked.
 
         Raises:
-            PluginFault: it raised something that is no error of govd's, did not come back in time, or answered nonsense.
+            PluginFault: it raised something that is no error of govd's, did not come back in time,
+            or answered nonsense.
         """
         limit = self.work_seconds if seconds is None else seconds
         with self._lock:
             hanging = [call for call in self._hanging.get(name, []) if call.hangs]
             self._hanging[name] = hanging
         if len(hanging) >= HANGING:
-            raise self._fault(name, where, f"{len(hanging)} calls of it have not come back; it is asked again once one has")
+            raise self._fault(
+                name,
+                where,
+                f"{len(hanging)} calls of it have not come back; it is asked again once one has",
+            )
         call = Call(work)
         if not call.start(f"plugin {name}", limit):
             with self._lock:
@@ -105,7 +128,9 @@ class Asker:
     def hanging(self) -> dict[str, int]:
         """Plugins with calls that have not come back, and how many."""
         with self._lock:
-            left = {name: sum(call.hangs for call in calls) for name, calls in self._hanging.items()}
+            left = {
+                name: sum(call.hangs for call in calls) for name, calls in self._hanging.items()
+            }
         return {name: count for name, count in left.items() if count}
 
     def _implementations(self, hook: str) -> list[Any]:
@@ -121,7 +146,9 @@ class Asker:
 
         return self.call(name, hook, work, self.seconds if hook in QUICK else self.work_seconds)
 
-    def _fault(self, name: str, where: str, what: str, cause: BaseException | None = None) -> PluginFault:
+    def _fault(
+        self, name: str, where: str, what: str, cause: BaseException | None = None
+    ) -> PluginFault:
         self.failures.failed(name, self._version(name), where, what)
         fault = PluginFault(what, where=f"plugin {name}, {where}", advice=ADVICE)
         fault.__cause__ = cause
@@ -132,5 +159,7 @@ class Asker:
 
 
 def _given(value: Any) -> Any:
-    """An argument as a plugin gets it: models as their backend made them, records that cannot be changed."""
+    """An argument as a plugin gets it: models as their backend made them, records that cannot be
+    changed.
+    """
     return value.inner if isinstance(value, Guarded) else read_only(value)

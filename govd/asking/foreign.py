@@ -1,6 +1,8 @@
-"""What is handed to foreign code and what is taken from it: records that cannot be changed, answers that are what the hook promises.
+"""What is handed to foreign code and what is taken from it: records that cannot be changed, answers
+that are what the hook promises.
 
-A check is run where the plugin is run, within its time: looking at an object of somebody else's class is calling his code.
+A check is run where the plugin is run, within its time: looking at an object of somebody else's
+class is calling his code.
 """
 
 from __future__ import annotations
@@ -33,10 +35,13 @@ class Nonsense(Exception):
 
 
 def read_only(value: Any) -> Any:
-    """JSON values that nobody can change: mapping proxies over copies, and tuples, all the way down. Anything else as it is, but for the
-    facts of contributions."""
+    """JSON values that nobody can change: mapping proxies over copies, and tuples, all the way
+    down. Anything else as it is, but for the facts of contributions.
+    """
     if isinstance(value, Contribution):
-        return replace(value, tensors=MappingProxyType(dict(value.tensors)), facts=read_only(value.facts))
+        return replace(
+            value, tensors=MappingProxyType(dict(value.tensors)), facts=read_only(value.facts)
+        )
     if isinstance(value, Mapping):
         return MappingProxyType({key: read_only(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
@@ -89,7 +94,9 @@ class _Plain:
 def _text(value: Any, what: str = "a text", most: int | None = None) -> str:
     if not isinstance(value, str):
         raise Nonsense(f"{what} that is a {type(value).__name__}")
-    text = str.__str__(value).encode("utf-8", "replace").decode("utf-8")  # no lone surrogates: no file could hold them
+    text = (
+        str.__str__(value).encode("utf-8", "replace").decode("utf-8")
+    )  # no lone surrogates: no file could hold them
     return text if most is None or len(text) <= most else text[: most - 1] + "…"
 
 
@@ -112,13 +119,22 @@ def vote_of(answer: Any, arguments: Mapping[str, Any]) -> Vote:
     inputs = plain_json(answer.inputs, SMALL)
     if not isinstance(inputs, dict):
         raise Nonsense("inputs that are no mapping")
-    return Vote(_decision(answer.decision), _text(answer.policy, "a policy", 200), _text(answer.reason, "a reason", REASON), inputs)
+    return Vote(
+        _decision(answer.decision),
+        _text(answer.policy, "a policy", 200),
+        _text(answer.reason, "a reason", REASON),
+        inputs,
+    )
 
 
 def gate_of(answer: Any, arguments: Mapping[str, Any]) -> Gate:
     """A gate's word."""
     _is(answer, Gate)
-    return Gate(_decision(answer.decision), _text(answer.gate, "a gate", 200), _text(answer.reason, "a reason", REASON))
+    return Gate(
+        _decision(answer.decision),
+        _text(answer.gate, "a gate", 200),
+        _text(answer.reason, "a reason", REASON),
+    )
 
 
 def methods_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +145,11 @@ def methods_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         _text(name, "a method's name")
         _text(getattr(method, "family", None), f"the family of {name}")
         strongest = getattr(method, "max_strength", None)
-        if isinstance(strongest, bool) or not isinstance(strongest, int | float) or not 0 < strongest < math.inf:
+        if (
+            isinstance(strongest, bool)
+            or not isinstance(strongest, int | float)
+            or not 0 < strongest < math.inf
+        ):
             raise Nonsense(f"the max_strength of {name}, which is no number over 0")
         if not all(callable(getattr(method, part, None)) for part in ("contribute", "compose")):
             raise Nonsense(f"the method {name}, which cannot contribute or compose")
@@ -142,13 +162,24 @@ def model_of(answer: Any, arguments: Mapping[str, Any]) -> Model:
     _is(answer, Model)
     facts = answer.facts
     _is(facts, ModelFacts)
-    if not isinstance(facts.digest, str) or len(facts.digest) != SHA256 or set(facts.digest) - set("0123456789abcdef"):
+    if (
+        not isinstance(facts.digest, str)
+        or len(facts.digest) != SHA256
+        or set(facts.digest) - set("0123456789abcdef")
+    ):
         raise Nonsense("a model whose digest is no SHA-256")
     if isinstance(facts.dim, bool) or not isinstance(facts.dim, int) or facts.dim < 1:
         raise Nonsense("a model whose dim is no number of dimensions")
     if not isinstance(facts.logit_scale, int | float) or not math.isfinite(facts.logit_scale):
         raise Nonsense("a model whose logit_scale is no number")
-    plain_json({"files": facts.files, "backend": facts.backend, "device": facts.device, "architecture": facts.architecture})
+    plain_json(
+        {
+            "files": facts.files,
+            "backend": facts.backend,
+            "device": facts.device,
+            "architecture": facts.architecture,
+        }
+    )
     model: Model = answer
     return model
 
@@ -160,7 +191,10 @@ def tensors_of(tensors: Any) -> dict[str, Any]:
     for name, tensor in tensors.items():
         array = np.asarray(tensor)
         if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
-            raise Nonsense(f"the tensor {_text(name, 'a name', 80)}, which is of {array.dtype} or has values that are not finite")
+            raise Nonsense(
+                f"the tensor {_text(name, 'a name', 80)}, which is of {array.dtype} or has values"
+                " that are not finite"
+            )
         arrays[_text(name, "a tensor's name")] = np.array(array, np.float64)
     return arrays
 
@@ -176,7 +210,9 @@ def contributed(answer: Any) -> tuple[dict[str, Any], dict[str, Json]]:
 
 
 def contribution_of(answer: Any, arguments: Mapping[str, Any]) -> Contribution:
-    """A contribution of what was asked. Its digest is taken anew: what it says of itself is not believed."""
+    """A contribution of what was asked. Its digest is taken anew: what it says of itself is not
+    believed.
+    """
     _is(answer, Contribution)
     tensors, facts = contributed((answer.tensors, answer.facts))
     spec: ForgetSpec = arguments["spec"]
@@ -190,9 +226,15 @@ def edit_of(answer: Any, arguments: Mapping[str, Any]) -> Edit:
     _is(answer, Edit)
     basis = arguments["basis"]
     factors = tensors_of({"L": answer.L, "B": answer.B})
-    if factors["L"].shape != factors["B"].shape or factors["L"].shape[:1] != (basis.dim,) or answer.side != basis.side:
+    if (
+        factors["L"].shape != factors["B"].shape
+        or factors["L"].shape[:1] != (basis.dim,)
+        or answer.side != basis.side
+    ):
         raise Nonsense("an edit of another width or side")
-    edit: Edit = replace(answer, L=factors["L"], B=factors["B"], side=basis.side, facts=plain_json(answer.facts))
+    edit: Edit = replace(
+        answer, L=factors["L"], B=factors["B"], side=basis.side, facts=plain_json(answer.facts)
+    )
     return edit
 
 
@@ -206,7 +248,10 @@ def figures_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Json]:
 def files_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, str]:
     """File names with their SHA-256."""
     _is(answer, Mapping)
-    return {_text(name, "a file's name"): _text(digest, "a digest", SHA256) for name, digest in answer.items()}
+    return {
+        _text(name, "a file's name"): _text(digest, "a digest", SHA256)
+        for name, digest in answer.items()
+    }
 
 
 def lines_of(answer: Any, arguments: Mapping[str, Any]) -> list[str]:
@@ -223,7 +268,9 @@ def stamp_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     _is(answer, Mapping)
     if not isinstance(answer.get("token"), bytes | bytearray):
         raise Nonsense("a time stamp without the bytes of a token")
-    return {"token": bytes(answer["token"])} | {name: plain_json(value, SMALL) for name, value in answer.items() if name != "token"}
+    return {"token": bytes(answer["token"])} | {
+        name: plain_json(value, SMALL) for name, value in answer.items() if name != "token"
+    }
 
 
 def anything(answer: Any, arguments: Mapping[str, Any]) -> Any:

@@ -1,4 +1,6 @@
-"""A model that a backend opened, as the rest of govd uses it: each call of it for a limited time, and its answer looked at."""
+"""A model that a backend opened, as the rest of govd uses it: each call of it for a limited time,
+and its answer looked at.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +27,26 @@ class Guarded:
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """As `Model.encode_texts`."""
-        rows: Floats = self._asked("encode_texts", partial(self.inner.encode_texts, texts, progress), len(texts))
+        rows: Floats = self._asked(
+            "encode_texts", partial(self.inner.encode_texts, texts, progress), len(texts)
+        )
         return rows
 
     def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
         """As `Model.encode_images`."""
-        rows: Floats = self._asked("encode_images", partial(self.inner.encode_images, images, progress), len(images))
+        rows: Floats = self._asked(
+            "encode_images", partial(self.inner.encode_images, images, progress), len(images)
+        )
         return rows
 
-    def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+    def synthesise(
+        self,
+        prompts: Sequence[str],
+        *,
+        seed: int,
+        steps: int | None = None,
+        progress: Progress = silent,
+    ) -> Prototypes:
         """As `Model.synthesise`."""
 
         def work() -> Prototypes:
@@ -41,7 +54,9 @@ class Guarded:
             pictures = np.asarray(drawn.pictures)
             if pictures.dtype != np.uint8 or pictures.ndim != 4 or len(pictures) != len(prompts):
                 raise Nonsense(f"prototypes of shape {pictures.shape}, {pictures.dtype}")
-            return Prototypes(tuple(drawn.prompts), self._rows(drawn.embeddings, len(prompts)), pictures)
+            return Prototypes(
+                tuple(drawn.prompts), self._rows(drawn.embeddings, len(prompts)), pictures
+            )
 
         drawn: Prototypes = self._asker.call(self._plugin, "synthesise", work)
         return drawn
@@ -69,7 +84,10 @@ class Guarded:
         """Embeddings `(count, d)`, finite."""
         rows: Floats = np.asarray(answer)
         if rows.dtype.kind != "f" or rows.shape != (count, self.facts.dim):
-            raise Nonsense(f"embeddings of shape {rows.shape}, {rows.dtype}, where ({count}, {self.facts.dim}) were asked for")
+            raise Nonsense(
+                f"embeddings of shape {rows.shape}, {rows.dtype}, where ({count}, {self.facts.dim})"
+                " were asked for"
+            )
         if not np.isfinite(rows).all():
             raise Nonsense("embeddings with values that are not finite")
         return rows

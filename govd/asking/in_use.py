@@ -21,7 +21,8 @@ log = logging.getLogger("govd")
 
 
 class Plugins:
-    """`known` are those that were found, `methods` what they bring by name, `brought_by` which plugin brought a method.
+    """`known` are those that were found, `methods` what they bring by name, `brought_by` which
+    plugin brought a method.
 
     Raises:
         PluginFault: two plugins bring a method of the same name.
@@ -31,7 +32,13 @@ class Plugins:
         self.settings = settings = home.settings
         self.manager, self.known = load(frozenset(settings.disabled_plugins))
         failures = Failures(home.folder / FILE)
-        self.asker = Asker(self.manager, self.known, failures, settings.plugin_seconds, settings.plugin_work_seconds)
+        self.asker = Asker(
+            self.manager,
+            self.known,
+            failures,
+            settings.plugin_seconds,
+            settings.plugin_work_seconds,
+        )
         self.notices = Notices(self.asker)
         self.methods = self._methods()
 
@@ -47,16 +54,24 @@ class Plugins:
             backends = [p.name for p in self.known if not p.fault]
             raise Unsupported(
                 f"no backend recognises {reference.reference!r}",
-                advice=f"Check the path or id. Plugins in use: {', '.join(backends) or 'none'}; a CLIP model needs govd[clip].",
+                advice=(
+                    f"Check the path or id. Plugins in use: {', '.join(backends) or 'none'}; a CLIP"
+                    " model needs govd[clip]."
+                ),
             )
         return Guarded(opened, plugin, self.asker)
 
     def brings_default(self, reference: str | None, what: str) -> bool:
         """Whether a checkpoint brings a file of its own for an option."""
-        return reference is not None and what in self.open_model(ModelReference(reference)).facts.defaults
+        return (
+            reference is not None
+            and what in self.open_model(ModelReference(reference)).facts.defaults
+        )
 
     def first(self, hook: str, **arguments: Any) -> Any:
-        """Ask a *first* hook; what a plugin raises that is no error of govd's is that plugin's fault."""
+        """Ask a *first* hook; what a plugin raises that is no error of govd's is that plugin's
+        fault.
+        """
         return self.asker.first(hook, **arguments)[1]
 
     def versions(self) -> dict[str, str]:
@@ -67,7 +82,8 @@ class Plugins:
         """Call what a plugin brought, under its name and for a limited time.
 
         Raises:
-            PluginFault: it raised something that is no error of govd's, did not come back, or answered nonsense.
+            PluginFault: it raised something that is no error of govd's, did not come back, or
+            answered nonsense.
         """
         return self.asker.call(name, where, work)
 

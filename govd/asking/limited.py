@@ -48,7 +48,9 @@ class Call:
 
 
 class Locks:
-    """A lock for each name, made when it is first asked for: who holds one keeps nobody from what has another name."""
+    """A lock for each name, made when it is first asked for: who holds one keeps nobody from what
+    has another name.
+    """
 
     def __init__(self) -> None:
         self._lock, self._named = threading.Lock(), dict[str, Any]()

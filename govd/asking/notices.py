@@ -1,5 +1,7 @@
-"""Telling plugins that an entry is durable (`govd_on_entry`): each in a thread of its own and in the order of the entries, so that one
-that is slow or hangs delays nobody; what it does not take in time is not kept for it without bound."""
+"""Telling plugins that an entry is durable (`govd_on_entry`): each in a thread of its own and in
+the order of the entries, so that one that is slow or hangs delays nobody; what it does not take in
+time is not kept for it without bound.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from govd.types import Record
 log = logging.getLogger("govd")
 HOOK: Final = "govd_on_entry"
 WAITING: Final = 10_000
-"""Entries that wait for one plugin at most; more are not told to it. It finds them in the ledger, or at `/v1/events`."""
+"""Entries that wait for one plugin at most; more are not told to it. It finds them in the ledger,
+or at `/v1/events`.
+"""
 LAST_SECONDS: Final = 5.0
 """For which the plugins may take what waits for them when a home is closed, all together."""
 
@@ -28,10 +32,16 @@ class _Listener:
     """One plugin's hook and what waits for it."""
 
     def __init__(self, asker: Asker, implementation: Any) -> None:
-        self.asker, self.implementation, self.name = asker, implementation, str(implementation.plugin_name)
+        self.asker, self.implementation, self.name = (
+            asker,
+            implementation,
+            str(implementation.plugin_name),
+        )
         self.waiting: queue.Queue[Record | None] = queue.Queue(WAITING)
         self.missed = 0
-        self.thread = threading.Thread(target=self._run, name=f"notices of {self.name}", daemon=True)
+        self.thread = threading.Thread(
+            target=self._run, name=f"notices of {self.name}", daemon=True
+        )
         self.thread.start()
 
     def put(self, entry: Record) -> None:
@@ -40,16 +50,32 @@ class _Listener:
             self.waiting.put_nowait(entry)
         except queue.Full:
             if not self.missed:
-                log.warning("plugin %s does not take what it is told: entries from %s on are not told to it", self.name, entry["seq"])
+                log.warning(
+                    "plugin %s does not take what it is told: entries from %s on are not told"
+                    " to it",
+                    self.name,
+                    entry["seq"],
+                )
             self.missed += 1
 
     def _run(self) -> None:
         while (entry := self.waiting.get()) is not None:
             given = [read_only(entry)] * len(self.implementation.argnames)
             try:
-                self.asker.call(self.name, HOOK, partial(self.implementation.function, *given), self.asker.seconds)
+                self.asker.call(
+                    self.name,
+                    HOOK,
+                    partial(self.implementation.function, *given),
+                    self.asker.seconds,
+                )
             except GovdError as fault:  # its words may quote what somebody asked to forget
-                log.warning("plugin %s: %s in %s, entry %s", self.name, fault.title.lower(), HOOK, entry["seq"])
+                log.warning(
+                    "plugin %s: %s in %s, entry %s",
+                    self.name,
+                    fault.title.lower(),
+                    HOOK,
+                    entry["seq"],
+                )
 
 
 class Notices:
@@ -63,7 +89,9 @@ class Notices:
     def tell(self, entries: Sequence[Record]) -> None:
         """Tell every plugin, without waiting for it."""
         with self._lock:
-            implementations = {id(i.plugin): i for i in self.asker.manager.hook.govd_on_entry.get_hookimpls()}
+            implementations = {
+                id(i.plugin): i for i in self.asker.manager.hook.govd_on_entry.get_hookimpls()
+            }
             for key in set(self._listeners) - set(implementations):
                 self._end(self._listeners.pop(key))
             for key, implementation in implementations.items():

@@ -1,4 +1,6 @@
-"""Loads plugins from the entry points of the group `govd`: a broken one is named, and the rest goes on."""
+"""Loads plugins from the entry points of the group `govd`: a broken one is named, and the rest goes
+on.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ IMPORT_SECONDS: Final = 60.0
 
 @dataclass(frozen=True)
 class Plugin:
-    """One plugin as it was found: its name, where it comes from, and why it is not in use, if so."""
+    """One plugin as it was found: its name, where it comes from, and why it is not in use, if
+    so.
+    """
 
     name: str
     source: str
@@ -30,8 +34,12 @@ def found_entry_points() -> list[EntryPoint]:
     return sorted(entry_points(group="govd"), key=lambda e: (e.name, e.value))
 
 
-def load(disabled: frozenset[str] = frozenset(), points: list[EntryPoint] | None = None) -> tuple[pluggy.PluginManager, list[Plugin]]:
-    """A plugin manager with everything that could be loaded, and a record of everything that was found."""
+def load(
+    disabled: frozenset[str] = frozenset(), points: list[EntryPoint] | None = None
+) -> tuple[pluggy.PluginManager, list[Plugin]]:
+    """A plugin manager with everything that could be loaded, and a record of everything that was
+    found.
+    """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     records = []
@@ -44,7 +52,9 @@ def load(disabled: frozenset[str] = frozenset(), points: list[EntryPoint] | None
 
 
 def _register(manager: pluggy.PluginManager, point: EntryPoint) -> str:
-    """Register one; the reason where that fails. A plugin's import may raise anything, or hang: that is its fault, told, not hidden."""
+    """Register one; the reason where that fails. A plugin's import may raise anything, or hang:
+    that is its fault, told, not hidden.
+    """
     importing = Call(point.load)
     if not importing.start(f"import of plugin {point.name}", IMPORT_SECONDS):
         return f"its import did not end within {IMPORT_SECONDS:g} s"
@@ -57,7 +67,11 @@ def _register(manager: pluggy.PluginManager, point: EntryPoint) -> str:
         return ""
     if manager.has_plugin(point.name):
         manager.unregister(name=point.name)
-    return words(registering.error) if registering.error else f"its hooks could not be looked at within {IMPORT_SECONDS:g} s"
+    return (
+        words(registering.error)
+        if registering.error
+        else f"its hooks could not be looked at within {IMPORT_SECONDS:g} s"
+    )
 
 
 def _registered(manager: pluggy.PluginManager, name: str, plugin: object) -> None:

@@ -1,1 +1,3 @@
-"""The operator's side of evidence: questions, log checkpoints, witnesses, bundles, key rotation. It only reads what others did."""
+"""The operator's side of evidence: questions, log checkpoints, witnesses, bundles, key rotation. It
+only reads what others did.
+"""

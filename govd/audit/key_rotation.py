@@ -1,4 +1,6 @@
-"""A new signing key: an entry that the old and the new key sign, then the swap; whatever moment a crash comes, one key is the log's."""
+"""A new signing key: an entry that the old and the new key sign, then the swap; whatever moment a
+crash comes, one key is the log's.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from govd.types import Json, Record
 
 
 class KeyRotation:
-    """Changes the key of one log: under the ledger's own lock, so that nothing is signed in between."""
+    """Changes the key of one log: under the ledger's own lock, so that nothing is signed in
+    between.
+    """
 
     def __init__(self, core: Core) -> None:
         self.core = core
@@ -37,14 +41,21 @@ class KeyRotation:
             new = Signer.at(folder / "next.key", old.key.name)
             text = rotation_text(core.desk.ledger.origin, old.key, new.key)
             payload: dict[str, Json] = {"old": str(old.key), "new": str(new.key), "reason": reason}
-            payload |= {f"signature_{n}": base64.b64encode(s.raw(text)).decode() for n, s in (("old", old), ("new", new))}
-            (entry,) = core.desk.append([Draft("key.rotate", new.key.id.hex(), actor, "", payload)], signer=new)
+            payload |= {
+                f"signature_{n}": base64.b64encode(s.raw(text)).decode()
+                for n, s in (("old", old), ("new", new))
+            }
+            (entry,) = core.desk.append(
+                [Draft("key.rotate", new.key.id.hex(), actor, "", payload)], signer=new
+            )
             self.finish()
             core.desk.ledger.checkpoint()
         return {"old": str(old.key), "new": str(new.key), "entry": entry["seq"], "reason": reason}
 
     def finish(self) -> None:
-        """Put the next key into place where its entry is in the ledger. Where it is not the key is left: another ledger may need it."""
+        """Put the next key into place where its entry is in the ledger. Where it is not the key is
+        left: another ledger may need it.
+        """
         folder = self.core.home.folder / "keys"
         if not (folder / "next.key").exists():
             return

@@ -1,5 +1,6 @@
-"""Asking those who vouch for log checkpoints: witnesses for cosignatures, RFC 3161 authorities for time stamps. What they answer is checked
-before it becomes an entry."""
+"""Asking those who vouch for log checkpoints: witnesses for cosignatures, RFC 3161 authorities for
+time stamps. What they answer is checked before it becomes an entry.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +30,23 @@ class Witnesses:
 
     def news(self, since: int, size: int) -> bool:
         """Whether there is an entry between two sizes that is not itself about checkpoints."""
-        return size - since > len(self.core.desk.views.records.seqs(since - 1, 10_000, kind="witness"))
+        return size - since > len(
+            self.core.desk.views.records.seqs(since - 1, 10_000, kind="witness")
+        )
 
     def lines(self, size: int) -> list[str]:
         """The cosignatures of a log checkpoint, as lines of its note."""
         found = self.core.desk.views.records.seqs(size - 1, 1000, kind="witness.cosign")
-        return [e["payload"]["line"] for e in self.core.desk.ledger.some(found) if e["payload"]["size"] == size]
+        return [
+            e["payload"]["line"]
+            for e in self.core.desk.ledger.some(found)
+            if e["payload"]["size"] == size
+        ]
 
     def ask(self, patient: bool = False) -> list[Record]:
-        """Hand the newest log checkpoint to each that has not seen it; what they answered. `patient`: spare for a while who failed."""
+        """Hand the newest log checkpoint to each that has not seen it; what they answered.
+        `patient`: spare for a while who failed.
+        """
         core = self.core
         last = core.desk.ledger.last_checkpoint()
         if last is None:
@@ -50,13 +59,27 @@ class Witnesses:
             if (before and not self.news(before, size)) or (patient and self._quiet(key.name)):
                 continue
             note = self._note(size)
-            done.append(self._ask("govd_witness", key.name, size, url=url, checkpoint=note, before=before, key=str(key)))
+            done.append(
+                self._ask(
+                    "govd_witness",
+                    key.name,
+                    size,
+                    url=url,
+                    checkpoint=note,
+                    before=before,
+                    key=str(key),
+                )
+            )
         for setting in core.home.settings.timestamp_authorities:
             address = setting.strip().partition(" ")[0]
             before = int(core.desk.views.witnessed.get(address, {}).get("size", 0))
             if (before and not self.news(before, size)) or (patient and self._quiet(address)):
                 continue
-            done.append(self._ask("govd_timestamp", address, size, url=setting, message=self._note(size).encode()))
+            done.append(
+                self._ask(
+                    "govd_timestamp", address, size, url=setting, message=self._note(size).encode()
+                )
+            )
         return done
 
     def _quiet(self, name: str) -> bool:
@@ -67,10 +90,17 @@ class Witnesses:
         said: Record = {"name": name, "size": size, "fault": None}
         try:
             if hook == "govd_witness":
-                answer = core.plugins.first(hook, prove=lambda old: core.desk.ledger.consistency(old, size) if old else [], **arguments)
+                answer = core.plugins.first(
+                    hook,
+                    prove=lambda old: core.desk.ledger.consistency(old, size) if old else [],
+                    **arguments,
+                )
                 payload, event = _cosigned(answer, arguments, size), "witness.cosign"
             else:
-                payload, event = _stamped(core.plugins.first(hook, **arguments), name, arguments, size), "witness.stamp"
+                payload, event = (
+                    _stamped(core.plugins.first(hook, **arguments), name, arguments, size),
+                    "witness.stamp",
+                )
         except GovdError as error:
             self._failed[name] = time.monotonic()
             return {**said, "fault": error.message}
@@ -85,7 +115,9 @@ def _cosigned(lines: Any, arguments: dict[str, Any], size: int) -> dict[str, Jso
     text, _ = split(arguments["checkpoint"])
     seconds = seen_at(text, lines, key)
     if seconds is None:
-        raise VerificationFailed("the witness answered, but not with a cosignature of its key", where=arguments["url"])
+        raise VerificationFailed(
+            "the witness answered, but not with a cosignature of its key", where=arguments["url"]
+        )
     (line,) = [line for line in lines if seen_at(text, [line], key) is not None][:1]
     at = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {"name": key.name, "size": size, "at": at, "line": line, "key": str(key)}
@@ -93,13 +125,25 @@ def _cosigned(lines: Any, arguments: dict[str, Any], size: int) -> dict[str, Jso
 
 def _stamped(answer: Any, name: str, arguments: dict[str, Any], size: int) -> dict[str, Json]:
     if answer is None:
-        raise PluginFault("no plugin speaks to time stamp authorities", advice="pip install 'govd[timestamp]'")
+        raise PluginFault(
+            "no plugin speaks to time stamp authorities", advice="pip install 'govd[timestamp]'"
+        )
     token = bytes(answer["token"])
     stamp = stamps.read(token)
     if not stamp.of(arguments["message"]):
-        raise VerificationFailed("the time stamp is of something else than this log checkpoint", where=name)
-    verified = bool(arguments["url"].strip().partition(" ")[2])  # the setting names a root certificate, and the plugin has checked it
-    return {"name": name, "size": size, "at": stamp.at, "token": base64.b64encode(token).decode(), "verified": verified}
+        raise VerificationFailed(
+            "the time stamp is of something else than this log checkpoint", where=name
+        )
+    verified = bool(
+        arguments["url"].strip().partition(" ")[2]
+    )  # the setting names a root certificate, and the plugin has checked it
+    return {
+        "name": name,
+        "size": size,
+        "at": stamp.at,
+        "token": base64.b64encode(token).decode(),
+        "verified": verified,
+    }
 
 
 def _witness(setting: str) -> tuple[str, Key]:
@@ -107,7 +151,15 @@ def _witness(setting: str) -> tuple[str, Key]:
     try:
         key = Key.parse(text)
     except BadFile as error:
-        raise BadFile(f"the witness {setting!r} has no key: {error.what}", where="govd.toml", advice='Write "URL NAME+HASH+KEY".') from None
+        raise BadFile(
+            f"the witness {setting!r} has no key: {error.what}",
+            where="govd.toml",
+            advice='Write "URL NAME+HASH+KEY".',
+        ) from None
     if key.algorithm != COSIGNER:
-        raise BadFile(f"the key of the witness {key.name} is none that cosigns", where="govd.toml", advice="Its algorithm byte must be 4.")
+        raise BadFile(
+            f"the key of the witness {key.name} is none that cosigns",
+            where="govd.toml",
+            advice="Its algorithm byte must be 4.",
+        )
     return url, key

@@ -16,10 +16,23 @@ from govd.cli.command import model_first
 from govd.cli.examples import epilog
 from govd.errors import REPORT, GovdError
 
-MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+MACHINE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+)
 """Errors of the machine, wherever they come from: no bug of govd's."""
 
-app = typer.Typer(name="govd", no_args_is_help=True, pretty_exceptions_enable=False, help="CLIP-like models that can forget.")
+app = typer.Typer(
+    name="govd",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="CLIP-like models that can forget.",
+)
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(homes.demo, homes.serve, homes.status, homes.reconcile, homes.doctor, homes.config),
     *(requests.forget, requests.preview, requests.revert),
@@ -54,7 +67,10 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-VersionOption = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which govd this is.")]
+VersionOption = Annotated[
+    bool,
+    typer.Option("--version", callback=_version, is_eager=True, help="Say which govd this is."),
+]
 
 
 @app.callback()
@@ -75,7 +91,9 @@ def _home_of(arguments: Sequence[str]) -> Path:
 
 
 def _plugin_commands() -> None:
-    """Commands that plugins add, but those that the home's `govd.toml` disables; one that fails is named, and the others are there."""
+    """Commands that plugins add, but those that the home's `govd.toml` disables; one that fails is
+    named, and the others are there.
+    """
     from govd.asking.asker import Asker
     from govd.asking.plugins import load
     from govd.errors import PluginFault
@@ -84,20 +102,38 @@ def _plugin_commands() -> None:
     try:
         settings = Settings.read(_home_of(sys.argv[1:]) / "govd.toml")
     except (GovdError, OSError) as error:
-        what = error.message if isinstance(error, GovdError) else f"govd.toml cannot be read ({error.strerror})"
-        _said(f"no plugin's commands are there, as it is not known which plugins are disabled. {what}", 0)
+        what = (
+            error.message
+            if isinstance(error, GovdError)
+            else f"govd.toml cannot be read ({error.strerror})"
+        )
+        _said(
+            "no plugin's commands are there, as it is not known which plugins are disabled."
+            f" {what}",
+            0,
+        )
         return
     manager, plugins = load(frozenset(settings.disabled_plugins))
     for broken in (plugin for plugin in plugins if plugin.fault):
-        _said(f"plugin {broken.name} is not in use ({broken.fault}). `govd doctor` tells what to do", 0)
+        _said(
+            f"plugin {broken.name} is not in use ({broken.fault}). `govd doctor` tells what to do",
+            0,
+        )
     for plugin, answer in Asker(manager, plugins).each("govd_commands", app=app):
         if isinstance(answer, PluginFault):
-            _said(f"plugin {plugin}: its commands are not there, or not all of them ({answer.what})", 0)
+            _said(
+                f"plugin {plugin}: its commands are not there, or not all of them ({answer.what})",
+                0,
+            )
 
 
 def main() -> None:
-    """The entry point: errors of govd become a message and their exit code; a bug is reported as one."""
-    known = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands} | {g.name for g in app.registered_groups}
+    """The entry point: errors of govd become a message and their exit code; a bug is reported as
+    one.
+    """
+    known = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands} | {
+        g.name for g in app.registered_groups
+    }
     words = [w for w in sys.argv[1:] if not w.startswith("-")]
     if words and words[0] not in known:
         _plugin_commands()  # only then: loading plugins costs time
@@ -112,15 +148,26 @@ def main() -> None:
         raise SystemExit(130) from None
     except Exception as fault:  # noqa: BLE001 - the last net: whatever else it is, it is a bug and is told as one
         if isinstance(fault, OSError) and fault.errno in (errno.EPIPE, *MACHINE):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written has nowhere to go
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # what is still to be written has nowhere to go
             if fault.errno == errno.EPIPE:  # whoever reads has seen enough: `govd audit log | head`
                 raise SystemExit(141) from None
             where = f"{fault.filename}: " if fault.filename else ""
-            raise SystemExit(_said(f"{where}{fault.strerror}. Free space or correct the machine, then try again.", 4)) from None
+            raise SystemExit(
+                _said(
+                    f"{where}{fault.strerror}. Free space or correct the machine, then try again.",
+                    4,
+                )
+            ) from None
         import traceback
 
         traceback.print_exc()
-        raise SystemExit(_said(f"this is a bug in govd. Please report it, with the lines above, to {REPORT}.", 70)) from None
+        raise SystemExit(
+            _said(
+                f"this is a bug in govd. Please report it, with the lines above, to {REPORT}.", 70
+            )
+        ) from None
 
 
 def _said(text: str, code: int) -> int:

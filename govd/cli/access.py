@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(home: Path | None, create: bool = False) -> Iterator[Api]:
-    """Daemon or home, with a progress bar on standard error while long work is done. `create`: the home may be made by this.
+    """Daemon or home, with a progress bar on standard error while long work is done. `create`: the
+    home may be made by this.
 
     Raises:
         Usage: there is no home. HomeLocked: another process works on it.

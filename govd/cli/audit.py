@@ -24,7 +24,10 @@ from govd.errors import BadFile, Usage
 from govd.service.rows import sql_rows
 
 app = typer.Typer(no_args_is_help=True, help="The ledger: questions, proofs, evidence.")
-SinceOption = Annotated[str | None, typer.Option("--since", help="From this time on: 2027-01-31 or 2027-01-31T12:00:00Z.")]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", help="From this time on: 2027-01-31 or 2027-01-31T12:00:00Z."),
+]
 UntilOption = Annotated[str | None, typer.Option("--until", help="Before this time.")]
 
 
@@ -32,16 +35,31 @@ UntilOption = Annotated[str | None, typer.Option("--until", help="Before this ti
 def log(
     since: SinceOption = None,
     until: UntilOption = None,
-    actor: Annotated[str | None, typer.Option("--actor", help="Made by this person or token.")] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="request.file, or a noun: request")] = None,
-    subject: Annotated[str | None, typer.Option("--subject", help="A request's id, model/number, a model's name.")] = None,
+    actor: Annotated[
+        str | None, typer.Option("--actor", help="Made by this person or token.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="request.file, or a noun: request")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="A request's id, model/number, a model's name.")
+    ] = None,
     model: OfModelOption = None,
-    concept: Annotated[str | None, typer.Option("--concept", help="About requests that name this concept.")] = None,
-    domain: Annotated[str | None, typer.Option("--domain", help="About requests that name this domain.")] = None,
-    state: Annotated[str | None, typer.Option("--state", help="About requests that are in this state now.")] = None,
+    concept: Annotated[
+        str | None, typer.Option("--concept", help="About requests that name this concept.")
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", help="About requests that name this domain.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", help="About requests that are in this state now.")
+    ] = None,
     policy: Annotated[str | None, typer.Option("--policy", help="Votes of this policy.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
-    after: Annotated[int | None, typer.Option("--after", help="Entries after this number: the last one of the page before.")] = None,
+    after: Annotated[
+        int | None,
+        typer.Option("--after", help="Entries after this number: the last one of the page before."),
+    ] = None,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -52,17 +70,32 @@ def log(
 
     check_format(form)
     check_state(state)
-    filters = {"since": since, "until": until, "actor": actor, "kind": kind, "subject": subject, "model": model}
+    filters = {
+        "since": since,
+        "until": until,
+        "actor": actor,
+        "kind": kind,
+        "subject": subject,
+        "model": model,
+    }
     filters |= {"concept": concept, "domain": domain, "state": state, "policy": policy}
     with opened(home) as api:
         found = api.audit_log(limit=limit, after=after, **filters)
     put_rows(found, form, as_json, show_log, found)
     if len(found) == limit:
-        print(f"govd: there may be more: --after {found[-1]['seq']}, or a larger --limit", file=sys.stderr)
+        print(
+            f"govd: there may be more: --after {found[-1]['seq']}, or a larger --limit",
+            file=sys.stderr,
+        )
 
 
 @app.command()
-def trail(request_id: RequestArgument, form: FormatOption = "table", home: HomeOption = None, as_json: JsonOption = False) -> None:
+def trail(
+    request_id: RequestArgument,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Everything that ever happened to one request, with votes, reasons, failures and attempts."""
     from govd.cli.show_audit import show_trail
 
@@ -75,13 +108,20 @@ def trail(request_id: RequestArgument, form: FormatOption = "table", home: HomeO
 def as_of(
     time: Annotated[str, typer.Argument(help="2027-01-31 or 2027-01-31T12:00:00Z")],
     model: OfModelOption = None,
-    proof: Annotated[bool, typer.Option("--proof", help="With the entries that say so and their proofs.")] = False,
-    bundle: Annotated[Path | None, typer.Option("--bundle", help="Evidence of it as a file, for `audit verify FILE`.")] = None,
+    proof: Annotated[
+        bool, typer.Option("--proof", help="With the entries that say so and their proofs.")
+    ] = False,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", help="Evidence of it as a file, for `audit verify FILE`."),
+    ] = None,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which revision was served then, which forgets were in force, and who had approved each. A date alone: at the end of that day, UTC."""
+    """Which revision was served then, which forgets were in force, and who had approved each. A
+    date alone: at the end of that day, UTC.
+    """
     from govd.audit.questions import as_of_rows
     from govd.cli.show_audit import show_as_of
 
@@ -95,9 +135,15 @@ def as_of(
 
 @app.command()
 def why(
-    model: ModelArgument, number: NumberArgument, form: FormatOption = "table", home: HomeOption = None, as_json: JsonOption = False
+    model: ModelArgument,
+    number: NumberArgument,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """From a revision back to every request, vote, policy version, artifact and software version."""
+    """From a revision back to every request, vote, policy version, artifact and software
+    version.
+    """
     from govd.cli.show_audit import show_why
 
     with opened(home) as api:
@@ -110,9 +156,19 @@ def deadlines(
     model: OfModelOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    days: Annotated[int | None, typer.Option("--days", min=1, help="Due after so many days (deadline_days in govd.toml: 30).")] = None,
-    extended: Annotated[int | None, typer.Option("--extended", min=1, help="With an extension (extended_days: 45).")] = None,
-    status: Annotated[str | None, typer.Option("--status", help="Only those that are: met, met late, open, late or closed.")] = None,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            "--days", min=1, help="Due after so many days (deadline_days in govd.toml: 30)."
+        ),
+    ] = None,
+    extended: Annotated[
+        int | None, typer.Option("--extended", min=1, help="With an extension (extended_days: 45).")
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", help="Only those that are: met, met late, open, late or closed."),
+    ] = None,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -122,7 +178,9 @@ def deadlines(
     from govd.cli.show_audit import show_deadlines
 
     with opened(home) as api:
-        found = dict(api.audit_deadlines(model=model, since=since, until=until, days=days, extended=extended))
+        found = dict(
+            api.audit_deadlines(model=model, since=since, until=until, days=days, extended=extended)
+        )
     if status is not None:
         if status not in DEADLINES:
             raise Usage(f"unknown status {status!r}", advice=f"One of {', '.join(DEADLINES)}.")
@@ -132,9 +190,18 @@ def deadlines(
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="SELECT … FROM requests, revisions, votes, models, contributions, exports, log")],
-    seconds: Annotated[float, typer.Option("--seconds", min=0.001, max=60, help="At most so long.")] = 10.0,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many rows.")] = 1000,
+    query: Annotated[
+        str,
+        typer.Argument(
+            help="SELECT … FROM requests, revisions, votes, models, contributions, exports, log"
+        ),
+    ],
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.001, max=60, help="At most so long.")
+    ] = 10.0,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=10_000, help="At most so many rows.")
+    ] = 1000,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -151,12 +218,21 @@ def sql(
 
 @app.command()
 def checkpoint(
-    size: Annotated[int | None, typer.Option("--size", help="That of so many entries (default: signs the ledger as it is).")] = None,
-    witnessed: Annotated[bool, typer.Option("--witnessed", help="The newest that a witness has cosigned.")] = False,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size", help="That of so many entries (default: signs the ledger as it is)."
+        ),
+    ] = None,
+    witnessed: Annotated[
+        bool, typer.Option("--witnessed", help="The newest that a witness has cosigned.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The signed log checkpoint. Keep one elsewhere: `verify --since` proves that the log only grew."""
+    """The signed log checkpoint. Keep one elsewhere: `verify --since` proves that the log only
+    grew.
+    """
     with opened(home) as api:
         note = api.audit_checkpoint(size, witnessed)
     if not as_json:
@@ -177,8 +253,12 @@ def key(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command("rotate-key")
-def rotate_key(reason: ReasonOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """A new signing key; both sign the change, the old private key is destroyed, old checkpoints stay verifiable."""
+def rotate_key(
+    reason: ReasonOption = "", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """A new signing key; both sign the change, the old private key is destroyed, old checkpoints
+    stay verifiable.
+    """
     from govd.cli.tables import show_record
 
     with opened(home) as api:
@@ -187,7 +267,9 @@ def rotate_key(reason: ReasonOption = "", home: HomeOption = None, as_json: Json
 
 @app.command()
 def witness(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Hand the newest log checkpoint to the configured witnesses now; the daemon does it by itself."""
+    """Hand the newest log checkpoint to the configured witnesses now; the daemon does it by
+    itself.
+    """
     from govd.cli.show_audit import show_witnesses
 
     with opened(home) as api:
@@ -203,7 +285,9 @@ def answer(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which revision gave an answer: the id of its `Govd-Answer` header, where the sample kept it (inference_log in govd.toml)."""
+    """Which revision gave an answer: the id of its `Govd-Answer` header, where the sample kept it
+    (inference_log in govd.toml).
+    """
     from govd.cli.tables import show_record
 
     with opened(home) as api:
@@ -212,7 +296,9 @@ def answer(
 
 @app.command()
 def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Make the views anew from the entries and compare; exit 1 where those in use said something else."""
+    """Make the views anew from the entries and compare; exit 1 where those in use said something
+    else.
+    """
     from govd.verify.sentences import safe
 
     with opened(home) as api:
@@ -222,7 +308,10 @@ def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
     elif found["same"]:
         print(f"The views say what the {found['entries']} entries say.")
     else:
-        print(f"{found['differences']} rows of the views were not what the entries say, and were replaced:")
+        print(
+            f"{found['differences']} rows of the views were not what the entries say, and were"
+            " replaced:"
+        )
         print("".join(f"  {safe(example)}\n" for example in found["examples"]), end="")
     if not found["same"]:
         raise typer.Exit(1)
@@ -231,30 +320,55 @@ def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def bundle(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
-    number: Annotated[int | None, typer.Argument(metavar="[N]", help="The revision's number, after --revision MODEL.")] = None,
-    request: Annotated[str | None, typer.Option("--request", help="Evidence of one request.")] = None,
-    revision: Annotated[str | None, typer.Option("--revision", metavar="MODEL N", help="Evidence of one revision.")] = None,
-    since: Annotated[Path | None, typer.Option("--since", help="A log checkpoint that was kept: with the proof from there.")] = None,
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[N]", help="The revision's number, after --revision MODEL."),
+    ] = None,
+    request: Annotated[
+        str | None, typer.Option("--request", help="Evidence of one request.")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--revision", metavar="MODEL N", help="Evidence of one revision.")
+    ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option("--since", help="A log checkpoint that was kept: with the proof from there."),
+    ] = None,
     with_others: Annotated[
         bool,
-        typer.Option("--with-others", help="Of a request: also the others in its revisions, so that it recomposes (else digests only)."),
+        typer.Option(
+            "--with-others",
+            help=(
+                "Of a request: also the others in its revisions, so that it recomposes (else"
+                " digests only)."
+            ),
+        ),
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Evidence in one file that verifies offline: of a request (others as digests only), of a revision, or of everything."""
+    """Evidence in one file that verifies offline: of a request (others as digests only), of a
+    revision, or of everything.
+    """
     from govd.cli.tables import show_record
 
     kept = None if since is None else _text(since)
     with opened(home) as api:
-        found = api.audit_bundle(str(file.absolute()), request, revision, number, kept, with_others=with_others)
+        found = api.audit_bundle(
+            str(file.absolute()), request, revision, number, kept, with_others=with_others
+        )
         put(found, as_json, show_record)
 
 
 @app.command()
 def proof(
     entry: Annotated[int, typer.Argument(metavar="ENTRY", help="The entry's number.")],
-    size: Annotated[int | None, typer.Option("--size", help="In the log of so many entries (default: the newest log checkpoint).")] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size", help="In the log of so many entries (default: the newest log checkpoint)."
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -267,22 +381,52 @@ def proof(
 
 @app.command()
 def verify(
-    file: Annotated[Path | None, typer.Argument(help="An evidence bundle (default: the ledger of the home).")] = None,
-    key: Annotated[str | None, typer.Option("--key", help="The log's public key, known from elsewhere, or a file with it.")] = None,
-    recompute: Annotated[bool, typer.Option("--recompute", help="Compose the edits again from their contributions and compare.")] = False,
-    since: Annotated[list[Path] | None, typer.Option("--since", help="A log checkpoint that was kept (a file, or - ).")] = None,
-    witness: Annotated[list[str] | None, typer.Option("--witness", help="A witness's public key; may be repeated.")] = None,
-    timestamp_root: Annotated[
-        list[Path] | None, typer.Option("--timestamp-root", help="Root certificate (PEM) of a time stamp authority; may be repeated.")
+    file: Annotated[
+        Path | None, typer.Argument(help="An evidence bundle (default: the ledger of the home).")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every line that is proven, recorded or open, page by page.")] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", help="The log's public key, known from elsewhere, or a file with it."
+        ),
+    ] = None,
+    recompute: Annotated[
+        bool,
+        typer.Option(
+            "--recompute", help="Compose the edits again from their contributions and compare."
+        ),
+    ] = False,
+    since: Annotated[
+        list[Path] | None,
+        typer.Option("--since", help="A log checkpoint that was kept (a file, or - )."),
+    ] = None,
+    witness: Annotated[
+        list[str] | None, typer.Option("--witness", help="A witness's public key; may be repeated.")
+    ] = None,
+    timestamp_root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--timestamp-root",
+            help="Root certificate (PEM) of a time stamp authority; may be repeated.",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Every line that is proven, recorded or open, page by page."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a bundle, offline, or the ledger of the home: every entry, signature, proof and artifact. Exit 1 where something is wrong."""
+    """Check a bundle, offline, or the ledger of the home: every entry, signature, proof and
+    artifact. Exit 1 where something is wrong.
+    """
     from govd.cli.show_verdict import show_verdict, show_whole_verdict
 
-    known, kept, roots = _key(key), [_text(path) for path in since or []], [_text(path) for path in timestamp_root or []]
+    known, kept, roots = (
+        _key(key),
+        [_text(path) for path in since or []],
+        [_text(path) for path in timestamp_root or []],
+    )
     witnesses = [_key(w) or "" for w in witness or []]
     if file is not None:
         from govd.verify.offline import verify_offline

@@ -14,10 +14,21 @@ MARKS: Final = {"here": "now", "then": "with this"}
 
 
 def capacity_line(curve: Mapping[str, Json]) -> str:
-    """Numbers of forgets, each with the share of other answers that changes; where the model is, or would be, stands among them."""
-    rows = [(point["forgets"], 0, f"{point['forgets']:.0f}: {share(point['changed'])}") for point in curve["points"]]
+    """Numbers of forgets, each with the share of other answers that changes; where the model is, or
+    would be, stands among them.
+    """
+    rows = [
+        (point["forgets"], 0, f"{point['forgets']:.0f}: {share(point['changed'])}")
+        for point in curve["points"]
+    ]
     for name, words in MARKS.items():
         place = curve.get(name)
         if place is not None and place["changed"] is not None:
-            rows.append((place["forgets"], 1, f"[bold]{words} {place['forgets']}: {share(place['changed'])}[/]"))
+            rows.append(
+                (
+                    place["forgets"],
+                    1,
+                    f"[bold]{words} {place['forgets']}: {share(place['changed'])}[/]",
+                )
+            )
     return " · ".join(text for _, _, text in sorted(rows))

@@ -26,7 +26,8 @@ AT_FIRST: Final = frozenset(
 
 
 def model_first(arguments: Sequence[str]) -> list[str]:
-    """The arguments with what stands behind `--model` as the first position, where the command has one for a model.
+    """The arguments with what stands behind `--model` as the first position, where the command has
+    one for a model.
 
     `govd export --model mini DIR` is `govd export mini DIR`; what follows `--` is left alone.
     """

@@ -13,48 +13,111 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         'govd forget dog --model mini --alias puppy --reason "letter of 3 May" --ticket LEGAL-12',
         "govd forget --from names.csv --model mini",
     ),
-    "preview": ("govd preview umbrella --domain line --model mini", "govd preview --all-concepts --domain line --model mini --json"),
-    "revert": ('govd revert 3fa2 --reason "licence renewed"', 'govd revert 3fa2 --reason "filed by mistake" --wait --json'),
+    "preview": (
+        "govd preview umbrella --domain line --model mini",
+        "govd preview --all-concepts --domain line --model mini --json",
+    ),
+    "revert": (
+        'govd revert 3fa2 --reason "licence renewed"',
+        'govd revert 3fa2 --reason "filed by mistake" --wait --json',
+    ),
     "export": ("govd export mini ./edited", "govd export mini ./edit --format edit --revision 3"),
-    "classify": ("govd classify mini photo.jpg", "govd classify mini *.png --labels dog,cat,house --base --json"),
-    "evaluate": ("govd evaluate mini --report report.html", "govd evaluate mini --images ./evaluation --base --json"),
+    "classify": (
+        "govd classify mini photo.jpg",
+        "govd classify mini *.png --labels dog,cat,house --base --json",
+    ),
+    "evaluate": (
+        "govd evaluate mini --report report.html",
+        "govd evaluate mini --images ./evaluation --base --json",
+    ),
     "reconcile": ("govd reconcile", "govd reconcile --home /var/lib/govd --json"),
     "config": ("govd config", "govd config --home /var/lib/govd --json"),
-    "backup": ("govd backup /mnt/backup/govd-2027-05-01.zip", "govd backup today.zip --home /var/lib/govd"),
-    "restore": ("govd restore govd-2027-05-01.zip --home ./restored", "govd restore today.zip --json"),
+    "backup": (
+        "govd backup /mnt/backup/govd-2027-05-01.zip",
+        "govd backup today.zip --home /var/lib/govd",
+    ),
+    "restore": (
+        "govd restore govd-2027-05-01.zip --home ./restored",
+        "govd restore today.zip --json",
+    ),
     "model add": (
-        "govd model add shop ./checkpoint --labels labels.txt --domains photo,sketch --pool vectors.npy",
+        (
+            "govd model add shop ./checkpoint --labels labels.txt --domains photo,sketch --pool"
+            " vectors.npy"
+        ),
         "govd model add vit openai/clip-vit-base-patch32 --use open --publish-to /srv/model",
     ),
     "model list": ("govd model list", "govd model list --json"),
     "model show": ("govd model show mini", "govd model show mini --json"),
-    "model update": ("govd model update shop --labels labels.txt", "govd model update shop --pool new-vectors.npy --publish-to /srv/model"),
-    "model rebase": ("govd model rebase shop ./checkpoint-2", "govd model rebase vit openai/clip-vit-base-patch16 --pool vectors-16.npy"),
+    "model update": (
+        "govd model update shop --labels labels.txt",
+        "govd model update shop --pool new-vectors.npy --publish-to /srv/model",
+    ),
+    "model rebase": (
+        "govd model rebase shop ./checkpoint-2",
+        "govd model rebase vit openai/clip-vit-base-patch16 --pool vectors-16.npy",
+    ),
     "model remove": ("govd model remove shop", "govd model remove shop --json"),
-    "request list": ("govd request list --state waiting", "govd request list --ticket LEGAL-12 --since 2027-01-01 --format csv"),
+    "request list": (
+        "govd request list --state waiting",
+        "govd request list --ticket LEGAL-12 --since 2027-01-01 --format csv",
+    ),
     "request show": ("govd request show 3fa2", "govd request show 3fa2 --pictures ./synthesised"),
-    "request approve": ('govd request approve 3fa2 --reason "seen, cost accepted"', "govd request approve 3fa2 --json"),
-    "request reject": ('govd request reject 3fa2 --reason "no legal basis"', 'govd request reject 3fa2 --reason "duplicate" --json'),
-    "request withdraw": ('govd request withdraw 3fa2 --reason "typo"', "govd request withdraw 3fa2 --json"),
+    "request approve": (
+        'govd request approve 3fa2 --reason "seen, cost accepted"',
+        "govd request approve 3fa2 --json",
+    ),
+    "request reject": (
+        'govd request reject 3fa2 --reason "no legal basis"',
+        'govd request reject 3fa2 --reason "duplicate" --json',
+    ),
+    "request withdraw": (
+        'govd request withdraw 3fa2 --reason "typo"',
+        "govd request withdraw 3fa2 --json",
+    ),
     "request retry": ("govd request retry 3fa2", 'govd request retry 3fa2 --reason "disk freed"'),
-    "request hold": ('govd request hold 3fa2 --reason "litigation 4 O 17/27"', 'govd request hold 3fa2 --reason "audit" --json'),
-    "request release": ('govd request release 3fa2 --reason "case closed"', 'govd request release 3fa2 --reason "audit done" --json'),
+    "request hold": (
+        'govd request hold 3fa2 --reason "litigation 4 O 17/27"',
+        'govd request hold 3fa2 --reason "audit" --json',
+    ),
+    "request release": (
+        'govd request release 3fa2 --reason "case closed"',
+        'govd request release 3fa2 --reason "audit done" --json',
+    ),
     "request extend": (
         'govd request extend 3fa2 --due 2027-07-01 --reason "rights are unclear"',
         'govd request extend 3fa2 --due 2027-07-01T12:00:00Z --reason "holidays" --json',
     ),
-    "request shred": ('govd request shred 3fa2 --reason "erasure request"', 'govd request shred 3fa2 --reason "erasure request" --yes'),
+    "request shred": (
+        'govd request shred 3fa2 --reason "erasure request"',
+        'govd request shred 3fa2 --reason "erasure request" --yes',
+    ),
     "revision list": ("govd revision list --model mini", "govd revision list --model mini --json"),
     "revision show": ("govd revision show mini 3", "govd revision show --model mini 3 --all"),
     "revision diff": ("govd revision diff mini 2 3", "govd revision diff mini 2 3 --json"),
-    "revision interference": ("govd revision interference mini", "govd revision interference mini 3 --json"),
-    "audit log": ("govd audit log --since 2027-05-01 --kind request", "govd audit log --subject 3fa2 --format ndjson --limit 1000"),
+    "revision interference": (
+        "govd revision interference mini",
+        "govd revision interference mini 3 --json",
+    ),
+    "audit log": (
+        "govd audit log --since 2027-05-01 --kind request",
+        "govd audit log --subject 3fa2 --format ndjson --limit 1000",
+    ),
     "audit trail": ("govd audit trail 3fa2", "govd audit trail 3fa2 --format csv"),
-    "audit as-of": ("govd audit as-of 2027-05-01", "govd audit as-of 2027-05-01T12:00:00Z --model mini --bundle then.zip"),
+    "audit as-of": (
+        "govd audit as-of 2027-05-01",
+        "govd audit as-of 2027-05-01T12:00:00Z --model mini --bundle then.zip",
+    ),
     "audit why": ("govd audit why mini 7", "govd audit why mini 7 --format csv"),
-    "audit deadlines": ("govd audit deadlines", "govd audit deadlines --status late --days 30 --format csv"),
+    "audit deadlines": (
+        "govd audit deadlines",
+        "govd audit deadlines --status late --days 30 --format csv",
+    ),
     "audit sql": (
-        "govd audit sql \"SELECT method, count(*) FROM requests WHERE state = 'in_force' GROUP BY 1\"",
+        (
+            "govd audit sql \"SELECT method, count(*) FROM requests WHERE state = 'in_force' GROUP"
+            ' BY 1"'
+        ),
         'govd audit sql "SELECT * FROM revisions" --format csv',
     ),
     "audit answer": ("govd audit answer 9b1c0f", "govd audit answer 9b1c0f --json"),
@@ -62,10 +125,16 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "audit proof": ("govd audit proof 12", "govd audit proof 12 --size 100 --json"),
     "audit key": ("govd audit key", "govd audit key --json"),
     "audit verify": ("govd audit verify", "govd audit verify evidence.zip --key KEY --recompute"),
-    "audit bundle": ("govd audit bundle evidence.zip --request 3fa2", "govd audit bundle evidence.zip --revision mini 7"),
+    "audit bundle": (
+        "govd audit bundle evidence.zip --request 3fa2",
+        "govd audit bundle evidence.zip --revision mini 7",
+    ),
     "audit rebuild": ("govd audit rebuild", "govd audit rebuild --json"),
     "audit witness": ("govd audit witness", "govd audit witness --json"),
-    "audit rotate-key": ('govd audit rotate-key --reason "yearly"', 'govd audit rotate-key --reason "staff change" --json'),
+    "audit rotate-key": (
+        'govd audit rotate-key --reason "yearly"',
+        'govd audit rotate-key --reason "staff change" --json',
+    ),
     "token create": (
         "govd token create --role operator --name legal-desk",
         "govd token create --role inference --name shop-frontend --json",
@@ -78,4 +147,8 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
 def epilog(path: str) -> str | None:
     """The examples of a command as paragraphs; None where it has none."""
     lines = EXAMPLES.get(path)
-    return None if lines is None else "Examples:\n\n" + "\n\n".join(line.replace("[", r"\[") for line in lines)
+    return (
+        None
+        if lines is None
+        else "Examples:\n\n" + "\n\n".join(line.replace("[", r"\[") for line in lines)
+    )

@@ -1,4 +1,6 @@
-"""Commands about a home as a whole: `demo`, `serve`, `status`, `reconcile`, `doctor`, `backup`, `restore`."""
+"""Commands about a home as a whole: `demo`, `serve`, `status`, `reconcile`, `doctor`, `backup`,
+`restore`.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,15 @@ from govd.cli.output import put
 
 
 def demo(
-    home: Annotated[Path | None, typer.Option("--home", help="Work in this home instead of a temporary one.")] = None,
-    report: Annotated[Path, typer.Option("--report", help="Where the HTML report goes.")] = Path("govd-demo.html"),
-    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Encode everything anew and compare.")] = False,
+    home: Annotated[
+        Path | None, typer.Option("--home", help="Work in this home instead of a temporary one.")
+    ] = None,
+    report: Annotated[Path, typer.Option("--report", help="Where the HTML report goes.")] = Path(
+        "govd-demo.html"
+    ),
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Encode everything anew and compare.")
+    ] = False,
 ) -> None:
     """The whole story on the model that comes with govd, in under a minute."""
     from govd.cli.demo import run
@@ -25,16 +33,28 @@ def demo(
 
 def serve(
     home: HomeOption = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 or :: for every one of this machine.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 or :: for every one of this machine.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", help="A name that the daemon may be asked for by; may be repeated (allowed_hosts in govd.toml)."),
+        typer.Option(
+            "--allow-host",
+            help=(
+                "A name that the daemon may be asked for by; may be repeated (allowed_hosts in"
+                " govd.toml)."
+            ),
+        ),
     ] = None,
     log_level: Annotated[
         str,
         typer.Option(
-            "--log-level", help="debug (every step), info (what is done), warning (what failed and goes on) or error (what did not)."
+            "--log-level",
+            help=(
+                "debug (every step), info (what is done), warning (what failed and goes on) or"
+                " error (what did not)."
+            ),
         ),
     ] = "info",
 ) -> None:
@@ -54,7 +74,9 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 def reconcile(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Do what is still to do, without a daemon: what was cut off, and what waits for nobody. Exit 1 where something is left."""
+    """Do what is still to do, without a daemon: what was cut off, and what waits for nobody. Exit 1
+    where something is left.
+    """
     from govd.cli.show import show_reconciled
 
     with opened(home) as api:
@@ -65,7 +87,9 @@ def reconcile(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Devices, versions, database, keys and plugins: what is wrong and what to do. Exit 4 where something is."""
+    """Devices, versions, database, keys and plugins: what is wrong and what to do. Exit 4 where
+    something is.
+    """
     from govd.cli.show import show_doctor
     from govd.service.doctor import examine
 
@@ -82,7 +106,11 @@ def config(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from govd.home.settings import Settings
 
     path = (home or default_home()) / "govd.toml"
-    put({"file": str(path), "exists": path.exists(), "settings": Settings.read(path).as_rows()}, as_json, show_settings)
+    put(
+        {"file": str(path), "exists": path.exists(), "settings": Settings.read(path).as_rows()},
+        as_json,
+        show_settings,
+    )
 
 
 def backup(

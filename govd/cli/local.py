@@ -21,10 +21,12 @@ from govd.verify.sentences import safe
 
 
 class Local(Api):
-    """A home, worked on in this process under its lock. What was filed without waiting is reconciled before it is let go.
+    """A home, worked on in this process under its lock. What was filed without waiting is
+    reconciled before it is let go.
 
-    What an earlier command left that was cut off goes on: before an answer is given, and after a decision is taken, so that it can still be
-    another. Questions to the ledger (`audit`) change nothing.
+    What an earlier command left that was cut off goes on: before an answer is given, and after a
+    decision is taken, so that it can still be another. Questions to the ledger (`audit`) change
+    nothing.
     """
 
     remote = False
@@ -38,7 +40,12 @@ class Local(Api):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             if self._left and error is None:
                 self._reconcile()
@@ -52,7 +59,9 @@ class Local(Api):
 
     @property
     def resumed(self) -> Service:
-        """The service, once what was cut off has gone on; where it cannot, that is told, and the question is answered all the same."""
+        """The service, once what was cut off has gone on; where it cannot, that is told, and the
+        question is answered all the same.
+        """
         if not self._looked and not self._left:
             self._looked = True
             lines = unfinished(self.service.core)
@@ -61,7 +70,9 @@ class Local(Api):
         return self.service
 
     def _go_on(self, lines: Sequence[str]) -> None:
-        print(f"govd: going on with what was cut off: {safe('; '.join(lines), 500)}", file=sys.stderr)
+        print(
+            f"govd: going on with what was cut off: {safe('; '.join(lines), 500)}", file=sys.stderr
+        )
         try:
             self._reconcile()
             self.service.evidence.sign()
@@ -86,7 +97,7 @@ class Local(Api):
         self._reconcile()
         return self.service.requests.show(str(record["id"]))
 
-    # -- models and what they answer ------------------------------------------------------------------------------------------
+    # -- models and what they answer
 
     def status(self) -> Record:
         return self.resumed.status()
@@ -119,12 +130,23 @@ class Local(Api):
         return self.resumed.interference(model, number)
 
     def classify(
-        self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
+        self,
+        model: str,
+        images: Sequence[str],
+        labels: Sequence[str] | None = None,
+        revision: int | None = None,
+        base: bool = False,
     ) -> list[Record]:
-        return self.resumed.classify(model, [(str(i), Path(i)) for i in images], labels, revision, base)
+        return self.resumed.classify(
+            model, [(str(i), Path(i)) for i in images], labels, revision, base
+        )
 
-    def embeddings(self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False) -> Floats:
-        return self.resumed.embeddings(model, texts=texts, images=[Path(i) for i in images], base=base)[0]
+    def embeddings(
+        self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False
+    ) -> Floats:
+        return self.resumed.embeddings(
+            model, texts=texts, images=[Path(i) for i in images], base=base
+        )[0]
 
     def evaluate(
         self,
@@ -138,13 +160,18 @@ class Local(Api):
     ) -> Record:
         return self.resumed.evaluate(model, images, revision, base, report, disclose, words)
 
-    def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
+    def export(
+        self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any
+    ) -> Record:
         return self.resumed.export(model, Path(folder), self.actor, revision, format, **how)
 
-    # -- requests -------------------------------------------------------------------------------------------------------------
+    # -- requests
 
     def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
-        return self._done(self.service.forget(model, ForgetOptions(concepts=concepts, **options), self.actor), wait)
+        return self._done(
+            self.service.forget(model, ForgetOptions(concepts=concepts, **options), self.actor),
+            wait,
+        )
 
     def settled(self, request_ids: Sequence[str]) -> list[Record]:
         self._reconcile()
@@ -180,8 +207,16 @@ class Local(Api):
     def retry(self, request_id: str, reason: str = "") -> Record:
         return self._decide(request_id, "retry", reason)
 
-    def revert(self, request_id: str, reason: str = "", idempotency_key: str | None = None, wait: bool = False) -> Record:
-        return self._done(self.service.revert(request_id, reason, self.actor, idempotency_key), wait)
+    def revert(
+        self,
+        request_id: str,
+        reason: str = "",
+        idempotency_key: str | None = None,
+        wait: bool = False,
+    ) -> Record:
+        return self._done(
+            self.service.revert(request_id, reason, self.actor, idempotency_key), wait
+        )
 
     def hold(self, request_id: str, reason: str) -> Record:
         return self._went_on(self.service.requests.hold(request_id, reason, self.actor))
@@ -198,7 +233,7 @@ class Local(Api):
     def shred(self, request_id: str, reason: str) -> Record:
         return self._went_on(self.service.requests.shred(request_id, reason, self.actor))
 
-    # -- the ledger -----------------------------------------------------------------------------------------------------------
+    # -- the ledger
 
     def audit_log(self, **filters: Any) -> list[Record]:
         check_state(filters.get("state"))
@@ -207,7 +242,10 @@ class Local(Api):
     def events(self, after: int = -1) -> Iterator[Record]:
         size = self.service.core.desk.ledger.size()
         if after >= size:
-            raise Conflict(f"entry {after} is not in a ledger of {size} entries", advice="Compare with a log checkpoint that was kept.")
+            raise Conflict(
+                f"entry {after} is not in a ledger of {size} entries",
+                advice="Compare with a log checkpoint that was kept.",
+            )
         yield from self.service.core.desk.ledger.entries(after + 1)
 
     def audit_trail(self, request_id: str) -> Record:
@@ -269,9 +307,11 @@ class Local(Api):
         as_of: str | None = None,
         with_others: bool = False,
     ) -> Record:
-        return self.service.evidence.bundle_to(Path(file), request, model, revision, since, as_of, with_others)
+        return self.service.evidence.bundle_to(
+            Path(file), request, model, revision, since, as_of, with_others
+        )
 
-    # -- tokens ---------------------------------------------------------------------------------------------------------------
+    # -- tokens
 
     def tokens(self) -> list[Record]:
         return self.resumed.tokens.all()

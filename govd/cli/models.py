@@ -8,25 +8,59 @@ from typing import Annotated, Any
 import typer
 
 from govd.cli.access import opened
-from govd.cli.options import HomeOption, JsonOption, ModelArgument, ReasonOption, absolute, lines, names_of, split
+from govd.cli.options import (
+    HomeOption,
+    JsonOption,
+    ModelArgument,
+    ReasonOption,
+    absolute,
+    lines,
+    names_of,
+    split,
+)
 from govd.cli.output import put
 from govd.errors import Usage
 
-app = typer.Typer(no_args_is_help=True, help="Models: register, change, put another checkpoint in place, take out of service.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Models: register, change, put another checkpoint in place, take out of service.",
+)
 
-ReferenceArgument = Annotated[str, typer.Argument(metavar="REFERENCE", help="A folder, or a Hugging Face id; `mini` comes with govd.")]
-LabelsOption = Annotated[Path | None, typer.Option("--labels", help="The label set, one a line: what pictures are told apart by.")]
-AnchorsOption = Annotated[Path | None, typer.Option("--anchors", help="More words to keep, one a line.")]
-TemplatesOption = Annotated[Path | None, typer.Option("--templates", help="Prompts with {}, one a line.")]
+ReferenceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="REFERENCE", help="A folder, or a Hugging Face id; `mini` comes with govd."
+    ),
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option("--labels", help="The label set, one a line: what pictures are told apart by."),
+]
+AnchorsOption = Annotated[
+    Path | None, typer.Option("--anchors", help="More words to keep, one a line.")
+]
+TemplatesOption = Annotated[
+    Path | None, typer.Option("--templates", help="Prompts with {}, one a line.")
+]
 DomainsOption = Annotated[str, typer.Option("--domains", help="Names of domains: a,b")]
 ImagesOption = Annotated[
     Path | None,
-    typer.Option("--images", help="Evaluation pictures: DIR/<domain>/<class>/*.png, or a .npz: vectors, labels, perhaps domains."),
+    typer.Option(
+        "--images",
+        help=(
+            "Evaluation pictures: DIR/<domain>/<class>/*.png, or a .npz: vectors, labels, perhaps"
+            " domains."
+        ),
+    ),
 ]
 PoolOption = Annotated[
     Path | None,
     typer.Option(
-        "--pool", help="Unlabelled image embeddings (.npy, .npz, .parquet; FILE::NAME says which column), or a folder of pictures."
+        "--pool",
+        help=(
+            "Unlabelled image embeddings (.npy, .npz, .parquet; FILE::NAME says which column), or a"
+            " folder of pictures."
+        ),
     ),
 ]
 UseOption = Annotated[
@@ -34,25 +68,38 @@ UseOption = Annotated[
     typer.Option(
         "--use",
         help=(
-            "What it is used for: labels (a closed label set is kept as exactly as there is room), open "
-            "(any words), search (any words, and picture neighbours weigh more)."
+            "What it is used for: labels (a closed label set is kept as exactly as there is room),"
+            " open (any words), search (any words, and picture neighbours weigh more)."
         ),
     ),
 ]
 PublishOption = Annotated[
-    Path | None, typer.Option("--publish-to", help="Write each revision to DIR/N and keep DIR/current on the published one.")
+    Path | None,
+    typer.Option(
+        "--publish-to",
+        help="Write each revision to DIR/N and keep DIR/current on the published one.",
+    ),
 ]
 ConditionalOption = Annotated[
     bool | None,
     typer.Option(
         "--conditional/--linear",
-        help="Forgets that name domains ask each vector for its domain: far less is lost elsewhere. A checkpoint gets the linear edit.",
+        help=(
+            "Forgets that name domains ask each vector for its domain: far less is lost elsewhere."
+            " A checkpoint gets the linear edit."
+        ),
     ),
 ]
 PublishBaseOption = Annotated[
-    bool | None, typer.Option("--publish-base/--no-publish-base", help="Publish the unedited model, too, as DIR/0 (not by default).")
+    bool | None,
+    typer.Option(
+        "--publish-base/--no-publish-base",
+        help="Publish the unedited model, too, as DIR/0 (not by default).",
+    ),
 ]
-CommitOption = Annotated[str | None, typer.Option("--hf-revision", help="Commit of a Hub repository.")]
+CommitOption = Annotated[
+    str | None, typer.Option("--hf-revision", help="Commit of a Hub repository.")
+]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the model is called here.")]
 
 
@@ -70,14 +117,30 @@ def _given(
 ) -> dict[str, Any]:
     """What was given, read and with paths that a daemon finds."""
     said: dict[str, Any] = {}
-    for key, path, what in (("label", labels, "label set"), ("anchor", anchors, "anchor vocabulary")):
+    for key, path, what in (
+        ("label", labels, "label set"),
+        ("anchor", anchors, "anchor vocabulary"),
+    ):
         names = names_of(path, what)
         if names is not None and not names.names and key == "label":
-            raise Usage("the label set has no names", where=str(path), advice="Write one a line, or leave --labels out.")
+            raise Usage(
+                "the label set has no names",
+                where=str(path),
+                advice="Write one a line, or leave --labels out.",
+            )
         if names is not None:
             said |= {f"{key}s": list(names.names), f"{key}_lines": list(names.lines)}
-    said |= {"templates": lines(templates, "templates"), "domains": split(domains) or [], "use": use}
-    said |= {"images": absolute(images), "pool": absolute(pool), "publish_to": absolute(publish_to), "publish_base": publish_base}
+    said |= {
+        "templates": lines(templates, "templates"),
+        "domains": split(domains) or [],
+        "use": use,
+    }
+    said |= {
+        "images": absolute(images),
+        "pool": absolute(pool),
+        "publish_to": absolute(publish_to),
+        "publish_base": publish_base,
+    }
     return said | {"conditional": conditional}
 
 
@@ -91,13 +154,19 @@ def add(
     domains: DomainsOption = "",
     images: ImagesOption = None,
     pool: PoolOption = None,
-    prototypes: Annotated[int, typer.Option(help="Without a pool: synthesise one, N pictures for each label (and domain).")] = 0,
+    prototypes: Annotated[
+        int,
+        typer.Option(
+            help="Without a pool: synthesise one, N pictures for each label (and domain)."
+        ),
+    ] = 0,
     use: UseOption = None,
     side: Annotated[
         str,
         typer.Option(
             help=(
-                "Which tower carries the edit: image (the weights, or stored picture vectors) or text "
+                "Which tower carries the edit: image (the weights, or stored picture vectors) or"
+                " text "
                 "(queries; nothing that is stored changes)."
             )
         ),
@@ -106,15 +175,34 @@ def add(
     publish_base: PublishBaseOption = None,
     conditional: ConditionalOption = None,
     hf_revision: CommitOption = None,
-    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Do not use embeddings that come with the checkpoint.")] = False,
+    from_scratch: Annotated[
+        bool,
+        typer.Option("--from-scratch", help="Do not use embeddings that come with the checkpoint."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Register a model; makes the home where there is none."""
     from govd.cli.show import show_model
 
-    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base, conditional)
-    more = {"prototypes": prototypes, "side": side, "hf_revision": hf_revision, "from_scratch": from_scratch}
+    given = _given(
+        labels,
+        anchors,
+        templates,
+        domains,
+        images,
+        pool,
+        use,
+        publish_to,
+        publish_base,
+        conditional,
+    )
+    more = {
+        "prototypes": prototypes,
+        "side": side,
+        "hf_revision": hf_revision,
+        "from_scratch": from_scratch,
+    }
     with opened(home, create=True) as api:
         put(api.add_model(name, reference, **given, **more), as_json, show_model)
 
@@ -153,10 +241,23 @@ def update(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change what a model is registered with; what is not given stays. Every forget in force is computed anew and published."""
+    """Change what a model is registered with; what is not given stays. Every forget in force is
+    computed anew and published.
+    """
     from govd.cli.show import show_model
 
-    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base, conditional)
+    given = _given(
+        labels,
+        anchors,
+        templates,
+        domains,
+        images,
+        pool,
+        use,
+        publish_to,
+        publish_base,
+        conditional,
+    )
     with opened(home) as api:
         put(api.update_model(name, None, **given), as_json, show_model)
 
@@ -179,12 +280,27 @@ def rebase(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put another checkpoint in a model's place: every forget in force is computed anew for it and published."""
+    """Put another checkpoint in a model's place: every forget in force is computed anew for it and
+    published.
+    """
     from govd.cli.show import show_model
 
-    given = _given(labels, anchors, templates, domains, images, pool, use, publish_to, publish_base, conditional)
+    given = _given(
+        labels,
+        anchors,
+        templates,
+        domains,
+        images,
+        pool,
+        use,
+        publish_to,
+        publish_base,
+        conditional,
+    )
     with opened(home) as api:
-        put(api.update_model(name, reference, **given, hf_revision=hf_revision), as_json, show_model)
+        put(
+            api.update_model(name, reference, **given, hf_revision=hf_revision), as_json, show_model
+        )
 
 
 @app.command("remove")
@@ -192,14 +308,19 @@ def remove(
     name: ModelArgument,
     reason: ReasonOption = "",
     delete_published: Annotated[
-        bool, typer.Option("--delete-published", help="Take away what was published to its folder, too; else it stays there.")
+        bool,
+        typer.Option(
+            "--delete-published",
+            help="Take away what was published to its folder, too; else it stays there.",
+        ),
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a model out of service; its entries stay.
 
-    With forgets in force it is retired: they keep their states, nothing is published back, and its name is not used again.
+    With forgets in force it is retired: they keep their states, nothing is published back, and its
+    name is not used again.
     """
     from govd.cli.show_models import show_removed
 

@@ -37,7 +37,9 @@ def check_format(form: str) -> None:
         raise Usage(f"unknown format {form!r}", advice=f"Formats: {', '.join(FORMATS)}.")
 
 
-def put_rows(found: Json, form: str, as_json: bool, human: Callable[[Any], None], listed: Sequence[Record]) -> None:
+def put_rows(
+    found: Json, form: str, as_json: bool, human: Callable[[Any], None], listed: Sequence[Record]
+) -> None:
     """Print in the format asked for; `listed` are the rows of CSV and NDJSON."""
     check_format(form)
     if as_json or form == "json":

@@ -24,7 +24,9 @@ from govd.cli.options import (
 from govd.cli.output import put
 from govd.errors import Usage
 
-app = typer.Typer(no_args_is_help=True, help="Revisions of a model: list, show, diff, interference.")
+app = typer.Typer(
+    no_args_is_help=True, help="Revisions of a model: list, show, diff, interference."
+)
 
 
 @app.command("list")
@@ -48,7 +50,11 @@ def show(
     from govd.cli.show_revision import show_revision, show_whole_revision
 
     with opened(home) as api:
-        put(api.revision(model, number), as_json, show_whole_revision if everything else show_revision)
+        put(
+            api.revision(model, number),
+            as_json,
+            show_whole_revision if everything else show_revision,
+        )
 
 
 @app.command("diff")
@@ -69,11 +75,16 @@ def diff(
 @app.command("interference")
 def interference(
     model: ModelArgument,
-    number: Annotated[int | None, typer.Argument(metavar="[N]", help="A revision's number (default: the published one).")] = None,
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[N]", help="A revision's number (default: the published one)."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What each forget costs the answers that stay, and does to the other forgets: each is left out once."""
+    """What each forget costs the answers that stay, and does to the other forgets: each is left out
+    once.
+    """
     from govd.cli.show_revision import show_interference
 
     with opened(home) as api:
@@ -82,13 +93,23 @@ def interference(
 
 def export(
     model: ModelArgument,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is not there yet, or empty.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder that is not there yet, or empty.")
+    ],
     revision: RevisionOption = None,
     format: Annotated[
-        str, typer.Option("--format", help="hf: a checkpoint that transformers loads; edit: the factors, for stored vectors.")
+        str,
+        typer.Option(
+            "--format",
+            help="hf: a checkpoint that transformers loads; edit: the factors, for stored vectors.",
+        ),
     ] = "hf",
-    disclose: Annotated[bool, typer.Option("--disclose", help="Also with private forgets in it.")] = False,
-    recipient: Annotated[str, typer.Option("--recipient", help="Who gets it: recorded, to be told of later changes.")] = "",
+    disclose: Annotated[
+        bool, typer.Option("--disclose", help="Also with private forgets in it.")
+    ] = False,
+    recipient: Annotated[
+        str, typer.Option("--recipient", help="Who gets it: recorded, to be told of later changes.")
+    ] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -97,27 +118,44 @@ def export(
 
     with opened(home) as api:
         how = {"disclose": disclose, "recipient": recipient}
-        put(api.export(model, str(absolute(folder)), revision=revision, format=format, **how), as_json, show_record)
+        put(
+            api.export(model, str(absolute(folder)), revision=revision, format=format, **how),
+            as_json,
+            show_record,
+        )
 
 
 def classify(
     model: ModelArgument,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Picture files, or .npy of unedited image vectors (n, d).")],
-    labels: Annotated[str | None, typer.Option("--labels", help="a,b,c (default: the model's label set).")] = None,
-    labels_file: Annotated[Path | None, typer.Option("--labels-file", help="The same from a text file, one a line.")] = None,
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE…", help="Picture files, or .npy of unedited image vectors (n, d)."
+        ),
+    ],
+    labels: Annotated[
+        str | None, typer.Option("--labels", help="a,b,c (default: the model's label set).")
+    ] = None,
+    labels_file: Annotated[
+        Path | None, typer.Option("--labels-file", help="The same from a text file, one a line.")
+    ] = None,
     revision: RevisionOption = None,
     base: BaseOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The best label for each picture, by the published revision. Exit 1 where a picture cannot be read."""
+    """The best label for each picture, by the published revision. Exit 1 where a picture cannot be
+    read.
+    """
     from govd.cli.show import show_answers
 
     if labels is not None and labels_file is not None:
         raise Usage("--labels and --labels-file", advice="Give one of them.")
     names = lines(labels_file, "label file") if labels_file else split(labels)
     with opened(home) as api:
-        found = api.classify(model, [str(i) for i in images], labels=names, revision=revision, base=base)
+        found = api.classify(
+            model, [str(i) for i in images], labels=names, revision=revision, base=base
+        )
     put(found, as_json, show_answers)
     if any(answer["label"] is None for answer in found):
         raise typer.Exit(1)
@@ -125,14 +163,31 @@ def classify(
 
 def evaluate(
     model: ModelArgument,
-    images: Annotated[Path | None, typer.Option("--images", help="DIR/<domain>/<class>/*.png (default: the model's own).")] = None,
-    vectors: Annotated[Path | None, typer.Option("--vectors", help="A .npz in their place: vectors, labels, perhaps domains.")] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", help="DIR/<domain>/<class>/*.png (default: the model's own)."),
+    ] = None,
+    vectors: Annotated[
+        Path | None,
+        typer.Option("--vectors", help="A .npz in their place: vectors, labels, perhaps domains."),
+    ] = None,
     revision: RevisionOption = None,
     base: BaseOption = False,
-    report: Annotated[Path | None, typer.Option("--report", help="Also an HTML report, with pictures and curves, into this file.")] = None,
-    disclose: Annotated[bool, typer.Option("--disclose", help="A report also with private forgets in it.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", help="Also an HTML report, with pictures and curves, into this file."
+        ),
+    ] = None,
+    disclose: Annotated[
+        bool, typer.Option("--disclose", help="A report also with private forgets in it.")
+    ] = False,
     words: Annotated[
-        Path | None, typer.Option("--words", help="JSON: other words for labels, {label: [word]} or {label: {language: [word]}}.")
+        Path | None,
+        typer.Option(
+            "--words",
+            help="JSON: other words for labels, {label: [word]} or {label: {language: [word]}}.",
+        ),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -145,14 +200,26 @@ def evaluate(
     where, others = absolute(images or vectors), other_words(words)
     if report is None:
         with opened(home) as api:
-            put(api.evaluate(model, where, revision=revision, base=base, words=others), as_json, show_evaluation)
+            put(
+                api.evaluate(model, where, revision=revision, base=base, words=others),
+                as_json,
+                show_evaluation,
+            )
         return
     from govd.cli.report import place
     from govd.cli.report.evaluation import page
 
     with place(report) as part:
         with opened(home) as api:
-            answer = api.evaluate(model, where, revision=revision, base=base, report=True, disclose=disclose, words=others)
+            answer = api.evaluate(
+                model,
+                where,
+                revision=revision,
+                base=base,
+                report=True,
+                disclose=disclose,
+                words=others,
+            )
         part.write_text(page(answer), encoding="utf-8")
     figures = {name: value for name, value in answer.items() if name != "report"}
     put({**figures, "report": str(report.absolute())}, as_json, show_evaluation)

@@ -1,4 +1,6 @@
-"""What attacks attain on each forget, what each costs, and the claim that is left, on a terminal."""
+"""What attacks attain on each forget, what each costs, and the claim that is left, on a
+terminal.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,25 @@ def print_attacks(leaks: Sequence[Record]) -> None:
     if 0 < len(graded) <= DETAILED:
         for leak in graded:
             title = f"attacks on {scope(leak['scope'])}"
-            out.print(table("somebody", "needs", "before", "now", "", rows=rows(leak["attacks"]), title=title))
+            out.print(
+                table(
+                    "somebody",
+                    "needs",
+                    "before",
+                    "now",
+                    "",
+                    rows=rows(leak["attacks"]),
+                    title=title,
+                )
+            )
     for leak in graded:
         out.print(f"  [bold]{scope(leak['scope'])}[/], {escape(claim_of(leak))}", soft_wrap=True)
 
 
 def rows(attacks: Sequence[Record]) -> list[tuple[str, ...]]:
-    """Those attacks that were measured: what is done, what it needs, what it attains, and whether that is beyond chance."""
+    """Those attacks that were measured: what is done, what it needs, what it attains, and whether
+    that is beyond chance.
+    """
     known = [one for one in attacks if one["attack"] in ATTACKS and one["state"] != "unmeasured"]
     return [
         (
@@ -60,4 +74,10 @@ def span(attack: Record) -> str:
 
 def verdict(state: Json) -> str:
     """Whether an attack works."""
-    return WORKS if state == "found" else FAILS if state == "held" else f"[dim]{WHY.get(str(state), '')}[/]"
+    return (
+        WORKS
+        if state == "found"
+        else FAILS
+        if state == "held"
+        else f"[dim]{WHY.get(str(state), '')}[/]"
+    )

@@ -41,7 +41,10 @@ def _short(subject: str) -> str:
 
 
 def _gist(entry: Mapping[str, Json]) -> str:
-    said = sentence_of(entry) or f"{_short(entry['subject'])} {entry['payload'].get('reason', '')}".strip()
+    said = (
+        sentence_of(entry)
+        or f"{_short(entry['subject'])} {entry['payload'].get('reason', '')}".strip()
+    )
     return said if len(said) <= GIST else f"{said[: GIST - 1]}…"
 
 
@@ -59,7 +62,10 @@ def _timeline(lines: Sequence[Mapping[str, Json]]) -> None:
     made.add_column("what", overflow="fold", ratio=1)
     for line in lines:
         made.add_row(
-            str(line["entry"]), line["time"][:19].replace("T", " "), escape(spoken(line["actor"])), escape(line["what"] or line["kind"])
+            str(line["entry"]),
+            line["time"][:19].replace("T", " "),
+            escape(spoken(line["actor"])),
+            escape(line["what"] or line["kind"]),
         )
     console().print(made)
 
@@ -74,7 +80,10 @@ def _absent(model: Mapping[str, Json]) -> str:
 def show_as_of(found: Mapping[str, Json]) -> None:
     """What was so at a time."""
     out = console()
-    out.print(f"[bold]As of {found['time'][:19]}Z[/] (the ledger's first {count(found['tree_size'], 'entry')})")
+    out.print(
+        f"[bold]As of {found['time'][:19]}Z[/] (the ledger's first"
+        f" {count(found['tree_size'], 'entry')})"
+    )
     if found["time"] > now():
         out.print("  [yellow]that is still to come: this is how it stands now[/]")
     for model in found["models"]:
@@ -82,14 +91,20 @@ def show_as_of(found: Mapping[str, Json]) -> None:
             out.print(f"{escape(model['model'])}: {_absent(model)}")
             continue
         if not model["revision"]:
-            out.print(f"[bold]{escape(model['model'])}[/] served the unedited model; nothing was forgotten")
+            out.print(
+                f"[bold]{escape(model['model'])}[/] served the unedited model; nothing was"
+                " forgotten"
+            )
             continue
         out.print(
-            f"[bold]{escape(model['model'])}[/] served revision {model['revision']}, edit {model['edit_digest'][:12]}…, published "
-            f"{model['published_at'][:19]}Z by the daemon's clock (entry {model['published_entry']})"
+            f"[bold]{escape(model['model'])}[/] served revision {model['revision']}, edit"
+            f" {model['edit_digest'][:12]}…, published {model['published_at'][:19]}Z by the"
+            f" daemon's clock (entry {model['published_entry']})"
         )
         for bound in model["no_later_than"]:
-            checked = "checked when it came" if bound["verified"] else "who signed it was never checked"
+            checked = (
+                "checked when it came" if bound["verified"] else "who signed it was never checked"
+            )
             about = f"checkpoint of {count(bound['checkpoint'], 'entry')}; {checked}"
             out.print(f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} ({about})")
         if not model["no_later_than"]:
@@ -99,7 +114,15 @@ def show_as_of(found: Mapping[str, Json]) -> None:
             by = "; ".join(f"{approver(a)} {a['at'][:10]}" for a in forget["approvals"])
             outer = forget.get("covered_by")
             covered = "in the edit" if outer is None else f"covered by {outer or 'another'}"
-            rows.append((forget["id"], scope(forget), covered, escape(f"{spoken(forget['filed_by'])} {forget['filed_at'][:10]}"), by))
+            rows.append(
+                (
+                    forget["id"],
+                    scope(forget),
+                    covered,
+                    escape(f"{spoken(forget['filed_by'])} {forget['filed_at'][:10]}"),
+                    by,
+                )
+            )
         out.print(table("id", "what", "how", "filed by", "approved by", rows=rows))
 
 
@@ -109,29 +132,55 @@ def show_why(found: Mapping[str, Json]) -> None:
     software = ", ".join(f"{k} {v}" for k, v in found["computed_by"]["software"].items())
     plugins = ", ".join(f"{k} {v}" for k, v in found["computed_by"]["plugins"].items())
     published = (found["published_at"] or "–")[:19]
-    out.print(f"[bold]{escape(found['model'])} revision {found['number']}[/] {state(found['state'])}, published {published}")
+    out.print(
+        f"[bold]{escape(found['model'])} revision {found['number']}[/] {state(found['state'])},"
+        f" published {published}"
+    )
     rows = [
-        ("edit", f"{found['edit']['digest']} (rank {found['edit']['rank']}, {found['edit']['side']} side)"),
+        (
+            "edit",
+            (
+                f"{found['edit']['digest']} (rank {found['edit']['rank']}, {found['edit']['side']}"
+                " side)"
+            ),
+        ),
         ("artifact of the edit", found["edit"]["artifact"]),
         ("basis", found["basis"]),
         ("base model", f"{found['base']['reference']}, {found['base']['digest']}"),
-        ("composed by", f"{found['computed_by']['composed_by']} on {found['computed_by']['machine']}"),
+        (
+            "composed by",
+            f"{found['computed_by']['composed_by']} on {found['computed_by']['machine']}",
+        ),
         ("software", software),
         ("plugins", plugins),
         ("published files", ", ".join(f"{k} {v[:12]}…" for k, v in found["files"].items()) or "–"),
-        ("exported to", ", ".join(f"{e.get('recipient') or spoken(e['by'])} ({e['at'][:10]})" for e in found["exports"]) or "–"),
+        (
+            "exported to",
+            ", ".join(
+                f"{e.get('recipient') or spoken(e['by'])} ({e['at'][:10]})"
+                for e in found["exports"]
+            )
+            or "–",
+        ),
     ]
     out.print(table("", "", rows=[(k, escape(str(v))) for k, v in rows]))
     for request in found["requests"]:
-        out.print(f"[bold]{request['id']}[/] {scope(request)}: filed by {escape(spoken(request['filed_by']))} {request['filed_at'][:19]}Z")
+        out.print(
+            f"[bold]{request['id']}[/] {scope(request)}: filed by"
+            f" {escape(spoken(request['filed_by']))} {request['filed_at'][:19]}Z"
+        )
         if request["reason"]:
             out.print(f"  because: {escape(str(request['reason']))}")
         for vote in request["votes"]:
             out.print(
-                f"  vote of {escape(vote['policy'])} {escape(vote.get('version', ''))}: {vote['decision']} ({escape(vote['reason'])})"
+                f"  vote of {escape(vote['policy'])} {escape(vote.get('version', ''))}:"
+                f" {vote['decision']} ({escape(vote['reason'])})"
             )
         for approval in request["approvals"]:
-            out.print(f"  approved by {approver(approval)} {approval['at'][:19]}Z ({escape(approval['reason'])})")
+            out.print(
+                f"  approved by {approver(approval)} {approval['at'][:19]}Z"
+                f" ({escape(approval['reason'])})"
+            )
         out.print(f"  contribution {request['contribution']}, artifact {request['artifact']}")
     _timeline(found["entries"])
 
@@ -143,7 +192,8 @@ def show_deadlines(found: Mapping[str, Json]) -> None:
     rows = [
         (
             r["id"],
-            scope({"concepts": [{"name": c} for c in r["concepts"]], "domains": r["domains"]}) + f" · {escape(r['model'])}",
+            scope({"concepts": [{"name": c} for c in r["concepts"]], "domains": r["domains"]})
+            + f" · {escape(r['model'])}",
             f"[{colours[r['status']]}]{r['status']}[/]",
             r["filed_at"][:10],
             r["due_at"][:10],
@@ -158,15 +208,26 @@ def show_deadlines(found: Mapping[str, Json]) -> None:
             out.print(f"{r['id']} [yellow]expired[/] on {r['expires_at'][:10]} and still in force")
         for extension in r["extensions"]:
             out.print(
-                f"{r['id']} extended to {extension['due_at'][:10]} by {escape(spoken(extension['by']))}: {escape(extension['reason'])}"
+                f"{r['id']} extended to {extension['due_at'][:10]} by"
+                f" {escape(spoken(extension['by']))}: {escape(extension['reason'])}"
             )
-    said = [f"{count(summary['requests'], 'forget')}: {summary['met']} met, {summary['met late']} met late, {summary['open']} open"]
-    said += [f"{summary['late']} late, {summary['closed']} closed without effect, {summary['extended']} extended"]
-    out.print(", ".join(said) + f" (due {summary['deadline_days']} days after filing, {summary['extended_days']} with an extension)")
+    said = [
+        f"{count(summary['requests'], 'forget')}: {summary['met']} met, {summary['met late']} met"
+        f" late, {summary['open']} open"
+    ]
+    said += [
+        f"{summary['late']} late, {summary['closed']} closed without effect, {summary['extended']}"
+        " extended"
+    ]
+    out.print(
+        ", ".join(said)
+        + f" (due {summary['deadline_days']} days after filing, {summary['extended_days']} with an"
+        " extension)"
+    )
     if "median_days" in summary:
         out.print(
-            f"From filing to publishing: median {summary['median_days']:.2f} days, nine in ten within {summary['p90_days']:.2f}, "
-            f"longest {summary['longest_days']:.2f}"
+            f"From filing to publishing: median {summary['median_days']:.2f} days, nine in ten"
+            f" within {summary['p90_days']:.2f}, longest {summary['longest_days']:.2f}"
         )
 
 
@@ -180,7 +241,14 @@ def show_witnesses(found: Sequence[Mapping[str, Json]]) -> None:
     """What witnesses answered."""
     out = console()
     if not found:
-        out.print("Nobody had to be asked: those in govd.toml (witnesses, timestamp_authorities), if any, have seen the newest checkpoint.")
+        out.print(
+            "Nobody had to be asked: those in govd.toml (witnesses, timestamp_authorities), if any,"
+            " have seen the newest checkpoint."
+        )
     for said in found:
-        text = f"[red]{escape(said['fault'])}[/]" if said["fault"] else f"[green]no later than {said['at'][:19]}Z[/]"
+        text = (
+            f"[red]{escape(said['fault'])}[/]"
+            if said["fault"]
+            else f"[green]no later than {said['at'][:19]}Z[/]"
+        )
         out.print(f"{escape(said['name'])}: checkpoint of {count(said['size'], 'entry')}, {text}")

@@ -16,7 +16,9 @@ WORST = 5
 
 
 def print_evaluation(found: Mapping[str, Json]) -> None:
-    """What went and what stayed, with intervals; retrieval; scores of papers; what strangers can do."""
+    """What went and what stayed, with intervals; retrieval; scores of papers; what strangers can
+    do.
+    """
     out, m = console(), found["metrics"]
     title = f"{escape(found['model'])}, revision {found['revision'] or 'base'}"
     out.print(table("", title, rows=list(_shares(m))))
@@ -28,14 +30,20 @@ def print_evaluation(found: Mapping[str, Json]) -> None:
     print_attacks(m.get("leaks", ()))
     if found.get("report"):
         out.print(f"Report: [bold]{escape(found['report'])}[/]", soft_wrap=True)
-    out.print(f"[dim]Intervals: 90 %, by drawing the pictures again with replacement. {escape(found['claim'])}[/]")
+    out.print(
+        "[dim]Intervals: 90 %, by drawing the pictures again with replacement."
+        f" {escape(found['claim'])}[/]"
+    )
 
 
 def _shares(m: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     forgotten = bool(m.get("forgotten_images"))
     yield "images", escape(said(m.get("on")))
     yield "what stays" if forgotten else "right answers", _changed(m, "retain_acc")
-    yield "same answer among retained labels", f"{share(m.get('retain_agreement'))}{_interval(m, 'retain_agreement')}"
+    yield (
+        "same answer among retained labels",
+        f"{share(m.get('retain_agreement'))}{_interval(m, 'retain_agreement')}",
+    )
     yield "same nearest image", share(m.get("neighbour_agreement"))
     if forgotten:
         mistake = share(m.get("base_false_positives"))
@@ -45,7 +53,11 @@ def _shares(m: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
         yield "others called so by mistake, before", mistake
     abstain = m.get("abstain")
     if abstain:
-        of_forgotten = f", of what was to go {share(abstain['forgotten'])}" if abstain["forgotten"] is not None else ""
+        of_forgotten = (
+            f", of what was to go {share(abstain['forgotten'])}"
+            if abstain["forgotten"] is not None
+            else ""
+        )
         yield "answers that abstain", f"of what stays {share(abstain['retained'])}{of_forgotten}"
 
 
@@ -68,14 +80,22 @@ def _print_lost_cells(m: Mapping[str, Json]) -> None:
     for c in worst:
         low, high = c.get("interval", (c["after"], c["after"]))
         what = escape(f"{c['class']} in {c['domain']}" if c["domain"] else c["class"])
-        rows.append((what, c["images"], f"{share(c['before'])} → {share(c['after'])} ({100 * low:.0f} to {100 * high:.0f})"))
+        rows.append(
+            (
+                what,
+                c["images"],
+                f"{share(c['before'])} → {share(c['after'])} ({100 * low:.0f} to {100 * high:.0f})",
+            )
+        )
     console().print(table("retained cells that lost most", "images", "right", rows=rows))
 
 
 def _print_redirects(m: Mapping[str, Json]) -> None:
     for concept in m.get("concepts", ()):
         if concept.get("redirects"):
-            words = ", ".join(f"{escape(r['label'])} {share(r['share'])}" for r in concept["redirects"][:WORST])
+            words = ", ".join(
+                f"{escape(r['label'])} {share(r['share'])}" for r in concept["redirects"][:WORST]
+            )
             console().print(f"  {escape(concept['scope'])} is called instead: {words}")
 
 
@@ -84,8 +104,15 @@ def _print_retrieval(retrieval: Mapping[str, Json]) -> None:
         return
     rows = []
     for group, of_group in retrieval.items():
-        for way, words in (("t2i", "a label finds its pictures"), ("i2t", "a picture finds its label")):
-            cells = [f"{share(of_group['before'][f'{way}@{k}'])} → {share(of_group['after'][f'{way}@{k}'])}" for k in (1, 5, 10)]
+        for way, words in (
+            ("t2i", "a label finds its pictures"),
+            ("i2t", "a picture finds its label"),
+        ):
+            cells = [
+                f"{share(of_group['before'][f'{way}@{k}'])} →"
+                f" {share(of_group['after'][f'{way}@{k}'])}"
+                for k in (1, 5, 10)
+            ]
             rows.append((f"{group}: {words}", *cells))
     console().print(table("among the best …", "1", "5", "10", rows=rows))
 
@@ -95,8 +122,14 @@ def _scores(scores: Mapping[str, Json]) -> Iterator[str]:
     if not scores:
         return
     h, five = scores["adu_h"], scores["kravets_namboodiri"]
-    yield f"H-mean as ADU (arXiv 2510.08132): {share(h['h'])} of went {share(h['for'])} and stayed {share(h['mem'])}"
+    yield (
+        f"H-mean as ADU (arXiv 2510.08132): {share(h['h'])} of went {share(h['for'])} and stayed"
+        f" {share(h['mem'])}"
+    )
     forget, retain = (scores["cliperase"][group]["accuracy"] for group in ("forget", "retain"))
     yield f"CLIPErase (arXiv 2410.23330): forget set {share(forget)}, retain set {share(retain)}"
     if five["score"] is not None:
-        yield f"Kravets and Namboodiri (arXiv 2407.07485): {share(five['score'])}, the mean of {len(five['terms'])} terms"
+        yield (
+            f"Kravets and Namboodiri (arXiv 2407.07485): {share(five['score'])}, the mean of"
+            f" {len(five['terms'])} terms"
+        )

@@ -1,4 +1,6 @@
-"""`govd preview`, for people: will it work, what does it cost, does it wait and for whom; then other strengths, and what is near."""
+"""`govd preview`, for people: will it work, what does it cost, does it wait and for whom; then
+other strengths, and what is near.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ NOT_MEASURED: Final = "not measured: no pool of pictures (govd model update NAME
 def show_preview(preview: Mapping[str, Json]) -> None:
     """What a forget would do."""
     out = console()
-    out.print(f"[bold]preview[/]: {scope(preview)} · {escape(preview['model'])}{_how(preview)} (nothing is filed)")
+    out.print(
+        f"[bold]preview[/]: {scope(preview)} · {escape(preview['model'])}{_how(preview)} (nothing"
+        " is filed)"
+    )
     for line in _same(preview.get("same_scope"), preview.get("subsumed_by")):
         out.print(f"  {line}")
     out.print("[bold]Will it work?[/]")
@@ -36,7 +41,10 @@ def show_preview(preview: Mapping[str, Json]) -> None:
     for line in _costs(preview):
         out.print(f"  {line}")
     if preview.get("capacity"):
-        out.print(f"  by how many forgets, random ones of this model: {capacity_line(preview['capacity'])}")
+        out.print(
+            "  by how many forgets, random ones of this model:"
+            f" {capacity_line(preview['capacity'])}"
+        )
     out.print("[bold]Does it wait?[/]")
     for line in _decision(preview):
         out.print(f"  {line}")
@@ -44,10 +52,17 @@ def show_preview(preview: Mapping[str, Json]) -> None:
         out.print(_others(preview["others"]))
     if preview.get("near"):
         out.print(_near(preview["near"]))
-        alike = [f"{escape(word['name'])} {word['involved']:.2f}" for word in preview["near"] if word["ask"]]
+        alike = [
+            f"{escape(word['name'])} {word['involved']:.2f}"
+            for word in preview["near"]
+            if word["ask"]
+        ]
         if alike:
             it = "it" if len(alike) == 1 else "them"
-            out.print(f"  [yellow]{', '.join(alike)}: forget {it} too?[/] (--alias NAME, or a request of its own)")
+            out.print(
+                f"  [yellow]{', '.join(alike)}: forget {it} too?[/] (--alias NAME, or a request of"
+                " its own)"
+            )
 
 
 def _how(preview: Mapping[str, Json]) -> str:
@@ -59,7 +74,10 @@ def _same(same: Mapping[str, Json] | None, covered: Json) -> Iterator[str]:
     if same:
         state = str(same["state"]).replace("_", " ")
         which = "by a private request" if same["private"] else f"as {same['id']}"
-        yield f"[yellow]the same scope is {state} already, {which}: what follows is counted without it[/]"
+        yield (
+            f"[yellow]the same scope is {state} already, {which}: what follows is counted without"
+            " it[/]"
+        )
     if covered:
         yield f"[yellow]it would add nothing while {escape(covered)} stands, which covers it[/]"
 
@@ -72,13 +90,23 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
         yield f"nobody knows: of {escape(effect['on'])} none looks like it to the model"
     else:
         named = "keep their answer" if effect["what"] == "domains" else "are named so"
-        ends = f" ({effect['after_low']} to {effect['after_high']})" if effect.get("after_high") is not None else ""
-        yield f"[bold]before {effect['before']} → after {effect['after']}[/]{ends} {named}{_by(effect)}"
+        ends = (
+            f" ({effect['after_low']} to {effect['after_high']})"
+            if effect.get("after_high") is not None
+            else ""
+        )
+        yield (
+            f"[bold]before {effect['before']} → after {effect['after']}[/]{ends}"
+            f" {named}{_by(effect)}"
+        )
         which = "in it" if effect["what"] == "domains" else "that look like it to the model"
         yield f"of {count(effect['pictures'], 'picture')} {which}, among {escape(effect['on'])}"
     if labelled:
         yield f"before {labelled['before']} → after {labelled['after']} are named so{_by(labelled)}"
-        yield f"of {count(labelled['pictures'], 'picture')} that show it, by the labels of the evaluation set"
+        yield (
+            f"of {count(labelled['pictures'], 'picture')} that show it, by the labels of the"
+            " evaluation set"
+        )
     for term in preview["predicted"].get("targets", ()):
         if term.get("warning"):
             yield f"[yellow]{escape(term['about'])}: {escape(term['warning'])}[/]"
@@ -91,7 +119,11 @@ def _by(effect: Mapping[str, Json]) -> str:
         return ""
     if len({row["after"] for row in rows}) == 1:
         return f", by each of {len(rows) - 1} prompts and by all together"
-    return f" by the worst prompt, {escape(repr(effect['prompt']))}" if effect["prompt"] else ", by all prompts together (each alone: less)"
+    return (
+        f" by the worst prompt, {escape(repr(effect['prompt']))}"
+        if effect["prompt"]
+        else ", by all prompts together (each alone: less)"
+    )
 
 
 def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
@@ -105,11 +137,17 @@ def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
             yield f"{words:<{wide}}  {interval(costs[name])}{_whose(costs[name])}"
     total = preview["predicted"].get("total_disagreement")
     if total is not None and total != costs.get("all", {}).get("share"):
-        yield f"{'with all that is in force':<{wide}}  {share(total)} of the other answers differ from the unedited model's"
+        yield (
+            f"{'with all that is in force':<{wide}}  {share(total)} of the other answers differ"
+            " from the unedited model's"
+        )
     linear = preview["predicted"].get("checkpoint")
     if linear:
         changed = share(linear["predicted_disagreement"])
-        yield f"{'with all, in a checkpoint':<{wide}}  {changed}: weights cannot ask a picture for its domain"
+        yield (
+            f"{'with all, in a checkpoint':<{wide}}  {changed}: weights cannot ask a picture for"
+            " its domain"
+        )
     if all(figure.get("low") is None for figure in costs.values()):
         yield "[dim]shares of answers that change; their intervals were not measured[/]"
     else:
@@ -118,7 +156,10 @@ def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
 
 def _without_pool(predicted: Mapping[str, Json]) -> str:
     if predicted.get("by_theorem"):
-        return "the order of the labels that stay does not change (exact on the label set); nothing else is measured: there is no pool"
+        return (
+            "the order of the labels that stay does not change (exact on the label set); nothing"
+            " else is measured: there is no pool"
+        )
     return NOT_MEASURED
 
 
@@ -131,7 +172,9 @@ def interval(figure: Mapping[str, Json]) -> str:
 
 def at_most(figure: Mapping[str, Json]) -> str:
     """A share with the upper end of its interval, where there is one."""
-    return share(figure["share"]) + ("" if figure.get("high") is None else f" (≤ {100 * figure['high']:.1f})")
+    return share(figure["share"]) + (
+        "" if figure.get("high") is None else f" (≤ {100 * figure['high']:.1f})"
+    )
 
 
 def _whose(figure: Mapping[str, Json]) -> str:
@@ -149,9 +192,15 @@ def _decision(preview: Mapping[str, Json]) -> Iterator[str]:
     elif decision["event"] == "deny":
         yield f"[red]it is denied[/]: {escape(decision['reason'])}"
     else:
-        yield f"[yellow]yes, for {escape(said(decision['waits_for']))}[/]: {escape(decision['reason'])}"
+        yield (
+            f"[yellow]yes, for {escape(said(decision['waits_for']))}[/]:"
+            f" {escape(decision['reason'])}"
+        )
     for vote in decision["votes"]:
-        if vote["decision"] != "allow" and f"{vote['policy']}: {vote['reason']}" != decision["reason"]:
+        if (
+            vote["decision"] != "allow"
+            and f"{vote['policy']}: {vote['reason']}" != decision["reason"]
+        ):
             yield f"and {escape(vote['policy'])} says {vote['decision']}: {escape(vote['reason'])}"
 
 
@@ -168,7 +217,14 @@ def _others(rows: Sequence[Mapping[str, Json]]) -> object:
         figures = (at_most(cost[k]) if k in cost else "–" for k in ("all", "worst_label"))
         shown.append((*name, left, *figures, mark))
     return table(
-        "target", "strength", "before → after", "others change", "worst label", "", rows=shown, title="Other targets and strengths"
+        "target",
+        "strength",
+        "before → after",
+        "others change",
+        "worst label",
+        "",
+        rows=shown,
+        title="Other targets and strengths",
     )
 
 

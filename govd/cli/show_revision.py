@@ -6,7 +6,18 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from govd.cli.tables import console, count, escape, minute, said, scope, share, show_record, state, table
+from govd.cli.tables import (
+    console,
+    count,
+    escape,
+    minute,
+    said,
+    scope,
+    share,
+    show_record,
+    state,
+    table,
+)
 
 if TYPE_CHECKING:
     from govd.types import Json
@@ -26,24 +37,32 @@ def show_revision(revision: Mapping[str, Json]) -> None:
     if revision.get("state_reason"):
         out.print(f"  {escape(revision['state_reason'])}")
     requests = list(revision["requests"])
-    listed = " ".join(requests[:LISTED]) + (f" … and {len(requests) - LISTED} more" if len(requests) > LISTED else "")
+    listed = " ".join(requests[:LISTED]) + (
+        f" … and {len(requests) - LISTED} more" if len(requests) > LISTED else ""
+    )
     out.print(f"  {count(len(requests), 'forget')} in force{f': {listed}' if requests else ''}")
     for covered, by in (revision.get("subsumed") or {}).items():
         out.print(f"  {escape(covered)} adds nothing while {escape(said(by))} stands")
     facts = revision.get("facts") or {}
     out.print(
-        f"  edit {revision['edit_digest'][:16]}…, rank {revision['rank']}, on the {revision['side']} "
-        f"side, composed by {said(facts.get('composed_by'))}"
+        f"  edit {revision['edit_digest'][:16]}…, rank {revision['rank']}, on the"
+        f" {revision['side']} side, composed by {said(facts.get('composed_by'))}"
     )
     for line in _figures(revision.get("metrics") or {}):
         out.print(f"  {line}")
     checkpoint = (revision.get("metrics") or {}).get("checkpoint")
     if checkpoint:
         where = ", ".join(map(str, facts.get("conditional", [])))
-        out.print(f"  that is the conditional edit, for answers and vectors; it asks for {escape(where)}. A checkpoint has the linear one,")
+        out.print(
+            f"  that is the conditional edit, for answers and vectors; it asks for {escape(where)}."
+            " A checkpoint has the linear one,"
+        )
         for line in _figures(checkpoint):
             out.print(f"  {line}")
-    out.print(f"  [dim]everything: govd revision show {name} {number} --all, or --json; why it is so: govd audit why {name} {number}[/]")
+    out.print(
+        f"  [dim]everything: govd revision show {name} {number} --all, or --json; why it is so:"
+        f" govd audit why {name} {number}[/]"
+    )
 
 
 def _figures(metrics: Mapping[str, Json]) -> Iterator[str]:
@@ -53,10 +72,14 @@ def _figures(metrics: Mapping[str, Json]) -> Iterator[str]:
     yield f"evaluated on {escape(said(metrics.get('on')))}:"
     if metrics.get("forgotten_images"):
         mistake = share(metrics.get("base_false_positives"))
-        yield f"  forgotten {share(metrics.get('forget_acc_before'))} → {share(metrics.get('forget_acc'))} (by mistake: {mistake})"
+        yield (
+            f"  forgotten {share(metrics.get('forget_acc_before'))} →"
+            f" {share(metrics.get('forget_acc'))} (by mistake: {mistake})"
+        )
     yield (
-        f"  retained {share(metrics.get('retain_acc_before'))} → {share(metrics.get('retain_acc'))}, "
-        f"same answers {share(metrics.get('retain_agreement'))}"
+        f"  retained {share(metrics.get('retain_acc_before'))} →"
+        f" {share(metrics.get('retain_acc'))}, same answers"
+        f" {share(metrics.get('retain_agreement'))}"
     )
 
 
@@ -72,7 +95,10 @@ def show_whole_revision(revision: Mapping[str, Json]) -> None:
 def show_interference(found: Mapping[str, Json]) -> None:
     """Each forget of a revision left out once, the costliest first."""
     out, forgets = console(), found["forgets"]
-    out.print(f"[bold]{escape(found['model'])}, revision {found['revision'] or 'base'}[/]: {count(len(forgets), 'forget')} in force")
+    out.print(
+        f"[bold]{escape(found['model'])}, revision {found['revision'] or 'base'}[/]:"
+        f" {count(len(forgets), 'forget')} in force"
+    )
     if not forgets:
         return
     rows = [
@@ -86,15 +112,17 @@ def show_interference(found: Mapping[str, Json]) -> None:
         )
         for row in forgets
     ]
-    out.print(table("id", "forget", "its pictures", "still named", "costs", "others named", rows=rows))
+    out.print(
+        table("id", "forget", "its pictures", "still named", "costs", "others named", rows=rows)
+    )
     for row in forgets:
         for other in row["others"][:NAMED]:
             words = _from_to(other["named_without"], other["named"])
             out.print(f"  {scope(row)} changes {scope(other)}: still named {words}")
     out.print(
-        f"[dim]Measured on {escape(found['on'])}. Costs: points of the {forgets[0]['retained']} retained answers that "
-        "change by this forget and would not without it. Others named: of the other forgets' pictures, those that get "
-        "a forgotten name, without it → with it.[/]"
+        f"[dim]Measured on {escape(found['on'])}. Costs: points of the {forgets[0]['retained']}"
+        " retained answers that change by this forget and would not without it. Others named: of"
+        " the other forgets' pictures, those that get a forgotten name, without it → with it.[/]"
     )
 
 

@@ -1,4 +1,6 @@
-"""What a verification found, for people: a screen, or everything; the verdict last, where somebody looks first."""
+"""What a verification found, for people: a screen, or everything; the verdict last, where somebody
+looks first.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ HEADINGS = (("Proven", "proven"), ("Recorded", "recorded"), ("Not proven", "not_
 
 
 def show_verdict(verdict: Mapping[str, Json]) -> None:
-    """What was looked at, what is proven, recorded and open, as far as a screen goes; then whether it holds."""
+    """What was looked at, what is proven, recorded and open, as far as a screen goes; then whether
+    it holds.
+    """
     _show(verdict, SHOWN)
 
 
@@ -34,7 +38,9 @@ def _show(verdict: Mapping[str, Json], most: int | None) -> None:
     out, what = console(), "bundle" if "file" in verdict else "ledger"
     out.print(f"This {what}: {_size(verdict)}")
     if verdict["keys"]:
-        out.print(f"  signed by {escape(', then '.join(verdict['keys']))}", soft_wrap=True)  # whole on a line: it is copied
+        out.print(
+            f"  signed by {escape(', then '.join(verdict['keys']))}", soft_wrap=True
+        )  # whole on a line: it is copied
     for line in _lines(verdict, most):
         out.print(f"  {line}")
     for note in verdict.get("notes", ()):
@@ -42,16 +48,30 @@ def _show(verdict: Mapping[str, Json], most: int | None) -> None:
     for fault in verdict["faults"]:
         out.print(f"[red]fault[/] {escape(fault)}")
     number = count(len(verdict["faults"]), "fault")
-    out.print(f"[green]The {what} holds.[/]" if verdict["holds"] else f"[red]The {what} does not hold[/]: {number}, above.")
+    out.print(
+        f"[green]The {what} holds.[/]"
+        if verdict["holds"]
+        else f"[red]The {what} does not hold[/]: {number}, above."
+    )
 
 
 def _size(verdict: Mapping[str, Json]) -> str:
-    unsigned = f", [yellow]the last {count(verdict['unsigned'], 'entry')} not signed yet[/]" if verdict.get("unsigned") else ""
+    unsigned = (
+        f", [yellow]the last {count(verdict['unsigned'], 'entry')} not signed yet[/]"
+        if verdict.get("unsigned")
+        else ""
+    )
     if not verdict["holds"]:
         return f"{count(verdict['size'], 'entry')}{unsigned}"
-    checkpoints = f"{count(verdict['checkpoints'], 'signed log checkpoint')} (the last of {verdict['signed_size']})"
+    checkpoints = (
+        f"{count(verdict['checkpoints'], 'signed log checkpoint')} (the last of"
+        f" {verdict['signed_size']})"
+    )
     artifacts = count(verdict["artifacts"], "artifact")
-    return f"{count(verdict['size'], 'entry')}{unsigned}, {checkpoints}, {artifacts}; root {verdict['root'][:16]}…"
+    return (
+        f"{count(verdict['size'], 'entry')}{unsigned}, {checkpoints}, {artifacts}; root"
+        f" {verdict['root'][:16]}…"
+    )
 
 
 def _lines(verdict: Mapping[str, Json], most: int | None) -> Iterator[str]:
@@ -62,4 +82,7 @@ def _lines(verdict: Mapping[str, Json], most: int | None) -> Iterator[str]:
         for line in listed[:most]:
             yield f"[bold]{heading}:[/] {escape(line)}"
         if most is not None and len(listed) > most:
-            yield f"[dim]… and {len(listed) - most:,} more lines under {heading.lower()!r}: --all, or --json[/]"
+            yield (
+                f"[dim]… and {len(listed) - most:,} more lines under {heading.lower()!r}: --all, or"
+                " --json[/]"
+            )

@@ -14,10 +14,27 @@ from govd.verify.sentences import safe
 if TYPE_CHECKING:
     from govd.types import Json
 
-COLOURS = {"in_force": "green", "published": "green", "done": "green", "waiting": "yellow", "filed": "yellow", "approved": "yellow"}
+COLOURS = {
+    "in_force": "green",
+    "published": "green",
+    "done": "green",
+    "waiting": "yellow",
+    "filed": "yellow",
+    "approved": "yellow",
+}
 COLOURS |= {"failed": "red", "denied": "red", "rejected": "red", "refused": "red"}
 _TYPED = ("id", "no.", "kind", "subject", "revision", "edit", "rank", "entry")
-_GLANCED = ("state", "status", "time", "filed", "due", "in force", "published", "created", "revoked")
+_GLANCED = (
+    "state",
+    "status",
+    "time",
+    "filed",
+    "due",
+    "in force",
+    "published",
+    "created",
+    "revoked",
+)
 WHOLE = (*_TYPED, *_GLANCED)
 """Columns that are never cut: what they show is typed again, or read at a glance."""
 LINE = 100_000
@@ -44,7 +61,11 @@ def state(name: str) -> str:
 def scope(request: Mapping[str, Json]) -> str:
     """What a request is about, in words."""
     concepts = ", ".join(c["name"] for c in request["concepts"]) or "everything"
-    return escape(f"{concepts} in {', '.join(request['domains'])}" if request["domains"] else f"{concepts} everywhere")
+    return escape(
+        f"{concepts} in {', '.join(request['domains'])}"
+        if request["domains"]
+        else f"{concepts} everywhere"
+    )
 
 
 def share(value: Any) -> str:
@@ -64,21 +85,36 @@ def minute(time: str | None) -> str:
 
 
 def tried(steps: Sequence[Mapping[str, Json]]) -> Table:
-    """What was tried on pool pictures that were not fitted on, from cheap to certain; the last was taken."""
+    """What was tried on pool pictures that were not fitted on, from cheap to certain; the last was
+    taken.
+    """
     elsewhere = any("elsewhere_lost" in step for step in steps)
     rows = []
     for step in steps:
-        row = (f"{step['beta']:g}, {step['w']:g}", f"{step['named']} of {step['of']}", share(step["others_changed"]))
+        row = (
+            f"{step['beta']:g}, {step['w']:g}",
+            f"{step['named']} of {step['of']}",
+            share(step["others_changed"]),
+        )
         lost = (share(step.get("elsewhere_lost")),) if elsewhere else ()
         rows.append((*row, *lost, f"{step['others_moved']:.3f}"))
     last = ("lost in other domains",) if elsewhere else ()
-    return table("tried: β, w", "still named", "others changed", *last, "others moved by", rows=rows)
+    return table(
+        "tried: β, w", "still named", "others changed", *last, "others moved by", rows=rows
+    )
 
 
 def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Table:
-    """A plain table; cells may hold markup, so what is in them is escaped by whoever fills them. Made to be read at 80 columns."""
+    """A plain table; cells may hold markup, so what is in them is escaped by whoever fills them.
+    Made to be read at 80 columns.
+    """
     made = Table(
-        title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), show_header=any(columns)
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        show_header=any(columns),
     )
     for place, name in enumerate(columns):
         least = min(NARROW, max((len(str(row[place])) for row in rows), default=0))
@@ -109,5 +145,10 @@ def said(value: Json) -> str:
     if isinstance(value, Mapping):
         return "; ".join(f"{name}: {said(item)}" for name, item in value.items()) or "–"
     if isinstance(value, list | tuple):
-        return ", ".join(f"({said(item)})" if isinstance(item, Mapping) else said(item) for item in value) or "–"
+        return (
+            ", ".join(
+                f"({said(item)})" if isinstance(item, Mapping) else said(item) for item in value
+            )
+            or "–"
+        )
     return str(value)

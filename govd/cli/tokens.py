@@ -20,12 +20,18 @@ def create(
         typer.Option(
             "--role",
             help=(
-                "owner (everything), operator (files, decides, reverts), reader (asks and previews) or "
+                "owner (everything), operator (files, decides, reverts), reader (asks and"
+                " previews) or "
                 "inference (answers of what is served)."
             ),
         ),
     ],
-    name: Annotated[str, typer.Option("--name", help="Who will use it: what is done with it is done by principal:NAME.")],
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name", help="Who will use it: what is done with it is done by principal:NAME."
+        ),
+    ],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,7 +53,9 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("revoke")
 def revoke(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id.")], home: HomeOption = None, as_json: JsonOption = False
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """End a token."""
     from govd.cli.tables import show_record

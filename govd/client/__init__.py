@@ -16,16 +16,22 @@ __all__ = ["Daemon", "Follower", "connect"]
 
 
 def connect(url: str | None = None, token: str | None = None, timeout: float = 600.0) -> Daemon:
-    """A daemon by its address; without one, the daemon that runs on the default home. `timeout`: seconds for an answer, or for a decision.
+    """A daemon by its address; without one, the daemon that runs on the default home. `timeout`:
+    seconds for an answer, or for a decision.
 
     Raises:
-        Unreachable: no address was given and no daemon runs on the home. Usage: the address is none.
+        Unreachable: no address was given and no daemon runs on the home. Usage: the address is
+        none.
     """
     if url is None:
         from govd.home.home import announced, default_home
 
         found = announced(default_home())
         if found is None:
-            raise Unreachable("no daemon runs on this home", where=str(default_home()), advice="Start one: govd serve.")
+            raise Unreachable(
+                "no daemon runs on this home",
+                where=str(default_home()),
+                advice="Start one: govd serve.",
+            )
         url, token = found
     return Daemon(url, token, timeout)

@@ -23,7 +23,9 @@ from govd.types import Floats, Json, Record
 
 
 class Daemon(Api):
-    """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is said in `govd.service.api`."""
+    """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is
+    said in `govd.service.api`.
+    """
 
     remote = True
 
@@ -34,7 +36,12 @@ class Daemon(Api):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -49,7 +56,7 @@ class Daemon(Api):
         found: Record = self._http.json("POST", path, body, **query)
         return found
 
-    # -- models and what they answer ------------------------------------------------------------------------------------------
+    # -- models and what they answer
 
     def status(self) -> Record:
         return self._get("status")
@@ -68,7 +75,9 @@ class Daemon(Api):
         return self._post("models", {"name": name, "reference": reference, **options})
 
     def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
-        found: Record = self._http.json("PATCH", f"models/{_part(name)}", {"reference": reference, **options})
+        found: Record = self._http.json(
+            "PATCH", f"models/{_part(name)}", {"reference": reference, **options}
+        )
         return found
 
     def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
@@ -90,7 +99,12 @@ class Daemon(Api):
         return self._get(f"models/{_part(model)}/revisions/{revision}/interference")
 
     def classify(
-        self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
+        self,
+        model: str,
+        images: Sequence[str],
+        labels: Sequence[str] | None = None,
+        revision: int | None = None,
+        base: bool = False,
     ) -> list[Record]:
         answers: dict[int, Record] = {}
         sent: dict[int, str] = {}
@@ -98,18 +112,42 @@ class Daemon(Api):
             try:
                 sent[i] = _file(path)
             except UnreadableImage as error:
-                answers[i] = {"path": str(path), "label": None, "scores": {}, "revision": None, "error": error.message}
+                answers[i] = {
+                    "path": str(path),
+                    "label": None,
+                    "scores": {},
+                    "revision": None,
+                    "error": error.message,
+                }
         if not sent and answers:
-            raise UnreadableImage("none of the pictures can be read", advice="; ".join(a["error"] for a in answers.values())[:500])
-        body = {"images": list(sent.values()), "names": [str(images[i]) for i in sent], "labels": labels and list(labels)}
-        found: Json = self._post(f"models/{_part(model)}/classify", {**body, "revision": revision, "base": base})
+            raise UnreadableImage(
+                "none of the pictures can be read",
+                advice="; ".join(a["error"] for a in answers.values())[:500],
+            )
+        body = {
+            "images": list(sent.values()),
+            "names": [str(images[i]) for i in sent],
+            "labels": labels and list(labels),
+        }
+        found: Json = self._post(
+            f"models/{_part(model)}/classify", {**body, "revision": revision, "base": base}
+        )
         answers |= dict(zip(sent, found, strict=True))
         number = found[0]["revision"]
         return [{**answers[i], "revision": number} for i in sorted(answers)]
 
-    def embeddings(self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False) -> Floats:
-        body = {"texts": list(texts), "images": [_file(i) for i in images], "names": [str(i) for i in images], "base": base}
-        return np.asarray(self._post(f"models/{_part(model)}/embeddings", body)["embeddings"], np.float32)
+    def embeddings(
+        self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False
+    ) -> Floats:
+        body = {
+            "texts": list(texts),
+            "images": [_file(i) for i in images],
+            "names": [str(i) for i in images],
+            "base": base,
+        }
+        return np.asarray(
+            self._post(f"models/{_part(model)}/embeddings", body)["embeddings"], np.float32
+        )
 
     def evaluate(
         self,
@@ -121,20 +159,38 @@ class Daemon(Api):
         disclose: bool = False,
         words: Mapping[str, Any] | None = None,
     ) -> Record:
-        body = {"images": images, "revision": revision, "base": base, "report": report, "disclose": disclose, "words": words or {}}
+        body = {
+            "images": images,
+            "revision": revision,
+            "base": base,
+            "report": report,
+            "disclose": disclose,
+            "words": words or {},
+        }
         return self._post(f"models/{_part(model)}/evaluate", body)
 
-    def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
-        return self._post(f"models/{_part(model)}/export", {"folder": folder, "revision": revision, "format": format, **how})
+    def export(
+        self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any
+    ) -> Record:
+        return self._post(
+            f"models/{_part(model)}/export",
+            {"folder": folder, "revision": revision, "format": format, **how},
+        )
 
-    # -- requests -------------------------------------------------------------------------------------------------------------
+    # -- requests
 
     def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
-        found = self._post("requests", {"model": model, "concepts": list(concepts), **_lists(options)}, wait=wait or None)
+        found = self._post(
+            "requests",
+            {"model": model, "concepts": list(concepts), **_lists(options)},
+            wait=wait or None,
+        )
         return self._settled(found) if wait else found
 
     def _settled(self, record: Record) -> Record:
-        """The record once it is decided and served; the daemon holds each call for a minute at most."""
+        """The record once it is decided and served; the daemon holds each call for a minute at
+        most.
+        """
         end = time.monotonic() + self._timeout
         while record["state"] in MOVING and time.monotonic() < end:
             record = self._get(f"requests/{record['id']}", wait=True)
@@ -144,7 +200,9 @@ class Daemon(Api):
         return [self._settled(self.request(request_id)) for request_id in request_ids]
 
     def preview(self, *concepts: str, model: str, **options: Any) -> Record:
-        return self._post("preview", {"model": model, "concepts": list(concepts), **_lists(options)})
+        return self._post(
+            "preview", {"model": model, "concepts": list(concepts), **_lists(options)}
+        )
 
     def requests(self, **filters: Any) -> list[Record]:
         return self._http.all("requests", **filters)
@@ -154,7 +212,10 @@ class Daemon(Api):
 
     def pictures(self, request_id: str) -> list[tuple[str, bytes]]:
         path = f"requests/{_part(request_id)}/pictures"
-        return [(p["prompt"], self._http.ask("GET", f"{path}/{p['png']}").content) for p in self._http.all(path)]
+        return [
+            (p["prompt"], self._http.ask("GET", f"{path}/{p['png']}").content)
+            for p in self._http.all(path)
+        ]
 
     def _decide(self, request_id: str, event: str, reason: str) -> Record:
         return self._post(f"requests/{_part(request_id)}/{event}", {"reason": reason})
@@ -171,7 +232,13 @@ class Daemon(Api):
     def retry(self, request_id: str, reason: str = "") -> Record:
         return self._settled(self._decide(request_id, "retry", reason))
 
-    def revert(self, request_id: str, reason: str = "", idempotency_key: str | None = None, wait: bool = False) -> Record:
+    def revert(
+        self,
+        request_id: str,
+        reason: str = "",
+        idempotency_key: str | None = None,
+        wait: bool = False,
+    ) -> Record:
         body = {"reason": reason, "idempotency_key": idempotency_key}
         found = self._post(f"requests/{_part(request_id)}/revert", body, wait=wait or None)
         return self._settled(found) if wait else found
@@ -191,7 +258,7 @@ class Daemon(Api):
     def shred(self, request_id: str, reason: str) -> Record:
         return self._post(f"requests/{_part(request_id)}/shred", {"reason": reason})
 
-    # -- the ledger -----------------------------------------------------------------------------------------------------------
+    # -- the ledger
 
     def audit_log(self, limit: int = 100, **filters: Any) -> list[Record]:
         return self._http.all("audit/log", limit=limit, **filters)
@@ -218,7 +285,9 @@ class Daemon(Api):
         return self._get(f"audit/answers/{_part(key)}")
 
     def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
-        return self._http.ask("GET", "audit/checkpoint", size=size, witnessed=witnessed or None).text
+        return self._http.ask(
+            "GET", "audit/checkpoint", size=size, witnessed=witnessed or None
+        ).text
 
     def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
         return self._get("audit/proof/inclusion", entry=entry, size=size)
@@ -237,7 +306,13 @@ class Daemon(Api):
         witnesses: Sequence[str] = (),
         roots: Sequence[str] = (),
     ) -> Record:
-        body = {"since": list(since), "key": key, "recompute": recompute, "witnesses": list(witnesses), "roots": list(roots)}
+        body = {
+            "since": list(since),
+            "key": key,
+            "recompute": recompute,
+            "witnesses": list(witnesses),
+            "roots": list(roots),
+        }
         return self._post("audit/verify", body)
 
     def audit_rebuild(self) -> Record:
@@ -262,8 +337,18 @@ class Daemon(Api):
     ) -> Record:
         path = Path(file)
         if path.exists():
-            raise Usage("this file exists", where=file, advice="Choose another name; nothing is overwritten.")
-        asked = {"request": request, "model": model, "revision": revision, "since": since, "as_of": as_of}
+            raise Usage(
+                "this file exists",
+                where=file,
+                advice="Choose another name; nothing is overwritten.",
+            )
+        asked = {
+            "request": request,
+            "model": model,
+            "revision": revision,
+            "since": since,
+            "as_of": as_of,
+        }
         answer = self._http.ask("GET", "audit/bundle", **asked, with_others=with_others or None)
         part = path.with_name(f".{path.name}.part")
         try:
@@ -271,12 +356,28 @@ class Daemon(Api):
             os.replace(part, path)
         except OSError as fault:
             part.unlink(missing_ok=True)
-            raise MachineFault(f"cannot be written ({fault.strerror})", where=file, advice="Nothing was written.") from None
-        about = {k: v for k, v in (("request", request), ("model", model), ("revision", revision), ("as_of", as_of)) if v is not None}
+            raise MachineFault(
+                f"cannot be written ({fault.strerror})", where=file, advice="Nothing was written."
+            ) from None
+        about = {
+            k: v
+            for k, v in (
+                ("request", request),
+                ("model", model),
+                ("revision", revision),
+                ("as_of", as_of),
+            )
+            if v is not None
+        }
         about |= {"others": "digests"} if request is not None and not with_others else {}
-        return {"file": file, "bytes": len(answer.content), "about": about or {"everything": True}, "key": self.audit_key()}
+        return {
+            "file": file,
+            "bytes": len(answer.content),
+            "about": about or {"everything": True},
+            "key": self.audit_key(),
+        }
 
-    # -- tokens ---------------------------------------------------------------------------------------------------------------
+    # -- tokens
 
     def tokens(self) -> list[Record]:
         return self._http.all("tokens")
@@ -308,4 +409,6 @@ def _file(path: str) -> str:
     try:
         return base64.b64encode(read_regular(Path(path), PICTURE_BYTES)).decode()
     except OSError as fault:
-        raise UnreadableImage(f"cannot be read ({fault.strerror})", where=str(path), path=str(path)) from None
+        raise UnreadableImage(
+            f"cannot be read ({fault.strerror})", where=str(path), path=str(path)
+        ) from None

@@ -10,11 +10,14 @@ from govd.ledger.signing import Key, LogCheckpoint
 from govd.types import Json, Record
 
 Prove = Callable[[int, int], Record]
-"""The inclusion proof of an entry in the tree of a signed log checkpoint: `Daemon.audit_inclusion`."""
+"""The inclusion proof of an entry in the tree of a signed log checkpoint:
+`Daemon.audit_inclusion`.
+"""
 
 
 class Follower:
-    """Compares entries that were read with signed log checkpoints, from the first entry on, or from a checkpoint that was kept.
+    """Compares entries that were read with signed log checkpoints, from the first entry on, or from
+    a checkpoint that was kept.
 
     follower = Follower(key, since=note, prove=daemon.audit_inclusion)
     for entry in daemon.events(after=follower.size - 1):
@@ -39,7 +42,8 @@ class Follower:
         """The next entry.
 
         Raises:
-            VerificationFailed: one is missing before it, or came twice; or the daemon's proof does not lead to the kept checkpoint.
+            VerificationFailed: one is missing before it, or came twice; or the daemon's proof does
+            not lead to the kept checkpoint.
         """
         if entry["seq"] != self.size:
             raise VerificationFailed(f"entry {self.size} should be next, not {entry['seq']}")
@@ -52,13 +56,20 @@ class Follower:
         """Whether what was read is what was signed; the size up to which that is so.
 
         Raises:
-            VerificationFailed: it is not, or the checkpoint is of more than was read, or of less than it began with.
+            VerificationFailed: it is not, or the checkpoint is of more than was read, or of less
+            than it began with.
         """
         said = LogCheckpoint.open(note, self.key)
         if said.size > self.size:
-            raise VerificationFailed(f"{said.size} entries were signed, {self.size} were read", advice="Read on, then check again.")
+            raise VerificationFailed(
+                f"{said.size} entries were signed, {self.size} were read",
+                advice="Read on, then check again.",
+            )
         if said.size not in self._roots:
-            raise VerificationFailed(f"reading began at entry {self._kept.size if self._kept else 0}", advice="Take a later checkpoint.")
+            raise VerificationFailed(
+                f"reading began at entry {self._kept.size if self._kept else 0}",
+                advice="Take a later checkpoint.",
+            )
         if self._roots[said.size] != said.root:
             raise VerificationFailed("the entries that were read are not those that were signed")
         return said.size
@@ -66,11 +77,15 @@ class Follower:
     def _from(self, kept: LogCheckpoint) -> merkle.Growing:
         """The tree that the kept checkpoint is the root of, ready to grow.
 
-        The inclusion proof of a tree's last entry is the complete subtrees of all entries before it, smallest first (RFC 9162, section
+        The inclusion proof of a tree's last entry is the complete subtrees of all entries before
+        it, smallest first (RFC 9162, section
         2.1.3.1): whoever hands out others does not get to the root that was kept.
         """
         if self._prove is None:
-            raise VerificationFailed("to begin at a checkpoint takes a proof", advice="Give prove=daemon.audit_inclusion.")
+            raise VerificationFailed(
+                "to begin at a checkpoint takes a proof",
+                advice="Give prove=daemon.audit_inclusion.",
+            )
         last = kept.size - 1
         said = self._prove(last, kept.size)
         tree = merkle.Growing()
@@ -78,7 +93,9 @@ class Follower:
         if len(tree.edge) == last.bit_count():
             tree.add(*_hashes([said["leaf"]]))
         if tree.size != kept.size or tree.root() != kept.root:
-            raise VerificationFailed("the daemon's log does not begin with the one that the kept checkpoint was of")
+            raise VerificationFailed(
+                "the daemon's log does not begin with the one that the kept checkpoint was of"
+            )
         return tree
 
 

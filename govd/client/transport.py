@@ -29,7 +29,11 @@ class Transport:
         try:
             self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
         except (httpx.InvalidURL, UnicodeEncodeError) as fault:
-            raise Usage(f"this is no address of a daemon, or no token ({fault})", where=url, advice="Say http://HOST:PORT.") from None
+            raise Usage(
+                f"this is no address of a daemon, or no token ({fault})",
+                where=url,
+                advice="Say http://HOST:PORT.",
+            ) from None
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -39,7 +43,8 @@ class Transport:
         """One call below `/v1`.
 
         Raises:
-            GovdError: as the daemon says. Unreachable: it does not answer. Usage: it cannot be sent as JSON.
+            GovdError: as the daemon says. Unreachable: it does not answer. Usage: it cannot be sent
+            as JSON.
         """
         params = {k: v for k, v in query.items() if v is not None}
         check_document(body, "what is sent")
@@ -48,7 +53,9 @@ class Transport:
             answer = self._http.request(method, f"/v1/{path}", json=body, params=params)
         except httpx.TransportError as fault:
             advice = "Is it running? `govd serve` starts it; GOVD_URL says where the client looks."
-            raise Unreachable(f"the daemon does not answer ({fault})", where=self.url, advice=advice) from None
+            raise Unreachable(
+                f"the daemon does not answer ({fault})", where=self.url, advice=advice
+            ) from None
         if not answer.is_success:
             raise problem(answer)
         return answer
@@ -57,8 +64,12 @@ class Transport:
         """The JSON document that a call answers."""
         return _document(self.ask(method, path, body, **query))
 
-    def all(self, path: str, limit: int | None = None, after: Any = None, **query: Any) -> list[Record]:
-        """A list, page by page: all of it, or the first `limit` records after the cursor `after`."""
+    def all(
+        self, path: str, limit: int | None = None, after: Any = None, **query: Any
+    ) -> list[Record]:
+        """A list, page by page: all of it, or the first `limit` records after the cursor
+        `after`.
+        """
         found: list[Record] = []
         while True:
             wanted = PAGE if limit is None else min(PAGE, limit - len(found))
@@ -69,12 +80,16 @@ class Transport:
                 return found
 
     def events(self, after: int) -> Iterator[Record]:
-        """Server-sent events from entry `after` on; a connection that breaks is taken up where it was."""
+        """Server-sent events from entry `after` on; a connection that breaks is taken up where it
+        was.
+        """
         silent_since = time.monotonic()
         while True:
             last = {"Last-Event-ID": str(after)} if after >= 0 else {}
             try:
-                with self._http.stream("GET", "/v1/events", headers=last, timeout=PATIENCE) as found:
+                with self._http.stream(
+                    "GET", "/v1/events", headers=last, timeout=PATIENCE
+                ) as found:
                     if not found.is_success:
                         found.read()
                         raise problem(found)
@@ -86,7 +101,9 @@ class Transport:
                             yield entry
             except httpx.TransportError as fault:
                 if time.monotonic() - silent_since > PATIENCE:
-                    raise Unreachable(f"the daemon does not answer ({fault})", where=self.url) from None
+                    raise Unreachable(
+                        f"the daemon does not answer ({fault})", where=self.url
+                    ) from None
             time.sleep(1)
 
 
@@ -101,7 +118,11 @@ def problem(answer: httpx.Response) -> GovdError:
     found = getattr(errors, name, None)
     made = found if isinstance(found, type) and issubclass(found, GovdError) else GovdError
     advice = str(said.get("advice") or "")
-    what = str(said.get("detail") or said.get("title") or answer.reason_phrase).removesuffix(advice).rstrip()
+    what = (
+        str(said.get("detail") or said.get("title") or answer.reason_phrase)
+        .removesuffix(advice)
+        .rstrip()
+    )
     details = {name: value for name, value in said.items() if name not in PROBLEM}
     return made(what, advice=advice, **details)
 

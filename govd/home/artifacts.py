@@ -1,4 +1,6 @@
-"""The content-addressed store: files named by their SHA-256, written once, checked whenever they are read."""
+"""The content-addressed store: files named by their SHA-256, written once, checked whenever they
+are read.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,14 @@ class Artifacts:
     def path(self, digest: str) -> Path:
         """Where a blob lies, whether or not it does."""
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
-            raise NotFound(f"{digest!r} is no SHA-256 digest", advice="It has 64 hexadecimal digits.")
+            raise NotFound(
+                f"{digest!r} is no SHA-256 digest", advice="It has 64 hexadecimal digits."
+            )
         return self.folder / digest[:2] / digest
 
     def put(self, data: bytes) -> str:
-        """Store a blob and return its digest: durable when this returns, safe to repeat, never half there.
+        """Store a blob and return its digest: durable when this returns, safe to repeat, never half
+        there.
 
         Raises:
             MachineFault: the disk is full or cannot be written.
@@ -59,7 +64,9 @@ class Artifacts:
                 if part:
                     os.unlink(part)
             advice = _ADVICE.get(fault.errno or 0, "Nothing was changed.")
-            raise MachineFault(os.strerror(fault.errno or 0), where=str(path.parent), advice=advice) from fault
+            raise MachineFault(
+                os.strerror(fault.errno or 0), where=str(path.parent), advice=advice
+            ) from fault
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -73,9 +80,17 @@ class Artifacts:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise NotFound("this artifact is not in the store", where=digest, advice="Restore it from a backup.") from None
+            raise NotFound(
+                "this artifact is not in the store",
+                where=digest,
+                advice="Restore it from a backup.",
+            ) from None
         if hashlib.sha256(data).hexdigest() != digest:
-            raise BadFile("the file's bytes do not match its name", where=str(path), advice="Restore it from a backup.")
+            raise BadFile(
+                "the file's bytes do not match its name",
+                where=str(path),
+                advice="Restore it from a backup.",
+            )
         return data
 
     def signature(self, digest: str) -> tuple[int, int, int] | None:

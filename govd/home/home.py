@@ -1,4 +1,6 @@
-"""The home: one folder with ledger, artifacts, keys and settings, worked on by one process at a time."""
+"""The home: one folder with ledger, artifacts, keys and settings, worked on by one process at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -50,20 +52,31 @@ class Home:
             (self.folder / "keys").mkdir(exist_ok=True, mode=0o700)
             self._lock = (self.folder / "lock").open("a+")
         except OSError as fault:
-            advice = "Choose a folder that can be written (--home DIR or GOVD_HOME). Nothing was changed."
-            raise MachineFault(f"the home cannot be written ({fault.strerror})", where=str(self.folder), advice=advice) from None
+            advice = (
+                "Choose a folder that can be written (--home DIR or GOVD_HOME). Nothing was"
+                " changed."
+            )
+            raise MachineFault(
+                f"the home cannot be written ({fault.strerror})",
+                where=str(self.folder),
+                advice=advice,
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
             advice = "Stop it, talk to it (GOVD_URL), or choose another --home."
-            raise HomeLocked("another process works on this home", where=str(self.folder), advice=advice) from None
+            raise HomeLocked(
+                "another process works on this home", where=str(self.folder), advice=advice
+            ) from None
         try:
             self.settings = Settings.read(self.folder / "govd.toml")
             self.origin = self._origin()
             self.signer = self._signer()
             self.artifacts = Artifacts(self.folder / "artifacts")
-            self.ledger = Ledger.at(self.folder / "ledger.db", self.signer, self.origin, self.folder / "keys" / SIGNED)
+            self.ledger = Ledger.at(
+                self.folder / "ledger.db", self.signer, self.origin, self.folder / "keys" / SIGNED
+            )
         except BaseException:
             self._lock.close()
             raise
@@ -86,7 +99,11 @@ class Home:
         if path.exists():
             return path.read_text(encoding="ascii").strip()
         if (self.folder / "ledger.db").exists():
-            raise BadFile("the file that names the ledger is missing", where=str(path), advice="Restore it from a backup.")
+            raise BadFile(
+                "the file that names the ledger is missing",
+                where=str(path),
+                advice="Restore it from a backup.",
+            )
         write_private(path, f"govd/{uuid.uuid4()}\n")
         return path.read_text(encoding="ascii").strip()
 
@@ -94,10 +111,20 @@ class Home:
         """The signing key, made with the ledger; never beside one that was signed with another."""
         path, following = self.folder / "keys" / "signing.key", self.folder / "keys" / "next.key"
         if not path.exists() and (self.folder / "ledger.db").exists():
-            if following.exists() and str(Signer.at(following, self.origin).key) == self._rotated_to():
-                return Signer.at(following, self.origin)  # a rotation that was cut off; it is finished when evidence is opened
-            advice = "Restore it from a backup. Nothing was changed: another key would break the log for good."
-            raise BadFile("the key that signs this ledger is missing", where=str(path), advice=advice)
+            if (
+                following.exists()
+                and str(Signer.at(following, self.origin).key) == self._rotated_to()
+            ):
+                return Signer.at(
+                    following, self.origin
+                )  # a rotation that was cut off; it is finished when evidence is opened
+            advice = (
+                "Restore it from a backup. Nothing was changed: another key would break the log for"
+                " good."
+            )
+            raise BadFile(
+                "the key that signs this ledger is missing", where=str(path), advice=advice
+            )
         return Signer.at(path, self.origin)
 
     def _rotated_to(self) -> str:
@@ -113,7 +140,9 @@ class Home:
         return path.read_text(encoding="ascii").strip()
 
     def secret(self) -> bytes:
-        """A secret of this home alone, made on first use: what is derived with it tells nothing to others."""
+        """A secret of this home alone, made on first use: what is derived with it tells nothing to
+        others.
+        """
         path = self.folder / "keys" / "derivation.key"
         if not path.exists():
             write_private(path, secrets.token_hex(32) + "\n")
@@ -125,13 +154,17 @@ class Home:
 
     @contextlib.contextmanager
     def announced(self, url: str) -> Iterator[None]:
-        """While this lasts `daemon.json` says where the daemon is, and is locked: that lock, not the file, is what says that it runs."""
+        """While this lasts `daemon.json` says where the daemon is, and is locked: that lock, not
+        the file, is what says that it runs.
+        """
         path = self.folder / "daemon.json"
         part = path.with_name(f".daemon.json.{secrets.token_hex(4)}")
         write_private(part, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         with part.open() as held:
             fcntl.flock(held, fcntl.LOCK_EX)
-            os.replace(part, path)  # locked before it is there: nobody finds it unlocked while this process lives
+            os.replace(
+                part, path
+            )  # locked before it is there: nobody finds it unlocked while this process lives
             try:
                 yield
             finally:
@@ -139,7 +172,9 @@ class Home:
 
 
 def announced(folder: Path) -> tuple[str, str] | None:
-    """Address and token of the daemon that runs on a home, None where none does: a file that a killed daemon left is not locked."""
+    """Address and token of the daemon that runs on a home, None where none does: a file that a
+    killed daemon left is not locked.
+    """
     try:
         with (folder / "daemon.json").open(encoding="utf-8") as file:
             try:
@@ -164,7 +199,9 @@ def write_private(path: Path, text: str) -> None:
         os.replace(part, path)
     except OSError as fault:
         part.unlink(missing_ok=True)
-        raise MachineFault(os.strerror(fault.errno or 0), where=str(path), advice="Nothing was changed.") from None
+        raise MachineFault(
+            os.strerror(fault.errno or 0), where=str(path), advice="Nothing was changed."
+        ) from None
 
 
 def check_home(folder: Path) -> Path:
@@ -177,7 +214,13 @@ def check_home(folder: Path) -> Path:
         there = (folder / "ledger.db").exists()
     except OSError as fault:
         advice = "Work as its owner, or choose another --home."
-        raise MachineFault(f"the home cannot be read ({fault.strerror})", where=str(folder), advice=advice) from None
+        raise MachineFault(
+            f"the home cannot be read ({fault.strerror})", where=str(folder), advice=advice
+        ) from None
     if not there:
-        raise Usage("there is no govd home here", where=str(folder), advice="Give --home DIR, or start with govd model add.")
+        raise Usage(
+            "there is no govd home here",
+            where=str(folder),
+            advice="Give --home DIR, or start with govd model add.",
+        )
     return folder

@@ -1,7 +1,9 @@
-"""Texts that the ledger commits to without holding them: encrypted beside it, each with a key of its own that can be destroyed.
+"""Texts that the ledger commits to without holding them: encrypted beside it, each with a key of
+its own that can be destroyed.
 
-A commitment is SHA-256(salt ‖ canonical JSON of the text) with 32 random bytes of salt; the salt is encrypted with the text (AES-256-GCM),
-so that once the key is gone neither the text nor a guess of it can be checked.
+A commitment is SHA-256(salt ‖ canonical JSON of the text) with 32 random bytes of salt; the salt is
+encrypted with the text (AES-256-GCM), so that once the key is gone neither the text nor a guess of
+it can be checked.
 """
 
 from __future__ import annotations
@@ -23,15 +25,19 @@ from govd.types import Json, Record
 
 SALT = 32
 MARKS: Final = (b'"kind":"request.shred"', b'"private":{')
-"""What entries have in them that speak of boxes: they are found by these without reading the others as JSON."""
+"""What entries have in them that speak of boxes: they are found by these without reading the others
+as JSON.
+"""
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """What the entries of a ledger say of private texts. Nothing else says that one is to be destroyed.
+    """What the entries of a ledger say of private texts. Nothing else says that one is to be
+    destroyed.
 
-    `living`: boxes that entries name and none destroys. `destroyed`: boxes that an entry names and a later `request.shred` of the same
-    request destroys. `shredded`: requests of which there is such an entry.
+    `living`: boxes that entries name and none destroys. `destroyed`: boxes that an entry names and
+    a later `request.shred` of the same request destroys. `shredded`: requests of which there is
+    such an entry.
     """
 
     living: frozenset[str]
@@ -40,7 +46,9 @@ class Boxes:
 
     @staticmethod
     def of(entries: Iterable[Record]) -> Boxes:
-        """What these entries of requests say, in their order; those without one of `MARKS` may be left out."""
+        """What these entries of requests say, in their order; those without one of `MARKS` may be
+        left out.
+        """
         living: dict[str, set[str]] = {}  # request → boxes
         destroyed: set[str] = set()
         shredded: set[str] = set()
@@ -71,12 +79,20 @@ class Private:
         Raises:
             MachineFault: it cannot be written, or there is something of this name.
         """
-        said, salt, key, nonce = canonical.encode(text), secrets.token_bytes(SALT), AESGCM.generate_key(256), secrets.token_bytes(12)
+        said, salt, key, nonce = (
+            canonical.encode(text),
+            secrets.token_bytes(SALT),
+            AESGCM.generate_key(256),
+            secrets.token_bytes(12),
+        )
         box, key_file = self._paths(name)
         written: list[Path] = []
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            for path, data in ((key_file, key), (box, nonce + AESGCM(key).encrypt(nonce, salt + said, name.encode()))):
+            for path, data in (
+                (key_file, key),
+                (box, nonce + AESGCM(key).encrypt(nonce, salt + said, name.encode())),
+            ):
                 handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 written.append(path)
                 with os.fdopen(handle, "wb") as file:
@@ -91,7 +107,9 @@ class Private:
         except OSError as fault:
             for path in written:
                 path.unlink(missing_ok=True)
-            raise MachineFault(os.strerror(fault.errno or 0), where=str(self.folder), advice="Nothing was changed.") from fault
+            raise MachineFault(
+                os.strerror(fault.errno or 0), where=str(self.folder), advice="Nothing was changed."
+            ) from fault
         return hashlib.sha256(salt + said).hexdigest()
 
     def open(self, name: str, commitment: str) -> dict[str, Json]:
@@ -104,18 +122,28 @@ class Private:
         try:
             data, key = box.read_bytes(), key_file.read_bytes()
         except FileNotFoundError:
-            raise NotFound(f"the text of {name} was destroyed", advice="Nobody can bring it back.") from None
+            raise NotFound(
+                f"the text of {name} was destroyed", advice="Nobody can bring it back."
+            ) from None
         try:
             said = AESGCM(key).decrypt(data[:12], data[12:], name.encode())
         except (InvalidTag, ValueError):
-            raise BadFile("the text is damaged", where=str(box), advice="Restore it from a backup.") from None
+            raise BadFile(
+                "the text is damaged", where=str(box), advice="Restore it from a backup."
+            ) from None
         if hashlib.sha256(said).hexdigest() != commitment:
-            raise BadFile("the text is not the one that the ledger speaks of", where=str(box), advice="Restore it from a backup.")
+            raise BadFile(
+                "the text is not the one that the ledger speaks of",
+                where=str(box),
+                advice="Restore it from a backup.",
+            )
         found: dict[str, Json] = canonical.decode(said[SALT:])
         return found
 
     def shred(self, name: str) -> None:
-        """Destroy the key, then the box. What a disk or a backup still holds is beyond a program's reach."""
+        """Destroy the key, then the box. What a disk or a backup still holds is beyond a program's
+        reach.
+        """
         box, key_file = self._paths(name)
         try:
             if key_file.exists():
@@ -126,10 +154,14 @@ class Private:
                 key_file.unlink()
             box.unlink(missing_ok=True)
         except OSError as fault:
-            raise MachineFault(os.strerror(fault.errno or 0), where=str(self.folder), advice="Destroy it by hand.") from fault
+            raise MachineFault(
+                os.strerror(fault.errno or 0), where=str(self.folder), advice="Destroy it by hand."
+            ) from fault
 
     def free(self, request: str, number: int) -> str:
-        """A name for something said about a request: `<request>.<n>`, n from `number` on, that nothing lies under."""
+        """A name for something said about a request: `<request>.<n>`, n from `number` on, that
+        nothing lies under.
+        """
         while any(path.exists() for path in self._paths(f"{request}.{number}")):
             number += 1
         return f"{request}.{number}"
@@ -140,4 +172,10 @@ class Private:
 
     def names(self) -> list[str]:
         """Boxes of which something is here: the text, its key, or both."""
-        return sorted({p.name.removesuffix(p.suffix) for p in self.folder.glob("*") if p.suffix in (".key", ".box")})
+        return sorted(
+            {
+                p.name.removesuffix(p.suffix)
+                for p in self.folder.glob("*")
+                if p.suffix in (".key", ".box")
+            }
+        )

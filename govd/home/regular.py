@@ -1,6 +1,7 @@
 """Files that people name, read whole and bounded: reading a pipe or a device need not end.
 
-What a shell hands over (`/dev/stdin`, `/dev/fd/63`) may be a pipe; any other path must lead to a regular file.
+What a shell hands over (`/dev/stdin`, `/dev/fd/63`) may be a pipe; any other path must lead to a
+regular file.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ def read_regular(path: Path, largest_bytes: int) -> bytes:
         OSError: it is none, is larger, or cannot be read; `strerror` says which.
     """
     piped = str(path).startswith(HANDED_OVER)
-    handle = os.open(path, os.O_RDONLY | (0 if piped else os.O_NONBLOCK))  # a pipe that nobody writes to would hold us up
+    handle = os.open(
+        path, os.O_RDONLY | (0 if piped else os.O_NONBLOCK)
+    )  # a pipe that nobody writes to would hold us up
     try:
         mode = os.fstat(handle).st_mode
         if not (stat.S_ISREG(mode) or (piped and stat.S_ISFIFO(mode))):

@@ -18,7 +18,9 @@ Check = Callable[[Any], str]
 
 
 def setting(default: Any, meaning: str, check: Check | None = None) -> Any:
-    """A field of `Settings`: its default, its meaning for people, what a value must be beyond its type."""
+    """A field of `Settings`: its default, its meaning for people, what a value must be beyond its
+    type.
+    """
     return field(default=default, metadata={"meaning": meaning, "check": check})
 
 
@@ -49,48 +51,98 @@ def _witnesses(values: tuple[str, ...]) -> str:
 
 def _encoders(values: tuple[str, ...]) -> str:
     wrong = next((encoder for encoder in values if len(encoder.split(maxsplit=1)) < 2), None)
-    return "" if wrong is None else f'{wrong!r} says no address or command: write "FILE ADDRESS" or "FILE COMMAND"; * is any file.'
+    return (
+        ""
+        if wrong is None
+        else (
+            f'{wrong!r} says no address or command: write "FILE ADDRESS" or "FILE COMMAND"; * is'
+            " any file."
+        )
+    )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator decides for a home; each field's meaning is in its metadata, and `govd config` prints it."""
+    """What an operator decides for a home; each field's meaning is in its metadata, and `govd
+    config` prints it.
+    """
 
     approval: str = setting(
         "self",
-        "self: a request that no policy holds back is approved in the name of who filed it; person: somebody must approve each.",
+        "self: a request that no policy holds back is approved in the name of who filed it; person:"
+        " somebody must approve each.",
         _one_of("self", "person"),
     )
-    max_predicted_disagreement: float = setting(0.05, "A request that may change more than this share of other answers waits for a person.")
-    max_total_disagreement: float = setting(0.2, "So does one with which all that is in force would change more than this share.")
-    max_scope_share: float = setting(0.2, "How much is asked for: the share of pictures that one request, or all in force, may be about.")
-    max_lost_elsewhere: float = setting(
-        0.5, "A request for some domains waits where more than this share of the same pictures in other domains may lose their name."
+    max_predicted_disagreement: float = setting(
+        0.05, "A request that may change more than this share of other answers waits for a person."
     )
-    max_concepts: int = setting(1000, "Concepts and aliases that one request may name.", _at_least(1))
-    deadline_days: int = setting(30, "When a forget without a date of its own is due, in days after its filing.", _at_least(1))
-    extended_days: int = setting(45, "How far that may be extended, in days after the filing.", _at_least(1))
-    witnesses: tuple[str, ...] = setting((), 'Who cosigns log checkpoints: "URL NAME+HASH+KEY" each (C2SP tlog-witness).', _witnesses)
-    timestamp_authorities: tuple[str, ...] = setting((), "Addresses of RFC 3161 services that stamp log checkpoints.")
-    inference_log: float = setting(0.0, "The share of answers that is noted with its revision (govd audit answer).", _share)
+    max_total_disagreement: float = setting(
+        0.2, "So does one with which all that is in force would change more than this share."
+    )
+    max_scope_share: float = setting(
+        0.2,
+        "How much is asked for: the share of pictures that one request, or all in force, may be"
+        " about.",
+    )
+    max_lost_elsewhere: float = setting(
+        0.5,
+        "A request for some domains waits where more than this share of the same pictures in other"
+        " domains may lose their name.",
+    )
+    max_concepts: int = setting(
+        1000, "Concepts and aliases that one request may name.", _at_least(1)
+    )
+    deadline_days: int = setting(
+        30,
+        "When a forget without a date of its own is due, in days after its filing.",
+        _at_least(1),
+    )
+    extended_days: int = setting(
+        45, "How far that may be extended, in days after the filing.", _at_least(1)
+    )
+    witnesses: tuple[str, ...] = setting(
+        (), 'Who cosigns log checkpoints: "URL NAME+HASH+KEY" each (C2SP tlog-witness).', _witnesses
+    )
+    timestamp_authorities: tuple[str, ...] = setting(
+        (), "Addresses of RFC 3161 services that stamp log checkpoints."
+    )
+    inference_log: float = setting(
+        0.0, "The share of answers that is noted with its revision (govd audit answer).", _share
+    )
     disabled_plugins: tuple[str, ...] = setting((), "Names of plugins that are not loaded.")
-    allowed_hosts: tuple[str, ...] = setting((), "Names besides loopback under which the daemon may be asked for (serve --allow-host).")
+    allowed_hosts: tuple[str, ...] = setting(
+        (), "Names besides loopback under which the daemon may be asked for (serve --allow-host)."
+    )
     text_encoders: tuple[str, ...] = setting(
-        (), 'For models of vectors: "FILE HOW", the file\'s name (or *) and the address or command that embeds texts it lacks.', _encoders
+        (),
+        'For models of vectors: "FILE HOW", the file\'s name (or *) and the address or command that'
+        " embeds texts it lacks.",
+        _encoders,
     )
     compose_on: str = setting(
         "host",
-        "host: the same bytes on any machine; device: a backend composes on its accelerator, equal to 1e-6.",
+        "host: the same bytes on any machine; device: a backend composes on its accelerator, equal"
+        " to 1e-6.",
         _one_of("host", "device"),
     )
-    keep_published: int = setting(3, "How many revisions before the published one stay in the folder of --publish-to.", _at_least(0))
-    plugin_seconds: float = setting(10.0, "How long a plugin's vote, gate or notice is waited for, in seconds.", _seconds)
+    keep_published: int = setting(
+        3,
+        "How many revisions before the published one stay in the folder of --publish-to.",
+        _at_least(0),
+    )
+    plugin_seconds: float = setting(
+        10.0, "How long a plugin's vote, gate or notice is waited for, in seconds.", _seconds
+    )
     plugin_work_seconds: float = setting(
-        3600.0, "The same for what computes: opening a model, a method, an evaluation, in seconds.", _seconds
+        3600.0,
+        "The same for what computes: opening a model, a method, an evaluation, in seconds.",
+        _seconds,
     )
 
     def text_encoder(self, reference: str) -> str | None:
-        """The address or command that is asked for texts of a model of vectors; None where none is configured."""
+        """The address or command that is asked for texts of a model of vectors; None where none is
+        configured.
+        """
         pairs = dict(encoder.split(maxsplit=1) for encoder in self.text_encoders)
         return pairs.get(Path(reference).name, pairs.get("*"))
 
@@ -106,12 +158,18 @@ class Settings:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadFile(f"not TOML: {error}", where=str(path), advice="`govd config` shows every setting.") from None
+            raise BadFile(
+                f"not TOML: {error}", where=str(path), advice="`govd config` shows every setting."
+            ) from None
         known = {one.name: one for one in fields(Settings)}
         checked: dict[str, Json] = {}
         for name, value in values.items():
             if name not in known:
-                raise BadFile(f"unknown setting {name}", where=str(path), advice=f"Known: {', '.join(sorted(known))}.")
+                raise BadFile(
+                    f"unknown setting {name}",
+                    where=str(path),
+                    advice=f"Known: {', '.join(sorted(known))}.",
+                )
             checked[name] = _of_kind(name, value, type(known[name].default), path)
             check = known[name].metadata["check"]
             wrong = check(checked[name]) if check else ""
@@ -136,7 +194,9 @@ def _of_kind(name: str, value: Any, kind: type, path: Path) -> Any:
     wanted = list if kind is tuple else (int, float) if kind is float else kind
     if not isinstance(value, wanted) or isinstance(value, bool):
         words = {tuple: "list", float: "number", int: "whole number", str: "text"}
-        raise BadFile(f"{name} is {value!r}", where=str(path), advice=f"It must be a {words[kind]}.")
+        raise BadFile(
+            f"{name} is {value!r}", where=str(path), advice=f"It must be a {words[kind]}."
+        )
     if not isinstance(value, list):
         return value
     if not all(isinstance(item, str) for item in value):

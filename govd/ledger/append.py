@@ -21,7 +21,10 @@ from govd.types import Json, Record
 
 INSERT = "INSERT INTO entries (seq, nodes, body) VALUES (?, ?, ?)"
 STORED = "SELECT seq, nodes, body FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?"
-NOT_STORED = "Something in the database changes what is written to it: `govd audit verify` names it. Nothing more is appended."
+NOT_STORED = (
+    "Something in the database changes what is written to it: `govd audit verify` names it. Nothing"
+    " more is appended."
+)
 
 
 class _Job:
@@ -29,7 +32,9 @@ class _Job:
 
     __slots__ = ("drafts", "error", "expect", "leads", "records", "then", "turn")
 
-    def __init__(self, drafts: Sequence[Draft], expect: int | None, then: Callable[[], None] | None) -> None:
+    def __init__(
+        self, drafts: Sequence[Draft], expect: int | None, then: Callable[[], None] | None
+    ) -> None:
         self.drafts, self.expect, self.then = drafts, expect, then
         self.records: list[Record] = []
         self.error: GovdError | None = None
@@ -37,7 +42,9 @@ class _Job:
         self.leads = False
 
     def bodies(self, size: int, last: str) -> list[bytes]:
-        """Canonical entries numbered from `size`, none dated before `last`; none where something is wrong with one of them."""
+        """Canonical entries numbered from `size`, none dated before `last`; none where something is
+        wrong with one of them.
+        """
         made: list[bytes] = []
         self.records, self.error = [], None  # it may be the second try
         if self.expect is not None and self.expect != size:
@@ -66,10 +73,12 @@ class _Job:
 
 
 class Appender:
-    """The one writer of a ledger in this process. `lock` is held while entries are written; who holds it sees a ledger that stands still.
+    """The one writer of a ledger in this process. `lock` is held while entries are written; who
+    holds it sees a ledger that stands still.
 
-    Who comes first writes what waits, himself included, in one transaction, and hands the rest to the next who waits: everybody leads once
-    at most, so that none is kept at it by those who come after.
+    Who comes first writes what waits, himself included, in one transaction, and hands the rest to
+    the next who waits: everybody leads once at most, so that none is kept at it by those who come
+    after.
     """
 
     def __init__(self, engine: sa.Engine, url: str) -> None:
@@ -90,8 +99,15 @@ class Appender:
             self._connection.close()
             self._connection = None
 
-    def append(self, drafts: Sequence[Draft], expect: int | None = None, then: Callable[[], None] | None = None) -> list[Record]:
-        """As `Ledger.append`; `then` is called once they are written and before anything else is written or signed."""
+    def append(
+        self,
+        drafts: Sequence[Draft],
+        expect: int | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> list[Record]:
+        """As `Ledger.append`; `then` is called once they are written and before anything else is
+        written or signed.
+        """
         job = _Job(drafts, expect, then)
         with self._queue:
             self._jobs.append(job)
@@ -120,7 +136,12 @@ class Appender:
                 self._write(jobs)
         except BaseException as error:  # it is raised here; who waits is told as well
             what = f"the entries could not be written ({type(error).__name__}: {error})"
-            self._fail(jobs, MachineFault(what, where=self.url, advice="Look whether they are there before you try again."))
+            self._fail(
+                jobs,
+                MachineFault(
+                    what, where=self.url, advice="Look whether they are there before you try again."
+                ),
+            )
             raise
         finally:
             for job in jobs:
@@ -139,7 +160,9 @@ class Appender:
             following.turn.set()
 
     def _leave(self, job: _Job) -> None:
-        """A caller who was interrupted while he waited: what nobody has begun to write is not written, and somebody else leads."""
+        """A caller who was interrupted while he waited: what nobody has begun to write is not
+        written, and somebody else leads.
+        """
         with self._queue:
             if job in self._jobs:
                 self._jobs.remove(job)
@@ -147,7 +170,9 @@ class Appender:
                     self._hand_over()
 
     def _write(self, jobs: Sequence[_Job]) -> None:
-        """Several callers' entries in one transaction; a caller whose entries cannot be written does not hold up the others."""
+        """Several callers' entries in one transaction; a caller whose entries cannot be written
+        does not hold up the others.
+        """
         try:
             if self.fault is not None:
                 raise self.fault
@@ -171,14 +196,22 @@ class Appender:
             job.error = job.error or error
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
-        """On the driver's own connection: a quarter of a millisecond of the toolkit's would be as much as the commit itself."""
+        """On the driver's own connection: a quarter of a millisecond of the toolkit's would be as
+        much as the commit itself.
+        """
         tree = self._grown(jobs).copy()
         rows: list[tuple[int, bytes, bytes]] = []
         time = self._time
         for job in jobs:
             for body in job.bodies(tree.size, time):
                 seq = tree.size
-                rows.append((seq, b"".join([made for _, _, made in tree.add(merkle.leaf_hash(body))[1:]]), body))
+                rows.append(
+                    (
+                        seq,
+                        b"".join([made for _, _, made in tree.add(merkle.leaf_hash(body))[1:]]),
+                        body,
+                    )
+                )
             if job.records and job.error is None:
                 time = job.records[-1]["time"]
         if rows:
@@ -189,7 +222,9 @@ class Appender:
                 job.then()
 
     def _store(self, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
-        """In one transaction, one row as well: it is read back before it is committed, and without a transaction of its own for that."""
+        """In one transaction, one row as well: it is read back before it is committed, and without
+        a transaction of its own for that.
+        """
         writer = self._writer()
         writer.execute("BEGIN IMMEDIATE")
         try:
@@ -203,19 +238,25 @@ class Appender:
             self._roll_back(writer)
             raise
 
-    def _check_stored(self, writer: sqlite3.Connection, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
-        """That the database has what it was given: a trigger that somebody put there may have made it something else, or nothing.
+    def _check_stored(
+        self, writer: sqlite3.Connection, rows: Sequence[tuple[int, bytes, bytes]]
+    ) -> None:
+        """That the database has what it was given: a trigger that somebody put there may have made
+        it something else, or nothing.
 
         Raises:
             BadFile: it has not.
         """
         if writer.execute(STORED, (rows[0][0], len(rows))).fetchall() == rows:
             return
-        self.fault = BadFile("entries were not stored as they were written", where=self.url, advice=NOT_STORED)
+        self.fault = BadFile(
+            "entries were not stored as they were written", where=self.url, advice=NOT_STORED
+        )
         raise self.fault
 
     def wrote(self, size: int) -> bytes | None:
-        """The root of the first `size` entries as this process wrote or last read them; None where it knows another size.
+        """The root of the first `size` entries as this process wrote or last read them; None where
+        it knows another size.
 
         `lock` is held.
         """

@@ -1,4 +1,6 @@
-"""Canonical JSON (RFC 8785): one sequence of bytes for one value, so that hashes of it mean something."""
+"""Canonical JSON (RFC 8785): one sequence of bytes for one value, so that hashes of it mean
+something.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from govd.errors import BadFile, Usage
 
 _SAFE: Final = 2**53 - 1
 _INFINITE: Final = float("inf")
-_plain = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False).encode
+_plain = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False
+).encode
 
 
 class _Slow(Exception):
@@ -20,7 +24,9 @@ class _Slow(Exception):
 
 
 def _simple(value: Any) -> Any:
-    """The value with whole floats as integers, where Python's encoder then writes it as RFC 8785 wants; `_Slow` where it might not."""
+    """The value with whole floats as integers, where Python's encoder then writes it as RFC 8785
+    wants; `_Slow` where it might not.
+    """
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return value
@@ -30,7 +36,9 @@ def _simple(value: Any) -> Any:
     elif kind is float:
         if value.is_integer() and -_SAFE <= value <= _SAFE:
             return int(value)
-        if 1e-4 <= abs(value) < 1e15 or (value and (abs(value) < 1e-9 or 1e21 <= abs(value) < _INFINITE)):
+        if 1e-4 <= abs(value) < 1e15 or (
+            value and (abs(value) < 1e-9 or 1e21 <= abs(value) < _INFINITE)
+        ):
             return value
     elif kind is dict:
         plain: dict[str, Any] = {}
@@ -52,12 +60,18 @@ def _whole(text: str) -> int:
 
 def _fraction(text: str) -> float:
     value = float(text)
-    if text.endswith(".0") or ("e" in text and not (value and (abs(value) < 1e-9 or abs(value) >= 1e21))) or repr(value) != text:
-        raise _Slow  # Python has 1e-05, 1e-07 and 1e+16 where RFC 8785 has 0.00001, 1e-7 and 10000000000000000
+    if (
+        text.endswith(".0")
+        or ("e" in text and not (value and (abs(value) < 1e-9 or abs(value) >= 1e21)))
+        or repr(value) != text
+    ):
+        # Python has 1e-05, 1e-07 and 1e+16 where RFC 8785 has 0.00001, 1e-7 and 10000000000000000
+        raise _Slow
     return value
 
 
-#: Reads what Python's encoder writes as RFC 8785 does; `_Slow` at numbers that it writes in another way, and at long integers.
+# : Reads what Python's encoder writes as RFC 8785 does; `_Slow` at numbers that it writes in
+# another way, and at long integers.
 _parse = json.JSONDecoder(parse_int=_whole, parse_float=_fraction).decode
 
 
@@ -74,7 +88,10 @@ def encode(value: Any) -> bytes:
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, RecursionError) as error:
-        raise Usage(f"this cannot be written as canonical JSON: {error}", advice="Use strings for large numbers.") from None
+        raise Usage(
+            f"this cannot be written as canonical JSON: {error}",
+            advice="Use strings for large numbers.",
+        ) from None
 
 
 def decode(data: bytes) -> Any:

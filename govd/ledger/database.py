@@ -20,11 +20,20 @@ from govd.ledger.tables import REVISION
 from govd.types import Json, Record
 
 log = logging.getLogger("govd")
-PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "trusted_schema=OFF")
+PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=10000",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+)
 CLEAN_UP: Final = "Free some space and try again; nothing was changed."
 CHECK: Final = "Check the home's disk and permissions (`govd doctor`)."
 RESTORE: Final = "Restore it from a backup."
-FOREIGN: Final = "govd did not put it there. Drop it, or restore a backup; `govd audit verify` tells whether entries were changed."
+FOREIGN: Final = (
+    "govd did not put it there. Drop it, or restore a backup; `govd audit verify` tells whether"
+    " entries were changed."
+)
 
 
 def engine_of(url: str) -> sa.Engine:
@@ -35,11 +44,15 @@ def engine_of(url: str) -> sa.Engine:
     """
     engine = sa.create_engine(url)
     if engine.dialect.name != "sqlite":
-        raise MachineFault(f"no ledger on {engine.dialect.name} yet", where=url, advice="Use sqlite:///PATH.")
+        raise MachineFault(
+            f"no ledger on {engine.dialect.name} yet", where=url, advice="Use sqlite:///PATH."
+        )
 
     @sa.event.listens_for(engine, "connect")
     def settings(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None  # SQLAlchemy's pysqlite would begin transactions late; `begin` below does it
+        connection.isolation_level = (
+            None  # SQLAlchemy's pysqlite would begin transactions late; `begin` below does it
+        )
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
@@ -59,14 +72,22 @@ def prepare(engine: sa.Engine) -> None:
     """
     with engine.connect() as connection:
         known = sa.inspect(connection).has_table("alembic_version")
-        found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if known else None
+        found = (
+            connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            if known
+            else None
+        )
         connection.rollback()
     if found == REVISION:
         _guard(engine)
         return
     if found is not None and found > REVISION:
         advice = f"Update govd; it knows ledgers up to {REVISION}. Nothing was changed."
-        raise MachineFault(f"this ledger is from a newer govd (schema {found})", where=str(engine.url), advice=advice)
+        raise MachineFault(
+            f"this ledger is from a newer govd (schema {found})",
+            where=str(engine.url),
+            advice=advice,
+        )
     from alembic import command
     from alembic.config import Config
 
@@ -82,7 +103,12 @@ def _guard(engine: sa.Engine) -> None:
     with engine.execution_options(govd_writes=False).connect() as connection:
         gone = layout.missing(_driver(connection))
     if gone:
-        log.warning("%s: %d of the triggers that keep entries from being changed were gone, and are made again", engine.url, len(gone))
+        log.warning(
+            "%s: %d of the triggers that keep entries from being changed were gone, and are made"
+            " again",
+            engine.url,
+            len(gone),
+        )
         with engine.begin() as connection:
             for statement in gone:
                 connection.exec_driver_sql(statement)
@@ -97,7 +123,9 @@ def strangers(engine: sa.Engine) -> list[str]:
 def foreign_fault(strange: Sequence[str], where: str) -> BadFile:
     """That a database is no ledger's alone."""
     more = f", and {len(strange) - 1} more" if strange[1:] else ""
-    return BadFile(f"the database has what no ledger has: {strange[0]}{more}", where=where, advice=FOREIGN)
+    return BadFile(
+        f"the database has what no ledger has: {strange[0]}{more}", where=where, advice=FOREIGN
+    )
 
 
 def _driver(connection: sa.Connection) -> sqlite3.Connection:
@@ -117,7 +145,9 @@ def make_database(path: Path) -> None:
 def migrations_folder() -> Path:
     """Where the migrations are: in the wheel beside this file, in a checkout at its top."""
     here = Path(__file__).parent
-    return here / "_migrations" if (here / "_migrations").is_dir() else here.parents[1] / "migrations"
+    return (
+        here / "_migrations" if (here / "_migrations").is_dir() else here.parents[1] / "migrations"
+    )
 
 
 def peek(path: Path) -> dict[str, Json]:
@@ -127,17 +157,27 @@ def peek(path: Path) -> dict[str, Json]:
         MachineFault: it cannot be read, or is from a newer govd. BadFile: damaged.
     """
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        ) as connection:
             (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             (last,) = connection.execute("SELECT max(seq) FROM entries").fetchone()
             (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             strange = layout.foreign(connection)
     except sqlite3.OperationalError as error:
-        raise MachineFault(f"the ledger cannot be read ({error})", where=str(path), advice="Check its permissions.") from error
+        raise MachineFault(
+            f"the ledger cannot be read ({error})", where=str(path), advice="Check its permissions."
+        ) from error
     except sqlite3.DatabaseError as error:
-        raise BadFile(f"the ledger is damaged ({error})", where=str(path), advice=RESTORE) from error
+        raise BadFile(
+            f"the ledger is damaged ({error})", where=str(path), advice=RESTORE
+        ) from error
     if schema > REVISION:
-        raise MachineFault(f"this ledger is from a newer govd (schema {schema})", where=str(path), advice="Update govd.")
+        raise MachineFault(
+            f"this ledger is from a newer govd (schema {schema})",
+            where=str(path),
+            advice="Update govd.",
+        )
     if check != "ok":
         raise BadFile(f"the ledger is damaged ({check})", where=str(path), advice=RESTORE)
     if strange and schema == REVISION:
@@ -146,7 +186,8 @@ def peek(path: Path) -> dict[str, Json]:
 
 
 def marked(path: Path, marks: Sequence[bytes]) -> list[Record]:
-    """The entries of an SQLite ledger that have one of these bytes in them, in their order, read without changing anything.
+    """The entries of an SQLite ledger that have one of these bytes in them, in their order, read
+    without changing anything.
 
     Raises:
         MachineFault: it cannot be read. BadFile: damaged.
@@ -154,7 +195,9 @@ def marked(path: Path, marks: Sequence[bytes]) -> list[Record]:
     uri = f"{path.absolute().as_uri()}?mode=ro"
     wanted = " OR ".join(["instr(body, ?)"] * len(marks))
     with faults(str(path)), closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
-        rows = connection.execute(f"SELECT body FROM entries WHERE {wanted} ORDER BY seq", tuple(marks))
+        rows = connection.execute(
+            f"SELECT body FROM entries WHERE {wanted} ORDER BY seq", tuple(marks)
+        )
         return [json.loads(body) for (body,) in rows]
 
 
@@ -164,7 +207,9 @@ def rotations(path: Path) -> list[Record]:
     Raises:
         MachineFault: it cannot be read. BadFile: damaged.
     """
-    return [entry for entry in marked(path, [b'"kind":"key.rotate"']) if entry["kind"] == "key.rotate"]
+    return [
+        entry for entry in marked(path, [b'"kind":"key.rotate"']) if entry["kind"] == "key.rotate"
+    ]
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -174,31 +219,55 @@ def copy_database(source: Path, target: Path) -> None:
         MachineFault: it cannot be read or written. BadFile: damaged.
     """
     uri = f"{source.absolute().as_uri()}?mode=ro"
-    with faults(str(source)), closing(sqlite3.connect(uri, uri=True, timeout=10)) as mine, closing(sqlite3.connect(target)) as copy:
+    with (
+        faults(str(source)),
+        closing(sqlite3.connect(uri, uri=True, timeout=10)) as mine,
+        closing(sqlite3.connect(target)) as copy,
+    ):
         mine.backup(copy)
 
 
 def schema_of(path: Path) -> list[tuple[str, str, str]]:
-    """Type, name and text of everything that an SQLite file defines: two ledgers of one govd have the same.
+    """Type, name and text of everything that an SQLite file defines: two ledgers of one govd have
+    the same.
 
     Raises:
         MachineFault: it cannot be read. BadFile: damaged.
     """
-    with faults(str(path)), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
-        return connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY 1, 2").fetchall()
+    with (
+        faults(str(path)),
+        closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        ) as connection,
+    ):
+        return connection.execute(
+            "SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY 1, 2"
+        ).fetchall()
 
 
-def fault_of(error: sqlite3.Error | SQLAlchemyError, where: str, what: str = "the ledger", repair: str = RESTORE) -> GovdError:
-    """A database's error as govd's: of the machine, or of the file; `repair` says what to do about a damaged one."""
+def fault_of(
+    error: sqlite3.Error | SQLAlchemyError,
+    where: str,
+    what: str = "the ledger",
+    repair: str = RESTORE,
+) -> GovdError:
+    """A database's error as govd's: of the machine, or of the file; `repair` says what to do about
+    a damaged one.
+    """
     cause = error.orig if isinstance(error, DBAPIError) else error
     if APPEND_ONLY in str(cause):
         return Conflict(APPEND_ONLY, where=where)
-    machine = (sqlite3.OperationalError, sqlite3.ProgrammingError)  # the latter: it is closed already
+    machine = (
+        sqlite3.OperationalError,
+        sqlite3.ProgrammingError,
+    )  # the latter: it is closed already
     if isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, machine):
         return BadFile(f"{what} is damaged ({cause})", where=where, advice=repair)
     text = str(cause)  # and what the toolkit itself raises: too many at once, say
     return MachineFault(
-        f"{what} cannot be written or read ({text})", where=where, advice=CLEAN_UP if "full" in text or "I/O" in text else CHECK
+        f"{what} cannot be written or read ({text})",
+        where=where,
+        advice=CLEAN_UP if "full" in text or "I/O" in text else CHECK,
     )
 
 

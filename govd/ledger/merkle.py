@@ -1,7 +1,9 @@
-"""The Merkle tree of RFC 6962 (section 2.1) and RFC 9162 (section 2.1): roots, inclusion and consistency proofs, and their checks.
+"""The Merkle tree of RFC 6962 (section 2.1) and RFC 9162 (section 2.1): roots, inclusion and
+consistency proofs, and their checks.
 
-A tree is kept as the hashes of its complete subtrees: `node(level, index)` covers the leaves `[index << level, (index + 1) << level)`.
-An append adds its leaf and the subtrees that it completes, one per level at most; a proof reads O(log n) of them.
+A tree is kept as the hashes of its complete subtrees: `node(level, index)` covers the leaves
+`[index << level, (index + 1) << level)`. An append adds its leaf and the subtrees that it
+completes, one per level at most; a proof reads O(log n) of them.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def _range(start: int, end: int, node: Node) -> bytes:
-    """MTH(D[start:end]) where `start` is a multiple of the power of two that the range fits into."""
+    """MTH(D[start:end]) where `start` is a multiple of the power of two that the range fits
+    into.
+    """
     size = end - start
     if size & (size - 1) == 0:
         level = size.bit_length() - 1
@@ -61,7 +65,8 @@ def inclusion_proof(index: int, size: int, node: Node) -> list[bytes]:
 
 
 def consistency_proof(old: int, new: int, node: Node) -> list[bytes]:
-    """The proof that the tree of `new` leaves begins with the tree of `old`; empty where they are equal or `old` is 0.
+    """The proof that the tree of `new` leaves begins with the tree of `old`; empty where they are
+    equal or `old` is 0.
 
     Raises:
         ValueError: the old tree is larger than the new one.
@@ -83,7 +88,8 @@ def consistency_proof(old: int, new: int, node: Node) -> list[bytes]:
 
 
 def range_proof(start: int, stop: int, size: int, node: Node) -> list[bytes]:
-    """The subtrees beside the leaves `[start, stop)` in the tree of `size` leaves, from left to right: with the leaves they make its root.
+    """The subtrees beside the leaves `[start, stop)` in the tree of `size` leaves, from left to
+    right: with the leaves they make its root.
 
     Raises:
         ValueError: there are no such leaves in that tree.
@@ -103,7 +109,9 @@ def range_proof(start: int, stop: int, size: int, node: Node) -> list[bytes]:
 
 
 class Run:
-    """Leaves that follow each other, checked as they come, in O(log n) memory: whether all of them, and no others, are `[start, stop)`."""
+    """Leaves that follow each other, checked as they come, in O(log n) memory: whether all of them,
+    and no others, are `[start, stop)`.
+    """
 
     def __init__(self, start: int, stop: int, size: int, proof: Sequence[bytes]) -> None:
         self.start, self.stop, self.size, self.proof = start, stop, size, list(proof)
@@ -138,7 +146,11 @@ class Run:
 
     def holds(self, root: bytes) -> bool:
         """Whether these were the leaves of the tree with that root."""
-        if not self._parts or self.next != self.stop or any(len(step) != len(EMPTY) for step in self.proof):
+        if (
+            not self._parts
+            or self.next != self.stop
+            or any(len(step) != len(EMPTY) for step in self.proof)
+        ):
             return False
         steps = iter(self.proof)
 
@@ -175,18 +187,30 @@ def included(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: b
     return last == 0 and value == root
 
 
-def consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether the proof holds (RFC 9162, section 2.1.4.2). Nothing is proven from an empty tree: every tree begins with it."""
+def consistent(
+    old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]
+) -> bool:
+    """Whether the proof holds (RFC 9162, section 2.1.4.2). Nothing is proven from an empty tree:
+    every tree begins with it.
+    """
     return old > 0 and subtree_consistent(0, old, new, old_root, new_root, proof)
 
 
-def subtree_included(index: int, start: int, end: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether a leaf is in the subtree `[start, end)` with that root (draft-ietf-plants-merkle-tree-certs, section 4.3)."""
+def subtree_included(
+    index: int, start: int, end: int, leaf: bytes, proof: Sequence[bytes], root: bytes
+) -> bool:
+    """Whether a leaf is in the subtree `[start, end)` with that root
+    (draft-ietf-plants-merkle-tree-certs, section 4.3).
+    """
     return _is_subtree(start, end) and included(index - start, end - start, leaf, proof, root)
 
 
-def subtree_consistent(start: int, end: int, size: int, subtree: bytes, root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether the tree of `size` leaves has the subtree `[start, end)` with that root (same draft, section 4.4)."""
+def subtree_consistent(
+    start: int, end: int, size: int, subtree: bytes, root: bytes, proof: Sequence[bytes]
+) -> bool:
+    """Whether the tree of `size` leaves has the subtree `[start, end)` with that root (same draft,
+    section 4.4).
+    """
     if not _is_subtree(start, end) or end > size:
         return False
     if start == end:
@@ -212,8 +236,12 @@ def subtree_consistent(start: int, end: int, size: int, subtree: bytes, root: by
 
 
 def _is_subtree(start: int, end: int) -> bool:
-    """Whether the tree could have a node over these leaves: the start is a multiple of the power of two that they fit into."""
-    return 0 <= start <= end and (start == end or start % (1 << (end - start - 1).bit_length()) == 0)
+    """Whether the tree could have a node over these leaves: the start is a multiple of the power of
+    two that they fit into.
+    """
+    return 0 <= start <= end and (
+        start == end or start % (1 << (end - start - 1).bit_length()) == 0
+    )
 
 
 class Growing:
@@ -237,7 +265,9 @@ class Growing:
         return other
 
     def add(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
-        """Append one leaf hash; the subtrees `(level, index, hash)` that it completes, itself first."""
+        """Append one leaf hash; the subtrees `(level, index, hash)` that it completes, itself
+        first.
+        """
         edge, index, level, value = self.edge, self.size, 0, leaf
         made = [(0, index, leaf)]
         while index & 1:
@@ -249,7 +279,9 @@ class Growing:
         return made
 
     def root(self, beyond: Sequence[bytes] = ()) -> bytes:
-        """Root of what was added; `beyond` are the complete subtrees of leaves after those, largest first."""
+        """Root of what was added; `beyond` are the complete subtrees of leaves after those, largest
+        first.
+        """
         edge = [*self.edge, *beyond]
         if not edge:
             return EMPTY

@@ -1,6 +1,8 @@
-"""The newest log checkpoint that was signed, kept beside the key: what a ledger's database says later must go on from it.
+"""The newest log checkpoint that was signed, kept beside the key: what a ledger's database says
+later must go on from it.
 
-The database alone can be set back with its checkpoints; this file is where the key is, so who changes it could sign anything.
+The database alone can be set back with its checkpoints; this file is where the key is, so who
+changes it could sign anything.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ class LastSigned:
     path: Path | None
 
     def note(self) -> str | None:
-        """The note, None where none was kept yet (no ledger before this file's first version has one).
+        """The note, None where none was kept yet (no ledger before this file's first version has
+        one).
 
         Raises:
             BadFile: it is no log checkpoint.
@@ -41,7 +44,8 @@ class LastSigned:
         return note
 
     def keep(self, note: str) -> None:
-        """Keep a note instead of the one before; durable when this returns, and before the database has it.
+        """Keep a note instead of the one before; durable when this returns, and before the database
+        has it.
 
         Raises:
             MachineFault: it cannot be written; then nothing may be signed.
@@ -68,4 +72,8 @@ class LastSigned:
 
     def _unreadable(self, why: str) -> BadFile:
         advice = "Restore it, or the whole home, from a backup."
-        return BadFile(f"the last signed log checkpoint cannot be read ({why})", where=str(self.path), advice=advice)
+        return BadFile(
+            f"the last signed log checkpoint cannot be read ({why})",
+            where=str(self.path),
+            advice=advice,
+        )

@@ -1,7 +1,8 @@
 """Ed25519 keys, and log checkpoints as signed notes.
 
-Formats: C2SP signed-note (https://c2sp.org/signed-note), tlog-checkpoint (https://c2sp.org/tlog-checkpoint) and tlog-cosignature
-(https://c2sp.org/tlog-cosignature); DSSE (https://github.com/secure-systems-lab/dsse) for statements.
+Formats: C2SP signed-note (https://c2sp.org/signed-note), tlog-checkpoint
+(https://c2sp.org/tlog-checkpoint) and tlog-cosignature (https://c2sp.org/tlog-cosignature); DSSE
+(https://github.com/secure-systems-lab/dsse) for statements.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ LONGEST = 64 * 1024
 
 @dataclass(frozen=True)
 class Key:
-    """A public key with the name that it signs as: `name+hash+base64`, as signed-note writes verifiers."""
+    """A public key with the name that it signs as: `name+hash+base64`, as signed-note writes
+    verifiers.
+    """
 
     name: str
     public: bytes
@@ -39,10 +42,14 @@ class Key:
     @property
     def id(self) -> bytes:
         """The first four bytes of SHA-256(name ‖ newline ‖ algorithm ‖ public key)."""
-        return hashlib.sha256(self.name.encode() + b"\n" + self.algorithm + self.public).digest()[:4]
+        return hashlib.sha256(self.name.encode() + b"\n" + self.algorithm + self.public).digest()[
+            :4
+        ]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.algorithm + self.public).decode()}"
+        return (
+            f"{self.name}+{self.id.hex()}+{base64.b64encode(self.algorithm + self.public).decode()}"
+        )
 
     def signed(self, message: bytes, signature: bytes) -> bool:
         """Whether the signature is this key's."""
@@ -64,9 +71,16 @@ class Key:
             raw = base64.b64decode(data, validate=True)
             key = Key(name, raw[1:], raw[:1])
         except (ValueError, binascii.Error):
-            raise BadFile("this is no key", advice="A key reads NAME+HASH+BASE64; `govd audit key` prints it.") from None
+            raise BadFile(
+                "this is no key", advice="A key reads NAME+HASH+BASE64; `govd audit key` prints it."
+            ) from None
         plain = bool(name) and not any(c.isspace() or c == "+" for c in name)
-        if raw[:1] not in (ALGORITHM, COSIGNER) or len(raw) != 33 or key.id.hex() != hashed or not plain:
+        if (
+            raw[:1] not in (ALGORITHM, COSIGNER)
+            or len(raw) != 33
+            or key.id.hex() != hashed
+            or not plain
+        ):
             raise BadFile("this key is not an Ed25519 key, or its hash does not match", where=name)
         return key
 
@@ -90,7 +104,11 @@ class Signer:
         except FileExistsError:
             return Signer(name, _read(path))
         except OSError as fault:
-            raise MachineFault(os.strerror(fault.errno or 0), where=str(path), advice="Choose a home that can be written.") from fault
+            raise MachineFault(
+                os.strerror(fault.errno or 0),
+                where=str(path),
+                advice="Choose a home that can be written.",
+            ) from fault
         private = Ed25519PrivateKey.generate()
         with os.fdopen(handle, "wb") as file:
             file.write(base64.b64encode(private.private_bytes_raw()) + b"\n")
@@ -111,16 +129,27 @@ class Signer:
         """A witness's line for the text of a checkpoint that it saw at that time (Unix seconds)."""
         key = Key(self.key.name, self.key.public, COSIGNER)
         signature = self._private.sign(_dated(text, seconds))
-        return f"{DASH} {key.name} {base64.b64encode(key.id + seconds.to_bytes(8, 'big') + signature).decode()}"
+        return (
+            f"{DASH} {key.name}"
+            f" {base64.b64encode(key.id + seconds.to_bytes(8, 'big') + signature).decode()}"
+        )
 
 
 def _read(path: Path) -> Ed25519PrivateKey:
     if path.stat().st_mode & 0o077:
-        raise MachineFault("the signing key can be read by others", where=str(path), advice=f"Run: chmod 600 {path}")
+        raise MachineFault(
+            "the signing key can be read by others",
+            where=str(path),
+            advice=f"Run: chmod 600 {path}",
+        )
     try:
-        return Ed25519PrivateKey.from_private_bytes(base64.b64decode(path.read_bytes().strip(), validate=True))
+        return Ed25519PrivateKey.from_private_bytes(
+            base64.b64decode(path.read_bytes().strip(), validate=True)
+        )
     except (ValueError, binascii.Error):
-        raise BadFile("this is no signing key", where=str(path), advice="Restore it from a backup.") from None
+        raise BadFile(
+            "this is no signing key", where=str(path), advice="Restore it from a backup."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -146,7 +175,13 @@ class LogCheckpoint:
         text, _ = split(note)
         try:
             origin, size, root, *_ = text.splitlines()
-            if not size.isascii() or not size.isdigit() or len(size) > 18 or str(int(size)) != size or not origin:
+            if (
+                not size.isascii()
+                or not size.isdigit()
+                or len(size) > 18
+                or str(int(size)) != size
+                or not origin
+            ):
                 raise ValueError(size)
             found = LogCheckpoint(origin, int(size), base64.b64decode(root, validate=True))
         except (ValueError, binascii.Error):
@@ -176,15 +211,25 @@ def split(note: str) -> tuple[str, list[str]]:
     """
     text, blank, below = note.rpartition("\n\n")
     lines = below.split("\n")
-    if not blank or not text or len(lines) < 2 or lines.pop() or len(note) > LONGEST or any(ord(c) < 32 and c != "\n" for c in note):
+    if (
+        not blank
+        or not text
+        or len(lines) < 2
+        or lines.pop()
+        or len(note) > LONGEST
+        or any(ord(c) < 32 and c != "\n" for c in note)
+    ):
         raise VerificationFailed("this is no signed note")
     if len(lines) > LINES:
-        raise VerificationFailed(f"this note has {len(lines)} signature lines; at most {LINES} are read")
+        raise VerificationFailed(
+            f"this note has {len(lines)} signature lines; at most {LINES} are read"
+        )
     return text + "\n", lines
 
 
 def base64_bytes(text: str) -> bytes:
-    """The bytes of a base64 text in its one spelling: bits that mean nothing must not be set (RFC 4648, section 3.5).
+    """The bytes of a base64 text in its one spelling: bits that mean nothing must not be set (RFC
+    4648, section 3.5).
 
     Raises:
         ValueError: it is no base64, or another spelling of it.
@@ -196,7 +241,8 @@ def base64_bytes(text: str) -> bytes:
 
 
 def signatures(lines: Iterable[str], key: Key) -> Iterator[bytes]:
-    """The signatures of a note's lines that claim to be of this key; lines of other keys are passed over.
+    """The signatures of a note's lines that claim to be of this key; lines of other keys are passed
+    over.
 
     So are other spellings of the same bytes: a signature has one spelling.
     """
@@ -211,7 +257,9 @@ def signatures(lines: Iterable[str], key: Key) -> Iterator[bytes]:
 
 
 def seen_at(text: str, lines: Iterable[str], witness: Key) -> int | None:
-    """When a witness cosigned the text of a checkpoint (Unix seconds), None where none of the lines is its own."""
+    """When a witness cosigned the text of a checkpoint (Unix seconds), None where none of the lines
+    is its own.
+    """
     for raw in signatures(lines, witness):
         seconds = int.from_bytes(raw[:8], "big")
         if len(raw) == 72 and witness.signed(_dated(text, seconds), raw[8:]):

@@ -25,14 +25,18 @@ from govd.types import Record
 
 log = logging.getLogger("govd")
 PAGE = 1000
-OTHER: Final = "Nothing is appended or signed. `govd audit verify` tells what was changed; restore a backup (govd restore)."
+OTHER: Final = (
+    "Nothing is appended or signed. `govd audit verify` tells what was changed; restore a backup"
+    " (govd restore)."
+)
 
 
 class Ledger:
     """Entries, Merkle tree and log checkpoints of one home.
 
-    Appends are serialised by the database; several may run at once. `signer` signs log checkpoints, `origin` names the log. `signed` is the
-    file with the newest of them: a history that does not go on from it is read, but neither continued nor signed.
+    Appends are serialised by the database; several may run at once. `signer` signs log checkpoints,
+    `origin` names the log. `signed` is the file with the newest of them: a history that does not go
+    on from it is read, but neither continued nor signed.
     """
 
     def __init__(self, url: str, signer: Signer, origin: str, signed: Path | None = None) -> None:
@@ -55,7 +59,9 @@ class Ledger:
 
     @property
     def fault(self) -> GovdError | None:
-        """Why nothing is appended or signed any more: somebody changed the database. None while nothing is known to be wrong."""
+        """Why nothing is appended or signed any more: somebody changed the database. None while
+        nothing is known to be wrong.
+        """
         return self._appender.fault
 
     def _examined(self) -> GovdError | None:
@@ -70,7 +76,9 @@ class Ledger:
                     return None
                 kept = LogCheckpoint.read(note)
                 self._check_goes_on(connection, kept)
-                known = connection.execute(sa.select(checkpoints.c.size).where(checkpoints.c.size == kept.size)).scalar()
+                known = connection.execute(
+                    sa.select(checkpoints.c.size).where(checkpoints.c.size == kept.size)
+                ).scalar()
             except GovdError as error:
                 return error
         if known is None:  # it was signed, and a crash came before the database had it
@@ -85,26 +93,50 @@ class Ledger:
             VerificationFailed: they do not. BadFile: a Merkle node is missing.
         """
         if kept.origin != self.origin:
-            raise VerificationFailed(f"the log that was signed last is another one, {kept.origin[:100]}", where=self._where, advice=OTHER)
+            raise VerificationFailed(
+                f"the log that was signed last is another one, {kept.origin[:100]}",
+                where=self._where,
+                advice=OTHER,
+            )
         size = stored_tree.size_of(connection)
         if kept.size > size:
-            what = f"the ledger has {size} entries, and {kept.size} were signed: entries were cut off, or an older file put there"
+            what = (
+                f"the ledger has {size} entries, and {kept.size} were signed: entries were cut off,"
+                " or an older file put there"
+            )
             raise VerificationFailed(what, where=self._where, advice=OTHER)
         (root,) = stored_tree.proof(connection, lambda node: [merkle.root(kept.size, node)])
         if root != kept.root:
-            raise VerificationFailed(f"the first {kept.size} entries are not those that were signed", where=self._where, advice=OTHER)
+            raise VerificationFailed(
+                f"the first {kept.size} entries are not those that were signed",
+                where=self._where,
+                advice=OTHER,
+            )
 
     def _last_signed(self, connection: sa.Connection) -> LogCheckpoint | None:
-        """What was signed last, by the file beside the key; by the database in homes that have none yet."""
+        """What was signed last, by the file beside the key; by the database in homes that have none
+        yet.
+        """
         note = self.signed.note()
         if note is None:
-            note = connection.execute(sa.select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)).scalar()
+            note = connection.execute(
+                sa.select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)
+            ).scalar()
         return None if note is None else LogCheckpoint.read(note)
 
     def _put_checkpoint(self, connection: sa.Connection, size: int, note: str) -> None:
         connection.execute(checkpoints.insert(), {"size": size, "time": now(), "note": note})
-        if connection.execute(sa.select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar() != note:
-            raise BadFile("the log checkpoint was not stored as it was signed", where=self._where, advice=OTHER)
+        if (
+            connection.execute(
+                sa.select(checkpoints.c.note).where(checkpoints.c.size == size)
+            ).scalar()
+            != note
+        ):
+            raise BadFile(
+                "the log checkpoint was not stored as it was signed",
+                where=self._where,
+                advice=OTHER,
+            )
 
     def close(self) -> None:
         """Let go of the database."""
@@ -119,15 +151,20 @@ class Ledger:
     def append(self, drafts: Sequence[Draft], expect: int | None = None) -> list[Record]:
         """Add entries, all or none; durable when this returns.
 
-        `expect` is the size that the caller read: where somebody else appended since, nothing is written.
+        `expect` is the size that the caller read: where somebody else appended since, nothing is
+        written.
 
         Raises:
-            Conflict: the ledger has another size than `expect`. MachineFault: the disk is full or cannot be written.
+            Conflict: the ledger has another size than `expect`. MachineFault: the disk is full or
+            cannot be written.
         """
         return self._appender.append(drafts, expect)
 
-    def rotate(self, drafts: Sequence[Draft], signer: Signer, expect: int | None = None) -> list[Record]:
-        """Add the entries that change the key, and sign with the new one from then on: no log checkpoint comes in between.
+    def rotate(
+        self, drafts: Sequence[Draft], signer: Signer, expect: int | None = None
+    ) -> list[Record]:
+        """Add the entries that change the key, and sign with the new one from then on: no log
+        checkpoint comes in between.
 
         Raises:
             Conflict, MachineFault: as `append`; the key is then the old one.
@@ -146,7 +183,12 @@ class Ledger:
     def bodies(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """The same as stored: sequence number and canonical bytes."""
         while stop is None or start < stop:
-            query = sa.select(entries.c.seq, entries.c.body).where(entries.c.seq >= start).order_by(entries.c.seq).limit(PAGE)
+            query = (
+                sa.select(entries.c.seq, entries.c.body)
+                .where(entries.c.seq >= start)
+                .order_by(entries.c.seq)
+                .limit(PAGE)
+            )
             if stop is not None:
                 query = query.where(entries.c.seq < stop)
             with faults(self.url), self._reads.connect() as connection:
@@ -157,7 +199,9 @@ class Ledger:
             start = page[-1].seq + 1
 
     def some(self, seqs: Sequence[int]) -> list[Record]:
-        """Entries by their numbers, in the order asked for; those that are not there are left out."""
+        """Entries by their numbers, in the order asked for; those that are not there are left
+        out.
+        """
         return [json.loads(body) for body in self.bodies_of(seqs).values()]
 
     def bodies_of(self, seqs: Sequence[int]) -> dict[int, bytes]:
@@ -165,40 +209,55 @@ class Ledger:
         found: dict[int, bytes] = {}
         with faults(self.url), self._reads.connect() as connection:
             for at in range(0, len(seqs), PAGE):
-                query = sa.select(entries.c.seq, entries.c.body).where(entries.c.seq.in_(seqs[at : at + PAGE]))
-                found |= {seq: stored_tree.as_bytes(body, seq) for seq, body in connection.execute(query)}
+                query = sa.select(entries.c.seq, entries.c.body).where(
+                    entries.c.seq.in_(seqs[at : at + PAGE])
+                )
+                found |= {
+                    seq: stored_tree.as_bytes(body, seq) for seq, body in connection.execute(query)
+                }
         return {seq: found[seq] for seq in seqs if seq in found}
 
     def root(self, size: int | None = None) -> bytes:
         """Root of the first `size` entries (all where None)."""
         with faults(self.url), self._reads.connect() as connection:
-            return merkle.root(stored_tree.size_of(connection) if size is None else size, partial(stored_tree.node, connection))
+            return merkle.root(
+                stored_tree.size_of(connection) if size is None else size,
+                partial(stored_tree.node, connection),
+            )
 
     def inclusion(self, seq: int, size: int) -> list[bytes]:
         """Inclusion proof of an entry in the tree of `size`."""
         with faults(self.url), self._reads.connect() as connection:
-            return stored_tree.proof(connection, lambda node: merkle.inclusion_proof(seq, size, node))
+            return stored_tree.proof(
+                connection, lambda node: merkle.inclusion_proof(seq, size, node)
+            )
 
     def run(self, start: int, stop: int, size: int) -> list[bytes]:
         """Proof of the entries `[start, stop)` together in the tree of `size`."""
         with faults(self.url), self._reads.connect() as connection:
-            return stored_tree.proof(connection, lambda node: merkle.range_proof(start, stop, size, node))
+            return stored_tree.proof(
+                connection, lambda node: merkle.range_proof(start, stop, size, node)
+            )
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Consistency proof between two sizes."""
         with faults(self.url), self._reads.connect() as connection:
-            return stored_tree.proof(connection, lambda node: merkle.consistency_proof(old, new, node))
+            return stored_tree.proof(
+                connection, lambda node: merkle.consistency_proof(old, new, node)
+            )
 
     def checkpoint(self) -> str:
         """The signed log checkpoint of the ledger as it is, stored on first use.
 
         Raises:
-            VerificationFailed: the ledger does not go on from what was signed last; nothing is signed then, nor appended any more.
-            MachineFault: it cannot be written.
+            VerificationFailed: the ledger does not go on from what was signed last; nothing is
+            signed then, nor appended any more. MachineFault: it cannot be written.
         """
         with faults(self.url), self._appender.lock, self._engine.begin() as connection:
             size = stored_tree.size_of(connection)
-            stored = connection.execute(sa.select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar()
+            stored = connection.execute(
+                sa.select(checkpoints.c.note).where(checkpoints.c.size == size)
+            ).scalar()
             if stored is not None:
                 return str(stored)
             try:
@@ -212,7 +271,9 @@ class Ledger:
             return note
 
     def pin(self) -> None:
-        """Keep the newest log checkpoint beside the key, where none is kept yet: in homes that were made before one was."""
+        """Keep the newest log checkpoint beside the key, where none is kept yet: in homes that were
+        made before one was.
+        """
         with faults(self.url), self._appender.lock, self._reads.connect() as connection:
             query = sa.select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)
             note = connection.execute(query).scalar()
@@ -222,10 +283,12 @@ class Ledger:
             self.signed.keep(note)
 
     def _root_to_sign(self, connection: sa.Connection, size: int) -> bytes:
-        """The root of all entries, where they go on from what was signed last and are those that this process wrote since.
+        """The root of all entries, where they go on from what was signed last and are those that
+        this process wrote since.
 
         Raises:
-            VerificationFailed: they are not. BadFile: a Merkle node is missing, or the database has what no ledger has.
+            VerificationFailed: they are not. BadFile: a Merkle node is missing, or the database has
+            what no ledger has.
         """
         if self.fault is not None:
             raise self.fault
@@ -241,20 +304,30 @@ class Ledger:
     def checkpoint_of(self, size: int) -> str | None:
         """The signed log checkpoint of that size, None where none was made."""
         with faults(self.url), self._reads.connect() as connection:
-            found = connection.execute(sa.select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar()
+            found = connection.execute(
+                sa.select(checkpoints.c.note).where(checkpoints.c.size == size)
+            ).scalar()
         return None if found is None else str(found)
 
     def last_checkpoint(self) -> tuple[int, str] | None:
-        """Size of the newest signed log checkpoint, and when it was made; None where there is none."""
+        """Size of the newest signed log checkpoint, and when it was made; None where there is
+        none.
+        """
         with faults(self.url), self._reads.connect() as connection:
-            query = sa.select(checkpoints.c.size, checkpoints.c.time).order_by(checkpoints.c.size.desc()).limit(1)
+            query = (
+                sa.select(checkpoints.c.size, checkpoints.c.time)
+                .order_by(checkpoints.c.size.desc())
+                .limit(1)
+            )
             found = connection.execute(query).first()
         return (int(found[0]), str(found[1])) if found else None
 
     def checkpoints(self) -> list[tuple[int, str]]:
         """All signed log checkpoints, by size."""
         with faults(self.url), self._reads.connect() as connection:
-            rows = connection.execute(sa.select(checkpoints.c.size, checkpoints.c.note).order_by(checkpoints.c.size))
+            rows = connection.execute(
+                sa.select(checkpoints.c.size, checkpoints.c.note).order_by(checkpoints.c.size)
+            )
             return [(size, note) for size, note in rows]
 
     def stored(self) -> Stored:

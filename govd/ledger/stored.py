@@ -1,4 +1,6 @@
-"""A ledger's SQLite file as verification reads it: without changing it, and without trusting what keeps it."""
+"""A ledger's SQLite file as verification reads it: without changing it, and without trusting what
+keeps it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class Stored:
     path: Path
 
     def _opened(self) -> sqlite3.Connection:
-        return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)
+        return sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None
+        )
 
     def _ask(self, query: str, *values: int | bytes) -> Iterator[tuple[Any, ...]]:
         with closing(self._opened()) as connection:
@@ -32,14 +36,21 @@ class Stored:
                 yield from page
 
     def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes, bytes]]:
-        return self._ask("SELECT seq, body, nodes FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq", start, stop)
+        return self._ask(
+            "SELECT seq, body, nodes FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq",
+            start,
+            stop,
+        )
 
     def extent(self) -> tuple[int, int]:
-        ((first, last),) = self._ask("SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)")  # together they would scan
+        ((first, last),) = self._ask(
+            "SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)"
+        )  # together they would scan
         return int(first or 0), -1 if last is None else int(last)
 
     def about(self, subjects: Collection[str]) -> list[int]:
-        """Numbers of the entries about these subjects, in order: every entry is looked at, no index is asked.
+        """Numbers of the entries about these subjects, in order: every entry is looked at, no index
+        is asked.
 
         In canonical JSON an entry ends in its subject and its time, which has 27 characters.
         """
@@ -47,16 +58,31 @@ class Stored:
         for subject in subjects:
             end = b'"subject":' + canonical.encode(subject) + b","
             by_length.setdefault(len(end), []).append(end)
-        ends = [(length, ends[at : at + 200]) for length, ends in by_length.items() for at in range(0, len(ends), 200)]
+        ends = [
+            (length, ends[at : at + 200])
+            for length, ends in by_length.items()
+            for at in range(0, len(ends), 200)
+        ]
         found: set[int] = set()
         for at in range(0, len(ends), 8):
-            where = [f"substr(body, {-length - TIME}, {length}) IN ({', '.join('?' * len(few))})" for length, few in ends[at : at + 8]]
+            where = [
+                f"substr(body, {-length - TIME}, {length}) IN ({', '.join('?' * len(few))})"
+                for length, few in ends[at : at + 8]
+            ]
             values = [end for _, few in ends[at : at + 8] for end in few]
-            found |= {int(seq) for (seq,) in self._ask(f"SELECT seq FROM entries WHERE {' OR '.join(where)}", *values)}
+            found |= {
+                int(seq)
+                for (seq,) in self._ask(
+                    f"SELECT seq FROM entries WHERE {' OR '.join(where)}", *values
+                )
+            }
         return sorted(found)
 
     def checkpoints(self) -> list[tuple[int, str]]:
-        return [(int(size), str(note)) for size, note in self._ask("SELECT size, note FROM checkpoints ORDER BY size")]
+        return [
+            (int(size), str(note))
+            for size, note in self._ask("SELECT size, note FROM checkpoints ORDER BY size")
+        ]
 
     def foreign(self) -> list[str]:
         with closing(self._opened()) as connection:

@@ -1,7 +1,9 @@
-"""The Merkle tree as it is stored: each entry's row has, beside its body, the hashes of the subtrees that it completes.
+"""The Merkle tree as it is stored: each entry's row has, beside its body, the hashes of the
+subtrees that it completes.
 
-`node(level, number)` covers the entries `[number << level, (number + 1) << level)`; its hash lies with the last of them, after those of the
-lower levels. So an append writes one row of one table, and a proof reads O(log n) rows by their keys.
+`node(level, number)` covers the entries `[number << level, (number + 1) << level)`; its hash lies
+with the last of them, after those of the lower levels. So an append writes one row of one table,
+and a proof reads O(log n) rows by their keys.
 """
 
 from __future__ import annotations
@@ -40,11 +42,17 @@ def node(connection: sa.Connection, level: int, number: int) -> bytes:
             raise BadFile(f"entry {number} is missing", where="ledger", advice=_ADVICE)
         return merkle.leaf_hash(bytes(body))
     at = _last(level, number)
-    return _picked(connection.execute(sa.select(entries.c.nodes).where(entries.c.seq == at)).scalar(), level, number)
+    return _picked(
+        connection.execute(sa.select(entries.c.nodes).where(entries.c.seq == at)).scalar(),
+        level,
+        number,
+    )
 
 
 def time_of(connection: sa.Connection, seq: int) -> str:
-    """The time that an entry bears; empty where it cannot be read, which is for verification to tell."""
+    """The time that an entry bears; empty where it cannot be read, which is for verification to
+    tell.
+    """
     body = connection.execute(sa.select(entries.c.body).where(entries.c.seq == seq)).scalar()
     try:
         time = json.loads(body or b"")["time"]
@@ -79,10 +87,16 @@ def proof(connection: sa.Connection, make: Callable[[merkle.Node], list[bytes]])
     make(ask)
     rows = {_last(level, number) for level, number in wanted if level}
     query = sa.select(entries.c.seq, entries.c.nodes).where(entries.c.seq.in_(rows))
-    found: dict[int, bytes] = {row.seq: row.nodes for row in connection.execute(query)} if rows else {}
+    found: dict[int, bytes] = (
+        {row.seq: row.nodes for row in connection.execute(query)} if rows else {}
+    )
 
     def read(level: int, number: int) -> bytes:
-        return _picked(found.get(_last(level, number)), level, number) if level else node(connection, 0, number)
+        return (
+            _picked(found.get(_last(level, number)), level, number)
+            if level
+            else node(connection, 0, number)
+        )
 
     return make(read)
 

@@ -1,4 +1,6 @@
-"""Times as entries spell them: UTC in ISO 8601, to the microsecond, ending in Z, so that they sort as text."""
+"""Times as entries spell them: UTC in ISO 8601, to the microsecond, ending in Z, so that they sort
+as text.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ def moment(text: str, name: str, *, end: bool = False) -> str: ...
 @overload
 def moment(text: str | None, name: str, *, end: bool = False) -> str | None: ...
 def moment(text: str | None, name: str, *, end: bool = False) -> str | None:
-    """A time that somebody wrote: without a zone it is UTC, a date alone its first moment (`end`: its last one), `now` is now.
+    """A time that somebody wrote: without a zone it is UTC, a date alone its first moment (`end`:
+    its last one), `now` is now.
 
     Raises:
         Usage: it is no time.
@@ -35,7 +38,9 @@ def moment(text: str | None, name: str, *, end: bool = False) -> str | None:
             found = datetime.fromisoformat(said)
         found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Usage(f"{name} is {text!r}", advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z.") from None
+        raise Usage(
+            f"{name} is {text!r}", advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z."
+        ) from None
     return f"{found.isoformat(timespec='microseconds')[:-6]}Z"
 
 
@@ -51,7 +56,9 @@ def is_time(text: object) -> bool:
 
 def seconds_between(earlier: str, later: str) -> float:
     """Seconds from one time to a later one, both as entries spell them."""
-    return round((datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds(), 6)
+    return round(
+        (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds(), 6
+    )
 
 
 def _is_date(text: str) -> bool:

@@ -12,7 +12,15 @@ from govd.edit import exact, strength
 from govd.edit.compose import Problem
 from govd.edit.duals import retained_mean
 from govd.errors import Unsupported
-from govd.methods.dual import DualMethod, Term, by_selector, by_text, domain_terms, places_of, tensors_of
+from govd.methods.dual import (
+    DualMethod,
+    Term,
+    by_selector,
+    by_text,
+    domain_terms,
+    places_of,
+    tensors_of,
+)
 from govd.types import Floats, Json
 
 FEWEST = 3

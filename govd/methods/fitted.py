@@ -20,7 +20,16 @@ from govd.edit.judging import Answers, enough, named
 from govd.edit.levelling import Levelled, Step, alone, steps_of
 from govd.edit.pool import PoolFit
 from govd.methods.bilateral import FEWEST, Bilateral
-from govd.methods.dual import DualMethod, Oblique, Term, by_selector, domain_terms, places_of, removals_alone, tensors_of
+from govd.methods.dual import (
+    DualMethod,
+    Oblique,
+    Term,
+    by_selector,
+    domain_terms,
+    places_of,
+    removals_alone,
+    tensors_of,
+)
 from govd.types import Floats, Json
 
 FLOOR = 1

@@ -23,9 +23,11 @@ PART = 256
 
 
 class Known:
-    """Texts and pictures of one model whose embeddings came with it. Bound to the model's digest and checked on reading.
+    """Texts and pictures of one model whose embeddings came with it. Bound to the model's digest
+    and checked on reading.
 
-    A safetensors file: `texts` (n, d) with the strings in the metadata, `images` (m, d) with the SHA-256 of each picture's file.
+    A safetensors file: `texts` (n, d) with the strings in the metadata, `images` (m, d) with the
+    SHA-256 of each picture's file.
     """
 
     def __init__(self, texts: dict[str, Floats], images: dict[str, Floats]) -> None:
@@ -47,23 +49,47 @@ class Known:
         if said.get("format") != FORMAT:
             raise BadFile("this is no file of embeddings", where=str(path))
         if said.get("model") != facts.digest:
-            raise BadFile("these embeddings are of another model", where=str(path), advice="Delete the file: they are computed anew then.")
+            raise BadFile(
+                "these embeddings are of another model",
+                where=str(path),
+                advice="Delete the file: they are computed anew then.",
+            )
         if said.get("digest") != _digest(tensors["texts"], tensors["images"]):
-            raise BadFile("these embeddings were changed", where=str(path), advice="Delete the file: they are computed anew then.")
+            raise BadFile(
+                "these embeddings were changed",
+                where=str(path),
+                advice="Delete the file: they are computed anew then.",
+            )
         texts, images = json.loads(said["text_names"]), json.loads(said["image_names"])
-        return Known(dict(zip(texts, tensors["texts"], strict=True)), dict(zip(images, tensors["images"], strict=True)))
+        return Known(
+            dict(zip(texts, tensors["texts"], strict=True)),
+            dict(zip(images, tensors["images"], strict=True)),
+        )
 
     def to_bytes(self, facts: ModelFacts) -> bytes:
         """The file that `read` reads."""
-        texts = np.stack(list(self.texts.values())) if self.texts else np.zeros((0, facts.dim), np.float32)
-        images = np.stack(list(self.images.values())) if self.images else np.zeros((0, facts.dim), np.float32)
+        texts = (
+            np.stack(list(self.texts.values()))
+            if self.texts
+            else np.zeros((0, facts.dim), np.float32)
+        )
+        images = (
+            np.stack(list(self.images.values()))
+            if self.images
+            else np.zeros((0, facts.dim), np.float32)
+        )
         said = {"format": FORMAT, "model": facts.digest, "digest": _digest(texts, images)}
-        said |= {"text_names": json.dumps(list(self.texts)), "image_names": json.dumps(list(self.images))}
+        said |= {
+            "text_names": json.dumps(list(self.texts)),
+            "image_names": json.dumps(list(self.images)),
+        }
         return tensors_to_bytes({"texts": texts, "images": images}, said)
 
 
 def _digest(texts: Floats, images: Floats) -> str:
-    return hashlib.sha256(np.ascontiguousarray(texts).tobytes() + np.ascontiguousarray(images).tobytes()).hexdigest()
+    return hashlib.sha256(
+        np.ascontiguousarray(texts).tobytes() + np.ascontiguousarray(images).tobytes()
+    ).hexdigest()
 
 
 def _name(image: Source, place: int) -> str:
@@ -90,9 +116,15 @@ class Encoder:
         self.encoded = 0
 
     def texts(self, texts: Sequence[str], progress: Progress = silent, keep: bool = True) -> Floats:
-        """Unit embeddings `(n, d)`; `keep`: remember them for the next time (what users ask, and what is private, is not)."""
+        """Unit embeddings `(n, d)`; `keep`: remember them for the next time (what users ask, and
+        what is private, is not).
+        """
         missing = list(dict.fromkeys(t for t in texts if t not in self.known.texts))
-        fresh = dict(zip(missing, self.model.encode_texts(missing, progress), strict=True)) if missing else {}
+        fresh = (
+            dict(zip(missing, self.model.encode_texts(missing, progress), strict=True))
+            if missing
+            else {}
+        )
         self.encoded += len(missing)
         if keep:
             self.known.texts |= fresh
@@ -108,10 +140,16 @@ class Encoder:
             self.known.images |= dict(zip(missing, vectors, strict=True))
             self.encoded += len(missing)
         found = [self.known.images[d] for d in digests]
-        return (np.stack(found) if found else np.zeros((0, self.model.facts.dim), np.float32)), digests
+        return (
+            np.stack(found) if found else np.zeros((0, self.model.facts.dim), np.float32)
+        ), digests
 
-    def readable(self, paths: Sequence[Path], progress: Progress = silent) -> tuple[Floats, list[int]]:
-        """Unit embeddings of those picture files that can be read, and their positions among `paths`."""
+    def readable(
+        self, paths: Sequence[Path], progress: Progress = silent
+    ) -> tuple[Floats, list[int]]:
+        """Unit embeddings of those picture files that can be read, and their positions among
+        `paths`.
+        """
         kept: list[int] = []
         vectors: list[Floats] = [np.zeros((0, self.model.facts.dim), np.float32)]
         for start in range(0, len(paths), PART):
@@ -121,7 +159,9 @@ class Encoder:
                 kept += part
             except UnreadableImage:
                 faults = unreadable([paths[i] for i in part])
-                for i, rows in self._one_by_one(paths, [i for i in part if i - start not in faults], faults, start):
+                for i, rows in self._one_by_one(
+                    paths, [i for i in part if i - start not in faults], faults, start
+                ):
                     vectors.append(rows)
                     kept.append(i)
                 _tell(faults.values())
@@ -129,9 +169,15 @@ class Encoder:
         return np.concatenate(vectors), kept
 
     def _one_by_one(
-        self, paths: Sequence[Path], places: list[int], faults: dict[int, UnreadableImage], start: int
+        self,
+        paths: Sequence[Path],
+        places: list[int],
+        faults: dict[int, UnreadableImage],
+        start: int,
     ) -> Iterator[tuple[int, Floats]]:
-        """Each of those files that decode; what the model itself does not read is added to `faults` (by place after `start`)."""
+        """Each of those files that decode; what the model itself does not read is added to `faults`
+        (by place after `start`).
+        """
         try:
             rows = self.files([paths[i] for i in places])[0]
             yield from ((i, rows[at : at + 1]) for at, i in enumerate(places))
@@ -144,21 +190,38 @@ class Encoder:
             except UnreadableImage as error:
                 faults[i - start] = error
 
-    def judged(self, images: Sequence[Source], names: Sequence[str]) -> tuple[dict[int, Floats], dict[int, UnreadableImage]]:
-        """Unit embeddings `(d,)` of pictures by their place, and what is wrong with those that cannot be read; nothing is remembered.
+    def judged(
+        self, images: Sequence[Source], names: Sequence[str]
+    ) -> tuple[dict[int, Floats], dict[int, UnreadableImage]]:
+        """Unit embeddings `(d,)` of pictures by their place, and what is wrong with those that
+        cannot be read; nothing is remembered.
 
-        Pictures are decoded in parts of bounded size, so that their number does not multiply memory.
+        Pictures are decoded in parts of bounded size, so that their number does not multiply
+        memory.
         """
         vectors: dict[int, Floats] = {}
         faults: dict[int, UnreadableImage] = {}
         for part in arrays(images, names):
-            faults |= {i: verdict for i, verdict in part.items() if isinstance(verdict, UnreadableImage)}
-            readable = {i: pixels for i, pixels in part.items() if not isinstance(pixels, UnreadableImage)}
+            faults |= {
+                i: verdict for i, verdict in part.items() if isinstance(verdict, UnreadableImage)
+            }
+            readable = {
+                i: pixels for i, pixels in part.items() if not isinstance(pixels, UnreadableImage)
+            }
             try:
                 if readable:
-                    vectors |= dict(zip(readable, self.model.encode_images(list(readable.values())), strict=True))
+                    vectors |= dict(
+                        zip(
+                            readable, self.model.encode_images(list(readable.values())), strict=True
+                        )
+                    )
             except UnreadableImage as error:  # a model that takes no pictures at all
-                faults |= {i: UnreadableImage(error.what, where=names[i], advice=error.advice, path=names[i]) for i in readable}
+                faults |= {
+                    i: UnreadableImage(
+                        error.what, where=names[i], advice=error.advice, path=names[i]
+                    )
+                    for i in readable
+                }
         return vectors, faults
 
     def pictures(self, images: Sequence[Source], names: Sequence[str] = ()) -> Floats:
@@ -167,20 +230,40 @@ class Encoder:
         Raises:
             UnreadableImage: one or several cannot be read; each is named.
         """
-        vectors, faults = self.judged(images, names or [_name(image, i) for i, image in enumerate(images)])
+        vectors, faults = self.judged(
+            images, names or [_name(image, i) for i, image in enumerate(images)]
+        )
         if faults:
             told = "; ".join(faults[i].message for i in sorted(faults))[:2000]
-            raise UnreadableImage(told, advice="Leave them out, or replace them.", path=next(iter(faults.values())).where)
-        return np.stack([vectors[i] for i in range(len(images))]) if images else np.zeros((0, self.model.facts.dim), np.float32)
+            raise UnreadableImage(
+                told,
+                advice="Leave them out, or replace them.",
+                path=next(iter(faults.values())).where,
+            )
+        return (
+            np.stack([vectors[i] for i in range(len(images))])
+            if images
+            else np.zeros((0, self.model.facts.dim), np.float32)
+        )
 
-    def averaged(self, phrases: Sequence[str], templates: Sequence[str], progress: Progress = silent, keep: bool = True) -> Floats:
-        """Unit embeddings `(n, d)` float64 of phrases, averaged over templates with one `{}` each."""
+    def averaged(
+        self,
+        phrases: Sequence[str],
+        templates: Sequence[str],
+        progress: Progress = silent,
+        keep: bool = True,
+    ) -> Floats:
+        """Unit embeddings `(n, d)` float64 of phrases, averaged over templates with one `{}`
+        each.
+        """
         from govd.edit import exact
 
         if not len(phrases):
             return np.zeros((0, self.model.facts.dim))
         prompts = [template.replace("{}", phrase) for phrase in phrases for template in templates]
-        rows = np.asarray(self.texts(prompts, progress, keep), np.float64).reshape(len(phrases), len(templates), -1)
+        rows = np.asarray(self.texts(prompts, progress, keep), np.float64).reshape(
+            len(phrases), len(templates), -1
+        )
         total = np.zeros((len(phrases), rows.shape[2]))
         for i in range(len(templates)):
             total = total + rows[:, i]

@@ -1,4 +1,6 @@
-"""An evaluation set: labelled pictures in folders, their embeddings, and the artifact that they become."""
+"""An evaluation set: labelled pictures in folders, their embeddings, and the artifact that they
+become.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ def read_images(
     labels: Collection[str] = (),
     spellings: Mapping[str, str] | None = None,
 ) -> tuple[EvaluationData, Counter[str]]:
-    """An evaluation set: `DIR/<domain>/<class>/*.png`, `DIR/<class>/*.png`, or a `.npz` of labelled vectors; and what was left out of
-    it, by reason.
+    """An evaluation set: `DIR/<domain>/<class>/*.png`, `DIR/<class>/*.png`, or a `.npz` of labelled
+    vectors; and what was left out of it, by reason.
 
     `spellings`: labels by other names for the same.
 
@@ -46,10 +48,18 @@ def read_images(
     unknown = [domain for domain in named if domain not in known]
     if unknown:
         advice = f"Known: {', '.join(domains)}."
-        raise Usage(f"evaluation folders of unknown domains: {', '.join(unknown[:5])}", where=str(folder), advice=advice)
+        raise Usage(
+            f"evaluation folders of unknown domains: {', '.join(unknown[:5])}",
+            where=str(folder),
+            advice=advice,
+        )
     vectors, places = encoder.readable(files.paths, progress)
     if not places:
-        raise BadFile("not one picture of this folder can be read", where=str(folder), advice="Give a folder of PNG or JPEG files.")
+        raise BadFile(
+            "not one picture of this folder can be read",
+            where=str(folder),
+            advice="Give a folder of PNG or JPEG files.",
+        )
     class_names = [spellings.get(files.classes[i], files.classes[i]) for i in places]
     classes = sorted(set(class_names))
     place = {name: at for at, name in enumerate(classes)}
@@ -57,7 +67,15 @@ def read_images(
     domain_of = np.array([known[files.domains[i]] if files.domains[i] else -1 for i in places])
     skipped = len(files.paths) - len(places)
     left_out = files.left_out + Counter({UNREADABLE: skipped})
-    data = EvaluationData(np.asarray(vectors, np.float64), tuple(classes), tuple(names), class_of, domain_of, None, skipped)
+    data = EvaluationData(
+        np.asarray(vectors, np.float64),
+        tuple(classes),
+        tuple(names),
+        class_of,
+        domain_of,
+        None,
+        skipped,
+    )
     return data, left_out
 
 
@@ -70,16 +88,34 @@ def of_classes(data: EvaluationData, names: Collection[str]) -> EvaluationData |
     if not mine.any():
         return None
     class_of = np.array([classes.index(data.classes[c]) for c in data.class_of[mine]])
-    return EvaluationData(data.vectors[mine], classes, data.domains, class_of, data.domain_of[mine], data.paraphrases, data.skipped)
+    return EvaluationData(
+        data.vectors[mine],
+        classes,
+        data.domains,
+        class_of,
+        data.domain_of[mine],
+        data.paraphrases,
+        data.skipped,
+    )
 
 
 def evaluation_bytes(data: EvaluationData) -> bytes:
     """An evaluation set's embeddings as an artifact."""
     words = dict(data.paraphrases or {})
-    said = {"classes": json.dumps(data.classes), "domains": json.dumps(data.domains), "skipped": str(data.skipped)}
+    said = {
+        "classes": json.dumps(data.classes),
+        "domains": json.dumps(data.domains),
+        "skipped": str(data.skipped),
+    }
     said["paraphrases"] = json.dumps({name: len(rows) for name, rows in words.items()})
-    tensors: dict[str, Any] = {"vectors": data.vectors, "class_of": data.class_of, "domain_of": data.domain_of}
-    tensors["paraphrases"] = np.concatenate(list(words.values())) if words else np.zeros((0, data.vectors.shape[1]))
+    tensors: dict[str, Any] = {
+        "vectors": data.vectors,
+        "class_of": data.class_of,
+        "domain_of": data.domain_of,
+    }
+    tensors["paraphrases"] = (
+        np.concatenate(list(words.values())) if words else np.zeros((0, data.vectors.shape[1]))
+    )
     return tensors_to_bytes(tensors, said)
 
 

@@ -1,5 +1,6 @@
-"""Folders of pictures as they lie around, walked as torchvision's ImageFolder does: links are followed, what is hidden is skipped. What is
-left out is counted by its reason."""
+"""Folders of pictures as they lie around, walked as torchvision's ImageFolder does: links are
+followed, what is hidden is skipped. What is left out is counted by its reason.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from govd.errors import BadFile
 from govd.models.phrases import spelled
 from govd.pictures import SUFFIXES
 
-SYSTEM: Final = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
+SYSTEM: Final = frozenset(
+    {"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
+)
 """Folders that archives, file servers and systems put beside what people put there."""
 HIDDEN: Final = "hidden"
 OTHER: Final = "not named like a picture"
@@ -25,7 +28,9 @@ UNREADABLE: Final = "no picture that can be read"
 
 @dataclass(frozen=True)
 class Walk:
-    """The picture files below a folder in the order of their paths, and how many files and folders were left out, by reason."""
+    """The picture files below a folder in the order of their paths, and how many files and folders
+    were left out, by reason.
+    """
 
     paths: tuple[Path, ...]
     left_out: Counter[str] = field(default_factory=Counter)
@@ -33,7 +38,9 @@ class Walk:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Picture files with the class and the domain of each (`""`: in none), and what was left out."""
+    """Picture files with the class and the domain of each (`""`: in none), and what was left
+    out.
+    """
 
     paths: tuple[Path, ...]
     classes: tuple[str, ...]
@@ -51,14 +58,18 @@ def walk(folder: Path) -> Walk:
         what = "this is a file, not a folder" if folder.exists() else "no such folder"
         raise BadFile(what, where=str(folder), advice="Give a folder of pictures.")
     if not os.access(folder, os.R_OK | os.X_OK):
-        raise BadFile("this folder cannot be opened", where=str(folder), advice="Let the account that govd runs as read it.")
+        raise BadFile(
+            "this folder cannot be opened",
+            where=str(folder),
+            advice="Let the account that govd runs as read it.",
+        )
     left_out: Counter[str] = Counter()
     return Walk(tuple(_below(folder, (_identity(folder),), left_out)), left_out)
 
 
 def labelled(folder: Path, domains: Collection[str] = (), labels: Collection[str] = ()) -> Labelled:
-    """`DIR/<class>/…` or `DIR/<domain>/<class>/…`. Folders within a class belong to it: a first folder that is a label, and no domain,
-    is a class whatever lies in it.
+    """`DIR/<class>/…` or `DIR/<domain>/<class>/…`. Folders within a class belong to it: a first
+    folder that is a label, and no domain, is a class whatever lies in it.
 
     Raises:
         BadFile: there is no such folder, or no picture in a class folder.
@@ -78,7 +89,11 @@ def labelled(folder: Path, domains: Collection[str] = (), labels: Collection[str
         of_domain.append(parts[0] if in_domain else "")
     if not paths:
         advice = "Lay it out as DIR/<domain>/<class>/*.png or DIR/<class>/*.png."
-        raise BadFile(f"no pictures in this folder{told(left_out, '; left out: ')}", where=str(folder), advice=advice)
+        raise BadFile(
+            f"no pictures in this folder{told(left_out, '; left out: ')}",
+            where=str(folder),
+            advice=advice,
+        )
     return Labelled(tuple(paths), tuple(classes), tuple(of_domain), left_out)
 
 
@@ -88,8 +103,12 @@ def told(left_out: Counter[str] | dict[str, int], before: str = "") -> str:
     return f"{before}{words}" if words else ""
 
 
-def _below(folder: Path, above: tuple[tuple[int, int], ...], left_out: Counter[str]) -> Iterator[Path]:
-    """The picture files below a folder; `above`: the folders on the way there, which a link may lead back to."""
+def _below(
+    folder: Path, above: tuple[tuple[int, int], ...], left_out: Counter[str]
+) -> Iterator[Path]:
+    """The picture files below a folder; `above`: the folders on the way there, which a link may
+    lead back to.
+    """
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:

@@ -1,4 +1,6 @@
-"""Pictures that come as vectors: `.npy` files of unedited image vectors, and labelled ones in the place of a folder of pictures."""
+"""Pictures that come as vectors: `.npy` files of unedited image vectors, and labelled ones in the
+place of a folder of pictures.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ ARRAYS: Final = ("image_vectors", "vectors")
 """What the vectors of an evaluation set are called, the first that is there."""
 
 
-def with_vectors(images: Iterable[tuple[str, Source]], dim: int) -> tuple[list[str], dict[int, Source], dict[int, Floats]]:
-    """Names, and by their place what is still to be encoded, and unit vectors `(dim,)` float32: of a `.npy` one a row, called `name[row]`.
+def with_vectors(
+    images: Iterable[tuple[str, Source]], dim: int
+) -> tuple[list[str], dict[int, Source], dict[int, Floats]]:
+    """Names, and by their place what is still to be encoded, and unit vectors `(dim,)` float32: of
+    a `.npy` one a row, called `name[row]`.
 
     Raises:
-        UnreadableImage: an array of another shape, with rows that are zero or not finite, or too many.
+        UnreadableImage: an array of another shape, with rows that are zero or not finite, or too
+        many.
     """
     names: list[str] = []
     pictures: dict[int, Source] = {}
@@ -50,7 +56,9 @@ def is_array(image: Source) -> bool:
 
 
 def rows_of(image: Source) -> int:
-    """How many answers a picture has: one, or one for each vector of an array that could be read."""
+    """How many answers a picture has: one, or one for each vector of an array that could be
+    read.
+    """
     data = _array_bytes(image)
     if data is None:
         return 1
@@ -72,35 +80,60 @@ def _unit_rows(data: bytes, name: str, dim: int) -> Floats:
     try:
         array = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, OSError, EOFError, MemoryError) as fault:
-        raise UnreadableImage(f"no array of vectors ({fault})", where=name, advice="Save it with numpy.save.", path=name) from None
+        raise UnreadableImage(
+            f"no array of vectors ({fault})",
+            where=name,
+            advice="Save it with numpy.save.",
+            path=name,
+        ) from None
     rows = array[None] if array.ndim == 1 else array
-    if rows.ndim != 2 or rows.shape[1] != dim or rows.dtype.kind != "f" or not 0 < len(rows) <= MAX_ROWS:
+    if (
+        rows.ndim != 2
+        or rows.shape[1] != dim
+        or rows.dtype.kind != "f"
+        or not 0 < len(rows) <= MAX_ROWS
+    ):
         advice = f"This model's vectors are (n, {dim}), float, at most {MAX_ROWS} at once."
-        raise UnreadableImage(f"the array is {array.dtype} of shape {array.shape}", where=name, advice=advice, path=name)
+        raise UnreadableImage(
+            f"the array is {array.dtype} of shape {array.shape}",
+            where=name,
+            advice=advice,
+            path=name,
+        )
     wide = rows.astype(np.float64)
     length = np.sqrt((wide**2).sum(1, keepdims=True))
     if not np.isfinite(length).all() or not (length > 0).all():
         bad = int(np.flatnonzero(~(np.isfinite(length[:, 0]) & (length[:, 0] > 0)))[0])
-        raise UnreadableImage(f"row {bad} is zero or not finite", where=name, advice="Take such rows out.", path=name)
+        raise UnreadableImage(
+            f"row {bad} is zero or not finite", where=name, advice="Take such rows out.", path=name
+        )
     unit: Floats = (wide / length).astype(np.float32)
     return unit
 
 
 def read_labelled_vectors(
-    path: Path, dim: int, domains: Sequence[str], labels: Collection[str] = (), spellings: Mapping[str, str] | None = None
+    path: Path,
+    dim: int,
+    domains: Sequence[str],
+    labels: Collection[str] = (),
+    spellings: Mapping[str, str] | None = None,
 ) -> tuple[EvaluationData, Counter[str]]:
-    """An evaluation set from a `.npz`: `image_vectors` (or `vectors`) (n, dim), `labels` (n,), perhaps `domains` (n,); what was left out.
+    """An evaluation set from a `.npz`: `image_vectors` (or `vectors`) (n, dim), `labels` (n,),
+    perhaps `domains` (n,); what was left out.
 
     With a label set, rows of other classes are left out and counted, as folders of pictures are.
 
     Raises:
-        BadFile: an array is missing, of another shape, or no row is of a label. Usage: an unknown domain.
+        BadFile: an array is missing, of another shape, or no row is of a label. Usage: an unknown
+        domain.
     """
     arrays = _arrays(path)
     name = next((name for name in ARRAYS if name in arrays), None)
     if name is None or "labels" not in arrays:
         advice = "Write it with numpy.savez(FILE, image_vectors=…, labels=…, domains=…)."
-        raise BadFile(f"no {'labels' if name else 'image_vectors'} in it", where=str(path), advice=advice)
+        raise BadFile(
+            f"no {'labels' if name else 'image_vectors'} in it", where=str(path), advice=advice
+        )
     try:
         rows = _unit_rows(_as_npy(arrays[name]), str(path), dim)
     except UnreadableImage as error:
@@ -108,28 +141,46 @@ def read_labelled_vectors(
     known = {**{spelled(label): label for label in labels}, **(spellings or {})}
     written = [spelled(text) for text in _texts(arrays["labels"], len(rows), "labels", path)]
     names = [known.get(text, text) for text in written]
-    in_domain = [spelled(text) for text in _texts(arrays["domains"], len(rows), "domains", path)] if "domains" in arrays else []
+    in_domain = (
+        [spelled(text) for text in _texts(arrays["domains"], len(rows), "domains", path)]
+        if "domains" in arrays
+        else []
+    )
     kept = [i for i, name in enumerate(names) if not labels or name in labels]
     if not kept:
-        raise BadFile("not one row is of a label", where=str(path), advice="Spell the labels as the model's label set does.")
+        raise BadFile(
+            "not one row is of a label",
+            where=str(path),
+            advice="Spell the labels as the model's label set does.",
+        )
     order = [spelled(domain) for domain in domains] or sorted(set(in_domain))
     unknown = sorted(set(in_domain) - set(order))
     if unknown:
-        raise Usage(f"unknown domains: {', '.join(unknown[:5])}", where=str(path), advice=f"Known: {', '.join(order)}.")
+        raise Usage(
+            f"unknown domains: {', '.join(unknown[:5])}",
+            where=str(path),
+            advice=f"Known: {', '.join(order)}.",
+        )
     classes = sorted({names[i] for i in kept})
     place = {label: at for at, label in enumerate(classes)}
     class_of = np.array([place[names[i]] for i in kept])
     domain_of = np.array([order.index(in_domain[i]) if in_domain else -1 for i in kept])
     vectors = rows[kept].astype(np.float64)
     shown = tuple(domains) if domains else tuple(order)
-    left_out = Counter({"of no label": len(rows) - len(kept)}) if len(kept) < len(rows) else Counter()
+    left_out = (
+        Counter({"of no label": len(rows) - len(kept)}) if len(kept) < len(rows) else Counter()
+    )
     return EvaluationData(vectors, tuple(classes), shown, class_of, domain_of), left_out
 
 
 def _arrays(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-            return {name: opened[name] for name in opened.files if name in (*ARRAYS, "labels", "domains")}
+            return {
+                name: opened[name]
+                for name in opened.files
+                if name in (*ARRAYS, "labels", "domains")
+            }
     except (OSError, ValueError, EOFError, MemoryError, TypeError, AttributeError) as fault:
         advice = "Give a folder of pictures, or a .npz with image_vectors and labels."
         raise BadFile(f"no evaluation set ({fault})", where=str(path), advice=advice) from None
@@ -144,5 +195,7 @@ def _as_npy(array: Any) -> bytes:
 def _texts(array: Any, count: int, what: str, path: Path) -> list[str]:
     if array.shape != (count,) or array.dtype.kind != "U":
         advice = f"It must be {count} texts, one for each vector."
-        raise BadFile(f"{what} is {array.dtype} of shape {array.shape}", where=str(path), advice=advice)
+        raise BadFile(
+            f"{what} is {array.dtype} of shape {array.shape}", where=str(path), advice=advice
+        )
     return [str(text) for text in array]

@@ -25,12 +25,16 @@ class Opened:
 
 
 class OpenModels:
-    """Models and bases by their digests. Whoever opens a checkpoint holds the lock of its digest, and nothing else waits for it."""
+    """Models and bases by their digests. Whoever opens a checkpoint holds the lock of its digest,
+    and nothing else waits for it.
+    """
 
     def __init__(self, desk: Desk, plugins: Plugins, artifacts: Artifacts) -> None:
         self.desk, self.plugins, self.artifacts = desk, plugins, artifacts
         self._opening = Locks()
-        self._memory = threading.RLock()  # held to change what is in memory, never while something is opened
+        self._memory = (
+            threading.RLock()
+        )  # held to change what is in memory, never while something is opened
         self._opened: dict[tuple[str, str], Opened] = {}
         self._bases: dict[str, Basis] = {}
 
@@ -43,7 +47,9 @@ class OpenModels:
         return self._open(name, self.desk.model(name))
 
     def opened_for(self, name: str, revision: Record | None) -> Opened:
-        """The model that a revision was made for: while a changed model's new revision waits, that is not the registered one."""
+        """The model that a revision was made for: while a changed model's new revision waits, that
+        is not the registered one.
+        """
         record = self.desk.model(name)
         if revision is None or not revision["contributions"]:
             return self._open(name, record)
@@ -58,7 +64,9 @@ class OpenModels:
         return found
 
     def keep(self, opened: Opened) -> None:
-        """Keep a model in memory that was just registered, and let go of those that nothing speaks of any more."""
+        """Keep a model in memory that was just registered, and let go of those that nothing speaks
+        of any more.
+        """
         with self._memory:
             self._opened[opened.model.facts.digest, opened.basis.digest] = opened
             self.let_go()
@@ -66,13 +74,19 @@ class OpenModels:
     def let_go(self) -> None:
         """Forget models and bases that are neither registered nor served."""
         with self._memory:
-            used = {(str(m["digest"]), str(m["basis"])) for m in list(self.desk.views.models.values())}
+            used = {
+                (str(m["digest"]), str(m["basis"])) for m in list(self.desk.views.models.values())
+            }
             for name in list(self.desk.views.models):
                 served = self.desk.views.published(name)
                 if served and served["contributions"]:
                     used.add((str(served["made_for"]["digest"]), str(served["basis"])))
             self._opened = {key: opened for key, opened in self._opened.items() if key in used}
-            self._bases = {digest: basis for digest, basis in self._bases.items() if digest in {b for _, b in used}}
+            self._bases = {
+                digest: basis
+                for digest, basis in self._bases.items()
+                if digest in {b for _, b in used}
+            }
 
     def _open(self, name: str, record: Record) -> Opened:
         key = (str(record["digest"]), str(record["basis"]))
@@ -82,16 +96,34 @@ class OpenModels:
         with self._opening(key[0]):
             if (known := self._opened.get(key)) is not None:
                 return known
-            same = next((o for (digest, _), o in list(self._opened.items()) if digest == record["digest"]), None)
+            same = next(
+                (o for (digest, _), o in list(self._opened.items()) if digest == record["digest"]),
+                None,
+            )
             if same is not None:
                 opened = Opened(same.model, same.encoder, self.basis(record))
             else:
-                model = self.plugins.open_model(ModelReference(record["reference"], record["hf_revision"], files=record.get("files") or {}))
+                model = self.plugins.open_model(
+                    ModelReference(
+                        record["reference"], record["hf_revision"], files=record.get("files") or {}
+                    )
+                )
                 if model.facts.digest != record["digest"]:
                     advice = "Restore the files, or register what is there now under another name."
-                    raise Unsupported(f"the model {name} is not the one that was registered", where=record["reference"], advice=advice)
+                    raise Unsupported(
+                        f"the model {name} is not the one that was registered",
+                        where=record["reference"],
+                        advice=advice,
+                    )
                 stored = model.facts.defaults.get("embeddings")
-                encoder = Encoder(model, Known.read(stored, model.facts) if stored and not record["from_scratch"] else None)
+                encoder = Encoder(
+                    model,
+                    (
+                        Known.read(stored, model.facts)
+                        if stored and not record["from_scratch"]
+                        else None
+                    ),
+                )
                 opened = Opened(model, encoder, self.basis(record))
             with self._memory:
                 self._opened[key] = opened

@@ -45,20 +45,29 @@ def open_parquet(path: Path, name: str, dim: int) -> Column:
     """The column of vectors of width `dim`; `name`: which, where there are several.
 
     Raises:
-        BadFile: pyarrow is not installed, the file is broken, or none or several columns could be meant.
+        BadFile: pyarrow is not installed, the file is broken, or none or several columns could be
+        meant.
     """
     file = _open(path)
     schema = file.schema_arrow
     lists = [column.name for column in schema if _width(column.type) is not None]
-    widths = {column: _width(schema.field(column).type) or _first_width(path, column) for column in lists}
+    widths = {
+        column: _width(schema.field(column).type) or _first_width(path, column) for column in lists
+    }
     fitting = [column for column in lists if widths[column] == dim]
     if lists and not fitting and not name:
         wide = ", ".join(f"{column} ({widths[column]})" for column in lists)
-        raise BadFile(f"columns of other widths: {wide}", where=str(path), advice=f"This model's embeddings have {dim} numbers a row.")
+        raise BadFile(
+            f"columns of other widths: {wide}",
+            where=str(path),
+            advice=f"This model's embeddings have {dim} numbers a row.",
+        )
     column = chosen(path, name, list(schema.names), fitting, "column")
     if column not in lists:
         advice = "Name a column of lists of float16, float32 or float64."
-        raise BadFile(f"the column is {schema.field(column).type}", where=f"{path}::{column}", advice=advice)
+        raise BadFile(
+            f"the column is {schema.field(column).type}", where=f"{path}::{column}", advice=advice
+        )
     return Column(path, column, dim, int(file.metadata.num_rows))
 
 
@@ -67,7 +76,9 @@ def _open(path: Path) -> Any:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise BadFile("Parquet needs pyarrow", where=str(path), advice="pip install 'govd[parquet]'") from None
+        raise BadFile(
+            "Parquet needs pyarrow", where=str(path), advice="pip install 'govd[parquet]'"
+        ) from None
     try:
         return pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False)
     except (OSError, ValueError, pa.ArrowException) as fault:
@@ -75,14 +86,20 @@ def _open(path: Path) -> Any:
 
 
 def _broken(path: Path, fault: Exception) -> BadFile:
-    return BadFile(f"this is no whole Parquet file ({str(fault).splitlines()[0][:200]})", where=str(path), advice="Copy it again.")
+    return BadFile(
+        f"this is no whole Parquet file ({str(fault).splitlines()[0][:200]})",
+        where=str(path),
+        advice="Copy it again.",
+    )
 
 
 def _batches(path: Path, name: str, dim: int) -> Iterator[Any]:
     """The column in parts of a bounded size."""
     import pyarrow as pa
 
-    batches = _open(path).iter_batches(batch_size=max(1, PART_BYTES // (8 * max(1, dim))), columns=[name], use_threads=False)
+    batches = _open(path).iter_batches(
+        batch_size=max(1, PART_BYTES // (8 * max(1, dim))), columns=[name], use_threads=False
+    )
     while True:
         try:
             batch = next(batches, None)
@@ -94,13 +111,17 @@ def _batches(path: Path, name: str, dim: int) -> Iterator[Any]:
 
 
 def _width(kind: Any) -> int | None:
-    """Numbers in a row of a column of this type; 0: rows say it themselves, None: no lists of floats."""
+    """Numbers in a row of a column of this type; 0: rows say it themselves, None: no lists of
+    floats.
+    """
     import pyarrow as pa
 
     if isinstance(kind, pa.BaseExtensionType):
         kind = kind.storage_type
     fixed = pa.types.is_fixed_size_list(kind)
-    if not (fixed or pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not pa.types.is_floating(kind.value_type):
+    if not (
+        fixed or pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    ) or not pa.types.is_floating(kind.value_type):
         return None
     return int(kind.list_size) if fixed else 0
 
@@ -118,7 +139,8 @@ def _matrix(part: Any, dim: int, start: int, where: str) -> Any:
     """A part of a column as `(n, d)`.
 
     Raises:
-        BadFile: a row, or a number in one, is missing, or a row is longer or shorter than the others.
+        BadFile: a row, or a number in one, is missing, or a row is longer or shorter than the
+        others.
     """
     import pyarrow as pa
 
@@ -138,5 +160,9 @@ def _matrix(part: Any, dim: int, start: int, where: str) -> Any:
         raise BadFile(what, where=where, advice=f"This model's embeddings have {dim}.")
     values = part.flatten()
     if values.null_count:
-        raise BadFile("a number is missing (null) in one of the rows", where=where, advice="Take such rows out.")
+        raise BadFile(
+            "a number is missing (null) in one of the rows",
+            where=where,
+            advice="Take such rows out.",
+        )
     return values.to_numpy(zero_copy_only=False).reshape(-1, dim)

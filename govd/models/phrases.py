@@ -1,6 +1,8 @@
-"""Phrases that people give: labels, anchors, templates, domains, concepts; read, checked, put into prompts.
+"""Phrases that people give: labels, anchors, templates, domains, concepts; read, checked, put into
+prompts.
 
-Every text is compared in Unicode's form C, so that `é` typed on one machine is the `é` in a file made on another.
+Every text is compared in Unicode's form C, so that `é` typed on one machine is the `é` in a file
+made on another.
 """
 
 from __future__ import annotations
@@ -17,15 +19,26 @@ from typing import Final
 from govd.errors import BadFile, Usage
 from govd.home.regular import TEXT_BYTES, read_regular
 
-TEMPLATES: Final = ("a photo of a {}.", "a picture of a {}.", "a drawing of a {}.", "an image of a {}.")
+TEMPLATES: Final = (
+    "a photo of a {}.",
+    "a picture of a {}.",
+    "a drawing of a {}.",
+    "an image of a {}.",
+)
 LONGEST: Final = 200
 """Characters of a label, phrase or domain at most."""
 UNSEEN: Final = "\ufeff\u200b\u2060\u00ad"
-"""Characters without width that editors, spreadsheets and web pages leave in a text: they name nothing, wherever they stand."""
+"""Characters without width that editors, spreadsheets and web pages leave in a text: they name
+nothing, wherever they stand.
+"""
 AT_ENDS: Final = "\u200c\u200d\u200e\u200f\u061c"
-"""Joiners and marks of direction: within a phrase they belong to its writing, at its ends they do nothing."""
+"""Joiners and marks of direction: within a phrase they belong to its writing, at its ends they do
+nothing.
+"""
 SEEN: Final = frozenset("LNPS")
-"""General categories of characters of which at least one must stand in a phrase: letters, numbers, punctuation, symbols."""
+"""General categories of characters of which at least one must stand in a phrase: letters, numbers,
+punctuation, symbols.
+"""
 _WITHOUT: Final = dict.fromkeys(map(ord, UNSEEN))
 LAST_LINE: Final = 2**31
 LINE_END: Final = re.compile(r"\r\n|\r|\n")
@@ -34,7 +47,9 @@ UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True)
 class Listing:
-    """A text file of names, one a line: the names, the line of each (from 1), and what was left out."""
+    """A text file of names, one a line: the names, the line of each (from 1), and what was left
+    out.
+    """
 
     names: tuple[str, ...] = ()
     lines: tuple[int, ...] = ()
@@ -44,7 +59,9 @@ class Listing:
 
 @dataclass(frozen=True)
 class Repeat:
-    """A name that adds nothing to one before it: `kept` stands for both. `places` are their lines, or positions, from 1."""
+    """A name that adds nothing to one before it: `kept` stands for both. `places` are their lines,
+    or positions, from 1.
+    """
 
     name: str
     kept: str
@@ -76,7 +93,9 @@ def spelled(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """What is left of a phrase where neither case, width, punctuation between words nor spacing counts."""
+    """What is left of a phrase where neither case, width, punctuation between words nor spacing
+    counts.
+    """
     even = unicodedata.normalize("NFKC", spelled(text)).casefold()
     return " ".join(re.split(r"[\s_\-‐-―]+", even)).strip()
 
@@ -90,12 +109,18 @@ def text_of(path: Path) -> str:
     try:
         data = read_regular(path, TEXT_BYTES)
     except OSError as fault:
-        raise BadFile(f"cannot be read ({fault.strerror or fault})", where=str(path), advice="Give a text file.") from None
+        raise BadFile(
+            f"cannot be read ({fault.strerror or fault})",
+            where=str(path),
+            advice="Give a text file.",
+        ) from None
     try:
         return data.decode("utf-16" if data.startswith(UTF16) else "utf-8-sig")
     except UnicodeDecodeError as fault:
         line = data.count(b"\n", 0, fault.start) + 1
-        raise BadFile(f"line {line} is not UTF-8", where=str(path), advice="Save the file as UTF-8 text.") from None
+        raise BadFile(
+            f"line {line} is not UTF-8", where=str(path), advice="Save the file as UTF-8 text."
+        ) from None
 
 
 def listing(path: Path) -> Listing:
@@ -123,16 +148,25 @@ def lines(path: Path | None) -> list[str]:
     return list(listing(path).names) if path else []
 
 
-def once(given: Sequence[str], what: str, lines: Sequence[int] | None = None) -> tuple[list[str], list[int], list[Repeat]]:
-    """Phrases without repetition, the place of each, and what was repeated. `lines`: where each stands in its file.
+def once(
+    given: Sequence[str], what: str, lines: Sequence[int] | None = None
+) -> tuple[list[str], list[int], list[Repeat]]:
+    """Phrases without repetition, the place of each, and what was repeated. `lines`: where each
+    stands in its file.
 
     Raises:
         Usage: one of them cannot be meant, or `lines` is not of these phrases.
     """
     if lines is not None and len(lines) != len(given):
-        raise Usage(f"{len(lines)} line numbers for {len(given)} {what}s", advice="Give one for each, or none.")
+        raise Usage(
+            f"{len(lines)} line numbers for {len(given)} {what}s",
+            advice="Give one for each, or none.",
+        )
     if lines is not None and not all(0 < line <= LAST_LINE for line in lines):
-        raise Usage(f"line numbers of {what}s that no file has", advice=f"Lines are counted from 1 to {LAST_LINE}.")
+        raise Usage(
+            f"line numbers of {what}s that no file has",
+            advice=f"Lines are counted from 1 to {LAST_LINE}.",
+        )
     places = list(lines) if lines is not None else list(range(1, len(given) + 1))
     first: dict[str, int] = {}
     repeats = []
@@ -168,7 +202,10 @@ def check_phrase(phrase: str, what: str) -> None:
     if not any(unicodedata.category(character)[0] in SEEN for character in phrase):
         raise Usage(f"an empty {what}", advice=f"A {what} needs at least one letter.")
     if len(phrase) > LONGEST or any(ord(c) < 32 for c in phrase):
-        raise Usage(f"{what} {phrase[:40]!r}… is too long or has control characters", advice=f"At most {LONGEST} characters.")
+        raise Usage(
+            f"{what} {phrase[:40]!r}… is too long or has control characters",
+            advice=f"At most {LONGEST} characters.",
+        )
 
 
 def templates(given: Sequence[str] | None, default: Path | None) -> list[str]:
@@ -177,8 +214,15 @@ def templates(given: Sequence[str] | None, default: Path | None) -> list[str]:
     Raises:
         Usage: none or several places.
     """
-    chosen = [spelled(template) for template in given] if given is not None else lines(default) or list(TEMPLATES)
+    chosen = (
+        [spelled(template) for template in given]
+        if given is not None
+        else lines(default) or list(TEMPLATES)
+    )
     for template in chosen:
         if template.count("{}") != 1:
-            raise Usage(f"the template {template!r} has {template.count('{}')} places for the label", advice="Write {} exactly once.")
+            raise Usage(
+                f"the template {template!r} has {template.count('{}')} places for the label",
+                advice="Write {} exactly once.",
+            )
     return chosen

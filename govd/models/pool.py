@@ -24,7 +24,9 @@ FILES: Final = (".npy", ".npz", ".parquet")
 
 @dataclass(frozen=True)
 class Pool:
-    """Unlabelled image embeddings `(n, d)`. `total`: how many there were, before they were thinned."""
+    """Unlabelled image embeddings `(n, d)`. `total`: how many there were, before they were
+    thinned.
+    """
 
     rows: Floats
     kind: str
@@ -33,25 +35,34 @@ class Pool:
 
 
 def read_pool(given: str, encoder: Encoder, progress: Progress) -> Pool:
-    """Unlabelled image embeddings: a `.npy`, `.npz` or Parquet file (`FILE::NAME`: which of its arrays or columns), a folder of such files,
-    or a folder of pictures.
+    """Unlabelled image embeddings: a `.npy`, `.npz` or Parquet file (`FILE::NAME`: which of its
+    arrays or columns), a folder of such files, or a folder of pictures.
 
     Raises:
-        BadFile: not such a file, of another width, with values that are not finite or rows of zeros, or with too few of them.
+        BadFile: not such a file, of another width, with values that are not finite or rows of
+        zeros, or with too few of them.
     """
     path, name = _named(given)
     if not path.is_dir():
         return _of_files([path], name, encoder.model.facts.dim, progress)
-    files = sorted(p for p in path.iterdir() if p.suffix.lower() in FILES and not p.name.startswith((".", "_")))
+    files = sorted(
+        p for p in path.iterdir() if p.suffix.lower() in FILES and not p.name.startswith((".", "_"))
+    )
     pictures = walk(path)
     if files and not pictures.paths:
         return _of_files(files, name, encoder.model.facts.dim, progress)
     if not pictures.paths:
         what = f"no pictures in this folder{told(pictures.left_out, '; left out: ')}"
-        raise BadFile(what, where=str(path), advice="Give a folder of pictures, or a file of vectors.")
+        raise BadFile(
+            what, where=str(path), advice="Give a folder of pictures, or a file of vectors."
+        )
     vectors, places = encoder.readable(pictures.paths, progress)
     if not places:
-        raise BadFile("not one picture of this folder can be read", where=str(path), advice="Give a folder of PNG or JPEG files.")
+        raise BadFile(
+            "not one picture of this folder can be read",
+            where=str(path),
+            advice="Give a folder of PNG or JPEG files.",
+        )
     left_out = pictures.left_out + Counter({UNREADABLE: len(pictures.paths) - len(places)})
     positions = next(parts(len(vectors), [len(vectors)], KEPT))
     return Pool(np.asarray(vectors, np.float64)[positions], "pool", len(vectors), left_out)
@@ -72,7 +83,9 @@ def _of_files(files: list[Path], name: str, dim: int, progress: Progress) -> Poo
         advice = f"Give at least {FEWEST}, better a few for each concept. {KINDS}"
         raise BadFile(f"a pool of {sum(sizes)} embeddings", where=where, advice=advice)
     kept = []
-    for at, (array, positions) in enumerate(zip(vectors, parts(sum(sizes), sizes, KEPT), strict=True)):
+    for at, (array, positions) in enumerate(
+        zip(vectors, parts(sum(sizes), sizes, KEPT), strict=True)
+    ):
         progress("pool files", at, len(files))
         kept.append(array.take(positions))
     progress("pool files", len(files), len(files))

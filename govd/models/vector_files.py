@@ -1,6 +1,8 @@
-"""Files of vectors (`.npy`, `.npz`, Parquet), read part by part: what is kept of them is in memory, the file never is.
+"""Files of vectors (`.npy`, `.npz`, Parquet), read part by part: what is kept of them is in memory,
+the file never is.
 
-A file is recognised by how it begins, not by its name. The `.npy` format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format
+A file is recognised by how it begins, not by its name. The `.npy` format:
+https://numpy.org/doc/stable/reference/generated/numpy.lib.format
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from govd.types import Floats
 
 PART_BYTES: Final = 2**22
 """Bytes of a file that are looked at at once."""
-KINDS: Final = "Give a .npy, a .npz, a Parquet file with a column of float lists, or a folder of pictures."
+KINDS: Final = (
+    "Give a .npy, a .npz, a Parquet file with a column of float lists, or a folder of pictures."
+)
 OURS: Final = ("image_vectors", "vectors")
 """Arrays and columns that are taken where there are several, the first that is there."""
 FOREIGN: Final = (
@@ -41,7 +45,8 @@ class Vectors(Protocol):
         ...
 
     def take(self, positions: Any) -> Floats:
-        """The vectors `(k, d)` at ascending `positions` `(k,)`, in float64; all others are read, too, and checked.
+        """The vectors `(k, d)` at ascending `positions` `(k,)`, in float64; all others are read,
+        too, and checked.
 
         Raises:
             BadFile: values that are not finite, rows of zeros, or a file that ends early.
@@ -59,7 +64,9 @@ def open_vectors(path: Path, name: str, dim: int) -> Vectors:
         with path.open("rb") as file:
             begin = file.read(8)
     except OSError as fault:
-        raise BadFile(f"cannot be read ({fault.strerror or fault})", where=str(path), advice=KINDS) from None
+        raise BadFile(
+            f"cannot be read ({fault.strerror or fault})", where=str(path), advice=KINDS
+        ) from None
     if begin.startswith(b"PAR1"):
         from govd.models.parquet import open_parquet
 
@@ -68,8 +75,14 @@ def open_vectors(path: Path, name: str, dim: int) -> Vectors:
         return _open_npz(path, name, dim)
     if begin.startswith(b"\x93NUMPY"):
         return _check_array(_Array.read(path, str(path), lambda: path.open("rb")), dim)
-    kind = next((kind for magic, kind in FOREIGN if begin.startswith(magic)), "") or "of another kind"
-    raise BadFile(f"this is no file of vectors but {kind}" if begin else "this file is empty", where=str(path), advice=KINDS)
+    kind = (
+        next((kind for magic, kind in FOREIGN if begin.startswith(magic)), "") or "of another kind"
+    )
+    raise BadFile(
+        f"this is no file of vectors but {kind}" if begin else "this file is empty",
+        where=str(path),
+        advice=KINDS,
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,9 @@ class _Array:
     dtype: np.dtype[Any]
 
     @staticmethod
-    def read(path: Path, where: str, stream: Callable[[], AbstractContextManager[IO[bytes]]]) -> _Array:
+    def read(
+        path: Path, where: str, stream: Callable[[], AbstractContextManager[IO[bytes]]]
+    ) -> _Array:
         """Read the header.
 
         Raises:
@@ -93,7 +108,9 @@ class _Array:
             with stream() as file:
                 shape, fortran, dtype = _header(file)
         except (ValueError, EOFError, OSError, SyntaxError, zipfile.BadZipFile) as fault:
-            raise BadFile(f"this is no whole NumPy file ({fault})", where=str(path), advice="Copy it again.") from None
+            raise BadFile(
+                f"this is no whole NumPy file ({fault})", where=str(path), advice="Copy it again."
+            ) from None
         return _Array(where, stream, shape, fortran, dtype)
 
     @property
@@ -106,9 +123,15 @@ class _Array:
         try:
             with self.stream() as file:
                 _header(file)
-                return self._columns(file, positions) if self.fortran else self._rows(file, positions)
+                return (
+                    self._columns(file, positions) if self.fortran else self._rows(file, positions)
+                )
         except (EOFError, OSError, zipfile.BadZipFile) as fault:
-            raise BadFile(f"the file ends early or is damaged ({fault})", where=self.where, advice="Copy it again.") from None
+            raise BadFile(
+                f"the file ends early or is damaged ({fault})",
+                where=self.where,
+                advice="Copy it again.",
+            ) from None
 
     def _rows(self, file: IO[bytes], positions: Any) -> Floats:
         count, width = self.shape
@@ -148,7 +171,10 @@ class _Array:
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
     if version not in readers:
         raise ValueError(f"format version {version[0]}.{version[1]}")
     shape, fortran, dtype = readers[version](file)
@@ -163,10 +189,18 @@ def _check_array(array: _Array, dim: int) -> _Array:
     """
     if array.dtype.hasobject:
         what = "this array holds Python objects, which are not read"
-        raise BadFile(what, where=array.where, advice="Save it as float32: numpy.save(file, numpy.stack(rows).astype('float32')).")
+        raise BadFile(
+            what,
+            where=array.where,
+            advice="Save it as float32: numpy.save(file, numpy.stack(rows).astype('float32')).",
+        )
     if not _fits(array, dim):
         what = f"this array is {array.dtype} of shape {array.shape}"
-        raise BadFile(what, where=array.where, advice=f"This model's embeddings are (n, {dim}), float16, float32 or float64.")
+        raise BadFile(
+            what,
+            where=array.where,
+            advice=f"This model's embeddings are (n, {dim}), float16, float32 or float64.",
+        )
     return array
 
 
@@ -186,7 +220,9 @@ def _open_npz(path: Path, name: str, dim: int) -> _Array:
             members = [member for member in archive.namelist() if member.endswith(".npy")]
             pickled = any(member.endswith("data.pkl") for member in archive.namelist())
     except (zipfile.BadZipFile, OSError) as fault:
-        raise BadFile(f"this is no whole .npz file ({fault})", where=str(path), advice="Copy it again.") from None
+        raise BadFile(
+            f"this is no whole .npz file ({fault})", where=str(path), advice="Copy it again."
+        ) from None
     if pickled:
         advice = "Save the tensor with numpy.save(file, tensor.float().cpu().numpy())."
         raise BadFile("this is a PyTorch file, which is not read", where=str(path), advice=advice)
@@ -198,7 +234,9 @@ def _open_npz(path: Path, name: str, dim: int) -> _Array:
 
 
 def _member(path: Path, member: str) -> _Array:
-    return _Array.read(path, f"{path}::{member.removesuffix('.npy')}", lambda: _Member(path, member))
+    return _Array.read(
+        path, f"{path}::{member.removesuffix('.npy')}", lambda: _Member(path, member)
+    )
 
 
 class _Member:
@@ -208,7 +246,9 @@ class _Member:
         self.path, self.member = path, member
 
     def __enter__(self) -> IO[bytes]:
-        with zipfile.ZipFile(self.path) as archive:  # the file itself is closed with its last member
+        with zipfile.ZipFile(
+            self.path
+        ) as archive:  # the file itself is closed with its last member
             self.file = archive.open(self.member)
         return self.file
 
@@ -217,14 +257,19 @@ class _Member:
 
 
 def chosen(path: Path, name: str, names: list[str], fitting: list[str], what: str) -> str:
-    """Which of several arrays or columns is meant: the one named, the only one that fits, or one that govd itself calls so.
+    """Which of several arrays or columns is meant: the one named, the only one that fits, or one
+    that govd itself calls so.
 
     Raises:
         BadFile: none or several could be.
     """
     if name:
         if name not in names:
-            raise BadFile(f"there is no {what} {name!r}", where=str(path), advice=f"There are: {', '.join(names)}.")
+            raise BadFile(
+                f"there is no {what} {name!r}",
+                where=str(path),
+                advice=f"There are: {', '.join(names)}.",
+            )
         return name
     ours = [key for key in OURS if key in fitting]
     if len(fitting) == 1 or ours:
@@ -232,13 +277,20 @@ def chosen(path: Path, name: str, names: list[str], fitting: list[str], what: st
     if not fitting:
         if len(names) == 1 and what == "array":
             return names[0]
-        raise BadFile(f"no {what} holds vectors of this model's width", where=str(path), advice=f"There are: {', '.join(names)}.")
+        raise BadFile(
+            f"no {what} holds vectors of this model's width",
+            where=str(path),
+            advice=f"There are: {', '.join(names)}.",
+        )
     advice = f"Say which: --pool {path}::{fitting[0]}"
-    raise BadFile(f"several {what}s could be the pool: {', '.join(fitting)}", where=str(path), advice=advice)
+    raise BadFile(
+        f"several {what}s could be the pool: {', '.join(fitting)}", where=str(path), advice=advice
+    )
 
 
 def check_vectors(part: Any, start: int, where: str, zeros: bool = False) -> None:
-    """Refuse rows `(n, d)` that are no directions; `start`: the position of the first. `zeros`: let rows of zeros pass.
+    """Refuse rows `(n, d)` that are no directions; `start`: the position of the first. `zeros`: let
+    rows of zeros pass.
 
     Raises:
         BadFile: a row is not finite, or zero.
@@ -252,11 +304,15 @@ def check_vectors(part: Any, start: int, where: str, zeros: bool = False) -> Non
 
 def _unusable(what: str, first: int, count: int, where: str) -> BadFile:
     more = f" and {count - 1} more near it" if count > 1 else ""
-    return BadFile(f"row {first}{more} of the vectors is {what}", where=where, advice="Take such rows out.")
+    return BadFile(
+        f"row {first}{more} of the vectors is {what}", where=where, advice="Take such rows out."
+    )
 
 
 def parts(total: int, sizes: list[int], keep: int) -> Iterator[Any]:
-    """Positions in each of several arrays of `sizes` rows, `total` together, so that at most `keep` are kept, evenly."""
+    """Positions in each of several arrays of `sizes` rows, `total` together, so that at most `keep`
+    are kept, evenly.
+    """
     count = min(total, keep)
     positions = np.arange(count, dtype=np.int64) * total // max(1, count)
     start = 0

@@ -25,7 +25,9 @@ MORE: Final = "and something else"
 
 @dataclass(frozen=True)
 class Names:
-    """Names that a model tells apart, with their unit embeddings `(n, d)`, and those that add nothing."""
+    """Names that a model tells apart, with their unit embeddings `(n, d)`, and those that add
+    nothing.
+    """
 
     names: list[str]
     rows: Floats
@@ -34,7 +36,9 @@ class Names:
 
 @dataclass(frozen=True)
 class Words:
-    """The texts of a registration. `label_places`, `anchor_places`: their lines, or positions, from 1."""
+    """The texts of a registration. `label_places`, `anchor_places`: their lines, or positions, from
+    1.
+    """
 
     labels: list[str]
     vocabulary: list[str]
@@ -82,10 +86,12 @@ def read_apart(
     beside: Names | None,
     progress: Progress,
 ) -> Names:
-    """The names that the model reads differently from each other and from those of `beside`; the first of several stays.
+    """The names that the model reads differently from each other and from those of `beside`; the
+    first of several stays.
 
-    Names that differ in more than case, width and spacing and are the same to the model all the same are refused where the model's
-    tokenizer cuts them: it is not known which of them a picture shows.
+    Names that differ in more than case, width and spacing and are the same to the model all the
+    same are refused where the model's tokenizer cuts them: it is not known which of them a picture
+    shows.
 
     Raises:
         Usage: two texts are cut to the same.
@@ -104,16 +110,23 @@ def read_apart(
         name, kept = every[at], every[twin]
         place = places[at - first]
         other = places[twin - first] if twin >= first else 0
-        if phrases.folded(name) != phrases.folded(kept) and (is_cut(encoder, name, templates) or is_cut(encoder, kept, templates)):
+        if phrases.folded(name) != phrases.folded(kept) and (
+            is_cut(encoder, name, templates) or is_cut(encoder, kept, templates)
+        ):
             both = f"{_where(kept, other)} and {_where(name, place)} are the same to this model"
-            raise Usage(f"{both}: its tokenizer cuts both", advice="Shorten them so that they differ nearer to the beginning.")
+            raise Usage(
+                f"{both}: its tokenizer cuts both",
+                advice="Shorten them so that they differ nearer to the beginning.",
+            )
         repeats.append(Repeat(name, kept, (other, place), "read alike"))
     apart = [i for i in range(len(names)) if i + first not in same]
     return Names([names[i] for i in apart], rows[apart], repeats)
 
 
 def twins(rows: Floats) -> dict[int, int]:
-    """For each row `(n, d)` that differs from an earlier one by less than `SAME` in every coordinate: that one's position, the first."""
+    """For each row `(n, d)` that differs from an earlier one by less than `SAME` in every
+    coordinate: that one's position, the first.
+    """
     same: dict[int, int] = {}
     if len(rows) < 2:
         return same
@@ -129,7 +142,9 @@ def twins(rows: Floats) -> dict[int, int]:
 
 
 def is_cut(encoder: Encoder, phrase: str, templates: Sequence[str]) -> bool:
-    """Whether a model does not read a phrase to its end: what is put behind it makes no difference."""
+    """Whether a model does not read a phrase to its end: what is put behind it makes no
+    difference.
+    """
     try:
         plain, longer = encoder.averaged([phrase, f"{phrase} {MORE}"], templates, keep=False)
     except GovdError:  # a model that is a table of texts knows no other

@@ -1,1 +1,3 @@
-"""Desired state against actual state: contributions, revisions, measuring, delivery. The only writer of revisions."""
+"""Desired state against actual state: contributions, revisions, measuring, delivery. The only
+writer of revisions.
+"""

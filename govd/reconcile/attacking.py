@@ -1,4 +1,6 @@
-"""What attackers ask with: a model's pictures and labels in registered and unregistered prompts, and other words for what is forgotten."""
+"""What attackers ask with: a model's pictures and labels in registered and unregistered prompts,
+and other words for what is forgotten.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from govd.models.phrases import check_phrase, spelled
 from govd.types import PRIVATE, Contribution, Floats, Json
 
 WHOLE: Final = 64
-"""Forgets of which every attack is kept; of more, those that decide the claims, so that an entry of the ledger stays small."""
+"""Forgets of which every attack is kept; of more, those that decide the claims, so that an entry of
+the ledger stays small.
+"""
 NEAR: Final = 3
 """Words of the vocabulary that are tried for each label, at most."""
 CANDIDATES: Final = 16
@@ -36,8 +40,8 @@ def attacked(
     leaks: Sequence[Mapping[str, Json]],
     words: OtherWords | None = None,
 ) -> list[dict[str, Json]]:
-    """For each forget in force what every attack attains, and the grade of the claim that is left. `leaks` are the figures of attacks with
-    these pictures.
+    """For each forget in force what every attack attains, and the grade of the claim that is left.
+    `leaks` are the figures of attacks with these pictures.
 
     Raises:
         Usage: a class of the pictures is none of the labels.
@@ -61,15 +65,26 @@ def _decisive(record: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def space_of(
-    opened: Opened, data: EvaluationData, places: Sequence[int], contributions: Sequence[Contribution], words: OtherWords
+    opened: Opened,
+    data: EvaluationData,
+    places: Sequence[int],
+    contributions: Sequence[Contribution],
+    words: OtherWords,
 ) -> tuple[Space, dict[str, str]]:
-    """The unedited model's vectors of what attackers ask, other words for the labels at `places` alone; and what cannot be had, by
-    attack."""
+    """The unedited model's vectors of what attackers ask, other words for the labels at `places`
+    alone; and what cannot be had, by attack.
+    """
     basis, encoder = opened.basis, opened.encoder
     names, texts = label_set(basis, data)
     single = {}
     if "label_prompts" in basis.tensors and basis.labels:
-        single = dict(zip(some_prompts(basis.templates, len(names)), basis.tensors["label_prompts"], strict=True))
+        single = dict(
+            zip(
+                some_prompts(basis.templates, len(names)),
+                basis.tensors["label_prompts"],
+                strict=True,
+            )
+        )
     missing, unseen = {"prompts": "one prompt is registered"}, dict[str, Floats]()
     fresh = [t for t in UNSEEN if t not in basis.templates]
     try:
@@ -77,13 +92,30 @@ def space_of(
             unseen[template] = encoder.averaged(list(names), [template])
     except GovdError as error:
         unseen = {}
-        missing |= dict.fromkeys(("unseen_prompts", "ensemble"), f"the model gives no vectors of other prompts: {error.what}")
-    prompts: dict[str, dict[str, Floats]] = {"label": {"": texts}, "prompts": single, "unseen_prompts": unseen, "ensemble": {}}
+        missing |= dict.fromkeys(
+            ("unseen_prompts", "ensemble"),
+            f"the model gives no vectors of other prompts: {error.what}",
+        )
+    prompts: dict[str, dict[str, Floats]] = {
+        "label": {"": texts},
+        "prompts": single,
+        "unseen_prompts": unseen,
+        "ensemble": {},
+    }
     if unseen:
         together = [*(single.values() or [texts]), *unseen.values()]
         prompts["ensemble"] = {f"{len(together)} prompts": exact.unit(np.sum(together, axis=0))}
-    synonyms, translations = _other_words(opened, data, names, places, contributions, words, missing)
-    return Space(np.asarray(data.vectors, np.float64), prompts, {"synonyms": synonyms, "translations": translations}), missing
+    synonyms, translations = _other_words(
+        opened, data, names, places, contributions, words, missing
+    )
+    return (
+        Space(
+            np.asarray(data.vectors, np.float64),
+            prompts,
+            {"synonyms": synonyms, "translations": translations},
+        ),
+        missing,
+    )
 
 
 def checked(words: OtherWords, names: Collection[str]) -> None:
@@ -94,7 +126,10 @@ def checked(words: OtherWords, names: Collection[str]) -> None:
     """
     for label, some in words.items():
         if label not in names:
-            raise Usage(f"{label!r} is no label, but other words are given for it", advice="Name labels as they are registered.")
+            raise Usage(
+                f"{label!r} is no label, but other words are given for it",
+                advice="Name labels as they are registered.",
+            )
         for word in chain.from_iterable(some.values()) if isinstance(some, Mapping) else some:
             check_phrase(spelled(word), "word")
 
@@ -111,19 +146,30 @@ def _other_words(
     words: OtherWords,
     missing: dict[str, str],
 ) -> tuple[Placed, Placed]:
-    """Other words and words of other languages for labels, by their places: those that came with the model, that requests name beside a
-    label, that are given, and those of the vocabulary that have no nearer name."""
+    """Other words and words of other languages for labels, by their places: those that came with
+    the model, that requests name beside a label, that are given, and those of the vocabulary that
+    have no nearer name.
+    """
     synonyms: Placed = {place: {} for place in places}
     translations: Placed = {place: {} for place in places}
     aliases = _aliases(contributions, names)
     for place in places:
         name = names[place]
         known = (data.paraphrases or {}).get(name, ())
-        synonyms[place] |= {f"word {i + 1} that came with the model": np.asarray(v, np.float64) for i, v in enumerate(known)}
+        synonyms[place] |= {
+            f"word {i + 1} that came with the model": np.asarray(v, np.float64)
+            for i, v in enumerate(known)
+        }
         synonyms[place] |= near_words(opened, names, place)
         given = words.get(name, ())
         by_language = given if isinstance(given, Mapping) else {"": given}
-        _encode(opened, [*aliases.get(name, ()), *by_language.get("", ())], synonyms[place], missing, "synonyms")
+        _encode(
+            opened,
+            [*aliases.get(name, ()), *by_language.get("", ())],
+            synonyms[place],
+            missing,
+            "synonyms",
+        )
         for language, some in by_language.items():
             if language:
                 _encode(opened, some, translations[place], missing, "translations")
@@ -142,8 +188,16 @@ def _aliases(contributions: Sequence[Contribution], names: Sequence[str]) -> dic
     return aliases
 
 
-def _encode(opened: Opened, phrases: Sequence[str], into: dict[str, Floats], missing: dict[str, str], attack: str) -> None:
-    """Add vectors of phrases, averaged over the registered prompts; what the model cannot encode is said."""
+def _encode(
+    opened: Opened,
+    phrases: Sequence[str],
+    into: dict[str, Floats],
+    missing: dict[str, str],
+    attack: str,
+) -> None:
+    """Add vectors of phrases, averaged over the registered prompts; what the model cannot encode is
+    said.
+    """
     if not phrases:
         return
     try:
@@ -155,8 +209,9 @@ def _encode(opened: Opened, phrases: Sequence[str], into: dict[str, Floats], mis
 
 
 def near_words(opened: Opened, names: Sequence[str], place: int) -> dict[str, Floats]:
-    """The words of the vocabulary, at most `NEAR`, whose nearest of all other names is the label: what may be another word for it. A word
-    for something alike has a nearer one."""
+    """The words of the vocabulary, at most `NEAR`, whose nearest of all other names is the label:
+    what may be another word for it. A word for something alike has a nearer one.
+    """
     basis = opened.basis
     if not basis.labels or not basis.vocabulary:
         return {}

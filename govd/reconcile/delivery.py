@@ -1,4 +1,6 @@
-"""`--publish-to DIR`: each published revision as a model checkpoint in `DIR/N`, with the link `DIR/current` swapped atomically."""
+"""`--publish-to DIR`: each published revision as a model checkpoint in `DIR/N`, with the link
+`DIR/current` swapped atomically.
+"""
 
 from __future__ import annotations
 
@@ -26,26 +28,38 @@ Write = Callable[[Path], Mapping[str, str]]
 
 
 class Delivery:
-    """Folders that inference servers read. What was written is looked at again: whole by its digests once, then by its files' times."""
+    """Folders that inference servers read. What was written is looked at again: whole by its
+    digests once, then by its files' times.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[Path, tuple[Any, str]] = {}
         self._left: set[Path] = set()
 
     def stands(self, folder: PublishFolder, wanted: Mapping[str, Json]) -> dict[str, str] | None:
-        """The files of `current` with their SHA-256, where that is what is wanted (`number`, `model_digest`, `edit_digest`) and every file
-        of it is unchanged; else None."""
+        """The files of `current` with their SHA-256, where that is what is wanted (`number`,
+        `model_digest`, `edit_digest`) and every file of it is unchanged; else None.
+        """
         name = str(wanted["number"])
         try:
             mark = folder.mark(name)
-            if mark is None or os.readlink(folder.current) != name or any(mark.get(key) != value for key, value in wanted.items()):
+            if (
+                mark is None
+                or os.readlink(folder.current) != name
+                or any(mark.get(key) != value for key, value in wanted.items())
+            ):
                 return None
-            return dict(mark["files"]) if self._unchanged(folder.path / name, mark["files"]) else None
+            return (
+                dict(mark["files"]) if self._unchanged(folder.path / name, mark["files"]) else None
+            )
         except (OSError, ValueError):
             return None
 
     def _unchanged(self, place: Path, files: Mapping[str, str]) -> bool:
-        return all(Path(file).name == file and self._digest(place / file) == digest for file, digest in files.items())
+        return all(
+            Path(file).name == file and self._digest(place / file) == digest
+            for file, digest in files.items()
+        )
 
     def _digest(self, path: Path) -> str:
         """The SHA-256 of a regular file; nothing of a link."""
@@ -58,13 +72,20 @@ class Delivery:
             known = self._seen[path] = (signature, file_digest(path))
         return known[1]
 
-    def deliver(self, folder: PublishFolder, what: Mapping[str, Json], write: Write, check: Callable[[], None]) -> dict[str, str]:
-        """Write a checkpoint and point `current` at it; its files with their SHA-256. `check` raises where the folder cannot be this
-        model's alone.
+    def deliver(
+        self,
+        folder: PublishFolder,
+        what: Mapping[str, Json],
+        write: Write,
+        check: Callable[[], None],
+    ) -> dict[str, str]:
+        """Write a checkpoint and point `current` at it; its files with their SHA-256. `check`
+        raises where the folder cannot be this model's alone.
 
         Raises:
-            MachineFault: it cannot be written, or something that govd did not write is in the way; `current` stays where it was, nothing
-            of anybody else's is touched, and nothing half-written is left. BadCheckpoint: the base is not the one that was registered.
+            MachineFault: it cannot be written, or something that govd did not write is in the way;
+            `current` stays where it was, nothing of anybody else's is touched, and nothing
+            half-written is left. BadCheckpoint: the base is not the one that was registered.
         """
         number = str(what["number"])
         with told(folder):
@@ -79,7 +100,9 @@ class Delivery:
                     files = dict(write(folder.path / part))
                     self._check_written(folder.path / part, files)
                     mark = {**what, "origin": folder.origin, "files": files}
-                    (folder.path / part / MARK).write_text(json.dumps(mark, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+                    (folder.path / part / MARK).write_text(
+                        json.dumps(mark, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+                    )
                     _durable(folder.path / part)
                     _put(folder, part, number)
                     return files
@@ -89,13 +112,18 @@ class Delivery:
     def _check_written(self, place: Path, files: Mapping[str, str]) -> None:
         """Whether the folder has these files with these bytes, and no others."""
         if set(os.listdir(place)) != set(files) or not self._unchanged(place, files):
-            raise MachineFault("what was written is not what the backend said that it wrote", where=str(place))
+            raise MachineFault(
+                "what was written is not what the backend said that it wrote", where=str(place)
+            )
 
-    def prune(self, folder: PublishFolder, published: int, keep: int, base: bool, used: Collection[Path]) -> None:
-        """Take away revisions older than the `keep` before the published one, and `0` where the base is not asked for (`base`).
+    def prune(
+        self, folder: PublishFolder, published: int, keep: int, base: bool, used: Collection[Path]
+    ) -> None:
+        """Take away revisions older than the `keep` before the published one, and `0` where the
+        base is not asked for (`base`).
 
-        What a link here leads to stays, what `used` (paths that something is read from) lies in, and what has in it anything that was not
-        delivered.
+        What a link here leads to stays, what `used` (paths that something is read from) lies in,
+        and what has in it anything that was not delivered.
 
         Raises:
             MachineFault: it cannot be taken away.
@@ -126,14 +154,20 @@ def _check_foreign(folder: PublishFolder, number: str) -> None:
 
 
 def _put(folder: PublishFolder, part: str, number: str) -> None:
-    """Put what was written in its place and point `current` at it; nobody may find `current` dangling meanwhile."""
+    """Put what was written in its place and point `current` at it; nobody may find `current`
+    dangling meanwhile.
+    """
     root = folder.path
     if os.path.lexists(root / number):  # another base under the same number, or damaged
         _point(folder, part)
         twin = _name(folder, number)
         shutil.copytree(root / part, root / twin, copy_function=os.link)
         if not folder.remove(number):
-            raise Conflict(f"{number} has something in it that govd did not write", where=str(root), advice=ADVICE)
+            raise Conflict(
+                f"{number} has something in it that govd did not write",
+                where=str(root),
+                advice=ADVICE,
+            )
         os.rename(root / twin, root / number)
     else:
         os.rename(root / part, root / number)
@@ -141,7 +175,9 @@ def _put(folder: PublishFolder, part: str, number: str) -> None:
 
 
 def _durable(place: Path) -> None:
-    """Have the files of a folder on the disk before anything leads to them: a machine that stops must not leave empty ones there."""
+    """Have the files of a folder on the disk before anything leads to them: a machine that stops
+    must not leave empty ones there.
+    """
     for path in (*place.iterdir(), place):
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -163,8 +199,9 @@ def _point(folder: PublishFolder, name: str) -> None:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """While this lasts no other govd writes to a folder; where the file system has no such locks, what lies there is looked at all the
-    same."""
+    """While this lasts no other govd writes to a folder; where the file system has no such locks,
+    what lies there is looked at all the same.
+    """
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:

@@ -1,8 +1,11 @@
-"""Desired state against actual state: what is wanted by the ledger, what is published, and the next step between them.
+"""Desired state against actual state: what is wanted by the ledger, what is published, and the next
+step between them.
 
-Level-triggered: each step looks at the views anew and does what is missing, so a crash at any moment costs time and nothing else. The
-steps of a request are `contribute` and `vote`; of a revision `compose`, `evaluate`, `gate`, `publish`; then `deliver` to `--publish-to`.
-What computes holds no lock that filing or answering needs; before anything is appended the views are looked at again.
+Level-triggered: each step looks at the views anew and does what is missing, so a crash at any
+moment costs time and nothing else. The steps of a request are `contribute` and `vote`; of a
+revision `compose`, `evaluate`, `gate`, `publish`; then `deliver` to `--publish-to`. What computes
+holds no lock that filing or answering needs; before anything is appended the views are looked at
+again.
 """
 
 from __future__ import annotations
@@ -41,7 +44,9 @@ REST_SECONDS: Final = 20.0
 
 
 class Pauses:
-    """After what a plugin failed in is tried again: a second, two, four, and so on; nothing else waits for it meanwhile."""
+    """After what a plugin failed in is tried again: a second, two, four, and so on; nothing else
+    waits for it meanwhile.
+    """
 
     def __init__(self) -> None:
         self._failed: dict[tuple[str, str], tuple[float, float]] = {}
@@ -55,7 +60,10 @@ class Pauses:
         if not failed:
             self._failed.pop((step, about), None)
             return
-        seconds = min(2 * self._failed.get((step, about), (FIRST_PAUSE_SECONDS / 2, 0.0))[0], LONGEST_PAUSE_SECONDS)
+        seconds = min(
+            2 * self._failed.get((step, about), (FIRST_PAUSE_SECONDS / 2, 0.0))[0],
+            LONGEST_PAUSE_SECONDS,
+        )
         self._failed[step, about] = (seconds, time.monotonic() + seconds)
 
 
@@ -69,23 +77,32 @@ class Reconciler:
         self._running: dict[tuple[str, str], Call] = {}
 
     def run(self, only: str | None = None, patient: bool = True) -> bool:
-        """Do everything that can be done now, for every model or `only` one; whether anything was. One request's or model's fault does not
-        hold up the others. Not `patient`: models that are still busy after a moment go on in the background; their faults are raised when
-        they are looked at next.
+        """Do everything that can be done now, for every model or `only` one; whether anything was.
+        One request's or model's fault does not hold up the others. Not `patient`: models that are
+        still busy after a moment go on in the background; their faults are raised when they are
+        looked at next.
 
         Raises:
             GovdError: the first fault, when the rest is done.
         """
         self.core.desk.refresh()
         self.core.desk.sign_published()
-        filed = [str(r["model"]) for r in list(self.core.desk.views.open.values()) if r["state"] == "filed"]
-        models = list(dict.fromkeys([*self.core.desk.views.models, *filed])) if only is None else [only]
+        filed = [
+            str(r["model"])
+            for r in list(self.core.desk.views.open.values())
+            if r["state"] == "filed"
+        ]
+        models = (
+            list(dict.fromkeys([*self.core.desk.views.models, *filed])) if only is None else [only]
+        )
         if did := self._sweep(self._model, models, patient):
             self.core.models.let_go()
         return did
 
     def measure(self, patient: bool = True) -> bool:
-        """Figures that take longer, for published revisions that have none yet: what strangers can still do; whether there was one."""
+        """Figures that take longer, for published revisions that have none yet: what strangers can
+        still do; whether there was one.
+        """
         return self._sweep(self._measured, list(self.core.desk.views.models), patient)
 
     def rest(self) -> None:
@@ -110,7 +127,9 @@ class Reconciler:
         return any(did for did, _ in outcomes)
 
     def _beside(self, task: Callable[[str], Outcome], models: list[str]) -> list[Outcome]:
-        """Each model in a thread of its own, unless it is busy still; what has come back after a moment."""
+        """Each model in a thread of its own, unless it is busy still; what has come back after a
+        moment.
+        """
         for model in models:
             key = (task.__name__, model)
             if key not in self._running:
@@ -167,27 +186,40 @@ class Reconciler:
         if data is None:
             return False
         opened = self.core.models.opened_for(model, published)
-        found = self.measuring.slow(opened, self.measuring.edit(published, model), self.measuring.filed(published), data)
+        found = self.measuring.slow(
+            opened, self.measuring.edit(published, model), self.measuring.filed(published), data
+        )
         self._revise(published, "measure", {"metrics": found})
         return True
 
-    # -- requests -------------------------------------------------------------------------------------------------------------
+    # -- requests
 
     def _decide(self, request: Record) -> bool:
-        """From `filed` to approved, waiting, denied or failed: the contribution, the policies' votes, the owner's approval."""
+        """From `filed` to approved, waiting, denied or failed: the contribution, the policies'
+        votes, the owner's approval.
+        """
         core, said, drafts = self.core, dict[str, Json](), list[Draft]()
         bug: Exception | None = None
         if request["kind"] == "forget":
             try:
                 drafts, said = self._contribute(request)
             except PluginFault as error:
-                return self._record(request, [self._draft(request, "wait", _spoken(request, error))])
+                return self._record(
+                    request, [self._draft(request, "wait", _spoken(request, error))]
+                )
             except GovdError as error:
-                if isinstance(error, MachineFault | NotFound | BadFile) and not isinstance(error, UnreadableImage):
+                if isinstance(error, MachineFault | NotFound | BadFile) and not isinstance(
+                    error, UnreadableImage
+                ):
                     raise  # the machine's fault, or something that is stored: not this request's
-                return self._record(request, [self._draft(request, "fail", _spoken(request, error))])
+                return self._record(
+                    request, [self._draft(request, "fail", _spoken(request, error))]
+                )
             except Exception as error:  # noqa: BLE001 - raised again; but this request must not be tried for ever
-                bug, what = error, f"a bug in govd ({type(error).__name__}): `govd request retry ID` tries again"
+                bug, what = (
+                    error,
+                    f"a bug in govd ({type(error).__name__}): `govd request retry ID` tries again",
+                )
                 self._record(request, [self._draft(request, "fail", what)])
         if bug is not None:
             raise bug
@@ -201,8 +233,19 @@ class Reconciler:
             event, reason = "wait", "a person must approve (approval = person in govd.toml)"
         elif event == "approve":
             by = str(request["filed_by"])
-            reason, said = f"approved by its filing by {by} (approval = self in govd.toml)", {**said, "by": by, "automatic": True}
-        drafts.append(Draft(f"request.{event}", str(request["id"]), by, str(request["model"]), {**said, "reason": reason}))
+            reason, said = (
+                f"approved by its filing by {by} (approval = self in govd.toml)",
+                {**said, "by": by, "automatic": True},
+            )
+        drafts.append(
+            Draft(
+                f"request.{event}",
+                str(request["id"]),
+                by,
+                str(request["model"]),
+                {**said, "reason": reason},
+            )
+        )
         return self._record(request, drafts)
 
     def _contribute(self, request: Record) -> tuple[list[Draft], dict[str, Json]]:
@@ -212,13 +255,19 @@ class Reconciler:
         contribution = contributions.of_request(request, opened)
         drafts = contributions.made(contribution, model, GOVD, opened)
         said: dict[str, Json] = {"contribution": contribution.digest}
-        return drafts, said | {"predicted": self.requests.predicting.predicted({**request, **said}, contribution)}
+        return drafts, said | {
+            "predicted": self.requests.predicting.predicted({**request, **said}, contribution)
+        }
 
     def _draft(self, request: Record, event: str, reason: str) -> Draft:
-        return Draft(f"request.{event}", str(request["id"]), GOVD, str(request["model"]), {"reason": reason})
+        return Draft(
+            f"request.{event}", str(request["id"]), GOVD, str(request["model"]), {"reason": reason}
+        )
 
     def _record(self, request: Record, drafts: list[Draft]) -> bool:
-        """Append what was found out about a request, unless somebody decided it or changed its model meanwhile."""
+        """Append what was found out about a request, unless somebody decided it or changed its
+        model meanwhile.
+        """
         core = self.core
         with core.desk.lock:
             now = core.desk.views.request(str(request["id"]))
@@ -227,10 +276,12 @@ class Reconciler:
             core.desk.append(drafts)
         return True
 
-    # -- revisions ------------------------------------------------------------------------------------------------------------
+    # -- revisions
 
     def _desired(self, model: str) -> tuple[list[dict[str, Json]], dict[str, str], list[str]]:
-        """Wanted requests, which of them are covered by which, and the contributions of the rest, sorted."""
+        """Wanted requests, which of them are covered by which, and the contributions of the rest,
+        sorted.
+        """
         wanted = self.core.desk.views.wanted(model)
         above = self.requests.contributions.covered(wanted)
         return wanted, above, sorted(r["contribution"] for r in wanted if r["id"] not in above)
@@ -243,7 +294,10 @@ class Reconciler:
         wanted, above, desired = self._desired(model)
         published, last = views.published(model), views.last(model)
         pending = last if last and last["state"] in PENDING else None
-        if pending and (pending["contributions"] != desired or pending["basis"] != self.core.desk.model(model)["basis"]):
+        if pending and (
+            pending["contributions"] != desired
+            or pending["basis"] != self.core.desk.model(model)["basis"]
+        ):
             self._revise(pending, "supersede", {"reason": "what is wanted has changed meanwhile"})
             return True
         if desired == (published["contributions"] if published else []):
@@ -258,9 +312,13 @@ class Reconciler:
 
     def _revise(self, revision: Record, event: str, payload: Json) -> None:
         subject = f"{revision['model']}/{revision['number']}"
-        self.core.desk.append([Draft(f"revision.{event}", subject, GOVD, revision["model"], payload)])
+        self.core.desk.append(
+            [Draft(f"revision.{event}", subject, GOVD, revision["model"], payload)]
+        )
 
-    def _compose(self, model: str, wanted: list[dict[str, Json]], above: dict[str, str], desired: list[str]) -> bool:
+    def _compose(
+        self, model: str, wanted: list[dict[str, Json]], above: dict[str, str], desired: list[str]
+    ) -> bool:
         core = self.core
         record = core.desk.model(model)
         basis = core.models.opened(model).basis if desired else core.models.basis(record)
@@ -280,10 +338,16 @@ class Reconciler:
             "side": edit.side,
             "facts": dict(edit.facts),
             "requests": [r["id"] for r in wanted if r["id"] not in above],
-            "subsumed": {inner: outer if self._may_tell(inner, outer) else "" for inner, outer in above.items()},
+            "subsumed": {
+                inner: outer if self._may_tell(inner, outer) else ""
+                for inner, outer in above.items()
+            },
             "contributions": desired,
             "basis": record["basis"],
-            "made_for": {name: record[name] for name in ("reference", "hf_revision", "digest", "from_scratch", "evaluation")},
+            "made_for": {
+                name: record[name]
+                for name in ("reference", "hf_revision", "digest", "from_scratch", "evaluation")
+            },
             "plugins": core.plugins.versions(),
             **computed_with(),
         }
@@ -293,26 +357,53 @@ class Reconciler:
         return True
 
     def _composed(self, basis: Basis, contributions: list[Contribution]) -> Edit:
-        """By the host, or by a backend on its device where the owner says so (`compose_on` in `govd.toml`)."""
+        """By the host, or by a backend on its device where the owner says so (`compose_on` in
+        `govd.toml`).
+        """
         core, where = self.core, self.core.home.settings.compose_on
         edit: Edit | None = core.plugins.first(
-            "govd_compose_edit", basis=basis, contributions=contributions, methods=core.plugins.methods, where=where
+            "govd_compose_edit",
+            basis=basis,
+            contributions=contributions,
+            methods=core.plugins.methods,
+            where=where,
         )
         if edit is None and where == "device":
-            advice = 'Set compose_on = "host" in govd.toml, or install a backend that composes on its device.'
-            raise PluginFault("no plugin composes on a device", where="govd_compose_edit", advice=advice)
-        return self.requests.contributions.figures(basis, contributions)[0] if edit is None else edit
+            advice = (
+                'Set compose_on = "host" in govd.toml, or install a backend that composes on its'
+                " device."
+            )
+            raise PluginFault(
+                "no plugin composes on a device", where="govd_compose_edit", advice=advice
+            )
+        return (
+            self.requests.contributions.figures(basis, contributions)[0] if edit is None else edit
+        )
 
     def _hold_newest(self, wanted: list[dict[str, Json]], error: GovdError) -> bool:
-        """The system has no solution: the newest request that is not in force yet fails with the reason (a plugin's fault: waits)."""
+        """The system has no solution: the newest request that is not in force yet fails with the
+        reason (a plugin's fault: waits).
+        """
         new = [r for r in wanted if r["state"] == "approved"]
         if not new:
             raise error
-        return self._record(new[-1], [self._draft(new[-1], "wait" if isinstance(error, PluginFault) else "fail", _spoken(new[-1], error))])
+        return self._record(
+            new[-1],
+            [
+                self._draft(
+                    new[-1],
+                    "wait" if isinstance(error, PluginFault) else "fail",
+                    _spoken(new[-1], error),
+                )
+            ],
+        )
 
     def _evaluate(self, model: str, revision: Record) -> bool:
         opened = self.core.models.opened_for(model, revision)
-        edit, data = self.measuring.edit(revision, model), self.measuring.evaluation(model, revision)
+        edit, data = (
+            self.measuring.edit(revision, model),
+            self.measuring.evaluation(model, revision),
+        )
         found, by = self.measuring.fast(opened, edit, self.measuring.filed(revision), data)
         self._revise(revision, "evaluate", {"metrics": found, "evaluated_by": by or "govd"})
         return True
@@ -329,32 +420,58 @@ class Reconciler:
             for gate in gates:
                 if gate.decision == decision:
                     reason = f"{gate.gate}: {gate.reason}"
-                    if event == "refuse" or revision["state_reason"] != reason or revision["state"] != "waiting":
+                    if (
+                        event == "refuse"
+                        or revision["state_reason"] != reason
+                        or revision["state"] != "waiting"
+                    ):
                         self._revise(revision, event, {"reason": reason})
                     return event == "refuse"
         return self._publish(model, revision)
 
     def _unresolved(self, model: str) -> list[Gate]:
-        """Forgets that were served and wait now, since nobody can compute them for what the model is: nothing may come back unseen."""
-        mine = [r for r in list(self.core.desk.views.open.values()) if r["model"] == model and r["kind"] == "forget"]
+        """Forgets that were served and wait now, since nobody can compute them for what the model
+        is: nothing may come back unseen.
+        """
+        mine = [
+            r
+            for r in list(self.core.desk.views.open.values())
+            if r["model"] == model and r["kind"] == "forget"
+        ]
         waiting = [r for r in mine if r["served_at"] and r["state"] in UNSERVED]
-        return [Gate("wait", GOVD, f"{r['id']} was in force and waits: {r['state_reason']}") for r in waiting]
+        return [
+            Gate("wait", GOVD, f"{r['id']} was in force and waits: {r['state_reason']}")
+            for r in waiting
+        ]
 
     def _publish(self, model: str, revision: Record) -> bool:
-        """The revision and everything that it makes true, in one append; then the log checkpoint that vouches for it."""
+        """The revision and everything that it makes true, in one append; then the log checkpoint
+        that vouches for it.
+        """
         core = self.core
         with core.desk.lock:
             if self._desired(model)[2] != revision["contributions"]:
                 return True  # looked at again
             subject = f"{model}/{revision['number']}"
-            drafts = [Draft("revision.publish", subject, GOVD, model, {"edit_digest": revision["edit_digest"]})]
+            drafts = [
+                Draft(
+                    "revision.publish",
+                    subject,
+                    GOVD,
+                    model,
+                    {"edit_digest": revision["edit_digest"]},
+                )
+            ]
             core.desk.append([*drafts, *self._transitions(model, int(revision["number"]))])
-            core.desk.ledger.checkpoint()  # under the lock: whoever verifies sees a publish with its checkpoint
+            # under the lock: whoever verifies sees a publish with its checkpoint
+            core.desk.ledger.checkpoint()
         log.info("model %s serves revision %d", model, revision["number"])
         return True
 
     def _settle(self, model: str, published: Record | None) -> bool:
-        """Requests whose state changes though the edit does not: a subsumed one reverted, one that another covers now."""
+        """Requests whose state changes though the edit does not: a subsumed one reverted, one that
+        another covers now.
+        """
         with self.core.desk.lock:
             drafts = self._transitions(model, published["number"] if published else None)
             if not drafts:
@@ -365,31 +482,74 @@ class Reconciler:
 
     def _may_tell(self, inner: str, outer: str) -> bool:
         """Whether the ledger may say that two requests are about the same: neither is private."""
-        return not any((self.core.desk.views.request(r) or {}).get("private") for r in (inner, outer))
+        return not any(
+            (self.core.desk.views.request(r) or {}).get("private") for r in (inner, outer)
+        )
 
     def _transitions(self, model: str, number: int | None) -> list[Draft]:
-        """What each request's state becomes once the wanted contributions are the published ones."""
+        """What each request's state becomes once the wanted contributions are the published
+        ones.
+        """
         views = self.core.desk.views
         wanted, above, _ = self._desired(model)
         drafts = []
         for request in wanted:
             covered = above.get(request["id"])
             if covered and request["state"] != "subsumed":
-                by = covered if self._may_tell(request["id"], covered) else "another forget"  # which would say what is private
-                payload = {"reason": f"covered by {by}: adds nothing while that stands, takes over when it is reverted"}
+                by = (
+                    covered if self._may_tell(request["id"], covered) else "another forget"
+                )  # which would say what is private
+                payload = {
+                    "reason": (
+                        f"covered by {by}: adds nothing while that stands, takes over when it is"
+                        " reverted"
+                    )
+                }
                 drafts.append(Draft("request.subsume", request["id"], GOVD, model, payload))
             elif not covered and request["state"] in ("approved", "subsumed"):
-                drafts.append(Draft("request.publish", request["id"], GOVD, model, {"revision": number, "reason": f"revision {number}"}))
+                drafts.append(
+                    Draft(
+                        "request.publish",
+                        request["id"],
+                        GOVD,
+                        model,
+                        {"revision": number, "reason": f"revision {number}"},
+                    )
+                )
         for request in list(views.open.values()):
-            if request["model"] == model and request["kind"] == "revert" and request["state"] == "approved":
+            if (
+                request["model"] == model
+                and request["kind"] == "revert"
+                and request["state"] == "approved"
+            ):
                 target = self.core.desk.request(request["reverts"])
                 if target["state"] in STANDING:
                     reason = f"reverted by {request['id']}"
-                    drafts.append(Draft("request.revert", target["id"], GOVD, model, {"reason": reason, "by": request["id"]}))
-                drafts.append(Draft("request.publish", request["id"], GOVD, model, {"revision": number, "reason": "reverted"}))
+                    drafts.append(
+                        Draft(
+                            "request.revert",
+                            target["id"],
+                            GOVD,
+                            model,
+                            {"reason": reason, "by": request["id"]},
+                        )
+                    )
+                drafts.append(
+                    Draft(
+                        "request.publish",
+                        request["id"],
+                        GOVD,
+                        model,
+                        {"revision": number, "reason": "reverted"},
+                    )
+                )
         return drafts
 
 
 def _spoken(request: Record, error: GovdError) -> str:
     """What was wrong, without what a private request hides."""
-    return error.message if not request.get("private") else f"{error.title} (what was wrong would say what is private)"
+    return (
+        error.message
+        if not request.get("private")
+        else f"{error.title} (what was wrong would say what is private)"
+    )

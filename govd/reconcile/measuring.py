@@ -1,4 +1,6 @@
-"""Figures of revisions: what holds publishing up, and what takes longer and follows; and the stored parts that they are taken of."""
+"""Figures of revisions: what holds publishing up, and what takes longer and follows; and the stored
+parts that they are taken of.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +42,14 @@ class Measuring:
             record = self.core.desk.model(model)
             return Edit.nothing(int(record["dim"]), record["side"])
         artifact = str(revision["edit"])
-        found = self._edits.get(artifact) or Edit.from_bytes(self.core.artifacts.get(artifact), artifact)
+        found = self._edits.get(artifact) or Edit.from_bytes(
+            self.core.artifacts.get(artifact), artifact
+        )
         if found.digest != revision["edit_digest"]:
-            raise PluginFault("the stored edit is not the one that was composed", where=f"{model}/{revision['number']}")
+            raise PluginFault(
+                "the stored edit is not the one that was composed",
+                where=f"{model}/{revision['number']}",
+            )
         self.remember(artifact, found)
         return found
 
@@ -51,8 +58,14 @@ class Measuring:
         self._edits.put(artifact, edit)
 
     def evaluation(self, model: str, revision: Record | None = None) -> EvaluationData | None:
-        """The model's evaluation set, if it has one, as the checkpoint sees it that a revision was made for (None: the registered one)."""
-        made_for = revision["made_for"] if revision and revision["contributions"] else self.core.desk.model(model)
+        """The model's evaluation set, if it has one, as the checkpoint sees it that a revision was
+        made for (None: the registered one).
+        """
+        made_for = (
+            revision["made_for"]
+            if revision and revision["contributions"]
+            else self.core.desk.model(model)
+        )
         digest = made_for["evaluation"]
         if digest is None:
             return None
@@ -64,30 +77,57 @@ class Measuring:
         """The contributions of a revision, as they were filed."""
         return [self.contributions.load(d) for d in revision["contributions"]] if revision else []
 
-    def fast(self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData | None) -> tuple[dict[str, Json], str]:
-        """What publishing waits for: on texts and pool, and on labelled images where there are some; and which plugin measured it (empty:
-        govd itself)."""
+    def fast(
+        self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData | None
+    ) -> tuple[dict[str, Json], str]:
+        """What publishing waits for: on texts and pool, and on labelled images where there are
+        some; and which plugin measured it (empty: govd itself).
+        """
         basis, contributions = opened.basis, [recognised(opened.basis, c) for c in filed]
         found: Json = None
         by = ""
         if contributions:
-            asked = {"model": opened.model, "basis": basis, "edit": edit, "contributions": contributions, "data": data}
+            asked = {
+                "model": opened.model,
+                "basis": basis,
+                "edit": edit,
+                "contributions": contributions,
+                "data": data,
+            }
             by, found = self.core.plugins.asker.first("govd_evaluate", **asked)
         if found is None:
-            composed, free = self.contributions.figures(basis, filed) if filed else (edit, metrics.data_free(basis, edit, ()))
-            same = composed.digest == edit.digest  # by another's device it may differ in its last bits
+            composed, free = (
+                self.contributions.figures(basis, filed)
+                if filed
+                else (edit, metrics.data_free(basis, edit, ()))
+            )
+            same = (
+                composed.digest == edit.digest
+            )  # by another's device it may differ in its last bits
             found = {"data_free": free if same else metrics.data_free(basis, edit, contributions)}
             if data is not None:
                 found |= metrics.on_images(basis, edit, contributions, data)
         told = discreet(plain(found), filed)
         if edit.conditions:
-            told["checkpoint"] = discreet(plain(self._of_checkpoint(basis, edit.linear, contributions, data)), filed)
+            told["checkpoint"] = discreet(
+                plain(self._of_checkpoint(basis, edit.linear, contributions, data)), filed
+            )
         return told, by
 
-    def _of_checkpoint(self, basis: Basis, linear: Edit, contributions: Sequence[Contribution], data: EvaluationData | None) -> Record:
+    def _of_checkpoint(
+        self,
+        basis: Basis,
+        linear: Edit,
+        contributions: Sequence[Contribution],
+        data: EvaluationData | None,
+    ) -> Record:
         """The same figures of the linear edit, which weights get where the edit is conditional."""
         figures = {"data_free": metrics.data_free(basis, linear, contributions)}
-        return figures if data is None else figures | metrics.on_images(basis, linear, contributions, data)
+        return (
+            figures
+            if data is None
+            else figures | metrics.on_images(basis, linear, contributions, data)
+        )
 
     def slow(
         self,
@@ -97,13 +137,18 @@ class Measuring:
         data: EvaluationData,
         words: OtherWords | None = None,
     ) -> dict[str, Json]:
-        """What publishing does not wait for: what attackers can still do and which claim that leaves, retrieval, intervals of the shares,
-        and the scores that papers print. `words`: other words for labels, which attackers try."""
+        """What publishing does not wait for: what attackers can still do and which claim that
+        leaves, retrieval, intervals of the shares, and the scores that papers print. `words`: other
+        words for labels, which attackers try.
+        """
         known = [recognised(opened.basis, c) for c in filed]
         some = attacks.thinned(data, [c.spec.scope for c in known])
         leaks = attacks.leaks(edit, known, some)
         graded = attacked(opened, edit, known, some, leaks, words)
-        outcomes, recalls = Outcomes.of(opened.basis, edit, known, data), retrieval(opened.basis, edit, known, data)
+        outcomes, recalls = (
+            Outcomes.of(opened.basis, edit, known, data),
+            retrieval(opened.basis, edit, known, data),
+        )
         found: dict[str, Json] = {
             "forget_named": outcomes.shares().get("forget_named"),
             "forget_named_before": outcomes.shares().get("forget_named_before"),
@@ -117,13 +162,22 @@ class Measuring:
         return discreet(plain(found), filed)
 
 
-def by_cell(opened: Opened, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, found: dict[str, Json]) -> None:
-    """Add to figures on labelled pictures what only an evaluation tells: an interval for each cell, what the pictures of each forget are
-    called instead, and how often answers abstain."""
+def by_cell(
+    opened: Opened,
+    edit: Edit,
+    contributions: Sequence[Contribution],
+    data: EvaluationData,
+    found: dict[str, Json],
+) -> None:
+    """Add to figures on labelled pictures what only an evaluation tells: an interval for each cell,
+    what the pictures of each forget are called instead, and how often answers abstain.
+    """
     found["abstain"] = abstaining(opened.basis, edit, contributions, data)
     outcomes = Outcomes.of(opened.basis, edit, contributions, data)
     intervals = cell_intervals(outcomes, data)
-    found["cells"] = [{**cell, "interval": intervals[cell["class"], cell["domain"]]} for cell in found["cells"]]
+    found["cells"] = [
+        {**cell, "interval": intervals[cell["class"], cell["domain"]]} for cell in found["cells"]
+    ]
     for concept, contribution in zip(found.get("concepts", []), contributions, strict=False):
         own = metrics.cells([contribution.spec.scope], data)[data.class_of, data.domain_of]
         concept["redirects"] = outcomes.redirects(own)

@@ -1,4 +1,6 @@
-"""Edited models and edits as files, for deliveries and exports alike: what a backend wrote is looked at before anybody gets it."""
+"""Edited models and edits as files, for deliveries and exports alike: what a backend wrote is
+looked at before anybody gets it.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,13 @@ def write_edit(core: Core, served: Served, model: str, path: Path) -> Mapping[st
 
 
 def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Mapping[str, str]:
-    """The edited model as its backend writes it, or the edit alone where it exports no weights; files with their SHA-256. Weights cannot
-    ask a picture for its domain: of a conditional edit they get the linear one.
+    """The edited model as its backend writes it, or the edit alone where it exports no weights;
+    files with their SHA-256. Weights cannot ask a picture for its domain: of a conditional edit
+    they get the linear one.
 
     Raises:
-        PluginFault: the backend raised something, or changed more than the projection. BadCheckpoint: the base was replaced on disk.
+        PluginFault: the backend raised something, or changed more than the projection.
+        BadCheckpoint: the base was replaced on disk.
     """
     try:
         files = served.opened.model.write_checkpoint(served.edit.linear, folder)
@@ -39,14 +43,22 @@ def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Ma
 
 
 def check_written(served: Served, files: Mapping[str, str]) -> None:
-    """Whether files under registered names are the registered ones, but for the one with the projection.
+    """Whether files under registered names are the registered ones, but for the one with the
+    projection.
 
     Raises:
         PluginFault: more of them differ.
     """
     registered = served.opened.model.facts.files
-    differ = sorted(name for name, digest in files.items() if registered.get(name, digest) != digest)
+    differ = sorted(
+        name for name, digest in files.items() if registered.get(name, digest) != digest
+    )
     if len(differ) > (1 if served.edit.linear.rank else 0):
         where = f"plugin {served.opened.model.facts.backend}, write_checkpoint"
-        advice = "Only the file with the projection may differ from what was registered. Nothing was published or exported."
-        raise PluginFault(f"{', '.join(differ[:5])} differ from the registered files", where=where, advice=advice)
+        advice = (
+            "Only the file with the projection may differ from what was registered. Nothing was"
+            " published or exported."
+        )
+        raise PluginFault(
+            f"{', '.join(differ[:5])} differ from the registered files", where=where, advice=advice
+        )

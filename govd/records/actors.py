@@ -1,9 +1,9 @@
 """Who acts, as the ledger spells it.
 
-`principal:NAME` holds a token of that name; `local:NAME` is the account of the process that works on a home without a
-daemon, by its user id; `owner` holds the home's own token; `govd` is the daemon itself; `policy:NAME@digest` and
-`feed:NAME` act by themselves. Whatever else an actor is called was written by an older version, which took the name of a
-token or of an environment variable as it was.
+`principal:NAME` holds a token of that name; `local:NAME` is the account of the process that works
+on a home without a daemon, by its user id; `owner` holds the home's own token; `govd` is the daemon
+itself; `policy:NAME@digest` and `feed:NAME` act by themselves. Whatever else an actor is called was
+written by an older version, which took the name of a token or of an environment variable as it was.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def principal(name: str) -> str:
 
 
 def local_account() -> str:
-    """The actor who works without a daemon: the account of this process's user id. No environment variable has a say in it."""
+    """The actor who works without a daemon: the account of this process's user id. No environment
+    variable has a say in it.
+    """
     uid = os.getuid()
     try:
         return f"{LOCAL}:{pwd.getpwuid(uid).pw_name}"
@@ -46,20 +48,34 @@ def check_name(name: str) -> str:
     """
     bare = " ".join(name.split())
     if not bare:
-        raise Usage("a token needs a name", advice="Say --name WHO: what is done with it is done by principal:WHO.")
+        raise Usage(
+            "a token needs a name",
+            advice="Say --name WHO: what is done with it is done by principal:WHO.",
+        )
     spelled = unicodedata.normalize("NFKC", bare).casefold()
     if spelled in RESERVED:
-        raise Usage(f"the name {bare!r} is reserved", advice="It means an actor of govd's own. Name who will hold the token.")
+        raise Usage(
+            f"the name {bare!r} is reserved",
+            advice="It means an actor of govd's own. Name who will hold the token.",
+        )
     kind, colon, _ = spelled.partition(":")
     if colon and kind.strip() in KINDS:
-        raise Usage(f"names that begin with {kind.strip()}: are reserved", advice="Say the name alone: govd writes principal:NAME.")
+        raise Usage(
+            f"names that begin with {kind.strip()}: are reserved",
+            advice="Say the name alone: govd writes principal:NAME.",
+        )
     if not all(character.isprintable() for character in bare):
-        raise Usage(f"the name {bare!r} has characters that nobody sees", advice="Use letters, digits, spaces and punctuation.")
+        raise Usage(
+            f"the name {bare!r} has characters that nobody sees",
+            advice="Use letters, digits, spaces and punctuation.",
+        )
     return bare
 
 
 def is_legacy(actor: str) -> bool:
-    """Whether an older version wrote this actor: nothing says whether it was a token's name or an account's."""
+    """Whether an older version wrote this actor: nothing says whether it was a token's name or an
+    account's.
+    """
     kind, colon, _ = actor.partition(":")
     return actor not in (OWNER, GOVD) and not (colon and kind in KINDS)
 

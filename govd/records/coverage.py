@@ -16,12 +16,17 @@ ANY: Final = None
 
 def scope_of(request: Record) -> Scope:
     """The scope that a request's record names."""
-    return Scope(tuple(Concept(c["name"], tuple(c["aliases"])) for c in request["concepts"]), tuple(request["domains"]))
+    return Scope(
+        tuple(Concept(c["name"], tuple(c["aliases"])) for c in request["concepts"]),
+        tuple(request["domains"]),
+    )
 
 
 @dataclass(frozen=True)
 class Extent:
-    """A wanted forget as it is compared: `phrases` and `domains` empty mean all; `place` is its position in the order of filing."""
+    """A wanted forget as it is compared: `phrases` and `domains` empty mean all; `place` is its
+    position in the order of filing.
+    """
 
     id: str
     place: int
@@ -32,8 +37,18 @@ class Extent:
     @staticmethod
     def of(request: Record, place: int) -> Extent:
         """Of a request's record."""
-        phrases = frozenset(phrase for concept in request["concepts"] for phrase in (concept["name"], *concept["aliases"]))
-        return Extent(str(request["id"]), place, float(request["strength"]), phrases, frozenset(request["domains"]))
+        phrases = frozenset(
+            phrase
+            for concept in request["concepts"]
+            for phrase in (concept["name"], *concept["aliases"])
+        )
+        return Extent(
+            str(request["id"]),
+            place,
+            float(request["strength"]),
+            phrases,
+            frozenset(request["domains"]),
+        )
 
     def covers(self, inner: Extent) -> bool:
         """As `Scope.covers`, at no less strength."""
@@ -45,14 +60,20 @@ class Extent:
 
     def stands_over(self, inner: Extent) -> bool:
         """Covers it, and of two that cover each other is the one that was filed first."""
-        return self.place != inner.place and self.covers(inner) and (self.place < inner.place or not inner.covers(self))
+        return (
+            self.place != inner.place
+            and self.covers(inner)
+            and (self.place < inner.place or not inner.covers(self))
+        )
 
 
 def subsumed_by(wanted: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Which forgets add nothing because another that stands covers them at no less strength: id → id of the one that covers.
+    """Which forgets add nothing because another that stands covers them at no less strength: id →
+    id of the one that covers.
 
-    Of two that cover each other the one filed first stands. What could cover a forget is looked up by its rarest phrase and one of its
-    domains, so that many forgets about different things cost no more than each by itself.
+    Of two that cover each other the one filed first stands. What could cover a forget is looked up
+    by its rarest phrase and one of its domains, so that many forgets about different things cost no
+    more than each by itself.
     """
     extents = [Extent.of(request, place) for place, request in enumerate(wanted)]
     naming: defaultdict[tuple[str | None, str | None], list[Extent]] = defaultdict(list)
@@ -65,6 +86,13 @@ def subsumed_by(wanted: Sequence[dict[str, Any]]) -> dict[str, str]:
         phrases = (ANY, min(inner.phrases, key=often.__getitem__)) if inner.phrases else (ANY,)
         domains = (ANY, next(iter(inner.domains))) if inner.domains else (ANY,)
         candidates = [outer for key in product(phrases, domains) for outer in naming.get(key, ())]
-        above[inner.id] = sorted((o for o in candidates if o.stands_over(inner)), key=lambda outer: outer.place)
-    # "stands over" is a strict partial order, so something that nothing stands over is above each that is covered
-    return {inner: next(o.id for o in outers if not above[o.id]) for inner, outers in above.items() if outers}
+        above[inner.id] = sorted(
+            (o for o in candidates if o.stands_over(inner)), key=lambda outer: outer.place
+        )
+    # "stands over" is a strict partial order, so something that nothing stands over is above each
+    # that is covered
+    return {
+        inner: next(o.id for o in outers if not above[o.id])
+        for inner, outers in above.items()
+        if outers
+    }

@@ -1,4 +1,6 @@
-"""The one table of states and transitions of requests, reverts and revisions; nothing else decides what may follow what."""
+"""The one table of states and transitions of requests, reverts and revisions; nothing else decides
+what may follow what.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,13 @@ if TYPE_CHECKING:
     from govd.types import Record
 
 REQUEST: Final[dict[str, dict[str, str]]] = {
-    "filed": {"wait": "waiting", "approve": "approved", "deny": "denied", "withdraw": "withdrawn", "fail": "failed"},
+    "filed": {
+        "wait": "waiting",
+        "approve": "approved",
+        "deny": "denied",
+        "withdraw": "withdrawn",
+        "fail": "failed",
+    },
     "waiting": {
         "wait": "waiting",
         "approve": "approved",
@@ -56,8 +64,18 @@ REVERT: Final[dict[str, dict[str, str]]] = {
 
 REVISION: Final[dict[str, dict[str, str]]] = {
     "composed": {"evaluate": "evaluated", "supersede": "superseded"},
-    "evaluated": {"wait": "waiting", "publish": "published", "refuse": "refused", "supersede": "superseded"},
-    "waiting": {"wait": "waiting", "publish": "published", "refuse": "refused", "supersede": "superseded"},
+    "evaluated": {
+        "wait": "waiting",
+        "publish": "published",
+        "refuse": "refused",
+        "supersede": "superseded",
+    },
+    "waiting": {
+        "wait": "waiting",
+        "publish": "published",
+        "refuse": "refused",
+        "supersede": "superseded",
+    },
     "published": {"supersede": "superseded"},
     "superseded": {},
     "refused": {},
@@ -94,9 +112,13 @@ def after(kind: str, state: str, event: str) -> str:
     """
     table = TABLES[kind]
     if event not in table[state]:
-        can = [name for name, states in DECISIONS.items() if state in states and name in table[state]]
+        can = [
+            name for name, states in DECISIONS.items() if state in states and name in table[state]
+        ]
         can += ["revert"] if kind == "forget" and state in STANDING else []
-        advice = f"Possible now: {', '.join(can)}." if can else "Nothing can be decided about it now."
+        advice = (
+            f"Possible now: {', '.join(can)}." if can else "Nothing can be decided about it now."
+        )
         raise Conflict(f"cannot {event} a {kind} that is {state}", advice=advice, state=state)
     return table[state][event]
 
@@ -108,10 +130,18 @@ def decide(kind: str, state: str, event: str) -> str:
         Conflict: nobody can decide that now.
     """
     if event == "approve" and state == "filed":
-        raise Conflict(f"the {kind} is being looked at", advice="In a moment it is approved, or waits for you.", state=state)
+        raise Conflict(
+            f"the {kind} is being looked at",
+            advice="In a moment it is approved, or waits for you.",
+            state=state,
+        )
     found = after(kind, state, event)
     if state not in DECISIONS[event]:
-        raise Conflict(f"nobody can {event} a {kind} that is {state}", advice="`govd request show ID` tells why it is so.", state=state)
+        raise Conflict(
+            f"nobody can {event} a {kind} that is {state}",
+            advice="`govd request show ID` tells why it is so.",
+            state=state,
+        )
     return found
 
 
@@ -121,7 +151,9 @@ def is_final(kind: str, state: str) -> bool:
 
 
 def has_expired(request: Record, now: datetime | None = None) -> bool:
-    """Whether a forget still stands after its `expires_at` (RFC 3339, UTC); `now`: another moment than this one."""
+    """Whether a forget still stands after its `expires_at` (RFC 3339, UTC); `now`: another moment
+    than this one.
+    """
     expires = request.get("expires_at")
     if not expires or request["kind"] != "forget" or request["state"] not in STANDING:
         return False

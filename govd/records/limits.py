@@ -1,7 +1,9 @@
-"""How long texts may be and what none of them holds, checked before any work begins; the same for the command line, HTTP and the client.
+"""How long texts may be and what none of them holds, checked before any work begins; the same for
+the command line, HTTP and the client.
 
-Bytes are those of UTF-8. A text holds no NUL or other control character, no lone surrogate (what a terminal or JSON makes of bytes that are
-no text) and nothing that turns the direction of writing for what follows; `lines`: it may have several lines.
+Bytes are those of UTF-8. A text holds no NUL or other control character, no lone surrogate (what a
+terminal or JSON makes of bytes that are no text) and nothing that turns the direction of writing
+for what follows; `lines`: it may have several lines.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ GREATEST: Final = 2**63 - 1
 DEEPEST: Final = 64
 """Lists and objects within each other, at most."""
 TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the direction of writing until something ends it (UAX #9): a name could be read as another one."""
+"""Characters that turn the direction of writing until something ends it (UAX #9): a name could be
+read as another one.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,10 @@ LIMITS: Final[Mapping[str, Limit]] = {
     **dict.fromkeys(("labels", "anchors", "label_lines", "anchor_lines"), Limit(PHRASE, 500_000)),
     "templates": Limit(PHRASE, 1000),
     **dict.fromkeys(("concept", "domain", "label"), Limit(PHRASE)),
-    **dict.fromkeys(("name", "model", "request", "request_id", "token_id", "role", "method", "target", "actor"), NAME),
+    **dict.fromkeys(
+        ("name", "model", "request", "request_id", "token_id", "role", "method", "target", "actor"),
+        NAME,
+    ),
     **dict.fromkeys(("due", "expires", "until", "time", "as_of"), Limit(64)),
     "since": Limit(65_536, lines=True),  # a time, or a log checkpoint that somebody kept
     "idempotency_key": NAME,
@@ -75,14 +82,23 @@ def check_text(text: str, what: str, limit: Limit | None = None) -> None:
     limit = limit or LIMITS.get(what, DEFAULT)
     if text.isascii() and text.isprintable() and len(text) <= limit.size_bytes:
         return
-    if len(text) > limit.size_bytes or len(text.encode("utf-8", "surrogatepass")) > limit.size_bytes:
+    if (
+        len(text) > limit.size_bytes
+        or len(text.encode("utf-8", "surrogatepass")) > limit.size_bytes
+    ):
         shown = shorn(text[:40])
-        raise Usage(f"{shown!r}… is too long", where=what, advice=f"At most {limit.size_bytes} bytes.")
+        raise Usage(
+            f"{shown!r}… is too long", where=what, advice=f"At most {limit.size_bytes} bytes."
+        )
     for place, character in enumerate(text):
         fault = _fault(character, limit.lines)
         if fault:
             shown = shorn(text[:40])
-            raise Usage(f"{shown!r} has {fault} at character {place}", where=what, advice="Write it without.")
+            raise Usage(
+                f"{shown!r} has {fault} at character {place}",
+                where=what,
+                advice="Write it without.",
+            )
 
 
 def _fault(character: str, lines: bool) -> str:
@@ -100,12 +116,15 @@ def _fault(character: str, lines: bool) -> str:
 
 
 def shorn(text: str) -> str:
-    """A text that can be shown and stored wherever it came from: halves of characters are replaced."""
+    """A text that can be shown and stored wherever it came from: halves of characters are
+    replaced.
+    """
     return text.encode("utf-8", "replace").decode()
 
 
 def check_texts(named: Mapping[str, object]) -> None:
-    """Check options by their names: texts and lists of texts; numbers that a database can keep; what is neither is left alone.
+    """Check options by their names: texts and lists of texts; numbers that a database can keep;
+    what is neither is left alone.
 
     Raises:
         Usage: one of them cannot be meant.
@@ -120,14 +139,17 @@ def check_texts(named: Mapping[str, object]) -> None:
         elif isinstance(value, Sequence):
             limit = LIMITS.get(what, DEFAULT)
             if len(value) > limit.count:
-                raise Usage(f"{len(value)} are too many", where=what, advice=f"At most {limit.count}.")
+                raise Usage(
+                    f"{len(value)} are too many", where=what, advice=f"At most {limit.count}."
+                )
             for item in value:
                 if isinstance(item, str):
                     check_text(item, what, limit)
 
 
 def bounded(function: Callable[P, T]) -> Callable[P, T]:
-    """Check what a function is given before it begins: its arguments by their names, and the fields of dataclasses among them.
+    """Check what a function is given before it begins: its arguments by their names, and the fields
+    of dataclasses among them.
 
     The function then also raises `Usage`, where a text or number cannot be meant.
     """
@@ -155,14 +177,17 @@ def check_number(number: int, what: str) -> None:
         Usage: it is none between -2⁶³ and 2⁶³ - 1.
     """
     if not -GREATEST - 1 <= number <= GREATEST:
-        raise Usage("the number is out of range", where=what, advice=f"Numbers are at most {GREATEST}.")
+        raise Usage(
+            "the number is out of range", where=what, advice=f"Numbers are at most {GREATEST}."
+        )
 
 
 def check_document(value: Any, where: str = "the document") -> None:
     """Refuse what cannot be sent as JSON in UTF-8, whatever it means.
 
     Raises:
-        Usage: a lone surrogate or NUL in a text or name, a number beyond 2⁶³ or one that is none, or too many levels.
+        Usage: a lone surrogate or NUL in a text or name, a number beyond 2⁶³ or one that is none,
+        or too many levels.
     """
     level: list[tuple[str, Any]] = [(where, value)]
     for _ in range(DEEPEST):
@@ -173,21 +198,34 @@ def check_document(value: Any, where: str = "the document") -> None:
             elif isinstance(item, dict):
                 for name in item:
                     _check_unicode(name, place)
-                deeper += [(f"{place}.{name}" if place != where else name, part) for name, part in item.items()]
+                deeper += [
+                    (f"{place}.{name}" if place != where else name, part)
+                    for name, part in item.items()
+                ]
             elif isinstance(item, list | tuple):
                 deeper += [(place, part) for part in item]
             elif isinstance(item, int):
                 check_number(item, place)
             elif isinstance(item, float) and not abs(item) < float("inf"):
-                raise Usage(f"{item} is not a number in JSON", where=shorn(place)[:80], advice="Only finite numbers are.")
+                raise Usage(
+                    f"{item} is not a number in JSON",
+                    where=shorn(place)[:80],
+                    advice="Only finite numbers are.",
+                )
         if not deeper:
             return
         level = deeper
-    raise Usage(f"more than {DEEPEST} levels", where=where, advice="Nothing here is nested so deep.")
+    raise Usage(
+        f"more than {DEEPEST} levels", where=where, advice="Nothing here is nested so deep."
+    )
 
 
 def _check_unicode(text: str, place: str) -> None:
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
-        raise Usage("a text has a lone surrogate (bytes that are not UTF-8)", where=shorn(place)[:80], advice="Send UTF-8.")
+        raise Usage(
+            "a text has a lone surrogate (bytes that are not UTF-8)",
+            where=shorn(place)[:80],
+            advice="Send UTF-8.",
+        )
     if "\0" in text:
         raise Usage("a text has a NUL", where=shorn(place)[:80], advice="Write it without.")

@@ -1,7 +1,9 @@
-"""Which forgets were in force when a revision was published: folded from the entries alone, and compared with what it was made of.
+"""Which forgets were in force when a revision was published: folded from the entries alone, and
+compared with what it was made of.
 
-The views fold the same entries for the daemon; a daemon that was led to believe something else published by that. Here nothing is believed
-but the entries. A pure fold: an event in, faults out; memory holds what something can still happen to.
+The views fold the same entries for the daemon; a daemon that was led to believe something else
+published by that. Here nothing is believed but the entries. A pure fold: an event in, faults out;
+memory holds what something can still happen to.
 """
 
 from __future__ import annotations
@@ -15,13 +17,20 @@ from govd.records.lifecycle import TABLES, WANTED, after, is_final
 
 SETTLES: Final = frozenset({"request.publish", "request.subsume", "request.revert"})
 """What is appended with a publish, in the same breath: what it makes true of each request."""
-CHANGES: Final = frozenset(f"request.{event}" for kind in ("forget", "revert") for events in TABLES[kind].values() for event in events)
+CHANGES: Final = frozenset(
+    f"request.{event}"
+    for kind in ("forget", "revert")
+    for events in TABLES[kind].values()
+    for event in events
+)
 ENDS: Final = ("revision.supersede", "revision.refuse")
 
 
 class Event(NamedTuple):
-    """What an entry says that decides what is in force. `said` is, by the kind: of a filing its kind and what it reverts; of a decision
-    the contribution, empty where it names none; of a composition the contributions and the requests that others cover, a line each."""
+    """What an entry says that decides what is in force. `said` is, by the kind: of a filing its
+    kind and what it reverts; of a decision the contribution, empty where it names none; of a
+    composition the contributions and the requests that others cover, a line each.
+    """
 
     seq: int
     kind: str
@@ -42,7 +51,10 @@ def event_of(entry: Mapping[str, Any]) -> Event | None:
     elif kind == "request.file":
         said = (str(payload.get("kind") or "forget"), str(payload.get("reverts") or ""))
     elif kind == "revision.compose":
-        said = ("\n".join(payload.get("contributions") or ()), "\n".join(payload.get("subsumed") or ()))
+        said = (
+            "\n".join(payload.get("contributions") or ()),
+            "\n".join(payload.get("subsumed") or ()),
+        )
     elif kind == "revision.publish" or kind in ENDS:
         said = ()
     else:
@@ -62,7 +74,9 @@ class _Request:
 
 @dataclass
 class _Published:
-    """A publish whose consequences are still being told. `missing`: wanted, neither in the edit nor covered as far as is known."""
+    """A publish whose consequences are still being told. `missing`: wanted, neither in the edit nor
+    covered as far as is known.
+    """
 
     subject: str
     seq: int
@@ -70,7 +84,9 @@ class _Published:
 
 
 class Standing:
-    """What is in force, entry after entry. `fault` is told of each publish that is not of what was wanted then."""
+    """What is in force, entry after entry. `fault` is told of each publish that is not of what was
+    wanted then.
+    """
 
     def __init__(self, fault: Callable[[str], None]) -> None:
         self._fault = fault
@@ -81,13 +97,24 @@ class Standing:
         self._published: _Published | None = None
 
     def take(self, event: Event) -> None:
-        """The next event, in the order of the entries. One that cannot happen changes nothing, as in the views."""
+        """The next event, in the order of the entries. One that cannot happen changes nothing, as
+        in the views.
+        """
         if event.kind not in SETTLES:
             self.finish()
         if event.kind == "request.file":
-            self._put(event.subject, _Request(event.said[0] if event.said[0] == "revert" else "forget", event.model, event.said[1]))
+            self._put(
+                event.subject,
+                _Request(
+                    event.said[0] if event.said[0] == "revert" else "forget",
+                    event.model,
+                    event.said[1],
+                ),
+            )
         elif event.kind == "revision.compose":
-            parts = [frozenset(text.split("\n")) if text else frozenset[str]() for text in event.said]
+            parts = [
+                frozenset(text.split("\n")) if text else frozenset[str]() for text in event.said
+            ]
             self._composed[event.subject] = event.seq, parts[0], parts[1]
         elif event.kind == "revision.publish":
             self._publish(event)
@@ -101,7 +128,10 @@ class Standing:
         published, self._published = self._published, None
         for request in sorted(published.missing if published else ()):
             assert published is not None
-            self._fault(f"entry {published.seq} publishes {published.subject} without {request}, which was in force or approved then")
+            self._fault(
+                f"entry {published.seq} publishes {published.subject} without {request}, which was"
+                " in force or approved then"
+            )
 
     def wanted(self, model: str) -> set[str]:
         """The forgets that should be in force: approved ones whose revert is not approved yet."""
@@ -116,7 +146,9 @@ class Standing:
         if request.kind == "forget":
             (wanted.add if request.state in WANTED else wanted.discard)(name)
         else:
-            (self._going.add if request.state == "approved" else self._going.discard)(request.reverts)
+            (self._going.add if request.state == "approved" else self._going.discard)(
+                request.reverts
+            )
         if is_final(request.kind, request.state):
             self._open.pop(name, None)
         else:
@@ -141,15 +173,27 @@ class Standing:
 
     def _publish(self, event: Event) -> None:
         if event.subject not in self._composed:
-            self._fault(f"entry {event.seq} publishes {event.subject}, which no entry before it composed, or another ended")
+            self._fault(
+                f"entry {event.seq} publishes {event.subject}, which no entry before it composed,"
+                " or another ended"
+            )
             return
         composed_at, contributions, covered = self._composed.pop(event.subject)
         model = event.subject.rpartition("/")[0]
         requests = {name: self._open[name] for name in self.wanted(model)}
         strange = contributions - {request.contribution for request in requests.values()}
         if strange:
-            what = f"{len(strange)} contributions" if len(strange) > 1 else f"the contribution {min(strange)[:16]}…"
-            self._fault(f"entry {event.seq} publishes {event.subject} with {what} of no request that was in force or approved then")
+            what = (
+                f"{len(strange)} contributions"
+                if len(strange) > 1
+                else f"the contribution {min(strange)[:16]}…"
+            )
+            self._fault(
+                f"entry {event.seq} publishes {event.subject} with {what} of no request that was in"
+                " force or approved then"
+            )
         missing = {name for name, r in requests.items() if r.contribution not in contributions}
-        missing -= {name for name in missing if name in covered or requests[name].subsumed_by > composed_at}
+        missing -= {
+            name for name in missing if name in covered or requests[name].subsumed_by > composed_at
+        }
         self._published = _Published(event.subject, event.seq, missing)

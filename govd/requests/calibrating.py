@@ -1,4 +1,6 @@
-"""Measuring how far predictions are off on a registered model, and keeping that beside its basis."""
+"""Measuring how far predictions are off on a registered model, and keeping that beside its
+basis.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from govd.types import Contribution, ForgetSpec, Json, Scope
 KEPT: Final = 16
 """Models whose errors are kept in memory."""
 MEASURED: Final[Cache[tuple[str, str, str, str], bytes]] = Cache(KEPT)
-"""What was measured in this process, by basis, method, its plugin and target: it depends on nothing else."""
+"""What was measured in this process, by basis, method, its plugin and target: it depends on nothing
+else.
+"""
 
 
 class Calibrating:
@@ -29,7 +33,8 @@ class Calibrating:
         self._kept: Cache[str, Calibration] = Cache(KEPT)
 
     def measured(self, opened: Opened, record: Mapping[str, Json]) -> str | None:
-        """Measure them for a model as its entry describes it, with the method and target that requests have by default; the artifact.
+        """Measure them for a model as its entry describes it, with the method and target that
+        requests have by default; the artifact.
 
         None where there is no pool, or too small a one.
         """
@@ -46,24 +51,40 @@ class Calibrating:
 
         def make(basis: Basis, scope: Scope) -> Contribution:
             spec = ForgetSpec(scope, method, target, 1.0)
-            return self.contributions.compute(spec, Opened(opened.model, opened.encoder, basis), keep=False)
+            return self.contributions.compute(
+                spec, Opened(opened.model, opened.encoder, basis), keep=False
+            )
 
         calibration = calibrated(opened.basis, make, core.plugins.methods, progress=core.progress)
-        return None if calibration is None else core.artifacts.put(MEASURED.put(key, calibration.to_bytes()))
+        return (
+            None
+            if calibration is None
+            else core.artifacts.put(MEASURED.put(key, calibration.to_bytes()))
+        )
 
     def of(self, record: Mapping[str, Json]) -> Calibration | None:
-        """A model's, None where they were not measured: models that were registered by older versions have none."""
+        """A model's, None where they were not measured: models that were registered by older
+        versions have none.
+        """
         digest = record.get("calibration")
         if not digest:
             return None
-        return self._kept.get(digest) or self._kept.put(digest, Calibration.from_bytes(self.core.artifacts.get(digest), digest))
+        return self._kept.get(digest) or self._kept.put(
+            digest, Calibration.from_bytes(self.core.artifacts.get(digest), digest)
+        )
 
-    def capacity(self, record: Mapping[str, Json], forgets: int, changed: float | None) -> dict[str, Json] | None:
-        """A model's capacity curve, and where on it `forgets` in force are that change this share of the other answers. None where it was
-        not measured, or what was measured cannot be read: `govd audit verify` tells that."""
+    def capacity(
+        self, record: Mapping[str, Json], forgets: int, changed: float | None
+    ) -> dict[str, Json] | None:
+        """A model's capacity curve, and where on it `forgets` in force are that change this share
+        of the other answers. None where it was not measured, or what was measured cannot be read:
+        `govd audit verify` tells that.
+        """
         try:
             calibration = self.of(record)
         except (NotFound, BadFile):
             return None
         points = [] if calibration is None else curve(calibration.loads)
-        return {"points": points, "here": {"forgets": forgets, "changed": changed}} if points else None
+        return (
+            {"points": points, "here": {"forgets": forgets, "changed": changed}} if points else None
+        )

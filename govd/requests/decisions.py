@@ -1,4 +1,6 @@
-"""Who decides: people on requests, policies by their votes, gates on revisions. A fault or nonsense of a plugin counts as "wait"."""
+"""Who decides: people on requests, policies by their votes, gates on revisions. A fault or nonsense
+of a plugin counts as "wait".
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,12 @@ class Decisions:
 
     @bounded
     def decide(self, request_id: str, event: str, reason: str, actor: str) -> Record:
-        """A person's decision: `approve` (policies may still deny it or let it wait), `reject`, `withdraw`, `retry`.
+        """A person's decision: `approve` (policies may still deny it or let it wait), `reject`,
+        `withdraw`, `retry`.
 
         Raises:
-            Conflict: the request's state does not allow it. Denied: it is under a legal hold. Usage: a rejection without a reason.
+            Conflict: the request's state does not allow it. Denied: it is under a legal hold.
+            Usage: a rejection without a reason.
         """
         core = self.core
         votes: list[Vote] = []
@@ -49,7 +53,9 @@ class Decisions:
                 check_hold(request)
             if event == "retry" and request.get("shredded_at"):
                 what = f"the text of {request['id']} was destroyed: nothing can be looked at again"
-                raise Conflict(what, advice="Approve it where it waits for a person, or withdraw it.")
+                raise Conflict(
+                    what, advice="Approve it where it waits for a person, or withdraw it."
+                )
             if event == "reject" and not reason.strip():
                 raise Usage("a rejection needs a reason", advice="Say --reason TEXT.")
             drafts: list[Draft] = []
@@ -58,12 +64,33 @@ class Decisions:
                 drafts = vote_drafts(request, "approve", votes, self.versions())
                 event, held = verdict(votes, event)
                 if held:
-                    spoken = {**self.privacy.reason(request, reason or f"by {actor}"), "held_by": held}
-                    drafts.append(Draft("request.approval", request["id"], actor, request["model"], spoken))
-                    core.desk.append([*drafts, Draft(f"request.{event}", request["id"], GOVD, request["model"], {"reason": held})])
+                    spoken = {
+                        **self.privacy.reason(request, reason or f"by {actor}"),
+                        "held_by": held,
+                    }
+                    drafts.append(
+                        Draft("request.approval", request["id"], actor, request["model"], spoken)
+                    )
+                    core.desk.append(
+                        [
+                            *drafts,
+                            Draft(
+                                f"request.{event}",
+                                request["id"],
+                                GOVD,
+                                request["model"],
+                                {"reason": held},
+                            ),
+                        ]
+                    )
                     return core.desk.request(request["id"])
             payload = {**self.privacy.reason(request, reason or f"by {actor}"), "by": actor}
-            core.desk.append([*drafts, Draft(f"request.{event}", request["id"], actor, request["model"], payload)])
+            core.desk.append(
+                [
+                    *drafts,
+                    Draft(f"request.{event}", request["id"], actor, request["model"], payload),
+                ]
+            )
             return core.desk.request(request["id"])
 
     def _check_computed(self, request: Record) -> None:
@@ -73,7 +100,9 @@ class Decisions:
         made = self.core.desk.views.contribution(str(request["contribution"])) or {}
         if made.get("basis") != self.core.desk.model(str(request["model"]))["basis"]:
             advice = "Withdraw it, or set the model back to what it was."
-            raise Conflict(f"{request['id']} is not computed for what the model is now", advice=advice)
+            raise Conflict(
+                f"{request['id']} is not computed for what the model is now", advice=advice
+            )
 
     def versions(self) -> dict[str, str]:
         """The plugins and their versions."""
@@ -84,7 +113,8 @@ class Decisions:
         """More time for a forget that is not in force yet.
 
         Raises:
-            Usage: no reason, or no later date than the one there is, or one beyond what may be extended. Conflict: it is decided or served.
+            Usage: no reason, or no later date than the one there is, or one beyond what may be
+            extended. Conflict: it is decided or served.
         """
         core = self.core
         with core.desk.lock:
@@ -92,25 +122,41 @@ class Decisions:
             request = core.desk.request(request_id)
             check_model(request)
             if request["kind"] != "forget" or request["state"] not in OPEN:
-                raise Conflict(f"{request['id']} is {request['state']}: nothing is due", advice="Only open forgets can be extended.")
+                raise Conflict(
+                    f"{request['id']} is {request['state']}: nothing is due",
+                    advice="Only open forgets can be extended.",
+                )
             if not reason.strip():
                 raise Usage("an extension needs a reason", advice="Say --reason TEXT.")
             settings, filed = core.home.settings, datetime.fromisoformat(str(request["filed_at"]))
             new = str(date_of(due, "due"))
             known = str(request["due_at"] or _after(filed, settings.deadline_days))
             if new <= known:
-                raise Usage(f"{due} is no later than {known[:10]}, when it is due already", advice="Say a later --due.")
+                raise Usage(
+                    f"{due} is no later than {known[:10]}, when it is due already",
+                    advice="Say a later --due.",
+                )
             latest = _after(filed, settings.extended_days)
             if new > latest:
                 advice = f"At most until {latest[:10]} (extended_days in govd.toml)."
-                raise Usage(f"{due} is more than {settings.extended_days} days after the filing", advice=advice)
-            payload: dict[str, Json] = {"due_at": new, "was": known, **self.privacy.reason(request, reason)}
-            core.desk.append([Draft("request.extend", request["id"], actor, request["model"], payload)])
+                raise Usage(
+                    f"{due} is more than {settings.extended_days} days after the filing",
+                    advice=advice,
+                )
+            payload: dict[str, Json] = {
+                "due_at": new,
+                "was": known,
+                **self.privacy.reason(request, reason),
+            }
+            core.desk.append(
+                [Draft("request.extend", request["id"], actor, request["model"], payload)]
+            )
             return core.desk.request(request["id"])
 
     @bounded
     def hold(self, request_id: str, reason: str, actor: str) -> Record:
-        """A legal hold: until it is released the request is neither reverted, withdrawn, rejected nor shredded.
+        """A legal hold: until it is released the request is neither reverted, withdrawn, rejected
+        nor shredded.
 
         Raises:
             Usage: no reason. Conflict: it is held already.
@@ -131,31 +177,48 @@ class Decisions:
             self.core.desk.refresh()
             request = self.core.desk.request(request_id)
             if bool(request["held"]) == (event == "hold"):
-                raise Conflict(f"{request['id']} is {'held already' if event == 'hold' else 'not held'}", advice="`govd request show ID`")
+                raise Conflict(
+                    f"{request['id']} is {'held already' if event == 'hold' else 'not held'}",
+                    advice="`govd request show ID`",
+                )
             if not reason.strip():
                 raise Usage(f"a {event} needs a reason", advice="Say --reason TEXT.")
             said = self.privacy.reason(request, reason)
-            self.core.desk.append([Draft(f"request.{event}", request["id"], actor, request["model"], said)])
+            self.core.desk.append(
+                [Draft(f"request.{event}", request["id"], actor, request["model"], said)]
+            )
             return self.core.desk.request(request["id"])
 
-    # -- policies -------------------------------------------------------------------------------------------------------------
+    # -- policies
 
     def votes(self, moment: str, request: Record, predicted: Mapping[str, Json]) -> list[Vote]:
-        """What the policies say to a request, each under its plugin's name; one that fails or answers nonsense lets it wait."""
+        """What the policies say to a request, each under its plugin's name; one that fails or
+        answers nonsense lets it wait.
+        """
         votes = []
-        for plugin, answer in self.core.plugins.asker.each("govd_vote", moment=moment, request=request, predicted=predicted):
+        for plugin, answer in self.core.plugins.asker.each(
+            "govd_vote", moment=moment, request=request, predicted=predicted
+        ):
             if isinstance(answer, PluginFault):
                 votes.append(Vote("wait", plugin, _failed(answer)))
             else:
                 rule = {} if answer.policy == plugin else {"rule": answer.policy}
-                votes.append(Vote(answer.decision, plugin, answer.reason, {**rule, **answer.inputs}))
+                votes.append(
+                    Vote(answer.decision, plugin, answer.reason, {**rule, **answer.inputs})
+                )
         return votes
 
     def gates(self, revision: Record) -> tuple[list[Gate], bool]:
-        """What the gates say to an evaluated revision, each under its plugin's name; and whether one of them failed."""
+        """What the gates say to an evaluated revision, each under its plugin's name; and whether
+        one of them failed.
+        """
         answers = self.core.plugins.asker.each("govd_gate", revision=revision)
         gates = [
-            Gate("wait", plugin, _failed(answer)) if isinstance(answer, PluginFault) else Gate(answer.decision, plugin, answer.reason)
+            (
+                Gate("wait", plugin, _failed(answer))
+                if isinstance(answer, PluginFault)
+                else Gate(answer.decision, plugin, answer.reason)
+            )
             for plugin, answer in answers
         ]
         return gates, any(isinstance(answer, PluginFault) for _, answer in answers)
@@ -166,7 +229,9 @@ def _failed(fault: PluginFault) -> str:
 
 
 def verdict(votes: Sequence[Vote], otherwise: str) -> tuple[str, str]:
-    """The event that votes lead to (one "deny" wins, then one "wait"), and whose word that is; `otherwise` and nothing where all allow."""
+    """The event that votes lead to (one "deny" wins, then one "wait"), and whose word that is;
+    `otherwise` and nothing where all allow.
+    """
     for decision in ("deny", "wait"):
         for vote in votes:
             if vote.decision == decision:
@@ -174,7 +239,9 @@ def verdict(votes: Sequence[Vote], otherwise: str) -> tuple[str, str]:
     return otherwise, ""
 
 
-def vote_drafts(request: Record, at: str, votes: Sequence[Vote], versions: Mapping[str, str]) -> list[Draft]:
+def vote_drafts(
+    request: Record, at: str, votes: Sequence[Vote], versions: Mapping[str, str]
+) -> list[Draft]:
     """Every vote as an entry."""
     drafts = []
     for vote in votes:
@@ -185,7 +252,9 @@ def vote_drafts(request: Record, at: str, votes: Sequence[Vote], versions: Mappi
             "decision": vote.decision,
         }
         payload |= {"reason": vote.reason, "inputs": dict(vote.inputs)}
-        drafts.append(Draft("request.vote", str(request["id"]), GOVD, str(request["model"]), payload))
+        drafts.append(
+            Draft("request.vote", str(request["id"]), GOVD, str(request["model"]), payload)
+        )
     return drafts
 
 
@@ -197,8 +266,13 @@ def check_hold(request: Record) -> None:
     """
     held = request.get("held")
     if held:
-        what = f"it is under a legal hold since {held['at'][:10]} by {spoken(held['by'])}: {held['reason']}"
-        raise Denied(what, where=str(request["id"]), advice="`govd request release ID --reason …` ends it.")
+        what = (
+            f"it is under a legal hold since {held['at'][:10]} by {spoken(held['by'])}:"
+            f" {held['reason']}"
+        )
+        raise Denied(
+            what, where=str(request["id"]), advice="`govd request release ID --reason …` ends it."
+        )
 
 
 def check_model(request: Record) -> None:
@@ -209,8 +283,13 @@ def check_model(request: Record) -> None:
     """
     retired = request.get("model_retired")
     if retired:
-        what = f"the model {request['model']} was retired on {retired['at'][:10]}: nothing serves it, and its requests stay as they are"
-        raise Conflict(what, where=str(request["id"]), advice=f"`govd request show {request['id']}`")
+        what = (
+            f"the model {request['model']} was retired on {retired['at'][:10]}: nothing serves it,"
+            " and its requests stay as they are"
+        )
+        raise Conflict(
+            what, where=str(request["id"]), advice=f"`govd request show {request['id']}`"
+        )
 
 
 def _after(time: datetime, days: int) -> str:

@@ -1,4 +1,6 @@
-"""How much a request asks for, and all that would be in force with it: figures that a bound is on, beside those of what it costs."""
+"""How much a request asks for, and all that would be in force with it: figures that a bound is on,
+beside those of what it costs.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ SETS: Final = 4
 
 
 class Extents:
-    """Shares of pictures in scope: of the pool, as the model itself tells them apart, and of the evaluation set, by its labels."""
+    """Shares of pictures in scope: of the pool, as the model itself tells them apart, and of the
+    evaluation set, by its labels.
+    """
 
     def __init__(self, core: Core) -> None:
         self.core = core
@@ -28,8 +32,9 @@ class Extents:
         self._sets: Cache[str, EvaluationData] = Cache(SETS)
 
     def share(self, model: str, basis: Basis, contributions: Sequence[Contribution]) -> float:
-        """The largest share of pictures `[0, 1]` that these forgets are about together: of the pool, of the evaluation set; without either
-        of them, of the cells that they name."""
+        """The largest share of pictures `[0, 1]` that these forgets are about together: of the
+        pool, of the evaluation set; without either of them, of the cells that they name.
+        """
         if not contributions:
             return 0.0
         shares = []
@@ -39,10 +44,14 @@ class Extents:
         data = self.labelled(model)
         if data is not None:
             digest = str(self.core.desk.model(model)["evaluation"])
-            labelled = [self._of_set(basis, contribution, digest, data) for contribution in contributions]
+            labelled = [
+                self._of_set(basis, contribution, digest, data) for contribution in contributions
+            ]
             shares.append(float(np.logical_or.reduce(labelled).mean()))
         if not shares:
-            shares.append(min(1.0, sum(named_share(basis, contribution) for contribution in contributions)))
+            shares.append(
+                min(1.0, sum(named_share(basis, contribution) for contribution in contributions))
+            )
         return max(shares)
 
     def labelled(self, model: str) -> EvaluationData | None:
@@ -50,9 +59,17 @@ class Extents:
         digest = self.core.desk.model(model)["evaluation"]
         if digest is None:
             return None
-        return self._sets.get(digest) or self._sets.put(digest, evaluation_from(self.core.artifacts.get(digest)))
+        return self._sets.get(digest) or self._sets.put(
+            digest, evaluation_from(self.core.artifacts.get(digest))
+        )
 
-    def _of_set(self, basis: Basis, contribution: Contribution, digest: str, data: EvaluationData) -> Any:
+    def _of_set(
+        self, basis: Basis, contribution: Contribution, digest: str, data: EvaluationData
+    ) -> Any:
         key = (basis.digest, contribution.digest, digest)
         mask = self._masks.get(key)
-        return self._masks.put(key, labelled_in_scope(basis, contribution, data)) if mask is None else mask
+        return (
+            self._masks.put(key, labelled_in_scope(basis, contribution, data))
+            if mask is None
+            else mask
+        )

@@ -1,4 +1,6 @@
-"""The nouns of `forget`, `preview`, `revert` and `govd request`: what may be filed beside what is in force."""
+"""The nouns of `forget`, `preview`, `revert` and `govd request`: what may be filed beside what is
+in force.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,11 @@ class Requests:
         self.previewing = Previewing(core, self.contributions, self.predicting, self.decisions)
         self.decide, self.extend = self.decisions.decide, self.decisions.extend
         self.all = bounded(Finding(core, self.privacy).all)
-        self.hold, self.release, self.reveal = self.decisions.hold, self.decisions.release, self.privacy.reveal
+        self.hold, self.release, self.reveal = (
+            self.decisions.hold,
+            self.decisions.release,
+            self.privacy.reveal,
+        )
 
     @bounded
     def show(self, request_id: str) -> Record:
@@ -50,12 +56,14 @@ class Requests:
         """File a forget. Invalid input leaves no entry; what is filed is decided by the reconciler.
 
         Raises:
-            Usage, NotFound: something in it is wrong. Conflict: the same scope is wanted already. KeyReused: the key came with
-            another body.
+            Usage, NotFound: something in it is wrong. Conflict: the same scope is wanted already.
+            KeyReused: the key came with another body.
         """
         core = self.core
         basis = core.desk.model(model)["basis"]
-        spec, pictures = understood(core, model, options)  # may decode pictures and read what is large: nobody waits for that
+        spec, pictures = understood(
+            core, model, options
+        )  # may decode pictures and read what is large: nobody waits for that
         with core.desk.lock:
             repeated = self._repeated_or_possible(model, spec, options)
         if repeated is not None:
@@ -66,12 +74,20 @@ class Requests:
             if core.desk.model(model)["basis"] != basis:  # it was changed meanwhile
                 spec, _ = understood(core, model, options)
             repeated = self._repeated_or_possible(model, spec, options)
-            return repeated or self._file(self._body(model, spec, options), options.idempotency_key, actor, options.private)
+            return repeated or self._file(
+                self._body(model, spec, options), options.idempotency_key, actor, options.private
+            )
 
-    def _repeated_or_possible(self, model: str, spec: ForgetSpec, options: ForgetOptions) -> Record | None:
-        """The request that was filed with the same key; None where a new one may be filed. Both under one lock: the same call at once
-        would find that the scope is wanted already, by itself."""
-        repeated = self._repeated(options.idempotency_key, self._body(model, spec, options), options.private)
+    def _repeated_or_possible(
+        self, model: str, spec: ForgetSpec, options: ForgetOptions
+    ) -> Record | None:
+        """The request that was filed with the same key; None where a new one may be filed. Both
+        under one lock: the same call at once would find that the scope is wanted already, by
+        itself.
+        """
+        repeated = self._repeated(
+            options.idempotency_key, self._body(model, spec, options), options.private
+        )
         if repeated is None:
             self._check_overlap(model, spec)
             self._check_possible(model, spec)
@@ -79,40 +95,68 @@ class Requests:
 
     def _body(self, model: str, spec: ForgetSpec, options: ForgetOptions) -> dict[str, Json]:
         body: dict[str, Json] = {"kind": "forget", "model": model, **fields_of(spec)}
-        body |= {"reason": options.reason, "basis": options.basis, "ticket": options.ticket, "reverts": None}
-        return body | {"due_at": date_of(options.due, "due"), "expires_at": date_of(options.expires, "expires")}
+        body |= {
+            "reason": options.reason,
+            "basis": options.basis,
+            "ticket": options.ticket,
+            "reverts": None,
+        }
+        return body | {
+            "due_at": date_of(options.due, "due"),
+            "expires_at": date_of(options.expires, "expires"),
+        }
 
     @bounded
     def preview(self, model: str, options: ForgetOptions, actor: str = "") -> Record:
-        """What a forget would do; files nothing and keeps nothing. While the same scope waits or is in force: what it would do without
-        that request."""
+        """What a forget would do; files nothing and keeps nothing. While the same scope waits or is
+        in force: what it would do without that request.
+        """
         spec, pictures = understood(self.core, model, options)
         same = self._same_scope(model, spec)
         self._check_possible(model, spec, same)
-        return self.previewing.preview(self._body(model, spec, options), spec, pictures, same, actor)
+        return self.previewing.preview(
+            self._body(model, spec, options), spec, pictures, same, actor
+        )
 
     @bounded
-    def revert(self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None) -> Record:
+    def revert(
+        self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None
+    ) -> Record:
         """File the revert of a forget.
 
         Raises:
-            Conflict: it is not in force, or its revert is filed already. Denied: it is under a legal hold.
+            Conflict: it is not in force, or its revert is filed already. Denied: it is under a
+            legal hold.
         """
         with self.core.desk.lock:
             target = self.core.desk.request(request_id)
             private = bool(target.get("private"))
-            body: dict[str, Json] = {"kind": "revert", "model": target["model"], "reverts": target["id"], "reason": reason}
+            body: dict[str, Json] = {
+                "kind": "revert",
+                "model": target["model"],
+                "reverts": target["id"],
+                "reason": reason,
+            }
             repeated = self._repeated(idempotency_key, body, private)
             if repeated is not None:
                 return repeated
             check_hold(target)
             check_model(target)
             if target["kind"] != "forget" or target["state"] not in STANDING:
-                what = f"{target['id']} is {'a revert' if target['kind'] != 'forget' else target['state']}: there is nothing to revert"
-                raise Conflict(what, advice="`govd request list --state in_force` shows what can be reverted.")
+                what = (
+                    f"{target['id']} is"
+                    f" {'a revert' if target['kind'] != 'forget' else target['state']}: there is"
+                    " nothing to revert"
+                )
+                raise Conflict(
+                    what, advice="`govd request list --state in_force` shows what can be reverted."
+                )
             for other in self.core.desk.views.open.values():
                 if other.get("reverts") == target["id"] and other["state"] in OPEN:
-                    raise Conflict(f"its revert is filed already, as {other['id']}", advice=f"`govd request show {other['id']}`.")
+                    raise Conflict(
+                        f"its revert is filed already, as {other['id']}",
+                        advice=f"`govd request show {other['id']}`.",
+                    )
             copied = {k: target[k] for k in COPIED if k in target}
             return self._file({**body, **copied}, idempotency_key, actor, private)
 
@@ -121,7 +165,8 @@ class Requests:
         """Destroy the text of a private request, for good.
 
         Raises:
-            Conflict: it is not private, or destroyed already. Denied: it is under a legal hold. Usage: no reason.
+            Conflict: it is not private, or destroyed already. Denied: it is under a legal hold.
+            Usage: no reason.
         """
         with self.core.desk.lock:
             request = self.core.desk.request(request_id)
@@ -147,19 +192,31 @@ class Requests:
         if not key:
             return None
         if key.startswith(PRIVATE):
-            raise Usage(f"an idempotency key that begins with {PRIVATE}", advice="The ledger spells those of private requests so.")
+            raise Usage(
+                f"an idempotency key that begins with {PRIVATE}",
+                advice="The ledger spells those of private requests so.",
+            )
         old = self.core.desk.views.by_key(self.privacy.keyed(key) if private else key)
         if old is None:
             return None
         if not self.privacy.same(old, body):
-            raise KeyReused("this idempotency key came with another request", where=key, advice=f"That was {old['id']}. Use a new key.")
+            raise KeyReused(
+                "this idempotency key came with another request",
+                where=key,
+                advice=f"That was {old['id']}. Use a new key.",
+            )
         return old
 
     def _same_scope(self, model: str, spec: ForgetSpec) -> Record | None:
         """The request that wants the same scope already."""
         going, scope = self.core.desk.views.going(), self.privacy.commitment(spec.scope)
         for other in list(self.core.desk.views.open.values()):
-            if other["kind"] != "forget" or other["model"] != model or other["state"] == "failed" or other["id"] in going:
+            if (
+                other["kind"] != "forget"
+                or other["model"] != model
+                or other["state"] == "failed"
+                or other["id"] in going
+            ):
                 continue
             if self.privacy.scope(other) == scope:
                 return other
@@ -171,26 +228,47 @@ class Requests:
             return
         if other.get("private"):
             advice = "Whoever may see private requests can revert it first."
-            raise Conflict("the same scope is wanted already, by a private request", advice=advice, taken=True)
+            raise Conflict(
+                "the same scope is wanted already, by a private request", advice=advice, taken=True
+            )
         how = "revert" if other["state"] in STANDING else "withdraw"
         raise Conflict(
             f"the same scope is {other['state']} already, as {other['id']}",
-            advice=f"`govd request show {other['id']}`; {how} it first if it should be forgotten in another way.",
+            advice=(
+                f"`govd request show {other['id']}`; {how} it first if it should be forgotten in"
+                " another way."
+            ),
             request=other["id"],
             taken=True,
         )
 
     def _check_possible(self, model: str, spec: ForgetSpec, without: Record | None = None) -> None:
-        """What can be seen without computing: no anchor left, or a system that cannot be solved with what is in force."""
+        """What can be seen without computing: no anchor left, or a system that cannot be solved
+        with what is in force.
+        """
         basis = self.core.models.basis(self.core.desk.model(model))
-        wanted = [r for r in self.core.desk.views.wanted(model) if without is None or r["id"] != without["id"]]
+        wanted = [
+            r
+            for r in self.core.desk.views.wanted(model)
+            if without is None or r["id"] != without["id"]
+        ]
         scopes = [spec.scope, *(scope_of(r) for r in wanted)]
-        check_room(basis, frozenset(p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases))
-        families = {self.core.plugins.methods[r["method"]].family: r for r in wanted if r["method"] in self.core.plugins.methods}
+        check_room(
+            basis,
+            frozenset(
+                p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases
+            ),
+        )
+        families = {
+            self.core.plugins.methods[r["method"]].family: r
+            for r in wanted
+            if r["method"] in self.core.plugins.methods
+        }
         mine = self.core.plugins.methods[spec.method].family
         for family, other in families.items():
             if family != mine:
                 raise Conflict(
-                    f"{spec.method} and {other['method']} ({other['id']}) cannot be solved as one system, and edits are never multiplied",
+                    f"{spec.method} and {other['method']} ({other['id']}) cannot be solved as one"
+                    " system, and edits are never multiplied",
                     advice=f"Use --method {other['method']}, or revert {other['id']} first.",
                 )

@@ -1,4 +1,6 @@
-"""`govd request list`: which requests there are, by what the views know, by what was written, and by exact private names."""
+"""`govd request list`: which requests there are, by what the views know, by what was written, and
+by exact private names.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ PAGE: Final = 500
 
 
 class Finding:
-    """Requests by filters. `state`, `model`, `concept`, `domain`, `policy`, `filed_by`, `ticket`: equal; `since` ≤ filed < `until`."""
+    """Requests by filters. `state`, `model`, `concept`, `domain`, `policy`, `filed_by`, `ticket`:
+    equal; `since` ≤ filed < `until`.
+    """
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
         self.core, self.privacy = core, privacy
@@ -32,10 +36,15 @@ class Finding:
     ) -> list[Record]:
         """Requests in the order of their filing, from the one after entry `after`.
 
-        `reason`: a part of what was given as reason, upper and lower case alike. `private_too`: a private request is found by the exact
-        name of a concept, as long as its text is there; for whoever may see such texts.
+        `reason`: a part of what was given as reason, upper and lower case alike. `private_too`: a
+        private request is found by the exact name of a concept, as long as its text is there; for
+        whoever may see such texts.
         """
-        filters |= {name: moment(filters[name], name, end=name == "until") for name in ("since", "until") if filters.get(name)}
+        filters |= {
+            name: moment(filters[name], name, end=name == "until")
+            for name in ("since", "until")
+            if filters.get(name)
+        }
         for name in ("concept", "ticket"):
             if filters.get(name):
                 filters[name] = str(filters[name]).casefold()
@@ -45,12 +54,23 @@ class Finding:
         if concept is None or not private_too:
             return self._first(filters, after, limit, self._written(reason))
         named = self._first(filters, after, limit, self._written(reason))
-        others = {name: value for name, value in filters.items() if name != "concept"} | {"private": "yes"}
-        hidden = self._first(others, after, limit, lambda record: self._names(record, concept) and self._written(reason)(record))
+        others = {name: value for name, value in filters.items() if name != "concept"} | {
+            "private": "yes"
+        }
+        hidden = self._first(
+            others,
+            after,
+            limit,
+            lambda record: self._names(record, concept) and self._written(reason)(record),
+        )
         return sorted([*named, *hidden], key=lambda record: int(record["seq"]))[:limit]
 
     def _first(
-        self, filters: dict[str, str | None], after: int | None, limit: int | None, wanted: Callable[[Record], bool] | None
+        self,
+        filters: dict[str, str | None],
+        after: int | None,
+        limit: int | None,
+        wanted: Callable[[Record], bool] | None,
     ) -> list[Record]:
         """The first `limit` records that are wanted."""
         if wanted is None:
@@ -80,4 +100,6 @@ class Finding:
             revealed = self.privacy.revealed(record)
         except GovdError:
             return False
-        return concept in {phrase.casefold() for c in revealed["concepts"] for phrase in (c["name"], *c["aliases"])}
+        return concept in {
+            phrase.casefold() for c in revealed["concepts"] for phrase in (c["name"], *c["aliases"])
+        }

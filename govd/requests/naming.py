@@ -1,11 +1,14 @@
-"""Which names of a request are doubted: neither known to the model's registration nor near to what is, by the model's own text embeddings
-and by spelling. Everything is measured on the labels and anchors of that very model; no figure here was chosen on one.
+"""Which names of a request are doubted: neither known to the model's registration nor near to what
+is, by the model's own text embeddings and by spelling. Everything is measured on the labels and
+anchors of that very model; no figure here was chosen on one.
 
-Cosines are taken from the mean of all words, since what the model reads as nothing in particular lies there, not far from anything. Where a
-label set is kept (`--use labels`), a name is *near* a label if it is nearer to it than to that mean (a cosine of 1/2), and at least as near
-as any two labels are to each other and as half of all words are to their nearest. In open use a name is *known* unless it is further from
-every word than nineteen in twenty words are from their nearest. A name that is spelled almost like a known one is taken for a typing
-mistake, however near the model thinks it.
+Cosines are taken from the mean of all words, since what the model reads as nothing in particular
+lies there, not far from anything. Where a label set is kept (`--use labels`), a name is *near* a
+label if it is nearer to it than to that mean (a cosine of 1/2), and at least as near as any two
+labels are to each other and as half of all words are to their nearest. In open use a name is
+*known* unless it is further from every word than nineteen in twenty words are from their nearest. A
+name that is spelled almost like a known one is taken for a typing mistake, however near the model
+thinks it.
 """
 
 from __future__ import annotations
@@ -30,9 +33,13 @@ from govd.types import Floats, Json, Record
 SAMPLE: Final = 2048
 """Words, evenly taken, whose nearest others are looked up."""
 ORDINARY: Final = 0.5
-"""Share of words that have a nearer neighbour: what is as near to a label as that may be another word for it."""
+"""Share of words that have a nearer neighbour: what is as near to a label as that may be another
+word for it.
+"""
 FURTHEST: Final = 0.05
-"""Share of words that are as far from all others: what is further is taken for no word that the model knows."""
+"""Share of words that are as far from all others: what is further is taken for no word that the
+model knows.
+"""
 MIDDLE: Final = 0.5
 """Cosine of what is as near to a word as to the centre of all words."""
 EQUAL: Final = 1 - 1e-7
@@ -47,12 +54,17 @@ MEANT: Final = 3
 YARDSTICKS: Final = 8
 """Models whose names are kept measured in memory."""
 CUT: Final = "cut"
-HIDDEN: Final = "a name of this private request is neither known nor near to what is (who may see it finds it in `govd preview`)"
+HIDDEN: Final = (
+    "a name of this private request is neither known nor near to what is (who may see it finds it"
+    " in `govd preview`)"
+)
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """A name that may be a mistake: the nearest name by meaning with its cosine, what would be near, and the name that is spelled alike."""
+    """A name that may be a mistake: the nearest name by meaning with its cosine, what would be
+    near, and the name that is spelled alike.
+    """
 
     phrase: str
     nearest: str
@@ -66,13 +78,19 @@ class Doubt:
         """In a sentence."""
         measured = f"(nearest: {self.nearest}, cosine {self.cosine:.3f}; near is {self.near:.3f})"
         if self.what == CUT:
-            text = f"the model's tokenizer cuts {self.phrase[:60]!r}: to the model it is the same as {self.nearest[:60]!r}"
+            text = (
+                f"the model's tokenizer cuts {self.phrase[:60]!r}: to the model it is the same as"
+                f" {self.nearest[:60]!r}"
+            )
         elif self.cosine >= self.near:
             text = f"{self.phrase!r} is no {self.what}, but spelled almost like one"
         elif self.what == "label":
             text = f"{self.phrase!r} is neither a label nor near one {measured}"
         else:
-            text = f"{self.phrase!r} is no known word, and further from all of them than they are from each other {measured}"
+            text = (
+                f"{self.phrase!r} is no known word, and further from all of them than they are from"
+                f" each other {measured}"
+            )
         return f"{text}: did you mean {self.meant}?" if self.meant else text
 
     def as_json(self) -> dict[str, Json]:
@@ -83,8 +101,9 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What a name is compared with: names, and unit rows `(n, d)` seen from the `centre` `(d,)`; all words that are no mistakes; and the
-    cosine from which on a name is near."""
+    """What a name is compared with: names, and unit rows `(n, d)` seen from the `centre` `(d,)`;
+    all words that are no mistakes; and the cosine from which on a name is near.
+    """
 
     names: tuple[str, ...]
     rows: Floats
@@ -101,8 +120,11 @@ class Names:
         self.core, self.privacy = core, privacy
         self._yardsticks: Cache[str, Yardstick] = Cache(YARDSTICKS)
 
-    def doubted(self, request: Record, basis: Basis, embedded: Callable[[str], Floats]) -> dict[str, Json]:
-        """`doubted_names`, as a prediction says it: nothing where there is no name to judge, or where pictures show what is meant.
+    def doubted(
+        self, request: Record, basis: Basis, embedded: Callable[[str], Floats]
+    ) -> dict[str, Json]:
+        """`doubted_names`, as a prediction says it: nothing where there is no name to judge, or
+        where pictures show what is meant.
 
         `embedded`: a phrase's unit embedding `(d,)`.
         """
@@ -110,7 +132,11 @@ class Names:
             return {}
         unknown = strangers(phrases_of(self.privacy.revealed(request)), basis)
         if unknown:  # what was let pass once is known while it stands
-            others = [other for other in self.core.desk.views.wanted(str(request["model"])) if other["id"] != request["id"]]
+            others = [
+                other
+                for other in self.core.desk.views.wanted(str(request["model"]))
+                if other["id"] != request["id"]
+            ]
             passed = {phrase for other in others for phrase in phrases_of(other)}
             unknown = [phrase for phrase in unknown if phrase not in passed]
         doubted = doubts(unknown, self._yardstick(basis), embedded) if unknown else []
@@ -119,12 +145,18 @@ class Names:
         return {"doubted_names": [doubt.as_json() for doubt in doubted]}
 
     def _yardstick(self, basis: Basis) -> Yardstick:
-        return self._yardsticks.get(basis.digest) or self._yardsticks.put(basis.digest, yardstick(basis))
+        return self._yardsticks.get(basis.digest) or self._yardsticks.put(
+            basis.digest, yardstick(basis)
+        )
 
 
 def phrases_of(request: Record) -> list[str]:
     """The names and aliases of a request's concepts."""
-    return [phrase for concept in request["concepts"] for phrase in (concept["name"], *concept["aliases"])]
+    return [
+        phrase
+        for concept in request["concepts"]
+        for phrase in (concept["name"], *concept["aliases"])
+    ]
 
 
 def yardstick(basis: Basis) -> Yardstick:
@@ -141,12 +173,16 @@ def yardstick(basis: Basis) -> Yardstick:
 
 
 def strangers(phrases: Sequence[str], basis: Basis) -> list[str]:
-    """Those of the phrases that are no labels, in open use no words of the vocabulary either: those that must be measured."""
+    """Those of the phrases that are no labels, in open use no words of the vocabulary either: those
+    that must be measured.
+    """
     known = {*basis.labels} if basis.use == "labels" else {*basis.labels, *basis.vocabulary}
     return [phrase for phrase in phrases if phrase not in known]
 
 
-def doubts(phrases: Sequence[str], measure: Yardstick, embedded: Callable[[str], Floats]) -> list[Doubt]:
+def doubts(
+    phrases: Sequence[str], measure: Yardstick, embedded: Callable[[str], Floats]
+) -> list[Doubt]:
     """Those of the phrases that are doubted. `embedded`: a phrase's unit embedding `(d,)`."""
     judged = (_doubt(phrase, measure, embedded) for phrase in phrases)
     return [doubt for doubt in judged if doubt is not None]
@@ -163,11 +199,20 @@ def _doubt(phrase: str, measure: Yardstick, embedded: Callable[[str], Floats]) -
     if cosine >= measure.near and not _mistyped(phrase, measure):
         return None
     meant = _meant(phrase, measure.names) or _meant(phrase, measure.words)
-    return Doubt(phrase, measure.names[nearest] if nearest >= 0 else "", cosine, measure.near, meant, measure.what)
+    return Doubt(
+        phrase,
+        measure.names[nearest] if nearest >= 0 else "",
+        cosine,
+        measure.near,
+        meant,
+        measure.what,
+    )
 
 
 def _is_cut(phrase: str, embedded: Callable[[str], Floats]) -> bool:
-    """Whether the model does not read a phrase to its end: what is put behind it makes no difference."""
+    """Whether the model does not read a phrase to its end: what is put behind it makes no
+    difference.
+    """
     try:
         longer = embedded(f"{phrase} {MORE}")
     except GovdError:  # a model that is a table of texts knows no other

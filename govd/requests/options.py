@@ -44,11 +44,15 @@ class ForgetOptions:
     examples: Sequence[bytes] = ()
 
 
-def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSpec, dict[str, bytes]]:
-    """The options as what is computed, every name checked; and the example pictures by their digests.
+def understood(
+    core: Core, model: str, options: ForgetOptions
+) -> tuple[ForgetSpec, dict[str, bytes]]:
+    """The options as what is computed, every name checked; and the example pictures by their
+    digests.
 
     Raises:
-        NotFound: unknown model or domain. Usage: something that cannot be meant. UnreadableImage: an example is no picture.
+        NotFound: unknown model or domain. Usage: something that cannot be meant. UnreadableImage:
+        an example is no picture.
     """
     record = core.desk.model(model)
     names = _concepts(core, options)
@@ -58,20 +62,37 @@ def understood(core: Core, model: str, options: ForgetOptions) -> tuple[ForgetSp
         names = []  # every label there is: everything
     if domains and set(domains) == set(record["domains"]):
         if not names:
-            raise Usage("all concepts in all domains is the whole model", advice="Name fewer domains.")
+            raise Usage(
+                "all concepts in all domains is the whole model", advice="Name fewer domains."
+            )
         domains = []  # in every domain that there is: everywhere
     method = _method(core, record, options)
     limit = core.plugins.methods[method].max_strength
     if not 0 < options.strength <= limit:
-        raise Usage(f"strength {options.strength:g} is out of range", advice=f"For {method} it is over 0 and at most {limit:g}.")
+        raise Usage(
+            f"strength {options.strength:g} is out of range",
+            advice=f"For {method} it is over 0 and at most {limit:g}.",
+        )
     if options.target is not None and options.target not in TARGETS:
         raise Usage(f"unknown target {options.target!r}", advice=f"Targets: {', '.join(TARGETS)}.")
     if options.prototypes < 0 or options.prototypes > PROTOTYPES:
-        raise Usage(f"{options.prototypes} prototypes", advice=f"From 0 to {PROTOTYPES} for each concept.")
-    scope = Scope(tuple(sorted(Concept(n, tuple(sorted(map(spelled, options.aliases)))) for n in names)), tuple(sorted(domains)))
+        raise Usage(
+            f"{options.prototypes} prototypes", advice=f"From 0 to {PROTOTYPES} for each concept."
+        )
+    scope = Scope(
+        tuple(sorted(Concept(n, tuple(sorted(map(spelled, options.aliases)))) for n in names)),
+        tuple(sorted(domains)),
+    )
     target: Any = target_for(core, record, method, options.target)
     pictures = _examples(core, options, method)
-    spec = ForgetSpec(scope, method, target, float(options.strength), options.prototypes, examples=tuple(sorted(pictures)))
+    spec = ForgetSpec(
+        scope,
+        method,
+        target,
+        float(options.strength),
+        options.prototypes,
+        examples=tuple(sorted(pictures)),
+    )
     return spec, pictures
 
 
@@ -85,13 +106,24 @@ def _concepts(core: Core, options: ForgetOptions) -> list[str]:
     if len(set(names)) < len(names):
         raise Usage("a concept is named twice", advice="Name each once.")
     if len(names) > most:
-        raise Usage(f"{len(names)} concepts in one request", advice=f"At most {most} (max_concepts in govd.toml); file several.")
+        raise Usage(
+            f"{len(names)} concepts in one request",
+            advice=f"At most {most} (max_concepts in govd.toml); file several.",
+        )
     if options.all_concepts == bool(names):
-        raise Usage("name concepts, or say --all-concepts (not both)", advice="For a whole domain: --all-concepts --domain D.")
+        raise Usage(
+            "name concepts, or say --all-concepts (not both)",
+            advice="For a whole domain: --all-concepts --domain D.",
+        )
     if options.all_concepts and not options.domains:
-        raise Usage("all concepts in all domains is the whole model", advice="Name a domain (--domain D).")
+        raise Usage(
+            "all concepts in all domains is the whole model", advice="Name a domain (--domain D)."
+        )
     if options.aliases and len(names) != 1:
-        raise Usage("an alias belongs to a single concept", advice="File one request for each concept with aliases.")
+        raise Usage(
+            "an alias belongs to a single concept",
+            advice="File one request for each concept with aliases.",
+        )
     return names
 
 
@@ -109,7 +141,10 @@ def _domains(model: str, record: Record, options: ForgetOptions) -> list[str]:
 def _method(core: Core, record: Record, options: ForgetOptions) -> str:
     if options.method != AUTO:
         if options.method not in core.plugins.methods:
-            raise NotFound(f"unknown method {options.method!r}", advice=f"Methods: {AUTO}, {', '.join(sorted(core.plugins.methods))}.")
+            raise NotFound(
+                f"unknown method {options.method!r}",
+                advice=f"Methods: {AUTO}, {', '.join(sorted(core.plugins.methods))}.",
+            )
         return options.method
     return method_for(record)
 
@@ -120,7 +155,9 @@ def method_for(record: Record) -> str:
 
 
 def target_for(core: Core, record: Record, method: str, target: str | None = None) -> str | None:
-    """The target of a request, by the model's use where it names none; None for methods that have no targets."""
+    """The target of a request, by the model's use where it names none; None for methods that have
+    no targets.
+    """
     if core.plugins.methods[method].family != "dual":
         return None
     return target or ("unnamed" if record["use"] == "labels" else "level")
@@ -131,11 +168,19 @@ def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, byte
     if not options.examples:
         return {}
     if len(options.concepts) != 1:
-        raise Usage("examples belong to a single concept", advice="File one request for each concept with examples.")
+        raise Usage(
+            "examples belong to a single concept",
+            advice="File one request for each concept with examples.",
+        )
     if not getattr(core.plugins.methods[method], "learns_from_pictures", False):
-        raise Usage(f"{method} takes no examples", advice="Give the model a pool, or leave --example out.")
+        raise Usage(
+            f"{method} takes no examples", advice="Give the model a pool, or leave --example out."
+        )
     if options.private:
-        raise Usage("examples of a private request would be kept as pictures", advice="Leave --example out, or file it openly.")
+        raise Usage(
+            "examples of a private request would be kept as pictures",
+            advice="Leave --example out, or file it openly.",
+        )
     if len(options.examples) > EXAMPLES:
         raise Usage(f"{len(options.examples)} examples", advice=f"At most {EXAMPLES}.")
     for i, data in enumerate(options.examples):
@@ -145,15 +190,35 @@ def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, byte
 
 def spec_of(request: Record) -> ForgetSpec:
     """The spec that a request's record says."""
-    strength, prototypes, examples = float(request["strength"]), int(request["prototypes"]), tuple(request.get("examples", ()))
-    return ForgetSpec(scope_of(request), request["method"], request["target"], strength, prototypes, examples=examples)
+    strength, prototypes, examples = (
+        float(request["strength"]),
+        int(request["prototypes"]),
+        tuple(request.get("examples", ())),
+    )
+    return ForgetSpec(
+        scope_of(request),
+        request["method"],
+        request["target"],
+        strength,
+        prototypes,
+        examples=examples,
+    )
 
 
 def fields_of(spec: ForgetSpec) -> dict[str, Json]:
     """A spec as requests' records spell it."""
     scope = spec.scope.as_json()
-    fields: dict[str, Json] = {"concepts": scope["concepts"], "domains": scope["domains"], "strength": spec.strength}
-    return fields | {"method": spec.method, "target": spec.target, "prototypes": spec.prototypes, "examples": list(spec.examples)}
+    fields: dict[str, Json] = {
+        "concepts": scope["concepts"],
+        "domains": scope["domains"],
+        "strength": spec.strength,
+    }
+    return fields | {
+        "method": spec.method,
+        "target": spec.target,
+        "prototypes": spec.prototypes,
+        "examples": list(spec.examples),
+    }
 
 
 def date_of(text: str | None, what: str) -> str | None:

@@ -1,4 +1,6 @@
-"""What a forget is predicted to do beside what is in force: the figures that votes and bounds see, and that its entry keeps."""
+"""What a forget is predicted to do beside what is in force: the figures that votes and bounds see,
+and that its entry keeps.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,20 @@ from govd.requests.naming import Names
 from govd.requests.privacy import Privacy
 from govd.types import Contribution, Json, Record
 
-BOUNDS: Final = ("max_predicted_disagreement", "max_total_disagreement", "max_scope_share", "max_lost_elsewhere")
+BOUNDS: Final = (
+    "max_predicted_disagreement",
+    "max_total_disagreement",
+    "max_scope_share",
+    "max_lost_elsewhere",
+)
 NAMING: Final = ("label", "domain")
 
 
 @dataclass(frozen=True)
 class Beside:
-    """A contribution beside those in force: the edits without and with it and the figures of both, what each is of, and what covers
-    it (then it adds nothing)."""
+    """A contribution beside those in force: the edits without and with it and the figures of both,
+    what each is of, and what covers it (then it adds nothing).
+    """
 
     basis: Basis
     own: Contribution
@@ -44,19 +52,27 @@ class Beside:
 
 
 class Predicting:
-    """Predictions for a home's requests. Nothing is written; what is the same for several requests is computed once."""
+    """Predictions for a home's requests. Nothing is written; what is the same for several requests
+    is computed once.
+    """
 
-    def __init__(self, core: Core, privacy: Privacy, contributions: Contributions, calibrating: Calibrating) -> None:
+    def __init__(
+        self, core: Core, privacy: Privacy, contributions: Contributions, calibrating: Calibrating
+    ) -> None:
         self.core, self.contributions, self.calibrating = core, contributions, calibrating
         self.extents, self._names = Extents(core), Names(core, privacy)
 
-    def predicted(self, request: Record, contribution: Contribution, without: str = "") -> dict[str, Json]:
-        """What the model would be with this contribution beside those in force, without a labelled picture.
+    def predicted(
+        self, request: Record, contribution: Contribution, without: str = ""
+    ) -> dict[str, Json]:
+        """What the model would be with this contribution beside those in force, without a labelled
+        picture.
 
-        `total_disagreement` is the share of other answers that differ from the base, `disagreement` the share that differs by this request;
-        `costs` has the latter by label, cell and domain. `scope_share` is the share of pictures that it is about, `total_scope_share` that
-        of all in force with it; `subsumed_by` names what covers it, if something does: then it adds nothing. `without`: a request that is
-        taken for not there.
+        `total_disagreement` is the share of other answers that differ from the base, `disagreement`
+        the share that differs by this request; `costs` has the latter by label, cell and domain.
+        `scope_share` is the share of pictures that it is about, `total_scope_share` that of all in
+        force with it; `subsumed_by` names what covers it, if something does: then it adds nothing.
+        `without`: a request that is taken for not there.
         """
         core, model = self.core, str(request["model"])
         opened = core.models.opened(model)
@@ -66,17 +82,27 @@ class Predicting:
         predicted["scope_share"] = self.extents.share(model, opened.basis, [contribution])
         others = [c for c in beside.others if c.digest != contribution.digest]
         predicted["total_scope_share"] = self.extents.share(model, opened.basis, beside.everything)
-        predicted["scope_share_added"] = predicted["total_scope_share"] - self.extents.share(model, opened.basis, others)
+        predicted["scope_share_added"] = predicted["total_scope_share"] - self.extents.share(
+            model, opened.basis, others
+        )
         for bound in BOUNDS:
             predicted[bound] = getattr(core.home.settings, bound)
         predicted["targets"] = contribution.facts.get("terms", [])
-        predicted |= self._names.doubted(request, opened.basis, lambda phrase: known(opened, phrase))
+        predicted |= self._names.doubted(
+            request, opened.basis, lambda phrase: known(opened, phrase)
+        )
         covered = beside.covered_by
-        private = covered and (request.get("private") or (core.desk.views.request(covered) or {}).get("private"))
-        predicted["subsumed_by"] = "another forget" if private else covered  # its id would say what the private one is about
+        private = covered and (
+            request.get("private") or (core.desk.views.request(covered) or {}).get("private")
+        )
+        predicted["subsumed_by"] = (
+            "another forget" if private else covered
+        )  # its id would say what the private one is about
         return predicted
 
-    def beside(self, request: Record, contribution: Contribution, opened: Opened, without: str = "") -> Beside:
+    def beside(
+        self, request: Record, contribution: Contribution, opened: Opened, without: str = ""
+    ) -> Beside:
         """A contribution beside what is in force, composed.
 
         Raises:
@@ -85,46 +111,95 @@ class Predicting:
         self.contributions.know(contribution)
         own = {**request, "contribution": contribution.digest}
         away = {str(request["id"]), without}
-        others = [r for r in self.core.desk.views.wanted(str(request["model"])) if r["id"] not in away]
-        above = self.contributions.covered([*others, own])  # once each: it goes through everything in force
+        others = [
+            r for r in self.core.desk.views.wanted(str(request["model"])) if r["id"] not in away
+        ]
+        above = self.contributions.covered(
+            [*others, own]
+        )  # once each: it goes through everything in force
         above_before = self.contributions.covered(others)
-        stored = {str(r["id"]): self.contributions.load(str(r["contribution"])) for r in others if r["contribution"]}
+        stored = {
+            str(r["id"]): self.contributions.load(str(r["contribution"]))
+            for r in others
+            if r["contribution"]
+        }
         standing = [c for name, c in stored.items() if name not in above_before]
         before, figures_before = self.contributions.figures(opened.basis, standing)
         covered = above.get(str(request["id"]))
-        joint = [c for name, c in stored.items() if name not in above and c.digest != contribution.digest]
+        joint = [
+            c for name, c in stored.items() if name not in above and c.digest != contribution.digest
+        ]
         if not covered:
             joint = [contribution, *joint]
         after, figures = self.contributions.figures(opened.basis, joint)
-        anchors = {"anchors": after.facts.get("anchors", ""), "soft_because": after.facts.get("soft_because", "")}
+        anchors = {
+            "anchors": after.facts.get("anchors", ""),
+            "soft_because": after.facts.get("soft_because", ""),
+        }
         figures = discreet(figures, joint) | anchors
-        return Beside(opened.basis, contribution, tuple(stored.values()), before, after, figures_before, figures, covered)
+        return Beside(
+            opened.basis,
+            contribution,
+            tuple(stored.values()),
+            before,
+            after,
+            figures_before,
+            figures,
+            covered,
+        )
 
     def _disagreement(self, beside: Beside, calibration: Calibration | None) -> dict[str, Json]:
-        """How many other answers change, in all and by this request; by label, cell and domain where there is a pool, with the ends of
-        their intervals where errors of predictions were measured on this model."""
+        """How many other answers change, in all and by this request; by label, cell and domain
+        where there is a pool, with the ends of their intervals where errors of predictions were
+        measured on this model.
+        """
         total = float(beside.figures["predicted_disagreement"])
         watch = watch_for(beside.basis, beside.everything)
         if watch is None:
             standing = float(beside.figures_before["predicted_disagreement"])
             added = 0.0 if beside.covered_by else max(0.0, total - standing)
-            exact = beside.own.spec.scope.paradigm == "concepts" and beside.figures.get("anchors") == "hard"
-            return {"disagreement": added, "total_disagreement": total, "measured": False, "by_theorem": exact}
+            exact = (
+                beside.own.spec.scope.paradigm == "concepts"
+                and beside.figures.get("anchors") == "hard"
+            )
+            return {
+                "disagreement": added,
+                "total_disagreement": total,
+                "measured": False,
+                "by_theorem": exact,
+            }
         own = self.around(own_costs(watch, beside), calibration)
         shown: dict[str, Json] = {name: figure.as_json() for name, figure in own.items()}
-        if "costs" not in discreet({"costs": shown}, beside.everything):  # what loses most tells what is near
-            shown = {name: {k: v for k, v in figure.items() if k not in NAMING} for name, figure in shown.items()}
+        if "costs" not in discreet(
+            {"costs": shown}, beside.everything
+        ):  # what loses most tells what is near
+            shown = {
+                name: {k: v for k, v in figure.items() if k not in NAMING}
+                for name, figure in shown.items()
+            }
         by_it = own.get("all", Figure(0.0, 0))
-        figures: dict[str, Json] = {"disagreement": by_it.share, "total_disagreement": total, "measured": True, "costs": shown}
+        figures: dict[str, Json] = {
+            "disagreement": by_it.share,
+            "total_disagreement": total,
+            "measured": True,
+            "costs": shown,
+        }
         if by_it.high is not None and calibration is not None:
             by_all = calibration.around("all", Figure(total, by_it.pictures))
-            figures |= {"disagreement_high": 0.0 if beside.covered_by else by_it.high, "total_disagreement_high": by_all.high}
+            figures |= {
+                "disagreement_high": 0.0 if beside.covered_by else by_it.high,
+                "total_disagreement_high": by_all.high,
+            }
         return figures
 
     @staticmethod
     def around(own: Costs, calibration: Calibration | None) -> Costs:
         """Figures with their intervals, where errors of predictions were measured."""
-        return own if calibration is None else {name: calibration.around(name, figure) for name, figure in own.items()}
+        return (
+            own
+            if calibration is None
+            else {name: calibration.around(name, figure) for name, figure in own.items()}
+        )
 
 
 def own_costs(watch: Watch, beside: Beside) -> Costs:
@@ -132,4 +207,10 @@ def own_costs(watch: Watch, beside: Beside) -> Costs:
     inside = in_scope(beside.basis, beside.everything)
     mask = np.zeros(len(watch.at), bool) if inside is None else inside[watch.at]
     cell = cell_of(beside.basis, beside.own)
-    return costs(watch, watch.answers(beside.before), watch.answers(beside.after), mask, [cell] if cell else [])
+    return costs(
+        watch,
+        watch.answers(beside.before),
+        watch.answers(beside.after),
+        mask,
+        [cell] if cell else [],
+    )

@@ -1,4 +1,6 @@
-"""What `govd preview` answers: will it work, what does it cost, does it wait and for whom; then other strengths, and what is near."""
+"""What `govd preview` answers: will it work, what does it cost, does it wait and for whom; then
+other strengths, and what is near.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +42,27 @@ AS_GOOD_AS: Final = 0.5
 class Previewing:
     """Previews of a home's models. Nothing is written."""
 
-    def __init__(self, core: Core, contributions: Contributions, predicting: Predicting, decisions: Decisions) -> None:
-        self.core, self.contributions, self.predicting, self.decisions = core, contributions, predicting, decisions
+    def __init__(
+        self, core: Core, contributions: Contributions, predicting: Predicting, decisions: Decisions
+    ) -> None:
+        self.core, self.contributions, self.predicting, self.decisions = (
+            core,
+            contributions,
+            predicting,
+            decisions,
+        )
         self._prompted: dict[str, list[tuple[str, Floats]]] = {}
 
-    def preview(self, body: Record, spec: ForgetSpec, pictures: Mapping[str, bytes], same: Record | None, actor: str) -> dict[str, Json]:
-        """Everything about one forget. `same`: a request of the same scope that waits or is in force, which is taken for not there.
+    def preview(
+        self,
+        body: Record,
+        spec: ForgetSpec,
+        pictures: Mapping[str, bytes],
+        same: Record | None,
+        actor: str,
+    ) -> dict[str, Json]:
+        """Everything about one forget. `same`: a request of the same scope that waits or is in
+        force, which is taken for not there.
 
         Raises:
             OverCapacity, Unsupported: there is no such edit.
@@ -53,7 +70,15 @@ class Previewing:
         model = str(body["model"])
         opened = self.core.models.opened(model)
         contribution = self.contributions.compute(spec, opened, keep=False, pictures=pictures)
-        request = {**body, "id": "preview", "state": "filed", "filed_at": now(), "filed_by": actor, "approvals": [], "votes": []}
+        request = {
+            **body,
+            "id": "preview",
+            "state": "filed",
+            "filed_at": now(),
+            "filed_by": actor,
+            "approvals": [],
+            "votes": [],
+        }
         without = str(same["id"]) if same else ""
         predicted = self.predicting.predicted(request, contribution, without)
         beside = self.predicting.beside(request, contribution, opened, without)
@@ -62,65 +87,106 @@ class Previewing:
         found["effect"] = self._effect(model, opened, spec, beside, watch)
         found["labelled"] = self._labelled(opened, spec, beside, model)
         found["costs"] = predicted.get("costs", {})
-        found["decision"] = self._decision({**request, "contribution": contribution.digest}, predicted)
+        found["decision"] = self._decision(
+            {**request, "contribution": contribution.digest}, predicted
+        )
         found["others"] = self._others(opened, spec, request, pictures, without)
         found["near"] = self._near(opened, spec, contribution, watch)
         found["capacity"] = self._capacity(model, beside, predicted)
         return found | {"subsumed_by": predicted["subsumed_by"], "predicted": predicted}
 
-    # -- will it work ---------------------------------------------------------------------------------------------------------
+    # -- will it work
 
     def _effect(
-        self, model: str, opened: Opened, spec: ForgetSpec, beside: Beside, watch: Watch | None, prompted: bool = True
+        self,
+        model: str,
+        opened: Opened,
+        spec: ForgetSpec,
+        beside: Beside,
+        watch: Watch | None,
+        prompted: bool = True,
     ) -> dict[str, Json] | None:
-        """Pictures of what was typed that are named so: before, and after by the worst prompt. None where there is nothing to count on."""
+        """Pictures of what was typed that are named so: before, and after by the worst prompt. None
+        where there is nothing to count on.
+        """
         inside = None if watch is None else scope_mask(beside.basis, beside.own)
         if watch is None or inside is None:
             return None
         inside = inside[watch.at]
-        shown: dict[str, Json] = {"on": f"{len(watch.at)} {beside.basis.pool_kind} embeddings", "what": spec.scope.paradigm}
+        shown: dict[str, Json] = {
+            "on": f"{len(watch.at)} {beside.basis.pool_kind} embeddings",
+            "what": spec.scope.paradigm,
+        }
         if spec.scope.paradigm == "domains":
             answers = (watch.answers(edit)[inside] for edit in (beside.before, beside.after))
             return self._sure(model, shown | kept_answers(watch.top[inside], *answers))
         prompts = [self._together(opened, spec), *(self._prompts(opened, spec) if prompted else ())]
         own = own_anchors(beside.basis, beside.own)
-        return self._sure(model, shown | effect(watch.images[inside], prompts, own, beside.before, beside.after))
+        return self._sure(
+            model, shown | effect(watch.images[inside], prompts, own, beside.before, beside.after)
+        )
 
     def _sure(self, model: str, shown: dict[str, Json]) -> dict[str, Json]:
-        """An effect with the ends of the interval of what is left, in pictures, where it was measured."""
+        """An effect with the ends of the interval of what is left, in pictures, where it was
+        measured.
+        """
         calibration = self.predicting.calibrating.of(self.core.desk.model(model))
         ends: dict[str, Json] = {"after_low": None, "after_high": None}
         if calibration is None or not shown["pictures"]:
             return shown | ends
-        left = calibration.around("named", Figure(shown["after"] / shown["pictures"], shown["pictures"]))
+        left = calibration.around(
+            "named", Figure(shown["after"] / shown["pictures"], shown["pictures"])
+        )
         if left.low is None or left.high is None:
             return shown | ends
         most = left.high * shown["pictures"]
-        return shown | {"after_low": math.floor(left.low * shown["pictures"] + ROUNDING), "after_high": math.ceil(most - ROUNDING)}
+        return shown | {
+            "after_low": math.floor(left.low * shown["pictures"] + ROUNDING),
+            "after_high": math.ceil(most - ROUNDING),
+        }
 
-    def _labelled(self, opened: Opened, spec: ForgetSpec, beside: Beside, model: str) -> dict[str, Json] | None:
+    def _labelled(
+        self, opened: Opened, spec: ForgetSpec, beside: Beside, model: str
+    ) -> dict[str, Json] | None:
         """The same on pictures whose labels are known. None where there are none of it."""
         data = self.predicting.extents.labelled(model)
         inside = None if data is None else labelled_in_scope(beside.basis, beside.own, data)
         if data is None or inside is None or not inside.any() or not spec.scope.concepts:
             return None
         prompts = [self._together(opened, spec), *self._prompts(opened, spec)]
-        return effect(data.vectors[inside], prompts, own_anchors(beside.basis, beside.own), beside.before, beside.after)
+        return effect(
+            data.vectors[inside],
+            prompts,
+            own_anchors(beside.basis, beside.own),
+            beside.before,
+            beside.after,
+        )
 
     def _together(self, opened: Opened, spec: ForgetSpec) -> Prompted:
         """Labels and phrases as all prompts together spell them."""
-        own = [known(opened, phrase) for concept in spec.scope.concepts for phrase in concept.phrases]
+        own = [
+            known(opened, phrase) for concept in spec.scope.concepts for phrase in concept.phrases
+        ]
         return Prompted("", opened.basis.anchors[1], np.stack(own))
 
     def _prompts(self, opened: Opened, spec: ForgetSpec) -> list[Prompted]:
-        """The labels and the phrases in each single prompt; none where there is one prompt, or nothing can be encoded."""
+        """The labels and the phrases in each single prompt; none where there is one prompt, or
+        nothing can be encoded.
+        """
         basis = opened.basis
         phrases = [phrase for concept in spec.scope.concepts for phrase in concept.phrases]
         place = {name: i for i, name in enumerate(basis.anchors[0])}
         prompts = []
         for template, rows in self._labels_prompted(opened):
             try:
-                own = [rows[place[p]] if p in place else opened.encoder.averaged([p], [template], keep=False)[0] for p in phrases]
+                own = [
+                    (
+                        rows[place[p]]
+                        if p in place
+                        else opened.encoder.averaged([p], [template], keep=False)[0]
+                    )
+                    for p in phrases
+                ]
             except GovdError:  # a model of vectors has no other texts
                 return []
             prompts.append(Prompted(template, rows, exact.unit(np.stack(own))))
@@ -133,16 +199,21 @@ class Previewing:
             kept = self._prompted[basis.digest] = labels_prompted(opened)
         return kept
 
-    def _capacity(self, model: str, beside: Beside, predicted: Mapping[str, Json]) -> dict[str, Json] | None:
+    def _capacity(
+        self, model: str, beside: Beside, predicted: Mapping[str, Json]
+    ) -> dict[str, Json] | None:
         """The model's capacity curve, where it is now, and where it would be with this forget."""
         standing = len(beside.everything) - 1
         cost = beside.figures_before["predicted_disagreement"]
         curve = self.predicting.calibrating.capacity(self.core.desk.model(model), standing, cost)
         if curve is None:
             return None
-        return {**curve, "then": {"forgets": standing + 1, "changed": predicted["total_disagreement"]}}
+        return {
+            **curve,
+            "then": {"forgets": standing + 1, "changed": predicted["total_disagreement"]},
+        }
 
-    # -- does it wait ---------------------------------------------------------------------------------------------------------
+    # -- does it wait
 
     def _decision(self, request: Record, predicted: Mapping[str, Json]) -> dict[str, Json]:
         """What policies would say to it as it is filed, and what follows; no entry is made."""
@@ -150,8 +221,20 @@ class Previewing:
         event, reason = verdict(votes, "approve")
         if event == "approve" and self.core.home.settings.approval == "person":
             event, reason = "wait", "a person must approve (approval = person in govd.toml)"
-        said = [{"policy": v.policy, "decision": v.decision, "reason": v.reason, "inputs": dict(v.inputs)} for v in votes]
-        waiting = [vote.inputs["needs"] for vote in votes if vote.decision == "wait" and "needs" in vote.inputs]
+        said = [
+            {
+                "policy": v.policy,
+                "decision": v.decision,
+                "reason": v.reason,
+                "inputs": dict(v.inputs),
+            }
+            for v in votes
+        ]
+        waiting = [
+            vote.inputs["needs"]
+            for vote in votes
+            if vote.decision == "wait" and "needs" in vote.inputs
+        ]
         return {
             "event": event,
             "reason": reason,
@@ -159,42 +242,76 @@ class Previewing:
             "votes": said,
         }
 
-    # -- other strengths ------------------------------------------------------------------------------------------------------
+    # -- other strengths
 
     def _others(
-        self, opened: Opened, spec: ForgetSpec, request: Record, pictures: Mapping[str, bytes], without: str
+        self,
+        opened: Opened,
+        spec: ForgetSpec,
+        request: Record,
+        pictures: Mapping[str, bytes],
+        without: str,
     ) -> list[dict[str, Json]]:
-        """The same scope with other strengths, and with other targets as they are solved: what is left, and what it costs."""
+        """The same scope with other strengths, and with other targets as they are solved: what is
+        left, and what it costs.
+        """
         most = self.core.plugins.methods[spec.method].max_strength
-        variants = [replace(spec, strength=s) for s in sorted({*STRENGTHS, spec.strength}) if s <= most]
+        variants = [
+            replace(spec, strength=s) for s in sorted({*STRENGTHS, spec.strength}) if s <= most
+        ]
         if spec.target is not None:
-            variants += [replace(spec, target=target, strength=1.0) for target in TARGETS if target != spec.target]
+            variants += [
+                replace(spec, target=target, strength=1.0)
+                for target in TARGETS
+                if target != spec.target
+            ]
         calibration = self.predicting.calibrating.of(self.core.desk.model(str(request["model"])))
         rows = []
         for variant in variants:
-            row: dict[str, Json] = {"target": variant.target, "strength": variant.strength, "asked": variant == spec}
+            row: dict[str, Json] = {
+                "target": variant.target,
+                "strength": variant.strength,
+                "asked": variant == spec,
+            }
             try:
-                contribution = self.contributions.compute(variant, opened, keep=False, pictures=pictures)
-                beside = self.predicting.beside({**request, **fields_of(variant)}, contribution, opened, without)
+                contribution = self.contributions.compute(
+                    variant, opened, keep=False, pictures=pictures
+                )
+                beside = self.predicting.beside(
+                    {**request, **fields_of(variant)}, contribution, opened, without
+                )
             except MachineFault:
                 raise
             except (OverCapacity, Unsupported, Conflict) as error:
                 rows.append(row | {"not_possible": error.message})
                 continue
             watch = watch_for(opened.basis, beside.everything)
-            left = self._effect(str(request["model"]), opened, variant, beside, watch, prompted=False)
-            cost = {} if watch is None else self.predicting.around(own_costs(watch, beside), calibration)
+            left = self._effect(
+                str(request["model"]), opened, variant, beside, watch, prompted=False
+            )
+            cost = (
+                {}
+                if watch is None
+                else self.predicting.around(own_costs(watch, beside), calibration)
+            )
             rows.append(
                 row
-                | {name: None if left is None else left[name] for name in ("pictures", "before", "after")}
+                | {
+                    name: None if left is None else left[name]
+                    for name in ("pictures", "before", "after")
+                }
                 | {"costs": {name: figure.as_json() for name, figure in cost.items()}}
             )
         return rows
 
-    # -- what is near ---------------------------------------------------------------------------------------------------------
+    # -- what is near
 
-    def _near(self, opened: Opened, spec: ForgetSpec, contribution: Contribution, watch: Watch | None) -> list[dict[str, Json]]:
-        """The nearest labels and words to what was typed, with how often their pictures are in the scope."""
+    def _near(
+        self, opened: Opened, spec: ForgetSpec, contribution: Contribution, watch: Watch | None
+    ) -> list[dict[str, Json]]:
+        """The nearest labels and words to what was typed, with how often their pictures are in the
+        scope.
+        """
         if not spec.scope.concepts:
             return []
         basis = opened.basis
@@ -204,32 +321,50 @@ class Previewing:
         inside = None if watch is None else scope_mask(basis, replace_domains(contribution))
         if watch is not None and inside is not None and rows:
             words = np.stack([row.pop("vector") for row in rows])
-            shares, counts = involved(watch, inside[watch.at], words, own_anchors(basis, contribution))
+            shares, counts = involved(
+                watch, inside[watch.at], words, own_anchors(basis, contribution)
+            )
             for row, share, count in zip(rows, shares, counts, strict=True):
                 row |= {"involved": share, "pictures": count}
             rows.sort(key=lambda row: (-(row["involved"] or 0.0), -row["cosine"]))
         for row in rows:
             row.pop("vector", None)
-            row["ask"] = row["what"] == "word" and row["cosine"] >= CLOSE and (row.get("involved") or 0.0) >= AS_GOOD_AS
+            row["ask"] = (
+                row["what"] == "word"
+                and row["cosine"] >= CLOSE
+                and (row.get("involved") or 0.0) >= AS_GOOD_AS
+            )
         return rows
 
 
 def replace_domains(contribution: Contribution) -> Contribution:
     """A contribution as if it were about all domains: near is what is near the concept."""
     scope = replace(contribution.spec.scope, domains=())
-    return replace(contribution, digest=f"{contribution.digest} everywhere", spec=replace(contribution.spec, scope=scope))
+    return replace(
+        contribution,
+        digest=f"{contribution.digest} everywhere",
+        spec=replace(contribution.spec, scope=scope),
+    )
 
 
 def nearest(basis: Basis, texts: Floats, phrases: set[str]) -> list[dict[str, Any]]:
-    """The labels and words that are nearest to some texts `(p, d)`, as seen from the centre of all of them, nearest first."""
-    names = [*((name, "label") for name in basis.labels), *((name, "word") for name in basis.vocabulary)]
+    """The labels and words that are nearest to some texts `(p, d)`, as seen from the centre of all
+    of them, nearest first.
+    """
+    names = [
+        *((name, "label") for name in basis.labels),
+        *((name, "word") for name in basis.vocabulary),
+    ]
     rows = np.concatenate([basis.tensors["labels"], basis.tensors["vocabulary"]])
     centre = rows.mean(0)
     seen, asked = rows - centre, texts - centre
     lengths = np.linalg.norm(seen, axis=1)[:, None] * np.linalg.norm(asked, axis=1)[None, :]
     cosines = ((seen @ asked.T) / np.maximum(lengths, 1e-12)).max(1)
     order = [int(i) for i in np.argsort(-cosines, kind="stable") if names[int(i)][0] not in phrases]
-    return [{"name": names[i][0], "what": names[i][1], "cosine": float(cosines[i]), "vector": rows[i]} for i in order[:NEAR]]
+    return [
+        {"name": names[i][0], "what": names[i][1], "cosine": float(cosines[i]), "vector": rows[i]}
+        for i in order[:NEAR]
+    ]
 
 
 def labels_prompted(opened: Opened) -> list[tuple[str, Floats]]:
@@ -237,11 +372,20 @@ def labels_prompted(opened: Opened) -> list[tuple[str, Floats]]:
     basis = opened.basis
     names, _ = basis.anchors
     if "label_prompts" in basis.tensors:
-        return list(zip(some_prompts(basis.templates, len(names)), basis.tensors["label_prompts"], strict=True))
+        return list(
+            zip(
+                some_prompts(basis.templates, len(names)),
+                basis.tensors["label_prompts"],
+                strict=True,
+            )
+        )
     if len(basis.templates) < 2 or len(names) > PROMPT_LABELS:
         return []
     try:
-        return [(t, exact.unit(opened.encoder.averaged(list(names), [t]))) for t in basis.templates[:PROMPTS]]
+        return [
+            (t, exact.unit(opened.encoder.averaged(list(names), [t])))
+            for t in basis.templates[:PROMPTS]
+        ]
     except GovdError:
         return []
 

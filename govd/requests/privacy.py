@@ -1,4 +1,6 @@
-"""Private requests: the ledger holds commitments, the texts lie beside it until their keys are destroyed."""
+"""Private requests: the ledger holds commitments, the texts lie beside it until their keys are
+destroyed.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from govd.types import PRIVATE, Json, Record, Scope
 HIDDEN: Final = ("concepts", "reason", "basis", "ticket")
 """What the ledger does not say of a private request."""
 SCOPES: Final = 65_536
-"""Requests whose scopes are kept in memory to compare them, as keyed digests: what is destroyed on the disk must not stay there."""
+"""Requests whose scopes are kept in memory to compare them, as keyed digests: what is destroyed on
+the disk must not stay there.
+"""
 
 
 class Privacy:
@@ -28,30 +32,51 @@ class Privacy:
         self.core = core
         self._scopes: Cache[tuple[str, bool], str] = Cache(SCOPES)
 
-    def hide(self, request_id: str, body: dict[str, Json], fields: tuple[str, ...] = HIDDEN) -> dict[str, Json]:
-        """The body of a private request as the ledger may hold it; what it hides is put beside the ledger first.
+    def hide(
+        self, request_id: str, body: dict[str, Json], fields: tuple[str, ...] = HIDDEN
+    ) -> dict[str, Json]:
+        """The body of a private request as the ledger may hold it; what it hides is put beside the
+        ledger first.
 
         Raises:
             MachineFault: it cannot be written; nothing was changed.
         """
         commitment = self.core.private.seal(request_id, {name: body[name] for name in fields})
-        hidden: dict[str, Json] = dict.fromkeys(fields, "") | {"private": {"commitment": commitment, "fields": list(fields)}}
+        hidden: dict[str, Json] = dict.fromkeys(fields, "") | {
+            "private": {"commitment": commitment, "fields": list(fields)}
+        }
         if "concepts" in fields:
-            hidden["concepts"] = [{"name": f"{PRIVATE}{commitment[:12]}.{i}", "aliases": []} for i, _ in enumerate(body["concepts"])]
+            hidden["concepts"] = [
+                {"name": f"{PRIVATE}{commitment[:12]}.{i}", "aliases": []}
+                for i, _ in enumerate(body["concepts"])
+            ]
         key = body.get("idempotency_key")
         return body | hidden | {"idempotency_key": self.keyed(str(key)) if key else None}
 
     def keyed(self, key: str) -> str:
-        """What the ledger says in the place of a private request's idempotency key: nobody can check a guess without the home's secret."""
+        """What the ledger says in the place of a private request's idempotency key: nobody can
+        check a guess without the home's secret.
+        """
         return f"{PRIVATE}{hmac.new(self.core.home.secret(), key.encode(), 'sha256').hexdigest()}"
 
     def reason(self, request: Record, text: str) -> dict[str, Json]:
-        """What somebody said about a request, for an entry: as it is, or as a commitment where the request is private."""
+        """What somebody said about a request, for an entry: as it is, or as a commitment where the
+        request is private.
+        """
         if not request.get("private") or not text:
             return {"reason": text}
         self.core.desk.refresh()  # the name counts every entry that there is
-        box = self.core.private.free(str(request["id"]), len(self.core.desk.request(str(request["id"]))["entries"]))
-        return {"reason": "", "private": {"box": box, "commitment": self.core.private.seal(box, {"reason": text}), "fields": ["reason"]}}
+        box = self.core.private.free(
+            str(request["id"]), len(self.core.desk.request(str(request["id"]))["entries"])
+        )
+        return {
+            "reason": "",
+            "private": {
+                "box": box,
+                "commitment": self.core.private.seal(box, {"reason": text}),
+                "fields": ["reason"],
+            },
+        }
 
     def revealed(self, request: Record) -> dict[str, Json]:
         """A request's record with what the ledger only commits to, as long as that is there.
@@ -65,11 +90,15 @@ class Privacy:
         return {**request, **self.core.private.open(str(request["id"]), str(said["commitment"]))}
 
     def commitment(self, scope: Scope) -> str:
-        """What two scopes have in common if and only if they are the same; it tells nothing without the home's secret."""
+        """What two scopes have in common if and only if they are the same; it tells nothing without
+        the home's secret.
+        """
         return hmac.new(self._secret, canonical.encode(scope.as_json()), "sha256").hexdigest()
 
     def scope(self, request: Record) -> str | None:
-        """The commitment of a request's scope, of a private one as long as its text is there; None where it is lost."""
+        """The commitment of a request's scope, of a private one as long as its text is there; None
+        where it is lost.
+        """
         key = (str(request["id"]), bool(request.get("shredded_at")))
         kept = self._scopes.get(key)
         if kept is not None:
@@ -85,7 +114,8 @@ class Privacy:
 
     @bounded
     def reveal(self, request_id: str, actor: str) -> Record:
-        """The text of a private request, with what was said when it was decided; that it was read is an entry.
+        """The text of a private request, with what was said when it was decided; that it was read
+        is an entry.
 
         Raises:
             Conflict: it is not private. NotFound: it was destroyed.
@@ -94,9 +124,12 @@ class Privacy:
             request = self._private(request_id)
             if request.get("shredded_at"):
                 raise NotFound(
-                    f"the text of {request['id']} was destroyed on {request['shredded_at'][:10]}", advice="Nobody can bring it back."
+                    f"the text of {request['id']} was destroyed on {request['shredded_at'][:10]}",
+                    advice="Nobody can bring it back.",
                 )
-            found = self.core.private.open(str(request["id"]), str(request["private"]["commitment"]))
+            found = self.core.private.open(
+                str(request["id"]), str(request["private"]["commitment"])
+            )
             said: list[dict[str, Json]] = []
             for entry in self.core.desk.ledger.some(request["entries"]):
                 hidden = entry["payload"].get("private") or {}
@@ -105,14 +138,32 @@ class Privacy:
                         text = self.core.private.open(hidden["box"], hidden["commitment"])["reason"]
                     except (NotFound, BadFile):
                         text = "(this text is lost)"
-                    said.append({"entry": entry["seq"], "kind": entry["kind"], "actor": entry["actor"], "reason": text})
-            self.core.desk.append([Draft("request.read", request["id"], actor, request["model"], {"reason": f"read by {actor}"})])
+                    said.append(
+                        {
+                            "entry": entry["seq"],
+                            "kind": entry["kind"],
+                            "actor": entry["actor"],
+                            "reason": text,
+                        }
+                    )
+            self.core.desk.append(
+                [
+                    Draft(
+                        "request.read",
+                        request["id"],
+                        actor,
+                        request["model"],
+                        {"reason": f"read by {actor}"},
+                    )
+                ]
+            )
             return {**self.core.desk.request(request_id), **found, "said": said}
 
     def shred(self, request: Record, reason: str, actor: str) -> Record:
-        """Destroy the text of a private request, of its reverts, and of what was said about them: every proof stays valid, and the forget
-        stays in force. The reason for it is said in the ledger. Where a crash or a fault kept the texts, or something was said
-        since, asking again destroys it.
+        """Destroy the text of a private request, of its reverts, and of what was said about them:
+        every proof stays valid, and the forget stays in force. The reason for it is said in the
+        ledger. Where a crash or a fault kept the texts, or something was said since, asking again
+        destroys it.
 
         Raises:
             Conflict: it is not private, or destroyed already. Usage: no reason.
@@ -124,9 +175,15 @@ class Privacy:
         known = core.desk.boxes(subjects)
         if subjects[0] in known.shredded and not names:
             when = str(request.get("shredded_at") or "an earlier day")[:10]
-            raise Conflict(f"the text of {request['id']} was destroyed on {when}", advice="There is nothing left.")
+            raise Conflict(
+                f"the text of {request['id']} was destroyed on {when}",
+                advice="There is nothing left.",
+            )
         if not reason.strip():
-            raise Usage("destroying a text needs a reason", advice="Say --reason TEXT; it is said in the ledger, so name nobody in it.")
+            raise Usage(
+                "destroying a text needs a reason",
+                advice="Say --reason TEXT; it is said in the ledger, so name nobody in it.",
+            )
         said_since = {name.partition(".")[0] for name in names if name in known.living}
         drafts = [
             Draft("request.shred", subject, actor, str(request["model"]), {"reason": reason})
@@ -143,23 +200,38 @@ class Privacy:
         keys = self.core.desk.views.records.keys("reverts", request_id, "request")
         rows = [row for key in keys if (row := self.core.desk.views.request(key)) is not None]
         filings = self.core.desk.ledger.some([int(row["seq"]) for row in rows])
-        return [str(e["subject"]) for e in filings if e["kind"] == "request.file" and e["payload"].get("reverts") == request_id]
+        return [
+            str(e["subject"])
+            for e in filings
+            if e["kind"] == "request.file" and e["payload"].get("reverts") == request_id
+        ]
 
     def _private(self, request_id: str) -> Record:
         request = self.core.desk.request(request_id)
         if not request.get("private"):
-            raise Conflict(f"{request['id']} is not private: what was filed is in the ledger for good", advice="File with --private.")
+            raise Conflict(
+                f"{request['id']} is not private: what was filed is in the ledger for good",
+                advice="File with --private.",
+            )
         return request
 
     def same(self, request: Record, body: dict[str, Json]) -> bool:
-        """Whether a request was filed with this body; a private one is compared by its text, as long as that is there."""
+        """Whether a request was filed with this body; a private one is compared by its text, as
+        long as that is there.
+        """
         filed = self.core.desk.ledger.some([int(request["seq"])])[0]["payload"]
         if request.get("shredded_at"):  # what was destroyed nobody can compare any more
-            open_ = {name: value for name, value in body.items() if name not in filed["private"]["fields"]}
+            open_ = {
+                name: value
+                for name, value in body.items()
+                if name not in filed["private"]["fields"]
+            }
             as_many = len(body.get("concepts", filed["concepts"])) == len(filed["concepts"])
             return as_many and all(filed.get(name) == value for name, value in open_.items())
         try:
-            said = self.revealed({**filed, "id": request["id"], "shredded_at": request.get("shredded_at")})
+            said = self.revealed(
+                {**filed, "id": request["id"], "shredded_at": request.get("shredded_at")}
+            )
         except GovdError:
             return False
         return all(said.get(name) == value for name, value in body.items())

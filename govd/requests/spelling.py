@@ -1,4 +1,6 @@
-"""Whether a name is another one mistyped: letters changed, left out, added or turned round (optimal string alignment distance)."""
+"""Whether a name is another one mistyped: letters changed, left out, added or turned round (optimal
+string alignment distance).
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,16 @@ from collections.abc import Collection, Iterator
 from govd.models.phrases import folded
 
 SHORT = 5
-"""Words of fewer letters differ from others by one letter as a rule (`cat`, `bat`): there only turned or doubled letters count."""
+"""Words of fewer letters differ from others by one letter as a rule (`cat`, `bat`): there only
+turned or doubled letters count.
+"""
 SHORTEST = 3
 """Names of fewer characters have no spelling to compare."""
 
 
 def distance(first: str, second: str, limit: int) -> int:
-    """Letters to change, add, leave out or turn round with their neighbour from one word to the other; `limit` + 1 where it is more.
+    """Letters to change, add, leave out or turn round with their neighbour from one word to the
+    other; `limit` + 1 where it is more.
 
     Each pair of letters is turned at most once (Damerau 1964, in the restricted form).
     """
@@ -33,7 +38,9 @@ def distance(first: str, second: str, limit: int) -> int:
 
 
 def alike(name: str, known: Collection[str], share: int) -> Iterator[tuple[int, str]]:
-    """Known names that differ from a name in one letter in `share`, at least in one, and in how many. Case and spacing do not count."""
+    """Known names that differ from a name in one letter in `share`, at least in one, and in how
+    many. Case and spacing do not count.
+    """
     word = folded(name)
     if len(word) < SHORTEST:
         return
@@ -53,7 +60,9 @@ def alike(name: str, known: Collection[str], share: int) -> Iterator[tuple[int, 
 def is_variant(name: str, known: str) -> bool:
     """Whether a name is a known one in another case, spacing or number (in English)."""
     first, second = sorted((folded(name).replace(" ", ""), folded(known).replace(" ", "")), key=len)
-    return second in (first, f"{first}s", f"{first}es") or (first.endswith("y") and second == f"{first[:-1]}ies")
+    return second in (first, f"{first}s", f"{first}es") or (
+        first.endswith("y") and second == f"{first[:-1]}ies"
+    )
 
 
 def is_turned_or_doubled(name: str, known: str) -> bool:

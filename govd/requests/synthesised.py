@@ -1,4 +1,6 @@
-"""The pictures that were synthesised for a request, found by what its contribution says of itself."""
+"""The pictures that were synthesised for a request, found by what its contribution says of
+itself.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from govd.types import Record
 
 
 def pictures_of(core: Core, request: Record) -> list[Record]:
-    """`prompt` and `png` (an artifact's SHA-256) of each; none for a private request, whose pictures would show what it keeps."""
+    """`prompt` and `png` (an artifact's SHA-256) of each; none for a private request, whose
+    pictures would show what it keeps.
+    """
     if request.get("private") or not request["contribution"]:
         return []
     contribution = core.desk.views.contribution(str(request["contribution"])) or {}
@@ -22,5 +26,9 @@ def picture_of(core: Core, request: Record, digest: str) -> bytes:
         NotFound: it is none of this request's: the artifacts of others are not for asking.
     """
     if digest not in {picture["png"] for picture in pictures_of(core, request)}:
-        raise NotFound(f"{request['id']} has no such picture", where=digest, advice="Ask for /pictures; each has its digest.")
+        raise NotFound(
+            f"{request['id']} has no such picture",
+            where=digest,
+            advice="Ask for /pictures; each has its digest.",
+        )
     return core.artifacts.get(digest)

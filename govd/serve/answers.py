@@ -1,4 +1,6 @@
-"""A sample of answers with the revisions that gave them: digests, never pictures or texts. Not evidence, so not in the ledger."""
+"""A sample of answers with the revisions that gave them: digests, never pictures or texts. Not
+evidence, so not in the ledger.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from govd.records.limits import bounded
 from govd.types import Json, Record
 
 SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, time TEXT, model TEXT, revision INTEGER, said TEXT) STRICT, WITHOUT ROWID"
+    "CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, time TEXT, model TEXT, revision"
+    " INTEGER, said TEXT) STRICT, WITHOUT ROWID"
 )
 
 
@@ -43,7 +46,9 @@ class Answers:
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
-            opened = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+            opened = sqlite3.connect(
+                self.path, isolation_level=None, check_same_thread=False, timeout=10
+            )
             try:
                 for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=OFF", SCHEMA):
                     opened.execute(statement)
@@ -60,15 +65,27 @@ class Answers:
             self._db = None
 
     def note(self, model: str, revision: int, inputs: Sequence[bytes], said: Json) -> str:
-        """The id of an answer; it is kept where chance wants it so. An answer is given though it cannot be kept: the log says so."""
+        """The id of an answer; it is kept where chance wants it so. An answer is given though it
+        cannot be kept: the log says so.
+        """
         key = secrets.token_hex(8)
         if self.share > 0 and random.random() < self.share:
-            text = json.dumps({"inputs": [digest(i) for i in inputs], "answer": said}, ensure_ascii=False, default=float)
+            text = json.dumps(
+                {"inputs": [digest(i) for i in inputs], "answer": said},
+                ensure_ascii=False,
+                default=float,
+            )
             try:
                 with self._lock:
-                    self._opened().execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", (key, now(), model, revision, text))
+                    self._opened().execute(
+                        "INSERT INTO answers VALUES (?, ?, ?, ?, ?)",
+                        (key, now(), model, revision, text),
+                    )
             except sqlite3.Error as error:
-                log.warning("an answer was not kept: %s", fault_of(error, str(self.path), "the sample of answers", _REPAIR).message)
+                log.warning(
+                    "an answer was not kept: %s",
+                    fault_of(error, str(self.path), "the sample of answers", _REPAIR).message,
+                )
         return key
 
     @bounded
@@ -89,5 +106,11 @@ class Answers:
         if found is None:
             advice = "Only a sample is kept: inference_log in govd.toml is its share."
             raise NotFound(f"the answer {key!r} was not kept", advice=advice)
-        said = {"id": key, "time": found[0], "model": found[1], "revision": found[2], **json.loads(found[3])}
+        said = {
+            "id": key,
+            "time": found[0],
+            "model": found[1],
+            "revision": found[2],
+            **json.loads(found[3]),
+        }
         return said | {"evidence": "none: a sample that is kept beside the ledger, not signed"}

@@ -35,26 +35,42 @@ class Exports:
         disclose: bool = False,
         recipient: str = "",
     ) -> Record:
-        """Write the edited model (`hf`) or its edit (`edit`) into a folder that is empty or not there yet; the recipient is recorded, so
-        that he can be told of later reverts.
+        """Write the edited model (`hf`) or its edit (`edit`) into a folder that is empty or not
+        there yet; the recipient is recorded, so that he can be told of later reverts.
 
         Raises:
-            Usage: the folder is not empty, or nobody writes this format. MachineFault: it cannot be written; what was begun is taken away.
-            Denied: a private request is in it: beside its public base an edited model names what it forgot. `disclose` to a `recipient`
-            who is named allows it.
+            Usage: the folder is not empty, or nobody writes this format. MachineFault: it cannot be
+            written; what was begun is taken away. Denied: a private request is in it: beside its
+            public base an edited model names what it forgot. `disclose` to a `recipient` who is
+            named allows it.
         """
         now = self.serving.now(model, revision)
         requests = self.core.desk.revision(model, now.number)["requests"] if now.number else []
         private = [r for r in requests if self.core.desk.request(r).get("private")]
         if private and not (disclose and recipient.strip()):
             advice = "Say --disclose --recipient WHO if whoever gets it may know."
-            raise Denied(f"an export would disclose what {', '.join(private)} keeps private", where=f"{model}/{now.number}", advice=advice)
+            raise Denied(
+                f"an export would disclose what {', '.join(private)} keeps private",
+                where=f"{model}/{now.number}",
+                advice=advice,
+            )
         files = self._written(model, folder, format, now)
-        payload: dict[str, Json] = {"revision": now.number, "format": format, "folder": str(folder), "files": dict(files)}
-        payload |= {"edit_digest": now.edit.digest, "recipient": recipient or actor, "disclosed": private}
+        payload: dict[str, Json] = {
+            "revision": now.number,
+            "format": format,
+            "folder": str(folder),
+            "files": dict(files),
+        }
+        payload |= {
+            "edit_digest": now.edit.digest,
+            "recipient": recipient or actor,
+            "disclosed": private,
+        }
         if now.edit.conditions and format != "edit":
             payload["carries"] = "linear"  # weights cannot ask a picture for its domain
-        self.core.desk.append([Draft("export.write", f"{model}/{now.number}", actor, model, payload)])
+        self.core.desk.append(
+            [Draft("export.write", f"{model}/{now.number}", actor, model, payload)]
+        )
         return {"model": model, **payload}
 
     def _written(self, model: str, folder: Path, format: str, now: Served) -> Mapping[str, str]:
@@ -63,22 +79,32 @@ class Exports:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
-                raise Usage("the folder is not empty", where=str(folder), advice="Choose a new one; nothing is overwritten.")
+                raise Usage(
+                    "the folder is not empty",
+                    where=str(folder),
+                    advice="Choose a new one; nothing is overwritten.",
+                )
         except OSError as fault:
             advice = "Choose a folder that can be written; nothing was changed."
-            raise MachineFault(f"cannot be written ({fault.strerror})", where=str(folder), advice=advice) from None
+            raise MachineFault(
+                f"cannot be written ({fault.strerror})", where=str(folder), advice=advice
+            ) from None
         part = folder / f".{secrets.token_hex(4)}.part"
         try:
             part.mkdir()
             files = self._files(model, part, format, now)
-            for name in sorted(os.listdir(part)):  # a process that is killed leaves nothing that looks whole
+            for name in sorted(
+                os.listdir(part)
+            ):  # a process that is killed leaves nothing that looks whole
                 os.rename(part / name, folder / name)
             part.rmdir()
             return files
         except OSError as fault:
             _clear(folder, made)
             advice = "Free some space, or choose another folder; nothing was changed."
-            raise MachineFault(f"cannot be written ({fault.strerror})", where=str(folder), advice=advice) from fault
+            raise MachineFault(
+                f"cannot be written ({fault.strerror})", where=str(folder), advice=advice
+            ) from fault
         except BaseException:
             _clear(folder, made)
             raise
@@ -91,7 +117,11 @@ class Exports:
                 "govd_export", model=now.opened.model, edit=now.edit, format=format, folder=folder
             )
         except NoWeights as error:
-            raise NoWeights(error.what, where=error.where or model, advice="Export the edit alone: --format edit.") from None
+            raise NoWeights(
+                error.what,
+                where=error.where or model,
+                advice="Export the edit alone: --format edit.",
+            ) from None
         if files is None:
             raise Usage(f"no plugin writes the format {format!r}", advice="Formats: hf, edit.")
         check_written(now, files)

@@ -1,4 +1,6 @@
-"""`revision interference`: every forget of a revision left out once, composed anew from stored contributions, and compared."""
+"""`revision interference`: every forget of a revision left out once, composed anew from stored
+contributions, and compared.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +23,32 @@ KEPT: Final = 64
 
 
 class Interference:
-    """Figures of leave-one-out, kept by the digests of basis, edit and contributions: the same set is never composed twice."""
+    """Figures of leave-one-out, kept by the digests of basis, edit and contributions: the same set
+    is never composed twice.
+    """
 
-    def __init__(self, core: Core, contributions: Contributions, measuring: Measuring, serving: Serving) -> None:
-        self.core, self.contributions, self.measuring, self.serving = core, contributions, measuring, serving
+    def __init__(
+        self, core: Core, contributions: Contributions, measuring: Measuring, serving: Serving
+    ) -> None:
+        self.core, self.contributions, self.measuring, self.serving = (
+            core,
+            contributions,
+            measuring,
+            serving,
+        )
         self._kept: Cache[tuple[str, ...], list[dict[str, Json]]] = Cache(KEPT)
 
     @bounded
     def of(self, model: str, number: int | None = None) -> Record:
-        """For each forget of a revision (None: the published one) what it costs the retained answers and what it does to the others.
+        """For each forget of a revision (None: the published one) what it costs the retained
+        answers and what it does to the others.
 
-        Forgets that another one covers take over where that one is left out, as they would if it were reverted.
+        Forgets that another one covers take over where that one is left out, as they would if it
+        were reverted.
 
         Raises:
-            NotFound: no such model or revision. Conflict: it was made for a checkpoint that is not there any more.
+            NotFound: no such model or revision. Conflict: it was made for a checkpoint that is not
+            there any more.
         """
         now = self.serving.now(model, number)
         revision = self.core.desk.revision(model, now.number) if now.number else None
@@ -44,23 +58,39 @@ class Interference:
 
     def _rows(self, now: Served, pictures: Pictures, revision: Record) -> list[dict[str, Json]]:
         """A row for each contribution, the costliest first."""
-        standing = [r for i in (*revision["requests"], *revision["subsumed"]) if (r := self.core.desk.views.request(str(i)))]
+        standing = [
+            r
+            for i in (*revision["requests"], *revision["subsumed"])
+            if (r := self.core.desk.views.request(str(i)))
+        ]
         by_digest = {str(r["contribution"]): r for r in standing if r["id"] in revision["requests"]}
         digests = [str(digest) for digest in revision["contributions"]]
         key = (now.opened.basis.digest, now.edit.digest, *digests, *sorted(revision["subsumed"]))
         figures = self._kept.get(key)
         if figures is None:
-            figures = self._kept.put(key, self._figures(now, pictures, digests, standing, by_digest))
+            figures = self._kept.put(
+                key, self._figures(now, pictures, digests, standing, by_digest)
+            )
         requests = [by_digest.get(digest) for digest in digests]
-        scopes = [self._about(digest, request) for digest, request in zip(digests, requests, strict=True)]
+        scopes = [
+            self._about(digest, request) for digest, request in zip(digests, requests, strict=True)
+        ]
         rows = []
         for about, of_one in zip(scopes, figures, strict=True):
-            others = [{**scopes[o["place"]], "named": o["named"], "named_without": o["named_without"]} for o in of_one["others"]]
+            others = [
+                {**scopes[o["place"]], "named": o["named"], "named_without": o["named_without"]}
+                for o in of_one["others"]
+            ]
             rows.append({**about, **of_one, "others": others})
         return sorted(rows, key=lambda row: -row["cost"])
 
     def _figures(
-        self, now: Served, pictures: Pictures, digests: list[str], standing: Sequence[Record], by_digest: Mapping[str, Record]
+        self,
+        now: Served,
+        pictures: Pictures,
+        digests: list[str],
+        standing: Sequence[Record],
+        by_digest: Mapping[str, Record],
     ) -> list[dict[str, Json]]:
         basis, load = now.opened.basis, self.contributions.load
         contributions = [load(digest) for digest in digests]
@@ -69,25 +99,57 @@ class Interference:
         figures = []
         for place, digest in enumerate(digests):
             rest = self._without(digest, digests, standing, by_digest)
-            edit = self.contributions.composed(basis, rest) if rest else Edit.nothing(basis.dim, basis.side)
-            figures.append(left_out(pictures, contributions, about, place, whole, answered(basis, pictures, edit, rest)))
+            edit = (
+                self.contributions.composed(basis, rest)
+                if rest
+                else Edit.nothing(basis.dim, basis.side)
+            )
+            figures.append(
+                left_out(
+                    pictures,
+                    contributions,
+                    about,
+                    place,
+                    whole,
+                    answered(basis, pictures, edit, rest),
+                )
+            )
             self.core.progress("leaving each forget out once", place + 1, len(digests))
         return figures
 
-    def _without(self, digest: str, digests: list[str], standing: Sequence[Record], by_digest: Mapping[str, Record]) -> list[Contribution]:
+    def _without(
+        self,
+        digest: str,
+        digests: list[str],
+        standing: Sequence[Record],
+        by_digest: Mapping[str, Record],
+    ) -> list[Contribution]:
         """What would be in force without one: the others, and those that only it covered."""
         left = [d for d in digests if d != digest]
         if len(standing) > len(digests) and set(digests) <= set(by_digest):
             request = by_digest[digest]
             rest = [dict(r) for r in standing if r["id"] != request["id"]]
             above = self.contributions.covered(rest)
-            left = sorted({*left, *(str(r["contribution"]) for r in rest if r["id"] not in above and r["contribution"])})
+            left = sorted(
+                {
+                    *left,
+                    *(
+                        str(r["contribution"])
+                        for r in rest
+                        if r["id"] not in above and r["contribution"]
+                    ),
+                }
+            )
         return [self.contributions.load(d) for d in left]
 
     def _about(self, digest: str, request: Record | None) -> dict[str, Json]:
         """Which forget a row is of, as its request says it."""
         if request is not None:
-            concepts = [{"name": c["name"], "aliases": list(c["aliases"])} for c in request["concepts"]]
+            concepts = [
+                {"name": c["name"], "aliases": list(c["aliases"])} for c in request["concepts"]
+            ]
             return {"id": request["id"], "concepts": concepts, "domains": list(request["domains"])}
-        scope = self.contributions.load(digest).spec.scope.as_json()  # the model has changed since: its requests were computed anew
+        scope = self.contributions.load(
+            digest
+        ).spec.scope.as_json()  # the model has changed since: its requests were computed anew
         return {"id": None, "concepts": scope["concepts"], "domains": scope["domains"]}

@@ -1,4 +1,6 @@
-"""Answers from the published revision: number, edit and model are taken together, so that no answer mixes two revisions."""
+"""Answers from the published revision: number, edit and model are taken together, so that no answer
+mixes two revisions.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ CALIBRATED: Final = 64
 
 
 class Serving:
-    """Embeddings and labels. Holds no lock while a model works: filing and reconciling go on meanwhile."""
+    """Embeddings and labels. Holds no lock while a model works: filing and reconciling go on
+    meanwhile.
+    """
 
     def __init__(self, core: Core, measuring: Measuring) -> None:
         self.core, self.measuring = core, measuring
@@ -36,19 +40,34 @@ class Serving:
         """The published revision, one that is asked for, or the base.
 
         Raises:
-            NotFound: no such model or revision. Conflict: the revision was made for a checkpoint that is not there any more.
+            NotFound: no such model or revision. Conflict: the revision was made for a checkpoint
+            that is not there any more.
         """
         core, record = self.core, self.core.desk.model(model)
         if base or revision == 0:
-            return Served(0, Edit.nothing(int(record["dim"]), record["side"]), core.models.opened(model))
-        found: Record | None = core.desk.views.published(model) if revision is None else core.desk.revision(model, revision)
+            return Served(
+                0, Edit.nothing(int(record["dim"]), record["side"]), core.models.opened(model)
+            )
+        found: Record | None = (
+            core.desk.views.published(model)
+            if revision is None
+            else core.desk.revision(model, revision)
+        )
         number = int(found["number"]) if found else 0
         try:
             opened = core.models.opened_for(model, found)
         except Unsupported as error:
             if found and found["made_for"]["digest"] != record["digest"]:
-                what = f"revision {number} was made for another checkpoint of {model} than there is now: {error.message}"
-                raise Conflict(what, advice="`govd revision list` shows whether the new revision waits for somebody.") from error
+                what = (
+                    f"revision {number} was made for another checkpoint of {model} than there is"
+                    f" now: {error.message}"
+                )
+                raise Conflict(
+                    what,
+                    advice=(
+                        "`govd revision list` shows whether the new revision waits for somebody."
+                    ),
+                ) from error
             raise
         return Served(number, self.measuring.edit(found, model), opened)
 
@@ -63,7 +82,8 @@ class Serving:
         revision: int | None = None,
         base: bool = False,
     ) -> tuple[Floats, int]:
-        """Unit embeddings `(n, d)` from the published revision, texts first, and its number. `names`: what errors call the pictures.
+        """Unit embeddings `(n, d)` from the published revision, texts first, and its number.
+        `names`: what errors call the pictures.
 
         Raises:
             Usage: nothing to encode. UnreadableImage: a picture that cannot be decoded.
@@ -89,9 +109,10 @@ class Serving:
         revision: int | None = None,
         base: bool = False,
     ) -> list[Record]:
-        """The best label for each picture `(name, picture)`, or vector of a `.npy`: `path`, `label`, `scores`, `revision`, in their order;
-        `error` in the place of a label where one cannot be read. `abstain`, where the pool calibrates it: whether the label had better
-        not be taken for an answer, since few pictures score as low or its name is forgotten.
+        """The best label for each picture `(name, picture)`, or vector of a `.npy`: `path`,
+        `label`, `scores`, `revision`, in their order; `error` in the place of a label where one
+        cannot be read. `abstain`, where the pool calibrates it: whether the label had better not be
+        taken for an answer, since few pictures score as low or its name is forgotten.
 
         Raises:
             Usage: no pictures or no labels. UnreadableImage: none of them can be read.
@@ -103,7 +124,9 @@ class Serving:
         called, rows, faults = self._judged(now, images)
         failed = {i: error.message for i, error in faults.items()}
         if not rows:
-            raise UnreadableImage("none of the pictures can be read", advice="; ".join(failed.values())[:500])
+            raise UnreadableImage(
+                "none of the pictures can be read", advice="; ".join(failed.values())[:500]
+            )
         places = sorted(rows)
         given = np.stack([rows[i] for i in places])
         scored = metrics.scores(now.edit, given, texts)
@@ -113,28 +136,60 @@ class Serving:
         answers: list[Record] = []
         for i, name in enumerate(called):
             if i in failed:
-                answers.append({"path": name, "label": None, "scores": {}, "revision": now.number, "error": failed[i]})
+                answers.append(
+                    {
+                        "path": name,
+                        "label": None,
+                        "scores": {},
+                        "revision": now.number,
+                        "error": failed[i],
+                    }
+                )
                 continue
             order = np.argsort(-found[i], kind="stable")
             scores = {names[j]: round(float(found[i][j]), 6) for j in order}
-            answer = {"path": name, "label": names[order[0]], "scores": scores, "revision": now.number}
+            answer = {
+                "path": name,
+                "label": names[order[0]],
+                "scores": scores,
+                "revision": now.number,
+            }
             answers.append({**answer, "abstain": no_answer[i]} if i in no_answer else answer)
         return answers
 
-    def _abstains(self, model: str, now: Served, images: Floats, names: list[str], texts: Floats, scored: Floats) -> Any:
+    def _abstains(
+        self,
+        model: str,
+        now: Served,
+        images: Floats,
+        names: list[str],
+        texts: Floats,
+        scored: Floats,
+    ) -> Any:
         """Which answers `(n,)` had better be none; None where no score is calibrated."""
-        basis, key = now.opened.basis, (now.opened.basis.digest, now.edit.digest, model, str(now.number), *names)
+        basis, key = (
+            now.opened.basis,
+            (now.opened.basis.digest, now.edit.digest, model, str(now.number), *names),
+        )
         if key not in self._calibrated:
-            filed = self.measuring.filed(self.core.desk.revision(model, now.number) if now.number else None)
+            filed = self.measuring.filed(
+                self.core.desk.revision(model, now.number) if now.number else None
+            )
             self._calibrated.put(key, calibrated(basis, now.edit, filed, names, texts))
         known = self._calibrated.get(key)
         return None if known is None else abstains(basis, known, images, scored)
 
-    def _judged(self, now: Served, images: Sequence[tuple[str, Source]]) -> tuple[list[str], dict[int, Floats], dict[int, UnreadableImage]]:
-        """Names of pictures and of the vectors that came in the place of some; unit embeddings by place; what is wrong with others."""
+    def _judged(
+        self, now: Served, images: Sequence[tuple[str, Source]]
+    ) -> tuple[list[str], dict[int, Floats], dict[int, UnreadableImage]]:
+        """Names of pictures and of the vectors that came in the place of some; unit embeddings by
+        place; what is wrong with others.
+        """
         called, pictures, rows = with_vectors(images, now.opened.model.facts.dim)
         places = list(pictures)
-        found, faults = now.opened.encoder.judged(list(pictures.values()), [called[i] for i in places])
+        found, faults = now.opened.encoder.judged(
+            list(pictures.values()), [called[i] for i in places]
+        )
         rows |= {places[i]: row for i, row in found.items()}
         return called, rows, {places[i]: fault for i, fault in faults.items()}
 
@@ -144,14 +199,23 @@ class Serving:
         Raises:
             UnreadableImage: one or several cannot be read; each is named.
         """
-        given = names or [str(image) if isinstance(image, Path) else f"image {i}" for i, image in enumerate(images)]
+        given = names or [
+            str(image) if isinstance(image, Path) else f"image {i}"
+            for i, image in enumerate(images)
+        ]
         _, rows, faults = self._judged(now, list(zip(given, images, strict=True)))
         if faults:
             words = "; ".join(faults[i].message for i in sorted(faults))[:2000]
-            raise UnreadableImage(words, advice="Leave them out, or replace them.", path=next(iter(faults.values())).where)
+            raise UnreadableImage(
+                words,
+                advice="Leave them out, or replace them.",
+                path=next(iter(faults.values())).where,
+            )
         return np.stack([rows[i] for i in sorted(rows)])
 
-    def _labels(self, model: str, opened: Opened, labels: Sequence[str] | None) -> tuple[list[str], Floats]:
+    def _labels(
+        self, model: str, opened: Opened, labels: Sequence[str] | None
+    ) -> tuple[list[str], Floats]:
         basis = opened.basis
         if labels is None:
             if not basis.labels:

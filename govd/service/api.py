@@ -1,8 +1,10 @@
-"""What can be asked of a home, whoever answers: a daemon over HTTP (`govd.client.Daemon`) or the home itself (`govd.cli.local.Local`).
+"""What can be asked of a home, whoever answers: a daemon over HTTP (`govd.client.Daemon`) or the
+home itself (`govd.cli.local.Local`).
 
-Records are plain mappings as the HTTP API spells them; lists are whole, whatever pages they came in. Whatever is asked may raise the
-errors of `govd.errors`: `NotFound` for a name or id that is not there, `Usage` for what cannot be meant, `Denied` and `Unauthenticated`
-where a role is not enough, `Unreachable` where no daemon answers.
+Records are plain mappings as the HTTP API spells them; lists are whole, whatever pages they came
+in. Whatever is asked may raise the errors of `govd.errors`: `NotFound` for a name or id that is not
+there, `Usage` for what cannot be meant, `Denied` and `Unauthenticated` where a role is not enough,
+`Unreachable` where no daemon answers.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ class Models(Protocol):
         ...
 
     def reconcile(self) -> Record:
-        """Do what is still to do: `done`, a line for each thing that was, `left`, those that still are; `daemon`: one does so by itself."""
+        """Do what is still to do: `done`, a line for each thing that was, `left`, those that still
+        are; `daemon`: one does so by itself.
+        """
         ...
 
     def models(self) -> list[Record]:
@@ -52,17 +56,21 @@ class Models(Protocol):
         """Register a model; options as in `govd model add`, paths on the machine of the home.
 
         Raises:
-            Conflict: the name is taken. BadFile, BadCheckpoint: something given is no good; nothing is registered.
+            Conflict: the name is taken. BadFile, BadCheckpoint: something given is no good; nothing
+            is registered.
         """
         ...
 
     def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
-        """Change what a model is registered with; with `reference`, rebase it on another checkpoint. What is not given stays."""
+        """Change what a model is registered with; with `reference`, rebase it on another
+        checkpoint. What is not given stays.
+        """
         ...
 
     def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
-        """Take a model out of service; its entries stay. With forgets in force it is retired: they keep their states, and its name is not
-        used again. `delete_published`: take away what was published to its folder, too.
+        """Take a model out of service; its entries stay. With forgets in force it is retired: they
+        keep their states, and its name is not used again. `delete_published`: take away what was
+        published to its folder, too.
 
         Raises:
             Conflict: requests of it are not decided yet.
@@ -82,14 +90,22 @@ class Models(Protocol):
         ...
 
     def interference(self, model: str, number: int | None = None) -> Record:
-        """For each forget of a revision, by default the published one, what leaving it out would change: `cost` to the retained answers,
-        `others_named` of the other forgets' pictures with it and without."""
+        """For each forget of a revision, by default the published one, what leaving it out would
+        change: `cost` to the retained answers, `others_named` of the other forgets' pictures with
+        it and without.
+        """
         ...
 
     def classify(
-        self, model: str, images: Sequence[str], labels: Sequence[str] | None = None, revision: int | None = None, base: bool = False
+        self,
+        model: str,
+        images: Sequence[str],
+        labels: Sequence[str] | None = None,
+        revision: int | None = None,
+        base: bool = False,
     ) -> list[Record]:
-        """The best label for each picture file on this machine, in their order: `path`, `label`, `scores`, `revision`.
+        """The best label for each picture file on this machine, in their order: `path`, `label`,
+        `scores`, `revision`.
 
         A picture that cannot be read has the label None and an `error`.
 
@@ -98,8 +114,11 @@ class Models(Protocol):
         """
         ...
 
-    def embeddings(self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False) -> Floats:
-        """Unit embeddings `(n, d)` float32 of texts, then of picture files, by the published revision.
+    def embeddings(
+        self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False
+    ) -> Floats:
+        """Unit embeddings `(n, d)` float32 of texts, then of picture files, by the published
+        revision.
 
         Raises:
             UnreadableImage: one of the pictures cannot be read; it is named.
@@ -116,13 +135,19 @@ class Models(Protocol):
         disclose: bool = False,
         words: Mapping[str, Any] | None = None,
     ) -> Record:
-        """Metrics on a folder of labelled pictures on the machine of the home, with the confusion that they were computed from. `report`:
-        also what a report shows beside them; with private forgets only where `disclose`. `words`: other words for labels that attackers
-        try, a list for each label, or lists by language."""
+        """Metrics on a folder of labelled pictures on the machine of the home, with the confusion
+        that they were computed from. `report`: also what a report shows beside them; with private
+        forgets only where `disclose`. `words`: other words for labels that attackers try, a list
+        for each label, or lists by language.
+        """
         ...
 
-    def export(self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any) -> Record:
-        """Write the edited model into a folder on the machine of the home; `disclose`, `recipient`."""
+    def export(
+        self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any
+    ) -> Record:
+        """Write the edited model into a folder on the machine of the home; `disclose`,
+        `recipient`.
+        """
         ...
 
 
@@ -130,7 +155,8 @@ class Requests(Protocol):
     """Forget requests and reverts. `wait`: return when it is decided and served."""
 
     def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
-        """File a forget: `domains`, `aliases`, `all_concepts`, `target`, `strength`, `method`, `reason`, `idempotency_key`, …
+        """File a forget: `domains`, `aliases`, `all_concepts`, `target`, `strength`, `method`,
+        `reason`, `idempotency_key`, …
 
         Raises:
             Conflict: the same scope is wanted already. KeyReused: the key came with another body.
@@ -146,8 +172,9 @@ class Requests(Protocol):
         ...
 
     def requests(self, **filters: Any) -> list[Record]:
-        """Requests in the order of their filing: `state`, `model`, `concept`, `domain`, `policy`, `filed_by`, `ticket`, `reason` (a part
-        of it), `since`, `until`, `after`, `limit`."""
+        """Requests in the order of their filing: `state`, `model`, `concept`, `domain`, `policy`,
+        `filed_by`, `ticket`, `reason` (a part of it), `since`, `until`, `after`, `limit`.
+        """
         ...
 
     def request(self, request_id: str) -> Record:
@@ -155,7 +182,9 @@ class Requests(Protocol):
         ...
 
     def pictures(self, request_id: str) -> list[tuple[str, bytes]]:
-        """The prototypes that were synthesised for a request, as `(prompt, PNG)`; empty where there are none."""
+        """The prototypes that were synthesised for a request, as `(prompt, PNG)`; empty where there
+        are none.
+        """
         ...
 
     def approve(self, request_id: str, reason: str = "") -> Record:
@@ -178,7 +207,13 @@ class Requests(Protocol):
         """Try a failed request again."""
         ...
 
-    def revert(self, request_id: str, reason: str = "", idempotency_key: str | None = None, wait: bool = False) -> Record:
+    def revert(
+        self,
+        request_id: str,
+        reason: str = "",
+        idempotency_key: str | None = None,
+        wait: bool = False,
+    ) -> Record:
         """Take a forget back.
 
         Raises:
@@ -215,10 +250,12 @@ class Questions(Protocol):
         ...
 
     def events(self, after: int = -1) -> Iterator[Record]:
-        """Entries as they are made, from the one after entry `after`. A daemon's never end; a home's end with the last entry.
+        """Entries as they are made, from the one after entry `after`. A daemon's never end; a
+        home's end with the last entry.
 
         Raises:
-            Unreachable: the daemon does not answer for a minute. Conflict: the ledger is shorter than `after` says.
+            Unreachable: the daemon does not answer for a minute. Conflict: the ledger is shorter
+            than `after` says.
         """
         ...
 
@@ -247,12 +284,15 @@ class Questions(Protocol):
         ...
 
     def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
-        """The signed log checkpoint: of the ledger as it is, of a size, or the newest that a witness cosigned."""
+        """The signed log checkpoint: of the ledger as it is, of a size, or the newest that a
+        witness cosigned.
+        """
         ...
 
     def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
-        """That an entry is in the log of the signed checkpoint of `size` entries, by default the newest that has it: `leaf`, `path` from
-        the leaf up, `root` (hex; RFC 9162, section 2.1.3), and the `checkpoint`.
+        """That an entry is in the log of the signed checkpoint of `size` entries, by default the
+        newest that has it: `leaf`, `path` from the leaf up, `root` (hex; RFC 9162, section 2.1.3),
+        and the `checkpoint`.
 
         Raises:
             NotFound: no such entry, or no log checkpoint of that size.
@@ -260,8 +300,8 @@ class Questions(Protocol):
         ...
 
     def audit_consistency(self, old: int, new: int | None = None) -> Record:
-        """That the log of the signed checkpoint of `new` entries, by default the newest, begins with that of `old`: `path`, both roots
-        (hex; RFC 9162, section 2.1.4), and the `checkpoint`.
+        """That the log of the signed checkpoint of `new` entries, by default the newest, begins
+        with that of `old`: `path`, both roots (hex; RFC 9162, section 2.1.4), and the `checkpoint`.
 
         Raises:
             NotFound: no log checkpoint of that size. Usage: `old` is not between 1 and `new`.
@@ -280,8 +320,10 @@ class Questions(Protocol):
         witnesses: Sequence[str] = (),
         roots: Sequence[str] = (),
     ) -> Record:
-        """Check the ledger; an auditor checks a bundle for himself. `since`: log checkpoints that were kept; `witnesses`, `roots`: keys and
-        root certificates (PEM) of those who vouch for times."""
+        """Check the ledger; an auditor checks a bundle for himself. `since`: log checkpoints that
+        were kept; `witnesses`, `roots`: keys and root certificates (PEM) of those who vouch for
+        times.
+        """
         ...
 
     def audit_rebuild(self) -> Record:
@@ -306,9 +348,10 @@ class Questions(Protocol):
         as_of: str | None = None,
         with_others: bool = False,
     ) -> Record:
-        """Evidence in a file on this machine: of a request, a revision, a time (`as_of`, perhaps of one `model`), or everything; `since`: a
-        log checkpoint that was kept, from which it then has a proof. Of a request it shows other requests as digests only;
-        `with_others` shows them, so that the edit can be recomposed.
+        """Evidence in a file on this machine: of a request, a revision, a time (`as_of`, perhaps of
+        one `model`), or everything; `since`: a log checkpoint that was kept, from which it then has
+        a proof. Of a request it shows other requests as digests only; `with_others` shows them, so
+        that the edit can be recomposed.
 
         Raises:
             Usage: the file exists. MachineFault: it cannot be written.
@@ -333,10 +376,17 @@ class Tokens(Protocol):
 
 
 class Api(Models, Requests, Questions, Tokens, Protocol):
-    """All of it, as a context that lets go at its end. `remote`: somebody else reconciles, so that waiting means something."""
+    """All of it, as a context that lets go at its end. `remote`: somebody else reconciles, so that
+    waiting means something.
+    """
 
     remote: bool
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

@@ -31,9 +31,13 @@ LITTLE = 2**30
 
 
 def examine(folder: Path | None = None) -> dict[str, Json]:
-    """Versions, devices, plugins, the home at `folder` with its keys and ledger, and faults, as JSON. Never raises for what it is there
-    to find, and makes nothing."""
-    versions: dict[str, Json] = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+    """Versions, devices, plugins, the home at `folder` with its keys and ledger, and faults, as
+    JSON. Never raises for what it is there to find, and makes nothing.
+    """
+    versions: dict[str, Json] = {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
     for name in PACKAGES:
         try:
             versions[name] = version(name)
@@ -41,7 +45,8 @@ def examine(folder: Path | None = None) -> dict[str, Json]:
             versions[name] = None
     plugins = load()[1]
     faults = [
-        f"plugin {p.name} ({p.source}) is not in use: {p.fault}. Update or uninstall the distribution that brings it."
+        f"plugin {p.name} ({p.source}) is not in use: {p.fault}. Update or uninstall the"
+        " distribution that brings it."
         for p in plugins
         if p.fault
     ]
@@ -50,7 +55,9 @@ def examine(folder: Path | None = None) -> dict[str, Json]:
     devices, wrong = _devices()
     home, broken = _home(folder or default_home())
     faults += [*wrong, *broken]
-    shown = [asdict(p) | {"failures": [f for f in failures if f["plugin"] == p.name]} for p in plugins]
+    shown = [
+        asdict(p) | {"failures": [f for f in failures if f["plugin"] == p.name]} for p in plugins
+    ]
     return {
         "versions": versions,
         "devices": devices,
@@ -69,11 +76,15 @@ def _texts(folder: Path) -> list[str]:
     faults = []
     if unnamed := sorted(here - known.living - known.destroyed):
         faults.append(
-            f"no entry names these private texts, and nothing destroys them: {_few(unnamed)}. Where ledger.db is older than they are, put "
-            f"the newer one back; what a filing left that was cut off can be deleted in {private.folder}."
+            f"no entry names these private texts, and nothing destroys them: {_few(unnamed)}. Where"
+            " ledger.db is older than they are, put the newer one back; what a filing left that"
+            f" was cut off can be deleted in {private.folder}."
         )
     if lost := sorted(known.living - whole):
-        faults.append(f"these private texts are lost, though no entry destroys them: {_few(lost)}. Restore them from a backup.")
+        faults.append(
+            f"these private texts are lost, though no entry destroys them: {_few(lost)}. Restore"
+            " them from a backup."
+        )
     return faults
 
 
@@ -86,18 +97,27 @@ def _failing(failure: dict[str, Json]) -> str:
     often = "once" if failure["times"] == 1 else f"{failure['times']} times"
     when = f"{str(failure['at'])[:19]}Z"
     advice = "Update it, or list it under disabled_plugins in govd.toml"
-    return f"plugin {failure['plugin']} failed {often} in {failure['hook']}, last at {when}: {failure['what']}. {advice}."
+    return (
+        f"plugin {failure['plugin']} failed {often} in {failure['hook']}, last at {when}:"
+        f" {failure['what']}. {advice}."
+    )
 
 
 def _devices() -> tuple[list[str], list[str]]:
-    """What JAX would compute on, asked of another process: a device that is broken may hang or end who asks."""
+    """What JAX would compute on, asked of another process: a device that is broken may hang or end
+    who asks.
+    """
     asked = "import jax; print('\\n'.join(f'{d.platform}: {d.device_kind}' for d in jax.devices()))"
     if find_spec("jax") is None:
         return [], []
     try:
-        done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", asked], capture_output=True, text=True, timeout=60, check=False
+        )
     except subprocess.TimeoutExpired:
-        return [], ["JAX does not find its devices within 60 s. Set JAX_PLATFORMS=cpu, or check the driver."]
+        return [], [
+            "JAX does not find its devices within 60 s. Set JAX_PLATFORMS=cpu, or check the driver."
+        ]
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return [], [f"JAX finds no device ({last}). Set JAX_PLATFORMS=cpu, or check the driver."]
@@ -105,19 +125,35 @@ def _devices() -> tuple[list[str], list[str]]:
 
 
 def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
-    """The home: whether it can be written, who may read its keys, whether its ledger can be read and is of a schema known here."""
-    found: dict[str, Json] = {"folder": str(folder), "exists": False, "daemon": None, "settings": None, "free_bytes": 0}
+    """The home: whether it can be written, who may read its keys, whether its ledger can be read
+    and is of a schema known here.
+    """
+    found: dict[str, Json] = {
+        "folder": str(folder),
+        "exists": False,
+        "daemon": None,
+        "settings": None,
+        "free_bytes": 0,
+    }
     faults: list[str] = []
     try:
         found["exists"] = (folder / "ledger.db").exists()
         at = next(p for p in (folder, *folder.parents) if p.exists())
     except OSError as fault:
-        return found, [f"{folder} cannot be looked into ({fault.strerror}). Work as its owner, or choose another home (--home DIR)."]
+        return found, [
+            f"{folder} cannot be looked into ({fault.strerror}). Work as its owner, or choose"
+            " another home (--home DIR)."
+        ]
     if not os.access(at, os.W_OK):
-        faults.append(f"{at} cannot be written. Choose another home (--home DIR or GOVD_HOME), or correct its permissions.")
+        faults.append(
+            f"{at} cannot be written. Choose another home (--home DIR or GOVD_HOME), or correct its"
+            " permissions."
+        )
     found["free_bytes"] = shutil.disk_usage(at).free
     if found["free_bytes"] < LITTLE:
-        faults.append(f"the disk of {at} has only {found['free_bytes'] >> 20} MiB left. Free some space.")
+        faults.append(
+            f"the disk of {at} has only {found['free_bytes'] >> 20} MiB left. Free some space."
+        )
     for name in ("keys/signing.key", "token"):
         path = folder / name
         if path.exists() and path.stat().st_mode & 0o077:
@@ -130,7 +166,11 @@ def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
             origin = (folder / "origin").read_text(encoding="ascii").strip()
             key = folder / "keys" / "signing.key"
             if not key.exists():
-                raise BadFile("the key that signs this ledger is missing", where=str(key), advice="Restore it from a backup.")
+                raise BadFile(
+                    "the key that signs this ledger is missing",
+                    where=str(key),
+                    advice="Restore it from a backup.",
+                )
             signer = Signer.at(key, origin)
             found |= {"origin": origin, "key": str(signer.key), **peek(folder / "ledger.db")}
             faults += _texts(folder)

@@ -1,4 +1,6 @@
-"""What `govd evaluate --report` shows beside the figures of an evaluation: curves, predictions beside measurements, and pictures."""
+"""What `govd evaluate --report` shows beside the figures of an evaluation: curves, predictions
+beside measurements, and pictures.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +46,26 @@ class Reports:
     def __init__(self, core: Core, contributions: Contributions, serving: Serving) -> None:
         self.core, self.contributions, self.serving = core, contributions, serving
 
-    def figures(self, model: str, now: Served, filed: Sequence[Contribution], data: EvaluationData, folder: Path | None) -> dict[str, Json]:
-        """`forgets` with prediction and measurement, `capacity`, `strength`, `pictures`; `filed`: the revision's contributions."""
+    def figures(
+        self,
+        model: str,
+        now: Served,
+        filed: Sequence[Contribution],
+        data: EvaluationData,
+        folder: Path | None,
+    ) -> dict[str, Json]:
+        """`forgets` with prediction and measurement, `capacity`, `strength`, `pictures`; `filed`:
+        the revision's contributions.
+        """
         record = self.core.desk.revision(model, now.number) if now.number else None
         requests = self._requests(record)
         contributions = [recognised(now.opened.basis, c) for c in filed]
         return {
-            "model": {**_short(self.core.desk.model(model)), "labels": len(now.opened.basis.labels), "dim": now.opened.basis.dim},
+            "model": {
+                **_short(self.core.desk.model(model)),
+                "labels": len(now.opened.basis.labels),
+                "dim": now.opened.basis.dim,
+            },
             "published_at": record["published_at"] if record else None,
             "edit_digest": now.edit.digest,
             "forgets": self._forgets(now, requests, contributions, data),
@@ -66,40 +81,77 @@ class Reports:
 
     def _composed(self, now: Served, contributions: Sequence[Contribution]) -> Edit:
         basis = now.opened.basis
-        return self.contributions.composed(basis, contributions) if contributions else Edit.nothing(basis.dim, basis.side)
+        return (
+            self.contributions.composed(basis, contributions)
+            if contributions
+            else Edit.nothing(basis.dim, basis.side)
+        )
 
-    # -- prediction against measurement -----------------------------------------------------------------------------------------
+    # -- prediction against measurement
 
     def _forgets(
-        self, now: Served, requests: dict[str, Record], contributions: Sequence[Contribution], data: EvaluationData
+        self,
+        now: Served,
+        requests: dict[str, Record],
+        contributions: Sequence[Contribution],
+        data: EvaluationData,
     ) -> list[dict[str, Json]]:
-        """Each forget as its request says it; of some, how many other answers it was predicted to change and how many change by it now."""
+        """Each forget as its request says it; of some, how many other answers it was predicted to
+        change and how many change by it now.
+        """
         basis = now.opened.basis
         stays = ~about(basis, contributions, data)
         order = np.random.default_rng(SEED).permutation(len(contributions))[:COMPARED]
         rows = []
         for place, contribution in enumerate(contributions):
             request = requests.get(contribution.digest)
-            row: dict[str, Json] = {"id": None, **contribution.spec.scope.as_json(), "measured": None, "predicted": None}
+            row: dict[str, Json] = {
+                "id": None,
+                **contribution.spec.scope.as_json(),
+                "measured": None,
+                "predicted": None,
+            }
             if request is not None:
-                row |= {name: request[name] for name in ("id", "concepts", "domains", "method", "target", "strength", "filed_at")}
+                row |= {
+                    name: request[name]
+                    for name in (
+                        "id",
+                        "concepts",
+                        "domains",
+                        "method",
+                        "target",
+                        "strength",
+                        "filed_at",
+                    )
+                }
                 row["predicted"] = _predicted(request["predicted"] or {})
             if place in order:
                 rest = [c for c in contributions if c.digest != contribution.digest]
                 count, total = differs(basis, self._composed(now, rest), now.edit, data, stays)
-                row["measured"] = {"share": count / total if total else 0.0, "interval": _interval(count, total), "pictures": total}
+                row["measured"] = {
+                    "share": count / total if total else 0.0,
+                    "interval": _interval(count, total),
+                    "pictures": total,
+                }
             rows.append(row)
         return rows
 
-    # -- curves -----------------------------------------------------------------------------------------------------------------
+    # -- curves
 
-    def _capacity(self, now: Served, contributions: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
-        """What more and more forgets cost: those in force in a seeded random order, then labels that nobody asked to forget."""
+    def _capacity(
+        self, now: Served, contributions: Sequence[Contribution], data: EvaluationData
+    ) -> dict[str, Json]:
+        """What more and more forgets cost: those in force in a seeded random order, then labels
+        that nobody asked to forget.
+        """
         basis, draw = now.opened.basis, np.random.default_rng(SEED)
         ordered = [contributions[i] for i in draw.permutation(len(contributions))]
         ahead, stopped = self._ahead(now, ordered, data, draw)
         stays = ~about(basis, [*ordered, *ahead], data)
-        points = [point(basis, self._composed(now, ordered[:n]), ordered[:n], data, stays) for n in steps(len(ordered))]
+        points = [
+            point(basis, self._composed(now, ordered[:n]), ordered[:n], data, stays)
+            for n in steps(len(ordered))
+        ]
         beyond: list[dict[str, Json]] = []
         for n in steps(len(ahead), AHEAD)[1:]:
             more = [*ordered, *ahead[:n]]
@@ -108,21 +160,44 @@ class Reports:
             except GovdError as error:  # no room is left: that is what the curve is to show
                 stopped = error.what
                 break
-        return {"points": points, "beyond": beyond, "stopped": stopped, "pictures": int(stays.sum()), "here": len(ordered)}
+        return {
+            "points": points,
+            "beyond": beyond,
+            "stopped": stopped,
+            "pictures": int(stays.sum()),
+            "here": len(ordered),
+        }
 
     def _ahead(
-        self, now: Served, ordered: Sequence[Contribution], data: EvaluationData, draw: np.random.Generator
+        self,
+        now: Served,
+        ordered: Sequence[Contribution],
+        data: EvaluationData,
+        draw: np.random.Generator,
     ) -> tuple[list[Contribution], str]:
-        """Contributions of further labels, drawn at random from those with pictures; and why there are not more."""
+        """Contributions of further labels, drawn at random from those with pictures; and why there
+        are not more.
+        """
         basis = now.opened.basis
         if not ordered or not basis.labels:
             return [], ""
         taken = {p for c in ordered for k in c.spec.scope.concepts for p in k.phrases}
         free = [name for name in data.classes if name not in taken and name in basis.labels]
-        room = max(0, min(BEYOND, max(4, len(ordered)), len(basis.labels) // 2 - len(ordered), len(free) // 2))
+        room = max(
+            0,
+            min(
+                BEYOND, max(4, len(ordered)), len(basis.labels) // 2 - len(ordered), len(free) // 2
+            ),
+        )
         found: list[Contribution] = []
         for i in draw.permutation(len(free))[:room]:
-            spec = replace(ordered[0].spec, scope=Scope((Concept(free[i]),), ()), strength=1.0, prototypes=0, examples=())
+            spec = replace(
+                ordered[0].spec,
+                scope=Scope((Concept(free[i]),), ()),
+                strength=1.0,
+                prototypes=0,
+                examples=(),
+            )
             try:
                 found.append(self.contributions.compute(spec, now.opened, keep=False))
             except MachineFault:
@@ -131,10 +206,18 @@ class Reports:
                 return found, error.what
         return found, ""
 
-    def _strength(self, now: Served, contributions: Sequence[Contribution], data: EvaluationData) -> dict[str, Json] | None:
-        """What the strength of one forget does, with all others as they are; None where there is none that can be computed again."""
+    def _strength(
+        self, now: Served, contributions: Sequence[Contribution], data: EvaluationData
+    ) -> dict[str, Json] | None:
+        """What the strength of one forget does, with all others as they are; None where there is
+        none that can be computed again.
+        """
         basis = now.opened.basis
-        able = [c for c in contributions if c.spec.scope.concepts and about(basis, [c], data).any() and _open(c.spec)]
+        able = [
+            c
+            for c in contributions
+            if c.spec.scope.concepts and about(basis, [c], data).any() and _open(c.spec)
+        ]
         if not able:
             return None
         one = able[0]
@@ -145,7 +228,9 @@ class Reports:
             if strength > most:
                 break
             try:
-                again = self.contributions.compute(replace(one.spec, strength=strength), now.opened, keep=False)
+                again = self.contributions.compute(
+                    replace(one.spec, strength=strength), now.opened, keep=False
+                )
                 edit = self._composed(now, [*rest, again])
             except MachineFault:
                 raise
@@ -154,18 +239,32 @@ class Reports:
             at = point(basis, edit, [again], data, stays)
             points.append({"strength": strength, "changed": at["changed"], "named": at["named"]})
         scope = one.spec.scope.as_json()
-        return {**scope, "target": one.spec.target, "method": one.spec.method, "chosen": one.spec.strength, "points": points}
+        return {
+            **scope,
+            "target": one.spec.target,
+            "method": one.spec.method,
+            "chosen": one.spec.strength,
+            "points": points,
+        }
 
-    # -- pictures -----------------------------------------------------------------------------------------------------------------
+    # -- pictures
 
     def _pictures(
-        self, model: str, now: Served, contributions: Sequence[Contribution], data: EvaluationData, folder: Path
+        self,
+        model: str,
+        now: Served,
+        contributions: Sequence[Contribution],
+        data: EvaluationData,
+        folder: Path,
     ) -> list[dict[str, Json]]:
-        """One picture of each (class, domain) for some classes of what was to go and of what was to stay, with labels before and after."""
+        """One picture of each (class, domain) for some classes of what was to go and of what was to
+        stay, with labels before and after.
+        """
         basis = now.opened.basis
         try:
             files = labelled(folder, basis.domains, set(basis.labels))
-        except GovdError:  # the model keeps the embeddings of its evaluation set; the pictures themselves may be gone
+        # the model keeps the embeddings of its evaluation set; the pictures themselves may be gone
+        except GovdError:
             return []
         gone = np.unique(np.asarray(data.class_of)[about(basis, contributions, data)])
         draw = np.random.default_rng(SEED)
@@ -182,7 +281,11 @@ class Reports:
         return self._answered(model, now, chosen, _forgotten_in(contributions, data))
 
     def _answered(
-        self, model: str, now: Served, chosen: Sequence[tuple[tuple[str, str], Path]], forgotten: Callable[[str, str], bool]
+        self,
+        model: str,
+        now: Served,
+        chosen: Sequence[tuple[tuple[str, str], Path]],
+        forgotten: Callable[[str, str], bool],
     ) -> list[dict[str, Json]]:
         images = [(str(path), path) for _, path in chosen]
         try:
@@ -204,7 +307,9 @@ class Reports:
         ]
 
 
-def _forgotten_in(contributions: Sequence[Contribution], data: EvaluationData) -> Callable[[str, str], bool]:
+def _forgotten_in(
+    contributions: Sequence[Contribution], data: EvaluationData
+) -> Callable[[str, str], bool]:
     """Whether a class is forgotten in a domain (`""`: pictures of none)."""
     scopes = [c.spec.scope for c in contributions]
 
@@ -221,20 +326,30 @@ def _open(spec: ForgetSpec) -> bool:
 
 
 def _short(model: Record) -> dict[str, Json]:
-    return {name: model.get(name) for name in ("name", "reference", "architecture", "digest", "domains", "use", "side")}
+    return {
+        name: model.get(name)
+        for name in ("name", "reference", "architecture", "digest", "domains", "use", "side")
+    }
 
 
 def _predicted(predicted: Record) -> dict[str, Json] | None:
-    """How many other answers a forget was predicted to change when it was filed, with its interval where there is one."""
+    """How many other answers a forget was predicted to change when it was filed, with its interval
+    where there is one.
+    """
     if predicted.get("disagreement") is None:
         return None
     figure = (predicted.get("costs") or {}).get("all") or {}
     low, high = figure.get("low"), figure.get("high")
-    return {"share": predicted["disagreement"], "interval": None if low is None or high is None else [low, high]}
+    return {
+        "share": predicted["disagreement"],
+        "interval": None if low is None or high is None else [low, high],
+    }
 
 
 def _interval(count: int, total: int) -> list[float]:
-    """The bootstrap interval of a share; where no picture, or each, is counted, its open end is the exact binomial bound."""
+    """The bootstrap interval of a share; where no picture, or each, is counted, its open end is the
+    exact binomial bound.
+    """
     if not total:
         return [0.0, 1.0]
     bound = 1 - ((1 - LEVEL) / 2) ** (1 / total)

@@ -1,4 +1,6 @@
-"""Records as rows: for spreadsheets, for pipes; the same bytes on the command line and over HTTP."""
+"""Records as rows: for spreadsheets, for pipes; the same bytes on the command line and over
+HTTP.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,11 @@ def sql_rows(found: Record) -> list[Record]:
     return [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
 
 
-def page(found: Sequence[Mapping[str, Json]], key: str, after: str | None, limit: int) -> tuple[list[Record], str | None]:
-    """The records after the one whose `key` is `after`, at most `limit`, and the cursor to go on with: None at the end.
+def page(
+    found: Sequence[Mapping[str, Json]], key: str, after: str | None, limit: int
+) -> tuple[list[Record], str | None]:
+    """The records after the one whose `key` is `after`, at most `limit`, and the cursor to go on
+    with: None at the end.
 
     Raises:
         NotFound: no record has this cursor.
@@ -50,7 +55,10 @@ def page(found: Sequence[Mapping[str, Json]], key: str, after: str | None, limit
         check_text(after, "cursor")
         at = next((i for i, r in enumerate(found) if str(r[key]) == after), None)
         if at is None:
-            raise NotFound(f"no record has the cursor {after!r}", advice="Go on with `next` of the page before.")
+            raise NotFound(
+                f"no record has the cursor {after!r}",
+                advice="Go on with `next` of the page before.",
+            )
         start = at + 1
     shown: list[Record] = list(found[start : start + limit])
     return shown, str(shown[-1][key]) if shown and start + limit < len(found) else None
@@ -59,9 +67,15 @@ def page(found: Sequence[Mapping[str, Json]], key: str, after: str | None, limit
 def _cell(value: Json) -> str:
     if value is None:
         return ""
-    return _safe(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=float)
+    return (
+        _safe(value)
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False, default=float)
+    )
 
 
 def _safe(text: str) -> str:
-    """A cell that a spreadsheet does not take for a formula: what people filed is shown, not run."""
+    """A cell that a spreadsheet does not take for a formula: what people filed is shown, not
+    run.
+    """
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

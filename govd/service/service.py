@@ -33,8 +33,9 @@ from govd.types import Json, Progress, Record, silent
 
 log = logging.getLogger("govd")
 HONEST = (
-    "The edit suppresses the concepts in the shared space and at the model's output. It does not erase training data or traces in "
-    "earlier layers; what a stranger with examples can still do is measured beside it."
+    "The edit suppresses the concepts in the shared space and at the model's output. It does not"
+    " erase training data or traces in earlier layers; what a stranger with examples can still do"
+    " is measured beside it."
 )
 
 
@@ -52,15 +53,23 @@ class Service:
         self.tokens = Tokens(self.core)
         self.reconciler = Reconciler(self.core, self.requests, self.measuring)
         answering = Serving(self.core, self.measuring)
-        self.serving, self.embeddings, self.classify = answering.now, answering.embeddings, answering.classify
+        self.serving, self.embeddings, self.classify = (
+            answering.now,
+            answering.embeddings,
+            answering.classify,
+        )
         self.export = Exports(self.core, answering).write
         self.reports = Reports(self.core, self.requests.contributions, answering)
-        self.interference = Interference(self.core, self.requests.contributions, self.measuring, answering).of
+        self.interference = Interference(
+            self.core, self.requests.contributions, self.measuring, answering
+        ).of
         self._resume_signing()
 
     def _resume_signing(self) -> None:
-        """Sign what a crash left published and unsigned. Where nothing beside the key says yet what was signed, that is kept from now on;
-        and a publish without its checkpoint is there for verification to look at first."""
+        """Sign what a crash left published and unsigned. Where nothing beside the key says yet what
+        was signed, that is kept from now on; and a publish without its checkpoint is there for
+        verification to look at first.
+        """
         ledger = self.core.desk.ledger
         try:
             if ledger.fault is not None:
@@ -75,7 +84,12 @@ class Service:
     def __enter__(self) -> Service:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -91,11 +105,13 @@ class Service:
             self.answers.close()
             self.core.close()
 
-    # -- doing ----------------------------------------------------------------------------------------------------------------
+    # -- doing
 
     def reconcile(self, only: str | None = None, patient: bool = True) -> bool:
-        """Bring every model, or `only` that one, to what is wanted; whether there was something to do. Not `patient`: what takes longer
-        goes on in the background, and one model waits for no other."""
+        """Bring every model, or `only` that one, to what is wanted; whether there was something to
+        do. Not `patient`: what takes longer goes on in the background, and one model waits for no
+        other.
+        """
         return self.reconciler.run(only, patient)
 
     def measure(self, patient: bool = True) -> bool:
@@ -103,7 +119,9 @@ class Service:
         return self.reconciler.measure(patient)
 
     def vouch(self) -> None:
-        """What is done at intervals for those who don't trust us: a log checkpoint where one is due, and witnesses to it."""
+        """What is done at intervals for those who don't trust us: a log checkpoint where one is
+        due, and witnesses to it.
+        """
         if self.core.ending:
             return
         with self.core.desk.lock:
@@ -121,8 +139,12 @@ class Service:
         return self.models.show(name)
 
     @bounded
-    def update_model(self, name: str, given: Given, actor: str, reference: str | None = None) -> Record:
-        """Change what a model is registered with, or rebase it on another checkpoint, and publish what follows from that."""
+    def update_model(
+        self, name: str, given: Given, actor: str, reference: str | None = None
+    ) -> Record:
+        """Change what a model is registered with, or rebase it on another checkpoint, and publish
+        what follows from that.
+        """
         with self.core.working(name):
             self.models.update(name, given, actor, reference)
         self.reconcile(name)
@@ -137,11 +159,13 @@ class Service:
         """What a forget would do if this actor filed it."""
         return self.requests.preview(model, options, actor)
 
-    def revert(self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None) -> Record:
+    def revert(
+        self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None
+    ) -> Record:
         """File a revert."""
         return self.requests.revert(request_id, reason, actor, idempotency_key)
 
-    # -- reading --------------------------------------------------------------------------------------------------------------
+    # -- reading
 
     def status(self) -> Record:
         """Models, what they serve, what waits and why, size and head of the ledger."""
@@ -166,7 +190,12 @@ class Service:
             for name in sorted(views.models)
         ]
         retired = [
-            {"name": r["name"], **r["retired"], "in_force": states[r["name"], "in_force"], "subsumed": states[r["name"], "subsumed"]}
+            {
+                "name": r["name"],
+                **r["retired"],
+                "in_force": states[r["name"], "in_force"],
+                "subsumed": states[r["name"], "subsumed"],
+            }
             for r in views.retired()
         ]
         head = {"origin": ledger.origin, "size": ledger.size(), "root": ledger.root().hex()}
@@ -176,7 +205,13 @@ class Service:
             for r in list(views.open.values())
             if has_expired(r) and not r.get("model_retired")
         ]
-        found = {"home": str(self.core.home.folder), "models": models, "retired": retired, "waiting": waiting, "expired": expired}
+        found = {
+            "home": str(self.core.home.folder),
+            "models": models,
+            "retired": retired,
+            "waiting": waiting,
+            "expired": expired,
+        }
         return {**found, "ledger": head}
 
     def _capacity(self, model: str) -> dict[str, Json] | None:
@@ -184,7 +219,9 @@ class Service:
         published = self.core.desk.views.published(model) or {}
         figures = (published.get("metrics") or {}).get("data_free") or {}
         changed = figures.get("predicted_disagreement") if published else 0.0
-        return self.requests.calibrating.capacity(self.core.desk.model(model), len(published.get("contributions", ())), changed)
+        return self.requests.calibrating.capacity(
+            self.core.desk.model(model), len(published.get("contributions", ())), changed
+        )
 
     def _pending(self, model: str) -> dict[str, Json] | None:
         """The revision that is on its way or was refused last, and what it waits for."""
@@ -228,7 +265,7 @@ class Service:
             "metrics": changed,
         }
 
-    # -- answering ------------------------------------------------------------------------------------------------------------
+    # -- answering
 
     @bounded
     def evaluate(
@@ -241,12 +278,14 @@ class Service:
         disclose: bool = False,
         words: OtherWords | None = None,
     ) -> Record:
-        """The metrics of a revision on a folder of labelled pictures (the model's own where None), with what a stranger can still do.
-        `report`: also what a report shows beside them, which takes longer; `words`: other words for labels, which are tried as well.
+        """The metrics of a revision on a folder of labelled pictures (the model's own where None),
+        with what a stranger can still do. `report`: also what a report shows beside them, which
+        takes longer; `words`: other words for labels, which are tried as well.
 
         Raises:
-            Usage: the model has no evaluation set and no folder is given. BadFile: there is no picture in it. Denied: a report would
-            name what a private request is about, unless `disclose`.
+            Usage: the model has no evaluation set and no folder is given. BadFile: there is no
+            picture in it. Denied: a report would name what a private request is about, unless
+            `disclose`.
         """
         now = self.serving(model, revision, base)
         made = self.core.desk.revision(model, now.number) if now.number else None
@@ -260,7 +299,14 @@ class Service:
                 raise Usage(f"{model} has no evaluation set", advice="Say --images DIR.")
         else:
             labels, others = now.opened.basis.labels, self.models.spellings(model)
-            data, left_out = read_images(Path(images), now.opened.encoder, now.opened.basis.domains, self.core.progress, labels, others)
+            data, left_out = read_images(
+                Path(images),
+                now.opened.encoder,
+                now.opened.basis.domains,
+                self.core.progress,
+                labels,
+                others,
+            )
         checked(words or {}, now.opened.basis.anchors[0])
         filed = self.measuring.filed(made)
         contributions = [recognised(now.opened.basis, c) for c in filed]
@@ -268,11 +314,17 @@ class Service:
         found["data_free"] = metrics.data_free(now.opened.basis, now.edit, contributions)
         found |= self.measuring.slow(now.opened, now.edit, contributions, data, words)
         by_cell(now.opened, now.edit, contributions, data, found)
-        found |= {"skipped": data.skipped, "left_out": dict(left_out), "confusion": confusion(now.opened.basis, now.edit, data)}
+        found |= {
+            "skipped": data.skipped,
+            "left_out": dict(left_out),
+            "confusion": confusion(now.opened.basis, now.edit, data),
+        }
         answer = {"model": model, "revision": now.number, "claim": HONEST, "metrics": plain(found)}
         if report:
             folder = images or self.core.desk.model(model).get("images")
-            shown = self.reports.figures(model, now, filed, data, Path(folder) if folder and Path(folder).is_dir() else None)
+            shown = self.reports.figures(
+                model, now, filed, data, Path(folder) if folder and Path(folder).is_dir() else None
+            )
             answer["report"] = plain(shown)
         return answer
 
@@ -285,7 +337,11 @@ class Service:
         private = [r for r in made["requests"] if self.core.desk.request(r).get("private")]
         if private:
             what = f"a report would name what {', '.join(private)} keeps private"
-            raise Denied(what, where=f"{made['model']}/{made['number']}", advice="Say --disclose if whoever reads it may know.")
+            raise Denied(
+                what,
+                where=f"{made['model']}/{made['number']}",
+                advice="Say --disclose if whoever reads it may know.",
+            )
 
 
 def open_service(folder: Path, progress: Progress = silent) -> Service:

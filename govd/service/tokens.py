@@ -40,18 +40,32 @@ class Tokens:
         token, token_id = secrets.token_urlsafe(32), secrets.token_hex(6)
         payload = {"name": name, "role": role, "sha256": hashlib.sha256(token.encode()).hexdigest()}
         self.core.desk.append([Draft("token.create", token_id, actor, "", payload)])
-        return {"id": token_id, "name": name, "actor": principal(name), "role": role, "token": token}
+        return {
+            "id": token_id,
+            "name": name,
+            "actor": principal(name),
+            "role": role,
+            "token": token,
+        }
 
     def all(self) -> list[Record]:
         """All tokens, without what would let somebody in."""
         known = list(self.core.desk.views.tokens.values())
-        return [{k: v for k, v in t.items() if k != "sha256"} | {"actor": principal(str(t["name"]))} for t in known]
+        return [
+            {k: v for k, v in t.items() if k != "sha256"} | {"actor": principal(str(t["name"]))}
+            for t in known
+        ]
 
     @bounded
     def revoke(self, token_id: str, actor: str) -> Record:
         """End a token."""
-        if token_id not in self.core.desk.views.tokens or self.core.desk.views.tokens[token_id]["revoked_at"]:
-            raise NotFound(f"no token {token_id!r} is in use", advice="`govd token list` shows them.")
+        if (
+            token_id not in self.core.desk.views.tokens
+            or self.core.desk.views.tokens[token_id]["revoked_at"]
+        ):
+            raise NotFound(
+                f"no token {token_id!r} is in use", advice="`govd token list` shows them."
+            )
         self.core.desk.append([Draft("token.revoke", token_id, actor, "", {})])
         return next(t for t in self.all() if t["id"] == token_id)
 
@@ -62,29 +76,50 @@ class Tokens:
             Unauthenticated: none, unknown or revoked. Denied: its role is not enough.
         """
         if not token:
-            raise Unauthenticated("this call needs a token", advice="Send Authorization: Bearer TOKEN; `govd token create` makes one.")
+            raise Unauthenticated(
+                "this call needs a token",
+                advice="Send Authorization: Bearer TOKEN; `govd token create` makes one.",
+            )
         if hmac.compare_digest(token.encode(), self.core.home.token().encode()):
             return OWNER
         digest = hashlib.sha256(token.encode()).hexdigest()
         for known in list(self.core.desk.views.tokens.values()):
-            if hmac.compare_digest(known["sha256"], digest) and not known["revoked_at"] and self._is_made(known):
+            if (
+                hmac.compare_digest(known["sha256"], digest)
+                and not known["revoked_at"]
+                and self._is_made(known)
+            ):
                 if ROLES.index(known["role"]) > ROLES.index(needs):
-                    raise Denied(f"the role {known['role']} may not do this", advice=f"It needs the role {needs}.")
+                    raise Denied(
+                        f"the role {known['role']} may not do this",
+                        advice=f"It needs the role {needs}.",
+                    )
                 return principal(str(known["name"]))
-        raise Unauthenticated("this token is not known", advice="It may have been revoked; `govd token list` shows those in use.")
+        raise Unauthenticated(
+            "this token is not known",
+            advice="It may have been revoked; `govd token list` shows those in use.",
+        )
 
     def _is_made(self, known: Record) -> bool:
-        """Whether the ledger itself says so: the entry that made a token is looked at when it is first used.
+        """Whether the ledger itself says so: the entry that made a token is looked at when it is
+        first used.
 
-        A token is never changed; that it was not revoked meanwhile is what the seals of the views vouch for.
+        A token is never changed; that it was not revoked meanwhile is what the seals of the views
+        vouch for.
         """
         key = (str(known["id"]), str(known["sha256"]), str(known["role"]), str(known["name"]))
         if key not in self._looked_at:
             entries = self.core.desk.ledger.some([int(known["seq"])])
-            made = [e for e in entries if e["kind"] == "token.create" and e["subject"] == known["id"]]
+            made = [
+                e for e in entries if e["kind"] == "token.create" and e["subject"] == known["id"]
+            ]
             said = made[0]["payload"] if made else {}
             if (said.get("sha256"), said.get("role"), said.get("name")) != key[1:]:
-                log.error("token %s is in the views, but the ledger has not made it so: it lets nobody in", known["id"])
+                log.error(
+                    "token %s is in the views, but the ledger has not made it so: it lets"
+                    " nobody in",
+                    known["id"],
+                )
                 return False
             self._looked_at.add(key)
         return True

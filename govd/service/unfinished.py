@@ -1,4 +1,6 @@
-"""What was cut off: steps that the ledger calls for and nobody is taking, told from the records alone, without opening a model."""
+"""What was cut off: steps that the ledger calls for and nobody is taking, told from the records
+alone, without opening a model.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,13 @@ AT_REST = frozenset({"waiting", "refused"})
 
 
 def unfinished(core: Core) -> list[str]:
-    """A line for each thing that was cut off; empty where only people, gates or nobody can go on."""
+    """A line for each thing that was cut off; empty where only people, gates or nobody can go
+    on.
+    """
     views = core.desk.refresh()
-    moving = [r for r in list(views.open.values()) if r["state"] in MOVING and r["model"] in views.models]
+    moving = [
+        r for r in list(views.open.values()) if r["state"] in MOVING and r["model"] in views.models
+    ]
     lines = [f"the {r['kind']} {r['id']} is {r['state']}" for r in moving if not _stands(core, r)]
     for model in sorted(views.models):
         lines += _of_model(core, model)
@@ -24,12 +30,18 @@ def unfinished(core: Core) -> list[str]:
 
 
 def _stands(core: Core, request: Record) -> bool:
-    """Whether a revision with this request (without what it reverts) waits for somebody, or was refused."""
+    """Whether a revision with this request (without what it reverts) waits for somebody, or was
+    refused.
+    """
     last = core.desk.views.last(str(request["model"]))
     if request["state"] != "approved" or last is None or last["state"] not in AT_REST:
         return False
     carried = {*last["requests"], *last["subsumed"]}
-    return request["reverts"] not in carried if request["kind"] == "revert" else request["id"] in carried
+    return (
+        request["reverts"] not in carried
+        if request["kind"] == "revert"
+        else request["id"] in carried
+    )
 
 
 def _of_model(core: Core, model: str) -> Iterator[str]:
@@ -40,7 +52,10 @@ def _of_model(core: Core, model: str) -> Iterator[str]:
         yield f"revision {last['number']} of {model} is {last['state']}"
     if published is None or last is None:
         return
-    is_last, on_another = last["number"] == published["number"], published["basis"] != record["basis"]
+    is_last, on_another = (
+        last["number"] == published["number"],
+        published["basis"] != record["basis"],
+    )
     if is_last and on_another and published["contributions"]:
         yield f"revision {published['number']} of {model} was made before the model was changed"
     if record.get("publish_to") and not published["files"]:

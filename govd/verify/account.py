@@ -1,4 +1,6 @@
-"""What a verified bundle comes to, in sentences: what is proven, what the log records, and what does not follow."""
+"""What a verified bundle comes to, in sentences: what is proven, what the log records, and what
+does not follow.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,27 @@ EXCERPT: Final = 200_000
 MODELS: Final = 20
 """Models whose claims are told."""
 NOT_PROVEN: Final = (
-    "Whoever holds the signing key could have signed another history for somebody else; only witnesses or kept checkpoints show that.",
-    "What is recorded is what the daemon wrote: who acted is who held a token or the machine's account, and the figures are as measured "
-    "there (--recompute checks the edit alone).",
-    "That what answers questions is what was published: compare the SHA-256 of its files with the statement's subjects.",
+    (
+        "Whoever holds the signing key could have signed another history for somebody else; only"
+        " witnesses or kept checkpoints show that."
+    ),
+    (
+        "What is recorded is what the daemon wrote: who acted is who held a token or the machine's"
+        " account, and the figures are as measured there (--recompute checks the edit alone)."
+    ),
+    (
+        "That what answers questions is what was published: compare the SHA-256 of its files with"
+        " the statement's subjects."
+    ),
 )
 
 
-def tell(opened: Opened, newest: LogCheckpoint, found: Bounds, known: bool, kept: Sequence[int]) -> None:
-    """Fill in the sentences of a bundle. `known`: the key came from elsewhere; `kept`: sizes of log checkpoints that the reader kept."""
+def tell(
+    opened: Opened, newest: LogCheckpoint, found: Bounds, known: bool, kept: Sequence[int]
+) -> None:
+    """Fill in the sentences of a bundle. `known`: the key came from elsewhere; `kept`: sizes of log
+    checkpoints that the reader kept.
+    """
     verdict = opened.verdict
     _about(opened)
     if not verdict.holds:
@@ -51,28 +65,46 @@ def tell(opened: Opened, newest: LogCheckpoint, found: Bounds, known: bool, kept
     opened.recorded += [*_recorded(opened), *recorded]
     opened.not_proven = [*_missing(opened, found), *opened.not_proven]
     if not known:
-        text = "The key came with the bundle: it says that one signer made all this, not who. Ask for the key elsewhere, and give --key."
+        text = (
+            "The key came with the bundle: it says that one signer made all this, not who. Ask for"
+            " the key elsewhere, and give --key."
+        )
         opened.not_proven.insert(0, text)
     if not any(b.checked for b in found.found):
-        opened.not_proven.append("When it happened: the times are those of the daemon's clock, and nothing that was checked bounds them.")
+        opened.not_proven.append(
+            "When it happened: the times are those of the daemon's clock, and nothing that was"
+            " checked bounds them."
+        )
     elif not opened.whole:
         opened.not_proven.append(
-            "When it happened, more closely than the witnesses and time stamps above say: times are the daemon's clock."
+            "When it happened, more closely than the witnesses and time stamps above say: times are"
+            " the daemon's clock."
         )
     opened.not_proven += NOT_PROVEN
 
 
 def _proven(opened: Opened, newest: LogCheckpoint) -> list[str]:
     size, verdict = newest.size, opened.verdict
-    whole = f", and they are all: there is none but these up to entry {size - 1}; later ones are not shown" if opened.whole else ""
+    whole = (
+        f", and they are all: there is none but these up to entry {size - 1}; later ones are not"
+        " shown"
+        if opened.whole
+        else ""
+    )
     said = [
-        f"{verdict.size} entries are in the log {safe(newest.origin)} as it was signed at {size} entries, byte for byte{whole}.",
+        (
+            f"{verdict.size} entries are in the log {safe(newest.origin)} as it was signed at"
+            f" {size} entries, byte for byte{whole}."
+        ),
         f"{verdict.artifacts} artifacts have the bytes that the entries name.",
     ]
     for model, number in opened.statements:
         subjects = opened.statements[model, number]["subject"]
         about = f"revision {number} of {safe(model)}"
-        said.append(f"The log's key signed the claim about {about}; the files that it names ({len(subjects)}) are those of the entries.")
+        said.append(
+            f"The log's key signed the claim about {about}; the files that it names"
+            f" ({len(subjects)}) are those of the entries."
+        )
     return said
 
 
@@ -84,7 +116,10 @@ def _recorded(opened: Opened) -> list[str]:
             continue
         if len(said) == TOLD:
             return [*said, "And more, which entries.ndjson has."]
-        said.append(f"Entry {entry['seq']}, {safe(entry['time'][:19])}Z, {safe(spoken(entry['actor']))}: {sentence}")
+        said.append(
+            f"Entry {entry['seq']}, {safe(entry['time'][:19])}Z, {safe(spoken(entry['actor']))}:"
+            f" {sentence}"
+        )
     return said
 
 
@@ -94,15 +129,22 @@ def _missing(opened: Opened, found: Bounds) -> list[str]:
     for what, count in sorted(kinds.items()):
         names = [f"{digest[:16]}…" for digest, kind in opened.missing.items() if kind == what][:5]
         more = f" and {count - len(names)} more" if count > len(names) else ""
-        said.append(f"What is in the {what} {', '.join(names)}{more}: the digest is proven, the bytes are not in this bundle.")
+        said.append(
+            f"What is in the {what} {', '.join(names)}{more}: the digest is proven, the bytes are"
+            " not in this bundle."
+        )
     if not opened.statements:
         said.append("There is no signed claim about a published revision in this bundle.")
     if found.without:
         said.append(
-            f"{found.without} cosignatures and time stamps are on log checkpoints that are not in this bundle: they were not checked."
+            f"{found.without} cosignatures and time stamps are on log checkpoints that are not in"
+            " this bundle: they were not checked."
         )
     if not opened.whole:
-        said.append("That nothing else happened: entries that are not here may exist (a bundle of the whole ledger shows all).")
+        said.append(
+            "That nothing else happened: entries that are not here may exist (a bundle of the whole"
+            " ledger shows all)."
+        )
     return said
 
 
@@ -115,26 +157,38 @@ def _about(opened: Opened) -> None:
     elif set(about) == {"request", OTHERS} and about[OTHERS] == DIGESTS:
         fine = isinstance(about["request"], str) and _excerpt(opened, about["request"])
     elif set(about) == {"request"}:
-        fine = any(e["kind"] == "request.file" and e["subject"] == about["request"] for e in opened.entries())
+        fine = any(
+            e["kind"] == "request.file" and e["subject"] == about["request"]
+            for e in opened.entries()
+        )
     elif set(about) == {"model", "revision"}:
         subject = f"{about['model']}/{about['revision']}"
-        fine = any(e["kind"] == "revision.compose" and e["subject"] == subject for e in opened.entries())
+        fine = any(
+            e["kind"] == "revision.compose" and e["subject"] == subject for e in opened.entries()
+        )
     elif {"as_of", "from"} <= set(about) <= {"as_of", "from", "model"}:
         fine = _as_of(opened, about)
     else:
         fine = False
     if not fine:
-        opened.verdict.fault("the manifest says that the bundle is about something that its entries do not show")
+        opened.verdict.fault(
+            "the manifest says that the bundle is about something that its entries do not show"
+        )
 
 
 def _excerpt(opened: Opened, request: str) -> bool:
-    """The request is shown and nothing of others; what follows from that for the revisions that are made of others as well."""
+    """The request is shown and nothing of others; what follows from that for the revisions that are
+    made of others as well.
+    """
     if opened.verdict.full or opened.verdict.size > EXCERPT:
         return False
     excerpt = opened.excerpt = Excerpt.of(opened.entries, request)
     strange = next((entry["seq"] for entry in opened.entries() if not excerpt.shows(entry)), None)
     if strange is not None:
-        opened.verdict.fault(f"entry {strange} is about something else than the request, and others were to be shown as digests only")
+        opened.verdict.fault(
+            f"entry {strange} is about something else than the request, and others were to be shown"
+            " as digests only"
+        )
     for composed in excerpt.shared():
         model, _, number = composed.revision.rpartition("/")
         what, others = f"revision {number} of {safe(model)}", _counted(composed.others, "other")
@@ -143,12 +197,19 @@ def _excerpt(opened: Opened, request: str) -> bool:
             if composed.own
             else f"{others}, not of this request"
         )
-        opened.proven.append(f"Entry {composed.entry} records {what} as composed of {own}: those are shown as digests only.")
-        opened.not_proven.append(
-            f"That the edit of {what} is what these come to, and how it was measured: its edit, figures and other contributions would say "
-            "what others asked for (govd audit bundle FILE --request ID --with-others brings them, and recomposes)."
+        opened.proven.append(
+            f"Entry {composed.entry} records {what} as composed of {own}: those are shown as"
+            " digests only."
         )
-    return any(entry["kind"] == "request.file" and entry["subject"] == request for entry in opened.entries())
+        opened.not_proven.append(
+            f"That the edit of {what} is what these come to, and how it was measured: its edit,"
+            " figures and other contributions would say what others asked for (govd audit bundle"
+            " FILE --request ID --with-others brings them, and recomposes)."
+        )
+    return any(
+        entry["kind"] == "request.file" and entry["subject"] == request
+        for entry in opened.entries()
+    )
 
 
 def _counted(count: int, noun: str) -> str:
@@ -156,7 +217,9 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _as_of(opened: Opened, about: Mapping[str, Any]) -> bool:
-    """Entries from `from` to the first one after the time, without a gap: so nothing was published between them."""
+    """Entries from `from` to the first one after the time, without a gap: so nothing was published
+    between them.
+    """
     time, start = about["as_of"], about["from"]
     if not isinstance(time, str) or type(start) is not int:
         return False
@@ -188,19 +251,32 @@ def _as_of(opened: Opened, about: Mapping[str, Any]) -> bool:
         if after
         else f"entry {at - 1}, the last that is signed"
     )
-    opened.proven.append(f"The entries {start} to {at - 1} are all that there are between those numbers.")
-    opened.not_proven.append("That the daemon's clock was right: which entries come before a time is by the times that they bear.")
+    opened.proven.append(
+        f"The entries {start} to {at - 1} are all that there are between those numbers."
+    )
+    opened.not_proven.append(
+        "That the daemon's clock was right: which entries come before a time is by the times that"
+        " they bear."
+    )
     for name in wanted:
         if name in published:
             entry = published[name]
             what = (
-                "was taken out of service" if entry["kind"] == "model.remove" else f"served revision {entry['subject'].rpartition('/')[2]}"
+                "was taken out of service"
+                if entry["kind"] == "model.remove"
+                else f"served revision {entry['subject'].rpartition('/')[2]}"
             )
-            text = f"by entry {entry['seq']}; from there to {until}, no entry is missing and none publishes another"
+            text = (
+                f"by entry {entry['seq']}; from there to {until}, no entry is missing and none"
+                " publishes another"
+            )
         elif models.get(name, -1) >= start:
             what, text = (
                 "served the unedited model",
-                f"registered by entry {models[name]}; from there to {until}, none publishes a revision",
+                (
+                    f"registered by entry {models[name]}; from there to {until}, none publishes a"
+                    " revision"
+                ),
             )
         else:
             return False

@@ -1,9 +1,12 @@
-"""The zip files that evidence travels in: one sequence of bytes for one set of files, and nothing else is read.
+"""The zip files that evidence travels in: one sequence of bytes for one set of files, and nothing
+else is read.
 
-The format is PKWARE's APPNOTE 6.3 with what varies fixed: members stored without compression, in the order of their names (ASCII), dated
-1 January 1980, no extra fields, no comments, no encryption, not zip64. Any zip tool opens such a file. Reading accepts these bytes alone:
-so no member can be larger than the file, none can lie outside its place, and no bit of it can be changed unseen. Neither writing nor
-reading holds more than a piece of a member in memory, unless asked for a whole one.
+The format is PKWARE's APPNOTE 6.3 with what varies fixed: members stored without compression, in
+the order of their names (ASCII), dated 1 January 1980, no extra fields, no comments, no encryption,
+not zip64. Any zip tool opens such a file. Reading accepts these bytes alone: so no member can be
+larger than the file, none can lie outside its place, and no bit of it can be changed unseen.
+Neither writing nor reading holds more than a piece of a member in memory, unless asked for a whole
+one.
 """
 
 from __future__ import annotations
@@ -27,11 +30,34 @@ SMALLER: Final = "Make bundles of single requests or revisions."
 
 
 def _local(name: bytes, crc: int, size: int) -> bytes:
-    return struct.pack(LOCAL, b"PK\x03\x04", 20, 0, 0, 0, DATE, crc, size, size, len(name), 0) + name
+    return (
+        struct.pack(LOCAL, b"PK\x03\x04", 20, 0, 0, 0, DATE, crc, size, size, len(name), 0) + name
+    )
 
 
 def _entry(name: bytes, crc: int, size: int, at: int) -> bytes:
-    head = struct.pack(ENTRY, b"PK\x01\x02", 20, 3, 20, 0, 0, 0, 0, DATE, crc, size, size, len(name), 0, 0, 0, 0, 0o100644 << 16, at)
+    head = struct.pack(
+        ENTRY,
+        b"PK\x01\x02",
+        20,
+        3,
+        20,
+        0,
+        0,
+        0,
+        0,
+        DATE,
+        crc,
+        size,
+        size,
+        len(name),
+        0,
+        0,
+        0,
+        0,
+        0o100644 << 16,
+        at,
+    )
     return head + name
 
 
@@ -41,7 +67,9 @@ def _end(count: int, size: int, at: int) -> bytes:
 
 @dataclass(frozen=True)
 class Content:
-    """A file that is going to be written: what its header says, and its bytes, as often as they are asked for."""
+    """A file that is going to be written: what its header says, and its bytes, as often as they are
+    asked for.
+    """
 
     size: int
     crc: int
@@ -67,7 +95,8 @@ def write(files: Mapping[str, Content]) -> Iterator[bytes]:
     """The bytes of a zip file, piece by piece.
 
     Raises:
-        BadFile: too many files, too large, a name that is not allowed, or contents that changed since they were measured.
+        BadFile: too many files, too large, a name that is not allowed, or contents that changed
+        since they were measured.
     """
     central, at = [], 0
     if len(files) > MEMBERS:
@@ -101,7 +130,9 @@ class Member:
 
 
 class Archive:
-    """A zip file that `write` could have made, checked whole when it is opened; its files are read when they are asked for."""
+    """A zip file that `write` could have made, checked whole when it is opened; its files are read
+    when they are asked for.
+    """
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
         """Read it once, from where `file` is, `limit` bytes of contents at most.
@@ -119,9 +150,14 @@ class Archive:
             crc, size, length = fields[6], fields[7], fields[9]
             name = _exactly(file, length).decode("ascii", "replace")
             if not _allowed(name) or name <= before:
-                raise BadFile(f"a file called {name[:80]!r} cannot be in a bundle, or not at this place")
+                raise BadFile(
+                    f"a file called {name[:80]!r} cannot be in a bundle, or not at this place"
+                )
             if at + size > limit:
-                raise BadFile(f"the bundle holds more than {limit} bytes", advice="Raise the limit, or ask for smaller bundles.")
+                raise BadFile(
+                    f"the bundle holds more than {limit} bytes",
+                    advice="Raise the limit, or ask for smaller bundles.",
+                )
             if head + name.encode() != _local(name.encode(), crc, size):
                 raise BadFile("the header is not as bundles have it", where=name)
             found, digest = 0, hashlib.sha256()
@@ -130,7 +166,10 @@ class Archive:
                 digest.update(piece)
             if found != crc:
                 raise BadFile("the contents were changed", where=name)
-            self.members[name], before = Member(start + at + len(head) + length, size, digest.hexdigest()), name
+            self.members[name], before = (
+                Member(start + at + len(head) + length, size, digest.hexdigest()),
+                name,
+            )
             central.append(_entry(name.encode(), crc, size, at))
             at += len(head) + len(name) + size
             if len(self.members) > MEMBERS:
@@ -138,7 +177,10 @@ class Archive:
         below = b"".join(central)
         expected = below + _end(len(self.members), len(below), at)
         if signature + file.read(len(expected) - 3) != expected:
-            raise BadFile("this is no evidence bundle, or a damaged one", advice="Make it again: govd audit bundle FILE.")
+            raise BadFile(
+                "this is no evidence bundle, or a damaged one",
+                advice="Make it again: govd audit bundle FILE.",
+            )
 
     def read(self, name: str, most: int = LARGEST) -> bytes:
         """A whole file.
@@ -155,7 +197,8 @@ class Archive:
         return _exactly(self._file, member.size)
 
     def lines(self, name: str, longest: int) -> Iterator[bytes]:
-        """A file's lines without their ends, read as they are asked for; several files may be read by turns.
+        """A file's lines without their ends, read as they are asked for; several files may be read
+        by turns.
 
         Raises:
             BadFile: a line is longer than `longest` bytes, or the last one has no end.
@@ -190,4 +233,8 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 
 def _allowed(name: str) -> bool:
     steps = name.split("/")
-    return 0 < len(name) <= 200 and set(name) <= NAME and all(step not in ("", ".", "..") for step in steps)
+    return (
+        0 < len(name) <= 200
+        and set(name) <= NAME
+        and all(step not in ("", ".", "..") for step in steps)
+    )

@@ -1,5 +1,7 @@
-"""Who else says that entries existed at a time: cosignatures of witnesses (C2SP tlog-cosignature) and RFC 3161 time stamps, as entries
-record them, checked against the log checkpoint that they name and against what a reader trusts."""
+"""Who else says that entries existed at a time: cosignatures of witnesses (C2SP tlog-cosignature)
+and RFC 3161 time stamps, as entries record them, checked against the log checkpoint that they name
+and against what a reader trusts.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ SHOWN: Final = 4
 
 @dataclass(frozen=True)
 class Trust:
-    """What a reader knows from elsewhere: keys of witnesses, root certificates (PEM) of time stamp authorities."""
+    """What a reader knows from elsewhere: keys of witnesses, root certificates (PEM) of time stamp
+    authorities.
+    """
 
     witnesses: tuple[Key, ...] = ()
     roots: tuple[bytes, ...] = ()
@@ -46,7 +50,9 @@ class Vouched:
 
 @dataclass(frozen=True)
 class Bound:
-    """The first `size` entries existed no later than `at`, by `by`. `checked`: by a key or root that the reader gave."""
+    """The first `size` entries existed no later than `at`, by `by`. `checked`: by a key or root
+    that the reader gave.
+    """
 
     size: int
     at: str
@@ -70,20 +76,39 @@ def vouched(entry: Mapping[str, Any]) -> Vouched:
     seq, kind, payload = entry["seq"], entry["kind"].partition(".")[2], entry["payload"]
     try:
         name, size, at = payload["name"], payload["size"], payload["at"]
-        if not isinstance(name, str) or type(size) is not int or not isinstance(at, str) or name != entry["subject"] or size > seq:
+        if (
+            not isinstance(name, str)
+            or type(size) is not int
+            or not isinstance(at, str)
+            or name != entry["subject"]
+            or size > seq
+        ):
             raise ValueError("its fields are not those of such an entry")
         if kind == "cosign":
             key, line = Key.parse(payload["key"]), payload["line"]
-            if key.algorithm != COSIGNER or key.name != name or not isinstance(line, str) or len(line) > 1000:
+            if (
+                key.algorithm != COSIGNER
+                or key.name != name
+                or not isinstance(line, str)
+                or len(line) > 1000
+            ):
                 raise ValueError("it names no key of that witness")
             return Vouched(seq, kind, name, size, at, line, key)
         token = base64.b64decode(payload["token"], validate=True)
         stamp = stamps.read(token)
         if stamp.at[:19] != at[:19]:
             raise ValueError(f"the token says {stamp.at[:19]}Z, the entry {at[:19]}Z")
-        return Vouched(seq, kind, name, size, at, stamp=stamp, digest=hashlib.sha256(token).hexdigest())
+        return Vouched(
+            seq, kind, name, size, at, stamp=stamp, digest=hashlib.sha256(token).hexdigest()
+        )
     except (GovdError, KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        return Vouched(seq, kind, fault=f"entry {seq} is no {_WHAT.get(kind, 'voucher')}: {getattr(error, 'what', error)}")
+        return Vouched(
+            seq,
+            kind,
+            fault=(
+                f"entry {seq} is no {_WHAT.get(kind, 'voucher')}: {getattr(error, 'what', error)}"
+            ),
+        )
 
 
 _WHAT: Final = {"cosign": "cosignature", "stamp": "time stamp"}
@@ -97,9 +122,11 @@ def check(
     fault: Callable[[str], None],
     required: bool = True,
 ) -> Bounds:
-    """Each voucher against the signed note of its size. `token_of`: the time stamp of an entry, read again where it matters.
+    """Each voucher against the signed note of its size. `token_of`: the time stamp of an entry,
+    read again where it matters.
 
-    `required`: that note must be there. A witness or a root that was given and vouches for nothing is a fault as well: see `idle`.
+    `required`: that note must be there. A witness or a root that was given and vouches for nothing
+    is a fault as well: see `idle`.
     """
     bounds = Bounds()
     for said in vouchers:
@@ -110,9 +137,16 @@ def check(
         if note is None:
             bounds.without += 1
             if required:
-                fault(f"entry {said.entry} vouches for the first {said.size} entries, of which there is no log checkpoint")
+                fault(
+                    f"entry {said.entry} vouches for the first {said.size} entries, of which there"
+                    " is no log checkpoint"
+                )
             continue
-        bound = _cosigned(said, note, trust) if said.kind == "cosign" else _stamped(said, note, token_of, trust)
+        bound = (
+            _cosigned(said, note, trust)
+            if said.kind == "cosign"
+            else _stamped(said, note, token_of, trust)
+        )
         if isinstance(bound, str):
             fault(f"entry {said.entry}: {bound}")
         else:
@@ -124,20 +158,32 @@ def _cosigned(said: Vouched, note: str, trust: Trust) -> Bound | str:
     assert said.key is not None
     seconds = seen_at(split(note)[0], [said.line], said.key)
     if seconds is None:
-        return f"the cosignature is not one of {said.name} on the log checkpoint of {said.size} entries"
+        return (
+            f"the cosignature is not one of {said.name} on the log checkpoint of {said.size}"
+            " entries"
+        )
     if when(seconds)[:19] != said.at[:19]:
         return f"the cosignature is of {when(seconds)[:19]}Z, not of {said.at[:19]}Z"
     mine = [key for key in trust.witnesses if key.name == said.name]
     if mine and said.key not in mine:
-        return f"the cosignature in the name of {said.name} is by another key than the one that is known"
-    return Bound(said.size, when(seconds), said.name, "cosign", said.key in trust.witnesses, said.entry)
+        return (
+            f"the cosignature in the name of {said.name} is by another key than the one that is"
+            " known"
+        )
+    return Bound(
+        said.size, when(seconds), said.name, "cosign", said.key in trust.witnesses, said.entry
+    )
 
 
-def _stamped(said: Vouched, note: str, token_of: Callable[[int], bytes], trust: Trust) -> Bound | str:
+def _stamped(
+    said: Vouched, note: str, token_of: Callable[[int], bytes], trust: Trust
+) -> Bound | str:
     assert said.stamp is not None
     if not said.stamp.of(note.encode()):
         return f"the time stamp is of something else than the log checkpoint of {said.size} entries"
-    known = stamps.trusted(token_of(said.entry), note.encode(), trust.roots) if trust.roots else None
+    known = (
+        stamps.trusted(token_of(said.entry), note.encode(), trust.roots) if trust.roots else None
+    )
     if known is not None:
         return Bound(said.size, known[0], known[1], "stamp", True, said.entry)
     return Bound(said.size, said.stamp.at, said.name, "stamp", False, said.entry)
@@ -146,7 +192,11 @@ def _stamped(said: Vouched, note: str, token_of: Callable[[int], bytes], trust: 
 def lines_bounds(size: int, text: str, lines: Sequence[str], trust: Trust) -> list[Bound]:
     """Bounds by the cosignature lines of a note."""
     found = [(key, seen_at(text, lines, key)) for key in trust.witnesses]
-    return [Bound(size, when(seconds), key.name, "cosign", True) for key, seconds in found if seconds is not None]
+    return [
+        Bound(size, when(seconds), key.name, "cosign", True)
+        for key, seconds in found
+        if seconds is not None
+    ]
 
 
 def idle(found: Sequence[Bound], trust: Trust, fault: Callable[[str], None]) -> None:
@@ -177,10 +227,15 @@ def tell(found: Sequence[Bound]) -> tuple[list[str], list[str]]:
         shown = order if len(order) <= SHOWN else [*order[: SHOWN // 2], *order[-SHOWN // 2 :]]
         who = f"the witness {name}" if kind == "cosign" else f"the time stamp authority {name}"
         for bound in shown:
-            said = f"The first {bound.size} entries existed no later than {bound.at[:19]}Z, by {who}"
+            said = (
+                f"The first {bound.size} entries existed no later than {bound.at[:19]}Z, by {who}"
+            )
             if checked:
                 proven.append(f"{said}.")
             else:
                 give = "--witness KEY" if kind == "cosign" else "--timestamp-root PEM"
-                recorded.append(f"{said}, as entry {bound.entry} records: who signed it was not checked (give {give}).")
+                recorded.append(
+                    f"{said}, as entry {bound.entry} records: who signed it was not checked (give"
+                    f" {give})."
+                )
     return proven, recorded

@@ -1,8 +1,10 @@
-"""Verification of an evidence bundle, offline: from one file and, if the reader has it, the log's public key.
+"""Verification of an evidence bundle, offline: from one file and, if the reader has it, the log's
+public key.
 
-Reads `archive`, `canonical`, `merkle`, `signing`, `keys`, `bounds`, `claim` and `sentences`; nothing of govd's database, models or plugins.
-What is in a bundle is described in this folder's README. Entries and proofs are read line by line and forgotten again, artifacts when
-they are asked for: time grows with the file, memory does not.
+Reads `archive`, `canonical`, `merkle`, `signing`, `keys`, `bounds`, `claim` and `sentences`;
+nothing of govd's database, models or plugins. What is in a bundle is described in this folder's
+README. Entries and proofs are read line by line and forgotten again, artifacts when they are asked
+for: time grows with the file, memory does not.
 """
 
 from __future__ import annotations
@@ -69,7 +71,9 @@ class Opened:
         return self.manifest.get("whole") is True
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """The entries, read anew; those that are none are left out. Whether they are canonical was looked at once, which is enough."""
+        """The entries, read anew; those that are none are left out. Whether they are canonical was
+        looked at once, which is enough.
+        """
         for line in self.files.lines("entries.ndjson", STATEMENT):
             try:
                 entry = json.loads(line)
@@ -98,7 +102,9 @@ class _Scan:
 
     rotations: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     vouchers: list[Vouched] = field(default_factory=list)
-    roots: dict[int, bytes] = field(default_factory=dict)  # of a whole bundle: at each size that is spoken of
+    roots: dict[int, bytes] = field(
+        default_factory=dict
+    )  # of a whole bundle: at each size that is spoken of
     times: Times = field(default_factory=Times)
     last: int = -1
 
@@ -113,13 +119,22 @@ def entry_of(line: bytes) -> dict[str, Any] | None:
 
 
 def _is_entry(said: Any) -> bool:
-    fine = isinstance(said, dict) and said.keys() in (FIELDS, CLAMPED) and type(said["seq"]) is int and isinstance(said["payload"], dict)
+    fine = (
+        isinstance(said, dict)
+        and said.keys() in (FIELDS, CLAMPED)
+        and type(said["seq"]) is int
+        and isinstance(said["payload"], dict)
+    )
     return fine and all(isinstance(said[name], str) for name in TEXTS)
 
 
 @contextmanager
 def verified(
-    path: Path, key: Key | None = None, trust: Trust | None = None, kept: Sequence[str] = (), limit: int = LIMIT
+    path: Path,
+    key: Key | None = None,
+    trust: Trust | None = None,
+    kept: Sequence[str] = (),
+    limit: int = LIMIT,
 ) -> Iterator[Opened]:
     """As `verify_bundle`, of a file; a context in which the bundle can be read further.
 
@@ -134,11 +149,17 @@ def verified(
 
 
 def verify_bundle(
-    file: BinaryIO, key: Key | None = None, trust: Trust | None = None, kept: Sequence[str] = (), limit: int = LIMIT
+    file: BinaryIO,
+    key: Key | None = None,
+    trust: Trust | None = None,
+    kept: Sequence[str] = (),
+    limit: int = LIMIT,
 ) -> Opened:
-    """Check everything that a bundle says. `key`: the log's, known from elsewhere; without it the bundle's own is taken, and said so.
+    """Check everything that a bundle says. `key`: the log's, known from elsewhere; without it the
+    bundle's own is taken, and said so.
 
-    `trust`: witnesses and authorities that the reader knows. `kept`: log checkpoints that he kept, which must be the beginning of this.
+    `trust`: witnesses and authorities that the reader knows. `kept`: log checkpoints that he kept,
+    which must be the beginning of this.
 
     Raises:
         BadFile: the file cannot be read as a bundle at all.
@@ -148,7 +169,10 @@ def verify_bundle(
     opened = Opened(_json(files.read("manifest.json", SMALL), "manifest.json"), files)
     manifest, fault = opened.manifest, opened.verdict.fault
     if manifest.get("format") != FORMAT:
-        raise BadFile(f"bundles of the format {str(manifest.get('format'))[:40]!r} are not known here", advice="Update govd.")
+        raise BadFile(
+            f"bundles of the format {str(manifest.get('format'))[:40]!r} are not known here",
+            advice="Update govd.",
+        )
     _check_sums(files, fault)
     notes = _notes(opened)
     newest = notes[max(notes)][1] if notes else LogCheckpoint("", 0, merkle.EMPTY)
@@ -174,13 +198,21 @@ def _check_names(files: archive.Archive) -> None:
         if not NAMES.fullmatch(name):
             raise BadFile("bundles have no such file", where=name)
         counts[name.partition("/")[0]] = counts.get(name.partition("/")[0], 0) + 1
-    if max(counts["checkpoints"], counts["cosigned"]) > CHECKPOINTS or counts["statements"] > STATEMENTS:
-        raise BadFile("the bundle has more log checkpoints or statements than are read", advice=archive.SMALLER)
+    if (
+        max(counts["checkpoints"], counts["cosigned"]) > CHECKPOINTS
+        or counts["statements"] > STATEMENTS
+    ):
+        raise BadFile(
+            "the bundle has more log checkpoints or statements than are read",
+            advice=archive.SMALLER,
+        )
 
 
 def sums(members: Mapping[str, str]) -> bytes:
     """`SHA256SUMS`, as `sha256sum -c` reads it: names with their digests."""
-    return "".join(f"{digest}  {name}\n" for name, digest in sorted(members.items()) if name != "SHA256SUMS").encode()
+    return "".join(
+        f"{digest}  {name}\n" for name, digest in sorted(members.items()) if name != "SHA256SUMS"
+    ).encode()
 
 
 def _check_sums(files: archive.Archive, fault: Any) -> None:
@@ -238,9 +270,18 @@ def _kept(kept: Sequence[str], opened: Opened) -> list[tuple[str, LogCheckpoint]
 
 
 def _read(opened: Opened, newest: LogCheckpoint, sizes: set[int], proofs: Proofs) -> _Scan:
-    """Every entry once: that it is one and at its place, that it is in the log, and what it says of keys, witnesses and artifacts."""
-    verdict, scan, tree, standing = opened.verdict, _Scan(), merkle.Growing(), Standing(opened.verdict.fault)
-    unnamed = {name.partition("/")[2] for name in opened.files.members if name.startswith("artifacts/")}
+    """Every entry once: that it is one and at its place, that it is in the log, and what it says of
+    keys, witnesses and artifacts.
+    """
+    verdict, scan, tree, standing = (
+        opened.verdict,
+        _Scan(),
+        merkle.Growing(),
+        Standing(opened.verdict.fault),
+    )
+    unnamed = {
+        name.partition("/")[2] for name in opened.files.members if name.startswith("artifacts/")
+    }
     verdict.artifacts, there = len(unnamed), set(unnamed)
     for line in opened.files.lines("entries.ndjson", STATEMENT):
         entry = entry_of(line)
@@ -262,7 +303,9 @@ def _read(opened: Opened, newest: LogCheckpoint, sizes: set[int], proofs: Proofs
             break
     standing.finish()
     verdict.notes += told(scan.times)
-    if opened.whole and (scan.last + 1 != newest.size or verdict.size != newest.size or tree.root() != newest.root):
+    if opened.whole and (
+        scan.last + 1 != newest.size or verdict.size != newest.size or tree.root() != newest.root
+    ):
         verdict.fault("the entries are not all those that were signed")
     proofs.finish()
     for digest in sorted(unnamed)[: verdict.most]:
@@ -281,7 +324,9 @@ def _fold(entry: dict[str, Any], standing: Standing, verdict: Verdict) -> None:
             standing.take(event)
 
 
-def _note(entry: dict[str, Any], opened: Opened, scan: _Scan, unnamed: set[str], there: set[str]) -> None:
+def _note(
+    entry: dict[str, Any], opened: Opened, scan: _Scan, unnamed: set[str], there: set[str]
+) -> None:
     scan.times.take(entry["seq"], entry)
     if entry["kind"] == "key.rotate" and len(scan.rotations) <= ROTATIONS:
         scan.rotations.append((entry["seq"], entry["payload"]))
@@ -293,7 +338,9 @@ def _note(entry: dict[str, Any], opened: Opened, scan: _Scan, unnamed: set[str],
     for what, digest in named(entry):
         unnamed.discard(digest)
         if len(digest) != 64:
-            opened.verdict.fault(f"entry {entry['seq']} names something as its {what} that is no digest")
+            opened.verdict.fault(
+                f"entry {entry['seq']} names something as its {what} that is no digest"
+            )
         elif digest not in there:
             opened.missing[digest] = what
 
@@ -317,36 +364,58 @@ def _grown(
     scan: _Scan,
     proofs: Proofs,
 ) -> None:
-    """That the newest log checkpoint goes on from each older one, and from each that the reader kept."""
+    """That the newest log checkpoint goes on from each older one, and from each that the reader
+    kept.
+    """
     verdict = opened.verdict
 
     def begins(old: LogCheckpoint) -> bool:
         if old.size == newest.size or opened.whole:
-            return (newest.root if old.size == newest.size else scan.roots.get(old.size)) == old.root
+            return (
+                newest.root if old.size == newest.size else scan.roots.get(old.size)
+            ) == old.root
         path = proofs.older.get(old.size)
-        return path is not None and merkle.consistent(old.size, newest.size, old.root, newest.root, path)
+        return path is not None and merkle.consistent(
+            old.size, newest.size, old.root, newest.root, path
+        )
 
     for size, (_, said) in notes.items():
         if not begins(said):
-            verdict.fault(f"the log checkpoint of {size} entries is not the beginning of that of {newest.size}")
+            verdict.fault(
+                f"the log checkpoint of {size} entries is not the beginning of that of"
+                f" {newest.size}"
+            )
     for note, said in held:
         _signed("the log checkpoint that was kept", note, said, keys, opened)
         if said.size > newest.size:
             verdict.fault(
-                f"the log checkpoint that was kept has {said.size} entries, this bundle ends at {newest.size}: ask for a newer one"
+                f"the log checkpoint that was kept has {said.size} entries, this bundle ends at"
+                f" {newest.size}: ask for a newer one"
             )
         elif not opened.whole and said.size != newest.size and said.size not in proofs.older:
             verdict.fault(
-                f"whether this begins with the log checkpoint of {said.size} entries that was kept cannot be checked: the bundle has no "
-                "proof from there (govd audit bundle FILE --since CHECKPOINT)"
+                f"whether this begins with the log checkpoint of {said.size} entries that was kept"
+                " cannot be checked: the bundle has no proof from there (govd audit bundle FILE"
+                " --since CHECKPOINT)"
             )
         elif not begins(said):
-            verdict.fault(f"the log checkpoint of {said.size} entries that was kept is not the beginning of this log")
-    verdict.checkpoints, verdict.signed_size, verdict.root = len(notes), newest.size, newest.root.hex()
+            verdict.fault(
+                f"the log checkpoint of {said.size} entries that was kept is not the beginning of"
+                " this log"
+            )
+    verdict.checkpoints, verdict.signed_size, verdict.root = (
+        len(notes),
+        newest.size,
+        newest.root.hex(),
+    )
 
 
-def _bounds(opened: Opened, notes: Mapping[int, tuple[str, LogCheckpoint]], scan: _Scan, trust: Trust) -> Bounds:
-    """Cosignatures and time stamps: those of entries, and the lines and tokens that lie beside them for other tools."""
+def _bounds(
+    opened: Opened, notes: Mapping[int, tuple[str, LogCheckpoint]], scan: _Scan, trust: Trust
+) -> Bounds:
+    """Cosignatures and time stamps: those of entries, and the lines and tokens that lie beside them
+    for other tools.
+    """
     verdict, files = opened.verdict, opened.files
 
     def token(seq: int) -> bytes:
@@ -356,14 +425,29 @@ def _bounds(opened: Opened, notes: Mapping[int, tuple[str, LogCheckpoint]], scan
     for name, member in files.members.items():
         if name.startswith("stamps/"):
             seq = int(name[7:-4])
-            if seq not in stamped or member.size > stamps.LARGEST or stamped[seq].digest != member.sha256:
+            if (
+                seq not in stamped
+                or member.size > stamps.LARGEST
+                or stamped[seq].digest != member.sha256
+            ):
                 verdict.fault(f"{name} is not the time stamp of an entry that is shown")
                 stamped.pop(seq, None)
-    there = [v for v in scan.vouchers if v.kind != "stamp" or v.fault or f"stamps/{v.entry}.tsr" in files.members]
+    there = [
+        v
+        for v in scan.vouchers
+        if v.kind != "stamp" or v.fault or f"stamps/{v.entry}.tsr" in files.members
+    ]
     left_out = len(scan.vouchers) - len(there)
     if left_out and not opened.whole:
         verdict.fault(f"{left_out} time stamps that entries record are not in the bundle as files")
-    found = bounds.check(there, lambda size: notes[size][0] if size in notes else None, token, trust, verdict.fault, not opened.whole)
+    found = bounds.check(
+        there,
+        lambda size: notes[size][0] if size in notes else None,
+        token,
+        trust,
+        verdict.fault,
+        not opened.whole,
+    )
     found.without += left_out
     for name in files.members:
         if name.startswith("cosigned/"):
@@ -380,14 +464,21 @@ def _bounds(opened: Opened, notes: Mapping[int, tuple[str, LogCheckpoint]], scan
 
 
 def _statements(opened: Opened, keys: Keys, newest: LogCheckpoint) -> None:
-    """The claims: in-toto statements in DSSE envelopes, signed by the log's key, each exactly what the entries say."""
+    """The claims: in-toto statements in DSSE envelopes, signed by the log's key, each exactly what
+    the entries say.
+    """
     verdict = opened.verdict
     found: dict[claim.Revision, tuple[str, claim.Sealed]] = {}
     for name in opened.files.members:
         if name.startswith("statements/"):
             sealed = claim.opened(opened.files.read(name, STATEMENT), keys.at(newest.size))
-            if sealed is None or name != f"statements/{sealed.revision[0]}-{sealed.revision[1]}.dsse.json":
-                verdict.fault(f"{name} is no in-toto statement in a DSSE envelope about that revision")
+            if (
+                sealed is None
+                or name != f"statements/{sealed.revision[0]}-{sealed.revision[1]}.dsse.json"
+            ):
+                verdict.fault(
+                    f"{name} is no in-toto statement in a DSSE envelope about that revision"
+                )
                 continue
             if not sealed.signed:
                 verdict.fault(f"{name}: the claim is not signed by the log's key")
@@ -395,8 +486,15 @@ def _statements(opened: Opened, keys: Keys, newest: LogCheckpoint) -> None:
     claims = claim.claims_of(opened.entries, found) if found and not verdict.full else {}
     for revision, (name, sealed) in found.items():
         mine = claims.get(revision)
-        if mine is None or not mine.composed or sealed.statement.get("subject") != mine.statement()["subject"]:
-            verdict.fault(f"{name}: the claim is about other files than those that the entries of this revision name")
+        if (
+            mine is None
+            or not mine.composed
+            or sealed.statement.get("subject") != mine.statement()["subject"]
+        ):
+            verdict.fault(
+                f"{name}: the claim is about other files than those that the entries of this"
+                " revision name"
+            )
         elif sealed.statement != mine.statement():
             verdict.fault(f"{name}: the claim is not what the entries say")
         opened.statements[revision] = sealed.statement

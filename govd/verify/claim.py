@@ -1,7 +1,8 @@
-"""The claim about a revision: an in-toto Statement (v1) whose subjects are the published files, derived from entries and nothing else.
+"""The claim about a revision: an in-toto Statement (v1) whose subjects are the published files,
+derived from entries and nothing else.
 
-Who makes a bundle and who verifies it call the same function, `claims_of`: so a statement that says anything but what the entries say is
-noticed, names and digests of its subjects included.
+Who makes a bundle and who verifies it call the same function, `claims_of`: so a statement that says
+anything but what the entries say is noticed, names and digests of its subjects included.
 """
 
 from __future__ import annotations
@@ -47,15 +48,23 @@ class Claim:
         """The in-toto Statement."""
         return {
             "_type": STATEMENT,
-            "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(self.subjects.items())],
+            "subject": [
+                {"name": name, "digest": {"sha256": digest}}
+                for name, digest in sorted(self.subjects.items())
+            ],
             "predicateType": PREDICATE,
             "predicate": self.predicate,
         }
 
 
-def claims_of(entries: Callable[[], Iterable[Entry]], revisions: Iterable[Revision]) -> dict[Revision, Claim]:
+def claims_of(
+    entries: Callable[[], Iterable[Entry]], revisions: Iterable[Revision]
+) -> dict[Revision, Claim]:
     """The claims about revisions, from entries in their order, which are read twice."""
-    found = {r: Claim(*r, {"model": r[0], "revision": r[1], "metrics": {}, "requests": []}) for r in revisions}
+    found = {
+        r: Claim(*r, {"model": r[0], "revision": r[1], "metrics": {}, "requests": []})
+        for r in revisions
+    }
     by_subject = {f"{model}/{number}": claim for (model, number), claim in found.items()}
     of_model: dict[str, list[Claim]] = {}
     for claim in found.values():
@@ -65,7 +74,10 @@ def claims_of(entries: Callable[[], Iterable[Entry]], revisions: Iterable[Revisi
             for claim in of_model.get(entry["subject"], ()):
                 if not claim.composed:
                     said = entry["payload"]
-                    claim.predicate["base"] = {"reference": said.get("reference"), "digest": said.get("digest")}
+                    claim.predicate["base"] = {
+                        "reference": said.get("reference"),
+                        "digest": said.get("digest"),
+                    }
             continue
         if entry["kind"] == "model.remove" and entry["payload"].get("retired"):
             for claim in of_model.get(entry["subject"], ()):
@@ -84,7 +96,9 @@ def claims_of(entries: Callable[[], Iterable[Entry]], revisions: Iterable[Revisi
     for entry in entries() if wanted else ():
         if entry["kind"] == "request.file":
             for claim in wanted.get(entry["subject"], ()):
-                said = {"id": entry["subject"]} | {k: entry["payload"][k] for k in KEPT if k in entry["payload"]}
+                said = {"id": entry["subject"]} | {
+                    k: entry["payload"][k] for k in KEPT if k in entry["payload"]
+                }
                 claim.predicate["requests"].append(said)
     return found
 
@@ -93,7 +107,9 @@ def _revision(claim: Claim, entry: Entry) -> None:
     payload = entry["payload"]
     match entry["kind"]:
         case "revision.compose":
-            claim.predicate |= {name: payload.get(name) for name in ("edit_digest", "rank", "software", "machine")}
+            claim.predicate |= {
+                name: payload.get(name) for name in ("edit_digest", "rank", "software", "machine")
+            }
             claim.requests = [r for r in _list(payload.get("requests")) if isinstance(r, str)]
             _subject(claim, f"{claim.model}-{claim.number}.edit.safetensors", payload.get("edit"))
         case "revision.evaluate" | "revision.measure":
@@ -109,7 +125,9 @@ def _revision(claim: Claim, entry: Entry) -> None:
 
 def _after(claim: Claim, subject: str) -> int:
     number = subject.rpartition("/")[2]
-    later = number.isascii() and number.isdigit() and len(number) < 16 and int(number) != claim.number
+    later = (
+        number.isascii() and number.isdigit() and len(number) < 16 and int(number) != claim.number
+    )
     return int(number) if later and "published_at" in claim.predicate else claim.followed_by
 
 
@@ -145,7 +163,9 @@ def sealed(claim: Claim, keyid: str, sign: Callable[[bytes], bytes]) -> bytes:
 
 @dataclass(frozen=True)
 class Sealed:
-    """A DSSE envelope, opened: the statement, the revision that it is about, and whether the key signed it."""
+    """A DSSE envelope, opened: the statement, the revision that it is about, and whether the key
+    signed it.
+    """
 
     statement: dict[str, Any]
     revision: Revision
@@ -159,7 +179,9 @@ def opened(data: bytes, key: Key) -> Sealed | None:
         payload = base64_bytes(envelope["payload"])
         (signature,) = envelope["signatures"]
         raw = base64_bytes(signature["sig"])
-        signed = envelope["payloadType"] == PAYLOAD and key.signed(pre_authentication(PAYLOAD, payload), raw)
+        signed = envelope["payloadType"] == PAYLOAD and key.signed(
+            pre_authentication(PAYLOAD, payload), raw
+        )
         statement = canonical.decode(payload)
         model, number = statement["predicate"]["model"], statement["predicate"]["revision"]
         if not isinstance(model, str) or type(number) is not int or not isinstance(statement, dict):

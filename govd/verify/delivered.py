@@ -1,6 +1,8 @@
-"""Whether the model checkpoints that were published to a folder are still the files that were written: hashed where they lie.
+"""Whether the model checkpoints that were published to a folder are still the files that were
+written: hashed where they lie.
 
-Somebody may deliver meanwhile: what does not look as it should is looked at once more, by what the ledger says by then.
+Somebody may deliver meanwhile: what does not look as it should is looked at once more, by what the
+ledger says by then.
 """
 
 from __future__ import annotations
@@ -15,18 +17,23 @@ from types import MappingProxyType
 from typing import Any, Final
 
 MOMENT: Final = 0.5
-"""Seconds after which is looked again: a folder that is put in the place of another is there by then, and so is the entry about it."""
+"""Seconds after which is looked again: a folder that is put in the place of another is there by
+then, and so is the entry about it.
+"""
 
 Said = Iterable[Mapping[str, Any]]
-"""What entries say of deliveries, in order: each has a `subject`, and `folder` (of a model) or `files`."""
+"""What entries say of deliveries, in order: each has a `subject`, and `folder` (of a model) or
+`files`.
+"""
 Place = tuple[str, str]
 """A folder that revisions are published to, and a revision's number."""
 
 
 @dataclass
 class Delivered:
-    """What was found: files that were hashed, revisions that are not there any more, what each folder serves, and which of them serve
-    another revision than was published last."""
+    """What was found: files that were hashed, revisions that are not there any more, what each
+    folder serves, and which of them serve another revision than was published last.
+    """
 
     files: int = 0
     gone: list[str] = field(default_factory=list)
@@ -35,10 +42,14 @@ class Delivered:
 
 
 def check(
-    said: Said, fault: Callable[[str], None], later: Callable[[], Said] = tuple, published: Mapping[str, int] = MappingProxyType({})
+    said: Said,
+    fault: Callable[[str], None],
+    later: Callable[[], Said] = tuple,
+    published: Mapping[str, int] = MappingProxyType({}),
 ) -> Delivered:
-    """Compare delivered files with what entries say. `later`: what was said after these, asked for before looking again. `published`: the
-    number of each model's revision that was published last."""
+    """Compare delivered files with what entries say. `later`: what was said after these, asked for
+    before looking again. `published`: the number of each model's revision that was published last.
+    """
     said = list(said)
     written, found = _written(said), Delivered()
     for problem in _changed_base(said):
@@ -48,7 +59,9 @@ def check(
         time.sleep(MOMENT)
         written = _written([*said, *later()])
         fine = {place for place, wrong in problems.items() if not wrong and _lies(place)}
-        problems |= {place: _problems(place, files) for place, files in written.items() if place not in fine}
+        problems |= {
+            place: _problems(place, files) for place, files in written.items() if place not in fine
+        }
     for place, files in written.items():
         if not _lies(place):
             found.gone.append(str(Path(*place)))
@@ -83,14 +96,19 @@ def _written(said: Said) -> dict[Place, dict[str, str]]:
 
 
 def _behind(said: Said, published: Mapping[str, int]) -> list[str]:
-    """What is not delivered: folders that serve another revision than was published last, or none."""
+    """What is not delivered: folders that serve another revision than was published last, or
+    none.
+    """
     folders = {entry["subject"]: entry["folder"] for entry in said if entry["files"] is None}
     behind: list[str] = []
     for model, number in published.items():
         current = Path(str(folders.get(model) or "")) / "current"
         leads = current.resolve().name if current.exists() else "nothing"
         if folders.get(model) and leads != str(number):
-            behind.append(f"{current} leads to {leads}, though revision {number} of {model} was published last")
+            behind.append(
+                f"{current} leads to {leads}, though revision {number} of {model} was published"
+                " last"
+            )
     return behind
 
 
@@ -108,7 +126,9 @@ def _retired(said: Said) -> set[str]:
 
 
 def _changed_base(said: Said) -> list[str]:
-    """Revisions whose files differ from those that the model was registered with in more than the one with the projection."""
+    """Revisions whose files differ from those that the model was registered with in more than the
+    one with the projection.
+    """
     registered: dict[str, dict[str, Mapping[str, str]]] = {}
     problems: list[str] = []
     for entry in said:
@@ -118,16 +138,30 @@ def _changed_base(said: Said) -> list[str]:
                 registered.setdefault(entry["subject"], {})[digest] = entry["registered"]
             continue
         bases = registered.get(entry["subject"].rpartition("/")[0], {})
-        bases = {digest: bases[digest]} if digest in bases else bases  # early entries do not say which
-        if bases and isinstance(entry["files"], dict) and all(len(_differ(base, entry["files"])) > 1 for base in bases.values()):
+        bases = (
+            {digest: bases[digest]} if digest in bases else bases
+        )  # early entries do not say which
+        if (
+            bases
+            and isinstance(entry["files"], dict)
+            and all(len(_differ(base, entry["files"])) > 1 for base in bases.values())
+        ):
             names = ", ".join(_differ(next(iter(bases.values())), entry["files"])[:5])
-            problems.append(f"revision {entry['subject']}: {names} were not published as they were registered")
+            problems.append(
+                f"revision {entry['subject']}: {names} were not published as they were registered"
+            )
     return problems
 
 
 def _differ(base: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
-    """Files of a registered name with other bytes. An index is none of them: early versions wrote the grown size into it."""
-    return sorted(name for name, digest in files.items() if base.get(name, digest) != digest and not name.endswith(".index.json"))
+    """Files of a registered name with other bytes. An index is none of them: early versions wrote
+    the grown size into it.
+    """
+    return sorted(
+        name
+        for name, digest in files.items()
+        if base.get(name, digest) != digest and not name.endswith(".index.json")
+    )
 
 
 def _folders(written: Collection[Place]) -> list[str]:
@@ -139,7 +173,9 @@ def _lies(place: Place) -> bool:
 
 
 def _strays(folder: str, written: Collection[Place]) -> str:
-    """Where `current` leads, if that is neither the base nor a revision that was delivered there."""
+    """Where `current` leads, if that is neither the base nor a revision that was delivered
+    there.
+    """
     current = Path(folder) / "current"
     number = current.resolve().name if current.exists() else "0"
     return "" if number == "0" or (folder, number) in written else number
@@ -148,8 +184,14 @@ def _strays(folder: str, written: Collection[Place]) -> str:
 def _problems(place: Place, files: Mapping[str, str]) -> list[str]:
     """What is wrong with the files of a revision; nothing where it is not there any more."""
     at = Path(*place)
-    found = {name: _problem(at, name, digest) for name, digest in files.items()} if _lies(place) else {}
-    return [f"{at / name}: what was published is not what lies there ({what})" for name, what in found.items() if what]
+    found = (
+        {name: _problem(at, name, digest) for name, digest in files.items()} if _lies(place) else {}
+    )
+    return [
+        f"{at / name}: what was published is not what lies there ({what})"
+        for name, what in found.items()
+        if what
+    ]
 
 
 def _problem(place: Path, name: str, digest: str) -> str:
@@ -158,6 +200,8 @@ def _problem(place: Path, name: str, digest: str) -> str:
         if not path.resolve().is_relative_to(place.resolve()):
             return "it lies elsewhere"
         with path.open("rb") as file:
-            return "" if hashlib.file_digest(file, "sha256").hexdigest() == digest else "other bytes"
+            return (
+                "" if hashlib.file_digest(file, "sha256").hexdigest() == digest else "other bytes"
+            )
     except OSError as fault:
         return str(fault.strerror)

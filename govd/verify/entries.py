@@ -1,5 +1,6 @@
-"""Verification of a whole ledger, from what is stored and a public key. Small on purpose: reads canonical, merkle, signing, and what is
-made of them (keys, bounds, parts, standing)."""
+"""Verification of a whole ledger, from what is stored and a public key. Small on purpose: reads
+canonical, merkle, signing, and what is made of them (keys, bounds, parts, standing).
+"""
 
 from __future__ import annotations
 
@@ -47,12 +48,20 @@ class Verdict:
         return not self.faults
 
     def newest(self) -> list[tuple[str, int]]:
-        """For each model the revision that was published last; the last composed one where none was."""
-        return newest({"kind": kind, "subject": s} for kind in ("revision.compose", "revision.publish") for s in self._of(kind))
+        """For each model the revision that was published last; the last composed one where none
+        was.
+        """
+        return newest(
+            {"kind": kind, "subject": s}
+            for kind in ("revision.compose", "revision.publish")
+            for s in self._of(kind)
+        )
 
     def published(self) -> list[tuple[str, int]]:
         """For each model the revision that was published last."""
-        return newest({"kind": "revision.publish", "subject": s} for s in self._of("revision.publish"))
+        return newest(
+            {"kind": "revision.publish", "subject": s} for s in self._of("revision.publish")
+        )
 
     def _of(self, kind: str) -> list[str]:
         return [subject for key, subject in self.last.items() if key.startswith(f"{kind} ")]
@@ -77,22 +86,43 @@ def verify(
     trust: Trust | None = None,
     signed: str | None = None,
 ) -> Verdict:
-    """Recompute the tree from the bodies; compare stored nodes and every signed log checkpoint with it, and every published revision with
-    what was in force then.
+    """Recompute the tree from the bodies; compare stored nodes and every signed log checkpoint with
+    it, and every published revision with what was in force then.
 
-    `key` is trusted: the log's key, or an earlier one of it. `workers` (processes, say) verify parts side by side. `kept` are log
-    checkpoints that somebody kept elsewhere: what they say must be the beginning of what is here. `trust`: whose cosignatures and time
-    stamps the reader knows; those of others are looked at all the same. `signed`: the newest log checkpoint, as it lies beside the key.
+    `key` is trusted: the log's key, or an earlier one of it. `workers` (processes, say) verify
+    parts side by side. `kept` are log checkpoints that somebody kept elsewhere: what they say must
+    be the beginning of what is here. `trust`: whose cosignatures and time stamps the reader knows;
+    those of others are looked at all the same. `signed`: the newest log checkpoint, as it lies
+    beside the key.
     """
     verdict = Verdict()
     try:
-        _verify(source, key, origin, workers, [*kept, *([signed] if signed else [])], trust or Trust(), verdict)
+        _verify(
+            source,
+            key,
+            origin,
+            workers,
+            [*kept, *([signed] if signed else [])],
+            trust or Trust(),
+            verdict,
+        )
     except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
-        verdict.fault(f"the database cannot be read, or has what no ledger has ({type(error).__name__}: {error})")
+        verdict.fault(
+            f"the database cannot be read, or has what no ledger has ({type(error).__name__}:"
+            f" {error})"
+        )
     return verdict
 
 
-def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kept: Sequence[str], trust: Trust, verdict: Verdict) -> None:
+def _verify(
+    source: Source,
+    key: Key,
+    origin: str,
+    workers: Executor | None,
+    kept: Sequence[str],
+    trust: Trust,
+    verdict: Verdict,
+) -> None:
     for strange in source.foreign():
         verdict.fault(f"the database has what no ledger has: {strange}")
     asked = _notes(source, kept, verdict)
@@ -101,7 +131,9 @@ def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kep
         verdict.fault("there are entries with numbers below zero")
     scan = _Scan(verdict, last)
     sizes, step = sorted({size for size, _, _ in asked}), 1 << parts.LEVEL
-    cut = [(source, start, min(start + step, last + 1), sizes) for start in range(0, last + 1, step)]
+    cut = [
+        (source, start, min(start + step, last + 1), sizes) for start in range(0, last + 1, step)
+    ]
     for part in workers.map(parts.part, cut) if workers else map(parts.part, cut):
         if not scan.take(part):
             break
@@ -117,14 +149,20 @@ def _verify(source: Source, key: Key, origin: str, workers: Executor | None, kep
     _check_vouchers(source, dict(source.checkpoints()), scan.vouchers, trust, verdict)
 
 
-def _notes(source: Source, kept: Sequence[str], verdict: Verdict) -> list[tuple[int, str, LogCheckpoint]]:
-    """The log checkpoints that are stored and those that were kept, each with the size under which it lies; none twice."""
+def _notes(
+    source: Source, kept: Sequence[str], verdict: Verdict
+) -> list[tuple[int, str, LogCheckpoint]]:
+    """The log checkpoints that are stored and those that were kept, each with the size under which
+    it lies; none twice.
+    """
     asked: list[tuple[int, str, LogCheckpoint]] = []
     for size, note in dict.fromkeys([*source.checkpoints(), *((-1, note) for note in kept)]):
         try:
             said = LogCheckpoint.read(note)
         except GovdError as error:
-            verdict.fault(f"log checkpoint {'that was kept' if size < 0 else size}: {error.message}")
+            verdict.fault(
+                f"log checkpoint {'that was kept' if size < 0 else size}: {error.message}"
+            )
             continue
         if size >= 0 or (said.size, note, said) not in asked[-1:]:
             asked.append((said.size if size < 0 else size, note, said))
@@ -145,7 +183,9 @@ class _Scan:
         self.standing = Standing(verdict.fault)
 
     def take(self, part: Part) -> bool:
-        """The next part; whether what comes after it can be looked at: not where one of its entries is missing."""
+        """The next part; whether what comes after it can be looked at: not where one of its entries
+        is missing.
+        """
         verdict, tree, step = self.verdict, self.tree, 1 << parts.LEVEL
         for fault in part.faults:
             verdict.fault(fault)
@@ -161,12 +201,17 @@ class _Scan:
         verdict.named |= part.named
         self.roots |= {size: tree.root(edge) for size, edge in part.edges.items()}
         verdict.size += part.entries
-        if verdict.size <= self.last and part.entries < step:  # one is missing: what comes after it cannot be compared
+        if (
+            verdict.size <= self.last and part.entries < step
+        ):  # one is missing: what comes after it cannot be compared
             verdict.root = tree.root(part.edge).hex()
             return False
         if part.entries == step:
             if part.above != b"".join(value for _, _, value in tree.add(part.edge[0])[1:]):
-                verdict.fault(f"the upper Merkle nodes that are stored with entry {verdict.size - 1} are not the hashes of its entries")
+                verdict.fault(
+                    f"the upper Merkle nodes that are stored with entry {verdict.size - 1} are not"
+                    " the hashes of its entries"
+                )
             verdict.root = tree.root().hex()
         else:
             verdict.root = tree.root(part.edge).hex()
@@ -179,7 +224,10 @@ def _check_published(published: Sequence[tuple[int, str]], verdict: Verdict) -> 
     if bare and verdict.signed_size:
         seq, subject = bare[0]
         more = f" (nor are {len(bare) - 1} later ones)" if bare[1:] else ""
-        what = f"{subject} was published by entry {seq}, which no signed log checkpoint covers{more}: checkpoints were deleted, or a crash"
+        what = (
+            f"{subject} was published by entry {seq}, which no signed log checkpoint covers{more}:"
+            " checkpoints were deleted, or a crash"
+        )
         verdict.fault(f"{what} came before one was signed")
 
 
@@ -190,14 +238,26 @@ def told(times: Times) -> list[str]:
         seq, before, own = times.back[0]
         more = f" (and {len(times.back) - 1} times more)" if times.back[1:] else ""
         by = f"{seconds_between(own, before):,.0f} s " if is_time(own) and is_time(before) else ""
-        said.append(f"Times go back: entry {seq} is dated {by}before the one before it{more}; `as-of` takes the greatest time so far.")
+        said.append(
+            f"Times go back: entry {seq} is dated {by}before the one before it{more}; `as-of` takes"
+            " the greatest time so far."
+        )
     if times.behind:
         seq, seconds = max(times.behind, key=lambda b: b[1])
-        said.append(f"The clock was behind at {len(times.behind)} entries, by up to {seconds:,.0f} s (entry {seq}).")
+        said.append(
+            f"The clock was behind at {len(times.behind)} entries, by up to {seconds:,.0f} s (entry"
+            f" {seq})."
+        )
     return said
 
 
-def _check_vouchers(source: Source, notes: Mapping[int, str], vouchers: Sequence[Vouched], trust: Trust, verdict: Verdict) -> None:
+def _check_vouchers(
+    source: Source,
+    notes: Mapping[int, str],
+    vouchers: Sequence[Vouched],
+    trust: Trust,
+    verdict: Verdict,
+) -> None:
     """Each cosignature and time stamp against the log checkpoint that it is on."""
 
     def token(seq: int) -> bytes:
@@ -216,7 +276,13 @@ def _opens(note: str, key: Key) -> bool:
     return True
 
 
-def _check_notes(asked: Sequence[tuple[int, str, LogCheckpoint]], roots: dict[int, bytes], keys: Keys, last: int, verdict: Verdict) -> None:
+def _check_notes(
+    asked: Sequence[tuple[int, str, LogCheckpoint]],
+    roots: dict[int, bytes],
+    keys: Keys,
+    last: int,
+    verdict: Verdict,
+) -> None:
     """Every signed log checkpoint against the entries; those that say the same are told once."""
     beyond: list[int] = []
     others: list[int] = []
@@ -228,7 +294,9 @@ def _check_notes(asked: Sequence[tuple[int, str, LogCheckpoint]], roots: dict[in
                 beyond.append(size)
             else:
                 what = f"log checkpoint {size} is signed by no key that is known here"
-                verdict.fault(f"{what}; if it is genuine, entries were cut off: the ledger has {last + 1}")
+                verdict.fault(
+                    f"{what}; if it is genuine, entries were cut off: the ledger has {last + 1}"
+                )
             continue
         key = keys.at(size)
         try:
@@ -247,10 +315,17 @@ def _check_notes(asked: Sequence[tuple[int, str, LogCheckpoint]], roots: dict[in
             verdict.signed_size = max(verdict.signed_size, size)
     if beyond:
         more = f", and {len(beyond) - 1} more," if beyond[1:] else ""
-        what = f"a signed log checkpoint of {beyond[0]} entries{more} exists, but the ledger has {last + 1}: entries were cut off"
+        what = (
+            f"a signed log checkpoint of {beyond[0]} entries{more} exists, but the ledger has"
+            f" {last + 1}: entries were cut off"
+        )
         verdict.fault(what)
     if others:
         held = verdict.signed_size
-        fine = f"the first {held} are: what was changed is entry {held} or one after it" if held < others[0] else "a later one holds"
+        fine = (
+            f"the first {held} are: what was changed is entry {held} or one after it"
+            if held < others[0]
+            else "a later one holds"
+        )
         more = f", nor those of {len(others) - 1} more log checkpoints" if others[1:] else ""
         verdict.fault(f"the first {others[0]} entries are not those that were signed{more}; {fine}")

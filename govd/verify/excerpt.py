@@ -1,6 +1,8 @@
-"""What a bundle of one request shows where it shows other requests as digests only. Pure: reads entries, and nothing else.
+"""What a bundle of one request shows where it shows other requests as digests only. Pure: reads
+entries, and nothing else.
 
-Who makes such a bundle chooses its entries by this, and who verifies it sees by the same that nothing else is in it.
+Who makes such a bundle chooses its entries by this, and who verifies it sees by the same that
+nothing else is in it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ FIGURES: Final = ("revision.evaluate", "revision.measure")
 
 @dataclass(frozen=True)
 class Composed:
-    """A composed revision: its entry, its contributions of this request, and how many there are of others."""
+    """A composed revision: its entry, its contributions of this request, and how many there are of
+    others.
+    """
 
     entry: int
     revision: str
@@ -34,7 +38,9 @@ class Composed:
 
 @dataclass
 class Excerpt:
-    """A request with its reverts (and what it reverts), their contributions, and the revisions that brought and undid them."""
+    """A request with its reverts (and what it reverts), their contributions, and the revisions that
+    brought and undid them.
+    """
 
     requests: set[str]
     contributions: set[str] = field(default_factory=set)
@@ -44,7 +50,9 @@ class Excerpt:
 
     @staticmethod
     def of(entries: Callable[[], Iterable[Entry]], request: str) -> Excerpt:
-        """From entries in their order, which are read twice; those of other requests make no difference."""
+        """From entries in their order, which are read twice; those of other requests make no
+        difference.
+        """
         excerpt = Excerpt({request})
         for entry in entries():
             if entry["kind"] == "request.file":
@@ -94,7 +102,9 @@ class Excerpt:
         return subject in self.models if kind.startswith("model.") else kind in OF_THE_LOG
 
     def shows_artifacts(self, entry: Entry) -> bool:
-        """Whether what an entry names is shown: an edit and its basis only where no other request is in it."""
+        """Whether what an entry names is shown: an edit and its basis only where no other request
+        is in it.
+        """
         return entry["kind"] != "revision.compose" or self.alone(entry["subject"])
 
 

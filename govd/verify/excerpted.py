@@ -1,4 +1,6 @@
-"""Composing again from a bundle of one request that shows others as digests only: what can be, and what is seen of the rest."""
+"""Composing again from a bundle of one request that shows others as digests only: what can be, and
+what is seen of the rest.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,12 @@ from govd.verify.recompute import Fault, Log, check_spec, named_contribution, re
 Entry = Mapping[str, Any]
 
 
-def recompute_excerpt(entries: Callable[[], Iterable[Entry]], artifact: Callable[[str], bytes], excerpt: Excerpt) -> list[dict[str, Json]]:
-    """As `recompute`. Revisions that are made of others as well are not composed again: the request's own contributions are compared with
-    what was filed, which `same_contribution` says."""
+def recompute_excerpt(
+    entries: Callable[[], Iterable[Entry]], artifact: Callable[[str], bytes], excerpt: Excerpt
+) -> list[dict[str, Json]]:
+    """As `recompute`. Revisions that are made of others as well are not composed again: the
+    request's own contributions are compared with what was filed, which `same_contribution` says.
+    """
 
     def composable(entry: Entry) -> bool:
         return entry["kind"] != "revision.compose" or excerpt.alone(str(entry["subject"]))
@@ -30,9 +35,16 @@ def recompute_excerpt(entries: Callable[[], Iterable[Entry]], artifact: Callable
     return found
 
 
-def _shared(composed: Composed, excerpt: Excerpt, log: Log, artifact: Callable[[str], bytes]) -> list[dict[str, Json]]:
+def _shared(
+    composed: Composed, excerpt: Excerpt, log: Log, artifact: Callable[[str], bytes]
+) -> list[dict[str, Json]]:
     """What is seen of a revision that is made of others as well."""
-    blank: dict[str, Json] = {"revision": composed.revision, "says": "", "fault": "", "same_bytes": None}
+    blank: dict[str, Json] = {
+        "revision": composed.revision,
+        "says": "",
+        "fault": "",
+        "same_bytes": None,
+    }
     found: list[dict[str, Json]] = []
     for digest in composed.own:
         try:
@@ -40,12 +52,23 @@ def _shared(composed: Composed, excerpt: Excerpt, log: Log, artifact: Callable[[
         except NotFound as error:
             found.append(blank | {"says": f"its contribution was not looked at: {error.message}"})
         except GovdError as error:
-            found.append(blank | {"fault": f"its contribution is not what was filed: {error.message}"})
+            found.append(
+                blank | {"fault": f"its contribution is not what was filed: {error.message}"}
+            )
         else:
-            what = f"its contribution {digest[:16]}… has the bytes that its name says, and the scope, method, target and strength"
-            found.append(blank | {"says": f"{what} that {request} was filed with", "same_contribution": True})
+            what = (
+                f"its contribution {digest[:16]}… has the bytes that its name says, and the scope,"
+                " method, target and strength"
+            )
+            found.append(
+                blank | {"says": f"{what} that {request} was filed with", "same_contribution": True}
+            )
     others = f"{composed.others} contribution{'s' if composed.others > 1 else ''} of other requests"
-    shown = f"{others} are shown as digests only" if composed.others > 1 else f"{others} is shown as a digest only"
+    shown = (
+        f"{others} are shown as digests only"
+        if composed.others > 1
+        else f"{others} is shown as a digest only"
+    )
     advice = "recomposing needs a bundle that was made --with-others"
     return [*found, blank | {"says": f"it was not composed again: {shown}; {advice}"}]
 
@@ -56,7 +79,11 @@ def _check_filed(digest: str, excerpt: Excerpt, log: Log, artifact: Callable[[st
     Raises:
         Fault: it is not. NotFound: it is not at hand.
     """
-    owners = [request for request in sorted(excerpt.requests & set(log.filed)) if log.contribution_of.get(request) == digest]
+    owners = [
+        request
+        for request in sorted(excerpt.requests & set(log.filed))
+        if log.contribution_of.get(request) == digest
+    ]
     if digest not in log.made or not owners:
         raise Fault("no entry before it made this contribution for the request", where=digest)
     path = log.made[digest]

@@ -1,4 +1,6 @@
-"""Which key signs log checkpoints of which sizes: each change of the key is an entry that the old and the new one sign."""
+"""Which key signs log checkpoints of which sizes: each change of the key is an entry that the old
+and the new one sign.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,24 @@ MOST: Final = 1000
 
 
 class Keys:
-    """The keys of a log, from the one that is trusted along the signed changes, forwards and backwards."""
+    """The keys of a log, from the one that is trusted along the signed changes, forwards and
+    backwards.
+    """
 
-    def __init__(self, trusted: Key, origin: str, rotations: Sequence[tuple[int, Mapping[str, Any]]], fault: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        trusted: Key,
+        origin: str,
+        rotations: Sequence[tuple[int, Mapping[str, Any]]],
+        fault: Callable[[str], None],
+    ) -> None:
         self.starts: list[int] = [0]
         self.keys: list[Key] = []
         if len(rotations) > MOST:
-            fault(f"the key was changed {len(rotations)} times: more than {MOST} changes are not followed")
+            fault(
+                f"the key was changed {len(rotations)} times: more than {MOST} changes are not"
+                " followed"
+            )
         for seq, payload in rotations[:MOST]:
             found = _changed(origin, payload)
             if found is None or (self.keys and self.keys[-1] != found[0]):
@@ -48,7 +61,11 @@ def _changed(origin: str, payload: Mapping[str, Any]) -> tuple[Key, Key] | None:
     try:
         old, new = Key.parse(payload["old"]), Key.parse(payload["new"])
         text = rotation_text(origin, old, new)
-        signatures = [base64.b64decode(payload[f"signature_{name}"], validate=True) for name in ("old", "new")]
+        signatures = [
+            base64.b64decode(payload[f"signature_{name}"], validate=True) for name in ("old", "new")
+        ]
     except (GovdError, KeyError, TypeError, AttributeError, ValueError, binascii.Error):
         return None
-    return (old, new) if old.signed(text, signatures[0]) and new.signed(text, signatures[1]) else None
+    return (
+        (old, new) if old.signed(text, signatures[0]) and new.signed(text, signatures[1]) else None
+    )

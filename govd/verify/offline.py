@@ -1,4 +1,6 @@
-"""Verification of a bundle as a command says it: a record. Reads the verifier, no database and no model."""
+"""Verification of a bundle as a command says it: a record. Reads the verifier, no database and no
+model.
+"""
 
 from __future__ import annotations
 
@@ -36,21 +38,38 @@ def verify_offline(
     kept: Sequence[str] = (),
     roots: Sequence[str] = (),
 ) -> Record:
-    """Check a bundle; `again`: compose its edits from its contributions and compare. `kept`: log checkpoints; `roots`: PEM texts.
+    """Check a bundle; `again`: compose its edits from its contributions and compare. `kept`: log
+    checkpoints; `roots`: PEM texts.
 
     Raises:
         BadFile: the file is no bundle, or a key, a certificate is none.
     """
-    with verified(path, Key.parse(key) if key else None, trust_of(witnesses, roots), kept) as opened:
+    with verified(
+        path, Key.parse(key) if key else None, trust_of(witnesses, roots), kept
+    ) as opened:
         verdict = opened.verdict
         excerpt = opened.excerpt if again and verdict.holds else None
-        recomputed = composed_again(verdict, opened.entries, opened.artifact, excerpt) if again and verdict.holds else []
+        recomputed = (
+            composed_again(verdict, opened.entries, opened.artifact, excerpt)
+            if again and verdict.holds
+            else []
+        )
         said = record_of(verdict) | {"origin": opened.manifest.get("origin"), "file": str(path)}
-        said |= {"key": key or str(opened.manifest.get("key")), "key_given": key is not None, "whole": opened.whole}
+        said |= {
+            "key": key or str(opened.manifest.get("key")),
+            "key_given": key is not None,
+            "whole": opened.whole,
+        }
         if verdict.holds:
             said["about"] = opened.manifest.get("about")
         proven, open_ = told(recomputed)
-        sentences = sections(verdict, opened.claim, opened.proven + proven, opened.recorded, open_ + opened.not_proven)
+        sentences = sections(
+            verdict,
+            opened.claim,
+            opened.proven + proven,
+            opened.recorded,
+            open_ + opened.not_proven,
+        )
         return said | sentences | {"recomputed": recomputed}
 
 
@@ -60,17 +79,27 @@ def composed_again(
     artifact: Callable[[str], bytes],
     excerpt: Excerpt | None = None,
 ) -> list[dict[str, Json]]:
-    """Every edit composed again; what does not fit is a fault, and so is that nothing could be composed, nor (`excerpt`: where other
-    requests are shown as digests only) a contribution be compared with what was filed."""
+    """Every edit composed again; what does not fit is a fault, and so is that nothing could be
+    composed, nor (`excerpt`: where other requests are shown as digests only) a contribution be
+    compared with what was filed.
+    """
     from govd.verify.excerpted import recompute_excerpt
     from govd.verify.recompute import recompute
 
-    recomputed = recompute(entries(), artifact) if excerpt is None else recompute_excerpt(entries, artifact, excerpt)
+    recomputed = (
+        recompute(entries(), artifact)
+        if excerpt is None
+        else recompute_excerpt(entries, artifact, excerpt)
+    )
     for found in recomputed:
         if found["fault"]:
             verdict.fault(f"{found['revision']}: {found['fault']}")
     if not any(_was_seen(found) for found in recomputed):
-        why = recomputed[0]["says"] or recomputed[0]["fault"] if recomputed else "there is no edit here"
+        why = (
+            recomputed[0]["says"] or recomputed[0]["fault"]
+            if recomputed
+            else "there is no edit here"
+        )
         verdict.fault(f"nothing was composed again, though that was asked: {why}")
     return recomputed
 
@@ -81,7 +110,9 @@ def _was_seen(found: Mapping[str, Json]) -> bool:
 
 
 def told(recomputed: Sequence[Mapping[str, Json]]) -> tuple[list[str], list[str]]:
-    """What composing again came to, in sentences: what it proves, and which edits could not be composed."""
+    """What composing again came to, in sentences: what it proves, and which edits could not be
+    composed.
+    """
     said = [(_was_seen(f), safe(f"{f['revision']}: {f['says']}.")) for f in recomputed if f["says"]]
     return [text for done, text in said if done], [text for done, text in said if not done]
 
@@ -94,8 +125,26 @@ def record_of(verdict: Verdict) -> dict[str, Json]:
     return said
 
 
-def sections(verdict: Verdict, claim: str, proven: Sequence[str], recorded: Sequence[str], not_proven: Sequence[str]) -> dict[str, Json]:
+def sections(
+    verdict: Verdict,
+    claim: str,
+    proven: Sequence[str],
+    recorded: Sequence[str],
+    not_proven: Sequence[str],
+) -> dict[str, Json]:
     """The sentences of a verdict; where something is wrong there are none."""
     if not verdict.holds:
-        return {"holds": False, "faults": verdict.faults, "claim": "", "proven": [], "recorded": [], "not_proven": []}
-    return {"claim": claim, "proven": list(proven), "recorded": list(recorded), "not_proven": list(not_proven)}
+        return {
+            "holds": False,
+            "faults": verdict.faults,
+            "claim": "",
+            "proven": [],
+            "recorded": [],
+            "not_proven": [],
+        }
+    return {
+        "claim": claim,
+        "proven": list(proven),
+        "recorded": list(recorded),
+        "not_proven": list(not_proven),
+    }

@@ -1,4 +1,6 @@
-"""Parts of a stored ledger, each looked at by itself, side by side: entries, the hashes over them, and what is taken along from them."""
+"""Parts of a stored ledger, each looked at by itself, side by side: entries, the hashes over them,
+and what is taken along from them.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,16 @@ from govd.verify.bounds import Vouched
 #: Where entries name artifacts, and what each is.
 ARTIFACTS: Final = {
     "request.file": {"examples": "example"},
-    "model.add": {"basis": "basis of the model", "evaluation": "evaluation set", "calibration": "errors of predictions"},
-    "model.update": {"basis": "basis of the model", "evaluation": "evaluation set", "calibration": "errors of predictions"},
+    "model.add": {
+        "basis": "basis of the model",
+        "evaluation": "evaluation set",
+        "calibration": "errors of predictions",
+    },
+    "model.update": {
+        "basis": "basis of the model",
+        "evaluation": "evaluation set",
+        "calibration": "errors of predictions",
+    },
     "contribution.make": {"artifact": "contribution", "prototypes": "prototype"},
     "revision.compose": {"edit": "edit", "basis": "basis of the edit"},
 }
@@ -59,7 +69,9 @@ class Times:
 
     first: str = ""
     last: str = ""
-    back: list[tuple[int, str, str]] = field(default_factory=list)  # entry, the time before it, its own
+    back: list[tuple[int, str, str]] = field(
+        default_factory=list
+    )  # entry, the time before it, its own
     behind: list[tuple[int, float]] = field(default_factory=list)  # entry, seconds
 
     def take(self, seq: int, entry: Mapping[str, Any]) -> None:
@@ -92,13 +104,19 @@ class Part:
     faults: list[str] = field(default_factory=list)
     entries: int = 0
     edge: list[bytes] = field(default_factory=list)  # the complete subtrees, largest first
-    above: bytes = b""  # of a whole part: the hashes of the larger subtrees that it completes, as stored
-    edges: dict[int, list[bytes]] = field(default_factory=dict)  # at each size that a log checkpoint speaks of
+    above: bytes = (
+        b""  # of a whole part: the hashes of the larger subtrees that it completes, as stored
+    )
+    edges: dict[int, list[bytes]] = field(
+        default_factory=dict
+    )  # at each size that a log checkpoint speaks of
     rotations: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
     vouched: list[Vouched] = field(default_factory=list)
     delivered: list[dict[str, Any]] = field(default_factory=list)
-    last: dict[str, str] = field(default_factory=dict)  # subjects of the last revisions of each model, by kind of entry and model
+    last: dict[str, str] = field(
+        default_factory=dict
+    )  # subjects of the last revisions of each model, by kind of entry and model
     events: list[standing.Event] = field(default_factory=list)
     times: Times = field(default_factory=Times)
 
@@ -135,10 +153,16 @@ def named(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def delivery(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What one of `DELIVERIES` says: where its model's revisions are written and which files it was registered with (`files` None), or
-    which files a revision has, and the digest of the model that they were made of."""
+    """What one of `DELIVERIES` says: where its model's revisions are written and which files it was
+    registered with (`files` None), or which files a revision has, and the digest of the model that
+    they were made of.
+    """
     payload = entry["payload"]
-    said = {"subject": entry["subject"], "folder": payload.get("publish_to"), "files": payload.get("files")}
+    said = {
+        "subject": entry["subject"],
+        "folder": payload.get("publish_to"),
+        "files": payload.get("files"),
+    }
     if entry["kind"] == "revision.deliver":
         return said | {"digest": payload.get("model_digest")}
     said |= {"files": None, "registered": payload.get("files"), "digest": payload.get("digest")}
@@ -146,7 +170,9 @@ def delivery(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def part(asked: tuple[Source, int, int, list[int]]) -> Part:
-    """Entries `[start, stop)`: each is one, none is missing, and the stored nodes over them are their hashes."""
+    """Entries `[start, stop)`: each is one, none is missing, and the stored nodes over them are
+    their hashes.
+    """
     source, start, stop, sizes = asked
     found = Part()
     leaves: list[bytes] = []
@@ -154,7 +180,10 @@ def part(asked: tuple[Source, int, int, list[int]]) -> Part:
     fault, sha256, decode = found.faults.append, hashlib.sha256, canonical.decode
     for seq, body, nodes in source.entries(start, stop):
         if seq != start + len(leaves) or type(body) is not bytes:
-            fault(f"entry {start + len(leaves)} is missing, or not stored as bytes: the next stored one is {seq}")
+            fault(
+                f"entry {start + len(leaves)} is missing, or not stored as bytes: the next stored"
+                f" one is {seq}"
+            )
             break
         leaves.append(sha256(b"\x00" + body).digest())
         stored.append(nodes)
@@ -175,25 +204,47 @@ def part(asked: tuple[Source, int, int, list[int]]) -> Part:
     return found
 
 
-def _hash(found: Part, start: int, leaves: list[bytes], stored: list[Any], sizes: list[int]) -> None:
-    """The hashes over leaves, compared with those that are stored with the entries that complete them."""
+def _hash(
+    found: Part, start: int, leaves: list[bytes], stored: list[Any], sizes: list[int]
+) -> None:
+    """The hashes over leaves, compared with those that are stored with the entries that complete
+    them.
+    """
     sha256 = hashlib.sha256
     found.entries, levels, made = len(leaves), [leaves], [b""] * len(leaves)
     for level in range(1, LEVEL + 1):
         below = levels[-1]
-        levels.append([sha256(b"\x01" + below[i] + below[i + 1]).digest() for i in range(0, len(below) - 1, 2)])
+        levels.append(
+            [
+                sha256(b"\x01" + below[i] + below[i + 1]).digest()
+                for i in range(0, len(below) - 1, 2)
+            ]
+        )
         for i, value in enumerate(levels[-1], 1):
             made[(i << level) - 1] += value
     if len(leaves) == 1 << LEVEL and type(stored[-1]) is bytes:
         stored[-1], found.above = stored[-1][: len(made[-1])], stored[-1][len(made[-1]) :]
     wrong = [start + i for i in range(len(leaves)) if stored[i] != made[i]]
     if wrong:
-        more = f" (nor are those of {len(wrong) - 1} more, up to entry {wrong[-1]})" if wrong[1:] else ""
-        found.faults.append(f"the Merkle nodes that are stored with entry {wrong[0]} are not the hashes of its entries{more}")
+        more = (
+            f" (nor are those of {len(wrong) - 1} more, up to entry {wrong[-1]})"
+            if wrong[1:]
+            else ""
+        )
+        found.faults.append(
+            f"the Merkle nodes that are stored with entry {wrong[0]} are not the hashes of its"
+            f" entries{more}"
+        )
     found.edge = _edge(levels, len(leaves))
-    found.edges = {size: _edge(levels, size - start) for size in sizes if start < size <= start + len(leaves)}
+    found.edges = {
+        size: _edge(levels, size - start) for size in sizes if start < size <= start + len(leaves)
+    }
 
 
 def _edge(levels: list[list[bytes]], size: int) -> list[bytes]:
     """The complete subtrees of the first `size` leaves, largest first."""
-    return [levels[level][(size >> level) - 1] for level in reversed(range(LEVEL + 1)) if size >> level & 1]
+    return [
+        levels[level][(size >> level) - 1]
+        for level in reversed(range(LEVEL + 1))
+        if size >> level & 1
+    ]

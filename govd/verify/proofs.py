@@ -18,9 +18,13 @@ DEEPEST: Final = 64  # steps of a proof in a tree that no disk could hold
 
 
 class Proofs:
-    """The proofs, line by line: first consistency with older sizes, then inclusion in the order of the entries."""
+    """The proofs, line by line: first consistency with older sizes, then inclusion in the order of
+    the entries.
+    """
 
-    def __init__(self, files: archive.Archive, newest: LogCheckpoint, fault: Callable[[str], None]) -> None:
+    def __init__(
+        self, files: archive.Archive, newest: LogCheckpoint, fault: Callable[[str], None]
+    ) -> None:
         self.newest, self.fault = newest, fault
         self.older: dict[int, list[bytes]] = {}
         self.run: merkle.Run | None = None
@@ -59,16 +63,27 @@ class Proofs:
         said, path = self._line or {}, _path((self._line or {}).get("path"))
         self._advance()
         start, stop = said.get("start"), said.get("stop")
-        if path is not None and type(start) is int and type(stop) is int and start == seq < stop <= self.newest.size:
+        if (
+            path is not None
+            and type(start) is int
+            and type(stop) is int
+            and start == seq < stop <= self.newest.size
+        ):
             self.run = merkle.Run(start, stop, self.newest.size, path)
             self.check(seq, leaf)
-        elif path is None or said.get("entry") != seq or not merkle.included(seq, self.newest.size, leaf, path, self.newest.root):
+        elif (
+            path is None
+            or said.get("entry") != seq
+            or not merkle.included(seq, self.newest.size, leaf, path, self.newest.root)
+        ):
             self.fault(f"entry {seq} is not proven to be in the log")
 
     def _ends(self) -> None:
         run, self.run = self.run, None
         if run is not None and not run.holds(self.newest.root):
-            self.fault(f"the entries {run.start} to {run.stop - 1} are not all those that were signed")
+            self.fault(
+                f"the entries {run.start} to {run.stop - 1} are not all those that were signed"
+            )
 
     def finish(self) -> None:
         """After the last entry."""
@@ -77,7 +92,11 @@ class Proofs:
 
 def _path(said: Any) -> list[bytes] | None:
     """Hashes in hex as bytes; None where it is no such list."""
-    if not isinstance(said, list) or len(said) > 2 * DEEPEST or not all(isinstance(s, str) and len(s) == 64 for s in said):
+    if (
+        not isinstance(said, list)
+        or len(said) > 2 * DEEPEST
+        or not all(isinstance(s, str) and len(s) == 64 for s in said)
+    ):
         return None
     try:
         return [bytes.fromhex(s) for s in said]

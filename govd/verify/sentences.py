@@ -1,4 +1,6 @@
-"""What entries and claims say, in sentences for people. Whatever somebody filed is shown so that it cannot pass for govd's words."""
+"""What entries and claims say, in sentences for people. Whatever somebody filed is shown so that it
+cannot pass for govd's words.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,13 @@ from govd.verify.claim import Claim
 LONGEST: Final = 2000
 """Characters of one thing that somebody else wrote."""
 NOT_ERASURE: Final = (
-    "It is not erasure: training data and the traces in earlier layers stay, and who has examples may still find what is hidden."
+    "It is not erasure: training data and the traces in earlier layers stay, and who has examples"
+    " may still find what is hidden."
 )
-CLAIMED: Final = "The claim is reversible suppression in the space that images and texts share, at the model's output"
+CLAIMED: Final = (
+    "The claim is reversible suppression in the space that images and texts share, at the model's"
+    " output"
+)
 SHOWN: Final = 20
 """Forgets that a claim names."""
 LEVEL: Final = 0.5
@@ -21,7 +27,9 @@ LEVEL: Final = 0.5
 
 
 def safe(text: object, longest: int = LONGEST) -> str:
-    """A text on one line, with everything that a terminal would obey or hide written out: controls, line ends, bidirectional overrides."""
+    """A text on one line, with everything that a terminal would obey or hide written out: controls,
+    line ends, bidirectional overrides.
+    """
     said = str(text)
     cut = said if len(said) <= longest else said[:longest] + "…"
     if cut.isprintable():
@@ -30,7 +38,13 @@ def safe(text: object, longest: int = LONGEST) -> str:
 
 
 def _written(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
 
 
 SAID: Final = {
@@ -70,14 +84,26 @@ def _sentence(entry: Mapping[str, Any]) -> str:
             why = "reason kept private" if payload.get("private") else reason or "no reason given"
             if payload.get("kind") == "revert":
                 return f"asked to revert {payload.get('reverts')} (request {subject}): {why}"
-            return f"asked to forget {scope(payload)} by {payload.get('method')} (request {subject}): {why}"
+            return (
+                f"asked to forget {scope(payload)} by {payload.get('method')} (request {subject}):"
+                f" {why}"
+            )
         case "request.vote":
-            return f"the policy {payload.get('policy')} said {payload.get('decision')} to {subject}: {reason}"
+            return (
+                f"the policy {payload.get('policy')} said {payload.get('decision')} to {subject}:"
+                f" {reason}"
+            )
         case "request.approval":
             why = "reason kept private" if payload.get("private") else reason
-            return f"{entry['actor']} approved {subject} ({why}), but policies did not: {payload.get('held_by')}"
+            return (
+                f"{entry['actor']} approved {subject} ({why}), but policies did not:"
+                f" {payload.get('held_by')}"
+            )
         case "request.extend":
-            return f"{subject} is due on {str(payload.get('due_at'))[:10]} instead of {str(payload.get('was'))[:10]}: {reason}"
+            return (
+                f"{subject} is due on {str(payload.get('due_at'))[:10]} instead of"
+                f" {str(payload.get('was'))[:10]}: {reason}"
+            )
         case "request.shred":
             return f"the text of {subject} was destroyed: {reason}"
         case "request.publish":
@@ -85,7 +111,10 @@ def _sentence(entry: Mapping[str, Any]) -> str:
         case "contribution.make":
             return f"the contribution {subject[:12]}… was computed by {payload.get('method')}"
         case "revision.compose":
-            return f"revision {subject} was composed of {len(_list(payload.get('contributions')))} contributions"
+            return (
+                f"revision {subject} was composed of {len(_list(payload.get('contributions')))}"
+                " contributions"
+            )
         case "revision.publish":
             return f"revision {subject} was published, edit {str(payload.get('edit_digest'))[:12]}…"
         case "revision.deliver":
@@ -100,7 +129,10 @@ def _sentence(entry: Mapping[str, Any]) -> str:
         case "model.remove" if payload.get("retired"):
             kept = len(_list(payload.get("requests")))
             why = f": {reason}" if reason else ""
-            return f"{subject} was retired with {kept} forget{'' if kept == 1 else 's'} in force, which keep their states{why}"
+            return (
+                f"{subject} was retired with {kept} forget{'' if kept == 1 else 's'} in force,"
+                f" which keep their states{why}"
+            )
         case "key.rotate":
             return f"the key of the log was changed to {str(payload.get('new'))[-20:]}: {reason}"
     said = SAID.get(entry["kind"], "")
@@ -112,20 +144,32 @@ def scope(payload: Mapping[str, Any]) -> str:
     """Concepts and domains, in words."""
     concepts = [str(c.get("name")) for c in _list(payload.get("concepts")) if isinstance(c, dict)]
     domains = [str(d) for d in _list(payload.get("domains"))]
-    return (", ".join(concepts) or "everything") + (f" in {', '.join(domains)}" if domains else " everywhere")
+    return (", ".join(concepts) or "everything") + (
+        f" in {', '.join(domains)}" if domains else " everywhere"
+    )
 
 
 def honest(claim: Claim | None) -> str:
     """The claim, composed of what the entries have, and saying what they do not have."""
     if claim is None or not claim.composed:
-        return "No edit is shown here: nothing is claimed to be forgotten. What was asked for is not what was done."
+        return (
+            "No edit is shown here: nothing is claimed to be forgotten. What was asked for is not"
+            " what was done."
+        )
     said, metrics = claim.predicate, claim.predicate["metrics"]
     shown = said["requests"]
-    told = [f"{scope(r)} (target {r.get('target') or 'none: full strength'})" for r in shown[:SHOWN]]
+    told = [
+        f"{scope(r)} (target {r.get('target') or 'none: full strength'})" for r in shown[:SHOWN]
+    ]
     told += [f"and {len(shown) - SHOWN} more"] if len(shown) > SHOWN else []
     hidden = len(claim.requests) - len(shown)
     told += (
-        [f"{'and ' if told else ''}what {hidden} other request{'s' if hidden > 1 else ''} asked for, not shown here"] if hidden > 0 else []
+        [
+            f"{'and ' if told else ''}what {hidden} other request{'s' if hidden > 1 else ''} asked"
+            " for, not shown here"
+        ]
+        if hidden > 0
+        else []
     )
     about = "; ".join(told)
     state = "was published" if "published_at" in said else "is not published"
@@ -134,8 +178,14 @@ def honest(claim: Claim | None) -> str:
     if claim.predicate.get("retired_at"):
         state += " (its model was retired later)"
     if not claim.requests:
-        return safe(f"Nothing is claimed to be forgotten: revision {claim.number} of {claim.model}, which {state}, is the unedited model.")
-    parts = [f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about}.", _targets(said, metrics)]
+        return safe(
+            f"Nothing is claimed to be forgotten: revision {claim.number} of {claim.model}, which"
+            f" {state}, is the unedited model."
+        )
+    parts = [
+        f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about}.",
+        _targets(said, metrics),
+    ]
     linear = metrics.get("checkpoint")
     if isinstance(linear, dict):
         parts.append(_of_checkpoint(linear))
@@ -153,11 +203,17 @@ def honest(claim: Claim | None) -> str:
 
 def _of_checkpoint(linear: Mapping[str, Any]) -> str:
     """What the linear edit does, where answers and vectors get a conditional one."""
-    text = "These are figures of the conditional edit, of answers and vectors; a checkpoint carries the linear one"
+    text = (
+        "These are figures of the conditional edit, of answers and vectors; a checkpoint carries"
+        " the linear one"
+    )
     if "forget_acc" not in linear:
         return f"{text}, which was not measured on labelled images of what is forgotten."
     gone = f"{share(linear.get('forget_acc_before'))} → {share(linear.get('forget_acc'))}"
-    return f"{text}: named right {gone}, what stays {share(linear.get('retain_acc_before'))} → {share(linear.get('retain_acc'))}."
+    return (
+        f"{text}: named right {gone}, what stays {share(linear.get('retain_acc_before'))} →"
+        f" {share(linear.get('retain_acc'))}."
+    )
 
 
 def _targets(said: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
@@ -166,22 +222,42 @@ def _targets(said: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         return "No evaluation is shown: whether it does what it aims at is not known."
     kinds = sorted({str(r.get("target")) for r in said["requests"] if r.get("target")})
     if "forget_acc" not in metrics:
-        return "It was evaluated without labelled images of what is forgotten: whether the targets are met was not measured."
+        return (
+            "It was evaluated without labelled images of what is forgotten: whether the targets are"
+            " met was not measured."
+        )
     gone, mistakes = metrics.get("forget_acc"), metrics.get("base_false_positives")
     text = (
-        f"On {metrics.get('on')} what is forgotten is named right {share(metrics.get('forget_acc_before'))} → {share(gone)}, what stays "
-        f"{share(metrics.get('retain_acc_before'))} → {share(metrics.get('retain_acc'))}"
+        f"On {metrics.get('on')} what is forgotten is named right"
+        f" {share(metrics.get('forget_acc_before'))} → {share(gone)}, what stays"
+        f" {share(metrics.get('retain_acc_before'))} → {share(metrics.get('retain_acc'))}"
     )
     told = []
-    if "unnamed" in kinds and gone is not None and mistakes is not None and _number(gone) and _number(mistakes):
+    if (
+        "unnamed" in kinds
+        and gone is not None
+        and mistakes is not None
+        and _number(gone)
+        and _number(mistakes)
+    ):
         met = "met" if gone <= mistakes else "not met"
-        told.append(f"the target unnamed (no more often than by mistake, {share(mistakes)}) is {met} over all that is forgotten")
+        told.append(
+            f"the target unnamed (no more often than by mistake, {share(mistakes)}) is {met} over"
+            " all that is forgotten"
+        )
     if "level" in kinds:
-        areas = [c["text_auc"] for c in _list(metrics.get("concepts")) if isinstance(c, dict) and _number(c.get("text_auc"))]
+        areas = [
+            c["text_auc"]
+            for c in _list(metrics.get("concepts"))
+            if isinstance(c, dict) and _number(c.get("text_auc"))
+        ]
         if areas:
             above = sum(a > LEVEL for a in areas)
             worst = f"the highest AUC of a concept's text is {max(areas):.3f}"
-            told.append(f"the target level (AUC {LEVEL}) is {'met' if not above else f'not met by {above} of {len(areas)}'}: {worst}")
+            told.append(
+                f"the target level (AUC {LEVEL}) is"
+                f" {'met' if not above else f'not met by {above} of {len(areas)}'}: {worst}"
+            )
     unsaid = [kind for kind in kinds if not any(f"target {kind}" in line for line in told)]
     told += [f"whether the target {kind} is met was not measured" for kind in unsaid]
     return ", and ".join([text, *told]) + "."
@@ -189,14 +265,24 @@ def _targets(said: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 def attacks(metrics: Any) -> str:
     """What somebody with examples still finds, in words: areas under the curve, 0.5 is chance."""
-    leaks = [leak for leak in _list(metrics.get("leaks") if isinstance(metrics, dict) else None) if isinstance(leak, dict)]
+    leaks = [
+        leak
+        for leak in _list(metrics.get("leaks") if isinstance(metrics, dict) else None)
+        if isinstance(leak, dict)
+    ]
     told = []
     for name, what in (("probe", "by a linear probe"), ("knn", "by nearest neighbours")):
-        pairs = [(leak.get(f"{name}_before"), leak[f"{name}_after"]) for leak in leaks if _number(leak.get(f"{name}_after"))]
+        pairs = [
+            (leak.get(f"{name}_before"), leak[f"{name}_after"])
+            for leak in leaks
+            if _number(leak.get(f"{name}_after"))
+        ]
         if pairs:
             was, now = max(pairs, key=lambda pair: pair[1])
             told.append(f"{what} with AUC {f'{was:.2f} → ' if _number(was) else ''}{now:.2f}")
-    shots = [(k, v) for leak in leaks for k, v in _dict(leak.get("examples_after")).items() if _number(v)]
+    shots = [
+        (k, v) for leak in leaks for k, v in _dict(leak.get("examples_after")).items() if _number(v)
+    ]
     if shots:
         k, worst = max(shots, key=lambda pair: pair[1])
         told.append(f"by a query with {k} example{'s' if k != '1' else ''} with AUC {worst:.2f}")
@@ -205,7 +291,9 @@ def attacks(metrics: Any) -> str:
 
 def grades(metrics: Mapping[str, Any]) -> list[str]:
     """For each forget, `SHOWN` at most, which claim the attacks on it leave."""
-    leaks = [leak for leak in _list(metrics.get("leaks")) if isinstance(leak, dict) and "rungs" in leak]
+    leaks = [
+        leak for leak in _list(metrics.get("leaks")) if isinstance(leak, dict) and "rungs" in leak
+    ]
     told = [f"On {scope(_dict(leak.get('scope')))}, {claim_of(leak)}." for leak in leaks[:SHOWN]]
     return told + ([f"And {len(leaks) - SHOWN} more."] if len(leaks) > SHOWN else [])
 
@@ -231,8 +319,11 @@ def _figures(subject: str, metrics: Any) -> str:
     if not isinstance(metrics, dict):
         return ""
     if "forget_acc" not in metrics:
-        return f"{subject} was evaluated without labelled images." if "accuracy" not in metrics else ""
+        return (
+            f"{subject} was evaluated without labelled images." if "accuracy" not in metrics else ""
+        )
     return (
-        f"{subject} was measured on {metrics.get('on')}: what is forgotten {share(metrics.get('forget_acc_before'))} → "
-        f"{share(metrics['forget_acc'])}, what stays {share(metrics.get('retain_acc_before'))} → {share(metrics.get('retain_acc'))}"
+        f"{subject} was measured on {metrics.get('on')}: what is forgotten"
+        f" {share(metrics.get('forget_acc_before'))} → {share(metrics['forget_acc'])}, what stays"
+        f" {share(metrics.get('retain_acc_before'))} → {share(metrics.get('retain_acc'))}"
     )

@@ -1,7 +1,9 @@
-"""RFC 3161 time stamps: what a token says, whether it is of a message, and whether an authority signed it that a reader trusts.
+"""RFC 3161 time stamps: what a token says, whether it is of a message, and whether an authority
+signed it that a reader trusts.
 
-What a token says is read here (DER, X.690; RFC 3161 section 2.4.2, RFC 5652 section 5.1). Signature and certificates are checked by
-`rfc3161-client`, and only where a reader gives a root certificate: the extra `timestamp` brings it.
+What a token says is read here (DER, X.690; RFC 3161 section 2.4.2, RFC 5652 section 5.1). Signature
+and certificates are checked by `rfc3161-client`, and only where a reader gives a root certificate:
+the extra `timestamp` brings it.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ HASHES: Final = {
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a token says, whoever signed it: a digest, its algorithm, and a time (UTC, ISO 8601, to the microsecond)."""
+    """What a token says, whoever signed it: a digest, its algorithm, and a time (UTC, ISO 8601, to
+    the microsecond).
+    """
 
     algorithm: str
     imprint: bytes
@@ -58,7 +62,9 @@ def read(token: bytes) -> Stamp:
         kind, inner = _sequence(signed[2][1], OID, EXPLICIT)
         if kind != TST_INFO:
             raise ValueError("no time stamp")
-        _, _, imprint, _, time = _sequence(_only(_only(inner, OCTETS), SEQUENCE), INTEGER, OID, SEQUENCE, INTEGER, TIME)
+        _, _, imprint, _, time = _sequence(
+            _only(_only(inner, OCTETS), SEQUENCE), INTEGER, OID, SEQUENCE, INTEGER, TIME
+        )
         algorithm, digest = _sequence(imprint, SEQUENCE, OCTETS)
         return Stamp(HASHES[_sequence(algorithm, OID)[0]], digest, _time(time))
     except (ValueError, IndexError, KeyError) as error:
@@ -66,7 +72,8 @@ def read(token: bytes) -> Stamp:
 
 
 def trusted(token: bytes, message: bytes, roots: Sequence[bytes]) -> tuple[str, str] | None:
-    """Time and name of the authority that signed a token on `message`, where a root (PEM) of `roots` vouches for it; None where none does.
+    """Time and name of the authority that signed a token on `message`, where a root (PEM) of
+    `roots` vouches for it; None where none does.
 
     Raises:
         BadFile: a root is no certificate. Unsupported: `rfc3161-client` is not installed.
@@ -74,7 +81,10 @@ def trusted(token: bytes, message: bytes, roots: Sequence[bytes]) -> tuple[str, 
     try:
         from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
     except ImportError:
-        raise Unsupported("checking who signed a time stamp needs rfc3161-client", advice="pip install 'govd[timestamp]'") from None
+        raise Unsupported(
+            "checking who signed a time stamp needs rfc3161-client",
+            advice="pip install 'govd[timestamp]'",
+        ) from None
     for root in certificates(roots):
         try:
             answer = decode_timestamp_response(token)
@@ -97,7 +107,10 @@ def certificates(roots: Sequence[bytes]) -> list[Any]:
     try:
         return [load_pem_x509_certificate(root) for root in roots]
     except ValueError as fault:
-        raise BadFile(f"this is no certificate ({fault})", advice="Give the authority's root certificate as PEM.") from None
+        raise BadFile(
+            f"this is no certificate ({fault})",
+            advice="Give the authority's root certificate as PEM.",
+        ) from None
 
 
 def _signer(answer: Any) -> str:
@@ -106,7 +119,11 @@ def _signer(answer: Any) -> str:
 
     (info,) = answer.signed_data.signer_infos
     found = [load_der_x509_certificate(data) for data in answer.signed_data.certificates]
-    return next(str(c.subject.rfc4514_string()) for c in found if (c.issuer, c.serial_number) == (info.issuer, info.serial_number))
+    return next(
+        str(c.subject.rfc4514_string())
+        for c in found
+        if (c.issuer, c.serial_number) == (info.issuer, info.serial_number)
+    )
 
 
 def _items(data: bytes) -> list[tuple[int, bytes]]:

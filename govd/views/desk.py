@@ -1,4 +1,6 @@
-"""The desk: the one door through which entries are appended, and the views of what stands there by now."""
+"""The desk: the one door through which entries are appended, and the views of what stands there by
+now.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,19 @@ from govd.views.views import Views
 
 log = logging.getLogger("govd")
 MENDED_SECONDS: Final = 60.0
-"""Between two times that views are made anew while they are in use: where somebody goes on changing them, that is told."""
+"""Between two times that views are made anew while they are in use: where somebody goes on changing
+them, that is told.
+"""
 EVERY: Final = 2**31
 """A limit that no ledger reaches."""
 
 
 class Desk:
-    """Appends entries, folds them into the views, and answers what stands there. `tell` hears of each entry once it is durable.
+    """Appends entries, folds them into the views, and answers what stands there. `tell` hears of
+    each entry once it is durable.
 
-    Whoever decides what to append by what there is holds `lock`; who reads entries into the views holds `fold`, and takes it last.
+    Whoever decides what to append by what there is holds `lock`; who reads entries into the views
+    holds `fold`, and takes it last.
     """
 
     def __init__(self, home: Home, tell: Callable[[Sequence[Record]], None]) -> None:
@@ -51,16 +57,24 @@ class Desk:
                 self._read(self.ledger.entries(self.views.size))
         return self.views
 
-    def append(self, drafts: Sequence[Draft], expect: int | None = None, signer: Signer | None = None) -> list[Record]:
-        """Append entries, fold them, tell the plugins. `signer` signs log checkpoints from these entries on.
+    def append(
+        self, drafts: Sequence[Draft], expect: int | None = None, signer: Signer | None = None
+    ) -> list[Record]:
+        """Append entries, fold them, tell the plugins. `signer` signs log checkpoints from these
+        entries on.
 
         Raises:
-            Conflict, NotFound: something in it cannot happen now; nothing was appended. MachineFault: the disk cannot be written.
+            Conflict, NotFound: something in it cannot happen now; nothing was appended.
+            MachineFault: the disk cannot be written.
         """
         with self.fold:
             self.refresh()
             self.views.check(drafts)
-        records = self.ledger.append(drafts, expect) if signer is None else self.ledger.rotate(drafts, signer, expect)
+        records = (
+            self.ledger.append(drafts, expect)
+            if signer is None
+            else self.ledger.rotate(drafts, signer, expect)
+        )
         with self.fold:
             try:
                 if records and self.views.size == records[0]["seq"]:
@@ -69,12 +83,15 @@ class Desk:
                     self.refresh()
             except MachineFault as fault:
                 advice = "Free some space: the entries are in the ledger, and are read from there."
-                raise MachineFault("the views cannot be written", where=str(self.views.records.path), advice=advice) from fault
+                raise MachineFault(
+                    "the views cannot be written", where=str(self.views.records.path), advice=advice
+                ) from fault
         self._tell(records)
         return records
 
     def sign_published(self) -> None:
-        """Sign what was published without its log checkpoint: a crash, or a full disk, came between the two.
+        """Sign what was published without its log checkpoint: a crash, or a full disk, came between
+        the two.
 
         Raises:
             VerificationFailed: the ledger does not go on from what was signed last.
@@ -87,7 +104,9 @@ class Desk:
         """Whether something was published that no signed log checkpoint covers."""
         last = self.ledger.last_checkpoint()
         served = [self.views.published(model) for model in list(self.views.heads)]
-        return any(r is not None and int(r["tree_size"]) >= (last[0] if last else 0) for r in served)
+        return any(
+            r is not None and int(r["tree_size"]) >= (last[0] if last else 0) for r in served
+        )
 
     def model(self, name: str) -> dict[str, Json]:
         """A registered model's record.
@@ -100,9 +119,18 @@ class Desk:
             check_text(name, "model")  # before it is said again
             gone = self.views.records.get("model", name)
             if gone is not None and gone["state"] == "retired":
-                advice = f"`govd model show {name}` tells what it was; `govd audit` answers about it as before."
-                raise NotFound(f"the model {name} was retired on {gone['retired']['at'][:10]}: it serves nothing", advice=advice)
-            known = ", ".join(sorted(self.views.models)) or "none yet (govd model add NAME REFERENCE)"
+                advice = (
+                    f"`govd model show {name}` tells what it was; `govd audit` answers about it as"
+                    " before."
+                )
+                raise NotFound(
+                    f"the model {name} was retired on {gone['retired']['at'][:10]}: it serves"
+                    " nothing",
+                    advice=advice,
+                )
+            known = (
+                ", ".join(sorted(self.views.models)) or "none yet (govd model add NAME REFERENCE)"
+            )
             raise NotFound(f"no model is called {name!r}", advice=f"Registered: {known}.")
         return found
 
@@ -129,7 +157,10 @@ class Desk:
         if len(near) == 1:
             return dict(self.views.request(near[0]) or {})
         problem = "is not unambiguous" if near else "does not exist"
-        raise NotFound(f"the request {request_id!r} {problem}", advice="`govd request list` shows what there is.")
+        raise NotFound(
+            f"the request {request_id!r} {problem}",
+            advice="`govd request list` shows what there is.",
+        )
 
     def revision(self, model: str, number: int) -> dict[str, Json]:
         """A revision's record.
@@ -140,24 +171,38 @@ class Desk:
         self.known_model(model)
         found = self.views.revision(model, number)
         if found is None:
-            raise NotFound(f"{model} has no revision {number}", advice=f"`govd revision list --model {model}` shows them.")
+            raise NotFound(
+                f"{model} has no revision {number}",
+                advice=f"`govd revision list --model {model}` shows them.",
+            )
         return found
 
     def boxes(self, requests: Collection[str]) -> Boxes:
-        """What the entries about these requests say of private texts. The views say where these entries are; what they say is read from
-        the ledger."""
+        """What the entries about these requests say of private texts. The views say where these
+        entries are; what they say is read from the ledger.
+        """
         records = self.views.records
-        seqs = sorted(seq for request in requests for seq in records.seqs(limit=EVERY, subject=request))
-        return Boxes.of(entry for entry in self.ledger.some(seqs) if str(entry["kind"]).startswith("request."))
+        seqs = sorted(
+            seq for request in requests for seq in records.seqs(limit=EVERY, subject=request)
+        )
+        return Boxes.of(
+            entry for entry in self.ledger.some(seqs) if str(entry["kind"]).startswith("request.")
+        )
 
     def views_anew(self, size: int | None = None) -> Views:
-        """Views of the first `size` entries (None: of all), in a file beside those in use; `fold` is held."""
+        """Views of the first `size` entries (None: of all), in a file beside those in use; `fold`
+        is held.
+        """
         path = self.home.folder / "views.new.db"
         remove_tables(path)
-        return Views(Records(path, self.home.views_key()), self.ledger.origin).read(self.ledger.entries(0, size))
+        return Views(Records(path, self.home.views_key()), self.ledger.origin).read(
+            self.ledger.entries(0, size)
+        )
 
     def _mend(self, generation: int) -> bool:
-        """Make the views anew that somebody else changed while they are in use, once a minute at most; whether they are now."""
+        """Make the views anew that somebody else changed while they are in use, once a minute at
+        most; whether they are now.
+        """
         with self.fold:
             records = self.views.records
             if records.generation != generation:
@@ -165,7 +210,10 @@ class Desk:
             if self.ledger.fault is not None or time.monotonic() - self._mended < MENDED_SECONDS:
                 return False
             self._mended = time.monotonic()
-            log.warning("the views were changed by somebody else while they were in use: they are made anew from the entries")
+            log.warning(
+                "the views were changed by somebody else while they were in use: they are made anew"
+                " from the entries"
+            )
             fresh = self.views_anew()
             fresh.records.close()
             assert fresh.records.path is not None
@@ -173,7 +221,9 @@ class Desk:
         return True
 
     def _read(self, entries: Iterable[Record]) -> None:
-        """Fold more entries; where what is known so far was changed by somebody else, all of them. `fold` is held."""
+        """Fold more entries; where what is known so far was changed by somebody else, all of them.
+        `fold` is held.
+        """
         generation = self.views.records.generation
         try:
             self.views.read(entries)

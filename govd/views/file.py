@@ -16,16 +16,24 @@ log = logging.getLogger("govd")
 
 
 def opened_views(path: Path, ledger: Ledger, key: bytes) -> Views:
-    """The views beside a ledger, as far as they go, sealed with `key`; made anew where somebody else changed them, where they are damaged,
-    of another ledger, of another history of it, or of another govd."""
+    """The views beside a ledger, as far as they go, sealed with `key`; made anew where somebody
+    else changed them, where they are damaged, of another ledger, of another history of it, or of
+    another govd.
+    """
     for last in (False, True):
         records: Records | None = None
         try:
             records = Records(path, key)
             at = records.position()
             size = int(at.get("size", 0))
-            mine = at.get("version") == VERSION and at.get("origin") == ledger.origin and 0 < size <= ledger.size()
-            if not at or (mine and canonical.digest(next(iter(ledger.some([size - 1])))) == at["last"]):
+            mine = (
+                at.get("version") == VERSION
+                and at.get("origin") == ledger.origin
+                and 0 < size <= ledger.size()
+            )
+            if not at or (
+                mine and canonical.digest(next(iter(ledger.some([size - 1])))) == at["last"]
+            ):
                 return Views(records, ledger.origin)
             records.close()
             log.info("the views are made anew from the entries")
@@ -36,4 +44,6 @@ def opened_views(path: Path, ledger: Ledger, key: bytes) -> Views:
                 raise
             log.warning("%s. They are made anew.", error.what)
         remove_tables(path)
-    raise BadFile("the views cannot be made", where=str(path), advice="This is a bug; please report it.")
+    raise BadFile(
+        "the views cannot be made", where=str(path), advice="This is a bug; please report it."
+    )

@@ -9,7 +9,17 @@ from typing import Final
 from govd.errors import Usage
 
 #: What records are found by besides their state and model, as `terms` has it.
-WORDS: Final = ("concept", "domain", "policy", "filed_by", "ticket", "private", "key", "reverts", "export_of")
+WORDS: Final = (
+    "concept",
+    "domain",
+    "policy",
+    "filed_by",
+    "ticket",
+    "private",
+    "key",
+    "reverts",
+    "export_of",
+)
 #: What entries are found by, besides what the request that they are about is found by.
 OF_ENTRIES: Final = ("since", "until", "actor", "kind", "subject", "model", "policy")
 OF_REQUESTS: Final = ("state", "concept", "domain", "filed_by")
@@ -29,8 +39,13 @@ class Condition:
 
     def holds(self, key: str) -> str:
         """That the record with a key meets it."""
-        small = " INDEXED BY records_by_key" if self.table == "records" else ""  # the table itself has the records' texts in its way
-        return f"EXISTS (SELECT 1 FROM {self.table} AS other{small} WHERE {self._where('other')} AND other.key = {key})"
+        small = (
+            " INDEXED BY records_by_key" if self.table == "records" else ""
+        )  # the table itself has the records' texts in its way
+        return (
+            f"EXISTS (SELECT 1 FROM {self.table} AS other{small} WHERE {self._where('other')} AND"
+            f" other.key = {key})"
+        )
 
     def _where(self, name: str) -> str:
         return " AND ".join(f"{name}.{column} = ?" for column in self.columns)

@@ -1,5 +1,6 @@
-"""Answers one question in SQL in a process of its own: `python -I -S question.py`, what is asked on standard input, the answer on standard
-output, both JSON. It imports nothing of govd, so that it starts at once; whatever the question takes, it takes from this process alone.
+"""Answers one question in SQL in a process of its own: `python -I -S question.py`, what is asked on
+standard input, the answer on standard output, both JSON. It imports nothing of govd, so that it
+starts at once; whatever the question takes, it takes from this process alone.
 """
 
 from __future__ import annotations
@@ -15,16 +16,25 @@ from typing import Any
 
 
 def limit_process(memory_bytes: int, seconds: float) -> None:
-    """Bound what this process may take; a system that cannot do so has the database's own limits still."""
+    """Bound what this process may take; a system that cannot do so has the database's own limits
+    still.
+    """
     try:
         import resource
     except ImportError:
         return
-    limits = {"RLIMIT_AS": memory_bytes, "RLIMIT_CPU": math.ceil(seconds) + 2, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 2**24}
+    limits = {
+        "RLIMIT_AS": memory_bytes,
+        "RLIMIT_CPU": math.ceil(seconds) + 2,
+        "RLIMIT_CORE": 0,
+        "RLIMIT_FSIZE": 2**24,
+    }
     for name, most in limits.items():
         try:
             hard = resource.getrlimit(getattr(resource, name))[1]
-            resource.setrlimit(getattr(resource, name), (most if hard < 0 else min(most, hard), hard))
+            resource.setrlimit(
+                getattr(resource, name), (most if hard < 0 else min(most, hard), hard)
+            )
         except (AttributeError, ValueError, OSError):
             continue
     os.nice(5)  # the daemon comes first
@@ -54,7 +64,12 @@ def opened(asked: dict[str, Any], ends: float) -> sqlite3.Connection:
 
 def allowed(action: int, *_: object) -> int:
     """Reading, and nothing else."""
-    fine = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
+    fine = (
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+    )
     return sqlite3.SQLITE_OK if action in fine else sqlite3.SQLITE_DENY
 
 
@@ -80,10 +95,14 @@ def answered(asked: dict[str, Any]) -> str:
             rows.append(json.dumps([cell(value) for value in row], ensure_ascii=False))
             size += len(rows[-1].encode("utf-8", "replace"))
             if size > asked["bytes"]:
-                return json.dumps({"problem": f"the answer is larger than {asked['bytes'] // 2**20} MiB"})
+                return json.dumps(
+                    {"problem": f"the answer is larger than {asked['bytes'] // 2**20} MiB"}
+                )
         columns = json.dumps([column[0] for column in found.description or ()], ensure_ascii=False)
     except MemoryError:
-        return json.dumps({"problem": f"it needs more than {asked['memory_bytes'] // 2**20} MiB of memory"})
+        return json.dumps(
+            {"problem": f"it needs more than {asked['memory_bytes'] // 2**20} MiB of memory"}
+        )
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         slow = f"it took longer than {float(asked['seconds']):g} s"
         return json.dumps({"problem": slow if "interrupted" in str(error) else str(error)})

@@ -1,7 +1,8 @@
-"""What is asked of the ledger, in tables of their own: derived from the entries, made anew from them at any time, trusted by no proof.
+"""What is asked of the ledger, in tables of their own: derived from the entries, made anew from
+them at any time, trusted by no proof.
 
-How they are stored is in `sealed_tables`. Every question is answered along an index: by one of the filters where few match it, else in the
-order of entries or records until enough are found.
+How they are stored is in `sealed_tables`. Every question is answered along an index: by one of the
+filters where few match it, else in the order of entries or records until enough are found.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ __all__ = ["VERSION", "Records", "line", "row"]
 NEVER: Final = 2**62
 """The number of an entry that there will not be."""
 FEW: Final = 1000
-"""Records that are looked up one by one; where more match, entries or records are read in their order until enough are found."""
+"""Records that are looked up one by one; where more match, entries or records are read in their
+order until enough are found.
+"""
 MANY: Final = 10_000
 """Rows that are counted, or gone through, to find out whether few match."""
 
@@ -34,19 +37,30 @@ class Records(SealedTables):
         Raises:
             BadFile: it is not as it was written.
         """
-        found = self._ask(f"SELECT {ROW}, seal FROM records WHERE noun = ? AND key = ?", (noun, key))
+        found = self._ask(
+            f"SELECT {ROW}, seal FROM records WHERE noun = ? AND key = ?", (noun, key)
+        )
         return self._read(found[0]) if found else None
 
     @mended
     def starting(self, noun: str, prefix: str) -> list[str]:
         """Keys that begin so, three at most."""
         values = (noun, prefix, prefix + "\U0010ffff")
-        return [key for (key,) in self._ask("SELECT key FROM records WHERE noun = ? AND key >= ? AND key < ? LIMIT 3", values)]
+        return [
+            key
+            for (key,) in self._ask(
+                "SELECT key FROM records WHERE noun = ? AND key >= ? AND key < ? LIMIT 3", values
+            )
+        ]
 
     @mended
     def live(self, noun: str) -> list[tuple[str, dict[str, Json]]]:
-        """Keys and records that something can still happen to, in the order of their first entry."""
-        found = self._ask(f"SELECT {ROW}, seal FROM records WHERE noun = ? AND live ORDER BY seq", (noun,))
+        """Keys and records that something can still happen to, in the order of their first
+        entry.
+        """
+        found = self._ask(
+            f"SELECT {ROW}, seal FROM records WHERE noun = ? AND live ORDER BY seq", (noun,)
+        )
         return [(row[1], self._read(row)) for row in found]
 
     @mended
@@ -61,11 +75,15 @@ class Records(SealedTables):
         until: str | None = None,
         **terms: str | None,
     ) -> list[dict[str, Json]]:
-        """Records in the order of their first entry (`newest`: the other way round), from the one after entry `after`.
+        """Records in the order of their first entry (`newest`: the other way round), from the one
+        after entry `after`.
 
-        `state` and `model` equal; `since` ≤ time of the first entry < `until`; other terms are words that the record has.
+        `state` and `model` equal; `since` ≤ time of the first entry < `until`; other terms are
+        words that the record has.
         """
-        query, values = self.finding(noun, after=after, limit=limit, newest=newest, since=since, until=until, **terms)
+        query, values = self.finding(
+            noun, after=after, limit=limit, newest=newest, since=since, until=until, **terms
+        )
         return [self._read(row) for row in self._ask(query, values)]
 
     def finding(
@@ -85,7 +103,9 @@ class Records(SealedTables):
             Usage: an unknown term.
         """
         asked = known(terms, ("state", "model", *WORDS))
-        few = self._few(noun, asked) if any(term in WORDS for term in asked) else None  # an index has states and models in order
+        few = (
+            self._few(noun, asked) if any(term in WORDS for term in asked) else None
+        )  # an index has states and models in order
         where, values, table = ["records.noun = ?"], [noun], "records"
         if few is not None:  # `CROSS`: in this order
             table, values = "json_each(?) AS few CROSS JOIN records", [json.dumps(few), *values]
@@ -98,17 +118,26 @@ class Records(SealedTables):
                 (condition,) = conditions(noun, {term: word})
                 where.append(condition.holds("records.key"))
                 values += condition.values
-        start = 0 if since is None else int(self.at(since, -1, before=True) or 0) + 1  # one bound each: the first is the one that is used
+        start = (
+            0 if since is None else int(self.at(since, -1, before=True) or 0) + 1
+        )  # one bound each: the first is the one that is used
         stop = NEVER if until is None else int(self.at(until, -1, before=True) or 0)
         if after is not None:
-            start, stop = (start, min(stop, int(after) - 1)) if newest else (max(start, int(after) + 1), stop)
+            start, stop = (
+                (start, min(stop, int(after) - 1)) if newest else (max(start, int(after) + 1), stop)
+            )
         where += [f"records.seq >= {start}", f"records.seq <= {stop}"]
         columns = ", ".join(f"records.{name.strip()}" for name in (*ROW.split(","), "seal"))
-        query = f"SELECT {columns} FROM {table} WHERE {' AND '.join(where)} ORDER BY records.seq {'DESC' if newest else 'ASC'}"
+        query = (
+            f"SELECT {columns} FROM {table} WHERE {' AND '.join(where)} ORDER BY records.seq"
+            f" {'DESC' if newest else 'ASC'}"
+        )
         return f"{query} LIMIT {-1 if limit is None else int(limit)}", values
 
     def _few(self, noun: str, terms: Mapping[str, str]) -> list[str] | None:
-        """Keys of the records that have all these words and this state, where they are few and are found among not too many; else None."""
+        """Keys of the records that have all these words and this state, where they are few and are
+        found among not too many; else None.
+        """
         all_of = conditions(noun, terms)
         counted = [(self._count(c.keys(), c.values), n) for n, c in enumerate(all_of)]
         if not counted or min(counted)[0] > MANY:
@@ -126,14 +155,22 @@ class Records(SealedTables):
 
     @mended
     def at(self, time: str | None, default: int | None, before: bool = False) -> int | None:
-        """The last entry that was made up to a time (`before`: before it), `default` where there is none or no time."""
+        """The last entry that was made up to a time (`before`: before it), `default` where there is
+        none or no time.
+        """
         if time is None:
             return default
-        found = self._ask(f"SELECT seq FROM log WHERE time {'<' if before else '<='} ? ORDER BY time DESC, seq DESC LIMIT 1", (time,))
+        found = self._ask(
+            f"SELECT seq FROM log WHERE time {'<' if before else '<='} ? ORDER BY time DESC, seq"
+            " DESC LIMIT 1",
+            (time,),
+        )
         return int(found[0][0]) if found else -1
 
     def _first(self, time: str) -> int:
-        """The first entry that was made from a time on; where there is none, one that will not be."""
+        """The first entry that was made from a time on; where there is none, one that will not
+        be.
+        """
         found = self._ask("SELECT seq FROM log WHERE time >= ? ORDER BY time, seq LIMIT 1", (time,))
         return int(found[0][0]) if found else NEVER
 
@@ -146,33 +183,49 @@ class Records(SealedTables):
     @mended
     def last(self, kind: str, subject: str, seq: int) -> int | None:
         """The last entry of a kind about a subject up to entry `seq`."""
-        query = "SELECT seq FROM log WHERE subject = ? AND kind = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
+        query = (
+            "SELECT seq FROM log WHERE subject = ? AND kind = ? AND seq <= ? ORDER BY seq DESC"
+            " LIMIT 1"
+        )
         found = self._ask(query, (subject, kind, seq))
         return int(found[0][0]) if found else None
 
     @mended
     def published(self, model: str, seq: int) -> tuple[int, int] | None:
-        """Number of the revision that was published after entry `seq`, and the entry that published it."""
-        query = "SELECT number, start FROM spans WHERE model = ? AND start <= ? ORDER BY start DESC LIMIT 1"
+        """Number of the revision that was published after entry `seq`, and the entry that published
+        it.
+        """
+        query = (
+            "SELECT number, start FROM spans WHERE model = ? AND start <= ? ORDER BY start DESC"
+            " LIMIT 1"
+        )
         found = self._ask(query, (model, seq))
         return (int(found[0][0]), int(found[0][1])) if found else None
 
     @mended
     def keys(self, term: str, word: str, noun: str) -> list[str]:
         """Keys of the records that have a word."""
-        return [key for (key,) in self._ask("SELECT key FROM terms WHERE term = ? AND word = ? AND noun = ?", (term, word, noun))]
+        return [
+            key
+            for (key,) in self._ask(
+                "SELECT key FROM terms WHERE term = ? AND word = ? AND noun = ?", (term, word, noun)
+            )
+        ]
 
     @mended
     def seqs(self, after: int | None = None, limit: int = 100, **filters: str | None) -> list[int]:
         """Numbers of entries that match all filters, in order, from the one after entry `after`.
 
-        `actor`, `subject`, `model` equal, `kind` equal or its noun, `since` ≤ time < `until`, `policy` of a vote; `state`, `concept`,
-        `domain` and `filed_by` of the request that an entry is about.
+        `actor`, `subject`, `model` equal, `kind` equal or its noun, `since` ≤ time < `until`,
+        `policy` of a vote; `state`, `concept`, `domain` and `filed_by` of the request that an entry
+        is about.
         """
         query, values = self.asking(after, limit, **filters)
         return [seq for (seq,) in self._ask(query, values)]
 
-    def asking(self, after: int | None = None, limit: int = 100, **filters: str | None) -> tuple[str, list[Any]]:
+    def asking(
+        self, after: int | None = None, limit: int = 100, **filters: str | None
+    ) -> tuple[str, list[Any]]:
         """What `seqs` asks of the database, and with which values.
 
         Raises:
@@ -180,10 +233,16 @@ class Records(SealedTables):
         """
         asked = known(filters, (*OF_ENTRIES, *OF_REQUESTS))
         where, values = [], []
-        start, stop = 0 if after is None else max(0, int(after) + 1), NEVER  # one bound each: the database would use the first it sees
+        start, stop = (
+            0 if after is None else max(0, int(after) + 1),
+            NEVER,
+        )  # one bound each: the database would use the first it sees
         equal: list[tuple[str, str]] = []
         for name, value in asked.items():
-            if name == "since":  # `+`: in the order of entries, not by the index of times, which would have to be sorted
+            if (
+                name == "since"
+                # `+`: in the order of entries, not by the index of times, which it would sort
+            ):
                 start = max(start, self._first(value))
                 where.append("+log.time >= ?")
             elif name == "until":
@@ -210,17 +269,30 @@ class Records(SealedTables):
                 where.append(condition.holds("log.subject"))
                 values += condition.values
             if "state" in about:
-                first = self._ask("SELECT seq FROM records WHERE noun = 'request' AND state = ? ORDER BY seq LIMIT 1", (about["state"],))
+                first = self._ask(
+                    "SELECT seq FROM records WHERE noun = 'request' AND state = ? ORDER BY seq"
+                    " LIMIT 1",
+                    (about["state"],),
+                )
                 start = max(start, int(first[0][0]))
             table = f"log {self._along(equal)}"
         where += [f"log.seq >= {start}", f"log.seq <= {stop}"]
-        return f"SELECT log.seq FROM {table} WHERE {' AND '.join(where)} ORDER BY log.seq LIMIT {int(limit)}", values
+        return (
+            (
+                f"SELECT log.seq FROM {table} WHERE {' AND '.join(where)} ORDER BY log.seq LIMIT"
+                f" {int(limit)}"
+            ),
+            values,
+        )
 
     def _along(self, equal: Sequence[tuple[str, str]]) -> str:
         """The index of the column whose value is the rarest."""
         if len(equal) < 2:
             return f"INDEXED BY log_by_{equal[0][0]}" if equal else ""
-        counted = [(self._count(f"SELECT 1 FROM log WHERE {column} = ?", (value,)), column) for column, value in equal]
+        counted = [
+            (self._count(f"SELECT 1 FROM log WHERE {column} = ?", (value,)), column)
+            for column, value in equal
+        ]
         return f"INDEXED BY log_by_{min(counted)[1]}"
 
     def plan(self, query: str, values: Sequence[Any]) -> list[str]:
@@ -247,4 +319,13 @@ def line(entry: Record, latest: str = "") -> tuple[Any, ...]:
 def row(noun: str, key: str, record: Mapping[str, Json], live: bool, seq: int) -> tuple[Any, ...]:
     """A record as `put` takes it."""
     said = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-    return (noun, key, str(record.get("model") or ""), str(record.get("state") or ""), int(live), seq, record.get("due_at"), said)
+    return (
+        noun,
+        key,
+        str(record.get("model") or ""),
+        str(record.get("state") or ""),
+        int(live),
+        seq,
+        record.get("due_at"),
+        said,
+    )

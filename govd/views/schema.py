@@ -1,7 +1,9 @@
-"""The tables of what is asked. `log` has a line for each entry, with the policy of a vote; `records` has models, requests, revisions, … as
-JSON, each with a seal (`seals`); `terms` finds records by what they name; `spans` says which revision was published from which entry on;
-`log.time` is the greatest time up to that entry, so that it never goes back. The SQL views `requests`,
-`revisions`, `votes`, `models`, `contributions` and `exports` are for people and their tools (`sql`).
+"""The tables of what is asked. `log` has a line for each entry, with the policy of a vote;
+`records` has models, requests, revisions, … as JSON, each with a seal (`seals`); `terms` finds
+records by what they name; `spans` says which revision was published from which entry on; `log.time`
+is the greatest time up to that entry, so that it never goes back. The SQL views `requests`,
+`revisions`, `votes`, `models`, `contributions` and `exports` are for people and their tools
+(`sql`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The derived tables of a ledger as they are stored: rows with their seals, the position up to which entries were read.
+"""The derived tables of a ledger as they are stored: rows with their seals, the position up to
+which entries were read.
 
-They lie in a second database beside the ledger, written without waiting for the disk: after a crash they continue from the entry that
-they had read last. Their tables are in `schema`. What somebody else changed while they are in use is made anew once, and the question
-asked again.
+They lie in a second database beside the ledger, written without waiting for the disk: after a crash
+they continue from the entry that they had read last. Their tables are in `schema`. What somebody
+else changed while they are in use is made anew once, and the question asked again.
 """
 
 from __future__ import annotations
@@ -29,14 +30,19 @@ from govd.views.seals import Seals, added, removed
 VERSION: Final = "9"
 ROW: Final = "noun, key, model, state, live, seq, due, record"
 """A record's row without its seal."""
-DEFINED: Final = "SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name"
+DEFINED: Final = (
+    "SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
+    " ORDER BY type, name"
+)
 
 
 Question = TypeVar("Question", bound=Callable[..., Any])
 
 
 def mended(question: Question) -> Question:
-    """A question that is asked once more where the tables were changed by somebody else and could be made anew."""
+    """A question that is asked once more where the tables were changed by somebody else and could
+    be made anew.
+    """
 
     @wraps(question)
     def asked(tables: SealedTables, *values: Any, **named: Any) -> Any:
@@ -52,10 +58,11 @@ def mended(question: Question) -> Question:
 
 
 class SealedTables:
-    """The derived tables of one ledger. `path` None: in memory. `key` seals the records: without one they are sealed for this process.
+    """The derived tables of one ledger. `path` None: in memory. `key` seals the records: without
+    one they are sealed for this process.
 
-    `mend`: makes the tables anew while they are in use (`adopt`), and says whether it did; asked with the `generation` that was found
-    changed.
+    `mend`: makes the tables anew while they are in use (`adopt`), and says whether it did; asked
+    with the `generation` that was found changed.
     """
 
     def __init__(self, path: Path | None, key: bytes | None = None) -> None:
@@ -65,17 +72,23 @@ class SealedTables:
         self.mend: Callable[[int], bool] | None = None
         self.generation = 0
         self._folds: int | None = None  # the thread that folds entries into them
-        self._use = threading.RLock()  # held while something is asked: the database is not exchanged then
+        self._use = (
+            threading.RLock()
+        )  # held while something is asked: the database is not exchanged then
         self._db = self._connected()
 
     def _connected(self) -> sqlite3.Connection:
         with self._told():
-            connection = sqlite3.connect(self.path or ":memory:", isolation_level=None, check_same_thread=False, timeout=10)
+            connection = sqlite3.connect(
+                self.path or ":memory:", isolation_level=None, check_same_thread=False, timeout=10
+            )
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
                 connection.execute("PRAGMA cache_size=-16384")  # KiB
-                if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'position'").fetchone():
+                if not connection.execute(
+                    "SELECT 1 FROM sqlite_master WHERE name = 'position'"
+                ).fetchone():
                     connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
             except BaseException:
                 connection.close()
@@ -83,7 +96,8 @@ class SealedTables:
         return connection
 
     def adopt(self, path: Path) -> None:
-        """Use the tables in this file from now on, in the place of those in use; nobody writes meanwhile.
+        """Use the tables in this file from now on, in the place of those in use; nobody writes
+        meanwhile.
 
         Raises:
             MachineFault: the file cannot be put in their place.
@@ -95,20 +109,26 @@ class SealedTables:
                 remove_tables(self.path)
                 os.replace(path, self.path)
             except OSError as error:
-                raise MachineFault(f"the views cannot be put in place ({error.strerror})", where=str(self.path)) from None
+                raise MachineFault(
+                    f"the views cannot be put in place ({error.strerror})", where=str(self.path)
+                ) from None
             finally:
                 self._db = self._connected()
             self.generation += 1
 
     def made_anew(self, generation: int) -> bool:
-        """Whether what was found changed in a generation of these tables is mended now. Never while this thread folds entries into them."""
+        """Whether what was found changed in a generation of these tables is mended now. Never while
+        this thread folds entries into them.
+        """
         if self.mend is None or self._folds == threading.get_ident():
             return False
         return self.generation != generation or self.mend(generation)
 
     @contextmanager
     def folding(self) -> Iterator[None]:
-        """While entries are folded into the tables: they are not exchanged in between by this thread, and by no other as that is locked."""
+        """While entries are folded into the tables: they are not exchanged in between by this
+        thread, and by no other as that is locked.
+        """
         self._folds = threading.get_ident()
         try:
             yield
@@ -124,14 +144,19 @@ class SealedTables:
         """The database's errors as govd's.
 
         Raises:
-            BadFile: these are no views, or damaged ones. MachineFault: they cannot be written or read.
+            BadFile: these are no views, or damaged ones. MachineFault: they cannot be written or
+            read.
         """
         try:
             yield
         except sqlite3.Error as error:
             where, repair = str(self.path or "the views"), "They are made anew: govd audit rebuild."
-            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:  # these are not the tables that were made
-                raise BadFile(f"the views are damaged ({error})", where=where, advice=repair) from error
+            if (
+                getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
+            ):  # these are not the tables that were made
+                raise BadFile(
+                    f"the views are damaged ({error})", where=where, advice=repair
+                ) from error
             raise fault_of(error, where, "the views", repair) from error
 
     def _ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -143,13 +168,16 @@ class SealedTables:
             self._db.executemany(query, rows)
 
     def position(self) -> dict[str, Json]:
-        """Version, origin, size and the digest of the last entry of what was read; empty at first."""
+        """Version, origin, size and the digest of the last entry of what was read; empty at
+        first.
+        """
         names = ("version", "origin", "size", "last")
         found = self._ask(f"SELECT {', '.join(names)} FROM position")
         return dict(zip(names, found[0], strict=True)) if found else {}
 
     def check(self) -> None:
-        """That the tables define what they should, and that the position and all live records are those that were written.
+        """That the tables define what they should, and that the position and all live records are
+        those that were written.
 
         Raises:
             BadFile: somebody else changed, added or dropped something, or put something older back.
@@ -162,17 +190,25 @@ class SealedTables:
             raise self._changed("their position is not the one that was written")
         rows = self._ask(f"SELECT {ROW}, seal FROM records WHERE live ORDER BY noun, seq")
         seals = [self._seals.record(row[:-1]) for row in rows]
-        if any(seal != row[-1] for seal, row in zip(seals, rows, strict=True)) or added(0, seals) != int(said[4], 16):
+        if any(seal != row[-1] for seal, row in zip(seals, rows, strict=True)) or added(
+            0, seals
+        ) != int(said[4], 16):
             raise self._changed("their live records are not those that were written")
         self._live = int(said[4], 16)
 
     def _changed(self, what: str) -> BadFile:
         advice = "They are made anew from the entries: govd audit rebuild, or start anew."
-        return BadFile(f"the views were changed by somebody else: {what}", where=str(self.path or "the views"), advice=advice)
+        return BadFile(
+            f"the views were changed by somebody else: {what}",
+            where=str(self.path or "the views"),
+            advice=advice,
+        )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction. What went wrong in it is what is told, whether or not it can be taken back."""
+        """One transaction. What went wrong in it is what is told, whether or not it can be taken
+        back.
+        """
         with self._told():
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -187,7 +223,10 @@ class SealedTables:
     def mark(self, origin: str, size: int, last: str) -> None:
         """Say up to where entries were read."""
         said = (VERSION, origin, size, last, f"{self._live:x}")
-        self._put("INSERT OR REPLACE INTO position VALUES (0, ?, ?, ?, ?, ?, ?)", [(*said, self._seals.of("position", *said))])
+        self._put(
+            "INSERT OR REPLACE INTO position VALUES (0, ?, ?, ?, ?, ?, ?)",
+            [(*said, self._seals.of("position", *said))],
+        )
 
     def add_log(self, rows: Iterable[Sequence[Any]]) -> None:
         """Entries as `line` has them."""
@@ -197,7 +236,9 @@ class SealedTables:
         """Records: noun, key, model, state, live, seq, due, JSON."""
         total, sealed = self._live, []
         for row in rows:
-            before = self._ask("SELECT seal FROM records WHERE noun = ? AND key = ? AND live", row[:2])
+            before = self._ask(
+                "SELECT seal FROM records WHERE noun = ? AND key = ? AND live", row[:2]
+            )
             seal = self._seals.record(row)
             total = removed(total, before[0][0] or b"") if before else total
             total = added(total, [seal]) if row[4] else total
@@ -221,12 +262,23 @@ class SealedTables:
         return record
 
     def dump(self) -> Iterator[tuple[str, ...]]:
-        """Every row of every table but the position, without the seals, in a fixed order: two that say the same are equal."""
-        every = ("log", "*", "seq"), ("records", ROW, "noun, key"), ("terms", "*", "term, word, noun, key"), ("spans", "*", "model, start")
+        """Every row of every table but the position, without the seals, in a fixed order: two that
+        say the same are equal.
+        """
+        every = (
+            ("log", "*", "seq"),
+            ("records", ROW, "noun, key"),
+            ("terms", "*", "term, word, noun, key"),
+            ("spans", "*", "model, start"),
+        )
         for table, columns, order in every:
             with self._told():
                 for row in self._db.execute(f"SELECT {columns} FROM {table} ORDER BY {order}"):
-                    cells = (*row[:-1], canonical.encode(json.loads(row[-1])).decode()) if table == "records" else row
+                    cells = (
+                        (*row[:-1], canonical.encode(json.loads(row[-1])).decode())
+                        if table == "records"
+                        else row
+                    )
                     yield (table, *(str(cell) for cell in cells))
 
 

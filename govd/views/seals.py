@@ -1,8 +1,10 @@
-"""Seals on what is derived: a changed, added, dropped or older row of `views.db` is found without reading the ledger again.
+"""Seals on what is derived: a changed, added, dropped or older row of `views.db` is found without
+reading the ledger again.
 
-Each record bears a MAC of its row (BLAKE2b, RFC 7693, keyed), the position one of what it says and of the sum of the seals of all live
-records: a set hash that is kept up to date row by row (MSet-Add-Hash; Clarke et al., Asiacrypt 2003). The key lies with the home's other
-keys: who can write `views.db` alone cannot seal.
+Each record bears a MAC of its row (BLAKE2b, RFC 7693, keyed), the position one of what it says and
+of the sum of the seals of all live records: a set hash that is kept up to date row by row
+(MSet-Add-Hash; Clarke et al., Asiacrypt 2003). The key lies with the home's other keys: who can
+write `views.db` alone cannot seal.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ class Seals:
     def of(self, what: str, *cells: Any) -> bytes:
         """The seal of a row: what it is and its cells."""
         text = json.dumps([what, *cells], ensure_ascii=False, separators=(",", ":"))
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=BITS // 8, key=self._key).digest()
+        return hashlib.blake2b(
+            text.encode("utf-8", "surrogatepass"), digest_size=BITS // 8, key=self._key
+        ).digest()
 
     def record(self, row: Sequence[Any]) -> bytes:
         """The seal of a record's row without its seal."""

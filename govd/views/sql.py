@@ -1,4 +1,6 @@
-"""Questions in SQL to the views: read-only, and bounded in time, memory and size, in a process of their own (`question`)."""
+"""Questions in SQL to the views: read-only, and bounded in time, memory and size, in a process of
+their own (`question`).
+"""
 
 from __future__ import annotations
 
@@ -25,26 +27,41 @@ AT_ONCE: Final = 2
 PATIENCE_SECONDS: Final = 2.0
 
 _turns = threading.BoundedSemaphore(AT_ONCE)
-_ADVICE: Final = "Tables: log, records, terms, spans; views: requests, revisions, votes, models, contributions, exports. Only SELECT."
+_ADVICE: Final = (
+    "Tables: log, records, terms, spans; views: requests, revisions, votes, models, contributions,"
+    " exports. Only SELECT."
+)
 
 
 def ask(path: Path, text: str, *, seconds: float = 10.0, limit: int = ROWS) -> Record:
     """`columns`, `rows` (bytes in hex), and whether there were `more` than `limit`.
 
     Raises:
-        Usage: no such question, one that would change something, or one that takes longer than `seconds` or more than its share of memory.
-        Conflict: others are asking.
+        Usage: no such question, one that would change something, or one that takes longer than
+        `seconds` or more than its share of memory. Conflict: others are asking.
     """
     if not 0 < seconds <= SECONDS:
         raise Usage(f"{seconds:g} seconds", advice=f"A question may take up to {SECONDS:g} s.")
     asked = {"path": str(path), "text": text, "seconds": seconds, "limit": max(0, min(limit, ROWS))}
     asked |= {"bytes": BYTES, "value_bytes": VALUE_BYTES, "memory_bytes": MEMORY_BYTES}
     if not _turns.acquire(timeout=PATIENCE_SECONDS):
-        raise Conflict("other questions in SQL are being answered", advice="Try again in a few seconds.")
+        raise Conflict(
+            "other questions in SQL are being answered", advice="Try again in a few seconds."
+        )
     try:
         command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("question.py"))]
-        done = subprocess.run(command, input=json.dumps(asked).encode(), capture_output=True, timeout=seconds + 10, check=False)
-        found: Record = json.loads(done.stdout) if done.returncode == 0 else {"problem": "it took more time or memory than it may"}
+        done = subprocess.run(
+            command,
+            input=json.dumps(asked).encode(),
+            capture_output=True,
+            timeout=seconds + 10,
+            check=False,
+        )
+        found: Record = (
+            json.loads(done.stdout)
+            if done.returncode == 0
+            else {"problem": "it took more time or memory than it may"}
+        )
     except subprocess.TimeoutExpired:
         found = {"problem": f"it took longer than {seconds:g} s"}
     finally:

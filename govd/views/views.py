@@ -1,9 +1,12 @@
-"""What the entries say, folded: models, requests and revisions as records. The entries are the truth; the records are kept beside them.
+"""What the entries say, folded: models, requests and revisions as records. The entries are the
+truth; the records are kept beside them.
 
-Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` and `revision.<event>` for each event of `lifecycle.py`,
-and those that change no state: `request.extend`, `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`, `.deliver`,
-`contribution.make`, `export.write`, `token.create`, `token.revoke`, `key.rotate`, `witness.cosign`, `witness.stamp`. The subject of a
-request's entries is its id, of a revision's `model/number`, of a model's its name.
+Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` and
+`revision.<event>` for each event of `lifecycle.py`, and those that change no state:
+`request.extend`, `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`,
+`.deliver`, `contribution.make`, `export.write`, `token.create`, `token.revoke`, `key.rotate`,
+`witness.cosign`, `witness.stamp`. The subject of a request's entries is its id, of a revision's
+`model/number`, of a model's its name.
 """
 
 from __future__ import annotations
@@ -24,7 +27,10 @@ log = logging.getLogger("govd")
 BATCH = 2000
 """Entries that are folded in one transaction."""
 NOUNS = ("model", "token", "witness", "contribution", "export", "request", "revision")
-EVENTS = {kind: frozenset(event for events in table.values() for event in events) for kind, table in TABLES.items()}
+EVENTS = {
+    kind: frozenset(event for events in table.values() for event in events)
+    for kind, table in TABLES.items()
+}
 """What changes a state, for each kind of thing that has one."""
 
 
@@ -42,8 +48,9 @@ class Happening(Protocol):
 class Views:
     """Records by id, as `interface.md` spells them, and the position up to which entries were read.
 
-    In memory is what something can still happen to: models, tokens, open requests and forgets in force, the last revision of each model.
-    The rest is read when it is asked for, so that neither memory nor starting grows with the ledger.
+    In memory is what something can still happen to: models, tokens, open requests and forgets in
+    force, the last revision of each model. The rest is read when it is asked for, so that neither
+    memory nor starting grows with the ledger.
     """
 
     def __init__(self, records: Records | None = None, origin: str = "") -> None:
@@ -64,18 +71,21 @@ class Views:
         self.witnessed: dict[str, dict[str, Json]] = dict(self.records.live("witness"))
         self.size = int(self.records.position().get("size", 0))
         self._latest = self.records.latest()  # no time goes back, whatever the clock did
-        self._kept: dict[str, dict[str, Json]] = {}  # the last and the published revision of each model
+        self._kept: dict[
+            str, dict[str, Json]
+        ] = {}  # the last and the published revision of each model
         self._first: dict[tuple[str, str], int] = {}
         self._changed: dict[tuple[str, str], dict[str, Json]] = {}
         self._terms: list[tuple[str, str, str, str]] = []
         self._spans: list[tuple[str, int, int]] = []
 
     def read(self, entries: Iterable[Record]) -> Views:
-        """Fold more entries, in their order: those of a batch all or none. An entry of a kind that is not known here, or of something
-        that cannot happen, changes nothing but the position.
+        """Fold more entries, in their order: those of a batch all or none. An entry of a kind that
+        is not known here, or of something that cannot happen, changes nothing but the position.
 
         Raises:
-            MachineFault: the tables cannot be written; what was folded before stays, and reading goes on from there.
+            MachineFault: the tables cannot be written; what was folded before stays, and reading
+            goes on from there.
         """
         try:
             with self.records.folding():
@@ -118,7 +128,8 @@ class Views:
         """Whether these entries, one after the other, can happen.
 
         Raises:
-            Conflict: the state of a request or revision does not allow it. NotFound: there is no such request or revision.
+            Conflict: the state of a request or revision does not allow it. NotFound: there is no
+            such request or revision.
         """
         states: dict[str, tuple[str, str]] = {}
         for draft in drafts:
@@ -150,19 +161,28 @@ class Views:
             Conflict: its state does not allow it.
         """
         before = self.published(model)
-        return None if before is None else {**before, "state": after("revision", str(before["state"]), "supersede")}
+        return (
+            None
+            if before is None
+            else {**before, "state": after("revision", str(before["state"]), "supersede")}
+        )
 
     def _write(self, lines: list[tuple[Any, ...]], last: Record) -> None:
         with self.records.writing():
             self.records.add_log(lines)
-            self.records.put(row(*key, record, self._is_live(*key, record), self._first[key]) for key, record in self._changed.items())
+            self.records.put(
+                row(*key, record, self._is_live(*key, record), self._first[key])
+                for key, record in self._changed.items()
+            )
             self.records.add_terms(self._terms)
             self.records.add_spans(self._spans)
             self.records.mark(self.origin, self.size, canonical.digest(last))
         for (noun, key), record in self._changed.items():
             if noun == "request" and not self._is_live(noun, key, record):
                 self.open.pop(key, None)
-        self._kept = {key: r for key, r in self._kept.items() if r["number"] in self._heads(str(r["model"]))}
+        self._kept = {
+            key: r for key, r in self._kept.items() if r["number"] in self._heads(str(r["model"]))
+        }
         self._changed, self._terms, self._spans, self._first = {}, [], [], {}
 
     def _is_live(self, noun: str, key: str, record: Record) -> bool:
@@ -174,7 +194,9 @@ class Views:
             return int(record["number"]) in self._heads(str(record["model"]))
         return noun in ("token", "head", "witness")
 
-    def _put(self, noun: str, key: str, record: dict[str, Json], seq: int, /, **terms: Iterable[str]) -> dict[str, Json]:
+    def _put(
+        self, noun: str, key: str, record: dict[str, Json], seq: int, /, **terms: Iterable[str]
+    ) -> dict[str, Json]:
         self._changed[noun, key] = record
         self._first[noun, key] = int(record.get("seq", seq))
         self._terms += [(term, word, noun, key) for term, words in terms.items() for word in words]
@@ -188,7 +210,14 @@ class Views:
         name = entry["subject"]
         if event == "add":
             self.check_name(name)
-            record = {"name": name, "model": name, "state": "registered", "seq": entry["seq"], "added_at": entry["time"], **payload}
+            record = {
+                "name": name,
+                "model": name,
+                "state": "registered",
+                "seq": entry["seq"],
+                "added_at": entry["time"],
+                **payload,
+            }
             self.models[name] = self._put("model", name, record, entry["seq"])
             if name not in self.heads:
                 head = {"model": name, "last": 0, "published": None, "seq": entry["seq"]}
@@ -196,49 +225,100 @@ class Views:
         elif name not in self.models:
             raise NotFound(f"there is no model {name}")
         elif event == "update":
-            self.models[name] = self._put("model", name, self.models[name] | {"updated_at": entry["time"], **payload}, entry["seq"])
+            self.models[name] = self._put(
+                "model",
+                name,
+                self.models[name] | {"updated_at": entry["time"], **payload},
+                entry["seq"],
+            )
         elif event == "remove":
             self._removed(name, entry, payload)
 
     def _removed(self, name: str, entry: Record, payload: Json) -> None:
-        """A model without forgets in force is removed. One with some is retired: they keep their states, and say so."""
-        said = {"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], "reason": str(payload.get("reason", ""))}
-        gone = {"state": "retired", "retired": said} if payload.get("retired") else {"state": "removed"}
-        kept = {key: self.request(key) for key in payload.get("requests", ())} if payload.get("retired") else {}
+        """A model without forgets in force is removed. One with some is retired: they keep their
+        states, and say so.
+        """
+        said = {
+            "at": entry["time"],
+            "by": entry["actor"],
+            "entry": entry["seq"],
+            "reason": str(payload.get("reason", "")),
+        }
+        gone = (
+            {"state": "retired", "retired": said}
+            if payload.get("retired")
+            else {"state": "removed"}
+        )
+        kept = (
+            {key: self.request(key) for key in payload.get("requests", ())}
+            if payload.get("retired")
+            else {}
+        )
         if any(request is None or request["model"] != name for request in kept.values()):
             raise NotFound(f"not all of its requests are of {name}")
         self._put("model", name, {**self.models.pop(name), **gone}, entry["seq"])
         for key, request in kept.items():
             assert request is not None
-            reason = f"its model was retired on {entry['time'][:10]}; until then: {request['state_reason']}"
-            self.open[key] = self._put("request", key, {**request, "model_retired": said, "state_reason": reason}, entry["seq"])
+            reason = (
+                f"its model was retired on {entry['time'][:10]}; until then:"
+                f" {request['state_reason']}"
+            )
+            self.open[key] = self._put(
+                "request",
+                key,
+                {**request, "model_retired": said, "state_reason": reason},
+                entry["seq"],
+            )
 
     def _token(self, event: str, entry: Record, payload: Json) -> None:
         key = entry["subject"]
         if event == "create":
-            record = {"id": key, "created_at": entry["time"], "revoked_at": None, "seq": entry["seq"], **payload}
+            record = {
+                "id": key,
+                "created_at": entry["time"],
+                "revoked_at": None,
+                "seq": entry["seq"],
+                **payload,
+            }
             self.tokens[key] = self._put("token", key, record, entry["seq"])
         elif event == "revoke" and key in self.tokens:
-            self.tokens[key] = self._put("token", key, {**self.tokens[key], "revoked_at": entry["time"]}, entry["seq"])
+            self.tokens[key] = self._put(
+                "token", key, {**self.tokens[key], "revoked_at": entry["time"]}, entry["seq"]
+            )
 
     def _witness(self, event: str, entry: Record, payload: Json) -> None:
         self.witnessed[entry["subject"]] = self._put(
-            "witness", entry["subject"], {"name": entry["subject"], "kind": event, "seq": entry["seq"], **payload}, entry["seq"]
+            "witness",
+            entry["subject"],
+            {"name": entry["subject"], "kind": event, "seq": entry["seq"], **payload},
+            entry["seq"],
         )
 
     def _contribution(self, event: str, entry: Record, payload: Json) -> None:
         self._put("contribution", entry["subject"], {"seq": entry["seq"], **payload}, entry["seq"])
 
     def _export(self, event: str, entry: Record, payload: Json) -> None:
-        record = {"model": entry["model"], "at": entry["time"], "by": entry["actor"], "seq": entry["seq"], **payload}
+        record = {
+            "model": entry["model"],
+            "at": entry["time"],
+            "by": entry["actor"],
+            "seq": entry["seq"],
+            **payload,
+        }
         self._put("export", str(entry["seq"]), record, entry["seq"], export_of=[entry["subject"]])
 
     def _request(self, event: str, entry: Record, payload: Json) -> None:
         key = entry["subject"]
         if event == "file":
             record = _filed(entry, payload)
-            named = [p.casefold() for c in record.get("concepts", []) for p in (c["name"], *c["aliases"])]
-            words = {"concept": named, "domain": record.get("domains", []), "filed_by": [entry["actor"]]}
+            named = [
+                p.casefold() for c in record.get("concepts", []) for p in (c["name"], *c["aliases"])
+            ]
+            words = {
+                "concept": named,
+                "domain": record.get("domains", []),
+                "filed_by": [entry["actor"]],
+            }
             words |= {"key": [payload["idempotency_key"]] if payload.get("idempotency_key") else []}
             words |= {"reverts": [payload["reverts"]] if payload.get("reverts") else []}
             words |= {"ticket": [str(record["ticket"]).casefold()] if record.get("ticket") else []}
@@ -248,14 +328,32 @@ class Views:
         known = self.request(key)
         if known is None:
             raise NotFound(f"there is no request {key}")
-        state = after(known["kind"], known["state"], event) if event in EVENTS[known["kind"]] else known["state"]
-        request = self._put("request", key, {**known, "state": state, "entries": [*known["entries"], entry["seq"]]}, entry["seq"])
+        state = (
+            after(known["kind"], known["state"], event)
+            if event in EVENTS[known["kind"]]
+            else known["state"]
+        )
+        request = self._put(
+            "request",
+            key,
+            {**known, "state": state, "entries": [*known["entries"], entry["seq"]]},
+            entry["seq"],
+        )
         self.open[key] = request
         if event == "vote":
-            request["votes"] = [*request["votes"], {"at": entry["time"], "entry": entry["seq"], **payload}]
+            request["votes"] = [
+                *request["votes"],
+                {"at": entry["time"], "entry": entry["seq"], **payload},
+            ]
             self._terms.append(("policy", payload["policy"], "request", key))
         elif event == "extend":
-            said = {"at": entry["time"], "by": entry["actor"], "entry": entry["seq"], **payload, "reason": _reason(payload)}
+            said = {
+                "at": entry["time"],
+                "by": entry["actor"],
+                "entry": entry["seq"],
+                **payload,
+                "reason": _reason(payload),
+            }
             request["extensions"] = [*request["extensions"], said]
             request["due_at"] = payload["due_at"]
         elif event in ("hold", "release"):
@@ -264,7 +362,10 @@ class Views:
         elif event == "recompute":
             request |= {k: payload[k] for k in ("predicted", "contribution")}
         elif event == "approval":  # by a person; policies said no, or not yet
-            request["approvals_held"] = [*request.get("approvals_held", []), _approval(entry, payload, request)]
+            request["approvals_held"] = [
+                *request.get("approvals_held", []),
+                _approval(entry, payload, request),
+            ]
         elif event == "shred":
             request["shredded_at"] = request.get("shredded_at") or entry["time"]
         elif event in EVENTS[request["kind"]]:
@@ -274,7 +375,10 @@ class Views:
                 request["approvals"] = [*request["approvals"], _approval(entry, payload, request)]
             if event == "publish" and request["revision"] is None:
                 request["revision"] = payload["revision"]
-            if request["state"] in ("in_force", "subsumed", "done") and request["served_at"] is None:
+            if (
+                request["state"] in ("in_force", "subsumed", "done")
+                and request["served_at"] is None
+            ):
                 request["served_at"] = entry["time"]
             if event in ("revert", "deny", "reject", "withdraw"):
                 request["ended_at"] = entry["time"]
@@ -300,7 +404,9 @@ class Views:
             before = self.last(model)
             if before is not None:  # it is no longer the last
                 self._put("revision", f"{model}/{before['number']}", before, entry["seq"])
-            made_of = made_of_digest(str(payload.get("basis", "")), payload.get("contributions", ()))
+            made_of = made_of_digest(
+                str(payload.get("basis", "")), payload.get("contributions", ())
+            )
             self._kept[key] = self._put("revision", key, record, entry["seq"], made_of=[made_of])
             head["last"] = int(number)
             self._put("head", model, head, entry["seq"])
@@ -308,9 +414,15 @@ class Views:
         found = self.revision(model, int(number))
         if found is None:
             raise NotFound(f"there is no revision {key}")
-        state = after("revision", found["state"], event) if event in EVENTS["revision"] else found["state"]
+        state = (
+            after("revision", found["state"], event)
+            if event in EVENTS["revision"]
+            else found["state"]
+        )
         older = self._superseded(model) if event == "publish" else None
-        record = self._kept[key] = self._put("revision", key, {**found, "state": state}, entry["seq"])
+        record = self._kept[key] = self._put(
+            "revision", key, {**found, "state": state}, entry["seq"]
+        )
         if event == "deliver":
             record["files"] = payload["files"]
             return
@@ -328,10 +440,13 @@ class Views:
             self._put("head", model, head, entry["seq"])
             self._spans.append((model, int(entry["seq"]), int(number)))
         elif event == "evaluate":
-            record["metrics"], record["evaluated_by"] = payload["metrics"], payload.get("evaluated_by", "")
+            record["metrics"], record["evaluated_by"] = (
+                payload["metrics"],
+                payload.get("evaluated_by", ""),
+            )
         record["state_reason"] = payload.get("reason", "")
 
-    # -- asking ---------------------------------------------------------------------------------------------------------------
+    # -- asking
 
     def request(self, request_id: str) -> dict[str, Json] | None:
         """A request's record."""
@@ -350,7 +465,10 @@ class Views:
         """
         gone = self._get("model", name)
         if gone is not None and gone["state"] == "retired":
-            what = f"a model called {name} was retired on {gone['retired']['at'][:10]}: its forgets are in the ledger under this name"
+            what = (
+                f"a model called {name} was retired on {gone['retired']['at'][:10]}: its forgets"
+                " are in the ledger under this name"
+            )
             raise Conflict(what, advice="Choose another name.")
 
     def requests(self, **filters: Any) -> list[dict[str, Json]]:
@@ -388,7 +506,9 @@ class Views:
         return self.records.find("revision", model=model, **filters)
 
     def made_of(self, basis: str, contributions: Iterable[str]) -> dict[str, Json] | None:
-        """The newest revision of this basis and these contributions (digests), whatever became of it."""
+        """The newest revision of this basis and these contributions (digests), whatever became of
+        it.
+        """
         found = self.records.keys("made_of", made_of_digest(basis, contributions), "revision")
         records = [record for key in found if (record := self._get("revision", key)) is not None]
         return max(records, key=lambda record: int(record["seq"]), default=None)
@@ -400,12 +520,20 @@ class Views:
 
     def going(self) -> set[str]:
         """The forgets whose revert is approved and not done yet."""
-        return {str(r["reverts"]) for r in list(self.open.values()) if r["kind"] == "revert" and r["state"] == "approved"}
+        return {
+            str(r["reverts"])
+            for r in list(self.open.values())
+            if r["kind"] == "revert" and r["state"] == "approved"
+        }
 
     def wanted(self, model: str) -> list[dict[str, Json]]:
-        """The forgets that should be in force: approved ones whose revert is not approved yet, oldest first."""
+        """The forgets that should be in force: approved ones whose revert is not approved yet,
+        oldest first.
+        """
         gone = self.going()
-        mine = [r for r in list(self.open.values()) if r["model"] == model and r["kind"] == "forget"]
+        mine = [
+            r for r in list(self.open.values()) if r["model"] == model and r["kind"] == "forget"
+        ]
         return [r for r in mine if r["state"] in WANTED and r["id"] not in gone]
 
     def dump(self) -> Iterator[tuple[str, ...]]:
@@ -414,17 +542,26 @@ class Views:
 
 
 def made_of_digest(basis: str, contributions: Iterable[str]) -> str:
-    """SHA-256 of what an edit is a function of: the digests of a basis and of the set of contributions."""
+    """SHA-256 of what an edit is a function of: the digests of a basis and of the set of
+    contributions.
+    """
     return hashlib.sha256("\n".join([basis, *sorted(contributions)]).encode()).hexdigest()
 
 
 def _approval(entry: Record, payload: Json, request: Record) -> dict[str, Json]:
-    """Who approved (`principal`, also as `by`), as which role (null where the entry does not say), when and why.
+    """Who approved (`principal`, also as `by`), as which role (null where the entry does not say),
+    when and why.
 
     `by_filer`: that is who filed it; `automatic`: the home approved by itself in his name.
     """
     actor = entry["actor"]
-    said = {"principal": actor, "by": actor, "role": payload.get("role"), "at": entry["time"], "entry": entry["seq"]}
+    said = {
+        "principal": actor,
+        "by": actor,
+        "role": payload.get("role"),
+        "at": entry["time"],
+        "entry": entry["seq"],
+    }
     said |= {"reason": _reason(payload), "by_filer": actor == request["filed_by"]}
     return said | {"automatic": True} if payload.get("automatic") else said
 

@@ -1,4 +1,6 @@
-"""What calls answer, for the API's description. Records may have more fields than are named here: a new fact is a new field."""
+"""What calls answer, for the API's description. Records may have more fields than are named here: a
+new fact is a new field.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ class Page(Answer, Generic[T]):
     """A page of a list."""
 
     items: list[T]
-    next: str | int | None = Field(description="The cursor to go on with (`after`); null at the end.")
+    next: str | int | None = Field(
+        description="The cursor to go on with (`after`); null at the end."
+    )
 
 
 class Problem(Answer):
@@ -57,7 +61,9 @@ class Served(Answer):
     in_force: int
     subsumed: int
     pending: dict[str, Any] | None
-    capacity: dict[str, Any] | None = Field(description="What random forgets cost on this model, and where it is; null: not measured.")
+    capacity: dict[str, Any] | None = Field(
+        description="What random forgets cost on this model, and where it is; null: not measured."
+    )
 
 
 class Waiting(Answer):
@@ -170,7 +176,9 @@ class Preview(Answer):
     decision: dict[str, Any]
     others: list[dict[str, Any]]
     near: list[dict[str, Any]]
-    capacity: dict[str, Any] | None = Field(description="What random forgets cost on this model, where it is, and where this leads.")
+    capacity: dict[str, Any] | None = Field(
+        description="What random forgets cost on this model, where it is, and where this leads."
+    )
     subsumed_by: str | None
     predicted: dict[str, Any]
 
@@ -221,14 +229,20 @@ class LeftOut(Answer):
     concepts: list[dict[str, Any]]
     domains: list[str]
     pictures: int = Field(description="That it is about.")
-    named: float | None = Field(description="Share of those that still get a forgotten name; null where there are none.")
+    named: float | None = Field(
+        description="Share of those that still get a forgotten name; null where there are none."
+    )
     retained: int
-    changed: float = Field(description="Share of the retained pictures whose answer is not the unedited model's.")
+    changed: float = Field(
+        description="Share of the retained pictures whose answer is not the unedited model's."
+    )
     changed_without: float
     cost: float = Field(description="`changed` less `changed_without`.")
     others_named: float | None = Field(description="Named share of all other forgets' pictures.")
     others_named_without: float | None
-    others: list[dict[str, Any]] = Field(description="Each forget whose named share it changes, most first.")
+    others: list[dict[str, Any]] = Field(
+        description="Each forget whose named share it changes, most first."
+    )
 
 
 class Interference(Answer):
@@ -250,8 +264,10 @@ class Label(Answer):
     error: str | None = None
     abstain: bool | None = Field(
         None,
-        description="The label had better not be taken for an answer: of the pool's pictures few score as low, or its name is forgotten. "
-        "Not there where no pool calibrates it.",
+        description=(
+            "The label had better not be taken for an answer: of the pool's pictures few score as"
+            " low, or its name is forgotten. Not there where no pool calibrates it."
+        ),
     )
 
 

@@ -12,7 +12,17 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from govd.errors import PluginFault
-from govd.web import audit_proofs, audit_questions, events, health, metrics, models, problems, requests, tokens
+from govd.web import (
+    audit_proofs,
+    audit_questions,
+    events,
+    health,
+    metrics,
+    models,
+    problems,
+    requests,
+    tokens,
+)
 from govd.web.context import Context, needs
 from govd.web.cut_off import CutOff
 from govd.web.described import described
@@ -23,11 +33,20 @@ from govd.web.rendering import Document
 from govd.web.strict import Strict
 
 log = logging.getLogger("govd")
-ROUTERS = (models.router, requests.router, audit_questions.router, audit_proofs.router, events.router, tokens.router)
+ROUTERS = (
+    models.router,
+    requests.router,
+    audit_questions.router,
+    audit_proofs.router,
+    events.router,
+    tokens.router,
+)
 
 
 def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = False) -> FastAPI:
-    """The application. `hosts` are names besides loopback that it may be asked for; `addresses`: any address of the machine, too."""
+    """The application. `hosts` are names besides loopback that it may be asked for; `addresses`:
+    any address of the machine, too.
+    """
     service, meter = context.service, Meter()
     store = Store(service.core.home.folder / "idempotency.db")
 
@@ -47,7 +66,10 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
 
     app = FastAPI(
         title="govd",
-        description="CLIP-like models that can forget. Every POST takes an `Idempotency-Key`; lists come in pages; errors are RFC 9457.",
+        description=(
+            "CLIP-like models that can forget. Every POST takes an `Idempotency-Key`; lists come in"
+            " pages; errors are RFC 9457."
+        ),
         version="1",
         default_response_class=Document,
         lifespan=lifespan,
@@ -64,9 +86,15 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     extra = APIRouter(prefix="/v1/x", dependencies=[Depends(needs("reader"))], route_class=Strict)
-    for plugin, answer in service.core.plugins.asker.each("govd_routes", router=extra, service=service):
+    for plugin, answer in service.core.plugins.asker.each(
+        "govd_routes", router=extra, service=service
+    ):
         if isinstance(answer, PluginFault):
-            log.error("plugin %s: its routes are not offered, or not all of them (%s)", plugin, answer.what)
+            log.error(
+                "plugin %s: its routes are not offered, or not all of them (%s)",
+                plugin,
+                answer.what,
+            )
     app.include_router(extra)
     # the last one added is the first one asked
     app.add_middleware(Idempotency, store=store, tokens=service.tokens)

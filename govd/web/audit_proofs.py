@@ -20,7 +20,9 @@ router = APIRouter(tags=["audit"], prefix="/audit", route_class=Strict)
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
-def checkpoint(context: Here, reader: Reader, size: int | None = None, witnessed: bool = False) -> str:
+def checkpoint(
+    context: Here, reader: Reader, size: int | None = None, witnessed: bool = False
+) -> str:
     """The signed log checkpoint (C2SP tlog-checkpoint)."""
     return context.service.evidence.checkpoint(size, witnessed)
 
@@ -33,13 +35,17 @@ def key(context: Here, reader: Reader) -> str:
 
 @router.get("/proof/inclusion")
 def inclusion(entry: int, context: Here, reader: Reader, size: int | None = None) -> Json:
-    """That an entry is in the log (RFC 9162, section 2.1.3): entry, leaf, path and the signed log checkpoint that it leads to."""
+    """That an entry is in the log (RFC 9162, section 2.1.3): entry, leaf, path and the signed log
+    checkpoint that it leads to.
+    """
     return context.service.evidence.inclusion(entry, size)
 
 
 @router.get("/proof/consistency")
 def consistency(old: int, context: Here, reader: Reader, new: int | None = None) -> Json:
-    """That the log begins with what it was (RFC 9162, section 2.1.4): path, both roots and the signed log checkpoint of the new size."""
+    """That the log begins with what it was (RFC 9162, section 2.1.4): path, both roots and the
+    signed log checkpoint of the new size.
+    """
     return context.service.evidence.consistency(old, new)
 
 
@@ -54,7 +60,9 @@ def verified(context: Here, reader: Reader) -> Json:
 @heavy
 def verify(body: VerifyBody, context: Here, reader: Reader) -> Json:
     """Check the whole ledger against checkpoints and a key that were kept elsewhere."""
-    return context.service.evidence.verify(body.since, body.key, body.recompute, body.witnesses, body.roots)
+    return context.service.evidence.verify(
+        body.since, body.key, body.recompute, body.witnesses, body.roots
+    )
 
 
 @router.post("/witness")
@@ -83,14 +91,24 @@ def bundle(
     as_of: str | None = None,
     with_others: bool = False,
 ) -> Response:
-    """Evidence of a request, of a revision, of a time, or of everything, in one file; `since`: with the proof from a kept checkpoint.
+    """Evidence of a request, of a revision, of a time, or of everything, in one file; `since`: with
+    the proof from a kept checkpoint.
 
-    Of a request it shows other requests as digests only; `with_others` shows them, so that the edit can be recomposed."""
+    Of a request it shows other requests as digests only; `with_others` shows them, so that the edit
+    can be recomposed.
+    """
     folder = Path(tempfile.mkdtemp(prefix="govd-bundle-"))
     try:
-        context.service.evidence.bundle_to(folder / "bundle.zip", request, model, revision, since, as_of, with_others)
+        context.service.evidence.bundle_to(
+            folder / "bundle.zip", request, model, revision, since, as_of, with_others
+        )
     except BaseException:
         shutil.rmtree(folder)
         raise
     gone = BackgroundTask(shutil.rmtree, folder)
-    return FileResponse(folder / "bundle.zip", media_type="application/zip", filename="govd-evidence.zip", background=gone)
+    return FileResponse(
+        folder / "bundle.zip",
+        media_type="application/zip",
+        filename="govd-evidence.zip",
+        background=gone,
+    )

@@ -40,10 +40,19 @@ def log(
 ) -> Response:
     """Entries of the ledger, in their order."""
     check_state(state)
-    filters = {"since": since, "until": until, "actor": actor, "kind": kind, "subject": subject, "model": model}
+    filters = {
+        "since": since,
+        "until": until,
+        "actor": actor,
+        "kind": kind,
+        "subject": subject,
+        "model": model,
+    }
     filters |= {"concept": concept, "domain": domain, "state": state, "policy": policy}
     found = context.service.audit.log(after, limit + 1, **filters)
-    return listed(request, form, found[:limit], found[limit - 1]["seq"] if len(found) > limit else None)
+    return listed(
+        request, form, found[:limit], found[limit - 1]["seq"] if len(found) > limit else None
+    )
 
 
 @router.get("/trail/{request_id}")
@@ -54,7 +63,14 @@ def trail(request_id: str, context: Here, reader: Reader, form: Form) -> Respons
 
 
 @router.get("/as-of")
-def as_of(time: str, context: Here, reader: Reader, form: Form, model: str | None = None, proof: bool = False) -> Response:
+def as_of(
+    time: str,
+    context: Here,
+    reader: Reader,
+    form: Form,
+    model: str | None = None,
+    proof: bool = False,
+) -> Response:
     """What was served at a time; the forgets that were in force as rows."""
     found = context.service.evidence.as_of(time, model, proof)
     return rows(form, found, as_of_rows(found))

@@ -12,7 +12,9 @@ from govd.errors import UnreadableImage
 
 
 class Body(BaseModel):
-    """Unknown fields are refused: a typing mistake must not be an option that silently does nothing."""
+    """Unknown fields are refused: a typing mistake must not be an option that silently does
+    nothing.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,7 +97,9 @@ class ReasonBody(Body):
 
 
 class PicturesBody(Body):
-    """Pictures as base64 of their files (`names`: what answers call them), paths on the daemon's machine (for the role owner), texts."""
+    """Pictures as base64 of their files (`names`: what answers call them), paths on the daemon's
+    machine (for the role owner), texts.
+    """
 
     images: list[str] = Field(default=[], max_length=256)
     names: list[str] = Field(default=[], max_length=256)
@@ -143,7 +147,9 @@ class SqlBody(Body):
 
 
 class VerifyBody(Body):
-    """`govd audit verify`: log checkpoints that were kept, the key where it is known from elsewhere."""
+    """`govd audit verify`: log checkpoints that were kept, the key where it is known from
+    elsewhere.
+    """
 
     since: list[str] = []
     key: str | None = None
@@ -163,7 +169,9 @@ def options(body: Body, *leave: str) -> dict[str, Any]:
     """A body's fields but some; files are decoded."""
     said = {k: v for k, v in body.model_dump().items() if k not in leave}
     if "examples" in said:
-        said["examples"] = [file_of(text, f"example {i + 1}") for i, text in enumerate(said["examples"])]
+        said["examples"] = [
+            file_of(text, f"example {i + 1}") for i, text in enumerate(said["examples"])
+        ]
     return said
 
 
@@ -176,4 +184,6 @@ def file_of(text: str, name: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as fault:
-        raise UnreadableImage(f"is not base64 ({fault})", where=name, advice="Send base64 of a PNG or JPEG file.") from None
+        raise UnreadableImage(
+            f"is not base64 ({fault})", where=name, advice="Send base64 of a PNG or JPEG file."
+        ) from None

@@ -22,8 +22,9 @@ def _nothing() -> str:
 
 @dataclass(frozen=True)
 class Context:
-    """The service; `wake` tells the reconciler that something was filed; `trouble` says why it does not work, if so;
-    `cold` what has not answered yet since the start."""
+    """The service; `wake` tells the reconciler that something was filed; `trouble` says why it does
+    not work, if so; `cold` what has not answered yet since the start.
+    """
 
     service: Service
     wake: Callable[[], object] = _nothing
@@ -46,7 +47,10 @@ async def context_of(request: Request) -> Context:
 
 
 Here = Annotated[Context, Depends(context_of)]
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="A token with a role."))]
+Credentials = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Depends(HTTPBearer(auto_error=False, description="A token with a role.")),
+]
 
 
 def admit(context: Context, credentials: HTTPAuthorizationCredentials | None, role: str) -> str:
@@ -59,14 +63,22 @@ def admit(context: Context, credentials: HTTPAuthorizationCredentials | None, ro
 
 
 def admit_bearer(request: Request, role: str) -> str:
-    """`admit` by the Authorization header, for what is asked before a route's parameters are read."""
+    """`admit` by the Authorization header, for what is asked before a route's parameters are
+    read.
+    """
     kind, _, token = request.headers.get("authorization", "").partition(" ")
-    given = HTTPAuthorizationCredentials(scheme=kind, credentials=token.strip()) if kind.lower() == "bearer" else None
+    given = (
+        HTTPAuthorizationCredentials(scheme=kind, credentials=token.strip())
+        if kind.lower() == "bearer"
+        else None
+    )
     return admit(request.app.state.context, given, role)
 
 
 def needs(role: str) -> Callable[..., Awaitable[str]]:
-    """A dependency: the name of who calls, who must have this role. Takes no thread, so that a busy daemon still says no."""
+    """A dependency: the name of who calls, who must have this role. Takes no thread, so that a busy
+    daemon still says no.
+    """
 
     async def admitted(context: Here, credentials: Credentials) -> str:
         return admit(context, credentials, role)

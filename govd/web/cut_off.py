@@ -14,7 +14,9 @@ AGAIN_SECONDS = 5
 
 
 class CutOff:
-    """Answers calls that are cancelled, since the daemon ends, with 503, where nothing of an answer was sent yet."""
+    """Answers calls that are cancelled, since the daemon ends, with 503, where nothing of an answer
+    was sent yet.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -31,7 +33,12 @@ class CutOff:
             await self.app(scope, receive, sent)
         except asyncio.CancelledError:
             if scope["type"] == "http" and not begun:
-                advice = "What was filed goes on when it is started again; ask then, with the same idempotency key."
+                advice = (
+                    "What was filed goes on when it is started again; ask then, with the same"
+                    " idempotency key."
+                )
                 error = Unreachable("the daemon ends, and this call with it", advice=advice)
-                await problem(error.status, error.as_problem(), {"Retry-After": str(AGAIN_SECONDS)})(scope, receive, send)
+                await problem(
+                    error.status, error.as_problem(), {"Retry-After": str(AGAIN_SECONDS)}
+                )(scope, receive, send)
             raise

@@ -30,12 +30,16 @@ LEVELS = ("debug", "info", "warning", "error")
 GRACE = 5
 """Seconds that calls at hand have when the daemon is told to end."""
 LONGEST_SECONDS = 25
-"""From the signal to the end of the process, whatever is at hand: nothing is lost that way, and what was begun is begun again."""
+"""From the signal to the end of the process, whatever is at hand: nothing is lost that way, and
+what was begun is begun again.
+"""
 LOOK_SECONDS = 0.5
 
 
 class _Deadline(threading.Thread):
-    """Ends the process when what is at hand takes too long. It looks at a name: a signal's handler may take no lock."""
+    """Ends the process when what is at hand takes too long. It looks at a name: a signal's handler
+    may take no lock.
+    """
 
     def __init__(self, announcement: Path) -> None:
         super().__init__(name="deadline", daemon=True)
@@ -45,13 +49,19 @@ class _Deadline(threading.Thread):
         """Look until it is time; the thread ends with the process."""
         while time.monotonic() - self.since < LONGEST_SECONDS:
             time.sleep(LOOK_SECONDS)
-        log.warning("govd stops with a step at hand that takes longer than %d s: it is begun again at the next start", LONGEST_SECONDS)
+        log.warning(
+            "govd stops with a step at hand that takes longer than %d s: it is begun again at the"
+            " next start",
+            LONGEST_SECONDS,
+        )
         self.announcement.unlink(missing_ok=True)
         os._exit(0)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but a signal ends `run` instead of the process, so that what is around it can finish."""
+    """uvicorn, but a signal ends `run` instead of the process, so that what is around it can
+    finish.
+    """
 
     def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
         super().__init__(config)
@@ -64,7 +74,10 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {
+            number: signal.signal(number, self.handle_exit)
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
         try:
             yield
         finally:
@@ -72,12 +85,14 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(folder: Path, host: str, port: int, log_level: str = "info", allowed: tuple[str, ...] = ()) -> None:
+def serve(
+    folder: Path, host: str, port: int, log_level: str = "info", allowed: tuple[str, ...] = ()
+) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises:
-        Usage: a port, a log level or an allowed host that cannot be meant. HomeLocked: another process works on this home.
-        MachineFault: the port is in use.
+        Usage: a port, a log level or an allowed host that cannot be meant. HomeLocked: another
+        process works on this home. MachineFault: the port is in use.
     """
     if log_level not in LEVELS:
         raise Usage(f"unknown log level {log_level!r}", advice=f"One of {', '.join(LEVELS)}.")
@@ -86,7 +101,10 @@ def serve(folder: Path, host: str, port: int, log_level: str = "info", allowed: 
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
     if log_level == "info":
-        for talkative in ("httpx", "jax"):  # every call to a witness, every device that is not there
+        for talkative in (
+            "httpx",
+            "jax",
+        ):  # every call to a witness, every device that is not there
             logging.getLogger(talkative).setLevel(logging.WARNING)
     listening = _listen(host, port)
     with listening, open_service(folder) as service:
@@ -94,8 +112,14 @@ def serve(folder: Path, host: str, port: int, log_level: str = "info", allowed: 
         home.token()
         names += [check_name(name) for name in home.settings.allowed_hosts]
         service.core.plugins.manager.register(EntryLog(), "entry log")
-        worker, warming, deadline = Worker(service), Warming(service), _Deadline(home.folder / "daemon.json")
-        context = Context(service, worker.news.set, worker.trouble, lambda: dict(worker.faults), warming.trouble)
+        worker, warming, deadline = (
+            Worker(service),
+            Warming(service),
+            _Deadline(home.folder / "daemon.json"),
+        )
+        context = Context(
+            service, worker.news.set, worker.trouble, lambda: dict(worker.faults), warming.trouble
+        )
 
         def ending() -> None:
             service.core.ending = True
@@ -104,11 +128,25 @@ def serve(folder: Path, host: str, port: int, log_level: str = "info", allowed: 
             context.news.close()
 
         everywhere = host in EVERYWHERE
-        app = create_app(context, names if everywhere else [*names, check_name(host)], addresses=everywhere)
+        app = create_app(
+            context, names if everywhere else [*names, check_name(host)], addresses=everywhere
+        )
         url = f"http://{_reached(host)}:{listening.getsockname()[1]}"
-        config = uvicorn.Config(app, log_config=None, log_level=log_level, access_log=False, timeout_graceful_shutdown=GRACE)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level=log_level,
+            access_log=False,
+            timeout_graceful_shutdown=GRACE,
+        )
         with home.announced(url):
-            log.info("govd listens on %s:%d, ask for %s, home %s", host, listening.getsockname()[1], url, home.folder)
+            log.info(
+                "govd listens on %s:%d, ask for %s, home %s",
+                host,
+                listening.getsockname()[1],
+                url,
+                home.folder,
+            )
             for thread in (deadline, warming, worker):
                 thread.start()
             worker.news.set()
@@ -123,7 +161,9 @@ def serve(folder: Path, host: str, port: int, log_level: str = "info", allowed: 
 
 
 def _reached(host: str) -> str:
-    """How the address that is listened on is written by who asks: "everywhere" is reached by loopback."""
+    """How the address that is listened on is written by who asks: "everywhere" is reached by
+    loopback.
+    """
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"[{name}]" if ":" in name else name
 
@@ -137,9 +177,13 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.listen(128)
     except OverflowError:
         listening.close()
-        raise Usage(f"{port} is no port", where="--port", advice="From 0 (a free one) to 65535.") from None
+        raise Usage(
+            f"{port} is no port", where="--port", advice="From 0 (a free one) to 65535."
+        ) from None
     except OSError as fault:
         listening.close()
         advice = "Stop what listens there, or choose another --port (0 takes a free one)."
-        raise MachineFault(f"the port cannot be used ({fault.strerror})", where=f"{host}:{port}", advice=advice) from None
+        raise MachineFault(
+            f"the port cannot be used ({fault.strerror})", where=f"{host}:{port}", advice=advice
+        ) from None
     return listening

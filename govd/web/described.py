@@ -1,4 +1,6 @@
-"""The API's description (OpenAPI): what FastAPI makes of the routes, with what each call answers, and how each is refused."""
+"""The API's description (OpenAPI): what FastAPI makes of the routes, with what each call answers,
+and how each is refused.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ ANSWERS: Final[dict[str, Model]] = {
     "POST /v1/tokens": a.NewToken,
     "DELETE /v1/tokens/{token_id}": a.Token,
 }
-"""What a call answers in JSON where it is done. Answers are not checked against this as they leave: the tests do."""
+"""What a call answers in JSON where it is done. Answers are not checked against this as they leave:
+the tests do.
+"""
 KINDS: Final = {
     "GET /metrics": "text/plain",
     "GET /v1/events": "text/event-stream",
@@ -68,7 +72,11 @@ KINDS: Final = {
     "GET /v1/requests/{request_id}/pictures/{digest}": "image/png",
 }
 """What a call answers that is not JSON."""
-ACCEPTED: Final = ("POST /v1/requests", "POST /v1/requests/{request_id}/revert", "POST /v1/requests/{request_id}/{event}")
+ACCEPTED: Final = (
+    "POST /v1/requests",
+    "POST /v1/requests/{request_id}/revert",
+    "POST /v1/requests/{request_id}/{event}",
+)
 """Calls that answer 202 while it is not decided and served, and 200 once it is."""
 REFUSALS: Final = {
     400: "It cannot be read, or what it holds does not verify",
@@ -99,8 +107,12 @@ KEY: Final[Json] = {
 def described(app: FastAPI) -> dict[str, Json]:
     """The description, made on first use."""
     if app.openapi_schema is None:
-        made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        models: list[tuple[Model, Literal["validation", "serialization"]]] = [(a.Problem, "serialization")]
+        made = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        models: list[tuple[Model, Literal["validation", "serialization"]]] = [
+            (a.Problem, "serialization")
+        ]
         models += [(model, "serialization") for model in dict.fromkeys(ANSWERS.values())]
         _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
@@ -109,7 +121,8 @@ def described(app: FastAPI) -> dict[str, Json]:
         schemas.update(definitions["$defs"])
         problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         made["components"]["responses"] = {
-            f"Refused{status}": {"description": text, "content": problem} for status, text in REFUSALS.items()
+            f"Refused{status}": {"description": text, "content": problem}
+            for status, text in REFUSALS.items()
         }
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
@@ -131,12 +144,19 @@ def _complete(name: str, operation: dict[str, Any]) -> None:
     elif name in KINDS:
         response["content"] = {KINDS[name]: {"schema": {"type": "string"}}}
     if any(parameter["name"] == "format" for parameter in operation.get("parameters", ())):
-        response["content"] |= {kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")}
+        response["content"] |= {
+            kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")
+        }
     if name in ACCEPTED:
-        responses |= {str(status): {**response, "description": HTTPStatus(status).phrase} for status in (200, 202)}
+        responses |= {
+            str(status): {**response, "description": HTTPStatus(status).phrase}
+            for status in (200, 202)
+        }
     if name == "GET /readyz":
         responses["503"] = {**response, "description": REFUSALS[503]}
-    if name.startswith("POST ") and not any(p["name"] == KEY["name"] for p in operation.get("parameters", ())):
+    if name.startswith("POST ") and not any(
+        p["name"] == KEY["name"] for p in operation.get("parameters", ())
+    ):
         operation.setdefault("parameters", []).append(KEY)
     for status in REFUSALS if "security" in operation else OPEN:
         responses[str(status)] = {"$ref": f"#/components/responses/Refused{status}"}

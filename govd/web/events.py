@@ -1,4 +1,6 @@
-"""`/v1/events`: entries as server-sent events, from any position; each has its sequence number as id."""
+"""`/v1/events`: entries as server-sent events, from any position; each has its sequence number as
+id.
+"""
 
 from __future__ import annotations
 
@@ -27,17 +29,25 @@ LAST = 2**53 - 1
 async def events(
     context: Here,
     actor: Reader,
-    last: Annotated[str | None, Header(alias="Last-Event-ID", description="The last entry that was read.")] = None,
-    after: Annotated[int, Query(ge=-1, le=LAST, description="The same, for who cannot send headers.")] = -1,
+    last: Annotated[
+        str | None, Header(alias="Last-Event-ID", description="The last entry that was read.")
+    ] = None,
+    after: Annotated[
+        int, Query(ge=-1, le=LAST, description="The same, for who cannot send headers.")
+    ] = -1,
 ) -> StreamingResponse:
     """Entries from the one after `Last-Event-ID` or `after`, without end."""
     start = after + 1 if last is None else _number(last) + 1
     size = context.service.core.desk.ledger.size()
     if start > size:
         what = f"entry {start - 1} is not in a ledger of {size} entries"
-        raise Conflict(what, advice="Compare a log checkpoint that you kept: govd audit verify --since.")
+        raise Conflict(
+            what, advice="Compare a log checkpoint that you kept: govd audit verify --since."
+        )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(context, start), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _stream(context, start), media_type="text/event-stream", headers=headers
+    )
 
 
 def _number(text: str) -> int:
@@ -51,9 +61,14 @@ async def _stream(context: Context, start: int) -> AsyncIterator[str]:
     yield ": entries follow\n\n"  # so that who asks knows at once that he is heard
     while not news.closed:
         seen = news.count
-        page: list[Any] = await run_in_threadpool(lambda at: list(ledger.entries(at, at + PAGE)), start)
+        page: list[Any] = await run_in_threadpool(
+            lambda at: list(ledger.entries(at, at + PAGE)), start
+        )
         for entry in page:
-            yield f"id: {entry['seq']}\nevent: {entry['kind']}\ndata: {json.dumps(entry, ensure_ascii=False)}\n\n"
+            yield (
+                f"id: {entry['seq']}\nevent: {entry['kind']}\ndata:"
+                f" {json.dumps(entry, ensure_ascii=False)}\n\n"
+            )
             start = int(entry["seq"]) + 1
         if not page and not await news.after(seen, KEEP_ALIVE):
             yield ": nothing new\n\n"

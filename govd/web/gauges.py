@@ -18,7 +18,12 @@ from govd.types import Record
 
 LOOK_SECONDS: Final = 60.0
 """Between two looks at the sizes of the home's files, which may be many."""
-PARTS: Final = {"ledger.db": "ledger", "views.db": "views", "artifacts": "artifacts", "private": "private"}
+PARTS: Final = {
+    "ledger.db": "ledger",
+    "views.db": "views",
+    "artifacts": "artifacts",
+    "private": "private",
+}
 """Files (with SQLite's own beside them) and folders of a home; the rest is told as `other`."""
 
 
@@ -77,24 +82,35 @@ def peak_bytes() -> int:
 
 
 def age_seconds(moment: str | None, now: datetime) -> float:
-    """Seconds since a time as entries spell it; 0 where there is none, or the clock was set back."""
+    """Seconds since a time as entries spell it; 0 where there is none, or the clock was set
+    back.
+    """
     return max(0.0, (now - datetime.fromisoformat(moment)).total_seconds()) if moment else 0.0
 
 
 def lateness(core: Core, now: datetime | None = None) -> dict[str, float]:
-    """Of requests that nothing serves yet: age in seconds of the oldest (`oldest_seconds`), and of the oldest that waits for a person or a
-    plugin (`oldest_waiting_seconds`); how many forgets are past their due date (`late`); how many in force are past their expiry
-    (`expired`)."""
+    """Of requests that nothing serves yet: age in seconds of the oldest (`oldest_seconds`), and of
+    the oldest that waits for a person or a plugin (`oldest_waiting_seconds`); how many forgets are
+    past their due date (`late`); how many in force are past their expiry (`expired`).
+    """
     now = now or datetime.now(UTC)
     requests: list[Record] = list(core.desk.views.open.values())
     undecided = [r for r in requests if r["state"] in OPEN]
     waiting = [r for r in undecided if r["state"] == "waiting"]
     days = timedelta(days=core.home.settings.deadline_days)
     late = [r for r in undecided if r["kind"] == "forget" and _due(r, days) < now]
-    standing = [r for r in requests if r["kind"] == "forget" and r["state"] in STANDING and r.get("expires_at")]
+    standing = [
+        r
+        for r in requests
+        if r["kind"] == "forget" and r["state"] in STANDING and r.get("expires_at")
+    ]
     return {
-        "oldest_seconds": max((age_seconds(str(r["filed_at"]), now) for r in undecided), default=0.0),
-        "oldest_waiting_seconds": max((age_seconds(str(r["filed_at"]), now) for r in waiting), default=0.0),
+        "oldest_seconds": max(
+            (age_seconds(str(r["filed_at"]), now) for r in undecided), default=0.0
+        ),
+        "oldest_waiting_seconds": max(
+            (age_seconds(str(r["filed_at"]), now) for r in waiting), default=0.0
+        ),
         "late": len(late),
         "expired": sum(datetime.fromisoformat(str(r["expires_at"])) < now for r in standing),
     }

@@ -20,14 +20,19 @@ LARGEST: Final = 64 * 2**20
 
 
 def check_name(name: str) -> str:
-    """A host's name or address as `--allow-host` and `allowed_hosts` say it: without scheme, port or path.
+    """A host's name or address as `--allow-host` and `allowed_hosts` say it: without scheme, port
+    or path.
 
     Raises:
         Usage: it is none.
     """
     plain = name.strip().strip("[]").rstrip(".").lower()
     if not plain or any(c in plain for c in "/@ *") or (":" in plain and not _is_address(plain)):
-        raise Usage(f"{name!r} is no host's name", where="--allow-host", advice="Say a name or an address, without scheme and port.")
+        raise Usage(
+            f"{name!r} is no host's name",
+            where="--allow-host",
+            advice="Say a name or an address, without scheme and port.",
+        )
     return plain
 
 
@@ -49,8 +54,9 @@ def _is_address(name: str) -> bool:
 class Hosts:
     """Admits calls to names that are this daemon's, from pages of its own.
 
-    A page elsewhere can make a browser call us under its own name (DNS rebinding), so a name must have been allowed. With `addresses` (the
-    daemon listens everywhere) any address is admitted as it is: an address cannot be rebound.
+    A page elsewhere can make a browser call us under its own name (DNS rebinding), so a name must
+    have been allowed. With `addresses` (the daemon listens everywhere) any address is admitted as
+    it is: an address cannot be rebound.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str] = (), addresses: bool = False) -> None:
@@ -62,7 +68,10 @@ class Hosts:
             asked = headers.get("host", "")
             host, origin = host_of(asked), headers.get("origin")
             if host not in self.names and not (self.addresses and _is_address(host)):
-                error = Usage(f"this daemon is not called {host!r}", advice="Ask for 127.0.0.1, or start it with --allow-host NAME.")
+                error = Usage(
+                    f"this daemon is not called {host!r}",
+                    advice="Ask for 127.0.0.1, or start it with --allow-host NAME.",
+                )
                 await problem(421, error.as_problem() | {"status": 421})(scope, receive, send)
                 return
             if origin is not None and origin.partition("://")[2].lower() != asked.lower():
@@ -111,7 +120,11 @@ class Bodies:
             if int(length) > LARGEST:
                 raise TooLarge
             await self.app(scope, counted, sent)
-        except TooLarge as error:  # the routes' own handling did not see it: it was read before them
+        except (
+            TooLarge
+        ) as error:  # the routes' own handling did not see it: it was read before them
             if begun:
                 raise
-            await problem(413, {"title": error.detail}, dict(error.headers or {}))(scope, receive, send)
+            await problem(413, {"title": error.detail}, dict(error.headers or {}))(
+                scope, receive, send
+            )

@@ -1,4 +1,6 @@
-"""`/healthz`, `/readyz` and the page `/docs`, for who has no token; `/openapi.json`, for who has one."""
+"""`/healthz`, `/readyz` and the page `/docs`, for who has no token; `/openapi.json`, for who has
+one.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ Anyone = Annotated[str, Depends(needs("inference"))]
 
 
 def _digest(page: str, tag: str) -> str:
-    """What a Content-Security-Policy says to allow the one inline element of a page (CSP Level 3, section 6.7.3)."""
+    """What a Content-Security-Policy says to allow the one inline element of a page (CSP Level 3,
+    section 6.7.3).
+    """
     inside = re.search(f"<{tag}>(.*?)</{tag}>", page, re.S)
     assert inside is not None
     return f"'sha256-{base64.b64encode(hashlib.sha256(inside[1].encode()).digest()).decode()}'"
@@ -28,8 +32,9 @@ def _digest(page: str, tag: str) -> str:
 
 PAGE: Final = files("govd.web").joinpath("pages/docs.html").read_text(encoding="utf-8")
 POLICY: Final = (
-    f"default-src 'none'; script-src {_digest(PAGE, 'script')}; style-src {_digest(PAGE, 'style')}; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    f"default-src 'none'; script-src {_digest(PAGE, 'script')}; style-src {_digest(PAGE, 'style')};"
+    " connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors"
+    " 'none'"
 )
 
 
@@ -41,8 +46,9 @@ async def healthz() -> dict[str, bool]:
 
 @router.get("/readyz")
 async def readyz(context: Here) -> Response:
-    """The ledger can be read, the reconciler works, and every model that was published when the daemon began has answered once; 503 where
-    not. No details: whoever asks has no token."""
+    """The ledger can be read, the reconciler works, and every model that was published when the
+    daemon began has answered once; 503 where not. No details: whoever asks has no token.
+    """
     trouble = context.trouble() or context.cold()
     if not trouble and context.news.closed:
         trouble = "the daemon is stopping"
@@ -59,5 +65,14 @@ async def openapi(request: Request, caller: Anyone) -> Response:
 
 @router.get("/docs", include_in_schema=False)
 async def docs() -> HTMLResponse:
-    """The same as a page, without anything from elsewhere. The page holds no secret: it asks for a token and fetches the description."""
-    return HTMLResponse(PAGE, headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"})
+    """The same as a page, without anything from elsewhere. The page holds no secret: it asks for a
+    token and fetches the description.
+    """
+    return HTMLResponse(
+        PAGE,
+        headers={
+            "Content-Security-Policy": POLICY,
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-store",
+        },
+    )

@@ -1,4 +1,6 @@
-"""Work that takes long has threads of its own, a few for each model: filing, questions and other models never wait for it."""
+"""Work that takes long has threads of its own, a few for each model: filing, questions and other
+models never wait for it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Turns:
         self._limiters: dict[str, anyio.CapacityLimiter] = {}
 
     async def take(self, name: str, work: Callable[[], T]) -> T:
-        """What some work gives, on a thread of its own when its name's turn has come; only to be asked on the loop's thread."""
+        """What some work gives, on a thread of its own when its name's turn has come; only to be
+        asked on the loop's thread.
+        """
         turns = self._limiters.setdefault(name, anyio.CapacityLimiter(AT_ONCE))
         try:
             return await anyio.to_thread.run_sync(work, limiter=turns)
@@ -35,7 +39,9 @@ class Turns:
 
 
 def heavy(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """A route's function that takes long, as one that is awaited; FastAPI calls it with keywords."""
+    """A route's function that takes long, as one that is awaited; FastAPI calls it with
+    keywords.
+    """
     kind = f"/{function.__name__}"  # no model is called so
 
     @functools.wraps(function)
@@ -45,7 +51,9 @@ def heavy(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
         body = arguments.get("body")
         model = arguments.get("name") or arguments.get("model") or getattr(body, "model", None)
         known = model in context.service.core.desk.views.models
-        name = str(model) if known else f"{kind} {getattr(body, 'reference', '')}"  # of one checkpoint, where one is registered
+        name = (
+            str(model) if known else f"{kind} {getattr(body, 'reference', '')}"
+        )  # of one checkpoint, where one is registered
         return await context.turns.take(name, functools.partial(function, *given, **named))
 
     return in_turn

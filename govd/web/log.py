@@ -13,7 +13,13 @@ from govd.hookspecs import hookimpl
 from govd.types import Record
 
 log = logging.getLogger("govd.ledger")
-QUIET = ("request.vote", "contribution.make", "revision.compose", "revision.evaluate", "revision.measure")
+QUIET = (
+    "request.vote",
+    "contribution.make",
+    "revision.compose",
+    "revision.evaluate",
+    "revision.measure",
+)
 """Kinds of entries that are told at the level debug: steps on the way."""
 
 
@@ -22,7 +28,9 @@ OF_THINGS = (MachineFault, Unreachable, NotFound, BadFile)
 
 
 def told(error: BaseException | None) -> str:
-    """An error for the log: its message where that can hold no text of a request, else what kind it is."""
+    """An error for the log: its message where that can hold no text of a request, else what kind it
+    is.
+    """
     if isinstance(error, OF_THINGS):
         return error.message
     if isinstance(error, PluginFault):
@@ -33,7 +41,9 @@ def told(error: BaseException | None) -> str:
 
 
 def trace_of(error: BaseException | None) -> str:
-    """Where an exception came from and after which others, without their messages: a `KeyError` quotes whatever was looked up."""
+    """Where an exception came from and after which others, without their messages: a `KeyError`
+    quotes whatever was looked up.
+    """
     parts = list[str]()
     while error is not None:
         parts.append("".join(traceback.format_tb(error.__traceback__)) + told(error))
@@ -45,8 +55,15 @@ class JsonLines(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)), "level": record.levelname.lower()}
-        said |= {"logger": record.name, "message": record.getMessage(), **getattr(record, "entry", {})}
+        said = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+        }
+        said |= {
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "entry", {}),
+        }
         if record.exc_info:
             said["error"] = trace_of(record.exc_info[1])
         return json.dumps(said, ensure_ascii=False, default=str)
@@ -59,5 +76,9 @@ class EntryLog:
     def govd_on_entry(self, entry: Record) -> None:
         """An entry is durable."""
         level = logging.DEBUG if entry["kind"] in QUIET else logging.INFO
-        about = {k: entry[k] for k in ("seq", "kind", "subject", "model", "actor") if entry.get(k) not in (None, "")}
+        about = {
+            k: entry[k]
+            for k in ("seq", "kind", "subject", "model", "actor")
+            if entry.get(k) not in (None, "")
+        }
         log.log(level, "%s %s", entry["kind"], entry["subject"], extra={"entry": about})

@@ -1,4 +1,6 @@
-"""What Prometheus reads (text exposition format 0.0.4): calls and their durations, the ledger, what waits, what fails."""
+"""What Prometheus reads (text exposition format 0.0.4): calls and their durations, the ledger, what
+waits, what fails.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ router = APIRouter(tags=["health"], route_class=Strict)
 
 
 class Meter:
-    """Counts calls by method, route and status, and how long they take. Routes, not paths: ids would make a series each."""
+    """Counts calls by method, route and status, and how long they take. Routes, not paths: ids
+    would make a series each.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,13 +52,24 @@ class Meter:
         """What was counted."""
         with self._lock:
             calls, buckets, seconds = dict(self.calls), dict(self.buckets), dict(self.seconds)
-        out = _metric("govd_http_requests_total", "counter", "Calls by method, route and status.", calls.items())
+        out = _metric(
+            "govd_http_requests_total",
+            "counter",
+            "Calls by method, route and status.",
+            calls.items(),
+        )
         name = "govd_http_request_duration_seconds"
         out += _head(name, "histogram", "How long calls took.")
         for where, total in seconds.items():
             bounds = [*((bound, f"{bound:g}") for bound in BUCKETS), (float("inf"), "+Inf")]
-            out += [_sample(f"{name}_bucket", (*where, ("le", text)), buckets[where, bound]) for bound, text in bounds]
-            out += [_sample(f"{name}_sum", where, total), _sample(f"{name}_count", where, buckets[where, float("inf")])]
+            out += [
+                _sample(f"{name}_bucket", (*where, ("le", text)), buckets[where, bound])
+                for bound, text in bounds
+            ]
+            out += [
+                _sample(f"{name}_sum", where, total),
+                _sample(f"{name}_count", where, buckets[where, float("inf")]),
+            ]
         return out
 
 
@@ -80,11 +95,18 @@ class Metered:
             await self.app(scope, receive, sent)
         finally:
             route = _route(scope)
-            self.meter.note(scope["method"] if scope["method"] in METHODS else "other", route, status, time.perf_counter() - began)
+            self.meter.note(
+                scope["method"] if scope["method"] in METHODS else "other",
+                route,
+                status,
+                time.perf_counter() - began,
+            )
 
 
 def _route(scope: Scope) -> str:
-    """The route's template. FastAPI says it without the prefix that its router was included with, so the path says the beginning."""
+    """The route's template. FastAPI says it without the prefix that its router was included with,
+    so the path says the beginning.
+    """
     template = getattr(scope.get("route"), "path", None)
     if template is None:
         return "other"
@@ -99,7 +121,10 @@ METHODS = ("GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS")
 @router.get("/metrics")
 def metrics(request: Request, context: Here, actor: Reader) -> Response:
     """Metrics for Prometheus."""
-    return Response(exposition(context, request.app.state.meter), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(
+        exposition(context, request.app.state.meter),
+        media_type="text/plain; version=0.0.4; charset=utf-8",
+    )
 
 
 def exposition(context: Context, meter: Meter) -> str:
@@ -111,18 +136,53 @@ def exposition(context: Context, meter: Meter) -> str:
         return [((("model", m["name"]),), m[key]) for m in models]
 
     waiting = Counter(w["state"] for w in found["waiting"])
-    faults = {(("step", step),): n for step, n in ({"reconcile": 0, "measure": 0, "vouch": 0} | context.faults()).items()}
-    out = _metric("govd_ledger_entries_total", "counter", "Entries of the ledger.", [((), found["ledger"]["size"])])
+    faults = {
+        (("step", step),): n
+        for step, n in ({"reconcile": 0, "measure": 0, "vouch": 0} | context.faults()).items()
+    }
+    out = _metric(
+        "govd_ledger_entries_total",
+        "counter",
+        "Entries of the ledger.",
+        [((), found["ledger"]["size"])],
+    )
     refuses = [((), int(bool(found["ledger"]["fault"])))]
-    out += _metric("govd_ledger_refuses_entries", "gauge", "Whether the ledger takes no entries, as its database was changed.", refuses)
-    out += _metric("govd_revision", "gauge", "The published revision; 0: the unedited model.", each("revision"))
-    out += _metric("govd_forgets_in_force", "gauge", "Forgets that the published edit carries.", each("in_force"))
+    out += _metric(
+        "govd_ledger_refuses_entries",
+        "gauge",
+        "Whether the ledger takes no entries, as its database was changed.",
+        refuses,
+    )
+    out += _metric(
+        "govd_revision", "gauge", "The published revision; 0: the unedited model.", each("revision")
+    )
+    out += _metric(
+        "govd_forgets_in_force",
+        "gauge",
+        "Forgets that the published edit carries.",
+        each("in_force"),
+    )
     out += _metric("govd_edit_rank", "gauge", "Rank of the published edit.", each("rank"))
-    still = [((("state", state),), waiting[state]) for state in ("filed", "waiting", "approved", "failed")]
-    out += _metric("govd_requests_open", "gauge", "Requests that nothing serves yet, by state.", still)
-    out += _metric("govd_reconcile_faults_total", "counter", "Steps of the reconciler that failed.", faults.items())
+    still = [
+        ((("state", state),), waiting[state])
+        for state in ("filed", "waiting", "approved", "failed")
+    ]
+    out += _metric(
+        "govd_requests_open", "gauge", "Requests that nothing serves yet, by state.", still
+    )
+    out += _metric(
+        "govd_reconcile_faults_total",
+        "counter",
+        "Steps of the reconciler that failed.",
+        faults.items(),
+    )
     ready = not (context.trouble() or context.cold())
-    out += _metric("govd_ready", "gauge", "Whether the reconciler works and every model has answered.", [((), int(ready))])
+    out += _metric(
+        "govd_ready",
+        "gauge",
+        "Whether the reconciler works and every model has answered.",
+        [((), int(ready))],
+    )
     out += _late(context) + _machine(context)
     return "\n".join([*out, *meter.lines()]) + "\n"
 
@@ -132,17 +192,42 @@ def _late(context: Context) -> list[str]:
     core = context.service.core
     found, last = lateness(core), core.desk.ledger.last_checkpoint()
     out = _metric(
-        "govd_oldest_request_seconds", "gauge", "Age of the oldest request that nothing serves yet.", [((), found["oldest_seconds"])]
+        "govd_oldest_request_seconds",
+        "gauge",
+        "Age of the oldest request that nothing serves yet.",
+        [((), found["oldest_seconds"])],
     )
     help_ = "Age of the oldest request that waits for a person, a plugin or capacity."
-    out += _metric("govd_oldest_waiting_seconds", "gauge", help_, [((), found["oldest_waiting_seconds"])])
-    out += _metric("govd_requests_late", "gauge", "Open forgets that are past their due date.", [((), found["late"])])
-    out += _metric("govd_forgets_expired", "gauge", "Forgets in force that are past their expiry.", [((), found["expired"])])
+    out += _metric(
+        "govd_oldest_waiting_seconds", "gauge", help_, [((), found["oldest_waiting_seconds"])]
+    )
+    out += _metric(
+        "govd_requests_late",
+        "gauge",
+        "Open forgets that are past their due date.",
+        [((), found["late"])],
+    )
+    out += _metric(
+        "govd_forgets_expired",
+        "gauge",
+        "Forgets in force that are past their expiry.",
+        [((), found["expired"])],
+    )
     if last is not None:
         age = age_seconds(last[1], datetime.now(UTC))
-        out += _metric("govd_checkpoint_age_seconds", "gauge", "Since the last log checkpoint was signed.", [((), age)])
+        out += _metric(
+            "govd_checkpoint_age_seconds",
+            "gauge",
+            "Since the last log checkpoint was signed.",
+            [((), age)],
+        )
     unsigned = core.desk.ledger.size() - (last[0] if last else 0)
-    return out + _metric("govd_entries_unsigned", "gauge", "Entries that no log checkpoint covers yet.", [((), unsigned)])
+    return out + _metric(
+        "govd_entries_unsigned",
+        "gauge",
+        "Entries that no log checkpoint covers yet.",
+        [((), unsigned)],
+    )
 
 
 def _machine(context: Context) -> list[str]:
@@ -151,11 +236,20 @@ def _machine(context: Context) -> list[str]:
     parts = [((("part", part),), size) for part, size in context.sizes.of_parts().items()]
     out = _metric("govd_home_bytes", "gauge", "Bytes of the home's files, by part.", parts)
     free = free_bytes(context.service.core.home.folder)
-    out += _metric("govd_disk_free_bytes", "gauge", "What is left on the home's disk.", [((), free)])
-    out += _metric("govd_memory_peak_bytes", "gauge", "The most memory that the process had at once.", [((), peak)])
+    out += _metric(
+        "govd_disk_free_bytes", "gauge", "What is left on the home's disk.", [((), free)]
+    )
+    out += _metric(
+        "govd_memory_peak_bytes",
+        "gauge",
+        "The most memory that the process had at once.",
+        [((), peak)],
+    )
     if resident is None:
         return out
-    return out + _metric("process_resident_memory_bytes", "gauge", "Memory of the process.", [((), resident)])
+    return out + _metric(
+        "process_resident_memory_bytes", "gauge", "Memory of the process.", [((), resident)]
+    )
 
 
 def _metric(name: str, kind: str, help_: str, samples: Iterable[tuple[Labels, float]]) -> list[str]:

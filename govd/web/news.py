@@ -1,4 +1,6 @@
-"""That there is news in the ledger, told once to everybody who waits: streams and calls that wait for a decision."""
+"""That there is news in the ledger, told once to everybody who waits: streams and calls that wait
+for a decision.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from govd.types import Record
 
 
 class News:
-    """Counts entries as they become durable. A plugin of the service like any other; waiting takes no thread."""
+    """Counts entries as they become durable. A plugin of the service like any other; waiting takes
+    no thread.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal's handler may close it in the middle of a call

@@ -48,7 +48,9 @@ def http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods(request))  # all of them: the framework names one route's
+        headers["Allow"] = ", ".join(
+            _methods(request)
+        )  # all of them: the framework names one route's
     return problem(error.status_code, {"title": str(error.detail)}, headers)
 
 
@@ -65,7 +67,9 @@ def invalid(request: Request, error: Exception) -> Response:
     """A body or parameter that is not what it should be."""
     assert isinstance(error, RequestValidationError)
     faults = [shorn(_said(fault))[:LONGEST] for fault in error.errors()[:MOST]]
-    return problem(Usage.status, Usage("; ".join(faults) or "the request is not valid").as_problem())
+    return problem(
+        Usage.status, Usage("; ".join(faults) or "the request is not valid").as_problem()
+    )
 
 
 def _said(fault: dict[str, Any]) -> str:
@@ -75,13 +79,22 @@ def _said(fault: dict[str, Any]) -> str:
     if place == ["body"]:
         return f"the body: {fault['msg']}; send a JSON object"
     where = ".".join(place[1:])
-    return f"unknown field {where}" if kind == "extra_forbidden" else f"{where} ({place[0]}): {fault['msg']}"
+    return (
+        f"unknown field {where}"
+        if kind == "extra_forbidden"
+        else f"{where} ({place[0]}): {fault['msg']}"
+    )
 
 
 def bug(request: Request, error: Exception) -> Response:
-    """Anything else is a bug, and is told as one; what it was is in the log, not in the answer of who may be a stranger."""
+    """Anything else is a bug, and is told as one; what it was is in the log, not in the answer of
+    who may be a stranger.
+    """
     log.error("a bug in govd, at %s %s", request.method, request.url.path, exc_info=error)
-    told = Bug(f"this is a bug in govd ({type(error).__name__})", advice=f"Please report it, with what the daemon's log says, to {REPORT}.")
+    told = Bug(
+        f"this is a bug in govd ({type(error).__name__})",
+        advice=f"Please report it, with what the daemon's log says, to {REPORT}.",
+    )
     return problem(told.status, told.as_problem())
 
 

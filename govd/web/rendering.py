@@ -17,7 +17,9 @@ MOST = 5000
 """Records of a page at most."""
 TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 URL: Final = ":/?#[]@!$&'()*+,;=%~"
-"""What an address is written with besides letters, digits, dash, dot and underscore (RFC 3986, section 2)."""
+"""What an address is written with besides letters, digits, dash, dot and underscore (RFC 3986,
+section 2).
+"""
 Limit = Annotated[int, Query(ge=1, le=MOST, description="Records of a page at most.")]
 
 
@@ -29,7 +31,9 @@ class Document(JSONResponse):
 
 
 async def form_asked_for(
-    format: Annotated[Literal["json", "csv", "ndjson"] | None, Query(description="Else as `Accept` says.")] = None,
+    format: Annotated[
+        Literal["json", "csv", "ndjson"] | None, Query(description="Else as `Accept` says.")
+    ] = None,
     accept: Annotated[str, Header()] = "",
 ) -> str:
     """`json`, `csv` or `ndjson`."""
@@ -42,7 +46,9 @@ async def form_asked_for(
 Form = Annotated[str, Depends(form_asked_for)]
 
 
-def rows(form: str, document: Json, listed: Sequence[Record], headers: dict[str, str] | None = None) -> Response:
+def rows(
+    form: str, document: Json, listed: Sequence[Record], headers: dict[str, str] | None = None
+) -> Response:
     """A document, or its rows in another format."""
     if form == "json":
         return Document(document, headers=headers)
@@ -51,9 +57,13 @@ def rows(form: str, document: Json, listed: Sequence[Record], headers: dict[str,
 
 
 def listed(request: Request, form: str, items: Sequence[Record], cursor: Any) -> Response:
-    """A page of a list: `items`, and `next`, the cursor to go on with (null at the end); also as a link (RFC 8288) for rows."""
+    """A page of a list: `items`, and `next`, the cursor to go on with (null at the end); also as a
+    link (RFC 8288) for rows.
+    """
     headers = {}
     if cursor is not None:
         url = str(request.url.include_query_params(after=cursor))
-        headers["Link"] = f'<{quote(url, safe=URL)}>; rel="next"'  # headers are ASCII, and hold no line's end
+        headers["Link"] = (
+            f'<{quote(url, safe=URL)}>; rel="next"'  # headers are ASCII, and hold no line's end
+        )
     return rows(form, {"items": list(items), "next": cursor}, items, headers)

@@ -51,13 +51,24 @@ def every(
     after: int | None = None,
     limit: Limit = 100,
 ) -> Response:
-    """Requests in the order of their filing. An owner finds a private request by the exact name of a concept."""
+    """Requests in the order of their filing. An owner finds a private request by the exact name of
+    a concept.
+    """
     check_state(state)
-    filters = {"state": state, "model": model, "concept": concept, "domain": domain, "policy": policy, "filed_by": filed_by}
+    filters = {
+        "state": state,
+        "model": model,
+        "concept": concept,
+        "domain": domain,
+        "policy": policy,
+        "filed_by": filed_by,
+    }
     filters |= {"ticket": ticket, "reason": reason, "since": since, "until": until}
     owner = concept is not None and _is_owner(context, credentials)
     found = context.service.requests.all(after=after, limit=limit + 1, private_too=owner, **filters)
-    return listed(request, form, found[:limit], found[limit - 1]["seq"] if len(found) > limit else None)
+    return listed(
+        request, form, found[:limit], found[limit - 1]["seq"] if len(found) > limit else None
+    )
 
 
 @router.post("/requests", status_code=202)
@@ -72,7 +83,9 @@ async def forget(
 ) -> Json:
     """File a forget. With a key the same call files it once."""
     given = options(body, "model") | ({"idempotency_key": key} if key else {})
-    record = await run_in_threadpool(context.service.forget, body.model, ForgetOptions(**given), actor)
+    record = await run_in_threadpool(
+        context.service.forget, body.model, ForgetOptions(**given), actor
+    )
     return await answered(context, response, record, wait, timeout)
 
 
@@ -85,15 +98,24 @@ def preview(body: ScopeBody, response: Response, context: Here, reader: Reader) 
 
 
 @router.get("/requests/{request_id}")
-async def show(request_id: str, context: Here, reader: Reader, wait: Wait = False, timeout: Timeout = SECONDS) -> Json:
+async def show(
+    request_id: str, context: Here, reader: Reader, wait: Wait = False, timeout: Timeout = SECONDS
+) -> Json:
     """One request."""
     return await settled(context, request_id, timeout if wait else 0)
 
 
 @router.get("/requests/{request_id}/pictures")
-def pictures(request_id: str, request: Request, context: Here, reader: Reader, form: Form) -> Response:
+def pictures(
+    request_id: str, request: Request, context: Here, reader: Reader, form: Form
+) -> Response:
     """The pictures that were synthesised for it."""
-    return listed(request, form, pictures_of(context.service.core, context.service.requests.show(request_id)), None)
+    return listed(
+        request,
+        form,
+        pictures_of(context.service.core, context.service.requests.show(request_id)),
+        None,
+    )
 
 
 @router.get("/requests/{request_id}/pictures/{digest}")
@@ -115,7 +137,9 @@ async def revert(
     key: KeyHeader = None,
 ) -> Json:
     """Take a forget back. With a key the same call files it once."""
-    record = await run_in_threadpool(context.service.revert, request_id, body.reason, actor, key or body.idempotency_key)
+    record = await run_in_threadpool(
+        context.service.revert, request_id, body.reason, actor, key or body.idempotency_key
+    )
     return await answered(context, response, record, wait, timeout)
 
 
@@ -162,5 +186,7 @@ async def decide(
     timeout: Timeout = SECONDS,
 ) -> Json:
     """A person's decision."""
-    record = await run_in_threadpool(context.service.requests.decide, request_id, event, body.reason, actor)
+    record = await run_in_threadpool(
+        context.service.requests.decide, request_id, event, body.reason, actor
+    )
     return await answered(context, response, record, wait, timeout)

@@ -1,7 +1,8 @@
 """Routes that take what they document and nothing else, and look at the token first.
 
-Before a route's own parameters are read: the token is one, each query parameter is documented and comes once, and a body is JSON in UTF-8
-that says what it means: finite numbers that fit 64 bits, no name twice, whole characters, not endlessly deep.
+Before a route's own parameters are read: the token is one, each query parameter is documented and
+comes once, and a body is JSON in UTF-8 that says what it means: finite numbers that fit 64 bits, no
+name twice, whole characters, not endlessly deep.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ def _check_type(content_type: str) -> None:
     kind, _, parameters = content_type.partition(";")
     named = kind.strip().lower()
     charset = parameters.replace(" ", "").replace('"', "").lower()
-    if named != "application/json" and not (named.startswith("application/") and named.endswith("+json")):
+    if named != "application/json" and not (
+        named.startswith("application/") and named.endswith("+json")
+    ):
         what = f"a body of the type {shorn(named[:SHOWN]) or 'that nothing says'}"
         raise HTTPException(415, f"{what}: send JSON with Content-Type: application/json")
     if charset and charset not in ("charset=utf-8", "charset=utf8"):
@@ -102,21 +105,33 @@ def _document(data: bytes) -> Any:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        raise Usage(f"the body is not UTF-8 (at byte {fault.start})", advice="Send JSON in UTF-8.") from None
+        raise Usage(
+            f"the body is not UTF-8 (at byte {fault.start})", advice="Send JSON in UTF-8."
+        ) from None
     try:
         found = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
     except json.JSONDecodeError as fault:
-        raise Usage(f"the body is not JSON ({fault.msg} at character {fault.pos})", advice="Send a JSON object.") from None
+        raise Usage(
+            f"the body is not JSON ({fault.msg} at character {fault.pos})",
+            advice="Send a JSON object.",
+        ) from None
     except RecursionError:
-        raise Usage("the body is nested too deep", advice="Send a JSON object as the API describes it.") from None
+        raise Usage(
+            "the body is nested too deep", advice="Send a JSON object as the API describes it."
+        ) from None
     except ValueError:  # Python reads no number of more than some thousand digits
-        raise Usage("the body has a number that is too long", advice="Numbers fit 64 bits.") from None
+        raise Usage(
+            "the body has a number that is too long", advice="Numbers fit 64 bits."
+        ) from None
     check_document(found, "the body")
     return found
 
 
 def _no_number(name: str) -> None:
-    raise Usage(f"the body is not JSON ({name} is no number there)", advice="JSON knows finite numbers alone (RFC 8259, section 6).")
+    raise Usage(
+        f"the body is not JSON ({name} is no number there)",
+        advice="JSON knows finite numbers alone (RFC 8259, section 6).",
+    )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -124,5 +139,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise Usage(f"the body has the field {shorn(twice[:SHOWN])!r} twice", advice="Say it once (RFC 8259, section 4).")
+        raise Usage(
+            f"the body has the field {shorn(twice[:SHOWN])!r} twice",
+            advice="Say it once (RFC 8259, section 4).",
+        )
     return found

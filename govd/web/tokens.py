@@ -15,7 +15,14 @@ router = APIRouter(tags=["tokens"], route_class=Strict)
 
 
 @router.get("/tokens")
-def every(request: Request, context: Here, actor: Owner, form: Form, after: str | None = None, limit: Limit = 100) -> Response:
+def every(
+    request: Request,
+    context: Here,
+    actor: Owner,
+    form: Form,
+    after: str | None = None,
+    limit: Limit = 100,
+) -> Response:
     """All tokens, oldest first, without their secrets."""
     return listed(request, form, *page(context.service.tokens.all(), "id", after, limit))
 

@@ -13,14 +13,20 @@ from govd.types import Record
 from govd.web.context import Context
 
 LOOK = 1.0
-"""Seconds after which one looks without having been told: what another process appends is not told here."""
-Wait = Annotated[bool, Query(description="Answer when it is decided and served, or when the time is over.")]
+"""Seconds after which one looks without having been told: what another process appends is not told
+here.
+"""
+Wait = Annotated[
+    bool, Query(description="Answer when it is decided and served, or when the time is over.")
+]
 Timeout = Annotated[float, Query(ge=0, le=300, description="Seconds to wait at most.")]
 SECONDS = 60.0
 
 
 async def settled(context: Context, request_id: str, seconds: float) -> Record:
-    """A request's record once it is decided and served, or as it is when the time is over or the daemon ends."""
+    """A request's record once it is decided and served, or as it is when the time is over or the
+    daemon ends.
+    """
     end = time.monotonic() + seconds
     while True:
         seen = context.news.count
@@ -31,7 +37,9 @@ async def settled(context: Context, request_id: str, seconds: float) -> Record:
         await context.news.after(seen, min(LOOK, left))
 
 
-async def answered(context: Context, response: Response, record: Record, wait: bool, seconds: float) -> Record:
+async def answered(
+    context: Context, response: Response, record: Record, wait: bool, seconds: float
+) -> Record:
     """Wake the reconciler; 200 with what was decided and served, 202 with what is still to come."""
     await run_in_threadpool(context.wake)
     if wait:

@@ -1,4 +1,6 @@
-"""What a daemon does before it calls itself ready: every published model answers once, so that no caller waits for its opening."""
+"""What a daemon does before it calls itself ready: every published model answers once, so that no
+caller waits for its opening.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ GREY: Final = 128
 
 
 class Warming(threading.Thread):
-    """Asks each model that was registered when the daemon began, until it has answered or is removed; registering opens a later one."""
+    """Asks each model that was registered when the daemon began, until it has answered or is
+    removed; registering opens a later one.
+    """
 
     def __init__(self, service: Service) -> None:
         super().__init__(name="warming", daemon=True)
@@ -58,7 +62,9 @@ class Warming(threading.Thread):
         except GovdError as error:
             log.error("the model %s does not answer: %s", name, told(error))
             return
-        except Exception:  # the thread's outermost net: the model stays cold, so that the daemon is not ready, and is asked again
+        # the thread's outermost net: the model stays cold, so that the daemon is not ready, and is
+        # asked again
+        except Exception:
             log.exception("the model %s does not answer: a bug in govd", name)
             return
         self.cold.discard(name)
@@ -66,4 +72,8 @@ class Warming(threading.Thread):
     def trouble(self) -> str:
         """What is still to come, in words without names; empty where nothing is."""
         cold = len(self.cold)
-        return f"{cold} published {'model has' if cold == 1 else 'models have'} not answered yet" if cold else ""
+        return (
+            f"{cold} published {'model has' if cold == 1 else 'models have'} not answered yet"
+            if cold
+            else ""
+        )

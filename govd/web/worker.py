@@ -18,13 +18,17 @@ EVERY = 1.0
 SLOWEST = 60.0
 """Seconds between two attempts at most while they fail."""
 WAIT_SECONDS = 60.0
-"""For the step at hand, when the daemon ends; the process waits no longer than `daemon.LONGEST_SECONDS`."""
+"""For the step at hand, when the daemon ends; the process waits no longer than
+`daemon.LONGEST_SECONDS`.
+"""
 PATIENCE = 3
 """Passes that fail one after the other until the daemon calls itself not ready."""
 
 
 class Worker(threading.Thread):
-    """Reconciles when woken and every second. A fault is logged and tried again, more slowly; it does not stop the other steps."""
+    """Reconciles when woken and every second. A fault is logged and tried again, more slowly; it
+    does not stop the other steps.
+    """
 
     def __init__(self, service: Service) -> None:
         super().__init__(name="reconciler", daemon=True)
@@ -50,12 +54,16 @@ class Worker(threading.Thread):
             pause = EVERY if well else min(SLOWEST, 2 * pause)
 
     def _step(self, name: str, step: Callable[[], object]) -> bool:
-        """Whether a step went well; whatever it raises is logged, since the next pass tries again."""
+        """Whether a step went well; whatever it raises is logged, since the next pass tries
+        again.
+        """
         try:
             step()
         except GovdError as error:
             log.error("%s: %s", name, told(error))
-        except Exception:  # the thread's outermost net: a bug in one step must neither end the others nor go unseen (`trouble`, `faults`)
+        # the thread's outermost net: a bug in one step must neither end the others nor go unseen
+        # (`trouble`, `faults`)
+        except Exception:
             log.exception("%s: a bug in govd", name)
         else:
             return True

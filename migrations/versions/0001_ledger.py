@@ -1,4 +1,6 @@
-"""Entries with the Merkle nodes that they complete, and log checkpoints; rows can be added, never changed or deleted."""
+"""Entries with the Merkle nodes that they complete, and log checkpoints; rows can be added, never
+changed or deleted.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,13 +14,23 @@ TABLES = ("entries", "checkpoints")
 def upgrade() -> None:
     op.create_table(
         "entries",
-        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+        sa.Column(
+            "seq",
+            sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+            primary_key=True,
+            autoincrement=False,
+        ),
         sa.Column("nodes", sa.LargeBinary, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "checkpoints",
-        sa.Column("size", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+        sa.Column(
+            "size",
+            sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+            primary_key=True,
+            autoincrement=False,
+        ),
         sa.Column("time", sa.Text, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
     )
@@ -26,5 +38,5 @@ def upgrade() -> None:
         for event in ("UPDATE", "DELETE"):
             op.execute(
                 f"CREATE TRIGGER {table}_no_{event.lower()} BEFORE {event} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+                "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
             )

@@ -1,4 +1,6 @@
-"""The policy that comes with govd: a request that would disturb too much of what is kept, or asks for too much, waits for a person."""
+"""The policy that comes with govd: a request that would disturb too much of what is kept, or asks
+for too much, waits for a person.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -7,13 +9,17 @@ from govd.hookspecs import hookimpl
 from govd.types import Json, Record, Vote
 
 MAX_PREDICTED_DISAGREEMENT = 0.05
-"""Share of what is kept that a request may have answered differently; one above it waits (the home's own setting goes first)."""
+"""Share of what is kept that a request may have answered differently; one above it waits (the
+home's own setting goes first).
+"""
 
 MAX_TOTAL_DISAGREEMENT = 0.2
 """The same of all forgets together: many small ones add up."""
 
 MAX_SCOPE_SHARE = 0.2
-"""Share of pictures that a request may be about, and all forgets together: how much is asked for, whatever it is said to cost."""
+"""Share of pictures that a request may be about, and all forgets together: how much is asked for,
+whatever it is said to cost.
+"""
 
 MAX_LOST_ELSEWHERE = 0.5
 """Share of a class's pictures in other domains that may lose their name when it goes in some."""
@@ -34,11 +40,18 @@ class Bound(NamedTuple):
 
 @hookimpl
 def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vote | None:
-    """Wait where a figure is over its bound. Nothing to say when a person approves it, nor on reverts, which restore."""
+    """Wait where a figure is over its bound. Nothing to say when a person approves it, nor on
+    reverts, which restore.
+    """
     if moment != "filed" or "disagreement" not in predicted:
         return None
     if not predicted.get("measured", True) and request.get("domains"):
-        return Vote("wait", "bounds", f"{UNMEASURED}: a person must approve what is about domains", {"measured": False})
+        return Vote(
+            "wait",
+            "bounds",
+            f"{UNMEASURED}: a person must approve what is about domains",
+            {"measured": False},
+        )
     figures = (*HIGH, *HIGH.values(), "scope_share", "total_scope_share", "scope_share_added")
     inputs = {name: float(predicted[name]) for name in figures if predicted.get(name) is not None}
     limits = {
@@ -50,14 +63,23 @@ def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vo
     inputs |= {name: float(predicted.get(name, default)) for name, default in limits.items()}
     elsewhere = predicted.get("costs", {}).get("elsewhere")
     if elsewhere is not None:
-        inputs["lost_elsewhere"] = float(elsewhere["share"] if elsewhere.get("high") is None else elsewhere["high"])
+        inputs["lost_elsewhere"] = float(
+            elsewhere["share"] if elsewhere.get("high") is None else elsewhere["high"]
+        )
     exact = bool(predicted.get("by_theorem"))
     for bound in (*(() if exact else _costs(inputs)), *_extents(inputs)):
         if bound.value > bound.limit:
             shown, limit = apart(bound.value, bound.limit)
-            return Vote("wait", "bounds", f"{bound.words} {shown}, over the bound of {limit}: a person must approve it", inputs)
+            return Vote(
+                "wait",
+                "bounds",
+                f"{bound.words} {shown}, over the bound of {limit}: a person must approve it",
+                inputs,
+            )
     if exact:
-        words = f"{UNMEASURED}; but the order of the labels that stay does not change, which is exact"
+        words = (
+            f"{UNMEASURED}; but the order of the labels that stay does not change, which is exact"
+        )
         return Vote("allow", "bounds", words, {**inputs, "by_theorem": True})
     words, value = _upper(inputs, "disagreement", "predicted disagreement is")
     shown, limit = apart(value, inputs["max_predicted_disagreement"])
@@ -84,7 +106,11 @@ def _costs(inputs: Mapping[str, float]) -> Iterator[Bound]:
 
 def _extents(inputs: Mapping[str, float]) -> Iterator[Bound]:
     """How much is asked for."""
-    yield Bound(inputs.get("scope_share", 0.0), inputs["max_scope_share"], "the share of pictures that it is about is")
+    yield Bound(
+        inputs.get("scope_share", 0.0),
+        inputs["max_scope_share"],
+        "the share of pictures that it is about is",
+    )
     words = "with all that is in force, the share of pictures that is asked for is"
     if inputs.get("scope_share_added", 1.0) > 0:
         yield Bound(inputs.get("total_scope_share", 0.0), inputs["max_scope_share"], words)

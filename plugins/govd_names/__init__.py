@@ -1,4 +1,6 @@
-"""The policy that comes with govd against typing mistakes: a name that is neither known nor near to what is waits for a person."""
+"""The policy that comes with govd against typing mistakes: a name that is neither known nor near to
+what is waits for a person.
+"""
 
 from collections.abc import Mapping
 
@@ -10,7 +12,9 @@ POLICY = "govd-names"
 
 @hookimpl
 def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vote | None:
-    """Wait where a name is doubted. Nothing to say when a person approves it, nor of what is shown by pictures or names no concept."""
+    """Wait where a name is doubted. Nothing to say when a person approves it, nor of what is shown
+    by pictures or names no concept.
+    """
     if moment != "filed" or "doubted_names" not in predicted:
         return None
     doubted = predicted["doubted_names"]

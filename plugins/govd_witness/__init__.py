@@ -1,7 +1,9 @@
-"""Hands log checkpoints to an HTTP witness (C2SP tlog-witness, https://c2sp.org/tlog-witness) and brings its cosignature back.
+"""Hands log checkpoints to an HTTP witness (C2SP tlog-witness, https://c2sp.org/tlog-witness) and
+brings its cosignature back.
 
-A witness keeps the last checkpoint that it saw of a log and signs a newer one only where a proof shows that the log has grown from it:
-so a log that shows different histories to different people cannot have both cosigned.
+A witness keeps the last checkpoint that it saw of a log and signs a newer one only where a proof
+shows that the log has grown from it: so a log that shows different histories to different people
+cannot have both cosigned.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ LARGEST = 1 << 20
 
 
 @hookimpl
-def govd_witness(url: str, checkpoint: str, before: int, prove: Callable[[int], Sequence[bytes]], key: str) -> Sequence[str] | None:
+def govd_witness(
+    url: str, checkpoint: str, before: int, prove: Callable[[int], Sequence[bytes]], key: str
+) -> Sequence[str] | None:
     """The witness's signature lines.
 
     Raises:
@@ -28,23 +32,40 @@ def govd_witness(url: str, checkpoint: str, before: int, prove: Callable[[int], 
     if not url.startswith(("http://", "https://")):
         return None
     answer = _ask(url, checkpoint, before, prove)
-    if answer.status_code == 409 and answer.text.strip().isascii() and answer.text.strip().isdigit():
-        answer = _ask(url, checkpoint, int(answer.text), prove)  # it has seen another size than the ledger remembers
+    if (
+        answer.status_code == 409
+        and answer.text.strip().isascii()
+        and answer.text.strip().isdigit()
+    ):
+        answer = _ask(
+            url, checkpoint, int(answer.text), prove
+        )  # it has seen another size than the ledger remembers
     if answer.status_code != 200:
         why = {
             403: "it does not accept this log's signature (was the key changed?)",
             404: "it does not know this log: register the log's origin and key there",
             409: "it has seen another size of this log",
-            422: "it holds another history of this log than the one here: find out which is the true one",
+            422: (
+                "it holds another history of this log than the one here: find out which is the"
+                " true one"
+            ),
         }.get(answer.status_code, f"HTTP {answer.status_code}")
         raise VerificationFailed(f"the witness refuses: {why}", where=url)
     return [line for line in answer.text[:LARGEST].splitlines() if line.startswith("— ")]
 
 
-def _ask(url: str, checkpoint: str, old: int, prove: Callable[[int], Sequence[bytes]]) -> httpx.Response:
+def _ask(
+    url: str, checkpoint: str, old: int, prove: Callable[[int], Sequence[bytes]]
+) -> httpx.Response:
     lines = [f"old {old}", *(base64.b64encode(step).decode() for step in prove(old))]
     body = "\n".join(lines) + "\n\n" + checkpoint
     try:
-        return httpx.post(f"{url.rstrip('/')}/add-checkpoint", content=body.encode(), timeout=SECONDS)
+        return httpx.post(
+            f"{url.rstrip('/')}/add-checkpoint", content=body.encode(), timeout=SECONDS
+        )
     except httpx.HTTPError as fault:
-        raise Unreachable(f"the witness does not answer ({fault})", where=url, advice="It is asked again in a while.") from None
+        raise Unreachable(
+            f"the witness does not answer ({fault})",
+            where=url,
+            advice="It is asked again in a while.",
+        ) from None

@@ -1,4 +1,6 @@
-"""The questions of auditors, lawyers, data-protection officers and the engineer on call, on the model of twelve colours."""
+"""The questions of auditors, lawyers, data-protection officers and the engineer on call, on the
+model of twelve colours.
+"""
 
 import json
 import re
@@ -103,18 +105,32 @@ def test_as_of_knows_that_a_model_was_removed_and_came_back(service: Service, gi
 
     assert then(served) == (True, False, 1)
     assert then(removed) == (False, True, None)
-    assert then(again) == (True, False, 0), "what was published before is not served by what was registered anew"
+    assert then(again) == (
+        True,
+        False,
+        0,
+    ), "what was published before is not served by what was registered anew"
     found = service.audit.as_of(removed, "m")["models"][0]
-    assert [e["kind"] for e in service.core.desk.ledger.some(found["entries"])] == ["model.add", "model.remove"]
+    assert [e["kind"] for e in service.core.desk.ledger.some(found["entries"])] == [
+        "model.add",
+        "model.remove",
+    ]
 
 
 def test_as_of_as_a_table_has_a_row_for_each_model(service: Service) -> None:
     nothing = as_of_rows(service.audit.as_of("now"))
-    assert [(r["model"], r["registered"], r["revision"], r["id"]) for r in nothing] == [("m", True, 0, None)]
-    assert [(r["model"], r["registered"], r["revision"]) for r in as_of_rows(service.audit.as_of("2020-01-01"))] == [("m", False, None)]
+    assert [(r["model"], r["registered"], r["revision"], r["id"]) for r in nothing] == [
+        ("m", True, 0, None)
+    ]
+    assert [
+        (r["model"], r["registered"], r["revision"])
+        for r in as_of_rows(service.audit.as_of("2020-01-01"))
+    ] == [("m", False, None)]
     wishes = [forget(service, c) for c in ("red", "blue")]
     rows = as_of_rows(service.audit.as_of("now"))
-    assert [(r["model"], r["revision"], r["id"]) for r in rows] == [("m", 2, w["id"]) for w in wishes]
+    assert [(r["model"], r["revision"], r["id"]) for r in rows] == [
+        ("m", 2, w["id"]) for w in wishes
+    ]
     assert len({tuple(r) for r in (*nothing, *rows)}) == 1, "the same columns"
 
 
@@ -141,7 +157,11 @@ def test_why_leads_from_a_revision_to_everything_that_made_it(service: Service) 
     assert service.core.artifacts.get(wish["artifact"])
     assert found["edit"]["digest"] == service.revision("m", 1)["edit_digest"]
     assert {"govd", "numpy", "python"} <= set(found["computed_by"]["software"])
-    assert [line["kind"] for line in found["entries"]][:3] == ["revision.compose", "revision.evaluate", "revision.publish"]
+    assert [line["kind"] for line in found["entries"]][:3] == [
+        "revision.compose",
+        "revision.evaluate",
+        "revision.publish",
+    ]
     with pytest.raises(NotFound):
         service.audit.why("m", 9)
 
@@ -159,7 +179,9 @@ def test_a_trail_tells_everything_of_one_request_and_nothing_of_others(service: 
     assert [e["seq"] for e in found["entries"]] == sorted(e["seq"] for e in found["entries"])
 
 
-def test_a_trail_says_where_it_does_not_tell_everything(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trail_says_where_it_does_not_tell_everything(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wish = service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
     assert service.audit.trail(wish["id"])["complete"]
     for color in ("red", "green"):
@@ -171,7 +193,10 @@ def test_a_trail_says_where_it_does_not_tell_everything(service: Service, monkey
 
 
 def test_a_trail_says_that_a_reason_is_kept_private(service: Service) -> None:
-    said = [forget(service, "red", private=True, reason="Ms Example asked"), forget(service, "blue")]
+    said = [
+        forget(service, "red", private=True, reason="Ms Example asked"),
+        forget(service, "blue"),
+    ]
     lines = [service.audit.trail(r["id"])["timeline"][0]["what"] for r in said]
     assert "reason kept private" in lines[0]
     assert "no reason given" in lines[1]
@@ -184,10 +209,19 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     assert {e["subject"] for e in log(concept="red")} == {red["id"]}
     assert {e["kind"] for e in log(kind="revision")} >= {"revision.compose", "revision.publish"}
     assert {e["payload"]["policy"] for e in log(policy="bounds")} == {"bounds"}
-    vote = {"moment": "filed", "policy": "other", "version": "1", "decision": "allow", "reason": "", "inputs": {}}
+    vote = {
+        "moment": "filed",
+        "policy": "other",
+        "version": "1",
+        "decision": "allow",
+        "reason": "",
+        "inputs": {},
+    }
     service.core.desk.append([Draft("request.vote", red["id"], "govd", "m", vote)])
     voted = ("bounds", "other")
-    assert {(e["kind"], e["payload"]["policy"]) for p in voted for e in log(policy=p)} == {("request.vote", p) for p in voted}
+    assert {(e["kind"], e["payload"]["policy"]) for p in voted for e in log(policy=p)} == {
+        ("request.vote", p) for p in voted
+    }
     assert log(limit=0) == []
     for name in ("actor", "kind", "subject", "model", "concept", "domain", "state", "policy"):
         if name in ("kind", "model"):
@@ -197,8 +231,12 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
             assert log(**{name: "nonsense"}) == []
     with pytest.raises(Usage, match="unknown filter"):
         log(colour="red")
-    assert {e["subject"] for e in log(state="in_force", kind="request.file")} == {r["id"] for r in service.requests.all(state="in_force")}
-    assert [e["subject"] for e in log(domain="dark", kind="request.file")] == [r["id"] for r in service.requests.all(domain="dark")]
+    assert {e["subject"] for e in log(state="in_force", kind="request.file")} == {
+        r["id"] for r in service.requests.all(state="in_force")
+    }
+    assert [e["subject"] for e in log(domain="dark", kind="request.file")] == [
+        r["id"] for r in service.requests.all(domain="dark")
+    ]
     pages, after = [], None
     while page := log(after, 3):
         pages += [e["seq"] for e in page]
@@ -220,8 +258,23 @@ def test_no_question_reads_a_table_from_end_to_end(service: Service, tmp_path: P
         service.evidence.as_of("now", proof=True)
         service.audit.why("m", 1)
         service.audit.deadlines(since="2020-01-01", until="9999-01-01")
-        service.requests.all(concept="red", domain="dark", state="in_force", policy="bounds", model="m", filed_by="ann")
-        service.audit.log(actor="ann", kind="request", concept="red", domain="dark", state="in_force", model="m", since="2020-01-01")
+        service.requests.all(
+            concept="red",
+            domain="dark",
+            state="in_force",
+            policy="bounds",
+            model="m",
+            filed_by="ann",
+        )
+        service.audit.log(
+            actor="ann",
+            kind="request",
+            concept="red",
+            domain="dark",
+            state="in_force",
+            model="m",
+            since="2020-01-01",
+        )
         service.audit.log(policy="bounds", until="now")
         service.evidence.bundle(tmp_path / "b.zip", request=red["id"])
         service.evidence.bundle(tmp_path / "r.zip", revision=("m", 1))
@@ -259,7 +312,9 @@ def test_deadlines_and_extensions(service: Service, monkeypatch: pytest.MonkeyPa
 
 def test_what_is_late_is_told_first(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     forget(service, "red")
-    monkeypatch.setattr("govd.requests.options.now", lambda: "2019-12-01T00:00:00.000000Z")  # it was filed long ago
+    monkeypatch.setattr(
+        "govd.requests.options.now", lambda: "2019-12-01T00:00:00.000000Z"
+    )  # it was filed long ago
     service.forget("m", ForgetOptions(concepts=("blue",), due="2020-01-01"), "ann")
     found = service.audit.deadlines()
     assert [r["status"] for r in found["requests"]] == ["late", "met"]
@@ -271,9 +326,14 @@ def test_sql_reads_and_does_nothing_else(service: Service) -> None:
     found = service.audit.sql("SELECT id, state, concepts FROM requests ORDER BY entry")
     assert found["columns"] == ["id", "state", "concepts"]
     assert found["rows"] == [[red["id"], "in_force", "red"]]
-    assert service.audit.sql("SELECT count(*) FROM log")["rows"] == [[service.core.desk.ledger.size()]]
+    assert service.audit.sql("SELECT count(*) FROM log")["rows"] == [
+        [service.core.desk.ledger.size()]
+    ]
     assert service.audit.sql("SELECT decision FROM votes")["rows"][0] in (["allow"], ["wait"])
-    assert service.audit.sql("SELECT model, number, forget_acc FROM revisions")["rows"][0][:2] == ["m", 1]
+    assert service.audit.sql("SELECT model, number, forget_acc FROM revisions")["rows"][0][:2] == [
+        "m",
+        1,
+    ]
     assert service.audit.sql("SELECT seq FROM log", limit=2)["more"]
     for wrong in (
         "DELETE FROM records",
@@ -289,11 +349,17 @@ def test_sql_reads_and_does_nothing_else(service: Service) -> None:
             service.audit.sql(wrong)
     began = time.monotonic()
     with pytest.raises(Usage, match="longer than"):
-        service.audit.sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", seconds=0.2)
+        service.audit.sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*)"
+            " FROM n",
+            seconds=0.2,
+        )
     assert time.monotonic() - began < 20
 
 
-def test_sql_that_takes_too_much_harms_nobody(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sql_that_takes_too_much_harms_nobody(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     forget(service, "red")
     n = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000000) SELECT"
     many = "SELECT hex(zeroblob(400000)) FROM log, log AS b LIMIT 5000"
@@ -311,9 +377,9 @@ def test_sql_that_takes_too_much_harms_nobody(service: Service, monkeypatch: pyt
             service.audit.sql(text, seconds=2)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown < 100, f"the daemon grew by {grown:.0f} MiB"
-    assert service.audit.sql("SELECT 1.5, 9e999, -9e999, NULL, x'00ff', 'é', 9007199254740993")["rows"] == [
-        [1.5, "inf", "-inf", None, "00ff", "é", 9007199254740993]
-    ]
+    assert service.audit.sql("SELECT 1.5, 9e999, -9e999, NULL, x'00ff', 'é', 9007199254740993")[
+        "rows"
+    ] == [[1.5, "inf", "-inf", None, "00ff", "é", 9007199254740993]]
     assert service.audit.sql("SELECT CAST(x'ff61' AS TEXT)")["rows"] == [["\ufffda"]]
     for seconds in (0, -1, float("nan"), 1e9):
         with pytest.raises(Usage, match="may take up to"):
@@ -323,14 +389,18 @@ def test_sql_that_takes_too_much_harms_nobody(service: Service, monkeypatch: pyt
         service.audit.sql("SELECT 1")
 
 
-def test_views_are_what_the_entries_say_and_are_replaced_where_they_are_not(service: Service) -> None:
+def test_views_are_what_the_entries_say_and_are_replaced_where_they_are_not(
+    service: Service,
+) -> None:
     red = forget(service, "red")
     revert(service, red)
     assert service.evidence.rebuild()["same"]
     path = service.core.desk.views.records.path
     assert path is not None
     with sqlite3.connect(path) as raw:
-        raw.execute("UPDATE records SET record = replace(record, 'ann', 'eve') WHERE noun = 'request'")
+        raw.execute(
+            "UPDATE records SET record = replace(record, 'ann', 'eve') WHERE noun = 'request'"
+        )
     raw.close()
     found = service.evidence.rebuild()
     assert (found["same"], found["differences"]) == (False, 2)
@@ -338,7 +408,9 @@ def test_views_are_what_the_entries_say_and_are_replaced_where_they_are_not(serv
     assert service.evidence.rebuild()["same"]
 
 
-def test_a_home_opens_without_views_with_old_ones_and_with_those_of_another_ledger(service: Service, tmp_path: Path) -> None:
+def test_a_home_opens_without_views_with_old_ones_and_with_those_of_another_ledger(
+    service: Service, tmp_path: Path
+) -> None:
     red = forget(service, "red")
     home, views = tmp_path / "home", tmp_path / "home" / "views.db"
     before = list(service.core.desk.views.dump())
@@ -355,14 +427,22 @@ def test_a_home_opens_without_views_with_old_ones_and_with_those_of_another_ledg
     assert opened() == before
     views.write_bytes(b"no database" * 1000)
     assert opened() == before
-    for change in ("size = size + 5", "size = 2", "origin = 'govd/other'", "version = '0'", "last = '00'"):
+    for change in (
+        "size = size + 5",
+        "size = 2",
+        "origin = 'govd/other'",
+        "version = '0'",
+        "last = '00'",
+    ):
         with sqlite3.connect(views) as raw:
             raw.execute(f"UPDATE position SET {change}")
         raw.close()
         assert opened() == before
 
 
-def test_keys_rotate_and_what_the_old_one_signed_stays_verifiable(service: Service, tmp_path: Path) -> None:
+def test_keys_rotate_and_what_the_old_one_signed_stays_verifiable(
+    service: Service, tmp_path: Path
+) -> None:
     forget(service, "red")
     kept, old = service.evidence.checkpoint(), service.evidence.key()
     with pytest.raises(Usage, match="needs a reason"):
@@ -395,7 +475,9 @@ def test_a_rotation_that_was_cut_off_is_finished_or_undone(
         raise RuntimeError("the power went")
 
     with monkeypatch.context() as broken:
-        broken.setattr("govd.audit.evidence.os.replace" if recorded else "govd.views.desk.Desk.append", crash)
+        broken.setattr(
+            "govd.audit.evidence.os.replace" if recorded else "govd.views.desk.Desk.append", crash
+        )
         with pytest.raises(RuntimeError):
             service.evidence.rotate_key("routine", "ann")
     service.core.close()
@@ -413,20 +495,28 @@ def unsigned(home: Path) -> None:
     raw.close()
 
 
-def test_a_log_signed_anew_with_another_key_is_known_by_the_key(service: Service, tmp_path: Path) -> None:
-    """The row of the threat table that needs a key known from elsewhere: everything is signed again."""
+def test_a_log_signed_anew_with_another_key_is_known_by_the_key(
+    service: Service, tmp_path: Path
+) -> None:
+    """The row of the threat table that needs a key known from elsewhere: everything is signed
+    again.
+    """
     forget(service, "red")
     known, kept = service.evidence.key(), service.evidence.checkpoint()
     service.close()
     key = tmp_path / "home" / "keys" / "signing.key"
     key.unlink()
-    with pytest.raises(BadFile, match="the key that signs this ledger is missing"):  # none is made in its place
+    with pytest.raises(
+        BadFile, match="the key that signs this ledger is missing"
+    ):  # none is made in its place
         open_service(tmp_path / "home")
     Signer.at(key, service.core.desk.ledger.origin)
     unsigned(tmp_path / "home")
     with open_service(tmp_path / "home") as again:
         again.evidence.sign()
-        assert not again.evidence.verify()["holds"], "what was signed last lies beside the key, signed with the other one"
+        assert not again.evidence.verify()["holds"], (
+            "what was signed last lies beside the key, signed with the other one"
+        )
     (tmp_path / "home" / "keys" / "signed.note").unlink()
     unsigned(tmp_path / "home")  # what lay beside the key was put back meanwhile
     with open_service(tmp_path / "home") as again:
@@ -436,19 +526,25 @@ def test_a_log_signed_anew_with_another_key_is_known_by_the_key(service: Service
         assert not again.evidence.verify(kept=[kept])["holds"]
 
 
-def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(service: Service, tmp_path: Path) -> None:
+def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(
+    service: Service, tmp_path: Path
+) -> None:
     at = service.core.desk.ledger.size()
     forget(service, "red")
     kept = service.evidence.checkpoint()
     service.close()
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
-        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        for (name,) in raw.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
             raw.execute(f"DROP TRIGGER {name}")
         raw.execute("DELETE FROM entries WHERE seq >= ?", (at,))
         raw.execute("DELETE FROM checkpoints WHERE size > ?", (at,))
     raw.close()
     with open_service(tmp_path / "home") as again:
-        assert "entries were cut off" in again.evidence.verify()["faults"][0], "what was signed last lies beside the key"
+        assert "entries were cut off" in again.evidence.verify()["faults"][0], (
+            "what was signed last lies beside the key"
+        )
     (tmp_path / "home" / "keys" / "signed.note").unlink()
     with open_service(tmp_path / "home") as again:
         assert again.evidence.verify()["holds"], "alone it looks whole"
@@ -492,7 +588,7 @@ def test_checkpoints_are_made_with_news_and_by_the_hour(service: Service) -> Non
     assert ledger.last_checkpoint()[0] == ledger.size()  # type: ignore[index]
 
 
-# -- privacy ------------------------------------------------------------------------------------------------------------------------
+# -- privacy
 
 
 def everything(folder: Path) -> bytes:
@@ -503,7 +599,9 @@ def bodies(service: Service) -> bytes:
     return b"\n".join(body for _, body in service.core.desk.ledger.bodies())
 
 
-def test_a_private_request_names_nothing_and_works_like_another(service: Service, tmp_path: Path) -> None:
+def test_a_private_request_names_nothing_and_works_like_another(
+    service: Service, tmp_path: Path
+) -> None:
     open_one = forget(service, "red")
     revert(service, open_one)
     request = forget(service, "red", private=True, reason="Ms Example asked", ticket="case 11")
@@ -516,7 +614,10 @@ def test_a_private_request_names_nothing_and_works_like_another(service: Service
     mine = [e for e in service.core.desk.ledger.entries() if e["seq"] >= request["seq"]]
     made = service.core.desk.views.contribution(request["contribution"])
     assert made is not None
-    for said in (json.dumps(mine), service.core.artifacts.get(made["artifact"]).decode("utf-8", "replace")):
+    for said in (
+        json.dumps(mine),
+        service.core.artifacts.get(made["artifact"]).decode("utf-8", "replace"),
+    ):
         assert not re.search(r"\bred\b", said)
         assert "Example" not in said
         assert "case 11" not in said
@@ -547,7 +648,9 @@ def test_shredding_leaves_every_proof_and_no_text(service: Service, tmp_path: Pa
         service.requests.shred(other["id"], "please", "dpo")
 
 
-def test_a_text_is_destroyed_even_where_a_crash_came_between(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_is_destroyed_even_where_a_crash_came_between(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = forget(service, "red", private=True, reason="Ms Example asked")
     monkeypatch.setattr(service.core.private, "shred", lambda name: None)
     service.requests.shred(request["id"], "cut off", "dpo")
@@ -561,19 +664,27 @@ def test_an_export_of_private_forgets_must_be_meant(service: Service, tmp_path: 
     request = forget(service, "red", private=True)
     with pytest.raises(Denied, match="--disclose"):
         service.export("m", tmp_path / "out", "ann", format="edit")
-    service.export("m", tmp_path / "out", "ann", format="edit", disclose=True, recipient="partner@example.org")
+    service.export(
+        "m", tmp_path / "out", "ann", format="edit", disclose=True, recipient="partner@example.org"
+    )
     (export,) = service.audit.why("m", request["revision"])["exports"]
     assert (export["recipient"], export["disclosed"]) == ("partner@example.org", [request["id"]])
 
 
 def test_a_private_request_is_filed_once_with_its_key(service: Service) -> None:
-    first = service.forget("m", ForgetOptions(concepts=("red",), private=True, idempotency_key="k"), "ann")
-    again = service.forget("m", ForgetOptions(concepts=("red",), private=True, idempotency_key="k"), "ann")
+    first = service.forget(
+        "m", ForgetOptions(concepts=("red",), private=True, idempotency_key="k"), "ann"
+    )
+    again = service.forget(
+        "m", ForgetOptions(concepts=("red",), private=True, idempotency_key="k"), "ann"
+    )
     assert first["id"] == again["id"]
     from govd.errors import KeyReused
 
     with pytest.raises(KeyReused):
-        service.forget("m", ForgetOptions(concepts=("blue",), private=True, idempotency_key="k"), "ann")
+        service.forget(
+            "m", ForgetOptions(concepts=("blue",), private=True, idempotency_key="k"), "ann"
+        )
 
 
 def test_dates_alone_are_whole_days(service: Service) -> None:
@@ -599,7 +710,9 @@ def test_of_two_forgets_the_slower_is_the_ninetieth_percentile(service: Service)
 def test_an_entry_that_somebody_stored_as_text_is_told(service: Service, tmp_path: Path) -> None:
     red = forget(service, "red")
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
-        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        for (name,) in raw.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
             raw.execute(f"DROP TRIGGER {name}")
         raw.execute("UPDATE entries SET body = CAST(body AS TEXT) WHERE seq = ?", (red["seq"],))
     raw.close()
@@ -618,4 +731,6 @@ def test_sql_tells_what_is_private_shredded_and_held(service: Service) -> None:
 def test_concepts_are_found_however_they_are_spelled(service: Service) -> None:
     red = forget(service, "Red")
     assert [r["id"] for r in service.requests.all(concept="rED")] == [red["id"]]
-    assert {e["subject"] for e in service.audit.log(concept="RED", kind="request.file")} == {red["id"]}
+    assert {e["subject"] for e in service.audit.log(concept="RED", kind="request.file")} == {
+        red["id"]
+    }

@@ -1,4 +1,6 @@
-"""What the daemon and the verifier believe, and from where: rows of the threat table, each with somebody who can write one file."""
+"""What the daemon and the verifier believe, and from where: rows of the threat table, each with
+somebody who can write one file.
+"""
 
 import hashlib
 import json
@@ -46,7 +48,9 @@ def dropped_triggers(raw: sqlite3.Connection) -> list[str]:
 
 
 def forged(home: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
-    """Entries changed in place with every Merkle node computed again; what was signed after the first change is deleted."""
+    """Entries changed in place with every Merkle node computed again; what was signed after the
+    first change is deleted.
+    """
     from govd.ledger import canonical
 
     with sqlite3.connect(home / "ledger.db") as raw:
@@ -67,41 +71,79 @@ def forged(home: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
     raw.close()
 
 
-# -- the views ----------------------------------------------------------------------------------------------------------------------
+# -- the views
 
 REQUEST = "noun = 'request'"
 VIEWS: dict[str, tuple[str, ...]] = {
     "a forget in force is said to be reverted": (
-        f"UPDATE records SET state = 'reverted', live = 0, record = json_set(record, '$.state', 'reverted') WHERE {REQUEST} AND key = :id",
+        (
+            "UPDATE records SET state = 'reverted', live = 0, record = json_set(record, '$.state',"
+            f" 'reverted') WHERE {REQUEST} AND key = :id"
+        ),
     ),
     "a forget in force is dropped": (f"DELETE FROM records WHERE {REQUEST} AND key = :id",),
-    "a forget in force is another's": (f"UPDATE records SET record = json_set(record, '$.model', 'x') WHERE {REQUEST} AND key = :id",),
-    "the model serves nothing": ("UPDATE records SET record = json_set(record, '$.published', NULL) WHERE noun = 'head'",),
+    "a forget in force is another's": (
+        (
+            f"UPDATE records SET record = json_set(record, '$.model', 'x') WHERE {REQUEST} AND key"
+            " = :id"
+        ),
+    ),
+    "the model serves nothing": (
+        "UPDATE records SET record = json_set(record, '$.published', NULL) WHERE noun = 'head'",
+    ),
     "the published revision is dropped": ("DELETE FROM records WHERE noun = 'revision'",),
-    "a token that nobody made": ("INSERT INTO records SELECT 'token', 'abcdef', '', '', 1, 0, NULL, :token, seal FROM records LIMIT 1",),
+    "a token that nobody made": (
+        (
+            "INSERT INTO records SELECT 'token', 'abcdef', '', '', 1, 0, NULL, :token, seal FROM"
+            " records LIMIT 1"
+        ),
+    ),
     "a token that nobody made and no position": (
-        "INSERT INTO records SELECT 'token', 'abcdef', '', '', 1, 0, NULL, :token, seal FROM records LIMIT 1",
+        (
+            "INSERT INTO records SELECT 'token', 'abcdef', '', '', 1, 0, NULL, :token, seal FROM"
+            " records LIMIT 1"
+        ),
         "DELETE FROM position",
         "DELETE FROM log",
         "DELETE FROM spans",
         "DELETE FROM terms",
     ),
-    "a token is taken back no more": ("UPDATE records SET record = json_set(record, '$.revoked_at', NULL) WHERE noun = 'token'",),
+    "a token is taken back no more": (
+        "UPDATE records SET record = json_set(record, '$.revoked_at', NULL) WHERE noun = 'token'",
+    ),
     "entries are said to be read already": ("UPDATE position SET size = size + 1000",),
-    "a trigger of somebody's": ("CREATE TRIGGER x AFTER INSERT ON records BEGIN DELETE FROM records WHERE noun = 'token'; END",),
-    "an SQL view that says something else": ("DROP VIEW votes", "CREATE VIEW votes AS SELECT 1 AS request"),
+    "a trigger of somebody's": (
+        (
+            "CREATE TRIGGER x AFTER INSERT ON records BEGIN DELETE FROM records WHERE noun ="
+            " 'token'; END"
+        ),
+    ),
+    "an SQL view that says something else": (
+        "DROP VIEW votes",
+        "CREATE VIEW votes AS SELECT 1 AS request",
+    ),
 }
 
 
 @pytest.mark.parametrize("what", sorted(VIEWS))
-def test_changed_views_are_made_anew_before_anybody_believes_them(service: Service, tmp_path: Path, what: str) -> None:
+def test_changed_views_are_made_anew_before_anybody_believes_them(
+    service: Service, tmp_path: Path, what: str
+) -> None:
     red, blue = forget(service, "red"), forget(service, "blue")
     made = service.tokens.create("owner", "eve", "ann")
     service.tokens.revoke(made["id"], "ann")
     before, served = list(service.core.desk.views.dump()), service.core.desk.views.published("m")
     service.close()
     sha256 = hashlib.sha256(TOKEN.encode()).hexdigest()
-    token = {"id": "abcdef", "name": "eve", "role": "owner", "sha256": sha256, "revoked_at": None, "seq": 0, "created_at": ""}
+    token = {
+        "id": "abcdef",
+        "name": "eve",
+        "role": "owner",
+        "sha256": sha256,
+        "revoked_at": None,
+        "seq": 0,
+        "created_at": "",
+    }
     changed(tmp_path / "home" / "views.db", *VIEWS[what], id=red, token=json.dumps(token))
     with open_service(tmp_path / "home") as again:
         for said in (TOKEN, made["token"]):
@@ -133,7 +175,9 @@ def test_an_older_copy_of_a_row_is_no_row(service: Service, tmp_path: Path) -> N
         again.tokens.admit(made["token"], "inference")
 
 
-def test_older_views_as_a_whole_go_on_from_where_they_were(service: Service, tmp_path: Path) -> None:
+def test_older_views_as_a_whole_go_on_from_where_they_were(
+    service: Service, tmp_path: Path
+) -> None:
     """Their own seal holds: they are what the ledger said then, and the entries since are read."""
     made = service.tokens.create("owner", "eve", "ann")
     old = list(service.core.desk.ledger.entries())[-1]["seq"] + 1
@@ -158,14 +202,22 @@ def test_a_record_that_is_changed_while_the_daemon_runs_is_made_anew_once(
     red = forget(service, "red")
     service.revert(red, "taken back", "ann")
     service.reconcile()
-    changed(tmp_path / "home" / "views.db", f"UPDATE records SET record = replace(record, 'ann', 'eve') WHERE {REQUEST}")
+    changed(
+        tmp_path / "home" / "views.db",
+        f"UPDATE records SET record = replace(record, 'ann', 'eve') WHERE {REQUEST}",
+    )
     with caplog.at_level("WARNING", "govd"):
-        assert service.requests.show(red)["filed_by"] == "ann", "they are made anew, and the call goes on"
+        assert service.requests.show(red)["filed_by"] == "ann", (
+            "they are made anew, and the call goes on"
+        )
     assert caplog.text.count("changed by somebody else while they were in use") == 1
     assert service.evidence.rebuild()["same"]
     blue = forget(service, "blue")
     assert service.requests.show(blue)["state"] == "in_force"
-    changed(tmp_path / "home" / "views.db", f"UPDATE records SET record = replace(record, 'ann', 'eve') WHERE {REQUEST}")
+    changed(
+        tmp_path / "home" / "views.db",
+        f"UPDATE records SET record = replace(record, 'ann', 'eve') WHERE {REQUEST}",
+    )
     with pytest.raises(BadFile, match="govd audit rebuild"):  # somebody goes on: that is told
         service.requests.show(red)
     assert service.evidence.rebuild()["differences"] > 0
@@ -177,16 +229,26 @@ HARM = {
     "records are others": ("UPDATE records SET record = replace(record, 'ann', 'eve')",),
     "records are gone that something can happen to": ("DELETE FROM records WHERE live",),
     "seals are gone": ("UPDATE records SET seal = x'00'",),
-    "no row of anything": ("DELETE FROM records", "DELETE FROM log", "DELETE FROM position", "DELETE FROM terms", "DELETE FROM spans"),
+    "no row of anything": (
+        "DELETE FROM records",
+        "DELETE FROM log",
+        "DELETE FROM position",
+        "DELETE FROM terms",
+        "DELETE FROM spans",
+    ),
 }
 
 
 UNSEEN = ("no row of anything", "records are gone that something can happen to")
-"""Harm that no single row shows to who reads it: it is seen when entries are folded, or the home is opened."""
+"""Harm that no single row shows to who reads it: it is seen when entries are folded, or the home is
+opened.
+"""
 
 
 @pytest.mark.parametrize("what", sorted(HARM))
-def test_work_goes_on_over_views_that_are_harmed_while_it_runs(service: Service, tmp_path: Path, what: str) -> None:
+def test_work_goes_on_over_views_that_are_harmed_while_it_runs(
+    service: Service, tmp_path: Path, what: str
+) -> None:
     """Reads from several threads, and appends, as soon as the harm is done."""
     requests = [forget(service, "red"), forget(service, "blue")]
     service.revert(requests[0], "taken back", "ann")
@@ -194,7 +256,11 @@ def test_work_goes_on_over_views_that_are_harmed_while_it_runs(service: Service,
     before = [service.requests.show(request)["filed_by"] for request in requests]
     changed(tmp_path / "home" / "views.db", *HARM[what])
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(service.requests.show, request) for request in requests * 4 if what not in UNSEEN]
+        asked = [
+            pool.submit(service.requests.show, request)
+            for request in requests * 4
+            if what not in UNSEEN
+        ]
         filed = pool.submit(forget, service, "green")
         assert [done.result()["filed_by"] for done in asked] == (before * 4)[: len(asked)]
         green = filed.result()
@@ -218,7 +284,9 @@ def test_a_token_counts_as_far_as_its_entry_says_so(service: Service) -> None:
         service.tokens.admit(made["token"], "inference")
 
 
-def test_a_new_key_is_thrown_away_by_no_view(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_key_is_thrown_away_by_no_view(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A rotation that a crash cut off is finished by the entries."""
     old = service.evidence.key()
 
@@ -230,17 +298,22 @@ def test_a_new_key_is_thrown_away_by_no_view(service: Service, tmp_path: Path, m
         with pytest.raises(RuntimeError):
             service.evidence.rotate_key("routine", "ann")
     service.core.close()
-    changed(tmp_path / "home" / "views.db", "UPDATE log SET kind = 'note', noun = 'note' WHERE kind = 'key.rotate'")
+    changed(
+        tmp_path / "home" / "views.db",
+        "UPDATE log SET kind = 'note', noun = 'note' WHERE kind = 'key.rotate'",
+    )
     with open_service(tmp_path / "home") as again:
         assert again.evidence.key() != old
         assert again.evidence.verify(key=old)["holds"]
 
 
-# -- what was in force --------------------------------------------------------------------------------------------------------------
+# -- what was in force
 
 
 def test_a_publish_without_what_is_in_force_is_found(service: Service, tmp_path: Path) -> None:
-    """A daemon that believed something else: here the views in its memory are made to leave a forget out."""
+    """A daemon that believed something else: here the views in its memory are made to leave a
+    forget out.
+    """
     red = forget(service, "red")
     left_out = service.core.desk.views.open.pop(red)
     forget(service, "blue")
@@ -248,17 +321,31 @@ def test_a_publish_without_what_is_in_force_is_found(service: Service, tmp_path:
     found = service.evidence.verify(again=True)
     assert f"publishes m/2 without {red}, which was in force or approved then" in found["faults"][0]
     service.evidence.bundle(tmp_path / "b.zip")
-    assert f"without {red}" in verify_offline(tmp_path / "b.zip", service.evidence.key())["faults"][0]
+    assert (
+        f"without {red}" in verify_offline(tmp_path / "b.zip", service.evidence.key())["faults"][0]
+    )
 
 
 def test_a_publish_with_what_was_taken_back_is_found(service: Service) -> None:
     red = forget(service, "red")
     forget(service, "blue")
-    service.core.desk.append([Draft("request.file", "v1", "ann", "m", {"kind": "revert", "model": "m", "reverts": red, "concepts": []})])
+    service.core.desk.append(
+        [
+            Draft(
+                "request.file",
+                "v1",
+                "ann",
+                "m",
+                {"kind": "revert", "model": "m", "reverts": red, "concepts": []},
+            )
+        ]
+    )
     service.core.desk.append([Draft("request.approve", "v1", "ann", "m", {"reason": ""})])
     service.core.desk.views.open.pop("v1")  # a daemon that does not see the revert
     forget(service, "green")
-    assert "of no request that was in force or approved then" in service.evidence.verify()["faults"][0]
+    assert (
+        "of no request that was in force or approved then" in service.evidence.verify()["faults"][0]
+    )
 
 
 def test_every_way_of_a_request_is_folded_as_the_views_fold_it(service: Service) -> None:
@@ -279,11 +366,15 @@ def test_every_way_of_a_request_is_folded_as_the_views_fold_it(service: Service)
             standing.take(event)
     standing.finish()
     assert not faults
-    assert standing.wanted("m") == {str(r["id"]) for r in service.core.desk.views.wanted("m")} == {red}
-    assert standing.states() == {str(r["id"]): r["state"] for r in service.core.desk.views.open.values()}
+    assert (
+        standing.wanted("m") == {str(r["id"]) for r in service.core.desk.views.wanted("m")} == {red}
+    )
+    assert standing.states() == {
+        str(r["id"]): r["state"] for r in service.core.desk.views.open.values()
+    }
 
 
-# -- what was signed ----------------------------------------------------------------------------------------------------------------
+# -- what was signed
 
 
 def renamed(rows: list[dict[str, Any]]) -> None:
@@ -292,14 +383,20 @@ def renamed(rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_forged_tail_is_found_and_never_signed(service: Service, tmp_path: Path, kept: bool) -> None:
-    """An entry is changed in place, the nodes are computed again, the log checkpoints since are deleted."""
+def test_a_forged_tail_is_found_and_never_signed(
+    service: Service, tmp_path: Path, kept: bool
+) -> None:
+    """An entry is changed in place, the nodes are computed again, the log checkpoints since are
+    deleted.
+    """
     forget(service, "red")
     size = service.core.desk.ledger.size()
     service.close()
     home = tmp_path / "home"
     forged(home, renamed)
-    if not kept:  # by somebody who can write the folder of the keys, or in a home that was made before the file was
+    # by somebody who can write the folder of the keys, or in a home that was made before the file
+    # was
+    if not kept:
         (home / "keys" / "signed.note").unlink()
     again = open_service(home)
     found = again.evidence.verify()
@@ -316,11 +413,15 @@ def test_a_forged_tail_is_found_and_never_signed(service: Service, tmp_path: Pat
     again.close()
     if kept:
         with sqlite3.connect(home / "ledger.db") as raw:
-            assert raw.execute("SELECT max(size) FROM checkpoints").fetchone()[0] < size, "the forgery is not signed"
+            assert raw.execute("SELECT max(size) FROM checkpoints").fetchone()[0] < size, (
+                "the forgery is not signed"
+            )
         raw.close()
 
 
-def test_a_home_of_an_earlier_version_keeps_what_was_signed_from_its_first_opening_on(service: Service, tmp_path: Path) -> None:
+def test_a_home_of_an_earlier_version_keeps_what_was_signed_from_its_first_opening_on(
+    service: Service, tmp_path: Path
+) -> None:
     forget(service, "red")
     service.close()
     home = tmp_path / "home"
@@ -335,7 +436,12 @@ def test_a_home_of_an_earlier_version_keeps_what_was_signed_from_its_first_openi
 
 def test_a_forgery_under_a_running_daemon_is_never_signed(service: Service, tmp_path: Path) -> None:
     """Entries that were not signed yet are those that this process wrote."""
-    service.core.desk.append([Draft("note", "x", "ann", "", {"reason": "one"}), Draft("note", "y", "ann", "", {"reason": "two"})])
+    service.core.desk.append(
+        [
+            Draft("note", "x", "ann", "", {"reason": "one"}),
+            Draft("note", "y", "ann", "", {"reason": "two"}),
+        ]
+    )
 
     def change(rows: list[dict[str, Any]]) -> None:
         rows[-2]["actor"] = "judge"
@@ -368,7 +474,9 @@ def test_what_a_crash_left_unsigned_is_signed_when_the_home_is_opened(
         assert again.evidence.verify()["holds"]
 
 
-def test_a_checkpoint_that_only_lies_beside_the_key_is_put_into_the_database(service: Service, tmp_path: Path) -> None:
+def test_a_checkpoint_that_only_lies_beside_the_key_is_put_into_the_database(
+    service: Service, tmp_path: Path
+) -> None:
     """A crash between the file and the row."""
     size = service.core.desk.ledger.size()
     service.close()
@@ -383,7 +491,9 @@ def test_a_checkpoint_that_only_lies_beside_the_key_is_put_into_the_database(ser
         assert again.evidence.verify()["holds"]
 
 
-def test_an_older_ledger_in_its_place_is_read_and_not_continued(service: Service, tmp_path: Path) -> None:
+def test_an_older_ledger_in_its_place_is_read_and_not_continued(
+    service: Service, tmp_path: Path
+) -> None:
     from govd.ledger.database import copy_database
 
     copy_database(tmp_path / "home" / "ledger.db", tmp_path / "old.db")
@@ -400,18 +510,25 @@ def test_an_older_ledger_in_its_place_is_read_and_not_continued(service: Service
             again.forget("m", ForgetOptions(concepts=("blue",)), "ann")
 
 
-# -- what stands in the database ----------------------------------------------------------------------------------------------------
+# -- what stands in the database
 
 STRANGERS = {
-    "an insert that is ignored": "CREATE TRIGGER x BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END",
-    "an insert that is changed": "CREATE TRIGGER x AFTER INSERT ON entries BEGIN UPDATE entries SET body = x'00' WHERE seq = NEW.seq; END",
+    "an insert that is ignored": (
+        "CREATE TRIGGER x BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END"
+    ),
+    "an insert that is changed": (
+        "CREATE TRIGGER x AFTER INSERT ON entries BEGIN UPDATE entries SET body = x'00' WHERE seq ="
+        " NEW.seq; END"
+    ),
     "a view": "CREATE VIEW x AS SELECT * FROM entries",
     "an index": "CREATE INDEX x ON entries (body)",
 }
 
 
 @pytest.mark.parametrize("what", sorted(STRANGERS))
-def test_what_no_ledger_has_is_found_when_it_is_opened_and_verified(service: Service, tmp_path: Path, what: str) -> None:
+def test_what_no_ledger_has_is_found_when_it_is_opened_and_verified(
+    service: Service, tmp_path: Path, what: str
+) -> None:
     size = service.core.desk.ledger.size()
     changed(tmp_path / "home" / "ledger.db", STRANGERS[what])
     assert "what no ledger has" in service.evidence.verify()["faults"][0]
@@ -426,7 +543,9 @@ def test_what_no_ledger_has_is_found_when_it_is_opened_and_verified(service: Ser
 
 @pytest.mark.parametrize("what", ["an insert that is ignored", "an insert that is changed"])
 @pytest.mark.parametrize("many", [1, 3])
-def test_an_entry_that_was_not_stored_was_not_filed(service: Service, tmp_path: Path, what: str, many: int) -> None:
+def test_an_entry_that_was_not_stored_was_not_filed(
+    service: Service, tmp_path: Path, what: str, many: int
+) -> None:
     """Somebody puts the trigger there while the daemon runs."""
     if "changed" in what:
         changed(tmp_path / "home" / "ledger.db", "DROP TRIGGER entries_no_update")
@@ -435,12 +554,18 @@ def test_an_entry_that_was_not_stored_was_not_filed(service: Service, tmp_path: 
     with pytest.raises(BadFile, match="not stored as they were written"):
         service.core.desk.append([Draft("note", "x", "ann", "", {"reason": "one"})] * many)
     assert service.core.desk.ledger.size() == size, "what was read back wrong was not committed"
-    assert "not stored as they were written" in service.status()["ledger"]["fault"], "and nothing is appended from here on"
+    assert "not stored as they were written" in service.status()["ledger"]["fault"], (
+        "and nothing is appended from here on"
+    )
 
 
 def test_triggers_that_were_taken_away_are_made_again(service: Service, tmp_path: Path) -> None:
     service.close()
-    changed(tmp_path / "home" / "ledger.db", "DROP TRIGGER entries_no_update", "DROP TRIGGER checkpoints_no_delete")
+    changed(
+        tmp_path / "home" / "ledger.db",
+        "DROP TRIGGER entries_no_update",
+        "DROP TRIGGER checkpoints_no_delete",
+    )
     with open_service(tmp_path / "home") as again:
         assert again.evidence.verify()["holds"]
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):

@@ -1,4 +1,6 @@
-"""Evidence as it is made and checked: bundles of times, kept checkpoints, doctored views, changed files, keys, proofs for others."""
+"""Evidence as it is made and checked: bundles of times, kept checkpoints, doctored views, changed
+files, keys, proofs for others.
+"""
 
 import json
 import sqlite3
@@ -43,10 +45,12 @@ def entries(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in unzipped(path.read_bytes())["entries.ndjson"].splitlines()]
 
 
-# -- kept checkpoints ---------------------------------------------------------------------------------------------------------------
+# -- kept checkpoints
 
 
-def test_a_bundle_shows_that_it_goes_on_from_a_kept_checkpoint(service: Service, tmp_path: Path) -> None:
+def test_a_bundle_shows_that_it_goes_on_from_a_kept_checkpoint(
+    service: Service, tmp_path: Path
+) -> None:
     red = forget(service, "red")
     kept = service.evidence.checkpoint()
     forget(service, "blue")
@@ -61,20 +65,39 @@ def test_a_bundle_shows_that_it_goes_on_from_a_kept_checkpoint(service: Service,
         assert found["holds"], found["faults"]
         assert any("begins with the log checkpoint" in line for line in found["proven"])
     size = LogCheckpoint.read(kept).size
-    other = service.core.desk.ledger.signer.sign(LogCheckpoint(service.core.desk.ledger.origin, size, b"\x01" * 32).text)
+    other = service.core.desk.ledger.signer.sign(
+        LogCheckpoint(service.core.desk.ledger.origin, size, b"\x01" * 32).text
+    )
     for name in ("since.zip", "all.zip"):
-        assert "is not the beginning of this log" in verify_offline(tmp_path / name, key, kept=[other])["faults"][0]
+        assert (
+            "is not the beginning of this log"
+            in verify_offline(tmp_path / name, key, kept=[other])["faults"][0]
+        )
     forget(service, "green")
     later = service.evidence.checkpoint()
-    assert "ask for a newer one" in verify_offline(tmp_path / "all.zip", key, kept=[later])["faults"][0]
-    stranger = Signer.at(tmp_path / "k", service.core.desk.ledger.origin).sign(LogCheckpoint.read(kept).text)
+    assert (
+        "ask for a newer one"
+        in verify_offline(tmp_path / "all.zip", key, kept=[later])["faults"][0]
+    )
+    stranger = Signer.at(tmp_path / "k", service.core.desk.ledger.origin).sign(
+        LogCheckpoint.read(kept).text
+    )
     assert not verify_offline(tmp_path / "all.zip", key, kept=[stranger])["holds"]
     with pytest.raises(Usage, match="another ledger"):
-        evidence.bundle(tmp_path / "x.zip", since=service.core.desk.ledger.signer.sign(LogCheckpoint("x", 10**6, b"\x01" * 32).text))
+        evidence.bundle(
+            tmp_path / "x.zip",
+            since=service.core.desk.ledger.signer.sign(
+                LogCheckpoint("x", 10**6, b"\x01" * 32).text
+            ),
+        )
 
 
-def test_another_artifact_and_entry_signed_again_are_found_by_a_kept_checkpoint(service: Service, tmp_path: Path) -> None:
-    """The row of the threat table: an artifact is exchanged, its entry rewritten, everything signed again with the log's own key."""
+def test_another_artifact_and_entry_signed_again_are_found_by_a_kept_checkpoint(
+    service: Service, tmp_path: Path
+) -> None:
+    """The row of the threat table: an artifact is exchanged, its entry rewritten, everything signed
+    again with the log's own key.
+    """
     forget(service, "red")
     kept = service.evidence.checkpoint()
     service.evidence.sign()
@@ -94,18 +117,25 @@ def test_another_artifact_and_entry_signed_again_are_found_by_a_kept_checkpoint(
     with sqlite3.connect(tmp_path / "forged.db") as raw:
         for seq, body in enumerate(bodies):
             completed = b"".join(value for _, _, value in nodes.add(merkle.leaf_hash(body))[1:])
-            raw.execute("INSERT INTO entries (seq, body, nodes) VALUES (?, ?, ?)", (seq, body, completed))
-        raw.execute("INSERT INTO checkpoints (size, time, note) VALUES (?, ?, ?)", (len(bodies), now(), note))
+            raw.execute(
+                "INSERT INTO entries (seq, body, nodes) VALUES (?, ?, ?)", (seq, body, completed)
+            )
+        raw.execute(
+            "INSERT INTO checkpoints (size, time, note) VALUES (?, ?, ?)",
+            (len(bodies), now(), note),
+        )
     raw.close()
     source, key = forged.stored(), ledger.signer.key
     assert verify(source, key, key.name).holds, "alone it looks whole"
     assert not verify(source, key, key.name, kept=[kept]).holds
 
 
-# -- times --------------------------------------------------------------------------------------------------------------------------
+# -- times
 
 
-def test_a_bundle_of_a_time_shows_that_nothing_else_was_published_in_between(service: Service, tmp_path: Path) -> None:
+def test_a_bundle_of_a_time_shows_that_nothing_else_was_published_in_between(
+    service: Service, tmp_path: Path
+) -> None:
     red = forget(service, "red")
     first = tick()
     forget(service, "blue")
@@ -115,17 +145,25 @@ def test_a_bundle_of_a_time_shows_that_nothing_else_was_published_in_between(ser
     assert said["about"]["as_of"] == first
     found = verify_offline(tmp_path / "then.zip", key, again=True)
     assert found["holds"], found["faults"]
-    assert any("m served revision 1, by entry" in line and "none publishes another" in line for line in found["recorded"])
+    assert any(
+        "m served revision 1, by entry" in line and "none publishes another" in line
+        for line in found["recorded"]
+    )
     assert any("are all that there are between those numbers" in line for line in found["proven"])
     assert any(red["id"] in line for line in found["recorded"])
     evidence.bundle(tmp_path / "now.zip", as_of="now", model="m")
     found = verify_offline(tmp_path / "now.zip", key)
-    assert any("m served revision 2" in line and "the last that is signed" in line for line in found["recorded"])
+    assert any(
+        "m served revision 2" in line and "the last that is signed" in line
+        for line in found["recorded"]
+    )
     with pytest.raises(NotFound, match="no model was registered"):
         evidence.bundle(tmp_path / "early.zip", as_of="2020-01-01")
 
 
-def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(service: Service, tmp_path: Path) -> None:
+def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(
+    service: Service, tmp_path: Path
+) -> None:
     forget(service, "red")
     first = tick()
     forget(service, "blue")
@@ -137,34 +175,51 @@ def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(service: Servi
     from govd.ledger import canonical
 
     (start,) = (e["seq"] for e in entries(tmp_path / "all.zip") if e["kind"] == "revision.publish")
-    gap = Question({"as_of": first, "from": start}, {e["seq"] for e in entries(tmp_path / "all.zip")} - {start + 1})
+    gap = Question(
+        {"as_of": first, "from": start},
+        {e["seq"] for e in entries(tmp_path / "all.zip")} - {start + 1},
+    )
     service.evidence.bundles.write(tmp_path / "gap.zip", gap)
-    assert "about something" in verify_offline(tmp_path / "gap.zip", service.evidence.key())["faults"][0]
+    assert (
+        "about something"
+        in verify_offline(tmp_path / "gap.zip", service.evidence.key())["faults"][0]
+    )
     manifest["about"]["as_of"] = last
     path = tmp_path / "later.zip"
-    path.write_bytes(zipped(listed(files | {"manifest.json": canonical.encode(manifest)})).getvalue())
+    path.write_bytes(
+        zipped(listed(files | {"manifest.json": canonical.encode(manifest)})).getvalue()
+    )
     found = verify_offline(path, service.evidence.key())
-    assert "about something that its entries do not show" in found["faults"][0], "the next publishing is not shown"
+    assert "about something that its entries do not show" in found["faults"][0], (
+        "the next publishing is not shown"
+    )
 
 
-# -- views that somebody changed ----------------------------------------------------------------------------------------------------
+# -- views that somebody changed
 
 
 def test_doctored_views_leave_nothing_out_of_a_bundle(service: Service, tmp_path: Path) -> None:
-    """The row of the threat table: the votes on a request are taken out of the views before its bundle is made."""
+    """The row of the threat table: the votes on a request are taken out of the views before its
+    bundle is made.
+    """
     red = forget(service, "red")
     service.evidence.bundle(tmp_path / "before.zip", request=red["id"])
     path = service.core.desk.views.records.path
     assert path is not None
     service.close()
     with sqlite3.connect(path) as raw:
-        raw.execute("UPDATE log SET subject = 'x', kind = 'note' WHERE kind IN ('request.vote', 'revision.evaluate', 'contribution.make')")
+        raw.execute(
+            "UPDATE log SET subject = 'x', kind = 'note' WHERE kind IN ('request.vote',"
+            " 'revision.evaluate', 'contribution.make')"
+        )
     raw.close()
     with open_service(tmp_path / "home") as again:
         again.evidence.bundle(tmp_path / "after.zip", request=red["id"])
         assert entries(tmp_path / "after.zip") == entries(tmp_path / "before.zip")
         again.evidence.bundle(tmp_path / "revision.zip", revision=("m", 1))
-        assert {"request.vote", "revision.evaluate", "contribution.make"} <= {e["kind"] for e in entries(tmp_path / "revision.zip")}
+        assert {"request.vote", "revision.evaluate", "contribution.make"} <= {
+            e["kind"] for e in entries(tmp_path / "revision.zip")
+        }
         found = again.evidence.verify(again=True)
         assert found["holds"]
         assert [f["same_bytes"] for f in found["recomputed"]] == [True]
@@ -176,10 +231,12 @@ def test_composing_nothing_again_is_no_success(service: Service) -> None:
     assert "there is no edit here" in found["faults"][0]
 
 
-# -- published files ----------------------------------------------------------------------------------------------------------------
+# -- published files
 
 
-def test_published_files_are_hashed_where_they_lie(tmp_path: Path, example_plugins: None, given: Given) -> None:
+def test_published_files_are_hashed_where_they_lie(
+    tmp_path: Path, example_plugins: None, given: Given
+) -> None:
     """The row of the threat table: something else is served than was published."""
     from dataclasses import replace
 
@@ -190,7 +247,9 @@ def test_published_files_are_hashed_where_they_lie(tmp_path: Path, example_plugi
         verify = service.evidence.verify
         found = verify()
         assert found["holds"], found["faults"]
-        assert any("published files lie where they were written" in line for line in found["proven"])
+        assert any(
+            "published files lie where they were written" in line for line in found["proven"]
+        )
         assert any("current leads to revision 1" in line for line in found["recorded"])
         file = next(p for p in sorted((out / "1").iterdir()) if p.name != "revision.json")
         data = file.read_bytes()
@@ -210,8 +269,12 @@ def test_published_files_are_hashed_where_they_lie(tmp_path: Path, example_plugi
         assert any("are not there any more" in line for line in found["not_proven"])
 
 
-def test_what_is_delivered_during_a_verification_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file and a folder that are being replaced, a revision that `current` leads to before its entry is there, and one that vanishes."""
+def test_what_is_delivered_during_a_verification_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file and a folder that are being replaced, a revision that `current` leads to before its
+    entry is there, and one that vanishes.
+    """
     from hashlib import sha256
 
     from govd.verify import delivered
@@ -221,7 +284,10 @@ def test_what_is_delivered_during_a_verification_is_no_fault(tmp_path: Path, mon
         (tmp_path / number / "w").write_bytes(data)
         return {"subject": f"m/{number}", "files": {"w": sha256(data).hexdigest()}, "folder": None}
 
-    said = [{"subject": "m", "files": None, "folder": str(tmp_path)}, *(put(n, n.encode()) for n in ("1", "2", "3"))]
+    said = [
+        {"subject": "m", "files": None, "folder": str(tmp_path)},
+        *(put(n, n.encode()) for n in ("1", "2", "3")),
+    ]
     faults: list[str] = []
     (tmp_path / "1" / "w").unlink()
     (tmp_path / "2" / "w").unlink()
@@ -248,7 +314,9 @@ def test_what_is_delivered_during_a_verification_is_no_fault(tmp_path: Path, mon
     assert "other bytes" in faults[0]
 
 
-def test_entries_of_deliveries_that_came_meanwhile_are_read(tmp_path: Path, example_plugins: None, given: Given) -> None:
+def test_entries_of_deliveries_that_came_meanwhile_are_read(
+    tmp_path: Path, example_plugins: None, given: Given
+) -> None:
     from dataclasses import replace
 
     with open_service(tmp_path / "home") as service:
@@ -260,11 +328,15 @@ def test_entries_of_deliveries_that_came_meanwhile_are_read(tmp_path: Path, exam
         assert said["files"]
 
 
-# -- while others work --------------------------------------------------------------------------------------------------------------
+# -- while others work
 
 
-def test_filing_and_a_new_key_do_not_wait_for_a_bundle(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is appended while artifacts are read is not in the bundle, which is whole all the same."""
+def test_filing_and_a_new_key_do_not_wait_for_a_bundle(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is appended while artifacts are read is not in the bundle, which is whole all the
+    same.
+    """
     import threading
 
     red, old = forget(service, "red"), service.evidence.key()
@@ -297,7 +369,9 @@ def test_filing_and_a_new_key_do_not_wait_for_a_bundle(service: Service, tmp_pat
     assert service.evidence.key() != old
 
 
-def test_two_bundles_at_once_do_not_mix(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_bundles_at_once_do_not_mix(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     red = forget(service, "red")
     evidence, bundles = service.evidence, service.evidence.bundles
     read = bundles._artifact
@@ -311,13 +385,17 @@ def test_two_bundles_at_once_do_not_mix(service: Service, tmp_path: Path, monkey
     with pytest.raises(Usage, match="by somebody else meanwhile"):
         evidence.bundle(tmp_path / "b.zip")
     assert verify_offline(tmp_path / "b.zip", evidence.key())["holds"]
-    assert sorted(p.name for p in tmp_path.glob("*.zip*")) + sorted(p.name for p in tmp_path.glob(".*")) == ["b.zip"]
+    assert sorted(p.name for p in tmp_path.glob("*.zip*")) + sorted(
+        p.name for p in tmp_path.glob(".*")
+    ) == ["b.zip"]
 
 
-# -- keys ---------------------------------------------------------------------------------------------------------------------------
+# -- keys
 
 
-def test_the_key_that_is_shown_is_the_one_that_was_checked(service: Service, tmp_path: Path) -> None:
+def test_the_key_that_is_shown_is_the_one_that_was_checked(
+    service: Service, tmp_path: Path
+) -> None:
     forget(service, "red")
     old = service.evidence.key()
     assert service.evidence.verify(key=old)["key"] == old
@@ -327,13 +405,18 @@ def test_the_key_that_is_shown_is_the_one_that_was_checked(service: Service, tmp
     service.evidence.bundle(tmp_path / "b.zip")
     assert verify_offline(tmp_path / "b.zip", old)["keys"] == found["keys"]
     stranger = str(Signer.at(tmp_path / "k", service.core.desk.ledger.origin).key)
-    for verdict in (service.evidence.verify(key=stranger), verify_offline(tmp_path / "b.zip", stranger)):
+    for verdict in (
+        service.evidence.verify(key=stranger),
+        verify_offline(tmp_path / "b.zip", stranger),
+    ):
         assert "not signed by the key that is trusted" in verdict["faults"][0]
 
 
 @pytest.mark.parametrize("signs", ["old", "new", "neither", "others"])
 def test_a_changed_key_needs_both_signatures(service: Service, tmp_path: Path, signs: str) -> None:
-    """The row of the threat table: the key is changed without the old one's signature (or the new one's)."""
+    """The row of the threat table: the key is changed without the old one's signature (or the new
+    one's).
+    """
     import base64
 
     forget(service, "red")
@@ -356,8 +439,12 @@ def test_a_changed_key_needs_both_signatures(service: Service, tmp_path: Path, s
         assert not verify_offline(tmp_path / "b.zip", key)["holds"]
 
 
-def test_a_stolen_old_key_deceives_only_who_knows_no_other(service: Service, tmp_path: Path) -> None:
-    """The row of the threat table: who has the key from before a rotation signs a log that leaves the rotation out."""
+def test_a_stolen_old_key_deceives_only_who_knows_no_other(
+    service: Service, tmp_path: Path
+) -> None:
+    """The row of the threat table: who has the key from before a rotation signs a log that leaves
+    the rotation out.
+    """
     forget(service, "red")
     thief = service.core.desk.ledger.signer
     before = service.evidence.checkpoint()
@@ -376,10 +463,14 @@ def test_a_stolen_old_key_deceives_only_who_knows_no_other(service: Service, tmp
     found = verify_offline(path, str(thief.key), kept=[before])
     assert found["holds"], found["faults"]
     assert not verify_offline(path, new)["holds"], "the new key finds it out"
-    assert not verify_offline(path, str(thief.key), kept=[kept])["holds"], "and so does a later checkpoint"
+    assert not verify_offline(path, str(thief.key), kept=[kept])["holds"], (
+        "and so does a later checkpoint"
+    )
 
 
-def test_the_ledger_is_not_signed_while_its_key_is_changed(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ledger_is_not_signed_while_its_key_is_changed(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A checkpoint that is asked for between the entry and the swap waits, and is the new key's."""
     import threading
 
@@ -399,11 +490,13 @@ def test_the_ledger_is_not_signed_while_its_key_is_changed(service: Service, mon
     assert service.evidence.verify()["holds"]
 
 
-# -- what is not found --------------------------------------------------------------------------------------------------------------
+# -- what is not found
 
 
 def test_what_is_done_in_other_peoples_names_is_not_found(service: Service, tmp_path: Path) -> None:
-    """The row of the threat table that says so: the verdict holds, and says that names are only recorded."""
+    """The row of the threat table that says so: the verdict holds, and says that names are only
+    recorded.
+    """
     service.forget("m", ForgetOptions(concepts=("red",)), "judge")
     service.reconcile()
     found = service.evidence.verify()
@@ -416,10 +509,12 @@ def test_what_is_done_in_other_peoples_names_is_not_found(service: Service, tmp_
     assert not any("judge" in line for line in found["proven"])
 
 
-# -- several models -----------------------------------------------------------------------------------------------------------------
+# -- several models
 
 
-def test_everything_brings_one_statement_for_each_published_model(service: Service, tmp_path: Path, given: Given) -> None:
+def test_everything_brings_one_statement_for_each_published_model(
+    service: Service, tmp_path: Path, given: Given
+) -> None:
     service.add_model("n", "colours", given, "ann")
     forget(service, "red")
     forget(service, "blue", model="n")
@@ -434,7 +529,7 @@ def test_everything_brings_one_statement_for_each_published_model(service: Servi
     assert "revision 1 of n" in found["claim"]
 
 
-# -- proofs for others --------------------------------------------------------------------------------------------------------------
+# -- proofs for others
 
 
 def test_anybody_can_check_single_proofs(service: Service) -> None:
@@ -452,7 +547,9 @@ def test_anybody_can_check_single_proofs(service: Service) -> None:
     grown = service.evidence.consistency(old.size)
     assert grown["old_root"] == old.root.hex()
     new = LogCheckpoint.open(grown["checkpoint"], key)
-    assert merkle.consistent(old.size, new.size, old.root, new.root, [bytes.fromhex(s) for s in grown["path"]])
+    assert merkle.consistent(
+        old.size, new.size, old.root, new.root, [bytes.fromhex(s) for s in grown["path"]]
+    )
     for wrong in (-1, 10**6):
         with pytest.raises(NotFound, match="there is no entry"):
             service.evidence.inclusion(wrong)
@@ -472,13 +569,19 @@ def test_checking_a_bundle_loads_no_database_and_no_model(service: Service, tmp_
     forget(service, "red")
     service.evidence.bundle(tmp_path / "b.zip")
     code = (
-        "import sys\nfrom govd.cli import main\nsys.argv = ['govd', 'audit', 'verify', sys.argv[1], '--json']\n"
-        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code, done.code\n"
-        "heavy = ('sqlalchemy', 'alembic', 'fastapi', 'jax', 'govd.models.core', 'govd.requests', 'govd.models')\n"
-        "loaded = [m for m in heavy if m in sys.modules]\n"
-        "assert not loaded, loaded\n"
+        "import sys\nfrom govd.cli import main\nsys.argv = ['govd', 'audit', 'verify', sys.argv[1],"
+        " '--json']\ntry:\n    main()\nexcept SystemExit as done:\n    assert not done.code,"
+        " done.code\nheavy = ('sqlalchemy', 'alembic', 'fastapi', 'jax', 'govd.models.core',"
+        " 'govd.requests', 'govd.models')\nloaded = [m for m in heavy if m in sys.modules]\nassert"
+        " not loaded, loaded\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "b.zip")], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "b.zip")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["holds"]
 
@@ -493,14 +596,21 @@ def test_a_bundle_of_a_day_is_of_its_end(service: Service, tmp_path: Path) -> No
     assert verify_offline(tmp_path / "day.zip", service.evidence.key())["holds"]
 
 
-def test_nothing_is_proven_or_rebuilt_from_entries_that_were_changed(service: Service, tmp_path: Path) -> None:
+def test_nothing_is_proven_or_rebuilt_from_entries_that_were_changed(
+    service: Service, tmp_path: Path
+) -> None:
     red = forget(service, "red")
     service.evidence.sign()
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
-        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        for (name,) in raw.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
             raw.execute(f"DROP TRIGGER {name}")
         body = raw.execute("SELECT body FROM entries WHERE seq = ?", (red["seq"],)).fetchone()[0]
-        raw.execute("UPDATE entries SET body = ? WHERE seq = ?", (body.replace(b'"ann"', b'"bob"'), red["seq"]))
+        raw.execute(
+            "UPDATE entries SET body = ? WHERE seq = ?",
+            (body.replace(b'"ann"', b'"bob"'), red["seq"]),
+        )
     raw.close()
     with pytest.raises(VerificationFailed, match="not in the log as it was signed"):
         service.evidence.inclusion(red["seq"])
@@ -516,4 +626,7 @@ def test_where_all_was_taken_back_nothing_is_claimed(service: Service, tmp_path:
     service.evidence.bundle(tmp_path / "b.zip")
     found = verify_offline(tmp_path / "b.zip", service.evidence.key(), again=True)
     assert found["holds"]
-    assert "Nothing is claimed to be forgotten: revision 2 of m, which was published, is the unedited model." in found["claim"]
+    assert (
+        "Nothing is claimed to be forgotten: revision 2 of m, which was published, is the unedited"
+        " model." in found["claim"]
+    )

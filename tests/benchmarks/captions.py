@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(f"\n{title}\n\n{rows}", flush=True)
 
 
-# -- reading ----------------------------------------------------------------------------------------------------------------------
+# -- reading
 
 
 def read(folder: Path) -> Captioned:
@@ -145,7 +145,7 @@ def _of_records(records: Iterable[Mapping[str, Any]], listing: Path) -> Iterator
             yield str(name), str(one)
 
 
-# -- groups -----------------------------------------------------------------------------------------------------------------------
+# -- groups
 
 
 def without(caption: str, words: Sequence[str]) -> str:
@@ -221,7 +221,7 @@ def edit_of(service: Service, method: str, target: str, words: Sequence[str]) ->
     return contributions.composed(opened.basis, [contributions.compute(spec, opened, keep=False) for spec in specs])
 
 
-# -- counting ---------------------------------------------------------------------------------------------------------------------
+# -- counting
 
 
 def recalls(scored: np.ndarray, shows: np.ndarray, beside: np.ndarray, beside_shows: np.ndarray) -> dict[str, float]:

@@ -9,7 +9,17 @@ from pathlib import Path
 import numpy as np
 
 import govd_clip
-from govd.edit import Basis, Edit, EvaluationData, Ingredients, Material, Problem, build, compose, exact
+from govd.edit import (
+    Basis,
+    Edit,
+    EvaluationData,
+    Ingredients,
+    Material,
+    Problem,
+    build,
+    compose,
+    exact,
+)
 from govd.edit.contribution import sealed
 from govd.edit.factors import tensors_from_bytes
 from govd.methods import builtin

@@ -22,7 +22,17 @@ from govd.hookspecs import hookimpl
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
-from govd.types import Bytes, Floats, LinearEdit, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
+from govd.types import (
+    Bytes,
+    Floats,
+    LinearEdit,
+    Model,
+    ModelFacts,
+    ModelReference,
+    Progress,
+    Prototypes,
+    silent,
+)
 from tests.geometry import SHOWN, named_texts, public_file, simulated_pool, simulated_texts
 
 ROUNDS = 9

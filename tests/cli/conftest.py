@@ -19,7 +19,12 @@ class Shell:
         self.home = home
 
     def __call__(self, *words: str, input: str | None = None) -> Result:
-        return CliRunner().invoke(app, list(words), input=input, env={"GOVD_HOME": str(self.home), "COLUMNS": "80", "GOVD_URL": ""})
+        return CliRunner().invoke(
+            app,
+            list(words),
+            input=input,
+            env={"GOVD_HOME": str(self.home), "COLUMNS": "80", "GOVD_URL": ""},
+        )
 
     def json(self, *words: str) -> object:
         done = self(*words, "--json")

@@ -25,16 +25,45 @@ from govd.web.context import Context
 from tests.cli.conftest import Shell
 
 READS = [
-    *(("status",), ("model", "list"), ("model", "show", "m"), ("request", "list"), ("request", "show", "x"), ("token", "list")),
-    *(("revision", "list", "--model", "m"), ("revision", "show", "m", "1"), ("preview", "red", "--model", "m")),
-    *(("forget", "red", "--model", "m"), ("revert", "x", "--reason", "y"), ("request", "approve", "x"), ("classify", "m", "a.png")),
-    *(("evaluate", "m"), ("export", "m", "out"), ("token", "create", "--role", "reader", "--name", "n"), ("backup", "b.tar")),
-    *(("audit", "log"), ("audit", "verify"), ("audit", "checkpoint"), ("audit", "key"), ("audit", "as-of", "2027-01-01")),
+    *(
+        ("status",),
+        ("model", "list"),
+        ("model", "show", "m"),
+        ("request", "list"),
+        ("request", "show", "x"),
+        ("token", "list"),
+    ),
+    *(
+        ("revision", "list", "--model", "m"),
+        ("revision", "show", "m", "1"),
+        ("preview", "red", "--model", "m"),
+    ),
+    *(
+        ("forget", "red", "--model", "m"),
+        ("revert", "x", "--reason", "y"),
+        ("request", "approve", "x"),
+        ("classify", "m", "a.png"),
+    ),
+    *(
+        ("evaluate", "m"),
+        ("export", "m", "out"),
+        ("token", "create", "--role", "reader", "--name", "n"),
+        ("backup", "b.tar"),
+    ),
+    *(
+        ("audit", "log"),
+        ("audit", "verify"),
+        ("audit", "checkpoint"),
+        ("audit", "key"),
+        ("audit", "as-of", "2027-01-01"),
+    ),
 ]
 
 
 @pytest.mark.parametrize("words", READS, ids=" ".join)
-def test_what_does_not_make_a_home_does_not_make_one_by_mistake(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_what_does_not_make_a_home_does_not_make_one_by_mistake(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
     fault = Shell(tmp_path / "mistyped").refused(*words)
     assert fault.exit_code == 2
     assert "no govd home here" in fault.message
@@ -47,7 +76,9 @@ def test_a_daemon_that_was_killed_is_not_taken_for_one_that_runs(govd: Shell) ->
         with home.announced("http://127.0.0.1:1"):
             assert announced(govd.home) == ("http://127.0.0.1:1", home.token())
             left = (govd.home / "daemon.json").read_text()
-    (govd.home / "daemon.json").write_text(left)  # as SIGKILL leaves it: with the id of a process that lives, here this one
+    (govd.home / "daemon.json").write_text(
+        left
+    )  # as SIGKILL leaves it: with the id of a process that lives, here this one
     assert announced(govd.home) is None
     assert govd.json("status")["models"]  # type: ignore[index]
     with (govd.home / "lock").open("a") as lock:
@@ -67,7 +98,9 @@ def test_a_daemon_that_was_killed_is_not_taken_for_one_that_runs(govd: Shell) ->
         (("forget", "red", "--model", "m", "--example", "/nowhere.png"), "/nowhere.png"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_is_done(govd: Shell, words: tuple[str, ...], text: str) -> None:
+def test_wrong_usage_is_told_before_anything_is_done(
+    govd: Shell, words: tuple[str, ...], text: str
+) -> None:
     fault = govd.refused(*words)
     assert isinstance(fault, Usage)
     assert text in fault.message
@@ -94,9 +127,21 @@ def test_a_request_that_is_not_waited_for_is_served_before_the_home_is_let_go(go
 def test_json_is_one_document_everywhere(govd: Shell, tmp_path: Path) -> None:
     request = govd.json("forget", "red", "--model", "m")
     assert isinstance(request, dict)
-    for words in (("request", "list"), ("model", "list"), ("revision", "list", "--model", "m"), ("token", "list"), ("audit", "log")):
+    for words in (
+        ("request", "list"),
+        ("model", "list"),
+        ("revision", "list", "--model", "m"),
+        ("token", "list"),
+        ("audit", "log"),
+    ):
         assert isinstance(govd.json(*words), list), words
-    for words in (("status",), ("doctor",), ("audit", "trail", request["id"]), ("audit", "why", "m", "1"), ("audit", "verify")):
+    for words in (
+        ("status",),
+        ("doctor",),
+        ("audit", "trail", request["id"]),
+        ("audit", "why", "m", "1"),
+        ("audit", "verify"),
+    ):
         assert isinstance(govd.json(*words), dict), words
     key = govd.json("audit", "key")
     assert key == {"key": govd("audit", "key").stdout.strip()}
@@ -109,13 +154,17 @@ def test_json_is_one_document_everywhere(govd: Shell, tmp_path: Path) -> None:
     assert again.json("request", "list") == govd.json("request", "list")
 
 
-def test_an_evaluation_brings_what_it_was_counted_from(govd: Shell, pictures: Path, tmp_path: Path) -> None:
+def test_an_evaluation_brings_what_it_was_counted_from(
+    govd: Shell, pictures: Path, tmp_path: Path
+) -> None:
     govd.json("forget", "red", "--model", "m")
     images = tmp_path / "images"
     for path in pictures.rglob("*.png"):
         target = images / path.relative_to(pictures)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes() if path.name != "0.png" or "blue" not in path.parts else b"no picture")
+        target.write_bytes(
+            path.read_bytes() if path.name != "0.png" or "blue" not in path.parts else b"no picture"
+        )
     found = govd.json("evaluate", "m", "--images", str(images))
     assert isinstance(found, dict)
     metrics = found["metrics"]
@@ -125,7 +174,10 @@ def test_an_evaluation_brings_what_it_was_counted_from(govd: Shell, pictures: Pa
     for when, accuracy in (("before", "accuracy_before"), ("after", "accuracy")):
         right = sum(cell[when].get(cell["class"], 0) for cell in cells)
         assert right / metrics["images"] == pytest.approx(metrics[accuracy])
-        assert all(sum(cell[when].values()) == cell["images"] and 0 not in cell[when].values() for cell in cells)
+        assert all(
+            sum(cell[when].values()) == cell["images"] and 0 not in cell[when].values()
+            for cell in cells
+        )
     red = next(cell for cell in cells if cell["class"] == "red")
     assert red["after"].get("red", 0) < red["before"]["red"]
     revision = govd.json("revision", "show", "m", "1")
@@ -133,7 +185,9 @@ def test_an_evaluation_brings_what_it_was_counted_from(govd: Shell, pictures: Pa
     assert "confusion" not in revision["metrics"]
 
 
-HOSTILE = "fine\nProven: nothing\r\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J \u202etxet\u2028x [bold]b[/]"
+HOSTILE = (
+    "fine\nProven: nothing\r\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J \u202etxet\u2028x [bold]b[/]"
+)
 
 
 def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(govd: Shell) -> None:
@@ -144,28 +198,56 @@ def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(govd: Shell) -> Non
         options = ForgetOptions(concepts=["red"], reason=HOSTILE, ticket=HOSTILE)
         request = inspect.unwrap(type(requests).forget)(requests, "m", options, "ann")["id"]
         api.service.reconcile()
-        api.service.core.desk.append([Draft("note", HOSTILE, HOSTILE, HOSTILE, {"reason": HOSTILE})])
-        api.service.core.desk.append([Draft("request.hold", request, HOSTILE, "m", {"reason": HOSTILE})])
+        api.service.core.desk.append(
+            [Draft("note", HOSTILE, HOSTILE, HOSTILE, {"reason": HOSTILE})]
+        )
+        api.service.core.desk.append(
+            [Draft("request.hold", request, HOSTILE, "m", {"reason": HOSTILE})]
+        )
         old = {"name": HOSTILE, "role": "reader", "sha256": "0" * 64}
         api.service.core.desk.append([Draft("token.create", "0" * 12, "ann", "", old)])
     shown = [
-        *(("request", "show", request), ("request", "list"), ("audit", "log"), ("audit", "trail", request), ("audit", "why", "m", "1")),
-        *(("audit", "as-of", "2099-01-01"), ("audit", "deadlines"), ("token", "list"), ("status",), ("revision", "show", "m", "1")),
-        *(("audit", "sql", "SELECT actor, reason FROM log JOIN requests"), ("preview", "blue", "--model", "m"), ("audit", "verify")),
+        *(
+            ("request", "show", request),
+            ("request", "list"),
+            ("audit", "log"),
+            ("audit", "trail", request),
+            ("audit", "why", "m", "1"),
+        ),
+        *(
+            ("audit", "as-of", "2099-01-01"),
+            ("audit", "deadlines"),
+            ("token", "list"),
+            ("status",),
+            ("revision", "show", "m", "1"),
+        ),
+        *(
+            ("audit", "sql", "SELECT actor, reason FROM log JOIN requests"),
+            ("preview", "blue", "--model", "m"),
+            ("audit", "verify"),
+        ),
     ]
     for words in shown:
         done = govd(*words)
         assert done.exit_code == 0, (words, done.exception)
         text = done.stdout
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", text), words
-        assert not any(line.lstrip(" │").startswith("Proven: nothing") for line in text.splitlines()), words
+        assert not any(
+            line.lstrip(" │").startswith("Proven: nothing") for line in text.splitlines()
+        ), words
     assert "\\x1b[31mred" in govd("token", "list").stdout.replace("\n", "")
 
 
 def test_tables_fit_eighty_columns(govd: Shell) -> None:
     for name in ("red", "blue"):
         govd.json("forget", name, "--model", "m")
-    for words in (("revision", "list", "--model", "m"), ("request", "list"), ("doctor",), ("status",), ("model", "list")):
+    for words in (
+        ("revision", "list", "--model", "m"),
+        ("request", "list"),
+        ("doctor",),
+        ("status",),
+        ("model", "list"),
+    ):
         text = govd(*words).stdout
         assert 0 < max(map(len, text.splitlines())) <= 80, words
     assert re.search(r"^0 +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ", govd("audit", "log").stdout, re.M)
@@ -184,19 +266,31 @@ def test_rows_for_spreadsheets_and_pipes(govd: Shell) -> None:
     text = govd("request", "list", "--format", "csv").stdout
     assert text.startswith("id,")
     assert ",'=cmd()," in text
-    assert len([json.loads(line) for line in govd("audit", "log", "--format", "ndjson").stdout.splitlines()]) > 5
+    assert (
+        len(
+            [
+                json.loads(line)
+                for line in govd("audit", "log", "--format", "ndjson").stdout.splitlines()
+            ]
+        )
+        > 5
+    )
     before = govd("audit", "as-of", "2020-01-01", "--format", "csv").stdout
     assert before.startswith("time,model,registered,")
     assert ",m,false," in before
 
 
-def test_pictures_synthesised_for_a_request_are_written_for_people(govd: Shell, tmp_path: Path) -> None:
+def test_pictures_synthesised_for_a_request_are_written_for_people(
+    govd: Shell, tmp_path: Path
+) -> None:
     request = govd.json("forget", "red", "--model", "m")
     assert isinstance(request, dict)
     prompts = ["a photo of a red.", "../../red; a dark one"]
     with Local(govd.home) as api:
         core = api.service.core
-        facts = {"prototypes": [{"prompt": p, "png": core.artifacts.put(p.encode())} for p in prompts]}
+        facts = {
+            "prototypes": [{"prompt": p, "png": core.artifacts.put(p.encode())} for p in prompts]
+        }
         made = {"artifact": "x", "method": "y", "facts": facts}
         core.desk.append([Draft("contribution.make", request["contribution"], "ann", "m", made)])
         assert api.pictures(request["id"]) == [(p, p.encode()) for p in prompts]
@@ -206,13 +300,17 @@ def test_pictures_synthesised_for_a_request_are_written_for_people(govd: Shell, 
     names = ["001-a-photo-of-a-red.png", "002-red-a-dark-one.png"]
     assert [Path(p).name for p in found["pictures"]] == names
     assert [(folder / name).read_text() for name in names] == prompts
-    assert "wrote" in govd("request", "show", request["id"], "--pictures", str(folder)).stdout  # the same again is no fault
+    assert (
+        "wrote" in govd("request", "show", request["id"], "--pictures", str(folder)).stdout
+    )  # the same again is no fault
     (folder / names[0]).write_text("mine")
     assert govd.refused("request", "show", request["id"], "--pictures", str(folder)).exit_code == 2
     assert (folder / names[0]).read_text() == "mine"
 
 
-def test_a_bug_in_a_daemon_is_no_refusal(govd: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_in_a_daemon_is_no_refusal(
+    govd: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken() -> None:
         raise ZeroDivisionError("of the daemon")
 
@@ -221,7 +319,9 @@ def test_a_bug_in_a_daemon_is_no_refusal(govd: Shell, monkeypatch: pytest.Monkey
         application = create_app(Context(service))
 
         def connected(headers: dict[str, str], **_: object) -> TestClient:
-            return TestClient(application, "http://localhost", headers=headers, raise_server_exceptions=False)
+            return TestClient(
+                application, "http://localhost", headers=headers, raise_server_exceptions=False
+            )
 
         monkeypatch.setattr("govd.client.transport.httpx.Client", connected)
         monkeypatch.setattr("sys.argv", ["govd", "status"])
@@ -236,13 +336,17 @@ def test_a_bug_in_a_daemon_is_no_refusal(govd: Shell, monkeypatch: pytest.Monkey
     assert "Traceback" not in told, "what went wrong is in the daemon's log"
 
 
-def test_records_of_a_time_before_some_figures_are_shown(govd: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_records_of_a_time_before_some_figures_are_shown(
+    govd: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Entries stay as they were made; what a later govd adds is not in them."""
     govd.json("forget", "red", "--model", "m", "--reason", "because")
     with open_service(govd.home) as service:
         (request,) = service.requests.all()
         model = service.models.show("m")
-    show_request({**request, "predicted": {"on": "pool", "rank": 1, "edit_norm": 1.5, "disagreement": 0.25}})
+    show_request(
+        {**request, "predicted": {"on": "pool", "rank": 1, "edit_norm": 1.5, "disagreement": 0.25}}
+    )
     assert "25.0 % of the other answers change by it" in " ".join(capsys.readouterr().out.split())
     show_request({**request, "predicted": {"on": "pool"}})
     show_preview({**request, "predicted": {"on": "pool"}})

@@ -1,4 +1,6 @@
-"""Forgets from a file, private names from standard input, requests found again, and texts destroyed only where somebody says so."""
+"""Forgets from a file, private names from standard input, requests found again, and texts destroyed
+only where somebody says so.
+"""
 
 import json
 import time
@@ -20,9 +22,16 @@ def rows(govd: Shell, *words: str, input: str | None = None, code: int = 0) -> l
 
 def test_each_row_is_answered_and_a_bad_one_holds_up_no_other(govd: Shell, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
-    file.write_bytes("\ufeffConcept;domains;ticket;strength\nred;;L-1;\nblue|navy;dark;L-2;0.9\nred;;L-3;\nred;moon;;\n\n".encode())
+    file.write_bytes(
+        "\ufeffConcept;domains;ticket;strength\nred;;L-1;\nblue|navy;dark;L-2;0.9\nred;;L-3;\nred;moon;;\n\n".encode()
+    )
     answers = rows(govd, "--from", str(file), "--model", "m", "--reason", "list of May", code=1)
-    assert [(a["line"], a["answer"]) for a in answers] == [(2, "filed"), (3, "filed"), (4, "already"), (5, "refused")]
+    assert [(a["line"], a["answer"]) for a in answers] == [
+        (2, "filed"),
+        (3, "filed"),
+        (4, "already"),
+        (5, "refused"),
+    ]
     assert answers[0]["state"] == "in_force"
     assert answers[2]["id"] == answers[0]["id"]
     assert "moon" in answers[3]["reason"]
@@ -35,7 +44,10 @@ def test_each_row_is_answered_and_a_bad_one_holds_up_no_other(govd: Shell, tmp_p
 
 def test_a_list_of_names_comes_from_standard_input(govd: Shell) -> None:
     answers = rows(govd, "--from", "-", "--model", "m", input="# of May\nred\n\n  blue \n")
-    assert [(a["line"], a["concepts"], a["answer"]) for a in answers] == [(2, ["red"], "filed"), (4, ["blue"], "filed")]
+    assert [(a["line"], a["concepts"], a["answer"]) for a in answers] == [
+        (2, ["red"], "filed"),
+        (4, ["blue"], "filed"),
+    ]
     (revision,) = govd.json("revision", "list", "--model", "m")  # type: ignore[misc]
     assert len(revision["requests"]) == 2, "one revision for the whole file"
 
@@ -49,7 +61,9 @@ def test_a_list_of_names_comes_from_standard_input(govd: Shell) -> None:
         ("# nothing\n\n", "nothing to forget"),
     ],
 )
-def test_a_file_that_cannot_be_meant_files_nothing(govd: Shell, tmp_path: Path, text: str, words: str) -> None:
+def test_a_file_that_cannot_be_meant_files_nothing(
+    govd: Shell, tmp_path: Path, text: str, words: str
+) -> None:
     file = tmp_path / "list.csv"
     file.write_text(text)
     fault = govd.refused("forget", "--from", str(file), "--model", "m")
@@ -57,12 +71,16 @@ def test_a_file_that_cannot_be_meant_files_nothing(govd: Shell, tmp_path: Path, 
     assert str(file) in fault.message
     assert govd.json("request", "list") == []
     (tmp_path / "latin").write_bytes("größe\n".encode("latin-1"))
-    assert "UTF-8" in govd.refused("forget", "--from", str(tmp_path / "latin"), "--model", "m").message
+    assert (
+        "UTF-8" in govd.refused("forget", "--from", str(tmp_path / "latin"), "--model", "m").message
+    )
 
 
 def test_a_cell_that_cannot_be_meant_refuses_its_row_alone(govd: Shell, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
-    file.write_text("concept,strength,private,example\nred,much,,\ngreen,,maybe,\nblue,,,\nred,,,none.png\n")
+    file.write_text(
+        "concept,strength,private,example\nred,much,,\ngreen,,maybe,\nblue,,,\nred,,,none.png\n"
+    )
     answers = rows(govd, "--from", str(file), "--model", "m", code=1)
     assert [(a["line"], a["concepts"], a["answer"]) for a in answers] == [
         (2, ["red"], "refused"),
@@ -70,7 +88,11 @@ def test_a_cell_that_cannot_be_meant_refuses_its_row_alone(govd: Shell, tmp_path
         (4, ["blue"], "filed"),
         (5, ["red"], "refused"),
     ]
-    for answer, words in zip(answers, ("strength is 'much'", "private is 'maybe'", "", "none.png cannot be read"), strict=True):
+    for answer, words in zip(
+        answers,
+        ("strength is 'much'", "private is 'maybe'", "", "none.png cannot be read"),
+        strict=True,
+    ):
         assert words in answer["reason"]
 
 
@@ -86,7 +108,18 @@ def test_private_names_need_not_be_typed_behind_the_command(govd: Shell) -> None
 
 
 def test_requests_are_found_by_ticket_reason_and_exact_private_name(govd: Shell) -> None:
-    govd.json("forget", "red", "--model", "m", "--ticket", "Legal-12", "--reason", "letter of 3 May", "--due", "2027-08-01")
+    govd.json(
+        "forget",
+        "red",
+        "--model",
+        "m",
+        "--ticket",
+        "Legal-12",
+        "--reason",
+        "letter of 3 May",
+        "--due",
+        "2027-08-01",
+    )
     govd.json("forget", "blue", "--model", "m", "--private", "--reason", "letter of 4 May")
 
     def found(*words: str) -> list[str]:

@@ -8,7 +8,9 @@ from govd.cli.show_revision import show_interference
 from tests.cli.conftest import Shell
 
 
-def test_it_is_typed(govd: Shell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_typed(
+    govd: Shell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     govd("forget", "red", "--model", "m", "--reason", "r")
     for words in (("m",), ("m", "1")):

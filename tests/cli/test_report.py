@@ -43,7 +43,11 @@ class Page(HTMLParser):
             self.curves.append(given)
         if tag == "svg" and "aria-label" in given:
             self.plots.append(given["aria-label"])
-        self.fetched += [v for k, v in given.items() if k in ("src", "href", "srcset") and not v.startswith("data:")]
+        self.fetched += [
+            v
+            for k, v in given.items()
+            if k in ("src", "href", "srcset") and not v.startswith("data:")
+        ]
 
     def handle_data(self, data: str) -> None:
         self.heard.append(data)
@@ -66,10 +70,23 @@ def test_a_report_is_written_beside_the_figures(govd: Shell, tmp_path: Path) -> 
     assert "http" not in re.sub(r'http-equiv="[^"]*"', "", text)
     assert len(shown.images) >= 10
     assert all(i["alt"] and i["src"].startswith("data:image/png;base64,") for i in shown.images)
-    assert {"What forgetting more costs", "What strength does", "Predicted and measured"} <= set(shown.plots)
+    assert {"What forgetting more costs", "What strength does", "Predicted and measured"} <= set(
+        shown.plots
+    )
     for part in (
-        *("red everywhere", "blue in dark", "you are here", "the target here", "What forgotten pictures are called instead"),
-        *("What a stranger can still do", "Class × domain", "trains a linear probe", "govd audit why m 2"),
+        *(
+            "red everywhere",
+            "blue in dark",
+            "you are here",
+            "the target here",
+            "What forgotten pictures are called instead",
+        ),
+        *(
+            "What a stranger can still do",
+            "Class × domain",
+            "trains a linear probe",
+            "govd audit why m 2",
+        ),
     ):
         assert part in shown.words, part
     assert not list(tmp_path.glob(".*.part"))
@@ -82,9 +99,13 @@ def test_what_it_says_is_what_the_figures_say(govd: Shell, tmp_path: Path) -> No
     shown = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
     went = re.search(r"([\d.]+) % → ([\d.]+) % of the pictures that were to go", shown.words)
     assert went, shown.words[:600]
-    before, after = (round(100 * found["metrics"][k], 1) for k in ("forget_acc_before", "forget_acc"))
+    before, after = (
+        round(100 * found["metrics"][k], 1) for k in ("forget_acc_before", "forget_acc")
+    )
     assert [float(v) for v in went.groups()] == [before, after]
-    gone = sum(c["forgotten"] and c["before"] > 0 and c["after"] == 0 for c in found["metrics"]["cells"])
+    gone = sum(
+        c["forgotten"] and c["before"] > 0 and c["after"] == 0 for c in found["metrics"]["cells"]
+    )
     assert f"{gone} are gone" in shown.words
 
 
@@ -104,7 +125,10 @@ def test_curves_go_through_where_we_are(govd: Shell) -> None:
     assert strength[0.25]["named"] >= strength[1.0]["named"]
     measured = [f["measured"]["share"] for f in shown["forgets"]]
     with open_service(govd.home) as service:
-        assert [f["measured"]["share"] for f in service.evaluate("m", None, report=True)["report"]["forgets"]] == measured
+        assert [
+            f["measured"]["share"]
+            for f in service.evaluate("m", None, report=True)["report"]["forgets"]
+        ] == measured
 
 
 def test_the_unedited_model_has_a_report(service: Service) -> None:
@@ -114,7 +138,9 @@ def test_the_unedited_model_has_a_report(service: Service) -> None:
     assert shown.images == [], "before and now are the same"
 
 
-def test_a_model_of_vectors_has_a_report_without_pictures(tmp_path: Path, example_plugins: None) -> None:
+def test_a_model_of_vectors_has_a_report_without_pictures(
+    tmp_path: Path, example_plugins: None
+) -> None:
     from tests.vectors.test_service import World
 
     world = World(tmp_path)
@@ -145,7 +171,9 @@ def test_a_report_over_http_has_the_same_figures(service: Service) -> None:
     service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
-    with TestClient(create_app(Context(service, service.reconcile)), "http://localhost", headers=headers) as client:
+    with TestClient(
+        create_app(Context(service, service.reconcile)), "http://localhost", headers=headers
+    ) as client:
         answer = client.post("/v1/models/m/evaluate", json={"report": True}).json()
     assert answer == json.loads(json.dumps(service.evaluate("m", None, report=True)))
     assert Page(page(answer)).images
@@ -155,14 +183,18 @@ def test_names_are_escaped(service: Service) -> None:
     service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     answer: Any = json.loads(json.dumps(service.evaluate("m", None, report=True)))
-    answer["report"]["pictures"][0]["after"] = answer["metrics"]["cells"][0]["class"] = "<script>alert(1)</script>"
+    answer["report"]["pictures"][0]["after"] = answer["metrics"]["cells"][0]["class"] = (
+        "<script>alert(1)</script>"
+    )
     text = page(answer)
     assert "<script" not in text
     assert "&lt;script&gt;" in text
 
 
 @pytest.mark.parametrize("name", [".", "missing/r.html"])
-def test_a_report_that_cannot_be_written_is_told_first(govd: Shell, tmp_path: Path, name: str) -> None:
+def test_a_report_that_cannot_be_written_is_told_first(
+    govd: Shell, tmp_path: Path, name: str
+) -> None:
     fault = govd.refused("evaluate", "m", "--report", str(tmp_path / name))
     assert isinstance(fault, MachineFault)
     assert "the report cannot be written" in fault.message
@@ -175,7 +207,9 @@ def test_axes_are_round_and_hold_every_value() -> None:
         places = ticks(most)
         assert 3 <= len(places) <= 7
         step = places[1]
-        assert all(abs(float(percent(v, step).removesuffix(" %")) - 100 * v) < 1e-6 for v in places), places
+        assert all(
+            abs(float(percent(v, step).removesuffix(" %")) - 100 * v) < 1e-6 for v in places
+        ), places
     assert ticks(3, whole=True) == [0, 1, 2, 3]
     assert all(v == int(v) for n in range(5, 400) for v in ticks(n, whole=True))
     assert rounded(0.3) == 0.5
@@ -198,5 +232,11 @@ def test_verdicts_of_cells_and_pictures() -> None:
     ]
     verdicts = [cell_verdict({"before": b, "after": a, "forgotten": f}) for b, a, f in cells]
     assert verdicts == ["never", "gone", "part", "named", "kept", "lost", "better"]
-    pictures = [("a", "a", "b", True), ("a", "a", "a", True), ("a", "a", "a", False), ("a", "a", "b", False), ("a", "b", "a", False)]
+    pictures = [
+        ("a", "a", "b", True),
+        ("a", "a", "a", True),
+        ("a", "a", "a", False),
+        ("a", "a", "b", False),
+        ("a", "b", "a", False),
+    ]
     assert [picture_verdict(*p) for p in pictures] == ["gone", "named", "kept", "lost", "won"]

@@ -1,4 +1,6 @@
-"""Without a daemon the next command goes on with what was cut off; questions to the ledger change nothing."""
+"""Without a daemon the next command goes on with what was cut off; questions to the ledger change
+nothing.
+"""
 
 import json
 import signal
@@ -42,17 +44,23 @@ def is_done(home: Path, request: str = "") -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_the_next_command_goes_on_wherever_it_was_cut_off(home: Path, step: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_command_goes_on_wherever_it_was_cut_off(
+    home: Path, step: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert work(home, step) == -signal.SIGKILL
     with Local(home) as api:
         (request,) = api.requests()
         assert api.status()["models"][0]["in_force"] == 1
     assert request["state"] == "in_force"
-    assert ("going on with what was cut off" in capsys.readouterr().err) == (step != "revision.measure")
+    assert ("going on with what was cut off" in capsys.readouterr().err) == (
+        step != "revision.measure"
+    )
     is_done(home, request["id"])
 
 
-@pytest.mark.parametrize("step", ["request.file", "revision.compose", "revision.publish", "deliver"])
+@pytest.mark.parametrize(
+    "step", ["request.file", "revision.compose", "revision.publish", "deliver"]
+)
 def test_a_revert_goes_on_as_well(home: Path, step: str) -> None:
     with Local(home) as api:
         forget = api.forget("red", model="m", wait=True)
@@ -71,7 +79,9 @@ QUESTIONS: list[Callable[[Local], object]] = [
 
 
 @pytest.mark.parametrize("ask", QUESTIONS)
-def test_questions_to_the_ledger_publish_nothing(home: Path, ask: Callable[[Local], object]) -> None:
+def test_questions_to_the_ledger_publish_nothing(
+    home: Path, ask: Callable[[Local], object]
+) -> None:
     request = filed(home)
     before = kinds(home)
     with Local(home) as api:
@@ -90,7 +100,9 @@ def test_what_was_cut_off_can_still_be_decided_otherwise(home: Path) -> None:
     assert "request.publish" in kinds(home)
 
 
-def test_what_cannot_go_on_is_told_and_the_question_answered(home: Path, capsys: pytest.CaptureFixture[str], given: Given) -> None:
+def test_what_cannot_go_on_is_told_and_the_question_answered(
+    home: Path, capsys: pytest.CaptureFixture[str], given: Given
+) -> None:
     request = filed(home)
     (basis,) = {open_basis(home)}
     kept = basis.read_bytes()
@@ -137,7 +149,9 @@ class Gatekeeper:
 
 
 @pytest.mark.parametrize(("decision", "state"), [("wait", "waiting"), ("deny", "refused")])
-def test_what_waits_for_a_gate_or_was_refused_is_not_cut_off(home: Path, decision: Decision, state: str) -> None:
+def test_what_waits_for_a_gate_or_was_refused_is_not_cut_off(
+    home: Path, decision: Decision, state: str
+) -> None:
     with Local(home) as api:
         api.service.core.plugins.manager.register(Gatekeeper(decision), "keeper")
         request = api.forget("red", model="m", wait=True)

@@ -13,7 +13,9 @@ TALKS = {("demo",), ("serve",)}
 """Commands that show something or run on; all others answer."""
 
 
-def commands(group: typer.main.TyperGroup, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], typer.main.TyperCommand]]:
+def commands(
+    group: typer.main.TyperGroup, at: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], typer.main.TyperCommand]]:
     for name, command in group.commands.items():
         if isinstance(command, typer.main.TyperGroup):
             assert command.help, name
@@ -47,7 +49,19 @@ def test_the_tree_is_whole() -> None:
     assert {("request", n) for n in ("list", "show", *decisions)} <= set(ALL)
     assert {("token", n) for n in ("create", "list", "revoke")} <= set(ALL)
     assert {("revision", n) for n in ("list", "show", "diff", "interference")} <= set(ALL)
-    questions = ("log", "trail", "as-of", "why", "deadlines", "sql", "checkpoint", "key", "rotate-key", "witness", "answer")
+    questions = (
+        "log",
+        "trail",
+        "as-of",
+        "why",
+        "deadlines",
+        "sql",
+        "checkpoint",
+        "key",
+        "rotate-key",
+        "witness",
+        "answer",
+    )
     assert {("audit", n) for n in (*questions, "rebuild", "bundle", "verify")} <= set(ALL)
 
 
@@ -62,8 +76,25 @@ def test_every_command_helps_and_speaks_json(path: tuple[str, ...]) -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    """What makes `govd --help` quick is that commands load their work when they are asked for it."""
-    heavy = ("numpy", "sqlalchemy", "fastapi", "uvicorn", "pydantic", "httpx", "jinja2", "PIL", "cryptography", "alembic", "jax", "pluggy")
+    """What makes `govd --help` quick is that commands load their work when they are asked for
+    it.
+    """
+    heavy = (
+        "numpy",
+        "sqlalchemy",
+        "fastapi",
+        "uvicorn",
+        "pydantic",
+        "httpx",
+        "jinja2",
+        "PIL",
+        "cryptography",
+        "alembic",
+        "jax",
+        "pluggy",
+    )
     code = "import sys, govd.cli; print(*[m for m in sys.argv[1:] if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *heavy], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.strip() == ""

@@ -1,4 +1,6 @@
-"""Every way in which a checkpoint can be broken has an error that says which file and what to do."""
+"""Every way in which a checkpoint can be broken has an error that says which file and what to
+do.
+"""
 
 import json
 import os
@@ -78,12 +80,16 @@ def lost_shard(folder: Path) -> None:
 
 def outside(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"logit_scale": "../other.safetensors"}}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"logit_scale": "../other.safetensors"}})
+    )
 
 
 def header(text: bytes, data: bytes = b"") -> Callable[[Path], None]:
     """Weights with this header."""
-    return lambda folder: (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + data) and None
+    return lambda folder: (
+        (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + data) and None
+    )
 
 
 def line(**changes: Any) -> Callable[[Path], None]:
@@ -123,67 +129,126 @@ def loop(name: str) -> Callable[[Path], None]:
 
 
 ABSURD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a thousand million layers": (say(text__num_hidden_layers=10**9), "num_hidden_layers is 1,000,000,000"),
-    "layers that the weights lack": (say(vision__num_hidden_layers=900), "num_hidden_layers is 900 in config.json, the weights have 2"),
+    "a thousand million layers": (
+        say(text__num_hidden_layers=10**9),
+        "num_hidden_layers is 1,000,000,000",
+    ),
+    "layers that the weights lack": (
+        say(vision__num_hidden_layers=900),
+        "num_hidden_layers is 900 in config.json, the weights have 2",
+    ),
     "negative layers": (say(text__num_hidden_layers=-1), "config.json"),
     "negative width": (say(vision__hidden_size=-24), "config.json"),
     "a width beyond all": (say(text__hidden_size=2**40), "config.json"),
-    "a vocabulary beyond all": (say(text__vocab_size=10**15), "vocab_size is 1,000,000,000,000,000"),
+    "a vocabulary beyond all": (
+        say(text__vocab_size=10**15),
+        "vocab_size is 1,000,000,000,000,000",
+    ),
     "a picture beyond all": (say(vision__image_size=10**12), "image_size is 1,000,000,000,000"),
     "no patch": (say(vision__patch_size=0), "config.json"),
     "eps not a number": (say(text__layer_norm_eps=float("nan")), "layer_norm_eps is nan"),
     "eps negative": (say(vision__layer_norm_eps=-1.0), "layer_norm_eps is -1.0"),
     "width a text": (say(text__hidden_size="wide"), "config.json"),
     "a tower that is a list": (say(text_config=[1, 2]), "config.json"),
-    "an object without end": (lambda f: (f / "config.json").write_text('{"a":' * 100_000 + "1" + "}" * 100_000), "cannot be read as JSON"),
-    "quantised": (say(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}), "quantization_config"),
-    "weights by another name": (say(transformers_weights="other.safetensors"), "transformers_weights"),
+    "an object without end": (
+        lambda f: (f / "config.json").write_text('{"a":' * 100_000 + "1" + "}" * 100_000),
+        "cannot be read as JSON",
+    ),
+    "quantised": (
+        say(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}),
+        "quantization_config",
+    ),
+    "weights by another name": (
+        say(transformers_weights="other.safetensors"),
+        "transformers_weights",
+    ),
     "header longer than the format has": (long_header, "header of 200,000,000 bytes"),
     "header beyond the file": (lambda f: (f / WEIGHTS).write_bytes(b"\xff" * 64), "is truncated"),
     "header without end": (header(b'{"a":' * 50_000), "no safetensors header"),
     "header with a name twice": (
-        header(b'{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}', b"0000"),
+        header(
+            b'{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}',
+            b"0000",
+        ),
         "no safetensors header",
     ),
     "header a list": (header(b"[]"), "no safetensors header"),
     "a negative offset": (line(data_offsets=[-4, 0]), "no safetensors header"),
     "an offset of a fraction": (line(data_offsets=[0.0, 4.0]), "no safetensors header"),
-    "two tensors in one place": (line(data_offsets=[4, 8]), "does not begin where the tensor before it ends|is truncated"),
+    "two tensors in one place": (
+        line(data_offsets=[4, 8]),
+        "does not begin where the tensor before it ends|is truncated",
+    ),
     "a shape beyond all": (line(shape=[2**62, 2**62]), "another size than its shape"),
     "a type that is none": (line(dtype="F8_E4M3"), "logit_scale is F8_E4M3"),
     "a type that is a list": (line(dtype=["F32"]), "no safetensors header"),
     "config a pipe": (pipe("config.json"), "config.json: is no regular file"),
     "weights a pipe": (pipe(WEIGHTS), "model.safetensors: is no regular file"),
-    "tokenizer a pipe": (pipe("tokenizer_config.json"), "tokenizer_config.json: is no regular file"),
-    "an index a pipe": (lambda f: ((f / WEIGHTS).unlink(), pipe("model.safetensors.index.json")(f)), "is no regular file"),
+    "tokenizer a pipe": (
+        pipe("tokenizer_config.json"),
+        "tokenizer_config.json: is no regular file",
+    ),
+    "an index a pipe": (
+        lambda f: ((f / WEIGHTS).unlink(), pipe("model.safetensors.index.json")(f)),
+        "is no regular file",
+    ),
     "a stray pipe": (pipe("added_tokens.json"), "added_tokens.json: is no regular file"),
     "config a link to itself": (loop("config.json"), "config.json"),
     "weights a link to themselves": (loop(WEIGHTS), "model.safetensors is missing"),
-    "an adapter beside": (lambda f: (f / "adapter_config.json").write_text("{}"), "adapter_config.json lies beside.*merge_and_unload"),
-    "weights for TensorFlow": (lambda f: (f / WEIGHTS).rename(f / "tf_model.h5"), "model.safetensors is missing.*tf_model.h5"),
-    "weights of a variant": (lambda f: (f / WEIGHTS).rename(f / "model.fp16.safetensors"), "is missing.*model.fp16.safetensors"),
+    "an adapter beside": (
+        lambda f: (f / "adapter_config.json").write_text("{}"),
+        "adapter_config.json lies beside.*merge_and_unload",
+    ),
+    "weights for TensorFlow": (
+        lambda f: (f / WEIGHTS).rename(f / "tf_model.h5"),
+        "model.safetensors is missing.*tf_model.h5",
+    ),
+    "weights of a variant": (
+        lambda f: (f / WEIGHTS).rename(f / "model.fp16.safetensors"),
+        "is missing.*model.fp16.safetensors",
+    ),
     "a shard that can run code": (
-        lambda f: ((f / WEIGHTS).unlink(), (f / "model.safetensors.index.json").write_text('{"weight_map": {"a": "pytorch_model.bin"}}')),
+        lambda f: (
+            (f / WEIGHTS).unlink(),
+            (f / "model.safetensors.index.json").write_text(
+                '{"weight_map": {"a": "pytorch_model.bin"}}'
+            ),
+        ),
         "no safetensors file",
     ),
 }
 AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     "tokenizer missing": (no_tokenizer, "tokenizer is missing.*Copy tokenizer.json"),
-    "preparation missing": (lambda f: (f / "preprocessor_config.json").unlink(), "preprocessor_config.json is missing"),
+    "preparation missing": (
+        lambda f: (f / "preprocessor_config.json").unlink(),
+        "preprocessor_config.json is missing",
+    ),
     "weights missing": (lambda f: (f / WEIGHTS).unlink(), "model.safetensors is missing"),
     "config missing": (lambda f: (f / "config.json").unlink(), "config.json is missing"),
-    "config cut": (lambda f: (f / "config.json").write_text("{"), "config.json.*cannot be read as JSON"),
+    "config cut": (
+        lambda f: (f / "config.json").write_text("{"),
+        "config.json.*cannot be read as JSON",
+    ),
     "config a list": (lambda f: (f / "config.json").write_text("[]"), "not a JSON object"),
     "weights cut": (cut, "model.safetensors: is truncated"),
     "weights empty": (lambda f: (f / WEIGHTS).write_bytes(b""), "model.safetensors: is truncated"),
-    "weights not safetensors": (lambda f: (f / WEIGHTS).write_bytes((9).to_bytes(8, "little") + b"no header"), "no safetensors header"),
+    "weights not safetensors": (
+        lambda f: (f / WEIGHTS).write_bytes((9).to_bytes(8, "little") + b"no header"),
+        "no safetensors header",
+    ),
     "only pytorch_model.bin": (only_bin, "only as pytorch_model.bin.*save_pretrained"),
     "shard missing": (lost_shard, "shard model-00001-of-00001.safetensors is missing"),
     "shard outside": (outside, "names no files of this folder"),
     "shape": (say(projection_dim=10), "projection.weight has shape .* config.json asks for"),
-    "weight missing": (tensors(lambda held: held.pop("text_projection.weight")), "missing: text_projection.weight"),
+    "weight missing": (
+        tensors(lambda held: held.pop("text_projection.weight")),
+        "missing: text_projection.weight",
+    ),
     **{
-        f"{name} a pointer": (lambda f, name=name: (f / name).write_text(POINTER), f"{name}: is a Git LFS pointer.*git lfs pull")
+        f"{name} a pointer": (
+            lambda f, name=name: (f / name).write_text(POINTER),
+            f"{name}: is a Git LFS pointer.*git lfs pull",
+        )
         for name in (WEIGHTS, "config.json", "vocab.json", "merges.txt", "preprocessor_config.json")
     },
     "weights that go on": (
@@ -191,22 +256,42 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
         "model.safetensors: has more than its header says",
     ),
     "weights of a wrapper": (tensors(wrapped("module")), r"begins with module\., as a wrapper"),
-    "weights of a compiled wrapper": (tensors(wrapped("model._orig_mod")), r"begins with model\._orig_mod\., as a wrapper"),
-    "weight unused": (tensors(lambda held: held.update(extra=np.zeros(1, np.float32))), "not used by this config: extra"),
+    "weights of a compiled wrapper": (
+        tensors(wrapped("model._orig_mod")),
+        r"begins with model\._orig_mod\., as a wrapper",
+    ),
+    "weight unused": (
+        tensors(lambda held: held.update(extra=np.zeros(1, np.float32))),
+        "not used by this config: extra",
+    ),
     "fewer layers": (say(vision__num_hidden_layers=1), "not used by this config: .*13 more"),
-    "integers": (tensors(lambda held: held.update(logit_scale=np.zeros((), np.int32))), "logit_scale is I32"),
-    "logit scale": (tensors(lambda held: held.update(logit_scale=np.asarray(np.nan, np.float32))), "logit_scale is not finite"),
+    "integers": (
+        tensors(lambda held: held.update(logit_scale=np.zeros((), np.int32))),
+        "logit_scale is I32",
+    ),
+    "logit scale": (
+        tensors(lambda held: held.update(logit_scale=np.asarray(np.nan, np.float32))),
+        "logit_scale is not finite",
+    ),
     "activation": (say(text__hidden_act="relu"), "hidden_act is 'relu'"),
     "heads": (say(vision__num_attention_heads=7), "heads"),
     "not square": (say(vision__image_size=[16, 24]), "not square"),
     "channels": (say(vision__num_channels=1), "num_channels is 1"),
     "tokenizer cut": (lambda f: (f / "vocab.json").write_text("{"), "tokenizer does not load"),
-    "eos of another tokenizer": (say(text__eos_token_id=7), "eos_token_id is 7 in config.json, 511 in the tokenizer"),
+    "eos of another tokenizer": (
+        say(text__eos_token_id=7),
+        "eos_token_id is 7 in config.json, 511 in the tokenizer",
+    ),
     "preparation of another size": (
-        lambda f: (f / "preprocessor_config.json").write_text('{"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24}}'),
+        lambda f: (f / "preprocessor_config.json").write_text(
+            '{"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24}}'
+        ),
         "makes pictures of .24, 24., the model takes 16",
     ),
-    "preparation cut": (lambda f: (f / "preprocessor_config.json").write_text("{"), "preprocessor_config.json does not load"),
+    "preparation cut": (
+        lambda f: (f / "preprocessor_config.json").write_text("{"),
+        "preprocessor_config.json does not load",
+    ),
 }
 AT_USE: dict[str, tuple[Callable[[Path], object], str]] = {
     "not finite": (tensors(poison), "visual_projection.weight has values that are not finite"),
@@ -283,12 +368,21 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "text only": (kind("clip_text_model"), "the text half of a CLIP model.*whole CLIPModel"),
     "something new": (kind("clip_of_tomorrow"), "not a CLIPModel .model_type 'clip_of_tomorrow'"),
     "no model_type": (say(model_type=None), "config.json says no model_type"),
-    "open_clip": (only("config.json", open_clip_config__json="{}"), "an open_clip checkpoint.*convert"),
-    "sentence-transformers": (lambda f: (in_a_folder(f), (f / "modules.json").write_text("[]")), "sentence-transformers.*0_CLIPModel"),
+    "open_clip": (
+        only("config.json", open_clip_config__json="{}"),
+        "an open_clip checkpoint.*convert",
+    ),
+    "sentence-transformers": (
+        lambda f: (in_a_folder(f), (f / "modules.json").write_text("[]")),
+        "sentence-transformers.*0_CLIPModel",
+    ),
     "a folder around it": (in_a_folder, "holds a CLIPModel in a folder of it.*0_CLIPModel"),
     "root of a cache": (in_a_cache, "root of a repository in the Hub's cache.*snapshots/0123abc"),
     "diffusers": (only("config.json", WEIGHTS, model_index__json="{}"), "a diffusers pipeline"),
-    "an adapter alone": (only("config.json", WEIGHTS, adapter_config__json="{}"), "an adapter .PEFT. without its model.*merge_and_unload"),
+    "an adapter alone": (
+        only("config.json", WEIGHTS, adapter_config__json="{}"),
+        "an adapter .PEFT. without its model.*merge_and_unload",
+    ),
 }
 
 
@@ -303,7 +397,11 @@ def test_models_of_other_kinds_are_named_with_the_way_on(other: str, folder: Pat
 
 def test_a_file_of_a_checkpoint_is_told_from_its_folder(folder: Path) -> None:
     (folder / "ViT-B-32.pt").write_bytes(b"PK")
-    for name, message in (("ViT-B-32.pt", "single file of weights"), (WEIGHTS, "one file of a checkpoint"), ("config.json", "one file")):
+    for name, message in (
+        ("ViT-B-32.pt", "single file of weights"),
+        (WEIGHTS, "one file of a checkpoint"),
+        ("config.json", "one file"),
+    ):
         with pytest.raises(BadCheckpoint, match=message):
             govd_open_model(ModelReference(str(folder / name)))
 

@@ -1,4 +1,6 @@
-"""Whatever transformers opens as a CLIPModel: the same tokens, pixels and embeddings, or a refusal that says what differs."""
+"""Whatever transformers opens as a CLIPModel: the same tokens, pixels and embeddings, or a refusal
+that says what differs.
+"""
 
 import contextlib
 import json
@@ -35,7 +37,9 @@ TEXTS = [
     "12 zebra",
 ]
 PICTURES = [
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (5, 5, 3), np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (5, 5, 3), np.uint8)).resize(
+        size, Image.Resampling.BICUBIC
+    )
     for size in ((48, 40), (33, 90), (64, 64), (20, 25), (16, 16), (7, 200))
 ]
 
@@ -52,11 +56,17 @@ def oracle(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
     model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
     context = model.config.text_config.max_position_embeddings
-    words = AutoTokenizer.from_pretrained(folder)(TEXTS, padding=True, truncation=True, max_length=context, return_tensors="pt")
-    pixels = AutoImageProcessor.from_pretrained(folder)(PICTURES, return_tensors="pt")["pixel_values"]
+    words = AutoTokenizer.from_pretrained(folder)(
+        TEXTS, padding=True, truncation=True, max_length=context, return_tensors="pt"
+    )
+    pixels = AutoImageProcessor.from_pretrained(folder)(PICTURES, return_tensors="pt")[
+        "pixel_values"
+    ]
     with torch.no_grad():
         texts = model.text_projection(model.text_model(**words).pooler_output).numpy()
-        images = model.visual_projection(model.vision_model(pixel_values=pixels).pooler_output).numpy()
+        images = model.visual_projection(
+            model.vision_model(pixel_values=pixels).pooler_output
+        ).numpy()
     return tuple(rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (texts, images))  # type: ignore[return-value]
 
 
@@ -74,8 +84,14 @@ def drawn(folder: Path, seed: int) -> Path:
     )
     text, vision = said["text_config"], said["vision_config"]
     vision["num_attention_heads"] = heads
-    text["num_hidden_layers"], vision["num_hidden_layers"] = draw.choice([1, 2]), draw.choice([1, 2])
-    text["layer_norm_eps"], vision["layer_norm_eps"] = draw.choice([1e-5, 1e-2]), draw.choice([1e-5, 1e-6])
+    text["num_hidden_layers"], vision["num_hidden_layers"] = (
+        draw.choice([1, 2]),
+        draw.choice([1, 2]),
+    )
+    text["layer_norm_eps"], vision["layer_norm_eps"] = (
+        draw.choice([1e-5, 1e-2]),
+        draw.choice([1e-5, 1e-6]),
+    )
     text["projection_dim"] = draw.choice([said["projection_dim"], 512])
     text["max_position_embeddings"] = draw.choice([20, 40])
     tensors = weights(said, seed)
@@ -85,7 +101,9 @@ def drawn(folder: Path, seed: int) -> Path:
     kinds = draw.choice([(np.float32,), (np.float16,), (np.float64,), (np.float32, np.float16)])
     tensors = {name: rows.astype(draw.choice(kinds)) for name, rows in sorted(tensors.items())}
     if draw.random() < 0.3:
-        tensors["text_model.embeddings.position_ids"] = np.arange(text["max_position_embeddings"], dtype=np.int64)[None]
+        tensors["text_model.embeddings.position_ids"] = np.arange(
+            text["max_position_embeddings"], dtype=np.int64
+        )[None]
     (folder / "config.json").write_text(json.dumps(said))
     save(folder, tensors, draw.choice([1, 1, 3]))
     tokenizer(folder)
@@ -95,7 +113,9 @@ def drawn(folder: Path, seed: int) -> Path:
         "crop_size": {"height": size, "width": size},
         "resample": draw.choice([2, 3]),
     }
-    (folder / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": "CLIPImageProcessor", **pictures}))
+    (folder / "preprocessor_config.json").write_text(
+        json.dumps({"image_processor_type": "CLIPImageProcessor", **pictures})
+    )
     return folder
 
 
@@ -107,12 +127,16 @@ def test_checkpoints_at_random_give_the_embeddings_of_torch(seed: int, tmp_path:
     assert model is not None
     texts, images = oracle(folder)
     np.testing.assert_allclose(model.encode_texts(TEXTS), texts, atol=1e-4)
-    np.testing.assert_allclose(model.encode_images([np.asarray(p) for p in PICTURES]), images, atol=1e-4)
+    np.testing.assert_allclose(
+        model.encode_images([np.asarray(p) for p in PICTURES]), images, atol=1e-4
+    )
 
 
 def beside_single(folder: Path) -> None:
     """Shards of another training, left over beside `model.safetensors`."""
-    other = {name: np.asarray(rows * 2) for name, rows in load_file(folder / "model.safetensors").items()}
+    other = {
+        name: np.asarray(rows * 2) for name, rows in load_file(folder / "model.safetensors").items()
+    }
     save(folder, other, 2)
 
 
@@ -120,7 +144,10 @@ def bin_beside(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(b"an older training")
 
 
-LEFTOVERS: dict[str, Callable[[Path], None]] = {"shards": beside_single, "pytorch_model.bin": bin_beside}
+LEFTOVERS: dict[str, Callable[[Path], None]] = {
+    "shards": beside_single,
+    "pytorch_model.bin": bin_beside,
+}
 
 
 @pytest.mark.parity
@@ -165,7 +192,14 @@ PROCESSORS = st.fixed_dictionaries(
         ),
         "feature_extractor_type": st.sampled_from(["CLIPFeatureExtractor", "ViTFeatureExtractor"]),
         "size": SIZES,
-        "crop_size": st.sampled_from([16, {"height": 16, "width": 16}, {"height": 15, "width": 17}, {"height": 24, "width": 24}]),
+        "crop_size": st.sampled_from(
+            [
+                16,
+                {"height": 16, "width": 16},
+                {"height": 15, "width": 17},
+                {"height": 24, "width": 24},
+            ]
+        ),
         "do_resize": st.booleans(),
         "do_center_crop": st.booleans(),
         "do_rescale": st.booleans(),
@@ -181,28 +215,49 @@ PROCESSORS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(said=PROCESSORS, nested=st.sampled_from(["alone", "nested", "beside", "empty"]))
-def test_pictures_are_prepared_as_transformers_does_or_refused(said: dict[str, Any], nested: str, tmp_path: Path, tiny: Path) -> None:
+def test_pictures_are_prepared_as_transformers_does_or_refused(
+    said: dict[str, Any], nested: str, tmp_path: Path, tiny: Path
+) -> None:
     from transformers import AutoImageProcessor
 
     (tmp_path / "config.json").write_text((tiny / "config.json").read_text())
     for name in ("preprocessor_config.json", "processor_config.json"):
         (tmp_path / name).unlink(missing_ok=True)
     whole = {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}, **said}
-    plain = whole if nested in ("alone", "empty") else {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}}
+    plain = (
+        whole
+        if nested in ("alone", "empty")
+        else {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}}
+    )
     if nested != "nested":
         (tmp_path / "preprocessor_config.json").write_text(json.dumps(plain))
     if nested != "alone":
-        inner = {} if nested == "empty" else {"image_processor": {"image_processor_type": "CLIPImageProcessor", **whole}}
-        (tmp_path / "processor_config.json").write_text(json.dumps({"processor_class": "CLIPProcessor", **inner}))
+        inner = (
+            {}
+            if nested == "empty"
+            else {"image_processor": {"image_processor_type": "CLIPImageProcessor", **whole}}
+        )
+        (tmp_path / "processor_config.json").write_text(
+            json.dumps({"processor_class": "CLIPProcessor", **inner})
+        )
     usable = whole.get("image_processor_type") != "LayoutLMv2ImageProcessor"
     made: list[np.ndarray] = []
     with contextlib.suppress(Exception):  # transformers refuses it, too
         theirs = AutoImageProcessor.from_pretrained(tmp_path)
         with np.errstate(all="ignore"):
-            made = [np.asarray(theirs(picture, return_tensors="np")["pixel_values"][0]) for picture in PICTURES]
-    if usable and made and all(rows.shape == (3, 16, 16) and np.isfinite(rows).all() for rows in made):
+            made = [
+                np.asarray(theirs(picture, return_tensors="np")["pixel_values"][0])
+                for picture in PICTURES
+            ]
+    if (
+        usable
+        and made
+        and all(rows.shape == (3, 16, 16) and np.isfinite(rows).all() for rows in made)
+    ):
         Preparation(tmp_path, 16)  # no refusal where transformers prepares every picture
     try:
         preparation = Preparation(tmp_path, 16)
@@ -216,7 +271,9 @@ def test_pictures_are_prepared_as_transformers_does_or_refused(said: dict[str, A
 
 
 def added(folder: Path, *words: str, special: bool = False) -> None:
-    (folder / "added_tokens.json").write_text(json.dumps({word: 512 + i for i, word in enumerate(words)}))
+    (folder / "added_tokens.json").write_text(
+        json.dumps({word: 512 + i for i, word in enumerate(words)})
+    )
 
 
 def whole_json(folder: Path, **changes: Any) -> None:
@@ -236,7 +293,12 @@ TOKENIZERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "one file, cut and padded by itself": (
         lambda f: whole_json(
             f,
-            truncation={"direction": "Right", "max_length": 5, "strategy": "LongestFirst", "stride": 0},
+            truncation={
+                "direction": "Right",
+                "max_length": 5,
+                "strategy": "LongestFirst",
+                "stride": 0,
+            },
             padding={
                 "strategy": {"Fixed": 20},
                 "direction": "Right",
@@ -249,29 +311,59 @@ TOKENIZERS: dict[str, tuple[Callable[[Path], object], str]] = {
         "",
     ),
     "one file that ends no text": (
-        lambda f: (whole_json(f, post_processor=None), changed(f / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")),
+        lambda f: (
+            whole_json(f, post_processor=None),
+            changed(f / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast"),
+        ),
         "where the model reads|makes no token",
     ),
     "one file that keeps case": (lambda f: whole_json(f, normalizer=None), ""),
     "class left out": (lambda f: (f / "tokenizer_config.json").write_text("{}"), ""),
     "class of any tokenizer": (
-        lambda f: (whole_json(f), changed(f / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")),
+        lambda f: (
+            whole_json(f),
+            changed(f / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast"),
+        ),
         "",
     ),
-    "class with Fast": (lambda f: changed(f / "tokenizer_config.json", tokenizer_class="CLIPTokenizerFast"), ""),
+    "class with Fast": (
+        lambda f: changed(f / "tokenizer_config.json", tokenizer_class="CLIPTokenizerFast"),
+        "",
+    ),
     "class of GPT-2": (
         lambda f: changed(f / "tokenizer_config.json", tokenizer_class="GPT2Tokenizer"),
         "makes no token|reads|eos_token_id",
     ),
-    "lower case not wanted": (lambda f: changed(f / "tokenizer_config.json", do_lower_case=False), ""),
-    "a longer context": (lambda f: changed(f / "tokenizer_config.json", model_max_length=10**30), ""),
+    "lower case not wanted": (
+        lambda f: changed(f / "tokenizer_config.json", do_lower_case=False),
+        "",
+    ),
+    "a longer context": (
+        lambda f: changed(f / "tokenizer_config.json", model_max_length=10**30),
+        "",
+    ),
     "a shorter context": (lambda f: changed(f / "tokenizer_config.json", model_max_length=8), ""),
-    "padded with another token": (lambda f: changed(f / "tokenizer_config.json", pad_token="!"), ""),
-    "padded at the left": (lambda f: changed(f / "tokenizer_config.json", padding_side="left"), "padding_side is 'left'"),
+    "padded with another token": (
+        lambda f: changed(f / "tokenizer_config.json", pad_token="!"),
+        "",
+    ),
+    "padded at the left": (
+        lambda f: changed(f / "tokenizer_config.json", padding_side="left"),
+        "padding_side is 'left'",
+    ),
     "cut at the left": (lambda f: changed(f / "tokenizer_config.json", truncation_side="left"), ""),
-    "a token more than the model has": (lambda f: added(f, "<zebra>"), "the tokenizer has 513 tokens, the model 512"),
-    "nonsense": (lambda f: (f / "tokenizer_config.json").write_text('{"tokenizer_class": ["a"]}'), "tokenizer"),
-    "an object without end": (lambda f: (f / "tokenizer.json").write_text('{"a":' * 100_000), "tokenizer"),
+    "a token more than the model has": (
+        lambda f: added(f, "<zebra>"),
+        "the tokenizer has 513 tokens, the model 512",
+    ),
+    "nonsense": (
+        lambda f: (f / "tokenizer_config.json").write_text('{"tokenizer_class": ["a"]}'),
+        "tokenizer",
+    ),
+    "an object without end": (
+        lambda f: (f / "tokenizer.json").write_text('{"a":' * 100_000),
+        "tokenizer",
+    ),
 }
 
 
@@ -288,7 +380,9 @@ def test_texts_are_read_as_transformers_does_or_refused(variant: str, eos: int, 
             Tokenizer(folder, said)
         return
     rows = Tokenizer(folder, said)(TEXTS)
-    padded = AutoTokenizer.from_pretrained(folder)(TEXTS, padding=True, truncation=True, max_length=said.context)["input_ids"]
+    padded = AutoTokenizer.from_pretrained(folder)(
+        TEXTS, padding=True, truncation=True, max_length=said.context
+    )["input_ids"]
     ends = [row.index(max(row)) if eos == 2 else row.index(eos) for row in padded]
     for row, whole, end in zip(rows, padded, ends, strict=True):
         assert row[: end + 1] == whole[: end + 1]
@@ -296,7 +390,9 @@ def test_texts_are_read_as_transformers_does_or_refused(variant: str, eos: int, 
 
 
 def test_a_token_above_the_end_of_text_is_where_an_old_config_reads(make: Make) -> None:
-    """With eos_token_id 2 the model reads at the highest id: an added word's in its texts, and a padding's if that were higher."""
+    """With eos_token_id 2 the model reads at the highest id: an added word's in its texts, and a
+    padding's if that were higher.
+    """
     folder = make(eos=2)
     held = load_file(folder / "model.safetensors")
     rows = held["text_model.embeddings.token_embedding.weight"]

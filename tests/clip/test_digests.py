@@ -1,4 +1,6 @@
-"""A checkpoint that lists its files' digests: what is used as a default is what was packed, or it is not used."""
+"""A checkpoint that lists its files' digests: what is used as a default is what was packed, or it
+is not used.
+"""
 
 import json
 import os
@@ -21,7 +23,11 @@ MINI = Path(govd_clip.__file__).parent / "mini"
 def copy(tmp_path: Path) -> Path:
     """`mini` elsewhere; large files that no test changes are links."""
     folder = tmp_path / "mini"
-    shutil.copytree(MINI, folder, copy_function=os.link if os.stat(MINI).st_dev == os.stat(tmp_path).st_dev else shutil.copy2)
+    shutil.copytree(
+        MINI,
+        folder,
+        copy_function=os.link if os.stat(MINI).st_dev == os.stat(tmp_path).st_dev else shutil.copy2,
+    )
     return folder
 
 
@@ -35,11 +41,22 @@ def changed(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["pool.npy", "prototypes.safetensors", "embeddings.safetensors", "labels.txt", "paraphrases.json", "templates.txt", "domains.txt"],
+    [
+        "pool.npy",
+        "prototypes.safetensors",
+        "embeddings.safetensors",
+        "labels.txt",
+        "paraphrases.json",
+        "templates.txt",
+        "domains.txt",
+    ],
 )
 def test_one_flipped_bit_of_a_default_is_refused(copy: Path, name: str) -> None:
     changed(copy / name)
-    with pytest.raises(BadCheckpoint, match=f"{name}: this file was changed.*digests.json.*Fetch the checkpoint again"):
+    with pytest.raises(
+        BadCheckpoint,
+        match=f"{name}: this file was changed.*digests.json.*Fetch the checkpoint again",
+    ):
         govd_open_model(ModelReference(str(copy)))
 
 

@@ -28,7 +28,10 @@ def model(tiny: Path) -> ClipModel:
 
 
 def test_a_byte_order_mark_is_no_letter(model: ClipModel) -> None:
-    marked, plain = model.encode_texts(["\ufeffa dog", "a \ufeffdog"]), model.encode_texts(["a dog"])
+    marked, plain = (
+        model.encode_texts(["\ufeffa dog", "a \ufeffdog"]),
+        model.encode_texts(["a dog"]),
+    )
     np.testing.assert_array_equal(marked, np.repeat(plain, 2, 0))
 
 
@@ -70,7 +73,11 @@ def test_a_picture_that_cannot_be_read_is_named(model: ClipModel, tmp_path: Path
         with pytest.raises(UnreadableImage) as raised:
             model.encode_images([good, path, good])
         assert raised.value.details["path"] == str(path)
-    for array in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)):
+    for array in (
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ):
         with pytest.raises(Usage, match="uint8"):
             model.encode_images([array])
 
@@ -81,16 +88,24 @@ def test_pictures_are_turned_as_their_exif_says(model: ClipModel, tmp_path: Path
     exif[0x0112] = 3
     turned.save(tmp_path / "turned.png", exif=exif)
     upright = np.ascontiguousarray(PICTURES[0][::-1, ::-1])
-    assert model.encode_images([tmp_path / "turned.png"]).tobytes() == model.encode_images([upright]).tobytes()
+    assert (
+        model.encode_images([tmp_path / "turned.png"]).tobytes()
+        == model.encode_images([upright]).tobytes()
+    )
 
 
 def test_prototypes_climb_towards_their_prompts(model: ClipModel) -> None:
     prompts, seen = ["a cat", "the red dog", "do", "re", "a dog at"], list[int]()
-    made = model.synthesise(prompts, seed=1, steps=60, progress=lambda what, done, total: seen.append(done))
+    made = model.synthesise(
+        prompts, seed=1, steps=60, progress=lambda what, done, total: seen.append(done)
+    )
     goals = model.encode_texts(prompts)
     start = model.synthesise(prompts, seed=1, steps=1)
     near, far = (np.sum(p.embeddings * goals, axis=1) for p in (made, start))
-    assert (near > far).all(), (near, far)  # random weights leave little to climb; the model that ships is asked for more
+    assert (near > far).all(), (
+        near,
+        far,
+    )  # random weights leave little to climb; the model that ships is asked for more
     assert made.prompts == tuple(prompts)
     assert made.pictures.shape == (5, 16, 16, 3)
     assert made.pictures.dtype == np.uint8
@@ -100,8 +115,14 @@ def test_prototypes_climb_towards_their_prompts(model: ClipModel) -> None:
 
 def test_prototypes_are_seeded_and_each_its_own(model: ClipModel) -> None:
     one = model.synthesise(["a cat", "do"], seed=4, steps=5)
-    assert one.pictures.tobytes() == model.synthesise(["a cat", "do"], seed=4, steps=5).pictures.tobytes()
-    assert one.pictures.tobytes() != model.synthesise(["a cat", "do"], seed=5, steps=5).pictures.tobytes()
+    assert (
+        one.pictures.tobytes()
+        == model.synthesise(["a cat", "do"], seed=4, steps=5).pictures.tobytes()
+    )
+    assert (
+        one.pictures.tobytes()
+        != model.synthesise(["a cat", "do"], seed=5, steps=5).pictures.tobytes()
+    )
     alone = model.synthesise(["do"], seed=4, steps=5).pictures[0].astype(int)
     assert np.abs(alone - one.pictures[1]).max() <= 2
     assert model.synthesise([], seed=0).pictures.shape == (0, 16, 16, 3)
@@ -109,21 +130,35 @@ def test_prototypes_are_seeded_and_each_its_own(model: ClipModel) -> None:
         model.synthesise(["a"], seed=0, steps=0)
 
 
-def test_the_plugin_alone_does_not_import_jax_and_opening_not_torch(tiny: Path, tmp_path: Path) -> None:
+def test_the_plugin_alone_does_not_import_jax_and_opening_not_torch(
+    tiny: Path, tmp_path: Path
+) -> None:
     code = (
         "import sys; from govd_clip import plugin; from govd.types import ModelReference as R\n"
         "assert 'jax' not in sys.modules\n"
         "m = plugin.govd_open_model(R(sys.argv[1])); assert 'model' not in vars(m._encoder)\n"
         "import jax; print(jax.config.jax_compilation_cache_dir)"
     )
-    said = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code, str(tiny)], env=said, capture_output=True, text=True, timeout=120, check=False)
+    said = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | {
+        "XDG_CACHE_HOME": str(tmp_path),
+        "HOME": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tiny)],
+        env=said,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("jax")
     assert str(tmp_path) in done.stdout
 
 
-def test_what_is_loaded_is_loaded_once_however_many_ask(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_loaded_is_loaded_once_however_many_ask(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`functools.cached_property` has no lock since Python 3.12."""
     model = govd_open_model(ModelReference(str(tiny)))
     assert isinstance(model, ClipModel)
@@ -137,5 +172,13 @@ def test_what_is_loaded_is_loaded_once_however_many_ask(tiny: Path, monkeypatch:
     monkeypatch.setattr(encode, "load", slow)
     with ThreadPoolExecutor(6) as pool:
         for name in ("model", "tokenizer", "preparation"):
-            assert len({id(found) for found in pool.map(lambda _, name=name: getattr(encoder, name), range(6))}) == 1
+            assert (
+                len(
+                    {
+                        id(found)
+                        for found in pool.map(lambda _, name=name: getattr(encoder, name), range(6))
+                    }
+                )
+                == 1
+            )
     assert len(loads) == 1

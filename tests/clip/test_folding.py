@@ -1,4 +1,6 @@
-"""An edit folded into a checkpoint is the edit applied to embeddings; everything else stays byte for byte."""
+"""An edit folded into a checkpoint is the edit applied to embeddings; everything else stays byte
+for byte.
+"""
 
 import json
 import shutil
@@ -45,13 +47,19 @@ def applied(rows: np.ndarray, edit: Any) -> np.ndarray:
 
 
 @pytest.mark.parametrize("side", ["image", "text"])
-@pytest.mark.parametrize("how", [{}, {"shards": 2}, {"dtype": np.float16}, {"dtype": ml_dtypes.bfloat16, "shards": 2}], ids=str)
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"shards": 2}, {"dtype": np.float16}, {"dtype": ml_dtypes.bfloat16, "shards": 2}],
+    ids=str,
+)
 def test_folding_is_applying(how: dict[str, Any], side: str, make: Any, tmp_path: Path) -> None:
     base, change = opened(make(**how)), edit(side)
     written = base.write_checkpoint(change, tmp_path)
     edited = opened(tmp_path)
     images, texts = base.encode_images(PICTURES), base.encode_texts(TEXTS)
-    images, texts = (applied(images, change), texts) if side == "image" else (images, applied(texts, change))
+    images, texts = (
+        (applied(images, change), texts) if side == "image" else (images, applied(texts, change))
+    )
     np.testing.assert_allclose(edited.encode_images(PICTURES), images, atol=1e-5)
     np.testing.assert_allclose(edited.encode_texts(TEXTS), texts, atol=1e-5)
     assert written == edited.facts.files == {p.name: sha256(p) for p in tmp_path.iterdir()}
@@ -80,7 +88,9 @@ def test_torch_reads_the_edited_checkpoint(tiny: Path, tmp_path: Path) -> None:
     opened(tiny).write_checkpoint(edit("image"), tmp_path)
     pixels = np.stack([opened(tmp_path)._encoder.pixels(p) for p in PICTURES])
     with torch.no_grad():
-        features = CLIPModel.from_pretrained(tmp_path).get_image_features(pixel_values=torch.tensor(pixels))
+        features = CLIPModel.from_pretrained(tmp_path).get_image_features(
+            pixel_values=torch.tensor(pixels)
+        )
     rows = getattr(features, "pooler_output", features).numpy()
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     np.testing.assert_allclose(rows, opened(tmp_path).encode_images(PICTURES), atol=1e-4)
@@ -100,7 +110,9 @@ def test_what_cannot_be_folded_is_refused(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(Unsupported, match="joint space of 12"):
         model.write_checkpoint(edit("image", dim=8), tmp_path)
     with pytest.raises(Unsupported, match="not finite"):
-        model.write_checkpoint(Folded(np.full((12, 1), np.inf), np.ones((12, 1)), "image"), tmp_path)  # type: ignore[arg-type]
+        model.write_checkpoint(
+            Folded(np.full((12, 1), np.inf), np.ones((12, 1)), "image"), tmp_path
+        )  # type: ignore[arg-type]
     with pytest.raises(MachineFault, match="cannot be written"):
         model.write_checkpoint(edit("image"), tmp_path / "none")
 
@@ -109,10 +121,14 @@ def test_export_answers_for_its_own_models_and_formats(tiny: Path, tmp_path: Pat
     model: Any = opened(tiny)
     assert govd_export(model, edit("text"), "onnx", tmp_path) is None
     assert govd_export(object(), edit("text"), "huggingface", tmp_path) is None  # type: ignore[arg-type]
-    assert set(govd_export(model, edit("text"), "huggingface", tmp_path) or {}) == set(model.facts.files)
+    assert set(govd_export(model, edit("text"), "huggingface", tmp_path) or {}) == set(
+        model.facts.files
+    )
 
 
-def test_files_beside_the_weights_are_defaults_and_no_part_of_the_digest(tiny: Path, tmp_path: Path) -> None:
+def test_files_beside_the_weights_are_defaults_and_no_part_of_the_digest(
+    tiny: Path, tmp_path: Path
+) -> None:
     folder = Path(shutil.copytree(tiny, tmp_path / "mini"))
     (folder / "labels.txt").write_text("cat\n")
     (folder / "images").mkdir()

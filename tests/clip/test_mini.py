@@ -31,7 +31,11 @@ def lines(name: str) -> list[str]:
 
 def test_every_file_is_the_one_that_was_written() -> None:
     digests = json.loads((FOLDER / "digests.json").read_text())
-    found = {str(p.relative_to(FOLDER)): hashlib.sha256(p.read_bytes()).hexdigest() for p in FOLDER.rglob("*") if p.is_file()}
+    found = {
+        str(p.relative_to(FOLDER)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in FOLDER.rglob("*")
+        if p.is_file()
+    }
     found.pop("digests.json")
     assert found == digests
     assert (FOLDER / "model.safetensors").stat().st_size <= 20e6
@@ -74,13 +78,17 @@ def test_the_pool_shows_nothing_of_the_evaluation_set() -> None:
         assert hashlib.sha256(pixels.tobytes()).hexdigest() not in pool
 
 
-def test_the_calibration_drawings_are_of_this_model_and_of_vendors_that_are_not_judged(mini: ClipModel) -> None:
+def test_the_calibration_drawings_are_of_this_model_and_of_vendors_that_are_not_judged(
+    mini: ClipModel,
+) -> None:
     from govd.edit.factors import tensors_from_bytes
 
     tensors, said = tensors_from_bytes((FOLDER / "calibration.safetensors").read_bytes())
     assert said["model"] == mini.facts.digest
     pooled = tensors["pool_row"] >= 0
-    assert (tensors["vectors"][pooled] == np.load(FOLDER / "pool.npy")[tensors["pool_row"][pooled]]).all()
+    assert (
+        tensors["vectors"][pooled] == np.load(FOLDER / "pool.npy")[tensors["pool_row"][pooled]]
+    ).all()
     used = {json.loads(said["sets"])[i] for i in tensors["set_of"]}
     judged = {p.name.split("-")[0] for p in (FOLDER / "images").rglob("*.png")}
     assert not {name.split("-")[0] for name in used} & judged
@@ -95,7 +103,10 @@ def test_the_embeddings_that_ship_are_those_of_the_model(mini: ClipModel) -> Non
     assert np.abs(mini.encode_texts(texts) - np.stack([known.texts[t] for t in texts])).max() < 1e-5
     paths = sorted((FOLDER / "images").rglob("*.png"))[::40]
     digests = [hashlib.sha256(p.read_bytes()).hexdigest() for p in paths]
-    assert np.abs(mini.encode_images(paths) - np.stack([known.images[d] for d in digests])).max() < 1e-5
+    assert (
+        np.abs(mini.encode_images(paths) - np.stack([known.images[d] for d in digests])).max()
+        < 1e-5
+    )
 
 
 @pytest.mark.parity
@@ -105,16 +116,27 @@ def test_torch_gives_the_same_embeddings(mini: ClipModel) -> None:
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     theirs = CLIPModel.from_pretrained(FOLDER).eval()
-    tokenizer, processor = CLIPTokenizer.from_pretrained(FOLDER), CLIPImageProcessorPil.from_pretrained(FOLDER)
-    texts = [t.replace("{}", label) for label in lines("labels.txt")[::10] for t in lines("templates.txt")]
+    tokenizer, processor = (
+        CLIPTokenizer.from_pretrained(FOLDER),
+        CLIPImageProcessorPil.from_pretrained(FOLDER),
+    )
+    texts = [
+        t.replace("{}", label)
+        for label in lines("labels.txt")[::10]
+        for t in lines("templates.txt")
+    ]
     paths = sorted((FOLDER / "images").rglob("*.png"))[::30]
     from PIL import Image
 
     with torch.inference_mode():
         words = tokenizer(texts, padding=True, return_tensors="pt")
         text = theirs.text_projection(theirs.text_model(**words).pooler_output).numpy()
-        pixels = processor([Image.open(p).convert("RGB") for p in paths], return_tensors="np")["pixel_values"]
-        image = theirs.visual_projection(theirs.vision_model(pixel_values=torch.from_numpy(np.asarray(pixels))).pooler_output).numpy()
+        pixels = processor([Image.open(p).convert("RGB") for p in paths], return_tensors="np")[
+            "pixel_values"
+        ]
+        image = theirs.visual_projection(
+            theirs.vision_model(pixel_values=torch.from_numpy(np.asarray(pixels))).pooler_output
+        ).numpy()
     assert np.abs(exact.unit(text) - mini.encode_texts(texts)).max() < 1e-4
     assert np.abs(exact.unit(image) - mini.encode_images(paths)).max() < 1e-4
 
@@ -127,10 +149,14 @@ def test_a_prototype_looks_like_its_word_to_the_model(mini: ClipModel) -> None:
     assert (near > far + 0.2).all(), (near, far)
     assert made.pictures.shape == (2, 48, 48, 3)
     again = mini.synthesise(prompts[:1], seed=0)
-    assert (again.pictures[0] == made.pictures[0]).mean() > 0.99, "a picture does not depend on those beside it"
+    assert (again.pictures[0] == made.pictures[0]).mean() > 0.99, (
+        "a picture does not depend on those beside it"
+    )
 
 
-def test_the_exported_checkpoint_gives_the_edited_embeddings(mini: ClipModel, tmp_path: Path) -> None:
+def test_the_exported_checkpoint_gives_the_edited_embeddings(
+    mini: ClipModel, tmp_path: Path
+) -> None:
     from govd.edit import Edit
 
     draw = np.random.default_rng(0)
@@ -139,14 +165,23 @@ def test_the_exported_checkpoint_gives_the_edited_embeddings(mini: ClipModel, tm
     paths = sorted((FOLDER / "images").rglob("*.png"))[::60]
     reopened = govd_open_model(ModelReference(str(tmp_path)))
     assert reopened is not None
-    assert np.abs(reopened.encode_images(paths) - edit.apply(mini.encode_images(paths))).max() < 1e-5
+    assert (
+        np.abs(reopened.encode_images(paths) - edit.apply(mini.encode_images(paths))).max() < 1e-5
+    )
     torch = pytest.importorskip("torch")
     from PIL import Image
     from transformers import CLIPModel
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-    theirs, processor = CLIPModel.from_pretrained(tmp_path).eval(), CLIPImageProcessorPil.from_pretrained(tmp_path)
-    pixels = processor([Image.open(p).convert("RGB") for p in paths], return_tensors="np")["pixel_values"]
+    theirs, processor = (
+        CLIPModel.from_pretrained(tmp_path).eval(),
+        CLIPImageProcessorPil.from_pretrained(tmp_path),
+    )
+    pixels = processor([Image.open(p).convert("RGB") for p in paths], return_tensors="np")[
+        "pixel_values"
+    ]
     with torch.inference_mode():
-        image = theirs.visual_projection(theirs.vision_model(pixel_values=torch.from_numpy(np.asarray(pixels))).pooler_output).numpy()
+        image = theirs.visual_projection(
+            theirs.vision_model(pixel_values=torch.from_numpy(np.asarray(pixels))).pooler_output
+        ).numpy()
     assert np.abs(exact.unit(image) - edit.apply(mini.encode_images(paths))).max() < 1e-4

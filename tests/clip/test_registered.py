@@ -1,4 +1,6 @@
-"""What is written and what is encoded with are the files that were registered, whatever lies in the folder by now."""
+"""What is written and what is encoded with are the files that were registered, whatever lies in the
+folder by now.
+"""
 
 import json
 import os
@@ -30,7 +32,9 @@ def other_weights(folder: Path, make: Any) -> None:
 
 
 def as_shards(folder: Path, make: Any) -> None:
-    """Another model's shards and index beside the registered file, which transformers would rather read."""
+    """Another model's shards and index beside the registered file, which transformers would rather
+    read.
+    """
     for path in make(seed=9, shards=2).glob("model*"):
         shutil.copy(path, folder)
 
@@ -60,7 +64,11 @@ CHANGES: dict[str, Callable[[Path, Any], object]] = {
     "a link elsewhere": link_elsewhere,
     "a pipe": a_pipe,
     "the tokenizer": lambda folder, make: (folder / "merges.txt").write_text("#version: 0.2\n"),
-    "the config": lambda folder, make: (folder / "config.json").write_text((folder / "config.json").read_text() + " "),
+    "the config": (
+        lambda folder, make: (folder / "config.json").write_text(
+            (folder / "config.json").read_text() + " "
+        )
+    ),
     "preparation": lambda folder, make: turned(folder / "preprocessor_config.json", 3),
 }
 
@@ -71,13 +79,19 @@ def test_what_was_replaced_is_not_copied(make: Any, tmp_path: Path, what: str, r
     folder = make()
     model = opened(folder)
     CHANGES[what](folder, make)
-    with pytest.raises(BadCheckpoint, match=r"not the one that was registered|missing|leads out|cannot be read"):
+    with pytest.raises(
+        BadCheckpoint, match=r"not the one that was registered|missing|leads out|cannot be read"
+    ):
         model.write_checkpoint(edit("image", rank=rank), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", INDEX])
+@pytest.mark.parametrize(
+    "name", ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", INDEX]
+)
 @pytest.mark.parametrize("side", ["image", "text"])
-def test_each_shard_and_the_index_are_looked_at(make: Any, tmp_path: Path, name: str, side: str) -> None:
+def test_each_shard_and_the_index_are_looked_at(
+    make: Any, tmp_path: Path, name: str, side: str
+) -> None:
     folder = make(shards=2)
     model = opened(folder)
     turned(folder / name, 8 if name == INDEX else -1)
@@ -87,7 +101,9 @@ def test_each_shard_and_the_index_are_looked_at(make: Any, tmp_path: Path, name:
 
 
 @pytest.mark.parametrize("shards", [1, 2])
-def test_what_was_added_beside_is_neither_copied_nor_read(make: Any, tmp_path: Path, shards: int) -> None:
+def test_what_was_added_beside_is_neither_copied_nor_read(
+    make: Any, tmp_path: Path, shards: int
+) -> None:
     folder = make(shards=shards)
     model = opened(folder)
     before = dict(model.facts.files)
@@ -101,7 +117,9 @@ def test_what_was_added_beside_is_neither_copied_nor_read(make: Any, tmp_path: P
     assert sum(written[name] != before[name] for name in before) == 1
 
 
-def test_a_file_that_is_replaced_between_two_blocks_is_noticed(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_replaced_between_two_blocks_is_noticed(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In place, while it is copied: what was read is part of the old and part of the new file."""
     folder = make()
     model = opened(folder)
@@ -143,7 +161,9 @@ def test_a_file_that_is_renamed_away_while_it_is_copied_is_the_registered_one(
 
 
 @pytest.mark.parametrize("what", ["other weights", "the last weight", "gone"])
-def test_weights_that_were_replaced_before_they_were_loaded_answer_nothing(make: Any, what: str) -> None:
+def test_weights_that_were_replaced_before_they_were_loaded_answer_nothing(
+    make: Any, what: str
+) -> None:
     folder = make()
     model = opened(folder)
     CHANGES[what](folder, make)
@@ -161,7 +181,9 @@ def test_a_tokenizer_that_was_replaced_or_added_answers_nothing(make: Any, tmp_p
     model.encode_texts(TEXTS)
     other = opened(folder)
     said = json.loads((folder / "preprocessor_config.json").read_text())
-    (folder / "preprocessor_config.json").write_text(json.dumps({**said, "image_mean": [0.1, 0.2, 0.3]}))
+    (folder / "preprocessor_config.json").write_text(
+        json.dumps({**said, "image_mean": [0.1, 0.2, 0.3]})
+    )
     with pytest.raises(BadCheckpoint, match="not the one that was registered"):
         other.encode_images(PICTURES)
 
@@ -174,8 +196,12 @@ def test_what_was_loaded_goes_on_answering(make: Any) -> None:
     np.testing.assert_array_equal(model.encode_images(PICTURES), before)
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "merges.txt", "preprocessor_config.json"])
-def test_a_link_that_leads_out_of_the_checkpoint_is_not_followed(make: Any, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "merges.txt", "preprocessor_config.json"]
+)
+def test_a_link_that_leads_out_of_the_checkpoint_is_not_followed(
+    make: Any, tmp_path: Path, name: str
+) -> None:
     folder = make()
     os.replace(folder / name, tmp_path / "secret")
     (folder / name).symlink_to(tmp_path / "secret")
@@ -184,7 +210,9 @@ def test_a_link_that_leads_out_of_the_checkpoint_is_not_followed(make: Any, tmp_
     assert name in told.value.where
 
 
-def test_links_within_the_checkpoint_and_into_the_hubs_cache_are_followed(make: Any, tmp_path: Path) -> None:
+def test_links_within_the_checkpoint_and_into_the_hubs_cache_are_followed(
+    make: Any, tmp_path: Path
+) -> None:
     folder, cache = make(), tmp_path / "models--me--clip"
     snapshot = cache / "snapshots" / "0123abc"
     (cache / "blobs").mkdir(parents=True)
@@ -204,14 +232,18 @@ def test_links_within_the_checkpoint_and_into_the_hubs_cache_are_followed(make: 
 
 
 def test_an_update_does_not_register_what_was_replaced(make: Any, tmp_path: Path) -> None:
-    """Through the service, with the plugin itself: the labels are changed, and the weights were replaced meanwhile."""
+    """Through the service, with the plugin itself: the labels are changed, and the weights were
+    replaced meanwhile.
+    """
     from govd.errors import Unsupported
     from govd.models import Given
     from govd.service.service import open_service
 
     folder = make()
     with open_service(tmp_path / "home") as service:
-        service.add_model("m", str(folder), Given(labels=("cat", "dog", "red"), anchors=("do", "re")), "ann")
+        service.add_model(
+            "m", str(folder), Given(labels=("cat", "dog", "red"), anchors=("do", "re")), "ann"
+        )
         digest = service.models.show("m")["digest"]
         other_weights(folder, make)
         with pytest.raises(Unsupported, match="not the checkpoint that was registered"):

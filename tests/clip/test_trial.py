@@ -1,4 +1,6 @@
-"""Files that would hold or fell whoever parses them are parsed in a process that is ended, and named."""
+"""Files that would hold or fell whoever parses them are parsed in a process that is ended, and
+named.
+"""
 
 import json
 import os
@@ -64,19 +66,49 @@ PATHOLOGICAL: dict[str, tuple[Callable[[Path], object], str, str]] = {
         WHOLE,
         "more than 2 s of processor time",
     ),
-    "a search that takes two to the power of a text": (lambda f: whole(f, pre_tokenizer=splitting("(a+)+$")), WHOLE, "does not work"),
-    "a text twice as long, forty times": (lambda f: whole(f, normalizer=growing("a", 2, 40)), WHOLE, "memory|processor time"),
-    "a text a thousand times as long, six times": (lambda f: whole(f, normalizer=growing("e", 1000, 6)), WHOLE, "memory"),
+    "a search that takes two to the power of a text": (
+        lambda f: whole(f, pre_tokenizer=splitting("(a+)+$")),
+        WHOLE,
+        "does not work",
+    ),
+    "a text twice as long, forty times": (
+        lambda f: whole(f, normalizer=growing("a", 2, 40)),
+        WHOLE,
+        "memory|processor time",
+    ),
+    "a text a thousand times as long, six times": (
+        lambda f: whole(f, normalizer=growing("e", 1000, 6)),
+        WHOLE,
+        "memory",
+    ),
     "a rule for a label alone": (label_alone, WHOLE, "memory"),
-    "as many labels as there are integers": (lambda f: change(f / CONFIG, num_labels=10**9), CONFIG, "memory|processor time"),
-    "in a tower": (
-        lambda f: change(f / CONFIG, text_config={**json.loads((f / CONFIG).read_text())["text_config"], "num_labels": 10**9}),
+    "as many labels as there are integers": (
+        lambda f: change(f / CONFIG, num_labels=10**9),
         CONFIG,
         "memory|processor time",
     ),
-    "lists of nothing for the tokenizer": (nested("vocab.json"), "vocab.json", "memory|processor time"),
+    "in a tower": (
+        lambda f: change(
+            f / CONFIG,
+            text_config={
+                **json.loads((f / CONFIG).read_text())["text_config"],
+                "num_labels": 10**9,
+            },
+        ),
+        CONFIG,
+        "memory|processor time",
+    ),
+    "lists of nothing for the tokenizer": (
+        nested("vocab.json"),
+        "vocab.json",
+        "memory|processor time",
+    ),
     "lists of nothing for the pictures": (nested(PICTURES), PICTURES, "more than 16,777,216"),
-    "lists of nothing beside the tokenizer": (nested("added_tokens.json"), "added_tokens.json", "more than 16,777,216"),
+    "lists of nothing beside the tokenizer": (
+        nested("added_tokens.json"),
+        "added_tokens.json",
+        "more than 16,777,216",
+    ),
 }
 
 
@@ -153,7 +185,9 @@ def test_a_file_that_is_changed_while_it_is_tried_is_refused(folder: Path) -> No
     with trial.Trial(folder, {}) as begun:
         begun.wait()
     begun.check({**begun.files, "model.safetensors": "0" * 64})
-    with pytest.raises(BadCheckpoint, match="was changed while the checkpoint was opened") as raised:
+    with pytest.raises(
+        BadCheckpoint, match="was changed while the checkpoint was opened"
+    ) as raised:
         begun.check({**begun.files, "vocab.json": "0" * 64})
     assert raised.value.where == str(folder / "vocab.json")
 
@@ -161,10 +195,19 @@ def test_a_file_that_is_changed_while_it_is_tried_is_refused(folder: Path) -> No
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whoever_ends_us_ends_the_trial(number: signal.Signals, folder: Path) -> None:
     whole(folder, pre_tokenizer=splitting(r"a{0,60}a{0,60}a{0,60}(?!a)(?<=b)"))
-    code = "import sys; from govd_clip.plugin import govd_open_model as o; from govd.types import ModelReference as R; o(R(sys.argv[1]))"
-    with subprocess.Popen([sys.executable, "-c", code, str(folder)], stderr=subprocess.DEVNULL) as process:
+    code = (
+        "import sys; from govd_clip.plugin import govd_open_model as o; from govd.types import"
+        " ModelReference as R; o(R(sys.argv[1]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stderr=subprocess.DEVNULL
+    ) as process:
         until = time.monotonic() + 60
-        while not (begun := children(process.pid)) and process.poll() is None and time.monotonic() < until:
+        while (
+            not (begun := children(process.pid))
+            and process.poll() is None
+            and time.monotonic() < until
+        ):
             time.sleep(0.1)
         assert len(begun) == 1
         process.send_signal(number)
@@ -190,6 +233,12 @@ def is_there(pid: int) -> bool:
 
 def children(parent: int | None = None) -> list[int]:
     """Processes that try a checkpoint for this process, or for another."""
-    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split(None, 3) for line in listed.splitlines()]
-    return [int(pid) for pid, of, _, command in rows if int(of) == (parent or os.getpid()) and trial.MODULE in command]
+    return [
+        int(pid)
+        for pid, of, _, command in rows
+        if int(of) == (parent or os.getpid()) and trial.MODULE in command
+    ]

@@ -1,4 +1,6 @@
-"""The process is killed at each named step, really; the next start ends where it would have ended, once."""
+"""The process is killed at each named step, really; the next start ends where it would have ended,
+once.
+"""
 
 import json
 import os
@@ -75,24 +77,41 @@ with open_service(__import__("pathlib").Path(home)) as service:
     service.measure()
 """
 
-STEPS = ("request.file", "contribute", "vote", "request.approve", "compose", "revision.compose", "evaluate", "revision.evaluate")
+STEPS = (
+    "request.file",
+    "contribute",
+    "vote",
+    "request.approve",
+    "compose",
+    "revision.compose",
+    "evaluate",
+    "revision.evaluate",
+)
 STEPS += ("gate", "revision.publish", "deliver", "revision.deliver", "measure", "revision.measure")
 
 
 def work(home: Path, step: str, revert: str = "") -> int:
     command = [sys.executable, "-c", WORKER, str(home), step, revert, str(TESTS)]
-    return subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False).returncode
+    return subprocess.run(
+        command, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False
+    ).returncode
 
 
 @pytest.fixture
 def home(tmp_path: Path, example_plugins: None, given: Given) -> Path:
     with open_service(tmp_path / "home") as service:
-        service.add_model("m", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann")
+        service.add_model(
+            "m", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann"
+        )
     return tmp_path / "home"
 
 
 def ends(service: Service) -> list[str]:
-    return [e["kind"] for e in service.core.desk.ledger.entries() if e["kind"] in ("revision.publish", "request.publish", "request.revert")]
+    return [
+        e["kind"]
+        for e in service.core.desk.ledger.entries()
+        if e["kind"] in ("revision.publish", "request.publish", "request.revert")
+    ]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -114,7 +133,9 @@ def test_a_forget_survives_being_killed(home: Path, step: str) -> None:
         assert verdict["holds"], verdict["faults"]
 
 
-@pytest.mark.parametrize("step", ["request.file", "vote", "compose", "revision.evaluate", "revision.publish"])
+@pytest.mark.parametrize(
+    "step", ["request.file", "vote", "compose", "revision.evaluate", "revision.publish"]
+)
 def test_a_revert_survives_being_killed(home: Path, step: str) -> None:
     assert work(home, "") == 0
     with open_service(home) as service:

@@ -15,14 +15,23 @@ import pytest
 pytest.importorskip("jax")
 
 SECONDS = 60
-"""What the demo may take on two cores; counted as seconds of a processor, so that it does not depend on what else runs."""
+"""What the demo may take on two cores; counted as seconds of a processor, so that it does not
+depend on what else runs.
+"""
 
 
 def demo(folder: Path, *words: str, columns: str = "80") -> subprocess.CompletedProcess[str]:
     """`govd demo` in `folder`, with nothing compiled before and a home of nobody's."""
-    given = {**os.environ, "COLUMNS": columns, "XDG_CACHE_HOME": str(folder / "cache"), "GOVD_HOME": str(folder / "untouched")}
+    given = {
+        **os.environ,
+        "COLUMNS": columns,
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "GOVD_HOME": str(folder / "untouched"),
+    }
     command = [sys.executable, "-m", "govd", "demo", *words]
-    return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=given, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 class Told:
@@ -70,32 +79,57 @@ def test_the_story_is_told_within_its_time_and_width(told: Told) -> None:
     assert re.search(r"\(\d+ s in all\)", text)
     assert told.seconds <= SECONDS
     long = [row for row in told.done.stdout.splitlines() if len(row) > 80]
-    assert all(row.startswith("  govd ") or "/" in row for row in long), long  # commands and paths are copied: they are not broken
+    assert all(row.startswith("  govd ") or "/" in row for row in long), (
+        long
+    )  # commands and paths are copied: they are not broken
     assert "Traceback" not in told.done.stderr
     assert not (told.folder / "untouched").exists()
 
 
 def test_it_shows_what_went_and_what_stayed_beside_the_other_ways(told: Told) -> None:
     text = told.done.stdout
-    for scope in ("dog everywhere", "umbrella in line", "everything in colour", "all three together"):
+    for scope in (
+        "dog everywhere",
+        "umbrella in line",
+        "everything in colour",
+        "all three together",
+    ):
         assert scope in text
     for way in ("plain nullspace", "ccup, Wᵀ on images", "ccup, W on images", "deleting the label"):
         assert way in text
-    row = next(line for line in text.splitlines() if line.strip().startswith("govd ") and "→" in line)
+    row = next(
+        line for line in text.splitlines() if line.strip().startswith("govd ") and "→" in line
+    )
     before, after = (float(v) for v in re.findall(r"([\d.]+) → ([\d.]+) %", row)[0])
     assert after < before / 2, row
     assert "figures are those of mini" in squeezed(text)
-    for attack in ("registered labels", "another word", "searches with one", "nearest", "linear probe", "inverts the edit"):
+    for attack in (
+        "registered labels",
+        "another word",
+        "searches with one",
+        "nearest",
+        "linear probe",
+        "inverts the edit",
+    ):
         assert attack in squeezed(text)
-    assert re.search(r"dog everywhere, grade [12] of 6: not named any more by any registered prompt", squeezed(text))
+    assert re.search(
+        r"dog everywhere, grade [12] of 6: not named any more by any registered prompt",
+        squeezed(text),
+    )
 
 
 def test_it_says_who_computed_what(told: Told) -> None:
     rows = {line.strip().split("  ")[0]: line for line in told.done.stdout.splitlines()}
-    for work, plugin in (("opened the model", "clip"), ("composed the edits", "govd"), ("evaluated them", "govd")):
+    for work, plugin in (
+        ("opened the model", "clip"),
+        ("composed the edits", "govd"),
+        ("evaluated them", "govd"),
+    ):
         assert re.search(rf"{plugin} \d+\.\d+", rows[work]), rows[work]
     assert "clip" in next(line for work, line in rows.items() if work.startswith("encoded"))
-    assert "methods" in next(line for work, line in rows.items() if work.startswith("made the contributions"))
+    assert "methods" in next(
+        line for work, line in rows.items() if work.startswith("made the contributions")
+    )
 
 
 def test_the_reverts_leave_nothing(told: Told) -> None:
@@ -103,9 +137,17 @@ def test_the_reverts_leave_nothing(told: Told) -> None:
     first, second, weights = re.findall(r"^  ([0-9a-f]{64})$", text, re.MULTILINE)
     assert first == second
     assert "the same, to the last bit" in text
-    assert weights == next(d for n, d in told.govd("model", "show", "mini")["files"].items() if n.endswith(".safetensors"))
+    assert weights == next(
+        d
+        for n, d in told.govd("model", "show", "mini")["files"].items()
+        if n.endswith(".safetensors")
+    )
     assert re.search(r"second ledger.*opposite order", squeezed(text))
-    table = [line.split()[-3:] for line in text.splitlines() if re.match(r" (before|all reverted) +\d", line)]
+    table = [
+        line.split()[-3:]
+        for line in text.splitlines()
+        if re.match(r" (before|all reverted) +\d", line)
+    ]
     assert len(table) == 2
     assert table[0] == table[1], "searches find what they found before"
     requests = told.govd("request", "list")
@@ -113,11 +155,15 @@ def test_the_reverts_leave_nothing(told: Told) -> None:
 
 
 def test_its_bundle_command_can_be_typed(told: Told) -> None:
-    typed = [line.strip() for line in told.done.stdout.splitlines() if line.startswith("  govd audit")]
+    typed = [
+        line.strip() for line in told.done.stdout.splitlines() if line.startswith("  govd audit")
+    ]
     assert typed[0].startswith("govd audit bundle evidence.zip --home ")
     for words in typed[:2]:
         command = [sys.executable, "-m", *words.split()]
-        done = subprocess.run(command, cwd=told.folder, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, cwd=told.folder, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == 0, done.stderr
     assert "holds" in done.stdout
 
@@ -136,7 +182,11 @@ class Page(HTMLParser):
         found = {k: v or "" for k, v in attrs}
         if tag == "img":
             self.images.append(found)
-        self.fetched += [v for k, v in found.items() if k in ("src", "href", "srcset") and not v.startswith("data:")]
+        self.fetched += [
+            v
+            for k, v in found.items()
+            if k in ("src", "href", "srcset") and not v.startswith("data:")
+        ]
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
@@ -207,7 +257,9 @@ def test_without_the_backend_it_says_what_to_install(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("report", ["missing/r.html", "file/r.html", "/proc/r.html", "."])
-def test_a_report_that_cannot_be_written_is_told_before_the_run(tmp_path: Path, report: str) -> None:
+def test_a_report_that_cannot_be_written_is_told_before_the_run(
+    tmp_path: Path, report: str
+) -> None:
     (tmp_path / "file").write_text("")
     done = demo(tmp_path, "--report", report, "--home", str(tmp_path / "home"))
     assert done.returncode == 4, done.stderr

@@ -33,11 +33,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = govd_open_model(ModelReference(str(folder)))
     assert model is not None
     made = model.synthesise(["a line of a umbrella"], seed=0, steps=20)
-    said = {"prompts": '["a line of a umbrella"]', "concepts": '["umbrella"]', "domains": '["line"]', "seed": "0", "steps": "20"}
+    said = {
+        "prompts": '["a line of a umbrella"]',
+        "concepts": '["umbrella"]',
+        "domains": '["line"]',
+        "seed": "0",
+        "steps": "20",
+    }
     path = folder / "prototypes.safetensors"
-    path.write_bytes(tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said))
+    path.write_bytes(
+        tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said)
+    )
     listed = json.loads((folder / "digests.json").read_text(encoding="utf-8"))
-    (folder / "digests.json").write_text(json.dumps(listed | {path.name: file_digest(path)}), encoding="utf-8")
+    (folder / "digests.json").write_text(
+        json.dumps(listed | {path.name: file_digest(path)}), encoding="utf-8"
+    )
     return folder
 
 
@@ -86,7 +96,9 @@ def test_what_differs_is_told(service: Service, folder: Path) -> None:
     right = known.images[digest]
     known.images[digest] = right + np.float32(1e-3)
     try:
-        with pytest.raises(VerificationFailed, match="evaluation pictures encoded anew differ by 1"):
+        with pytest.raises(
+            VerificationFailed, match="evaluation pictures encoded anew differ by 1"
+        ):
             scratch.compared(service)
     finally:
         known.images[digest] = right

@@ -1,4 +1,6 @@
-"""What machine or user do wrong, through the real command: a message that says what, where, what to do; the ledger as it was."""
+"""What machine or user do wrong, through the real command: a message that says what, where, what to
+do; the ledger as it was.
+"""
 
 import fcntl
 import json
@@ -12,7 +14,11 @@ import pytest
 
 EXAMPLE = Path(__file__).parents[1] / "plugins" / "example"
 INFO = "Metadata-Version: 2.1\nName: govd-example\nVersion: 1.0\n"
-ENTRIES = "[govd]\n" + "\n".join(f"example-{n} = govd_example.{n}" for n in ("backend", "method", "policy")) + "\n"
+ENTRIES = (
+    "[govd]\n"
+    + "\n".join(f"example-{n} = govd_example.{n}" for n in ("backend", "method", "policy"))
+    + "\n"
+)
 
 
 @pytest.fixture
@@ -34,9 +40,16 @@ class Shell:
         self.site, self.home = site, home
 
     def __call__(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        given = {**os.environ, "PYTHONPATH": str(self.site), "GOVD_HOME": str(self.home), **environment}
+        given = {
+            **os.environ,
+            "PYTHONPATH": str(self.site),
+            "GOVD_HOME": str(self.home),
+            **environment,
+        }
         command = [sys.executable, "-m", "govd", *words]
-        return subprocess.run(command, env=given, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command, env=given, capture_output=True, text=True, timeout=120, check=False
+        )
 
     def entries(self) -> int:
         with sqlite3.connect(f"file:{self.home / 'ledger.db'}?mode=ro", uri=True) as raw:
@@ -49,7 +62,9 @@ class Shell:
 def govd(site: Path, tmp_path: Path) -> Shell:
     shell = Shell(site, tmp_path / "home")
     shell.home.mkdir()
-    (shell.home / "govd.toml").write_text("max_scope_share = 1.0\n")  # one of four labels is a quarter of all
+    (shell.home / "govd.toml").write_text(
+        "max_scope_share = 1.0\n"
+    )  # one of four labels is a quarter of all
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\nyellow\n")
     done = shell("model", "add", "m", "colours", "--labels", str(labels))
@@ -65,7 +80,11 @@ def govd(site: Path, tmp_path: Path) -> Shell:
         (("forget", "", "--model", "m"), 2, "empty concept"),
         (("forget", "red", "--model", "m", "--strength", "9"), 2, "out of range"),
         (("forget", "red", "--model", "m", "--method", "bilateral"), 1, "no pool"),
-        (("forget", "red", "green", "blue", "yellow", "--model", "m"), 1, "no anchor would be left"),
+        (
+            ("forget", "red", "green", "blue", "yellow", "--model", "m"),
+            1,
+            "no anchor would be left",
+        ),
         (("revert", "nothing", "--reason", "x"), 1, "does not exist"),
         (("export", "m", "/dev/null/x"), 4, ""),
         (("model", "add", "n", "/nowhere"), 1, "no backend recognises"),
@@ -73,7 +92,9 @@ def govd(site: Path, tmp_path: Path) -> Shell:
         (("forget", "red"), 2, "--model"),
     ],
 )
-def test_a_refusal_names_its_reason_and_leaves_the_ledger_alone(govd: Shell, words: tuple[str, ...], code: int, text: str) -> None:
+def test_a_refusal_names_its_reason_and_leaves_the_ledger_alone(
+    govd: Shell, words: tuple[str, ...], code: int, text: str
+) -> None:
     before = govd.entries()
     done = govd(*words)
     assert done.returncode == code, done.stderr
@@ -110,7 +131,10 @@ def test_a_ledger_of_a_newer_version(govd: Shell) -> None:
 def test_a_damaged_ledger_is_found(govd: Shell) -> None:
     with sqlite3.connect(govd.home / "ledger.db") as raw:
         raw.execute("DROP TRIGGER entries_no_update")
-        raw.execute('UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), \'"actor":"\', \'"actor":"not \') AS BLOB) WHERE seq = 0')
+        raw.execute(
+            'UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), \'"actor":"\','
+            ' \'"actor":"not \') AS BLOB) WHERE seq = 0'
+        )
     raw.close()
     done = govd("audit", "verify")
     assert done.returncode == 1
@@ -127,9 +151,16 @@ def test_settings_with_a_mistake(govd: Shell) -> None:
 
 def test_no_daemon_where_one_is_asked_for(govd: Shell) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "GOVD_HOME"}
-    given = {**environment, "PYTHONPATH": str(govd.site), "GOVD_URL": "http://127.0.0.1:9", "GOVD_TOKEN": "x"}
+    given = {
+        **environment,
+        "PYTHONPATH": str(govd.site),
+        "GOVD_URL": "http://127.0.0.1:9",
+        "GOVD_TOKEN": "x",
+    }
     command = [sys.executable, "-m", "govd", "status"]
-    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=given, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 3, done.stderr
 
 
@@ -150,7 +181,19 @@ def test_backup_and_restore(govd: Shell, tmp_path: Path) -> None:
 
 def test_help_is_quick_to_import_and_names_every_command(govd: Shell) -> None:
     done = govd("--help")
-    for command in ("demo", "serve", "status", "doctor", "model", "forget", "preview", "request", "revert", "revision", "export"):
+    for command in (
+        "demo",
+        "serve",
+        "status",
+        "doctor",
+        "model",
+        "forget",
+        "preview",
+        "request",
+        "revert",
+        "revision",
+        "export",
+    ):
         assert command in done.stdout
     for command in ("classify", "evaluate", "token", "backup", "restore", "audit"):
         assert command in done.stdout
@@ -158,12 +201,40 @@ def test_help_is_quick_to_import_and_names_every_command(govd: Shell) -> None:
 
 def test_json_is_one_document_with_the_records_fields(govd: Shell) -> None:
     request = json.loads(govd("forget", "red", "--model", "m", "--reason", "why", "--json").stdout)
-    wanted = {"id", "model", "concepts", "domains", "strength", "method", "state", "state_reason", "kind", "filed_at", "filed_by"}
+    wanted = {
+        "id",
+        "model",
+        "concepts",
+        "domains",
+        "strength",
+        "method",
+        "state",
+        "state_reason",
+        "kind",
+        "filed_at",
+        "filed_by",
+    }
     wanted |= {"due_at", "expires_at", "revision", "target", "predicted", "entries"}
     assert wanted <= set(request)
     (revision,) = json.loads(govd("revision", "list", "--model", "m", "--json").stdout)
-    assert {"model", "number", "state", "edit_digest", "rank", "requests", "tree_size", "published_at", "metrics"} <= set(revision)
-    for words in (("status",), ("model", "list"), ("model", "show", "m"), ("request", "list"), ("request", "show", request["id"])):
+    assert {
+        "model",
+        "number",
+        "state",
+        "edit_digest",
+        "rank",
+        "requests",
+        "tree_size",
+        "published_at",
+        "metrics",
+    } <= set(revision)
+    for words in (
+        ("status",),
+        ("model", "list"),
+        ("model", "show", "m"),
+        ("request", "list"),
+        ("request", "show", request["id"]),
+    ):
         json.loads(govd(*words, "--json").stdout)
     for words in (
         ("audit", "log"),
@@ -181,13 +252,29 @@ def test_output_that_nobody_takes(govd: Shell) -> None:
     for words in (("status",), ("audit", "log", "--json"), ("audit", "key")):
         command = [sys.executable, "-m", "govd", *words]
         with Path("/dev/full").open("w") as full:
-            done = subprocess.run(command, env=given, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+            done = subprocess.run(
+                command,
+                env=given,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=120,
+                check=False,
+            )
         assert done.returncode == 4, done.stderr
         assert "No space left" in done.stderr
         assert "Traceback" not in done.stderr
         read, write = os.pipe()
         os.close(read)
-        done = subprocess.run(command, env=given, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command,
+            env=given,
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         os.close(write)
         assert done.returncode in (1, 141), done.stderr
         assert "Traceback" not in done.stderr

@@ -1,4 +1,6 @@
-"""A disk that is really full: a small file system of its own, filled to the last block. Each command says so, and nothing is half done."""
+"""A disk that is really full: a small file system of its own, filled to the last block. Each
+command says so, and nothing is half done.
+"""
 
 import os
 import subprocess
@@ -19,7 +21,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     if os.geteuid() != 0:
         pytest.skip("only root can mount a file system")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
     yield folder
@@ -44,7 +51,9 @@ def told(done: subprocess.CompletedProcess[str]) -> None:
     assert "space" in done.stderr or "full" in done.stderr
 
 
-def test_a_home_on_a_full_disk_goes_on_where_it_stopped(site: Path, disk: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_home_on_a_full_disk_goes_on_where_it_stopped(
+    site: Path, disk: Path, tmp_path: Path
+) -> None:  # noqa: F811
     shell = Shell(site, disk / "home")
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\nyellow\nnavy\npink\n")  # one is less than a fifth
@@ -64,7 +73,9 @@ def test_a_home_on_a_full_disk_goes_on_where_it_stopped(site: Path, disk: Path, 
 
 
 @pytest.mark.parametrize("what", ["export", "backup", "bundle"])
-def test_what_is_written_to_a_full_disk_leaves_nothing_there(govd: Shell, disk: Path, what: str) -> None:  # noqa: F811
+def test_what_is_written_to_a_full_disk_leaves_nothing_there(
+    govd: Shell, disk: Path, what: str
+) -> None:  # noqa: F811
     assert govd("forget", "red", "--model", "m").returncode == 0
     entries = govd.entries()
     ballast = fill(disk)
@@ -83,10 +94,24 @@ def test_what_is_written_to_a_full_disk_leaves_nothing_there(govd: Shell, disk: 
 def test_publishing_to_a_full_disk_is_tried_again(site: Path, disk: Path, tmp_path: Path) -> None:  # noqa: F811
     shell = Shell(site, tmp_path / "home")
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "govd.toml").write_text("max_scope_share = 1.0\n")  # half of the labels are forgotten
+    (tmp_path / "home" / "govd.toml").write_text(
+        "max_scope_share = 1.0\n"
+    )  # half of the labels are forgotten
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\nyellow\nnavy\npink\n")
-    assert shell("model", "add", "m", "colours", "--labels", str(labels), "--publish-to", str(disk / "served")).returncode == 0
+    assert (
+        shell(
+            "model",
+            "add",
+            "m",
+            "colours",
+            "--labels",
+            str(labels),
+            "--publish-to",
+            str(disk / "served"),
+        ).returncode
+        == 0
+    )
     shell("forget", "green", "--model", "m")
     ballast = fill(disk)
     told(shell("forget", "red", "--model", "m"))

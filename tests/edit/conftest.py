@@ -47,37 +47,74 @@ class World:
         return build(given)
 
     def contribution(
-        self, basis: Basis, *concepts: str, method: str = "oblique", domains: tuple[str, ...] = (), **more: Any
+        self,
+        basis: Basis,
+        *concepts: str,
+        method: str = "oblique",
+        domains: tuple[str, ...] = (),
+        **more: Any,
     ) -> Contribution:
         spec = ForgetSpec(
-            Scope(tuple(sorted(Concept(c) for c in concepts)), domains), method, more.pop("target", "unnamed"), more.pop("strength", 1.0)
+            Scope(tuple(sorted(Concept(c) for c in concepts)), domains),
+            method,
+            more.pop("target", "unnamed"),
+            more.pop("strength", 1.0),
         )
-        known = dict(zip([*basis.labels, *basis.vocabulary], [*basis.tensors["labels"], *basis.tensors["vocabulary"]], strict=True))
-        phrases = [known[c.name][None] for c in spec.scope.concepts]  # the very rows, so that a label is known as one
+        known = dict(
+            zip(
+                [*basis.labels, *basis.vocabulary],
+                [*basis.tensors["labels"], *basis.tensors["vocabulary"]],
+                strict=True,
+            )
+        )
+        phrases = [
+            known[c.name][None] for c in spec.scope.concepts
+        ]  # the very rows, so that a label is known as one
         prompts = np.concatenate(phrases) if phrases else np.zeros((0, basis.dim))
-        tensors, facts = builtin()[method].contribute(Problem(basis, spec, Material(phrases, prompts, **more)))
+        tensors, facts = builtin()[method].contribute(
+            Problem(basis, spec, Material(phrases, prompts, **more))
+        )
         return sealed("basis", spec, tensors, dict(facts))
 
 
 @pytest.fixture(scope="session")
 def world() -> World:
     """40 labels of 80 names in 96 dimensions, 30 images of each in two domains."""
-    names, texts, draw = list(default_vocabulary())[:80], simulated_texts(80, 96, 2), np.random.default_rng(3)
+    names, texts, draw = (
+        list(default_vocabulary())[:80],
+        simulated_texts(80, 96, 2),
+        np.random.default_rng(3),
+    )
     visual = draw.normal(size=(80, 96)) / 96**0.5
     gated = draw.normal(size=(2, 80, 96)) / 96**0.5
     # no `@` here: its last bits depend on the machine's BLAS
     modality, styles = draw.normal(size=96) / 96**0.5, draw.normal(size=(2, 96)) / 96**0.5
 
     def images(count: int, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        label, domain = np.repeat(np.arange(classes), 2 * count), np.tile(np.repeat([0, 1], count), classes)
+        label, domain = (
+            np.repeat(np.arange(classes), 2 * count),
+            np.tile(np.repeat([0, 1], count), classes),
+        )
         centred = texts - texts.mean(0)
-        x = modality + 0.8 * styles[domain] + 2.0 * centred[label] + 0.5 * visual[label] + 0.7 * gated[domain, label]
+        x = (
+            modality
+            + 0.8 * styles[domain]
+            + 2.0 * centred[label]
+            + 0.5 * visual[label]
+            + 0.7 * gated[domain, label]
+        )
         return exact.unit(x + 0.5 * draw.normal(size=x.shape) / 96**0.5), label, domain
 
     pool, _, _ = images(15, 40)
     vectors_, label, domain = images(10, 40)
     prompts = np.stack([exact.unit(texts[:40] + 0.5 * styles[s]) for s in (0, 1)])
-    return World(names, texts, prompts, pool, EvaluationData(vectors_, tuple(names[:40]), DOMAINS, label, domain))
+    return World(
+        names,
+        texts,
+        prompts,
+        pool,
+        EvaluationData(vectors_, tuple(names[:40]), DOMAINS, label, domain),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """`python -m tests.edit.goldens`: what the methods make of `weak-64`, written to `goldens.json`.
 
-The tables of README and of `tests/benchmarks/README.md` rest on these methods and constants. Whoever changes a byte of an edit or moves a
-figure finds `test_goldens.py` failing: print the tables anew, then these.
+The tables of README and of `tests/benchmarks/README.md` rest on these methods and constants.
+Whoever changes a byte of an edit or moves a figure finds `test_goldens.py` failing: print the
+tables anew, then these.
 """
 
 from __future__ import annotations
@@ -47,13 +48,21 @@ def outcome(case: Case, name: str) -> dict[str, Any]:
     parts = contributions(case, name, method, "unnamed", 1.0, case.split.basis)
     edit = compose(case.split.basis, parts, {method.name: method})
     figures: Mapping[str, float] = measure(case, edit.move)
-    known = {key: round(float(figures[key]), DIGITS) for key in FIGURES if key in figures and figures[key] == figures[key]}
+    known = {
+        key: round(float(figures[key]), DIGITS)
+        for key in FIGURES
+        if key in figures and figures[key] == figures[key]
+    }
     return {"edit": edit.digest, **known}
 
 
 def outcomes() -> dict[str, dict[str, Any]]:
     """By case and method."""
-    return {f"{title}: {name}": outcome(case, name) for title, case in drawn(split()).items() for name in EXACT}
+    return {
+        f"{title}: {name}": outcome(case, name)
+        for title, case in drawn(split()).items()
+        for name in EXACT
+    }
 
 
 if __name__ == "__main__":

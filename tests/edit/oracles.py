@@ -1,4 +1,6 @@
-"""Figures of an evaluation, each written once more in plain loops from its definition, for some thirty pictures."""
+"""Figures of an evaluation, each written once more in plain loops from its definition, for some
+thirty pictures.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def picture(edit: Edit, vector: np.ndarray) -> np.ndarray:
     return out / np.sqrt(np.sum(out * out)) if edit.side == "image" else out
 
 
-def scored(edit: Edit, pictures: Iterable[np.ndarray], texts: Sequence[np.ndarray]) -> list[list[float]]:
+def scored(
+    edit: Edit, pictures: Iterable[np.ndarray], texts: Sequence[np.ndarray]
+) -> list[list[float]]:
     """The score of each picture with each text."""
     queries = [moved(edit, text, "text") for text in texts]
     shown = [picture(edit, vector) for vector in pictures]
@@ -75,7 +79,9 @@ class Seen:
         self.pictures = range(len(self.data.vectors))
         self.label = [self.names.index(self.data.classes[c]) for c in self.data.class_of]
         self.gone = [any(self.covers(scope, i) for scope in self.scopes) for i in self.pictures]
-        everywhere = {p for s in self.scopes if not s.domains for c in s.concepts for p in c.phrases}
+        everywhere = {
+            p for s in self.scopes if not s.domains for c in s.concepts for p in c.phrases
+        }
         self.kept = [place for place, name in enumerate(self.names) if name not in everywhere]
         everything = range(len(self.names))
         self.first = [best(row, everything) for row in self.before]
@@ -104,11 +110,15 @@ class Seen:
 
     def retain_agreement(self) -> float:
         """Of what stays: the same best label of those that are kept."""
-        return share(best(self.before[i], self.kept) == best(self.after[i], self.kept) for i in self.stay)
+        return share(
+            best(self.before[i], self.kept) == best(self.after[i], self.kept) for i in self.stay
+        )
 
     def score_shift_p95(self) -> float:
         """How far the score with the own label moved, on what stays: 95 % moved less."""
-        shifts = sorted(abs(self.after[i][self.label[i]] - self.before[i][self.label[i]]) for i in self.stay)
+        shifts = sorted(
+            abs(self.after[i][self.label[i]] - self.before[i][self.label[i]]) for i in self.stay
+        )
         at = 0.95 * (len(shifts) - 1)
         low = int(at)
         high = min(low + 1, len(shifts) - 1)
@@ -118,7 +128,10 @@ class Seen:
         """Of the ten best staying pictures for each kept label: how many are still among them."""
         shares = []
         for place in self.kept:
-            tops = [set(sorted(self.stay, key=lambda i: -rows[i][place])[:10]) for rows in (self.before, self.after)]
+            tops = [
+                set(sorted(self.stay, key=lambda i: -rows[i][place])[:10])
+                for rows in (self.before, self.after)
+            ]
             shares.append(len(tops[0] & tops[1]) / 10)
         return sum(shares) / len(shares)
 
@@ -133,40 +146,64 @@ class Seen:
         return min(lost)[1:]
 
     def base_false_positives(self) -> float:
-        """Of pictures of labels that nothing is forgotten of: how many the base answers with a label that something is forgotten of."""
+        """Of pictures of labels that nothing is forgotten of: how many the base answers with a
+        label that something is forgotten of.
+        """
         labels = {self.label[i] for i in self.go}
         return share(self.first[i] in labels for i in self.pictures if self.label[i] not in labels)
 
     def pairwise_leak(self) -> float:
         """P(the own label of a forgotten picture scores above a kept one)."""
-        return share(self.after[i][self.label[i]] > self.after[i][place] for i in self.go for place in self.kept)
+        return share(
+            self.after[i][self.label[i]] > self.after[i][place]
+            for i in self.go
+            for place in self.kept
+        )
 
     def h_mean(self) -> float:
         """The harmonic mean of what went and what stayed."""
         gone = 1 - self.right(self.now, self.go)
         stayed = self.right(self.now, self.stay) / self.right(self.first, self.stay)
-        return 0.0 if gone + stayed == 0 else 2 / (1 / gone + 1 / stayed) if gone and stayed else 0.0
+        return (
+            0.0 if gone + stayed == 0 else 2 / (1 / gone + 1 / stayed) if gone and stayed else 0.0
+        )
 
     def paraphrase_leak(self) -> float | None:
-        """`forget_acc` where another word, which no request named, stands for each label that has one."""
+        """`forget_acc` where another word, which no request named, stands for each label that has
+        one.
+        """
         others = self.data.paraphrases or {}
-        texts = [others[name][0] if len(others.get(name, ())) else text for name, text in zip(self.names, self.texts, strict=True)]
+        texts = [
+            others[name][0] if len(others.get(name, ())) else text
+            for name, text in zip(self.names, self.texts, strict=True)
+        ]
         covered = [i for i in self.go if len(others.get(self.names[self.label[i]], ()))]
         if not covered:
             return None
         rows = scored(self.edit, [self.data.vectors[i] for i in covered], texts)
-        return share(best(row, range(len(texts))) == self.label[i] for row, i in zip(rows, covered, strict=True))
+        return share(
+            best(row, range(len(texts))) == self.label[i]
+            for row, i in zip(rows, covered, strict=True)
+        )
 
     def text_auc(self, scope: Scope, rows: Sequence[Sequence[float]]) -> float | None:
-        """How each concept's own text ranks its pictures in the scope against all pictures of other classes; the mean."""
+        """How each concept's own text ranks its pictures in the scope against all pictures of other
+        classes; the mean.
+        """
         areas = []
         for concept in scope.concepts:
             for c, name in enumerate(self.data.classes):
                 if name in concept.phrases:
-                    own = [i for i in self.pictures if self.data.class_of[i] == c and self.covers(scope, i)]
+                    own = [
+                        i
+                        for i in self.pictures
+                        if self.data.class_of[i] == c and self.covers(scope, i)
+                    ]
                     rest = [i for i in self.pictures if self.data.class_of[i] != c]
                     place = self.names.index(name)
-                    areas.append(area([rows[i][place] for i in own], [rows[i][place] for i in rest]))
+                    areas.append(
+                        area([rows[i][place] for i in own], [rows[i][place] for i in rest])
+                    )
         return sum(areas) / len(areas) if areas else None
 
     def redirects(self) -> dict[str, float]:

@@ -25,7 +25,10 @@ def test_few_pictures_that_stay_score_below(world: World) -> None:
     best, about = [], []
     for x in basis.tensors["pool"]:
         best.append(max(float(edit.apply(x[None])[0] @ t) for t in texts))
-        about.append(max(zip(names, texts, strict=True), key=lambda pair: float(x @ pair[1]))[0] in (world.names[3], world.names[9]))
+        about.append(
+            max(zip(names, texts, strict=True), key=lambda pair: float(x @ pair[1]))[0]
+            in (world.names[3], world.names[9])
+        )
     stays = sorted(b for b, a in zip(best, about, strict=True) if not a)
     assert stays[0] < below < stays[-1]
     assert sum(b < below for b in stays) == pytest.approx(QUANTILE * len(stays), abs=1)
@@ -34,7 +37,10 @@ def test_few_pictures_that_stay_score_below(world: World) -> None:
 def test_an_answer_abstains_where_its_name_is_forgotten_for_the_picture(world: World) -> None:
     basis = world.basis()
     names, texts = basis.anchors
-    everywhere, cell = world.contribution(basis, world.names[3]), world.contribution(basis, world.names[5], domains=("sketch",))
+    everywhere, cell = (
+        world.contribution(basis, world.names[3]),
+        world.contribution(basis, world.names[5], domains=("sketch",)),
+    )
     scored = world.data.vectors @ texts.T  # nothing is edited: every forgotten name is still given
     known = calibrated(basis, Edit.nothing(96), [everywhere, cell], names, texts)
     assert known is not None
@@ -44,7 +50,9 @@ def test_an_answer_abstains_where_its_name_is_forgotten_for_the_picture(world: W
         sketch = float(x @ basis.tensors["selectors"][1]) > float(x @ basis.tensors["selectors"][0])
         assert silent[i] == (label == world.names[3] or (label == world.names[5] and sketch))
     assert 0 < silent.sum() < len(silent)
-    assert abstains(basis, dataclasses.replace(known, below=2.0), world.data.vectors, scored).all(), "nothing scores so high"
+    assert abstains(
+        basis, dataclasses.replace(known, below=2.0), world.data.vectors, scored
+    ).all(), "nothing scores so high"
 
 
 def test_a_private_forget_has_no_say(world: World) -> None:
@@ -53,7 +61,9 @@ def test_a_private_forget_has_no_say(world: World) -> None:
     known = world.contribution(basis, world.names[3])
     scope = dataclasses.replace(known.spec.scope, concepts=(Concept(f"{PRIVATE}1"),))
     hidden = dataclasses.replace(known, spec=dataclasses.replace(known.spec, scope=scope))
-    by_name, silent = (calibrated(basis, Edit.nothing(96), [c], names, texts) for c in (known, hidden))
+    by_name, silent = (
+        calibrated(basis, Edit.nothing(96), [c], names, texts) for c in (known, hidden)
+    )
     assert by_name is not None
     assert silent is not None
     assert by_name.forgotten.any()
@@ -81,7 +91,17 @@ def test_what_was_forgotten_abstains_more_often(world: World) -> None:
     shares: dict[str, list[bool]] = {"retained": [], "right": [], "forgotten": []}
     for x, of in zip(edit.apply(world.data.vectors), world.data.class_of, strict=True):
         score, label = max((float(x @ t), name) for t, name in zip(texts, names, strict=True))
-        silent = score < found["below"] or label in (world.names[3], world.names[9], world.names[20])
-        for group in ("forgotten",) if of in (3, 9, 20) else ("retained", *(("right",) if label == world.names[of] else ())):
+        silent = score < found["below"] or label in (
+            world.names[3],
+            world.names[9],
+            world.names[20],
+        )
+        for group in (
+            ("forgotten",)
+            if of in (3, 9, 20)
+            else ("retained", *(("right",) if label == world.names[of] else ()))
+        ):
             shares[group].append(silent)
-    assert {name: found[name] for name in shares} == pytest.approx({name: np.mean(of) for name, of in shares.items()})
+    assert {name: found[name] for name in shares} == pytest.approx(
+        {name: np.mean(of) for name, of in shares.items()}
+    )

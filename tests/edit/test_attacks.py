@@ -1,4 +1,6 @@
-"""Attacks on an edit against plain loops and known answers: words, intervals, learning back, inverting, thinning."""
+"""Attacks on an edit against plain loops and known answers: words, intervals, learning back,
+inverting, thinning.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ METHODS = builtin()
 few = settings(max_examples=15, deadline=None)
 
 
-# -- intervals --------------------------------------------------------------------------------------------------------------------
+# -- intervals
 
 
 def at_least(count: int, total: int, p: float) -> float:
@@ -60,7 +62,7 @@ def test_an_area_is_told_from_chance_as_by_the_rank_test(positives: int, negativ
     assert low < 1
 
 
-# -- inverting and learning back --------------------------------------------------------------------------------------------------
+# -- inverting and learning back
 
 
 def some_edit(seed: int, conditional: bool = False, side: str = "image", d: int = 24) -> Edit:
@@ -89,7 +91,9 @@ def test_whoever_holds_the_factors_undoes_an_edit(seed: int, side: str) -> None:
 @given(seed=st.integers(0, 2**16))
 @few
 def test_whoever_holds_the_factors_undoes_a_conditional_edit(seed: int) -> None:
-    """Nothing stored says which conditions held; two combinations may give the same vector, but only seldom."""
+    """Nothing stored says which conditions held; two combinations may give the same vector, but
+    only seldom.
+    """
     x = exact.unit(np.random.default_rng(seed + 1).normal(size=(60, 24)))
     edit = some_edit(seed, conditional=True)
     if attacks.is_invertible(edit):
@@ -141,11 +145,13 @@ def test_what_goes_with_something_that_stays_is_learned_back() -> None:
     assert np.corrcoef((back @ q)[:, 0], (x[400:] @ q)[:, 0])[0, 1] > 0.9
 
 
-# -- words ------------------------------------------------------------------------------------------------------------------------
+# -- words
 
 
 def space(world: World, data: EvaluationData, seed: int) -> Space:
-    """Forty labels in three prompts that nobody registered beside the registered text, and a word for some."""
+    """Forty labels in three prompts that nobody registered beside the registered text, and a word
+    for some.
+    """
     draw, labels = np.random.default_rng(seed), world.texts[:40]
 
     def prompt() -> np.ndarray:
@@ -157,7 +163,11 @@ def space(world: World, data: EvaluationData, seed: int) -> Space:
         "unseen_prompts": {"one {}": prompt()},
         "ensemble": {"all": prompt()},
     }
-    return Space(data.vectors, prompts, {"synonyms": {i: {"w": exact.unit(labels[[i]] + 0.1)[0]} for i in (5, 13)}})
+    return Space(
+        data.vectors,
+        prompts,
+        {"synonyms": {i: {"w": exact.unit(labels[[i]] + 0.1)[0]} for i in (5, 13)}},
+    )
 
 
 def attempts(
@@ -188,7 +198,9 @@ def answer(edit: Edit, image: np.ndarray, texts: np.ndarray) -> int:
 
 @pytest.mark.parametrize("side", ["image", "text"])
 @pytest.mark.parametrize("which", sorted(FORGETS))
-def test_names_by_words_and_prompts(world: World, bases: dict[str, Basis], which: str, side: str) -> None:
+def test_names_by_words_and_prompts(
+    world: World, bases: dict[str, Basis], which: str, side: str
+) -> None:
     base, edit, subjects, lists = attempts(world, bases[side], which, 4)
     nothing = Edit.nothing(96, side)  # type: ignore[arg-type]
     for subject, by_name in zip(subjects, lists, strict=True):
@@ -202,14 +214,18 @@ def test_names_by_words_and_prompts(world: World, bases: dict[str, Basis], which
                 assert reading.value == pytest.approx(np.mean(right) if right else 0.0)
                 assert reading.judged == len(own)
                 if subject.places:
-                    mistakes = [answer(nothing, base.images[i], texts) in subject.places for i in others]
+                    mistakes = [
+                        answer(nothing, base.images[i], texts) in subject.places for i in others
+                    ]
                     assert reading.chance == pytest.approx(np.mean(mistakes))
                 elif len(own):
                     luck = np.mean([given_[i] == subject.label_of[j] for i in own for j in own])
                     assert reading.chance == pytest.approx(luck)
 
 
-def test_another_word_stands_in_the_place_of_the_label(world: World, bases: dict[str, Basis]) -> None:
+def test_another_word_stands_in_the_place_of_the_label(
+    world: World, bases: dict[str, Basis]
+) -> None:
     base, edit, (subject,), (by_name,) = attempts(world, bases["image"], "a concept", 4)
     one, word = by_name["synonyms"], base.words["synonyms"][5]["w"]
     texts = base.labels.copy()
@@ -222,7 +238,9 @@ def test_another_word_stands_in_the_place_of_the_label(world: World, bases: dict
 
 
 @pytest.mark.parametrize("side", ["image", "text"])
-def test_a_fitted_edit_is_undone_and_its_word_is_read_in_the_weights(world: World, bases: dict[str, Basis], side: str) -> None:
+def test_a_fitted_edit_is_undone_and_its_word_is_read_in_the_weights(
+    world: World, bases: dict[str, Basis], side: str
+) -> None:
     _, edit, _, (by_name,) = attempts(world, bases[side], "a concept", 4, "fitted")
     undoing, label, told = by_name["undoing"], by_name["label"], by_name["base_diff"]
     assert undoing.now is not None
@@ -248,9 +266,13 @@ def test_who_forgot_by_training_has_no_factors(world: World, bases: dict[str, Ba
 def test_a_large_set_is_thinned_and_what_is_forgotten_last() -> None:
     n = 1000
     class_of = np.arange(n) % 10
-    data = EvaluationData(np.eye(4)[np.arange(n) % 4], tuple("abcdefghij"), (), class_of, np.full(n, -1))
+    data = EvaluationData(
+        np.eye(4)[np.arange(n) % 4], tuple("abcdefghij"), (), class_of, np.full(n, -1)
+    )
     few_ = attacks.thinned(data, [Scope((Concept("a"),))], 300)
     assert len(few_.vectors) == len(few_.class_of) == len(few_.domain_of) == 300
     assert (few_.class_of == 0).sum() == 100, "all there are"
-    assert (attacks.thinned(data, [Scope(tuple(Concept(c) for c in "abcdefgh"))], 300).class_of < 8).sum() == 150
+    assert (
+        attacks.thinned(data, [Scope(tuple(Concept(c) for c in "abcdefgh"))], 300).class_of < 8
+    ).sum() == 150
     assert attacks.thinned(data, [Scope((Concept("a"),))], n) is data

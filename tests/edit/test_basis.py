@@ -25,15 +25,24 @@ def test_a_large_pool_is_thinned_evenly(world: World, version: str, times: int) 
 
 
 @pytest.mark.parametrize("sketches", [2, 3])
-def test_a_domain_of_less_than_three_pictures_is_told_by_its_prompts(world: World, sketches: int) -> None:
+def test_a_domain_of_less_than_three_pictures_is_told_by_its_prompts(
+    world: World, sketches: int
+) -> None:
     """The mean of two pictures is these pictures; from three on pictures decide."""
     draw = np.random.default_rng(0)
     texts = exact.unit(np.stack([rows.mean(0) for rows in world.prompts]))
     domain_of = np.array([0] * 18 + [1] * sketches)
     pool = exact.unit(
-        texts[domain_of] + 0.3 * (texts[1] - texts[0]) * (2 * domain_of[:, None] - 1) + 0.02 * draw.normal(size=(len(domain_of), 96))
+        texts[domain_of]
+        + 0.3 * (texts[1] - texts[0]) * (2 * domain_of[:, None] - 1)
+        + 0.02 * draw.normal(size=(len(domain_of), 96))
     )
-    found = select_domains(texts, exact.unit(world.texts.mean(0)[None]), pool, world.basis("open").tensors["metric_inverse"])
+    found = select_domains(
+        texts,
+        exact.unit(world.texts.mean(0)[None]),
+        pool,
+        world.basis("open").tensors["metric_inverse"],
+    )
     assert found["pool_domains"].tolist() == domain_of.tolist()
     means = np.stack([pool[domain_of == s].mean(0) for s in (0, 1)])
     known = texts if sketches == 2 else means

@@ -1,4 +1,6 @@
-"""Intervals of predictions: that they cover, what they are made of, and that nothing is claimed from too little."""
+"""Intervals of predictions: that they cover, what they are made of, and that nothing is claimed
+from too little.
+"""
 
 import math
 
@@ -19,7 +21,9 @@ METHODS = builtin()
 
 def make_for(world: World, method: str = "oblique") -> object:
     def make(basis: Basis, scope: Scope) -> Contribution:
-        return world.contribution(basis, *(c.name for c in scope.concepts), domains=scope.domains, method=method)
+        return world.contribution(
+            basis, *(c.name for c in scope.concepts), domains=scope.domains, method=method
+        )
 
     return make
 
@@ -39,12 +43,17 @@ def test_at_least_forty_requests_of_every_size_are_drawn(world: World) -> None:
     assert any(r.beside for r in concepts)
     assert any(not r.beside for r in concepts)
     assert sum(scope.paradigm == "cells" for r in requests for scope in r.own) >= 19
-    assert {scope.domains for r in requests for scope in r.own if not scope.concepts} == {("photo",), ("sketch",)}
+    assert {scope.domains for r in requests for scope in r.own if not scope.concepts} == {
+        ("photo",),
+        ("sketch",),
+    }
     names = [c.name for r in requests for scope in (*r.own, *r.beside) for c in scope.concepts]
     assert set(names) <= set(world.names[:40])
 
 
-def test_intervals_cover_what_pictures_that_nobody_saw_show(world: World, calibration: Calibration) -> None:
+def test_intervals_cover_what_pictures_that_nobody_saw_show(
+    world: World, calibration: Calibration
+) -> None:
     """Other forgets than those of the calibration, on other pictures than the pool's."""
     basis, draw = world.basis(), np.random.default_rng(99)
     data = world.data
@@ -75,7 +84,9 @@ def test_intervals_cover_what_pictures_that_nobody_saw_show(world: World, calibr
 
 
 def test_the_ends_are_quantiles_of_the_errors() -> None:
-    errors = [float(e) for e in range(-20, 21)]  # 41 of them: (41 + 1) · 0.05 = 2.1, so the second from either end
+    errors = [
+        float(e) for e in range(-20, 21)
+    ]  # 41 of them: (41 + 1) · 0.05 = 2.1, so the second from either end
     known = Calibration({"all": errors}, 0.5)
     figure = known.around("all", Figure(0.4, 100))
     unit = math.sqrt((0.4 + 1 / 50) * (0.6 + 1 / 50) / 50)

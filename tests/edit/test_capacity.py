@@ -10,11 +10,22 @@ from tests.edit.test_calibration import METHODS, make_for
 
 
 def test_points_are_even_on_a_logarithmic_axis() -> None:
-    loads = [Load(1, 0.01, 100), Load(1, 0.03, 100), Load(1, 0.02, 100), Load(3, 0.05, 100), Load(5, 0.07, 100), Load(30, 0.4, 90)]
+    loads = [
+        Load(1, 0.01, 100),
+        Load(1, 0.03, 100),
+        Load(1, 0.02, 100),
+        Load(3, 0.05, 100),
+        Load(5, 0.07, 100),
+        Load(30, 0.4, 90),
+    ]
     points = curve(reversed(loads))
     assert [point["forgets"] for point in points] == [1, 4, 30]
     assert [point["changed"] for point in points] == pytest.approx([0.02, 0.06, 0.4])
-    assert [(point["low"], point["high"]) for point in points] == [(0.01, 0.03), (0.05, 0.07), (0.4, 0.4)]
+    assert [(point["low"], point["high"]) for point in points] == [
+        (0.01, 0.03),
+        (0.05, 0.07),
+        (0.4, 0.4),
+    ]
     assert [point["draws"] for point in points] == [3, 2, 1]
     assert curve(()) == []
 

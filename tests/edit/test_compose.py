@@ -48,7 +48,9 @@ def test_oblique_does_to_each_text_what_it_says(world: World, hard: Basis) -> No
 
 
 def test_oblique_theorems(world: World, hard: Basis) -> None:
-    """A forgotten label is never the best one, and the order of the retained ones stays, for any image."""
+    """A forgotten label is never the best one, and the order of the retained ones stays, for any
+    image.
+    """
     edit = compose(hard, [world.contribution(hard, name) for name in world.names[:5]], METHODS)
     x = np.random.default_rng(0).normal(size=(500, 96))
     before, after = x @ world.texts[:40].T, edit.move(x) @ world.texts[:40].T
@@ -58,17 +60,29 @@ def test_oblique_theorems(world: World, hard: Basis) -> None:
 
 
 def test_a_concept_outside_the_label_set_leaves_the_labels_exact(world: World, hard: Basis) -> None:
-    edit = compose(hard, [world.contribution(hard, world.names[60]), world.contribution(hard, world.names[2])], METHODS)
+    edit = compose(
+        hard,
+        [world.contribution(hard, world.names[60]), world.contribution(hard, world.names[2])],
+        METHODS,
+    )
     p = text_map(edit)
     kept = np.delete(world.texts[:40], 2, 0)
     assert np.abs(kept @ p.T - kept).max() < 1e-8
-    assert np.abs(world.texts[60] @ p.T - retained_mean(hard, frozenset({world.names[60], world.names[2]}))).max() < 1e-7
+    assert (
+        np.abs(
+            world.texts[60] @ p.T
+            - retained_mean(hard, frozenset({world.names[60], world.names[2]}))
+        ).max()
+        < 1e-7
+    )
 
 
 def test_soft_removals_are_the_smallest_that_do_it(world: World, soft: Basis) -> None:
     """KKT: among all b with Tᵀb = e, bᵀAb is least at A⁻¹T(TᵀA⁻¹T)⁻¹e."""
     gone = [3, 7, 11]
-    contributions = sorted((world.contribution(soft, world.names[i]) for i in gone), key=lambda c: c.digest)
+    contributions = sorted(
+        (world.contribution(soft, world.names[i]) for i in gone), key=lambda c: c.digest
+    )
     edit = compose(soft, contributions, METHODS)
     assert edit.facts["anchors"] == "soft"
     t = np.stack([c.tensors["targets"][:, 0] for c in contributions], axis=1)
@@ -77,11 +91,16 @@ def test_soft_removals_are_the_smallest_that_do_it(world: World, soft: Basis) ->
     wanted = lifted @ np.linalg.inv(t.T @ lifted)
     assert np.abs(edit.B - wanted).max() < 1e-8
     other = wanted + 0.01 * np.linalg.svd(t.T)[2][-1][:, None]
-    assert (np.einsum("ij,ik,kj->j", other, metric, other) > np.einsum("ij,ik,kj->j", wanted, metric, wanted)).all()
+    assert (
+        np.einsum("ij,ik,kj->j", other, metric, other)
+        > np.einsum("ij,ik,kj->j", wanted, metric, wanted)
+    ).all()
 
 
 def test_nullspace_is_the_projector(world: World, soft: Basis) -> None:
-    contributions = [world.contribution(soft, world.names[i], method="nullspace") for i in (1, 2, 3)]
+    contributions = [
+        world.contribution(soft, world.names[i], method="nullspace") for i in (1, 2, 3)
+    ]
     edit = compose(soft, contributions, METHODS)
     d = world.texts[[1, 2, 3]].T
     projector = np.eye(96) - d @ np.linalg.pinv(d)
@@ -89,7 +108,9 @@ def test_nullspace_is_the_projector(world: World, soft: Basis) -> None:
     assert np.abs(edit.move(x) - x @ projector).max() < 1e-9
     assert np.abs(edit.move(edit.move(x)) - edit.move(x)).max() < 1e-9
     twice = world.contribution(soft, world.names[1], method="nullspace", strength=0.5)
-    assert compose(soft, [*contributions, twice], METHODS).rank == 3, "a direction that is there already adds no rank"
+    assert compose(soft, [*contributions, twice], METHODS).rank == 3, (
+        "a direction that is there already adds no rank"
+    )
 
 
 @pytest.mark.parametrize("transposed", [True, False])
@@ -123,7 +144,9 @@ def contributions(world: World, hard: Basis) -> list[Contribution]:
 
 @given(order=st.permutations(range(7)), gone=st.integers(0, 6))
 @settings(max_examples=12, deadline=None)
-def test_order_and_history_change_no_bit(order: list[int], gone: int, hard: Basis, contributions: list[Contribution]) -> None:
+def test_order_and_history_change_no_bit(
+    order: list[int], gone: int, hard: Basis, contributions: list[Contribution]
+) -> None:
     everything = compose(hard, [contributions[i] for i in order], METHODS)
     assert everything.digest == compose(hard, contributions, METHODS).digest
     kept = [contributions[i] for i in order if i != gone]
@@ -155,7 +178,10 @@ def test_over_the_norm_labels_are_soft_and_it_says_so(world: World) -> None:
 
 
 def test_families_are_not_mixed(world: World, soft: Basis) -> None:
-    both = [world.contribution(soft, world.names[0]), world.contribution(soft, world.names[1], method="nullspace")]
+    both = [
+        world.contribution(soft, world.names[0]),
+        world.contribution(soft, world.names[1], method="nullspace"),
+    ]
     with pytest.raises(Unsupported, match="cannot be solved as one system"):
         compose(soft, both, METHODS)
 
@@ -174,11 +200,18 @@ def _forced(world: World, basis: Basis, like: Contribution, i: int) -> Contribut
 
     spec = dataclasses.replace(like.spec, scope=Scope((Concept(world.names[i]),)))
     text = basis.tensors["labels"][[i]].T
-    tensors = {**like.tensors, "targets": text, "lifted": basis.tensors["metric_inverse"] @ text, "detectors": text}
+    tensors = {
+        **like.tensors,
+        "targets": text,
+        "lifted": basis.tensors["metric_inverse"] @ text,
+        "detectors": text,
+    }
     return Contribution(spec, tensors, {**like.facts, "targets": [world.names[i]]}, f"{i:064x}")
 
 
-def test_numpy_and_jax_compose_the_same_to_a_millionth(hard: Basis, contributions: list[Contribution]) -> None:
+def test_numpy_and_jax_compose_the_same_to_a_millionth(
+    hard: Basis, contributions: list[Contribution]
+) -> None:
     host = compose(hard, contributions, METHODS)
     plain = compose(hard, contributions, METHODS, OnArrays(np))
     assert np.abs(text_map(host) - text_map(plain)).max() < 1e-6
@@ -210,7 +243,9 @@ print(basis.digest, edit.digest, info.get("architecture"), info["num_threads"], 
 
 
 def test_the_same_bytes_on_any_kernel_and_thread_count(tmp_path: Any) -> None:
-    """Basis, strengths and edit under several BLAS kernels and thread counts of this machine: one digest."""
+    """Basis, strengths and edit under several BLAS kernels and thread counts of this machine: one
+    digest.
+    """
     import os
     from pathlib import Path
 
@@ -243,8 +278,12 @@ def test_removals_are_exact_algebra(world: World, hard: Basis) -> None:
 
 def test_targets_that_differ_by_rounding_are_one(world: World, soft: Basis) -> None:
     first, other = (world.contribution(soft, name) for name in world.names[3:5])
-    rough = first.tensors["targets"] + np.random.default_rng(0).normal(0, 1e-8, first.tensors["targets"].shape)
+    rough = first.tensors["targets"] + np.random.default_rng(0).normal(
+        0, 1e-8, first.tensors["targets"].shape
+    )
     second = dataclasses.replace(first, tensors={**first.tensors, "targets": rough})
     targets, own = targets_of(soft, [first, other, second])
     assert (targets.vectors.shape[1], own) == (2, [[0], [1], [0]])
-    assert np.linalg.norm(compose(soft, [first, second], METHODS).B) < 3 * np.linalg.norm(compose(soft, [first], METHODS).B)
+    assert np.linalg.norm(compose(soft, [first, second], METHODS).B) < 3 * np.linalg.norm(
+        compose(soft, [first], METHODS).B
+    )

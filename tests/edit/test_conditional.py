@@ -27,8 +27,14 @@ def answers(world: World, edit: Edit) -> np.ndarray:
     return best
 
 
-def test_a_cell_goes_and_every_picture_of_other_domains_stays_as_it_is(world: World, asking: Basis) -> None:
-    edit = compose(asking, [world.contribution(asking, world.names[3], method="fitted", domains=("sketch",))], METHODS)
+def test_a_cell_goes_and_every_picture_of_other_domains_stays_as_it_is(
+    world: World, asking: Basis
+) -> None:
+    edit = compose(
+        asking,
+        [world.contribution(asking, world.names[3], method="fitted", domains=("sketch",))],
+        METHODS,
+    )
     assert edit.facts["conditional"] == ["sketch"]
     x, (condition,) = world.data.vectors, edit.conditions
     inside, now = condition.holds(x), answers(world, edit)
@@ -42,7 +48,10 @@ def test_a_cell_goes_and_every_picture_of_other_domains_stays_as_it_is(world: Wo
 
 
 def test_conditions_are_read_from_the_unedited_vector(world: World, asking: Basis) -> None:
-    both = [world.contribution(asking, world.names[i], method="fitted", domains=(d,)) for i, d in ((3, "sketch"), (4, "photo"))]
+    both = [
+        world.contribution(asking, world.names[i], method="fitted", domains=(d,))
+        for i, d in ((3, "sketch"), (4, "photo"))
+    ]
     edit = compose(asking, both, METHODS)
     x = world.data.vectors
     turned = dataclasses.replace(edit, conditions=edit.conditions[::-1])
@@ -52,11 +61,15 @@ def test_conditions_are_read_from_the_unedited_vector(world: World, asking: Basi
         mask = (x @ condition.selector > condition.threshold * np.linalg.norm(x, axis=1))[:, None]
         by_hand = by_hand - mask * ((x @ condition.L) @ condition.B.T)
     assert np.abs(edit.move(x) - by_hand).max() < 1e-12
-    assert np.abs(edit.apply(3 * x) - edit.apply(x)).max() < 1e-12, "a vector's length says nothing of its domain"
+    assert np.abs(edit.apply(3 * x) - edit.apply(x)).max() < 1e-12, (
+        "a vector's length says nothing of its domain"
+    )
 
 
 def test_a_whole_domain_is_scattered_and_the_others_stay(world: World, asking: Basis) -> None:
-    edit = compose(asking, [world.contribution(asking, method="fitted", domains=("sketch",))], METHODS)
+    edit = compose(
+        asking, [world.contribution(asking, method="fitted", domains=("sketch",))], METHODS
+    )
     now, sketch = answers(world, edit), world.data.domain_of == SKETCH
     held = edit.conditions[0].holds(world.data.vectors)
     right = now == world.data.class_of
@@ -86,16 +99,26 @@ def test_the_checkpoint_has_the_linear_edit(world: World, asking: Basis) -> None
     assert (edit.L == alone.L).all()
 
 
-def test_a_conditional_edit_is_one_file_whose_digest_covers_all_of_it(world: World, asking: Basis, tmp_path: Path) -> None:
-    edit = compose(asking, [world.contribution(asking, world.names[3], method="fitted", domains=("sketch",))], METHODS)
+def test_a_conditional_edit_is_one_file_whose_digest_covers_all_of_it(
+    world: World, asking: Basis, tmp_path: Path
+) -> None:
+    edit = compose(
+        asking,
+        [world.contribution(asking, world.names[3], method="fitted", domains=("sketch",))],
+        METHODS,
+    )
     edit.save(tmp_path / "edit.safetensors")
     again = load_edit(tmp_path / "edit.safetensors")
     assert again.digest == edit.digest
     assert (again.apply(world.data.vectors) == edit.apply(world.data.vectors)).all()
     (condition,) = edit.conditions
     others = [
-        dataclasses.replace(edit, conditions=(dataclasses.replace(condition, threshold=condition.threshold + 1e-9),)),
-        dataclasses.replace(edit, conditions=(dataclasses.replace(condition, selector=2 * condition.selector),)),
+        dataclasses.replace(
+            edit, conditions=(dataclasses.replace(condition, threshold=condition.threshold + 1e-9),)
+        ),
+        dataclasses.replace(
+            edit, conditions=(dataclasses.replace(condition, selector=2 * condition.selector),)
+        ),
         dataclasses.replace(edit, conditions=(dataclasses.replace(condition, L=2 * condition.L),)),
         dataclasses.replace(edit, plain=(2 * edit.linear.L, edit.linear.B)),
         edit.linear,
@@ -113,7 +136,14 @@ def test_what_is_no_conditional_edit_is_refused() -> None:
     with pytest.raises(Usage, match="of texts"):
         Edit(nothing, nothing, "text", {}, (condition,), (nothing, nothing))
     with pytest.raises(Usage, match="another width"):
-        Edit(nothing, nothing, "image", {}, (dataclasses.replace(condition, selector=np.ones(3)),), (nothing, nothing))
+        Edit(
+            nothing,
+            nothing,
+            "image",
+            {},
+            (dataclasses.replace(condition, selector=np.ones(3)),),
+            (nothing, nothing),
+        )
 
 
 def test_order_and_history_change_no_bit_of_it(world: World, asking: Basis) -> None:

@@ -20,7 +20,9 @@ SYSTEMS = len({step.w for step in STEPS if step.beta < 1.0})
 
 
 class Counting(Host):
-    """The host's algebra, counting factors of `(d, d)` systems and columns that are solved with them."""
+    """The host's algebra, counting factors of `(d, d)` systems and columns that are solved with
+    them.
+    """
 
     def __init__(self, dim: int) -> None:
         self.dim, self.counts = dim, Counter[str]()
@@ -49,14 +51,18 @@ def doubtful(world: World) -> tuple[Any, list[Contribution]]:
     return basis, [world.contribution(basis, name, method="fitted") for name in world.names[:12]]
 
 
-def test_each_system_is_factored_once_however_far_the_edit_walks(doubtful: tuple[Any, list[Contribution]]) -> None:
+def test_each_system_is_factored_once_however_far_the_edit_walks(
+    doubtful: tuple[Any, list[Contribution]],
+) -> None:
     basis, contributions = doubtful
     algebra = Counting(basis.dim)
     edit = compose(basis, contributions, METHODS, algebra)
     assert edit.facts["step"] >= 2, "it walks"
     assert edit.facts["anchors"] == "soft", "and does so twice, since hard labels go over the norm"
     assert 0 < algebra.counts["factors"] <= SYSTEMS
-    assert algebra.counts["columns"] <= SYSTEMS * len(contributions), "a column is solved once for each w"
+    assert algebra.counts["columns"] <= SYSTEMS * len(contributions), (
+        "a column is solved once for each w"
+    )
     assert edit.digest == compose(basis, contributions, METHODS).digest
 
 
@@ -70,14 +76,20 @@ def test_work_on_the_pool_grows_linearly(doubtful: tuple[Any, list[Contribution]
 
 
 def test_pictures_in_scope_are_decided_on_exact_scores(world: World) -> None:
-    """A text that scores each picture as its best label does, to the last bit, is about all of them; a hair lower, about none."""
+    """A text that scores each picture as its best label does, to the last bit, is about all of
+    them; a hair lower, about none.
+    """
     basis = world.basis(max_edit_norm=1e9)
     contribution = world.contribution(basis, world.names[60])
     target = contribution.tensors["targets"]
     pictures = basis.thinned_pool()[0]
     best = basis.pool_best("labels", ())
-    assert (pool_in_scope(basis, contribution) == (exact.matmul(pictures, target)[:, 0] >= best)).all()
+    assert (
+        pool_in_scope(basis, contribution) == (exact.matmul(pictures, target)[:, 0] >= best)
+    ).all()
     label = basis.tensors["labels"].T.copy()
     for factor in (1.0 + 1e-14, 1.0 - 1e-14):
         near = replace(contribution, tensors={**contribution.tensors, "targets": label * factor})
-        assert (pool_in_scope(basis, near) == (exact.matmul(pictures, label * factor).max(1) >= best)).all()
+        assert (
+            pool_in_scope(basis, near) == (exact.matmul(pictures, label * factor).max(1) >= best)
+        ).all()

@@ -8,12 +8,16 @@ from hypothesis import strategies as st
 from govd.edit import exact
 from govd.errors import OverCapacity
 
-shapes = st.tuples(st.integers(1, 40), st.integers(1, 200), st.integers(1, 40), st.integers(0, 2**32 - 1))
+shapes = st.tuples(
+    st.integers(1, 40), st.integers(1, 200), st.integers(1, 40), st.integers(0, 2**32 - 1)
+)
 
 
 @given(shapes)
 @settings(max_examples=40, deadline=None)
-def test_products_are_those_of_numpy_and_do_not_depend_on_the_order_of_terms(shape: tuple[int, int, int, int]) -> None:
+def test_products_are_those_of_numpy_and_do_not_depend_on_the_order_of_terms(
+    shape: tuple[int, int, int, int],
+) -> None:
     m, k, n, seed = shape
     draw = np.random.default_rng(seed)
     a = draw.normal(size=(m, k)) * 10.0 ** draw.integers(-6, 6, size=(m, 1))
@@ -65,5 +69,7 @@ def test_sums_means_units_and_norms() -> None:
     assert np.allclose(exact.mean(rows), rows.mean(0))
     assert np.allclose(np.linalg.norm(exact.unit(rows), axis=1), 1)
     left, right = draw.normal(size=(20, 3)), draw.normal(size=(20, 3))
-    assert np.isclose(exact.spectral_norm(left, right), np.linalg.norm(right @ left.T, 2), rtol=0.02)
+    assert np.isclose(
+        exact.spectral_norm(left, right), np.linalg.norm(right @ left.T, 2), rtol=0.02
+    )
     assert exact.spectral_norm(np.zeros((4, 0)), np.zeros((4, 0))) == 0

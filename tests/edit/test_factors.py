@@ -35,14 +35,21 @@ def test_folding_into_weights_is_applying_to_embeddings(seed: int, side: str) ->
     plain = hidden @ weight.T
     stored = (plain / np.linalg.norm(plain, axis=1, keepdims=True)).astype(np.float32)
     folded = hidden @ edit.fold(weight).T
-    assert np.abs(edit.apply(stored) - folded / np.linalg.norm(folded, axis=1, keepdims=True)).max() < 1e-5
+    assert (
+        np.abs(edit.apply(stored) - folded / np.linalg.norm(folded, axis=1, keepdims=True)).max()
+        < 1e-5
+    )
 
 
 def test_round_trip_and_digest(tmp_path: Path) -> None:
     edit = Edit(L, B, "text", {"model": "m", "revision": 3})
     edit.save(tmp_path / "e.safetensors")
     again = load_edit(tmp_path / "e.safetensors")
-    assert (again.digest, again.side, dict(again.facts)) == (edit.digest, "text", {"model": "m", "revision": 3})
+    assert (again.digest, again.side, dict(again.facts)) == (
+        edit.digest,
+        "text",
+        {"model": "m", "revision": 3},
+    )
     assert again.to_bytes() == edit.to_bytes()
     assert Edit(L, B).digest != edit.digest
     assert Edit(L, B, "text").digest == edit.digest, "facts are no part of it"
@@ -62,8 +69,13 @@ def test_broken_files_are_told(tmp_path: Path) -> None:
         "cut": data[:-9],
         "header": data[:20],
         "nothing": b"",
-        "nan": tensors_to_bytes({"L": np.full((2, 1), np.nan), "B": np.ones((2, 1))}, {"format": "govd-edit-1", "side": "image"}),
-        "shape": tensors_to_bytes({"L": np.ones((2, 2)), "B": np.ones((2, 1))}, {"format": "govd-edit-1", "side": "image"}),
+        "nan": tensors_to_bytes(
+            {"L": np.full((2, 1), np.nan), "B": np.ones((2, 1))},
+            {"format": "govd-edit-1", "side": "image"},
+        ),
+        "shape": tensors_to_bytes(
+            {"L": np.ones((2, 2)), "B": np.ones((2, 1))}, {"format": "govd-edit-1", "side": "image"}
+        ),
         "other": tensors_to_bytes({"L": np.ones((2, 2))}, {}),
     }
     for name, content in bad.items():
@@ -86,8 +98,15 @@ def test_vectors_that_do_not_fit() -> None:
 def test_loading_an_edit_needs_no_framework(tmp_path: Path) -> None:
     Edit(L, B).save(tmp_path / "e")
     code = (
-        "import sys, govd, numpy; e = govd.load_edit(sys.argv[1]); e.apply(numpy.ones((2, 12))); "
-        "print([m for m in ('jax', 'torch', 'transformers', 'sqlalchemy', 'fastapi') if m in sys.modules])"
+        "import sys, govd, numpy; e = govd.load_edit(sys.argv[1]); e.apply(numpy.ones((2, 12)));"
+        " print([m for m in ('jax', 'torch', 'transformers', 'sqlalchemy', 'fastapi') if m in"
+        " sys.modules])"
     )
-    out = subprocess.run([sys.executable, "-c", code, str(tmp_path / "e")], capture_output=True, text=True, timeout=60, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "e")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert out.stdout.strip() == "[]"

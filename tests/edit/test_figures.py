@@ -1,4 +1,6 @@
-"""Every figure that enters a claim, a report or a decision against plain loops over thirty pictures (`oracles`)."""
+"""Every figure that enters a claim, a report or a decision against plain loops over thirty pictures
+(`oracles`).
+"""
 
 import dataclasses
 from typing import Any
@@ -31,12 +33,26 @@ few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthChec
 
 @example(which="a concept and a cell", alpha=1.0, method="oblique", side="image", seed=1)
 @example(which="a concept and a cell", alpha=0.3, method="bilateral", side="image", seed=2)
-@example(which="two concepts of one request, one without pictures", alpha=1.0, method="oblique", side="text", seed=3)
+@example(
+    which="two concepts of one request, one without pictures",
+    alpha=1.0,
+    method="oblique",
+    side="text",
+    seed=3,
+)
 @example(which="a domain and a concept", alpha=0.5, method="bilateral", side="image", seed=4)
 @example(which="a concept and a cell", alpha=1.0, method="fitted", side="image", seed=5)
 @cases
 @few
-def test_figures_on_pictures(world: World, bases: dict[str, Basis], which: str, alpha: float, method: str, side: str, seed: int) -> None:
+def test_figures_on_pictures(
+    world: World,
+    bases: dict[str, Basis],
+    which: str,
+    alpha: float,
+    method: str,
+    side: str,
+    seed: int,
+) -> None:
     basis, data = bases[side], pictures(world, seed)
     contributions = forgets(world, basis, which, alpha, method)
     edit = compose(basis, contributions, METHODS)
@@ -57,7 +73,11 @@ def test_figures_on_pictures(world: World, bases: dict[str, Basis], which: str, 
         expected |= {
             "forget_acc_before": seen.right(seen.first, seen.go),
             "forget_acc": seen.right(seen.now, seen.go),
-            "base_false_positives": seen.base_false_positives() if len({seen.label[i] for i in seen.go}) < len(CLASSES) else None,
+            "base_false_positives": (
+                seen.base_false_positives()
+                if len({seen.label[i] for i in seen.go}) < len(CLASSES)
+                else None
+            ),
             "pairwise_leak": seen.pairwise_leak(),
             "h_mean": seen.h_mean(),
             "paraphrase_leak": seen.paraphrase_leak(),
@@ -70,7 +90,11 @@ def test_figures_on_pictures(world: World, bases: dict[str, Basis], which: str, 
         n: None if v is None else pytest.approx(v, abs=CLOSE) for n, v in expected.items()
     }
     worst = figures["retain_worst_class"]
-    assert (worst["class"], pytest.approx(worst["before"]), pytest.approx(worst["after"])) == seen.worst_class()
+    assert (
+        worst["class"],
+        pytest.approx(worst["before"]),
+        pytest.approx(worst["after"]),
+    ) == seen.worst_class()
     for record, scope in zip(figures.get("concepts", []), scopes, strict=bool(seen.go)):
         assert record["images"] == sum(seen.covers(scope, i) for i in seen.pictures)
         was, now = (seen.text_auc(scope, rows) for rows in (seen.before, seen.after))
@@ -88,11 +112,21 @@ def check_cells(cells: list[dict[str, Any]], answered: list[dict[str, Any]], see
     data = seen.data
     domains = [*data.domains, ""]
     there = {(c, d) for c, d in zip(data.class_of.tolist(), data.domain_of.tolist(), strict=True)}
-    assert {(r["class"], r["domain"]) for r in cells} == {(data.classes[c], domains[d]) for c, d in there}
+    assert {(r["class"], r["domain"]) for r in cells} == {
+        (data.classes[c], domains[d]) for c, d in there
+    }
     assert len(cells) == len(answered) == len(there)
-    for record, taken in ((r, t) for r in cells for t in answered if (r["class"], r["domain"]) == (t["class"], t["domain"])):
+    for record, taken in (
+        (r, t)
+        for r in cells
+        for t in answered
+        if (r["class"], r["domain"]) == (t["class"], t["domain"])
+    ):
         own = [
-            i for i in seen.pictures if (data.classes[data.class_of[i]], domains[data.domain_of[i]]) == (record["class"], record["domain"])
+            i
+            for i in seen.pictures
+            if (data.classes[data.class_of[i]], domains[data.domain_of[i]])
+            == (record["class"], record["domain"])
         ]
         assert record["images"] == taken["images"] == len(own)
         assert record["before"] == pytest.approx(seen.right(seen.first, own))
@@ -104,13 +138,17 @@ def check_cells(cells: list[dict[str, Any]], answered: list[dict[str, Any]], see
 
 
 def test_an_inverted_text_leaks(world: World, bases: dict[str, Basis]) -> None:
-    """Too strong an edit: the text ranks its pictures last, and that tells them apart as well as first."""
+    """Too strong an edit: the text ranks its pictures last, and that tells them apart as well as
+    first.
+    """
     data, basis = pictures(world, 5), bases["image"]
     contributions = forgets(world, basis, "a concept", 1.0, "bilateral")
     edit = compose(basis, contributions, METHODS)
     strong = dataclasses.replace(edit, B=6 * edit.B)
     (record,) = metrics.on_images(basis, strong, contributions, data)["concepts"]
-    seen = Seen(world.names[:40], list(world.texts[:40]), data, [contributions[0].spec.scope], strong)
+    seen = Seen(
+        world.names[:40], list(world.texts[:40]), data, [contributions[0].spec.scope], strong
+    )
     now = seen.text_auc(seen.scopes[0], seen.after)
     assert now is not None
     assert now < 0.3
@@ -123,7 +161,13 @@ def test_an_inverted_text_leaks(world: World, bases: dict[str, Basis]) -> None:
 @cases
 @few
 def test_figures_without_pictures(
-    world: World, bases: dict[str, Basis], which: str, alpha: float, method: str, side: str, seed: int
+    world: World,
+    bases: dict[str, Basis],
+    which: str,
+    alpha: float,
+    method: str,
+    side: str,
+    seed: int,
 ) -> None:
     """On a pool of thirty, with an edit that was made from a larger one."""
     basis = thirty(world, side, seed)
@@ -132,7 +176,11 @@ def test_figures_without_pictures(
     if seed % 2:  # turned round: what stays is answered with what was to go
         edit = dataclasses.replace(edit, B=-3 * edit.B)
     figures: dict[str, Any] = metrics.data_free(basis, edit, contributions)
-    pool, names, texts = list(basis.tensors["pool"]), list(basis.labels), list(basis.tensors["labels"])
+    pool, names, texts = (
+        list(basis.tensors["pool"]),
+        list(basis.labels),
+        list(basis.tensors["labels"]),
+    )
     scopes = [c.spec.scope for c in contributions]
     named = {p for s in scopes for c in s.concepts for p in c.phrases}
     kept = [place for place, name in enumerate(names) if name not in named]
@@ -143,7 +191,10 @@ def test_figures_without_pictures(
     stay = []
     for i, domain in enumerate(basis.tensors["pool_domains"].tolist()):
         about = [
-            (not scope.concepts or names[first[i]] in {p for c in scope.concepts for p in c.phrases})
+            (
+                not scope.concepts
+                or names[first[i]] in {p for c in scope.concepts for p in c.phrases}
+            )
             and (not scope.domains or basis.domains[domain] in scope.domains)
             for scope in scopes
         ]
@@ -151,17 +202,38 @@ def test_figures_without_pictures(
             stay.append(i)
     listed = [i for i in stay if first[i] in kept]
     assert figures["on"] == f"{len(stay)} pool embeddings"
-    assert figures["predicted_disagreement"] == pytest.approx(share(first[i] != now[i] for i in stay))
-    assert figures["retain_agreement"] == pytest.approx(share(first[i] == best(after[i], kept) for i in listed))
-    words = [t for t, name in zip(basis.tensors["vocabulary"], basis.vocabulary, strict=True) if name not in {*names, *named}]
-    untouched, edited = [[float(np.sum(x * t)) for t in words] for x in pool], scored(edit, pool, words)
-    agree = share(best(a, range(len(words))) == best(b, range(len(words))) for a, b in zip(untouched, edited, strict=True))
+    assert figures["predicted_disagreement"] == pytest.approx(
+        share(first[i] != now[i] for i in stay)
+    )
+    assert figures["retain_agreement"] == pytest.approx(
+        share(first[i] == best(after[i], kept) for i in listed)
+    )
+    words = [
+        t
+        for t, name in zip(basis.tensors["vocabulary"], basis.vocabulary, strict=True)
+        if name not in {*names, *named}
+    ]
+    untouched, edited = (
+        [[float(np.sum(x * t)) for t in words] for x in pool],
+        scored(edit, pool, words),
+    )
+    agree = share(
+        best(a, range(len(words))) == best(b, range(len(words)))
+        for a, b in zip(untouched, edited, strict=True)
+    )
     assert figures["unlisted_agreement"] == pytest.approx(agree)
-    spills = {names[p]: max(abs(float(np.sum(edit.B[:, r] * texts[p]))) for r in range(edit.rank)) for p in kept}
+    spills = {
+        names[p]: max(abs(float(np.sum(edit.B[:, r] * texts[p]))) for r in range(edit.rank))
+        for p in kept
+    }
     assert figures["largest_spill"] == pytest.approx(max(spills.values()), abs=CLOSE)
-    assert all(pytest.approx(r["spill"], abs=CLOSE) == spills[r["anchor"]] for r in figures["spills_to"])
+    assert all(
+        pytest.approx(r["spill"], abs=CLOSE) == spills[r["anchor"]] for r in figures["spills_to"]
+    )
     whole = np.stack([np.eye(96)[i] - moved(edit, np.eye(96)[i], edit.side) for i in range(96)])
-    assert figures["edit_norm"] == pytest.approx(float(np.sqrt(np.linalg.eigvalsh(whole @ whole.T)[-1])))
+    assert figures["edit_norm"] == pytest.approx(
+        float(np.sqrt(np.linalg.eigvalsh(whole @ whole.T)[-1]))
+    )
     assert figures["rank"] == edit.rank
 
 

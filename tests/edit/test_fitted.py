@@ -54,7 +54,9 @@ def brute_force(basis: Basis, gone: list[int], steps: list[tuple[float, float]])
     for at, (beta, w) in zip(gone, steps, strict=True):
         aim = labels[at] - mean
         system = forgotten + w * everything + RIDGE * (1 + w) / basis.dim * np.eye(basis.dim)
-        columns.append((1 - beta) * np.linalg.solve(system, (forgotten + w * own) @ aim) + beta * aim)
+        columns.append(
+            (1 - beta) * np.linalg.solve(system, (forgotten + w * own) @ aim) + beta * aim
+        )
     return np.stack(columns, axis=1)
 
 
@@ -63,19 +65,34 @@ def test_it_is_its_definition(world: World, hard: Basis, made: list[Contribution
     edit = compose(hard, chosen, METHODS)
     gone = [world.names.index(c.spec.scope.concepts[0].name) for c in chosen]
     extra = edit.facts["step"]
-    steps = [STEPS[min(STEPS.index((float(c.tensors["beta"][0]), float(c.tensors["w"][0]))) + extra, len(STEPS) - 1)] for c in chosen]
+    steps = [
+        STEPS[
+            min(
+                STEPS.index((float(c.tensors["beta"][0]), float(c.tensors["w"][0]))) + extra,
+                len(STEPS) - 1,
+            )
+        ]
+        for c in chosen
+    ]
     wanted = brute_force(hard, gone, steps)
-    assert np.abs(edit.L - wanted).max() < 2e-3 * np.abs(wanted).max(), "the grid is all that differs"
+    assert np.abs(edit.L - wanted).max() < 2e-3 * np.abs(wanted).max(), (
+        "the grid is all that differs"
+    )
     texts = hard.tensors["labels"]
     assert np.abs(texts[gone] @ edit.B - np.eye(4)).max() < 1e-9
 
 
 def test_forgets_that_need_a_further_step_together_take_it_together(world: World) -> None:
-    """Prompts that disagree: each forget alone is certain enough at its own step, all of them are only further down the list."""
+    """Prompts that disagree: each forget alone is certain enough at its own step, all of them are
+    only further down the list.
+    """
     draw = np.random.default_rng(0)
     prompts = np.stack([world.texts[:40] + 0.02 * draw.normal(size=(40, 96)) for _ in range(3)])
     basis = world.basis(max_edit_norm=1e9, label_prompts=prompts)
-    chosen = sorted((world.contribution(basis, name, method="fitted") for name in world.names[:12]), key=lambda c: c.digest)
+    chosen = sorted(
+        (world.contribution(basis, name, method="fitted") for name in world.names[:12]),
+        key=lambda c: c.digest,
+    )
     edit = compose(basis, chosen, METHODS)
     extra = edit.facts["step"]
     assert extra >= 1
@@ -86,7 +103,9 @@ def test_forgets_that_need_a_further_step_together_take_it_together(world: World
     assert np.abs(edit.L - wanted).max() < 2e-3 * np.abs(wanted).max()
 
 
-def test_what_is_forgotten_is_unnamed_and_the_rest_stays(world: World, hard: Basis, made: list[Contribution]) -> None:
+def test_what_is_forgotten_is_unnamed_and_the_rest_stays(
+    world: World, hard: Basis, made: list[Contribution]
+) -> None:
     edit = compose(hard, made, METHODS)
     told = on_images(hard, edit, made, world.data)
     assert told["forget_acc"] <= 0.02
@@ -94,28 +113,42 @@ def test_what_is_forgotten_is_unnamed_and_the_rest_stays(world: World, hard: Bas
     labels = hard.tensors["labels"]
     moved = edit.apply(world.data.vectors) @ labels.T
     own = np.isin(world.data.class_of, range(12))
-    assert (moved[own].argmax(1) < 12).mean() <= 0.03, "nor are they named with another forgotten label"
+    assert (moved[own].argmax(1) < 12).mean() <= 0.03, (
+        "nor are they named with another forgotten label"
+    )
 
 
-def test_every_step_that_was_tried_is_a_fact_and_the_last_is_taken(made: list[Contribution]) -> None:
+def test_every_step_that_was_tried_is_a_fact_and_the_last_is_taken(
+    made: list[Contribution],
+) -> None:
     for contribution in made:
         (term,) = contribution.facts["terms"]
         tried = term["tried"]
-        assert [(row["beta"], row["w"]) for row in tried] == [tuple(step) for step in STEPS[FLOOR : FLOOR + len(tried)]]
+        assert [(row["beta"], row["w"]) for row in tried] == [
+            tuple(step) for step in STEPS[FLOOR : FLOOR + len(tried)]
+        ]
         assert (tried[-1]["beta"], tried[-1]["w"]) == (term["beta"], term["w"])
         assert not any(enough(row["named"], row["of"]) for row in tried[:-1])
         assert enough(tried[-1]["named"], tried[-1]["of"]) or len(tried) == len(STEPS) - FLOOR
         assert all(row["others_moved"] > 0 for row in tried)
 
 
-@given(gone=st.sets(st.integers(0, 11), min_size=1, max_size=6), order=st.randoms(use_true_random=False))
+@given(
+    gone=st.sets(st.integers(0, 11), min_size=1, max_size=6),
+    order=st.randoms(use_true_random=False),
+)
 @settings(max_examples=10, deadline=None)
-def test_a_revert_is_as_if_it_had_never_been(gone: set[int], order: object, hard: Basis, made: list[Contribution]) -> None:
+def test_a_revert_is_as_if_it_had_never_been(
+    gone: set[int], order: object, hard: Basis, made: list[Contribution]
+) -> None:
     kept = [contribution for i, contribution in enumerate(made) if i not in gone]
     shuffled = list(kept)
     order.shuffle(shuffled)  # type: ignore[attr-defined]
     compose(hard, made, METHODS)
-    assert compose(hard, shuffled, METHODS).digest == compose(Basis.from_bytes(hard.to_bytes()), kept, METHODS).digest
+    assert (
+        compose(hard, shuffled, METHODS).digest
+        == compose(Basis.from_bytes(hard.to_bytes()), kept, METHODS).digest
+    )
 
 
 def test_moments_are_the_same_in_any_order(hard: Basis) -> None:
@@ -126,7 +159,10 @@ def test_moments_are_the_same_in_any_order(hard: Basis) -> None:
     assert (whole == weighted_moment(rows[shuffled], weights[shuffled])).all()
     parts = weighted_moment(rows[:100], weights[:100]) + weighted_moment(rows[100:], weights[100:])
     assert (whole == parts).all()
-    assert (whole - weighted_moment(rows[:100], weights[:100]) == weighted_moment(rows[100:], weights[100:])).all()
+    assert (
+        whole - weighted_moment(rows[:100], weights[:100])
+        == weighted_moment(rows[100:], weights[100:])
+    ).all()
 
 
 @pytest.mark.parametrize("place", [0, 3, 7])
@@ -134,20 +170,31 @@ def test_named_falls_with_strength(world: World, hard: Basis, place: int) -> Non
     labels, own = hard.tensors["labels"], world.data.class_of == place
     counts = []
     for strength in (0.1, 0.3, 0.5, 0.7, 0.85, 1.0, 1.3, 1.7, 2.0):
-        contribution = world.contribution(hard, world.names[place], method="fitted", strength=strength)
+        contribution = world.contribution(
+            hard, world.names[place], method="fitted", strength=strength
+        )
         moved = compose(hard, [contribution], METHODS).apply(world.data.vectors)
         counts.append(int(((moved @ labels.T).argmax(1)[own] == place).sum()))
     assert all(after <= before + 1 for before, after in pairwise(counts)), counts
     oblique = compose(hard, [world.contribution(hard, world.names[place])], METHODS)
-    assert np.abs(compose(hard, [contribution], METHODS).L - oblique.L).max() < 1e-12, "2 is oblique"
+    assert np.abs(compose(hard, [contribution], METHODS).L - oblique.L).max() < 1e-12, (
+        "2 is oblique"
+    )
 
 
 def test_a_cell_goes_and_the_class_elsewhere_stays(world: World, hard: Basis) -> None:
     before, inside, elsewhere = [], [], []
     for place in range(6):
-        edit = compose(hard, [world.contribution(hard, world.names[place], method="fitted", domains=("sketch",))], METHODS)
+        edit = compose(
+            hard,
+            [world.contribution(hard, world.names[place], method="fitted", domains=("sketch",))],
+            METHODS,
+        )
         moved = edit.apply(world.data.vectors) @ hard.tensors["labels"].T
-        right, was = moved.argmax(1) == place, (world.data.vectors @ hard.tensors["labels"].T).argmax(1) == place
+        right, was = (
+            moved.argmax(1) == place,
+            (world.data.vectors @ hard.tensors["labels"].T).argmax(1) == place,
+        )
         cell = (world.data.class_of == place) & (world.data.domain_of == 1)
         other = (world.data.class_of == place) & (world.data.domain_of == 0)
         before.append(was[other].mean())
@@ -170,7 +217,9 @@ def test_level_ranks_pictures_like_any_others(world: World, hard: Basis) -> None
 def test_without_a_pool_it_is_oblique(world: World) -> None:
     basis = world.basis(pool=False)
     ours = compose(basis, [world.contribution(basis, world.names[3], method="fitted")], METHODS)
-    assert ours.digest == compose(basis, [world.contribution(basis, world.names[3])], METHODS).digest
+    assert (
+        ours.digest == compose(basis, [world.contribution(basis, world.names[3])], METHODS).digest
+    )
 
 
 def test_a_concept_that_no_picture_shows_leans_on_its_text(world: World, hard: Basis) -> None:
@@ -190,7 +239,10 @@ def test_the_worst_prompt_decides(world: World) -> None:
     assert basis.tensors["label_prompts"].shape == (3, 40, 96)
     plain = world.basis(max_edit_norm=1e9)
     for name in world.names[:6]:
-        several, one = (world.contribution(b, name, method="fitted").facts["terms"][0]["tried"] for b in (basis, plain))
+        several, one = (
+            world.contribution(b, name, method="fitted").facts["terms"][0]["tried"]
+            for b in (basis, plain)
+        )
         assert several[0]["named"] >= one[0]["named"]
         assert len(several) >= len(one)
 

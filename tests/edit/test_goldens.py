@@ -1,4 +1,6 @@
-"""The methods do what the printed tables say: edits byte for byte, and what they leave and cost on pictures of a model nobody tuned on."""
+"""The methods do what the printed tables say: edits byte for byte, and what they leave and cost on
+pictures of a model nobody tuned on.
+"""
 
 import json
 from typing import Any
@@ -25,7 +27,9 @@ def test_every_golden_is_compared() -> None:
 def test_a_method_does_what_the_tables_rest_on(cases: dict[str, Case], row: str) -> None:
     title, _, name = row.partition(": ")
     now, known = outcome(cases[title], name), KNOWN[row]
-    assert now["edit"] == known["edit"], "an edit's bytes changed: print the tables anew, then `python -m tests.edit.goldens`"
+    assert now["edit"] == known["edit"], (
+        "an edit's bytes changed: print the tables anew, then `python -m tests.edit.goldens`"
+    )
     assert now.keys() == known.keys()
     for figure in now.keys() - {"edit"}:
         assert now[figure] == pytest.approx(known[figure], abs=2 * 10.0**-DIGITS), figure

@@ -11,13 +11,24 @@ from govd.edit.attacks.readings import Attempt, area_reading, place_reading, sha
 from govd.grades import ATTACKS, RUNGS, claim_of, cost_of, value_of
 
 BEFORE, GONE = share_reading(28, 30, 0.0), share_reading(0, 30, 0.0)
-KNOWN, LEVEL = area_reading(0.98, 30, 300, both_ways=True), area_reading(0.5, 30, 300, both_ways=True)
+KNOWN, LEVEL = (
+    area_reading(0.98, 30, 300, both_ways=True),
+    area_reading(0.5, 30, 300, both_ways=True),
+)
 
 
 def failing(**other: Attempt) -> list[Attempt]:
     """Every attack that the ladder asks for, all of which fail, but those that are given."""
-    some = {name: Attempt(name, BEFORE, GONE) for name, attack in ATTACKS.items() if attack.measure == "share"}
-    some |= {name: Attempt(name, KNOWN, LEVEL) for name, attack in ATTACKS.items() if attack.measure == "area"}
+    some = {
+        name: Attempt(name, BEFORE, GONE)
+        for name, attack in ATTACKS.items()
+        if attack.measure == "share"
+    }
+    some |= {
+        name: Attempt(name, KNOWN, LEVEL)
+        for name, attack in ATTACKS.items()
+        if attack.measure == "area"
+    }
     return list((some | other).values())
 
 
@@ -60,7 +71,9 @@ def test_what_is_optional_may_be_missing_and_breaks_where_it_works() -> None:
 
 def test_too_few_pictures_claim_nothing() -> None:
     """None of two pictures is named: with none of two, more than half may be."""
-    record = graded(failing(label=Attempt("label", share_reading(2, 2, 0.0), share_reading(0, 2, 0.0))))
+    record = graded(
+        failing(label=Attempt("label", share_reading(2, 2, 0.0), share_reading(0, 2, 0.0)))
+    )
     assert record["grade"] == 0
     assert rungs(record)["named"] == "few"
     assert "too few pictures" in claim_of(record)
@@ -113,5 +126,10 @@ def test_costs_and_values_are_said_in_figures() -> None:
 
 
 def test_records_that_somebody_wrote_himself_are_read_as_nothing() -> None:
-    for leak in ({}, {"rungs": 3}, {"rungs": [{"rung": "learned", "state": "held"}]}, {"rungs": [1, {"state": "held"}], "grade": 6}):
+    for leak in (
+        {},
+        {"rungs": 3},
+        {"rungs": [{"rung": "learned", "state": "held"}]},
+        {"rungs": [1, {"state": "held"}], "grade": 6},
+    ):
         assert claim_of(leak).startswith(f"grade 0 of {len(RUNGS)}: nothing is claimed")

@@ -18,7 +18,9 @@ def called(basis: Basis, edit: Edit, x: np.ndarray) -> str:
     return max(zip(names, rows, strict=True), key=lambda pair: float(moved @ pair[1]))[0]
 
 
-@pytest.mark.parametrize(("pool", "method"), [(True, "fitted"), (True, "bilateral"), (False, "oblique")])
+@pytest.mark.parametrize(
+    ("pool", "method"), [(True, "fitted"), (True, "bilateral"), (False, "oblique")]
+)
 def test_leave_one_out_is_a_difference_of_two_edits(world: World, pool: bool, method: str) -> None:
     basis, names = world.basis(pool=pool), world.names
     gone = [world.contribution(basis, n, method=method) for n in (names[3], names[9])]
@@ -41,24 +43,47 @@ def test_leave_one_out_is_a_difference_of_two_edits(world: World, pool: bool, me
     for place in range(3):
         rest = [c for i, c in enumerate(gone) if i != place]
         without = compose(basis, rest, METHODS)
-        row = left_out(pictures, gone, about, place, answered(basis, pictures, whole, gone), answered(basis, pictures, without, rest))
+        row = left_out(
+            pictures,
+            gone,
+            about,
+            place,
+            answered(basis, pictures, whole, gone),
+            answered(basis, pictures, without, rest),
+        )
         with_it = [called(basis, whole, x) for x in vectors]
         after = [called(basis, without, x) for x in vectors]
-        stays = [i for i in range(len(vectors)) if not any(is_about(i, f, own_name[i]) or is_about(i, f, base[i]) for f in range(3))]
+        stays = [
+            i
+            for i in range(len(vectors))
+            if not any(is_about(i, f, own_name[i]) or is_about(i, f, base[i]) for f in range(3))
+        ]
         assert row["retained"] == len(stays)
-        changed, changed_without = (np.mean([answers[i] != base[i] for i in stays]) for answers in (with_it, after))
+        changed, changed_without = (
+            np.mean([answers[i] != base[i] for i in stays]) for answers in (with_it, after)
+        )
         assert row["changed"] == pytest.approx(changed)
         assert row["cost"] == pytest.approx(changed - changed_without)
-        others = [i for i in range(len(vectors)) for f in range(3) if f != place and is_about(i, f, own_name[i])]
+        others = [
+            i
+            for i in range(len(vectors))
+            for f in range(3)
+            if f != place and is_about(i, f, own_name[i])
+        ]
         named = np.mean([any(is_about(i, f, with_it[i]) for f in range(3)) for i in others])
-        named_without = np.mean([any(is_about(i, f, after[i]) for f in range(3) if f != place) for i in others])
+        named_without = np.mean(
+            [any(is_about(i, f, after[i]) for f in range(3) if f != place) for i in others]
+        )
         assert row["others_named"] == pytest.approx(named)
         assert row["others_named_without"] == pytest.approx(named_without)
 
 
 def test_a_whole_domain_is_still_named_where_nothing_changed(world: World) -> None:
     basis = world.basis()
-    gone = [world.contribution(basis, method="bilateral", domains=("sketch",)), world.contribution(basis, world.names[3])]
+    gone = [
+        world.contribution(basis, method="bilateral", domains=("sketch",)),
+        world.contribution(basis, world.names[3]),
+    ]
     pictures = pictures_of(basis, None)
     about = [concerned(basis, pictures, c) for c in gone]
     whole = compose(basis, gone, METHODS)
@@ -67,7 +92,9 @@ def test_a_whole_domain_is_still_named_where_nothing_changed(world: World) -> No
     inside = basis.tensors["pool_domains"] == 1
     assert about[0].tolist() == inside.tolist()
     nothing = Edit.nothing(basis.dim)
-    same = [called(basis, nothing, x) == called(basis, whole, x) for x in basis.tensors["pool"][inside]]
+    same = [
+        called(basis, nothing, x) == called(basis, whole, x) for x in basis.tensors["pool"][inside]
+    ]
     assert row["named"] == pytest.approx(np.mean(same))
     assert row["retained"] == int((~inside & ~about[1]).sum())
 

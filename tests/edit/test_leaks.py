@@ -1,4 +1,6 @@
-"""What is said of attacks, of extents and of strengths, against plain loops over some thirty pictures."""
+"""What is said of attacks, of extents and of strengths, against plain loops over some thirty
+pictures.
+"""
 
 import dataclasses
 
@@ -25,28 +27,50 @@ cases = given(
 few = settings(max_examples=10, deadline=None)
 
 
-def edited(world: World, basis: Basis, which: str, alpha: float, method: str = "bilateral") -> tuple[list[Contribution], Edit]:
+def edited(
+    world: World, basis: Basis, which: str, alpha: float, method: str = "bilateral"
+) -> tuple[list[Contribution], Edit]:
     contributions = forgets(world, basis, which, alpha, method)
     return contributions, compose(basis, contributions, METHODS)
 
 
-def by_examples(shown: list[np.ndarray], learn: list[int], positive: list[int], negative: list[int], count: int) -> float:
+def by_examples(
+    shown: list[np.ndarray], learn: list[int], positive: list[int], negative: list[int], count: int
+) -> float:
     """How the mean of some examples ranks pictures that nobody learned from."""
     query = sum(shown[i] for i in learn[:count]) / count
-    return area([float(shown[i] @ query) for i in positive], [float(shown[i] @ query) for i in negative])
+    return area(
+        [float(shown[i] @ query) for i in positive], [float(shown[i] @ query) for i in negative]
+    )
 
 
-def by_neighbours(shown: list[np.ndarray], own: list[int], others: list[int], positive: list[int], negative: list[int]) -> float:
+def by_neighbours(
+    shown: list[np.ndarray],
+    own: list[int],
+    others: list[int],
+    positive: list[int],
+    negative: list[int],
+) -> float:
     """How much nearer the nearest example is than the nearest other picture."""
 
     def nearer(i: int) -> float:
-        return max(float(shown[i] @ shown[j]) for j in own) - max(float(shown[i] @ shown[j]) for j in others)
+        return max(float(shown[i] @ shown[j]) for j in own) - max(
+            float(shown[i] @ shown[j]) for j in others
+        )
 
     return area([nearer(i) for i in positive], [nearer(i) for i in negative])
 
 
-def by_probe(shown: list[np.ndarray], own: list[int], others: list[int], positive: list[int], negative: list[int]) -> float:
-    """Fisher's discriminant with a ridge of a twentieth of the mean variance, learned on one half."""
+def by_probe(
+    shown: list[np.ndarray],
+    own: list[int],
+    others: list[int],
+    positive: list[int],
+    negative: list[int],
+) -> float:
+    """Fisher's discriminant with a ridge of a twentieth of the mean variance, learned on one
+    half.
+    """
     width = len(shown[0])
     means = [sum(shown[i] for i in group) / len(group) for group in (own, others)]
     within = np.zeros((width, width))
@@ -55,7 +79,10 @@ def by_probe(shown: list[np.ndarray], own: list[int], others: list[int], positiv
             within += np.outer(shown[i] - mean, shown[i] - mean) / (len(own) + len(others))
     variance = sum(within[k, k] for k in range(width)) / width
     direction = np.linalg.inv(within + 0.05 * variance * np.eye(width)) @ (means[0] - means[1])
-    return area([float(shown[i] @ direction) for i in positive], [float(shown[i] @ direction) for i in negative])
+    return area(
+        [float(shown[i] @ direction) for i in positive],
+        [float(shown[i] @ direction) for i in negative],
+    )
 
 
 @example(which="a domain and a concept", alpha=1.0, side="image", seed=1)
@@ -63,40 +90,67 @@ def by_probe(shown: list[np.ndarray], own: list[int], others: list[int], positiv
 @example(which="a concept and a cell", alpha=1.0, side="text", seed=3)
 @cases
 @few
-def test_what_examples_still_find(world: World, bases: dict[str, Basis], which: str, alpha: float, side: str, seed: int) -> None:
+def test_what_examples_still_find(
+    world: World, bases: dict[str, Basis], which: str, alpha: float, side: str, seed: int
+) -> None:
     data = pictures(world, seed)
     contributions, edit = edited(world, bases[side], which, alpha)
-    seen = Seen(world.names[:40], list(world.texts[:40]), data, [c.spec.scope for c in contributions], edit)
+    seen = Seen(
+        world.names[:40], list(world.texts[:40]), data, [c.spec.scope for c in contributions], edit
+    )
     half = draw_half(seed)
     records = attacks.leaks(edit, contributions, data, seed)
     assert len(records) == len(contributions)
     for record, scope in zip(records, seen.scopes, strict=True):
         mine = [seen.covers(scope, i) for i in seen.pictures]
-        learn, judge = ([i for i in seen.pictures if mine[i] and half[i] == learned] for learned in (True, False))
-        others, rest = ([i for i in seen.pictures if not mine[i] and half[i] == learned] for learned in (True, False))
+        learn, judge = (
+            [i for i in seen.pictures if mine[i] and half[i] == learned]
+            for learned in (True, False)
+        )
+        others, rest = (
+            [i for i in seen.pictures if not mine[i] and half[i] == learned]
+            for learned in (True, False)
+        )
         assert record["images"] == sum(mine)
         if not (learn and judge and others):
             assert set(record) == {"scope", "images"}
             continue
         for moment, edit_then in (("before", Edit.nothing(96, edit.side)), ("after", edit)):
             shown = [picture(edit_then, vector) for vector in data.vectors]
-            shots = {str(k): pytest.approx(by_examples(shown, learn, judge, rest, k)) for k in (1, 4, 8, 16) if k <= len(learn)}
+            shots = {
+                str(k): pytest.approx(by_examples(shown, learn, judge, rest, k))
+                for k in (1, 4, 8, 16)
+                if k <= len(learn)
+            }
             assert record[f"examples_{moment}"] == shots
-            assert record[f"knn_{moment}"] == pytest.approx(by_neighbours(shown, learn, others, judge, rest))
-            assert record[f"probe_{moment}"] == pytest.approx(by_probe(shown, learn, others, judge, rest))
+            assert record[f"knn_{moment}"] == pytest.approx(
+                by_neighbours(shown, learn, others, judge, rest)
+            )
+            assert record[f"probe_{moment}"] == pytest.approx(
+                by_probe(shown, learn, others, judge, rest)
+            )
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_probe_of_what_cannot_be_told_apart(world: World, bases: dict[str, Basis], seed: int) -> None:
-    """Pictures of nothing: their order along the discriminant hangs on everything that it is made of."""
+def test_a_probe_of_what_cannot_be_told_apart(
+    world: World, bases: dict[str, Basis], seed: int
+) -> None:
+    """Pictures of nothing: their order along the discriminant hangs on everything that it is made
+    of.
+    """
     data, draw = pictures(world, seed), np.random.default_rng(seed)
     noise = dataclasses.replace(data, vectors=exact.unit(draw.normal(size=data.vectors.shape)))
     contributions, edit = edited(world, bases["image"], "a whole domain", 1.0)
     (record,) = attacks.leaks(edit, contributions, noise, seed)
     half, own = draw_half(seed), data.domain_of == 1
-    groups = [np.flatnonzero(mask).tolist() for mask in (own & half, ~own & half, own & ~half, ~own & ~half)]
+    groups = [
+        np.flatnonzero(mask).tolist()
+        for mask in (own & half, ~own & half, own & ~half, ~own & ~half)
+    ]
     assert record["probe_before"] == pytest.approx(by_probe(list(noise.vectors), *groups))
-    assert record["probe_after"] == pytest.approx(by_probe([picture(edit, x) for x in noise.vectors], *groups))
+    assert record["probe_after"] == pytest.approx(
+        by_probe([picture(edit, x) for x in noise.vectors], *groups)
+    )
 
 
 def draw_half(seed: int) -> np.ndarray:
@@ -119,13 +173,25 @@ def test_nearest_pictures_and_the_difference_to_the_base(
     _, edit = edited(world, basis, which, alpha)
 
     def neighbours(shown: list[np.ndarray]) -> list[int]:
-        return [max((j for j in range(30) if j != i), key=lambda j: float(shown[i] @ shown[j])) for i in range(30)]
+        return [
+            max((j for j in range(30) if j != i), key=lambda j: float(shown[i] @ shown[j]))
+            for i in range(30)
+        ]
 
-    before, after = neighbours(list(data.vectors)), neighbours([picture(edit, vector) for vector in data.vectors])
-    assert attacks.neighbour_agreement(edit, data.vectors) == pytest.approx(sum(a == b for a, b in zip(before, after, strict=True)) / 30)
+    before, after = (
+        neighbours(list(data.vectors)),
+        neighbours([picture(edit, vector) for vector in data.vectors]),
+    )
+    assert attacks.neighbour_agreement(edit, data.vectors) == pytest.approx(
+        sum(a == b for a, b in zip(before, after, strict=True)) / 30
+    )
     lost = {
         name: max(abs(float(np.sum(text * edit.B[:, r]))) for r in range(edit.rank))
-        for name, text in zip((*basis.labels, *basis.vocabulary), [*basis.tensors["labels"], *basis.tensors["vocabulary"]], strict=True)
+        for name, text in zip(
+            (*basis.labels, *basis.vocabulary),
+            [*basis.tensors["labels"], *basis.tensors["vocabulary"]],
+            strict=True,
+        )
     }
     told = attacks.base_diff(basis, edit)
     assert [g["weight"] for g in told] == pytest.approx(sorted(lost.values(), reverse=True)[:5])
@@ -136,27 +202,39 @@ def test_nearest_pictures_and_the_difference_to_the_base(
 def test_what_a_request_is_about(world: World, bases: dict[str, Basis], which: str) -> None:
     data, pool = pictures(world, 1), thirty(world, "image", 1)
     contributions, edit = edited(world, bases["image"], which, 1.0)
-    seen = Seen(world.names[:40], list(world.texts[:40]), data, [c.spec.scope for c in contributions], edit)
+    seen = Seen(
+        world.names[:40], list(world.texts[:40]), data, [c.spec.scope for c in contributions], edit
+    )
     for contribution, scope in zip(contributions, seen.scopes, strict=True):
-        assert labelled_in_scope(pool, contribution, data).tolist() == [seen.covers(scope, i) for i in seen.pictures]
+        assert labelled_in_scope(pool, contribution, data).tolist() == [
+            seen.covers(scope, i) for i in seen.pictures
+        ]
         phrases = {p for c in scope.concepts for p in c.phrases}
         inside = []
         for i, x in enumerate(pool.tensors["pool"]):
             name = pool.labels[max(range(40), key=lambda k: float(x @ pool.tensors["labels"][k]))]
             domain = pool.domains[int(pool.tensors["pool_domains"][i])]
-            inside.append((not phrases or name in phrases) and (not scope.domains or domain in scope.domains))
+            inside.append(
+                (not phrases or name in phrases) and (not scope.domains or domain in scope.domains)
+            )
         told = pool_in_scope(pool, contribution)
         assert told is not None
         assert told.tolist() == inside
         cells = [(n, d) for n in pool.labels for d in pool.domains]
-        mine = [(n, d) for n, d in cells if (not phrases or n in phrases) and (not scope.domains or d in scope.domains)]
+        mine = [
+            (n, d)
+            for n, d in cells
+            if (not phrases or n in phrases) and (not scope.domains or d in scope.domains)
+        ]
         assert named_share(pool, contribution) == pytest.approx(len(mine) / len(cells))
 
 
 @example(seed=0)
 @given(seed=st.integers(0, 2**16))
 @settings(max_examples=10, deadline=None)
-def test_a_domains_strength_scatters_its_pictures_and_spares_the_others(world: World, seed: int) -> None:
+def test_a_domains_strength_scatters_its_pictures_and_spares_the_others(
+    world: World, seed: int
+) -> None:
     draw = np.random.default_rng(seed)
     data = pictures(world, seed)
     images, labels = data.vectors, world.texts[:40]
@@ -202,7 +280,10 @@ def test_level_by_likelihoods_is_the_smallest_strength_that_levels(world: World,
     text, removal = world.texts[5], world.texts[[5]].T - world.texts[:40].mean(0)[:, None]
     detector = draw.normal(size=96) / 96**0.5 + 2 * text
     score = data.vectors @ text
-    hit, likely = data.vectors @ detector, 1 / (1 + np.exp(-2 * (score - score.mean()) / score.std()))
+    hit, likely = (
+        data.vectors @ detector,
+        1 / (1 + np.exp(-2 * (score - score.mean()) / score.std())),
+    )
     alpha, told = strength.softly_level(data.vectors, hit, likely, removal, text)
 
     def level(at: float) -> float:

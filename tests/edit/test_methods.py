@@ -1,4 +1,6 @@
-"""What the methods do to simulated images around real text embeddings, and what the metrics say of it."""
+"""What the methods do to simulated images around real text embeddings, and what the metrics say of
+it.
+"""
 
 from typing import Any
 
@@ -22,7 +24,9 @@ def basis(world: World) -> Basis:
     return world.basis()
 
 
-def measured(world: World, basis: Basis, *contributions: Contribution) -> tuple[Edit, dict[str, Any]]:
+def measured(
+    world: World, basis: Basis, *contributions: Contribution
+) -> tuple[Edit, dict[str, Any]]:
     edit = compose(basis, contributions, METHODS)
     return edit, metrics.on_images(basis, edit, contributions, world.data)
 
@@ -31,7 +35,9 @@ def test_the_world_is_one_that_zero_shot_works_in(world: World, basis: Basis) ->
     _, found = measured(world, basis)
     assert found["accuracy"] > 0.8
     assert found["retain_agreement"] == 1
-    assert (basis.tensors["pool_domains"] == np.tile(np.repeat([0, 1], 15), 40)).mean() > 0.9, "domains without a label"
+    assert (basis.tensors["pool_domains"] == np.tile(np.repeat([0, 1], 15), 40)).mean() > 0.9, (
+        "domains without a label"
+    )
 
 
 @pytest.mark.parametrize("method", ["bilateral", "oblique"])
@@ -46,15 +52,21 @@ def test_concepts_go_and_the_rest_stays(world: World, basis: Basis, method: str)
 
 def test_the_plain_projection_costs_more(world: World, basis: Basis) -> None:
     names = world.names[3:33:6]
-    ours = measured(world, basis, *(world.contribution(basis, n, method="bilateral") for n in names))[1]
-    plain = measured(world, basis, *(world.contribution(basis, n, method="nullspace") for n in names))[1]
+    ours = measured(
+        world, basis, *(world.contribution(basis, n, method="bilateral") for n in names)
+    )[1]
+    plain = measured(
+        world, basis, *(world.contribution(basis, n, method="nullspace") for n in names)
+    )[1]
     assert ours["retain_agreement"] > plain["retain_agreement"]
 
 
 def test_a_cell_goes_and_the_concept_elsewhere_stays(world: World, basis: Basis) -> None:
     lost = {True: 0.0, False: 0.0}
     for name in world.names[1:25:4]:
-        _, found = measured(world, basis, world.contribution(basis, name, method="bilateral", domains=("sketch",)))
+        _, found = measured(
+            world, basis, world.contribution(basis, name, method="bilateral", domains=("sketch",))
+        )
         for cell in found["cells"]:
             if cell["class"] == name:
                 lost[cell["domain"] == "sketch"] += cell["before"] - cell["after"]
@@ -63,7 +75,9 @@ def test_a_cell_goes_and_the_concept_elsewhere_stays(world: World, basis: Basis)
 
 
 def test_a_whole_domain_goes_and_the_other_stays(world: World, basis: Basis) -> None:
-    edit, found = measured(world, basis, world.contribution(basis, method="bilateral", domains=("sketch",)))
+    edit, found = measured(
+        world, basis, world.contribution(basis, method="bilateral", domains=("sketch",))
+    )
     assert edit.rank == 1
     assert found["forget_acc"] < 0.4 * found["forget_acc_before"]
     assert found["retain_acc"] > 0.9 * found["retain_acc_before"]
@@ -87,7 +101,11 @@ def test_shift_moves_the_mean_and_is_refused_beside_labels(world: World, basis: 
     with pytest.raises(Unsupported, match="keeps no label exactly"):
         world.contribution(basis, world.names[5], method="bilateral", target="shift")
     open_ = world.basis("open")
-    edit = compose(open_, [world.contribution(open_, world.names[5], method="bilateral", target="shift")], METHODS)
+    edit = compose(
+        open_,
+        [world.contribution(open_, world.names[5], method="bilateral", target="shift")],
+        METHODS,
+    )
     own = world.data.class_of == 5
     gap = np.linalg.norm(world.data.vectors[own].mean(0) - world.data.vectors[~own].mean(0))
     moved = edit.move(world.data.vectors)
@@ -97,7 +115,9 @@ def test_shift_moves_the_mean_and_is_refused_beside_labels(world: World, basis: 
 def test_prototypes_change_the_plain_projection(world: World, basis: Basis) -> None:
     proto = exact.unit(world.data.vectors[world.data.class_of == 3].mean(0)[None])
     without = world.contribution(basis, world.names[3], method="nullspace")
-    with_ = world.contribution(basis, world.names[3], method="nullspace", prototypes=proto, prototype_of=[0])
+    with_ = world.contribution(
+        basis, world.names[3], method="nullspace", prototypes=proto, prototype_of=[0]
+    )
     assert without.digest != with_.digest
     a, b = (compose(basis, [c], METHODS) for c in (without, with_))
     assert (a.rank, b.rank) == (1, 2)
@@ -110,7 +130,9 @@ def test_prototypes_stand_in_for_a_pool(world: World) -> None:
         world.contribution(basis, world.names[3], method="bilateral")
     rows = [exact.unit(world.data.vectors[world.data.class_of == c][:6]) for c in range(12)]
     of = [0 if c == 3 else -1 for c in range(12) for _ in range(6)]
-    contribution = world.contribution(basis, world.names[3], method="bilateral", prototypes=np.concatenate(rows), prototype_of=of)
+    contribution = world.contribution(
+        basis, world.names[3], method="bilateral", prototypes=np.concatenate(rows), prototype_of=of
+    )
     assert contribution.facts["terms"][0]["images"] == 6
     _, found = measured(world, basis, contribution)
     assert found["forget_acc"] < found["forget_acc_before"]
@@ -124,12 +146,22 @@ def test_domains_by_prompts_alone_warn(world: World) -> None:
 
 
 def test_a_contribution_is_a_pure_function(world: World, basis: Basis) -> None:
-    for options in ({"method": "bilateral"}, {"method": "bilateral", "domains": ("photo",)}, {"method": "oblique", "strength": 0.5}):
-        assert world.contribution(basis, world.names[3], **options).digest == world.contribution(basis, world.names[3], **options).digest
+    for options in (
+        {"method": "bilateral"},
+        {"method": "bilateral", "domains": ("photo",)},
+        {"method": "oblique", "strength": 0.5},
+    ):
+        assert (
+            world.contribution(basis, world.names[3], **options).digest
+            == world.contribution(basis, world.names[3], **options).digest
+        )
 
 
 def test_strength_multiplies(world: World, basis: Basis) -> None:
-    one, half = (world.contribution(basis, world.names[3], method="bilateral", strength=s) for s in (1.0, 0.5))
+    one, half = (
+        world.contribution(basis, world.names[3], method="bilateral", strength=s)
+        for s in (1.0, 0.5)
+    )
     assert np.allclose(one.tensors["strength_soft"], 2 * half.tensors["strength_soft"])
 
 
@@ -141,9 +173,20 @@ def test_metrics_are_shares_and_canonical(world: World, basis: Basis) -> None:
     edit, found = measured(world, basis, *contributions)
     free = metrics.data_free(basis, edit, contributions)
     canonical.encode(plain({"images": found, "free": free}))
-    shares = ("forget_acc", "retain_acc", "retain_agreement", "accuracy", "h_mean", "pairwise_leak", "image_rank_overlap@10")
+    shares = (
+        "forget_acc",
+        "retain_acc",
+        "retain_agreement",
+        "accuracy",
+        "h_mean",
+        "pairwise_leak",
+        "image_rank_overlap@10",
+    )
     assert all(0 <= found[name] <= 1 for name in shares)
-    assert all(0 <= free[name] <= 1 for name in ("retain_agreement", "predicted_disagreement", "unlisted_agreement"))
+    assert all(
+        0 <= free[name] <= 1
+        for name in ("retain_agreement", "predicted_disagreement", "unlisted_agreement")
+    )
     for leak in attacks.leaks(edit, contributions, world.data):
         assert 0 <= leak["probe_after"] <= 1
         assert leak["probe_before"] > 0.9
@@ -175,7 +218,9 @@ def test_auc_and_smallest_against_brute_force() -> None:
     assert auc(a[:0], b) == 0.5
     rounding = random.normal(0, 1e-16, 70)
     assert auc(rounding[:30], rounding[30:]) == 0.5, "what is left in the last bits says nothing"
-    assert auc(1e6 + 1e-5 * rounding[:30], np.full(40, 1e6 + 1e-4)) == 0.5, "relatively, where scores are large"
+    assert auc(1e6 + 1e-5 * rounding[:30], np.full(40, 1e6 + 1e-4)) == 0.5, (
+        "relatively, where scores are large"
+    )
     assert auc(np.array([1e-8]), np.array([0.0])) == 1.0
     alpha, value = smallest(lambda x: 1 / (1 + x), 0.25)
     assert abs(alpha - 3) < 1e-3
@@ -187,7 +232,13 @@ def test_auc_and_smallest_against_brute_force() -> None:
 def test_what_cannot_be_a_basis(world: World) -> None:
     with pytest.raises(Usage, match="labels"):
         world.basis(labels=1)
-    broken = World(world.names, np.where(np.arange(80)[:, None] == 2, np.nan, world.texts), world.prompts, world.pool, world.data)
+    broken = World(
+        world.names,
+        np.where(np.arange(80)[:, None] == 2, np.nan, world.texts),
+        world.prompts,
+        world.pool,
+        world.data,
+    )
     with pytest.raises(Usage, match="not finite"):
         broken.basis()
 

@@ -1,4 +1,6 @@
-"""Every method against its definition, written once more with NumPy's own linear algebra, and the properties that are promised."""
+"""Every method against its definition, written once more with NumPy's own linear algebra, and the
+properties that are promised.
+"""
 
 import numpy as np
 import pytest
@@ -30,7 +32,9 @@ def ridged(matrix: np.ndarray, share: float) -> np.ndarray:
 
 
 def dual(basis: Basis, text: np.ndarray) -> np.ndarray:
-    """The removal of one text `(d,)`: by least squares under equalities, solved as one KKT system."""
+    """The removal of one text `(d,)`: by least squares under equalities, solved as one KKT
+    system.
+    """
     labels, words = basis.tensors["labels"], basis.tensors["vocabulary"]
     general = words.T @ words / len(words)
     if basis.hard:
@@ -55,7 +59,9 @@ def discriminant(basis: Basis, chosen: np.ndarray, elsewhere: np.ndarray) -> np.
         points.append(pool[elsewhere].mean(0))
     rows, d = np.stack(points), basis.dim
     system = np.block([[covariance, rows.T], [rows, np.zeros((len(rows), len(rows)))]])
-    return np.linalg.solve(system, np.concatenate([np.zeros(d), [1.0], np.zeros(len(rows) - 1)]))[:d]
+    return np.linalg.solve(system, np.concatenate([np.zeros(d), [1.0], np.zeros(len(rows) - 1)]))[
+        :d
+    ]
 
 
 def named(world: World, basis: Basis, name: int) -> np.ndarray:
@@ -65,12 +71,25 @@ def named(world: World, basis: Basis, name: int) -> np.ndarray:
     for x in basis.tensors["pool"]:
         mine = x @ world.texts[name]
         best = max(x @ t for n, t in zip(names, anchors, strict=True) if n != world.names[name])
-        beyond = max((x @ t for n, t in zip(basis.vocabulary, words, strict=False) if n != world.names[name]), default=-1.0)
+        beyond = max(
+            (
+                x @ t
+                for n, t in zip(basis.vocabulary, words, strict=False)
+                if n != world.names[name]
+            ),
+            default=-1.0,
+        )
         found.append((mine > best, mine > beyond, mine - best))
     wins, sure, margin = (np.array(c) for c in zip(*found, strict=True))
     chosen = wins & sure
     if basis.labels and chosen.sum() < bilateral.CONFIDENT:
-        chosen |= np.isin(np.arange(len(wins)), np.argsort(np.where(wins, -margin, np.inf))[: bilateral.CONFIDENT]) & wins
+        chosen |= (
+            np.isin(
+                np.arange(len(wins)),
+                np.argsort(np.where(wins, -margin, np.inf))[: bilateral.CONFIDENT],
+            )
+            & wins
+        )
     return chosen
 
 
@@ -80,32 +99,54 @@ def basis_of(use: str, hard: Basis, soft: Basis) -> Basis:
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("target", ["unnamed", "level"])
-def test_bilateral_is_its_definition(world: World, hard: Basis, soft: Basis, use: str, target: str) -> None:
+def test_bilateral_is_its_definition(
+    world: World, hard: Basis, soft: Basis, use: str, target: str
+) -> None:
     basis = basis_of(use, hard, soft)
     contribution = world.contribution(basis, world.names[5], method="bilateral", target=target)
     edit = compose(basis, [contribution], METHODS)
-    u, b = discriminant(basis, named(world, basis, 5), np.zeros(len(basis.tensors["pool"]), bool)), dual(basis, world.texts[5])
+    u, b = (
+        discriminant(basis, named(world, basis, 5), np.zeros(len(basis.tensors["pool"]), bool)),
+        dual(basis, world.texts[5]),
+    )
     assert np.abs(edit.L[:, 0] - u).max() < 1e-7
     alpha = contribution.tensors["strength_hard" if basis.hard else "strength_soft"][0]
     assert alpha > 0
     assert np.abs(edit.B[:, 0] - alpha * b).max() < 1e-6
-    half = world.contribution(basis, world.names[5], method="bilateral", target=target, strength=0.5)
+    half = world.contribution(
+        basis, world.names[5], method="bilateral", target=target, strength=0.5
+    )
     assert np.abs(compose(basis, [half], METHODS).B - edit.B / 2).max() < 1e-12
 
 
 def test_bilateral_of_a_cell_is_its_definition(world: World, hard: Basis) -> None:
     contribution = world.contribution(hard, world.names[5], method="bilateral", domains=("sketch",))
-    edit, mine, inside = compose(hard, [contribution], METHODS), named(world, hard, 5), hard.tensors["pool_domains"] == 1
+    edit, mine, inside = (
+        compose(hard, [contribution], METHODS),
+        named(world, hard, 5),
+        hard.tensors["pool_domains"] == 1,
+    )
     u = discriminant(hard, mine & inside, mine & ~inside)
     assert np.abs(edit.L[:, 0] - u).max() < 1e-7
-    assert np.abs(edit.B[:, 0] / contribution.tensors["strength_hard"][0] - dual(hard, world.texts[5])).max() < 1e-6
+    assert (
+        np.abs(
+            edit.B[:, 0] / contribution.tensors["strength_hard"][0] - dual(hard, world.texts[5])
+        ).max()
+        < 1e-6
+    )
 
 
 def test_shift_is_its_definition(world: World, soft: Basis) -> None:
-    edit = compose(soft, [world.contribution(soft, world.names[5], method="bilateral", target="shift")], METHODS)
+    edit = compose(
+        soft,
+        [world.contribution(soft, world.names[5], method="bilateral", target="shift")],
+        METHODS,
+    )
     mine, pool = named(world, soft, 5), soft.tensors["pool"]
     assert np.abs(edit.B[:, 0] - (pool[mine].mean(0) - pool[~mine].mean(0))).max() < 1e-9
-    assert np.abs(edit.move(pool[mine]).mean(0) - pool[~mine].mean(0)).max() < 1e-9, "the mean is moved onto the rest's"
+    assert np.abs(edit.move(pool[mine]).mean(0) - pool[~mine].mean(0)).max() < 1e-9, (
+        "the mean is moved onto the rest's"
+    )
     assert np.abs(edit.move(edit.move(pool)) - edit.move(pool)).max() < 1e-9, "idempotent"
 
 
@@ -118,31 +159,48 @@ def test_a_whole_domain_is_its_definition(world: World, hard: Basis) -> None:
     pull = -pull / (world.texts[sinks] @ pull).mean()
     assert np.abs(edit.L[:, 0] - selector).max() < 1e-9
     assert np.abs(edit.B[:, 0] / contribution.tensors["strength_hard"][0] - pull).max() < 1e-7
-    means = np.stack([hard.tensors["pool"][hard.tensors["pool_domains"] == s].mean(0) for s in (0, 1)])
-    assert np.abs(means @ hard.tensors["selectors"].T - np.eye(2)).max() < 0.05, "1 on the domain's mean, 0 on the other's"
+    means = np.stack(
+        [hard.tensors["pool"][hard.tensors["pool_domains"] == s].mean(0) for s in (0, 1)]
+    )
+    assert np.abs(means @ hard.tensors["selectors"].T - np.eye(2)).max() < 0.05, (
+        "1 on the domain's mean, 0 on the other's"
+    )
 
 
-def test_a_cell_without_images_is_solved_on_the_concept_elsewhere(world: World, hard: Basis) -> None:
-    """The strength is that at which the concept's images, seen as the domain's are, lose their name: on images' scale, not on texts'."""
+def test_a_cell_without_images_is_solved_on_the_concept_elsewhere(
+    world: World, hard: Basis
+) -> None:
+    """The strength is that at which the concept's images, seen as the domain's are, lose their
+    name: on images' scale, not on texts'.
+    """
     import dataclasses
 
     mine = named(world, hard, 5)
     domain = np.where(mine, 0, hard.tensors["pool_domains"]).astype(np.int32)
     basis = dataclasses.replace(hard, tensors={**hard.tensors, "pool_domains": domain})
-    contribution = world.contribution(basis, world.names[5], method="bilateral", domains=("sketch",))
+    contribution = world.contribution(
+        basis, world.names[5], method="bilateral", domains=("sketch",)
+    )
     (term,) = contribution.facts["terms"]
     assert term["detector"] == "domain selector"
     pool, texts, b = basis.tensors["pool"], world.texts[:40], dual(basis, world.texts[5])
     hits = np.sort(pool[domain == 1] @ basis.tensors["selectors"][1])
     reach = max(hits[int(bilateral.SEEN * len(hits))], strength.FAINT)
-    lost = [(x @ world.texts[5] - np.delete(texts, 5, 0) @ x).min() / reach / (b @ world.texts[5]) for x in pool[mine]]
+    lost = [
+        (x @ world.texts[5] - np.delete(texts, 5, 0) @ x).min() / reach / (b @ world.texts[5])
+        for x in pool[mine]
+    ]
     wanted = strength.SAFETY * np.sort(lost)[-1 - int(strength.UNNAMED * len(lost))]
     assert abs(contribution.tensors["strength_hard"][0] - wanted) < 1e-4 * wanted
 
 
 def test_unnamed_is_the_smallest_strength_that_reaches_it(world: World, hard: Basis) -> None:
     mine = named(world, hard, 7)
-    images, own, rest = hard.tensors["pool"][mine], world.texts[[7]], np.delete(world.texts[:40], 7, 0)
+    images, own, rest = (
+        hard.tensors["pool"][mine],
+        world.texts[[7]],
+        np.delete(world.texts[:40], 7, 0),
+    )
     b, hit = dual(hard, world.texts[7]), np.linspace(0.1, 1.5, mine.sum())
 
     def share(alpha: float) -> float:
@@ -165,26 +223,47 @@ def test_level_is_where_the_text_ranks_its_images_like_any(world: World, soft: B
     assert abs(area - 0.5) < 0.01
     assert abs(area - said["auc"]) < 1e-6
     barely = Edit(u[:, None], 0.97 * alpha * b[:, None]).apply(pool)
-    assert np.mean(np.subtract.outer(barely[mine] @ text, barely[~mine] @ text) > 0) > 0.5, "the smallest strength that does it"
+    assert np.mean(np.subtract.outer(barely[mine] @ text, barely[~mine] @ text) > 0) > 0.5, (
+        "the smallest strength that does it"
+    )
 
 
 def test_nullspace_projects_prototypes_and_texts_away(world: World, soft: Basis) -> None:
     made = world.pool[30:33]
-    contribution = world.contribution(soft, world.names[3], method="nullspace", prototypes=made, prototype_of=[0, 0, -1])
+    contribution = world.contribution(
+        soft, world.names[3], method="nullspace", prototypes=made, prototype_of=[0, 0, -1]
+    )
     edit = compose(soft, [contribution], METHODS)
     directions = np.concatenate([world.texts[[3]], made[:2]]).T
     x = np.random.default_rng(0).normal(size=(20, 96))
-    assert np.abs(edit.move(x) - x @ (np.eye(96) - directions @ np.linalg.pinv(directions))).max() < 1e-9
+    assert (
+        np.abs(edit.move(x) - x @ (np.eye(96) - directions @ np.linalg.pinv(directions))).max()
+        < 1e-9
+    )
     part = world.contribution(soft, world.names[3], method="nullspace", strength=0.25)
     text = world.texts[3]
-    assert np.abs(compose(soft, [part], METHODS).move(x) - (x - 0.25 * np.outer(x @ text, text) / (text @ text))).max() < 1e-9
+    assert (
+        np.abs(
+            compose(soft, [part], METHODS).move(x)
+            - (x - 0.25 * np.outer(x @ text, text) / (text @ text))
+        ).max()
+        < 1e-9
+    )
 
 
 @example(places={0, 7, 39}, alpha=1.0, seed=0)
-@given(places=st.sets(st.integers(0, 39), min_size=1, max_size=12), alpha=st.floats(0.2, 1.0), seed=st.integers(0, 2**32 - 1))
+@given(
+    places=st.sets(st.integers(0, 39), min_size=1, max_size=12),
+    alpha=st.floats(0.2, 1.0),
+    seed=st.integers(0, 2**32 - 1),
+)
 @settings(max_examples=20, deadline=None)
-def test_oblique_keeps_its_promises(world: World, hard: Basis, places: set[int], alpha: float, seed: int) -> None:
-    """Rank, hard anchors untouched, the score that is promised, never above the mean at α = 1, idempotent there, no bit by order."""
+def test_oblique_keeps_its_promises(
+    world: World, hard: Basis, places: set[int], alpha: float, seed: int
+) -> None:
+    """Rank, hard anchors untouched, the score that is promised, never above the mean at α = 1,
+    idempotent there, no bit by order.
+    """
     made = [world.contribution(hard, world.names[i], strength=alpha) for i in sorted(places)]
     edit, gone = compose(hard, made, METHODS), sorted(places)
     assert edit.rank == len(gone)
@@ -206,7 +285,9 @@ def test_oblique_keeps_its_promises(world: World, hard: Basis, places: set[int],
 def test_nullspace_is_a_projector_of_the_stated_rank(world: World, soft: Basis, seed: int) -> None:
     draw = np.random.default_rng(seed)
     gone = draw.choice(80, int(draw.integers(1, 20)), replace=False)
-    edit = compose(soft, [world.contribution(soft, world.names[i], method="nullspace") for i in gone], METHODS)
+    edit = compose(
+        soft, [world.contribution(soft, world.names[i], method="nullspace") for i in gone], METHODS
+    )
     assert edit.rank <= len(gone)
     p = np.eye(96) - edit.L @ edit.B.T
     assert np.abs(p @ p - p).max() < 1e-8
@@ -215,19 +296,26 @@ def test_nullspace_is_a_projector_of_the_stated_rank(world: World, soft: Basis, 
 
 
 def test_what_a_pool_shows_beside_the_labels_misleads_nobody(world: World) -> None:
-    """A pool is mostly of things that no label names: they must make no detector, and no prediction."""
+    """A pool is mostly of things that no label names: they must make no detector, and no
+    prediction.
+    """
     import dataclasses
 
     draw = np.random.default_rng(5)
     other = np.repeat(world.texts[40:], 12, axis=0) - world.texts.mean(0)
     mean = world.pool.mean(0)
     strange = mean + 1.6 * other + 0.5 * draw.normal(size=other.shape) / 96**0.5
-    crowded = dataclasses.replace(world, pool=np.concatenate([world.pool, strange / np.linalg.norm(strange, axis=1, keepdims=True)]))
+    crowded = dataclasses.replace(
+        world,
+        pool=np.concatenate([world.pool, strange / np.linalg.norm(strange, axis=1, keepdims=True)]),
+    )
     basis = crowded.basis()
     contribution = crowded.contribution(basis, world.names[5], method="bilateral")
     text = basis.tensors["pool"] @ world.texts[:40].T
     labelled = int((text.argmax(1) == 5).sum())
-    assert contribution.facts["terms"][0]["images"] < labelled, "what another word of the vocabulary fits better is left out"
+    assert contribution.facts["terms"][0]["images"] < labelled, (
+        "what another word of the vocabulary fits better is left out"
+    )
     gone = [crowded.contribution(basis, n, method="bilateral") for n in world.names[3:33:6]]
     edit = compose(basis, gone, METHODS)
     found = metrics.on_images(basis, edit, gone, world.data)
@@ -235,10 +323,17 @@ def test_what_a_pool_shows_beside_the_labels_misleads_nobody(world: World) -> No
     predicted = metrics.data_free(basis, edit, gone)["predicted_disagreement"]
     after = metrics.scores(edit, basis.tensors["pool"], world.texts[:40]).argmax(1)
     others = [i for i in range(len(text)) if text[i].argmax() not in range(3, 33, 6)]
-    assert predicted == pytest.approx(np.mean([text[i].argmax() != after[i] for i in others])), "pictures count as they come"
+    assert predicted == pytest.approx(np.mean([text[i].argmax() != after[i] for i in others])), (
+        "pictures count as they come"
+    )
 
 
 def test_the_mean_of_the_retained_is_over_what_nobody_forgets(world: World, hard: Basis) -> None:
     for gone in (range(3), range(30)):
         kept = np.delete(world.texts[:40], list(gone), 0)
-        assert np.abs(retained_mean(hard, frozenset(world.names[i] for i in gone)) - kept.mean(0)).max() < 1e-12
+        assert (
+            np.abs(
+                retained_mean(hard, frozenset(world.names[i] for i in gone)) - kept.mean(0)
+            ).max()
+            < 1e-12
+        )

@@ -15,37 +15,64 @@ METHODS = builtin()
 
 @pytest.fixture(scope="module")
 def forgotten(world: World) -> tuple[Basis, Edit, list[Contribution]]:
-    """A concept everywhere and one in one domain, half as strongly as would be needed, so that every share is between 0 and 1."""
+    """A concept everywhere and one in one domain, half as strongly as would be needed, so that
+    every share is between 0 and 1.
+    """
     basis = world.basis()
     gone = [world.contribution(basis, world.names[3], method="bilateral", strength=0.55)]
-    gone.append(world.contribution(basis, world.names[5], method="bilateral", domains=("sketch",), strength=0.55))
+    gone.append(
+        world.contribution(
+            basis, world.names[5], method="bilateral", domains=("sketch",), strength=0.55
+        )
+    )
     return basis, compose(basis, gone, METHODS), gone
 
 
 def answers(basis: Basis, edit: Edit, x: np.ndarray) -> list[str]:
     names, texts = basis.anchors
     moved = edit.apply(x)
-    return [max(zip(names, texts, strict=True), key=lambda pair: float(row @ pair[1]))[0] for row in moved]
+    return [
+        max(zip(names, texts, strict=True), key=lambda pair: float(row @ pair[1]))[0]
+        for row in moved
+    ]
 
 
-def test_shares_are_counts_of_pictures(world: World, forgotten: tuple[Basis, Edit, list[Contribution]]) -> None:
+def test_shares_are_counts_of_pictures(
+    world: World, forgotten: tuple[Basis, Edit, list[Contribution]]
+) -> None:
     basis, edit, gone = forgotten
     data, shares = world.data, Outcomes.of(*forgotten, world.data).shares()
     true = [data.classes[i] for i in data.class_of]
     sketch = [d == 1 for d in data.domain_of]
-    mine = [t == world.names[3] or (t == world.names[5] and s) for t, s in zip(true, sketch, strict=True)]
+    mine = [
+        t == world.names[3] or (t == world.names[5] and s)
+        for t, s in zip(true, sketch, strict=True)
+    ]
     for when, of in (("_before", Edit.nothing(basis.dim)), ("", edit)):
         got = answers(basis, of, data.vectors)
-        named = [g == world.names[3] or (g == world.names[5] and s) for g, s in zip(got, sketch, strict=True)]
+        named = [
+            g == world.names[3] or (g == world.names[5] and s)
+            for g, s in zip(got, sketch, strict=True)
+        ]
         right = [g == t for g, t in zip(got, true, strict=True)]
         assert shares[f"accuracy{when}"] == pytest.approx(np.mean(right))
-        assert shares[f"forget_acc{when}"] == pytest.approx(np.mean([r for r, m in zip(right, mine, strict=True) if m]))
-        assert shares[f"retain_acc{when}"] == pytest.approx(np.mean([r for r, m in zip(right, mine, strict=True) if not m]))
-        assert shares[f"forget_named{when}"] == pytest.approx(np.mean([n for n, m in zip(named, mine, strict=True) if m]))
-    assert shares["retain_agreement"] == pytest.approx(metrics.on_images(basis, edit, gone, data)["retain_agreement"])
+        assert shares[f"forget_acc{when}"] == pytest.approx(
+            np.mean([r for r, m in zip(right, mine, strict=True) if m])
+        )
+        assert shares[f"retain_acc{when}"] == pytest.approx(
+            np.mean([r for r, m in zip(right, mine, strict=True) if not m])
+        )
+        assert shares[f"forget_named{when}"] == pytest.approx(
+            np.mean([n for n, m in zip(named, mine, strict=True) if m])
+        )
+    assert shares["retain_agreement"] == pytest.approx(
+        metrics.on_images(basis, edit, gone, data)["retain_agreement"]
+    )
 
 
-def test_intervals_are_those_of_pictures_drawn_again(world: World, forgotten: tuple[Basis, Edit, list[Contribution]]) -> None:
+def test_intervals_are_those_of_pictures_drawn_again(
+    world: World, forgotten: tuple[Basis, Edit, list[Contribution]]
+) -> None:
     outcomes = Outcomes.of(*forgotten, world.data)
     intervals = outcomes.intervals()
     assert intervals == outcomes.intervals(), "the same each time"
@@ -72,12 +99,16 @@ def test_an_interval_of_a_cell_is_open_where_all_pictures_are_alike(
     assert len(found) == 80
     whole = 0
     for (name, domain), (low, high) in found.items():
-        inside = (data.class_of == data.classes.index(name)) & (data.domain_of == data.domains.index(domain))
+        inside = (data.class_of == data.classes.index(name)) & (
+            data.domain_of == data.domains.index(domain)
+        )
         right, n = int(outcomes.right[inside].sum()), int(inside.sum())
         assert low <= right / n <= high
         if right == n:
             whole += 1
-            assert low**n == pytest.approx((1 - LEVEL) / 2), "so low a share gives n of n that seldom"
+            assert low**n == pytest.approx((1 - LEVEL) / 2), (
+                "so low a share gives n of n that seldom"
+            )
             assert high == 1
         elif right:
             shares = np.random.default_rng(1).binomial(n, right / n, 20_000) / n
@@ -85,7 +116,9 @@ def test_an_interval_of_a_cell_is_open_where_all_pictures_are_alike(
     assert whole
 
 
-def test_retrieval_is_what_a_person_would_count(world: World, forgotten: tuple[Basis, Edit, list[Contribution]]) -> None:
+def test_retrieval_is_what_a_person_would_count(
+    world: World, forgotten: tuple[Basis, Edit, list[Contribution]]
+) -> None:
     basis, edit, gone = forgotten
     found, data = retrieval(basis, edit, gone, world.data), world.data
     names, texts = basis.anchors
@@ -107,7 +140,9 @@ def test_retrieval_is_what_a_person_would_count(world: World, forgotten: tuple[B
                 assert found[group][when][f"t2i@{k}"] == pytest.approx(np.mean(finds))
 
 
-def test_scores_of_papers_are_their_formulas(world: World, forgotten: tuple[Basis, Edit, list[Contribution]]) -> None:
+def test_scores_of_papers_are_their_formulas(
+    world: World, forgotten: tuple[Basis, Edit, list[Contribution]]
+) -> None:
     basis, edit, gone = forgotten
     outcomes, data = Outcomes.of(*forgotten, world.data), world.data
     recalls = retrieval(basis, edit, gone, data)
@@ -119,20 +154,29 @@ def test_scores_of_papers_are_their_formulas(world: World, forgotten: tuple[Basi
     assert found["cliperase"]["retain"]["t2i@5"] == recalls["retained"]["after"]["t2i@5"]
     terms = [1 - m["forget_acc"] / m["forget_acc_before"], kept / m["retain_acc_before"]]
     for domain in (0, 1):
-        cells = [c for c in m["cells"] if c["domain"] == data.domains[domain] and not c["forgotten"]]
-        terms.append(sum(c["after"] * c["images"] for c in cells) / sum(c["before"] * c["images"] for c in cells))
+        cells = [
+            c for c in m["cells"] if c["domain"] == data.domains[domain] and not c["forgotten"]
+        ]
+        terms.append(
+            sum(c["after"] * c["images"] for c in cells)
+            / sum(c["before"] * c["images"] for c in cells)
+        )
     assert found["kravets_namboodiri"]["score"] == pytest.approx(np.mean(terms))
     assert list(found["kravets_namboodiri"]["terms"].values()) == pytest.approx(terms)
     base = Outcomes.of(basis, Edit.nothing(basis.dim), [], data)
     assert published_scores(base, data, {}) == {}, "nothing was to go"
 
 
-def test_redirects_are_other_names_for_what_went(world: World, forgotten: tuple[Basis, Edit, list[Contribution]]) -> None:
+def test_redirects_are_other_names_for_what_went(
+    world: World, forgotten: tuple[Basis, Edit, list[Contribution]]
+) -> None:
     basis, edit, _ = forgotten
     outcomes, data = Outcomes.of(*forgotten, world.data), world.data
     inside = data.class_of == 3
     got = [g for g in answers(basis, edit, data.vectors[inside]) if g != world.names[3]]
     redirects = outcomes.redirects(inside)
     assert redirects
-    assert {r["label"]: r["share"] for r in redirects}.items() <= {g: got.count(g) / inside.sum() for g in got}.items()
+    assert {r["label"]: r["share"] for r in redirects}.items() <= {
+        g: got.count(g) / inside.sum() for g in got
+    }.items()
     assert redirects[0]["share"] == max(got.count(g) for g in got) / inside.sum()

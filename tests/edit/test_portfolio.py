@@ -1,4 +1,6 @@
-"""The portfolio of `tests.benchmarks.forgetting`: its columns against plain counting, its store, its tables and pictures."""
+"""The portfolio of `tests.benchmarks.forgetting`: its columns against plain counting, its store,
+its tables and pictures.
+"""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -37,7 +39,11 @@ def split() -> Split:
     domain = np.tile(np.repeat(np.arange(DOMAINS), EACH), LABELS)
     x = exact.unit(texts[label] - texts.mean(0) + 0.5 * draw.normal(size=(len(label), 16)) / 4)
     words = Words(tuple("abcdefgh"), simulated_texts(8, 16, seed=5))
-    labels = Words(tuple(f"label {i}" for i in range(LABELS)), texts, np.stack([texts, simulated_texts(LABELS, 16, seed=9)]))
+    labels = Words(
+        tuple(f"label {i}" for i in range(LABELS)),
+        texts,
+        np.stack([texts, simulated_texts(LABELS, 16, seed=9)]),
+    )
     return Split("simulated", 0, labels, words, no_basis, x, label, ("photo", "sketch"), domain)
 
 
@@ -49,17 +55,29 @@ def shrunk(x: np.ndarray) -> np.ndarray:
 def test_figures_of_a_label_are_plain_counts(split: Split) -> None:
     figures = measure(Case(split, "labels", np.array([1, 4])), shrunk)
     texts, moved = split.labels.vectors, shrunk(split.x)
-    before, after = [int(np.argmax(texts @ x)) for x in split.x], [int(np.argmax(texts @ x)) for x in moved]
+    before, after = (
+        [int(np.argmax(texts @ x)) for x in split.x],
+        [int(np.argmax(texts @ x)) for x in moved],
+    )
     own = [i for i, label in enumerate(split.label) if label in (1, 4)]
     others = [i for i in range(len(moved)) if i not in own and before[i] not in (1, 4)]
     assert figures["named"] == np.mean([after[i] in (1, 4) for i in own])
     assert figures["named_right"] == np.mean([after[i] == split.label[i] for i in own])
     assert figures["unchanged"] == np.mean([after[i] == before[i] for i in others])
-    assert figures["mistakes"] == np.mean([before[i] in (1, 4) for i in range(len(moved)) if i not in own])
-    by_prompt = [np.mean([np.argmax(rows @ moved[i]) in (1, 4) for i in own]) for rows in split.labels.prompts]
+    assert figures["mistakes"] == np.mean(
+        [before[i] in (1, 4) for i in range(len(moved)) if i not in own]
+    )
+    by_prompt = [
+        np.mean([np.argmax(rows @ moved[i]) in (1, 4) for i in own])
+        for rows in split.labels.prompts
+    ]
     assert figures["worst_prompt"] == max(by_prompt)
     first = moved / np.linalg.norm(moved, axis=1, keepdims=True)
-    given, rest, negative = first[16], first[17:32], first[[i for i in range(len(first)) if split.label[i] != 1]]
+    given, rest, negative = (
+        first[16],
+        first[17:32],
+        first[[i for i in range(len(first)) if split.label[i] != 1]],
+    )
     pairs_above = np.mean([float(given @ p > given @ n) for p in rest for n in negative])
     alone = measure(Case(split, "labels", np.array([1])), shrunk)
     assert alone["example_auc_1"] == pytest.approx(pairs_above)
@@ -69,7 +87,10 @@ def test_figures_of_a_cell_tell_the_same_class_elsewhere_apart(split: Split) -> 
     case = Case(split, "cells", np.array([2]), np.array([1]))
     figures = measure(case, shrunk)
     after = (shrunk(split.x) @ split.labels.vectors.T).argmax(1)
-    cell_of, elsewhere = (split.label == 2) & (split.domain == 1), (split.label == 2) & (split.domain == 0)
+    cell_of, elsewhere = (
+        (split.label == 2) & (split.domain == 1),
+        (split.label == 2) & (split.domain == 0),
+    )
     right = elsewhere & (split.base == 2)
     assert figures["named"] == np.mean(after[cell_of] == 2)
     assert figures["elsewhere"] == np.mean(after[right] == 2)
@@ -79,7 +100,7 @@ def test_figures_of_a_cell_tell_the_same_class_elsewhere_apart(split: Split) -> 
 
 
 def test_a_whole_domain_has_no_forgotten_label(split: Split) -> None:
-    (photo, sketch) = cases(split, "domains", 1)
+    photo, sketch = cases(split, "domains", 1)
     figures = measure(sketch, lambda x: np.where(split.domain[:, None] == 1, -x, x))
     assert (photo.domains, sketch.domains) == (np.array([0]), np.array([1]))
     assert figures["unchanged"] == 1
@@ -100,30 +121,46 @@ def test_a_store_goes_on_where_it_was(tmp_path: Path, split: Split) -> None:
     assert kept is not None
     assert again is not None
     assert again.figures.named == kept.figures.named == 0.25
-    assert Store(tmp_path, frozen=True).result(case, "oblique", "", lambda: pytest.fail("computed")) is None
-    other = Store(tmp_path).result(case, "base", "another state of the code", lambda: Figures(named=0.5))
+    assert (
+        Store(tmp_path, frozen=True).result(case, "oblique", "", lambda: pytest.fail("computed"))
+        is None
+    )
+    other = Store(tmp_path).result(
+        case, "base", "another state of the code", lambda: Figures(named=0.5)
+    )
     assert other is not None
     assert other.figures.named == 0.5
 
 
 def results() -> list[Result]:
-    rows = [("first", FLOORS[0], 0.2), ("first", FLOORS[2], 0.0), ("second", FLOORS[0], 0.0), ("second", FLOORS[2], 0.0)]
+    rows = [
+        ("first", FLOORS[0], 0.2),
+        ("first", FLOORS[2], 0.0),
+        ("second", FLOORS[0], 0.0),
+        ("second", FLOORS[2], 0.0),
+    ]
     listed = []
     for name, row, named in rows:
         for count in (1, 10):
-            figures = Figures(named=named, mistakes=0.02, unchanged=0.9, unlisted=0.8, neighbours=0.7)
+            figures = Figures(
+                named=named, mistakes=0.02, unchanged=0.9, unlisted=0.8, neighbours=0.7
+            )
             listed.append(Result(name, "labels", row, count, 0, 0, figures))
     return listed
 
 
 def test_a_floor_is_chosen_on_the_other_sets() -> None:
     lines = floors(results()).splitlines()
-    assert any(line.startswith(f"| first | {FLOORS[0]} | 1 | 0.200 |") for line in lines)  # the second set has no need of a floor
+    assert any(
+        line.startswith(f"| first | {FLOORS[0]} | 1 | 0.200 |") for line in lines
+    )  # the second set has no need of a floor
     assert not any(line.startswith(f"| second | {FLOORS[0]} |") for line in lines)
 
 
 def test_tables_leave_out_empty_columns_and_give_intervals() -> None:
-    assert cell([Figures(named=0.1), Figures(named=0.3)], "named") == "0.200 ± 1.271"  # t(0.975, 1) = 12.706
+    assert (
+        cell([Figures(named=0.1), Figures(named=0.3)], "named") == "0.200 ± 1.271"
+    )  # t(0.975, 1) = 12.706
     head = table(results()).splitlines()[0]
     assert "named" in head
     assert "text auc" not in head
@@ -139,10 +176,22 @@ def test_documented_predictions_stand_beside_what_was_measured_on_the_same_draws
 
 
 def test_pictures_are_drawn_of_what_there_is(tmp_path: Path) -> None:
-    judged = [Judged(figure, 0.02 * i, 0.0, 0.02 * i + 0.03, 0.03 * i, 100) for figure in ("all", TRUE) for i in range(4)]
-    cells = [Cell(f"class {i}", domain, 5, 0.8, 0.8 - 0.1 * i, i == 2) for i in range(4) for domain in ("photo", "sketch")]
+    judged = [
+        Judged(figure, 0.02 * i, 0.0, 0.02 * i + 0.03, 0.03 * i, 100)
+        for figure in ("all", TRUE)
+        for i in range(4)
+    ]
+    cells = [
+        Cell(f"class {i}", domain, 5, 0.8, 0.8 - 0.1 * i, i == 2)
+        for i in range(4)
+        for domain in ("photo", "sketch")
+    ]
     paths = draw_all(tmp_path, results(), {"first": judged}, {"first: fitted": cells})
-    assert {path.name for path in paths} == {"capacity.svg", "prediction.svg", "map-first-fitted.svg"}
+    assert {path.name for path in paths} == {
+        "capacity.svg",
+        "prediction.svg",
+        "map-first-fitted.svg",
+    }
     assert all(ElementTree.parse(path).getroot().tag.endswith("svg") for path in paths)
 
 

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from govd.edit import Basis, Edit
 from govd.edit.extent import in_scope, pool_in_scope
 from govd.edit.factors import Side
-from govd.edit.prediction import LEAST, Prompted, Watch, costs, effect, folds, involved, kept_answers, watch_for
+from govd.edit.prediction import (
+    LEAST,
+    Prompted,
+    Watch,
+    costs,
+    effect,
+    folds,
+    involved,
+    kept_answers,
+    watch_for,
+)
 from tests.edit.conftest import World
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -21,11 +31,21 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def drawn(seed: int, side: Side = "image") -> tuple[Watch, Edit]:
-    """Thirty pictures, five anchors in two domains, and an edit of rank two that changes many answers."""
+    """Thirty pictures, five anchors in two domains, and an edit of rank two that changes many
+    answers.
+    """
     draw = np.random.default_rng(seed)
     images, anchors = unit(draw.normal(size=(30, 8))), unit(draw.normal(size=(5, 8)))
     top = (images @ anchors.T).argmax(1)
-    watch = Watch(images, np.arange(30), tuple("abcde"), anchors, top, draw.integers(0, 2, 30), ("photo", "sketch"))
+    watch = Watch(
+        images,
+        np.arange(30),
+        tuple("abcde"),
+        anchors,
+        top,
+        draw.integers(0, 2, 30),
+        ("photo", "sketch"),
+    )
     return watch, Edit(draw.normal(size=(8, 2)), draw.normal(size=(8, 2)) / 3, side)
 
 
@@ -40,7 +60,9 @@ def answer(image: np.ndarray, anchors: np.ndarray, edit: Edit) -> int:
 @settings(max_examples=20, deadline=None)
 def test_answers_are_those_of_the_edited_pictures(seed: int, side: Any) -> None:
     watch, edit = drawn(seed, side)
-    assert [int(a) for a in watch.answers(edit)] == [answer(image, watch.anchors, edit) for image in watch.images]
+    assert [int(a) for a in watch.answers(edit)] == [
+        answer(image, watch.anchors, edit) for image in watch.images
+    ]
     assert (watch.answers(Edit.nothing(8, side)) == watch.top).all()
 
 
@@ -52,7 +74,9 @@ def test_costs_are_what_a_loop_counts(seed: int) -> None:
     inside = (watch.top == 0) & (watch.domain == 1)  # `a` is to go in sketches
     figures = costs(watch, before, after, inside, [([0], [1])])
     rest = [i for i in range(30) if not inside[i]]
-    assert figures["all"].share == pytest.approx(sum(before[i] != after[i] for i in rest) / len(rest))
+    assert figures["all"].share == pytest.approx(
+        sum(before[i] != after[i] for i in rest) / len(rest)
+    )
 
     def worst(groups: dict[Any, list[int]]) -> float:
         enough = {k: v for k, v in groups.items() if len(v) >= LEAST} or groups
@@ -63,14 +87,21 @@ def test_costs_are_what_a_loop_counts(seed: int) -> None:
     for i in rest:
         labels.setdefault(watch.names[watch.top[i]], []).append(i)
         cells.setdefault((watch.names[watch.top[i]], watch.domains[watch.domain[i]]), []).append(i)
-    for name, groups, key in (("worst_label", labels, lambda f: f.label), ("worst_cell", cells, lambda f: (f.label, f.domain))):
+    for name, groups, key in (
+        ("worst_label", labels, lambda f: f.label),
+        ("worst_cell", cells, lambda f: (f.label, f.domain)),
+    ):
         assert figures[name].share == pytest.approx(worst(groups))
         own = groups[key(figures[name])]
         assert figures[name].pictures == len(own)
-        assert figures[name].share == pytest.approx(sum(before[i] != after[i] for i in own) / len(own))
+        assert figures[name].share == pytest.approx(
+            sum(before[i] != after[i] for i in own) / len(own)
+        )
     same = [i for i in rest if watch.top[i] == 0 and watch.domain[i] != 1]
     if same:
-        assert figures["elsewhere"].share == pytest.approx(sum(after[i] != 0 for i in same) / len(same))
+        assert figures["elsewhere"].share == pytest.approx(
+            sum(after[i] != 0 for i in same) / len(same)
+        )
         assert figures["elsewhere"].label == "a"
     else:
         assert "elsewhere" not in figures
@@ -89,7 +120,10 @@ def test_the_effect_is_that_of_the_worst_prompt(seed: int) -> None:
     found = effect(watch.images, prompts, own, Edit.nothing(8), edit)
     counts = []
     for texts in prompts:
-        was, now = (sum(bool(own[answer(x, texts.anchors, e)]) for x in watch.images) for e in (Edit.nothing(8), edit))
+        was, now = (
+            sum(bool(own[answer(x, texts.anchors, e)]) for x in watch.images)
+            for e in (Edit.nothing(8), edit)
+        )
         counts.append((was, now))
     assert [(row["before"], row["after"]) for row in found["by_prompt"]] == counts
     assert found["after"] == max(after for _, after in counts)
@@ -110,7 +144,9 @@ def test_of_a_domain_the_answers_count_that_are_kept() -> None:
     watch, edit = drawn(5)
     found = kept_answers(watch.top, watch.top, watch.answers(edit))
     assert found["before"] == found["pictures"] == 30
-    assert found["after"] == sum(int(a == b) for a, b in zip(watch.top, watch.answers(edit), strict=True))
+    assert found["after"] == sum(
+        int(a == b) for a, b in zip(watch.top, watch.answers(edit), strict=True)
+    )
 
 
 @given(seed=SEEDS)
@@ -121,9 +157,15 @@ def test_a_word_is_involved_as_often_as_its_pictures_are_in_scope(seed: int) -> 
     words, without = unit(np.random.default_rng(seed + 1).normal(size=(3, 8))), np.arange(5) == 2
     shares, counts = involved(watch, inside, words, without)
     for word, share, count in zip(words, shares, counts, strict=True):
-        own = [i for i, x in enumerate(watch.images) if all(x @ word >= x @ t for j, t in enumerate(watch.anchors) if j != 2)]
+        own = [
+            i
+            for i, x in enumerate(watch.images)
+            if all(x @ word >= x @ t for j, t in enumerate(watch.anchors) if j != 2)
+        ]
         assert count == len(own)
-        assert share == (pytest.approx(sum(bool(inside[i]) for i in own) / len(own)) if own else None)
+        assert share == (
+            pytest.approx(sum(bool(inside[i]) for i in own) / len(own)) if own else None
+        )
 
 
 def test_pictures_are_taken_as_they_come_and_held_out_where_enough(world: World) -> None:
@@ -141,7 +183,10 @@ def test_pictures_are_taken_as_they_come_and_held_out_where_enough(world: World)
 
 def test_what_several_forgets_are_about_is_what_each_is(world: World) -> None:
     basis: Basis = world.basis()
-    made = [world.contribution(basis, world.names[i], domains=domains) for i, domains in ((3, ()), (4, ("photo",)))]
+    made = [
+        world.contribution(basis, world.names[i], domains=domains)
+        for i, domains in ((3, ()), (4, ("photo",)))
+    ]
     union = in_scope(basis, made)
     parts = [pool_in_scope(basis, contribution) for contribution in made]
     assert union is not None

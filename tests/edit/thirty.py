@@ -21,7 +21,9 @@ FORGETS: dict[str, list[tuple[tuple[int, ...], tuple[str, ...]]]] = {
 
 
 def pictures(world: World, seed: int) -> EvaluationData:
-    """Thirty pictures, five of each class, in both domains and in none; some so like another class that the base is mistaken."""
+    """Thirty pictures, five of each class, in both domains and in none; some so like another class
+    that the base is mistaken.
+    """
     draw = np.random.default_rng(seed)
     class_of = draw.permutation(np.repeat(np.arange(len(CLASSES)), 5))
     domain_of = draw.integers(-1, 2, len(class_of))
@@ -30,17 +32,34 @@ def pictures(world: World, seed: int) -> EvaluationData:
         like = (world.data.class_of == CLASSES[place]) & (world.data.domain_of == max(domain, 0))
         row = draw.choice(world.data.vectors[like])
         if draw.random() < 0.3:
-            row = 0.4 * row + 0.6 * draw.choice(world.data.vectors[np.isin(world.data.class_of, CLASSES)])
+            row = 0.4 * row + 0.6 * draw.choice(
+                world.data.vectors[np.isin(world.data.class_of, CLASSES)]
+            )
         rows.append(row + 0.5 * draw.normal(size=96) / 96**0.5)
-    near = {i: exact.unit(world.texts[[i]] + 0.4 * draw.normal(size=(1, 96)) / 96**0.5) for i in (5, 7, 13)}
-    paraphrases = {world.names[i]: vectors for i, vectors in near.items()} | {world.names[11]: np.zeros((0, 96))}
+    near = {
+        i: exact.unit(world.texts[[i]] + 0.4 * draw.normal(size=(1, 96)) / 96**0.5)
+        for i in (5, 7, 13)
+    }
+    paraphrases = {world.names[i]: vectors for i, vectors in near.items()} | {
+        world.names[11]: np.zeros((0, 96))
+    }
     names = tuple(world.names[i] for i in CLASSES)
-    return EvaluationData(exact.unit(np.stack(rows)), names, ("photo", "sketch"), class_of, domain_of, paraphrases)
+    return EvaluationData(
+        exact.unit(np.stack(rows)), names, ("photo", "sketch"), class_of, domain_of, paraphrases
+    )
 
 
-def forgets(world: World, basis: Basis, which: str, alpha: float, method: str) -> list[Contribution]:
+def forgets(
+    world: World, basis: Basis, which: str, alpha: float, method: str
+) -> list[Contribution]:
     return [
-        world.contribution(basis, *(world.names[i] for i in concepts), domains=domains, strength=alpha, method=method)
+        world.contribution(
+            basis,
+            *(world.names[i] for i in concepts),
+            domains=domains,
+            strength=alpha,
+            method=method,
+        )
         for concepts, domains in FORGETS[which]
     ]
 

@@ -1,8 +1,10 @@
-"""Requests that schemathesis generates from the API's description, as every role: `python -m tests.fuzz.http --requests 100000`.
+"""Requests that schemathesis generates from the API's description, as every role: `python -m
+tests.fuzz.http --requests 100000`.
 
-Each operation is called with requests that fit its description and with ones that do not, half of them with names that exist.
-Whatever comes back must be described: its status, its type, its schema; a refusal is problem details, nothing is a server's
-error, and nobody gets what his role may not have. Every round begins with a new home, so that its ledger stays small.
+Each operation is called with requests that fit its description and with ones that do not, half of
+them with names that exist. Whatever comes back must be described: its status, its type, its schema;
+a refusal is problem details, nothing is a server's error, and nobody gets what his role may not
+have. Every round begins with a new home, so that its ledger stays small.
 """
 
 from __future__ import annotations
@@ -52,10 +54,24 @@ ANSWER_SECONDS = 120.0
 """For an answer: an evaluation takes ten on a machine that is busy with something else."""
 ASKING = (*ROLES, "owner", "operator", NOBODY)
 """Who asks; who may do more asks more often."""
-NEEDS = {"/v1/tokens": "owner", "/v1/audit/rotate-key": "owner", "/v1/audit/rebuild": "owner", "/v1/audit/witness": "owner"}
-"""Paths that take a role whatever the method; what changes something takes `operator`, what asks `reader`, but for answers of a model."""
+NEEDS = {
+    "/v1/tokens": "owner",
+    "/v1/audit/rotate-key": "owner",
+    "/v1/audit/rebuild": "owner",
+    "/v1/audit/witness": "owner",
+}
+"""Paths that take a role whatever the method; what changes something takes `operator`, what asks
+`reader`, but for answers of a model.
+"""
 FOLDERS = ("folder", "publish_to", "images", "pool", "reference", "paths")
-COSTLY = ("/v1/audit/verify", "/v1/audit/rebuild", "/v1/audit/rotate-key", "/v1/audit/sql", "/v1/audit/bundle", "/v1/models")
+COSTLY = (
+    "/v1/audit/verify",
+    "/v1/audit/rebuild",
+    "/v1/audit/rotate-key",
+    "/v1/audit/sql",
+    "/v1/audit/bundle",
+    "/v1/models",
+)
 """Paths that are asked a quarter as often."""
 
 
@@ -79,14 +95,27 @@ def world(folder: Path) -> Iterator[World]:
     """A home with a model and requests in several states."""
     images, pool = paint(folder / "images", 1, 1), paint(folder / "pool", 4, 2)
     with open_service(folder / "home") as service:
-        given_ = Given(labels=NAMES, anchors=("wood", "sea", "sand", "sky"), domains=DOMAINS, images=str(images), pool=str(pool))
+        given_ = Given(
+            labels=NAMES,
+            anchors=("wood", "sea", "sand", "sky"),
+            domains=DOMAINS,
+            images=str(images),
+            pool=str(pool),
+        )
         service.add_model("m", "colours", given_, "ann")
-        options = [{"concepts": ["red"]}, {"concepts": ["navy"]}, {"concepts": ["blue"], "private": True}, {"concepts": ["pink"]}]
+        options = [
+            {"concepts": ["red"]},
+            {"concepts": ["navy"]},
+            {"concepts": ["blue"], "private": True},
+            {"concepts": ["pink"]},
+        ]
         ids = [service.forget("m", ForgetOptions(**more), "ann")["id"] for more in options]
         service.reconcile()
         service.revert(ids[0], "back", "ann")
         service.reconcile()
-        tokens = {role: service.tokens.create(role, f"a {role}", "owner")["token"] for role in ROLES}
+        tokens = {
+            role: service.tokens.create(role, f"a {role}", "owner")["token"] for role in ROLES
+        }
         token_ids = [record["id"] for record in service.tokens.all()]
         context = Context(service, service.reconcile)
         context.news.closed = True  # streams end, and who waits is answered
@@ -116,13 +145,24 @@ def ask(world: World, case: Any, role: str, draw: random.Random) -> None:
         AssertionError, schemathesis' failures: it is not.
     """
     _with_names(world, case, draw)
-    strange = draw.choice(({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}, {"Authorization": "Bearer é"}))
+    strange = draw.choice(
+        (
+            {},
+            {"Authorization": "Bearer x"},
+            {"Authorization": "Basic eDp4"},
+            {"Authorization": "Bearer é"},
+        )
+    )
     headers = strange if role == NOBODY else {"Authorization": f"Bearer {world.tokens[role]}"}
-    response = case.call(base_url=BASE, session=world.client, headers=headers, timeout=ANSWER_SECONDS)
+    response = case.call(
+        base_url=BASE, session=world.client, headers=headers, timeout=ANSWER_SECONDS
+    )
     world.asked += 1
     world.statuses[response.status_code] += 1
     what = f"{case.method} {case.path} as {role}: {response.status_code} {response.content[:500]!r}"
-    assert response.status_code < 500 or (case.path == "/readyz" and response.status_code == 503), what
+    assert response.status_code < 500 or (case.path == "/readyz" and response.status_code == 503), (
+        what
+    )
     if response.status_code in REFUSALS and case.path != "/readyz":
         assert response.headers["content-type"] == ["application/problem+json"], what
         said = response.json()
@@ -142,9 +182,15 @@ def _with_names(world: World, case: Any, draw: random.Random) -> None:
         return
     for name in FOLDERS:
         if isinstance(case.body.get(name), str):
-            case.body[name] = "colours" if name == "reference" else f"{world.folder}/x/{case.body[name].strip('/.')[:20]}"
+            case.body[name] = (
+                "colours"
+                if name == "reference"
+                else f"{world.folder}/x/{case.body[name].strip('/.')[:20]}"
+            )
     if isinstance(case.body.get("paths"), list):
-        case.body["paths"] = [str(world.folder / "images" / "dark" / "red" / "0.png") for _ in case.body["paths"]]
+        case.body["paths"] = [
+            str(world.folder / "images" / "dark" / "red" / "0.png") for _ in case.body["paths"]
+        ]
     if isinstance(case.body.get("model"), str) and draw.random() < 0.7:
         case.body["model"] = "m"
     if isinstance(case.body.get("concepts"), list) and draw.random() < 0.5:
@@ -168,11 +214,17 @@ def _forbidden(case: Any, role: str) -> bool:
 
 
 def round_of(world: World, examples: int, number: int) -> None:
-    """Every operation, each `examples` times with requests that fit and as often with ones that do not."""
+    """Every operation, each `examples` times with requests that fit and as often with ones that do
+    not.
+    """
     for operation in world.schema.get_all_operations():
         operation = operation.ok()
         path = operation.path
-        count = max(1, examples // 4) if path.startswith(COSTLY) and operation.method.upper() != "GET" else examples
+        count = (
+            max(1, examples // 4)
+            if path.startswith(COSTLY) and operation.method.upper() != "GET"
+            else examples
+        )
         for mode in MODES:
             _operation(world, operation, mode, count, number)
 
@@ -195,15 +247,24 @@ def _operation(world: World, operation: Any, mode: Any, count: int, number: int)
     )
     def one(case: Any, role: str, draw: random.Random) -> None:
         if "m" not in world.service.core.desk.views.models:
-            world.names["name"] = world.names["model"] = [*world.service.core.desk.views.models, "m"]
+            world.names["name"] = world.names["model"] = [
+                *world.service.core.desk.views.models,
+                "m",
+            ]
         ask(world, case, role, draw)
 
     try:
         one()
     except Unsatisfiable:  # nothing can be wrong with a call that takes nothing
         return
-    except (Exception, BaseExceptionGroup) as fault:  # noqa: BLE001 - all are told, after the rest was asked
-        world.faults.append(f"{operation.method.upper()} {operation.path} ({mode.value}, seed {number}): {_told(fault)}")
+    except (
+        Exception,
+        BaseExceptionGroup,
+    ) as fault:  # noqa: BLE001 - all are told, after the rest was asked
+        world.faults.append(
+            f"{operation.method.upper()} {operation.path} ({mode.value}, seed {number}):"
+            f" {_told(fault)}"
+        )
 
 
 def _told(fault: BaseException) -> str:
@@ -219,13 +280,25 @@ def example_plugins() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Rounds until so many requests were sent; a line a round, and one at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=100_000, help="how many requests to send at least")
-    parser.add_argument("--examples", type=int, default=20, help="of each operation, fitting and not, a round")
+    parser.add_argument(
+        "--requests", type=int, default=100_000, help="how many requests to send at least"
+    )
+    parser.add_argument(
+        "--examples", type=int, default=20, help="of each operation, fitting and not, a round"
+    )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=600, help="stop after the round in which this time is over")
+    parser.add_argument(
+        "--minutes", type=float, default=600, help="stop after the round in which this time is over"
+    )
     chosen = parser.parse_args(arguments)
     example_plugins()
-    asked, statuses, faults, number, began = 0, Counter[int](), list[str](), chosen.seed, time.monotonic()
+    asked, statuses, faults, number, began = (
+        0,
+        Counter[int](),
+        list[str](),
+        chosen.seed,
+        time.monotonic(),
+    )
     while asked < chosen.requests and time.monotonic() - began < 60 * chosen.minutes:
         with tempfile.TemporaryDirectory() as name:
             os.chdir(name)  # a path that is no absolute one leads nowhere else
@@ -234,11 +307,18 @@ def main(arguments: list[str] | None = None) -> int:
             os.chdir("/")
         asked, statuses, faults = asked + made.asked, statuses + made.statuses, faults + made.faults
         number += 1
-        print(f"{asked} requests, {len(faults)} failed, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        print(
+            f"{asked} requests, {len(faults)} failed, {time.monotonic() - began:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
     for fault in faults:
         print(fault)
     answered = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
-    rounds = f"{number - chosen.seed} rounds (seeds {chosen.seed} to {number - 1}), {len(ROLES) + 1} roles"
+    rounds = (
+        f"{number - chosen.seed} rounds (seeds {chosen.seed} to {number - 1}), {len(ROLES) + 1}"
+        " roles"
+    )
     print(f"{asked} requests, {rounds}: {len(faults)} failed. {answered}.")
     return 1 if faults else 0
 

@@ -11,7 +11,9 @@ from govd.home.artifacts import Artifacts
 
 
 @given(st.lists(st.binary(max_size=200), max_size=8))
-def test_what_is_put_is_got_and_named_by_its_digest(tmp_path_factory: pytest.TempPathFactory, blobs: list[bytes]) -> None:
+def test_what_is_put_is_got_and_named_by_its_digest(
+    tmp_path_factory: pytest.TempPathFactory, blobs: list[bytes]
+) -> None:
     store = Artifacts(tmp_path_factory.mktemp("store"))
     digests = [store.put(b) for b in blobs + blobs]
     assert [store.get(d) for d in digests] == blobs + blobs
@@ -37,7 +39,9 @@ def test_an_absent_artifact_is_told(tmp_path: Path) -> None:
         Artifacts(tmp_path).get("0" * 64)
 
 
-def test_a_full_disk_leaves_nothing_half_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing_half_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(handle: int) -> None:
         raise OSError(28, os.strerror(28))
 

@@ -15,7 +15,9 @@ from govd.service.service import Service, open_service
 
 
 def private(service: Service, concept: str = "red") -> str:
-    request = service.forget("m", ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"), "ann")
+    request = service.forget(
+        "m", ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"), "ann"
+    )
     service.reconcile()
     return str(request["id"])
 
@@ -38,12 +40,18 @@ def without_row(home: Path, request: str) -> None:
 
 def shredded_in_views(home: Path, request: str) -> None:
     with sqlite3.connect(home / "views.db") as raw:
-        raw.execute("UPDATE records SET record = json_set(record, '$.shredded_at', '2026-01-01') WHERE key = ?", (request,))
+        raw.execute(
+            "UPDATE records SET record = json_set(record, '$.shredded_at', '2026-01-01') WHERE"
+            " key = ?",
+            (request,),
+        )
     raw.close()
 
 
 @pytest.mark.parametrize("change", [without_row, shredded_in_views])
-def test_what_the_views_say_destroys_nothing(service: Service, tmp_path: Path, change: Callable[[Path, str], None]) -> None:
+def test_what_the_views_say_destroys_nothing(
+    service: Service, tmp_path: Path, change: Callable[[Path, str], None]
+) -> None:
     home = tmp_path / "home"
     request = private(service)
     service.requests.hold(request, "Ms Example sues", "dpo")
@@ -72,7 +80,9 @@ def test_an_older_ledger_in_its_place_destroys_nothing(service: Service, tmp_pat
     with open_service(home) as rolled_back:
         assert rolled_back.core.desk.ledger.size() < size
         rolled_back.requests.hold(first, "another reason", "dpo")  # said under a name that is free
-        assert [s["reason"] for s in rolled_back.requests.reveal(first, "dpo")["said"]] == ["another reason"]
+        assert [s["reason"] for s in rolled_back.requests.reveal(first, "dpo")["said"]] == [
+            "another reason"
+        ]
     assert before.items() <= texts(home).items()
     told = [f for f in examine(home)["faults"] if "private texts" in f]
     assert len(told) == 1
@@ -84,7 +94,9 @@ def test_an_older_ledger_in_its_place_destroys_nothing(service: Service, tmp_pat
         assert again.requests.reveal(first, "dpo")["said"][0]["reason"] == "Ms Example sues"
 
 
-def test_what_an_entry_destroys_is_gone_after_a_crash(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_entry_destroys_is_gone_after_a_crash(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "home"
     gone, kept = private(service), private(service, "blue")
     with monkeypatch.context() as cut:
@@ -97,7 +109,9 @@ def test_what_an_entry_destroys_is_gone_after_a_crash(service: Service, tmp_path
     assert {name.partition(".")[0] for name in texts(home)} == {kept}
 
 
-def test_what_is_said_after_a_destruction_stays_until_it_is_destroyed_itself(service: Service, tmp_path: Path) -> None:
+def test_what_is_said_after_a_destruction_stays_until_it_is_destroyed_itself(
+    service: Service, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     request = private(service)
     service.requests.shred(request, "fulfilled", "dpo")
@@ -112,10 +126,15 @@ def test_what_is_said_after_a_destruction_stays_until_it_is_destroyed_itself(ser
         assert again.core.private.names() == []
         assert again.requests.show(request)["shredded_at"] == first
         assert again.evidence.rebuild()["same"]
-        assert [e["payload"]["reason"] for e in again.audit.log(kind="request.shred")] == ["fulfilled", "fulfilled as well"]
+        assert [e["payload"]["reason"] for e in again.audit.log(kind="request.shred")] == [
+            "fulfilled",
+            "fulfilled as well",
+        ]
 
 
-def test_what_a_cut_off_filing_left_is_told_and_left(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_cut_off_filing_left_is_told_and_left(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise MachineFault("the disk is full")
 
@@ -127,7 +146,10 @@ def test_what_a_cut_off_filing_left_is_told_and_left(service: Service, tmp_path:
     before = texts(tmp_path / "home")
     read_by_command(tmp_path / "home")
     assert texts(tmp_path / "home") == before != {}
-    assert any("no entry names these private texts" in fault for fault in examine(tmp_path / "home")["faults"])
+    assert any(
+        "no entry names these private texts" in fault
+        for fault in examine(tmp_path / "home")["faults"]
+    )
 
 
 def test_a_text_that_is_lost_is_told(service: Service, tmp_path: Path) -> None:
@@ -139,7 +161,9 @@ def test_a_text_that_is_lost_is_told(service: Service, tmp_path: Path) -> None:
     assert f"these private texts are lost, though no entry destroys them: {request}. " in fault
 
 
-def test_a_new_key_follows_the_ledger_alone(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_key_follows_the_ledger_alone(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A change of keys is cut off before the new one has its name, and the views lack its entry."""
     keys = tmp_path / "home" / "keys"
     with monkeypatch.context() as cut:
@@ -155,7 +179,9 @@ def test_a_new_key_follows_the_ledger_alone(service: Service, tmp_path: Path, mo
 
 
 def test_a_ledger_that_somebody_changed_destroys_nothing(service: Service, tmp_path: Path) -> None:
-    """Its entries say that a text is to be destroyed, but it is another history than the one that was signed."""
+    """Its entries say that a text is to be destroyed, but it is another history than the one that
+    was signed.
+    """
     home = tmp_path / "home"
     request = private(service)
     service.close()

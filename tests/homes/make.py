@@ -1,7 +1,9 @@
-"""Make homes to keep: `python -m tests.homes.make DIR` writes `NAME.tar.xz` for each story below, with the code that is installed.
+"""Make homes to keep: `python -m tests.homes.make DIR` writes `NAME.tar.xz` for each story below,
+with the code that is installed.
 
-Homes are worked on as people do it, by commands, with the example's colours as a model and one with `mini`. A file holds the home, bundles
-of it, and `kept.json`: what this code said of its requests, revisions, models and tokens.
+Homes are worked on as people do it, by commands, with the example's colours as a model and one with
+`mini`. A file holds the home, bundles of it, and `kept.json`: what this code said of its requests,
+revisions, models and tokens.
 """
 
 from __future__ import annotations
@@ -23,7 +25,11 @@ from tests.conftest import DOMAINS, NAMES, paint
 from tests.plugins.test_witness import Witness, served
 
 TOP = Path(__file__).parents[2]
-PLUGINS = "[govd]\n" + "".join(f"example-{n} = govd_example.{n}\n" for n in ("backend", "method", "policy")) + "gate = homes_gate\n"
+PLUGINS = (
+    "[govd]\n"
+    + "".join(f"example-{n} = govd_example.{n}\n" for n in ("backend", "method", "policy"))
+    + "gate = homes_gate\n"
+)
 GATE = '''"""A gate that says what the environment wants."""
 
 import os
@@ -62,10 +68,16 @@ class Story:
         info = site / "homes-1.0.dist-info"
         info.mkdir(parents=True)
         (site / "homes_gate.py").write_text(GATE, encoding="utf-8")
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: homes\nVersion: 1.0\n", encoding="utf-8")
+        (info / "METADATA").write_text(
+            "Metadata-Version: 2.1\nName: homes\nVersion: 1.0\n", encoding="utf-8"
+        )
         (info / "entry_points.txt").write_text(PLUGINS, encoding="utf-8")
         places = [str(site), str(TOP / "tests/plugins/example")]
-        more = {"GOVD_HOME": str(self.home), "PYTHONPATH": os.pathsep.join(places), "JAX_PLATFORMS": "cpu"}
+        more = {
+            "GOVD_HOME": str(self.home),
+            "PYTHONPATH": os.pathsep.join(places),
+            "JAX_PLATFORMS": "cpu",
+        }
         self.environment = {**os.environ, **more}
 
     def govd(self, *words: str, code: int | None = 0, **environment: str) -> str:
@@ -75,14 +87,30 @@ class Story:
     def python(self, *words: str, code: int | None = 0, **environment: str) -> str:
         """What a program printed; `code`: the exit status that is expected, None for any."""
         command, where = [sys.executable, *words], {**self.environment, **environment}
-        done = subprocess.run(command, cwd=self.folder, env=where, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=where,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         if code is not None and done.returncode != code:
-            raise RuntimeError(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+            raise RuntimeError(
+                f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return done.stdout
 
-    def forget(self, *words: str, model: str = "m", code: int | None = 0, **environment: str) -> str:
+    def forget(
+        self, *words: str, model: str = "m", code: int | None = 0, **environment: str
+    ) -> str:
         """The id of a new forget."""
-        return str(json.loads(self.govd("forget", *words, "--model", model, "--json", code=code, **environment))["id"])
+        return str(
+            json.loads(
+                self.govd("forget", *words, "--model", model, "--json", code=code, **environment)
+            )["id"]
+        )
 
     def colours(self, reference: str = "colours", name: str = "m") -> None:
         """Register the example's model with pictures."""
@@ -98,9 +126,15 @@ class Story:
 
     def kept(self) -> dict[str, Any]:
         """What is said of everything in the home."""
-        said: dict[str, Any] = {name: json.loads(self.govd(*words.split(), "--json")) for name, words in LISTS.items()}
+        said: dict[str, Any] = {
+            name: json.loads(self.govd(*words.split(), "--json")) for name, words in LISTS.items()
+        }
         models = [m["name"] for m in said["models"]]
-        said["revisions"] = [r for m in models for r in json.loads(self.govd("revision", "list", "--model", m, "--json"))]
+        said["revisions"] = [
+            r
+            for m in models
+            for r in json.loads(self.govd("revision", "list", "--model", m, "--json"))
+        ]
         said["key"] = self.govd("audit", "key").strip()
         said["checkpoint"] = self.govd("audit", "checkpoint")
         verdict = json.loads(self.govd("audit", "verify", "--recompute", "--json"))
@@ -111,14 +145,40 @@ class Story:
 
 
 def states(story: Story) -> None:
-    """Every state of a request that a person can bring about, with aliases, domains, strengths, targets, methods, dates and keys."""
+    """Every state of a request that a person can bring about, with aliases, domains, strengths,
+    targets, methods, dates and keys.
+    """
     story.colours()
-    red = story.forget("red", "--alias", "ruby", "--reason", "letter of 3 May", "--basis", "contract", "--ticket", "LEGAL-12")
+    red = story.forget(
+        "red",
+        "--alias",
+        "ruby",
+        "--reason",
+        "letter of 3 May",
+        "--basis",
+        "contract",
+        "--ticket",
+        "LEGAL-12",
+    )
     story.forget("Red", "--reason", "the same again")
-    story.forget("blue", "--domain", "dark", "--due", "2031-01-31", "--expires", "2032-01-31", "--idempotency-key", "k-1")
+    story.forget(
+        "blue",
+        "--domain",
+        "dark",
+        "--due",
+        "2031-01-31",
+        "--expires",
+        "2032-01-31",
+        "--idempotency-key",
+        "k-1",
+    )
     green = story.forget("green", "--target", "level", "--strength", "0.8")
     story.forget("cyan", "--method", "oblique")
-    for method in ("nullspace", "ccup", "swap"):  # of other families: never in one system with those above
+    for method in (
+        "nullspace",
+        "ccup",
+        "swap",
+    ):  # of other families: never in one system with those above
         story.colours(name=method)
         story.forget("olive", "--method", method, model=method, code=None)
     story.govd("audit", "bundle", str(story.bundles / "early.zip"))
@@ -142,7 +202,9 @@ def states(story: Story) -> None:
     story.govd("revert", red, "--reason", "brand sold", "--idempotency-key", "k-2")
     gone = story.forget("yellow")
     story.govd("revert", gone, "--reason", "at once")
-    token = json.loads(story.govd("token", "create", "--role", "operator", "--name", "pat", "--json"))
+    token = json.loads(
+        story.govd("token", "create", "--role", "operator", "--name", "pat", "--json")
+    )
     story.govd("token", "create", "--role", "reader", "--name", "desk")
     story.govd("token", "revoke", token["id"])
     story.govd("export", "m", str(story.folder / "edit"), "--format", "edit")
@@ -151,7 +213,9 @@ def states(story: Story) -> None:
 
 
 def private(story: Story) -> None:
-    """Private forgets: in force, held and released, covered, shredded, and reverted with a reason of its own."""
+    """Private forgets: in force, held and released, covered, shredded, and reverted with a reason
+    of its own.
+    """
     story.colours()
     red = story.forget("red", "--private", "--reason", "Ms Example asked")
     story.forget("red", "--domain", "dark", "--reason", "covered by a private one")
@@ -169,7 +233,9 @@ def private(story: Story) -> None:
 
 
 def changed(story: Story) -> None:
-    """A model that is updated and rebased with its forgets, one that is removed; a text that was destroyed before and keeps all waiting."""
+    """A model that is updated and rebased with its forgets, one that is removed; a text that was
+    destroyed before and keeps all waiting.
+    """
     story.colours()
     story.colours(name="short")
     short = story.forget("red", model="short")
@@ -205,7 +271,18 @@ def mini(story: Story) -> None:
     pool.mkdir()
     for n, path in enumerate(sorted((TOP / "backends/govd_clip/mini/images").rglob("*.png"))[::5]):
         shutil.copy(path, pool / f"{n}.png")
-    story.govd("model", "add", "m", "mini", "--labels", str(labels), "--anchors", str(anchors), "--pool", str(pool))
+    story.govd(
+        "model",
+        "add",
+        "m",
+        "mini",
+        "--labels",
+        str(labels),
+        "--anchors",
+        str(anchors),
+        "--pool",
+        str(pool),
+    )
     picture = sorted((TOP / "backends/govd_clip/mini/images/colour/cat").glob("*.png"))[0]
     story.forget("dog", "--reason", "letter", code=None)
     story.forget("umbrella", "--domain", "line", code=None)
@@ -214,7 +291,9 @@ def mini(story: Story) -> None:
         story.govd("request", "approve", request["id"], "--reason", "seen")
 
 
-STORIES: dict[str, Callable[[Story], None]] = {f.__name__: f for f in (states, private, changed, gated, mini)}
+STORIES: dict[str, Callable[[Story], None]] = {
+    f.__name__: f for f in (states, private, changed, gated, mini)
+}
 
 
 @contextmanager
@@ -235,11 +314,20 @@ def make(name: str, target: Path) -> None:
         witness.log = _log_key(story)
         story.govd("audit", "witness")
         story.govd("audit", "bundle", str(story.bundles / "everything.zip"))
-        (folder / "kept.json").write_text(json.dumps({**story.kept(), "witness": str(witness.key)}, indent=1), encoding="utf-8")
+        (folder / "kept.json").write_text(
+            json.dumps({**story.kept(), "witness": str(witness.key)}, indent=1), encoding="utf-8"
+        )
         settings = (story.home / "govd.toml").read_text(encoding="utf-8").replace(toml, "")
         (story.home / "govd.toml").write_text(settings, encoding="utf-8")
-        with lzma.open(target / f"{name}.tar.xz", "wb", preset=9) as raw, tarfile.open(fileobj=raw, mode="w") as tar:
-            for path in sorted(p for top in ("home", "bundles", "kept.json") for p in [folder / top, *(folder / top).rglob("*")]):
+        with (
+            lzma.open(target / f"{name}.tar.xz", "wb", preset=9) as raw,
+            tarfile.open(fileobj=raw, mode="w") as tar,
+        ):
+            for path in sorted(
+                p
+                for top in ("home", "bundles", "kept.json")
+                for p in [folder / top, *(folder / top).rglob("*")]
+            ):
                 if path.is_file() and path.name not in LEFT_OUT:
                     tar.add(path, str(path.relative_to(folder)))
 

@@ -1,4 +1,6 @@
-"""Homes that older code made: they open, verify, fold to the states that were told then, and compose to the same digests."""
+"""Homes that older code made: they open, verify, fold to the states that were told then, and
+compose to the same digests.
+"""
 
 import json
 import tarfile
@@ -16,9 +18,16 @@ from govd.verify.offline import verify_offline
 
 HERE = Path(__file__).parent
 KEPT = sorted(HERE.glob("*.tar.xz"))
-BY_ID = {"requests": ("id",), "models": ("name",), "tokens": ("id",), "revisions": ("model", "number")}
+BY_ID = {
+    "requests": ("id",),
+    "models": ("name",),
+    "tokens": ("id",),
+    "revisions": ("model", "number"),
+}
 FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-"""Of `extractall`: Python 3.11 knows it from 3.11.4 on (PEP 706), and these archives are our own."""
+"""Of `extractall`: Python 3.11 knows it from 3.11.4 on (PEP 706), and these archives are our
+own.
+"""
 Row = dict[str, Any]
 
 
@@ -49,7 +58,12 @@ def now(service: Service) -> dict[str, list[Row]]:
     models = [dict(m) for m in service.models.all()]
     revisions = [dict(r) for m in models for r in service.revisions(m["name"])]
     requests = [dict(r) for r in service.requests.all()]
-    return {"requests": requests, "models": models, "tokens": [dict(t) for t in service.tokens.all()], "revisions": revisions}
+    return {
+        "requests": requests,
+        "models": models,
+        "tokens": [dict(t) for t in service.tokens.all()],
+        "revisions": revisions,
+    }
 
 
 def same(before: Any, after: Any, where: str) -> Iterable[str]:
@@ -68,7 +82,9 @@ def compared(kept: Row, service: Service) -> list[str]:
     found: list[str] = []
     for noun, rows in now(service).items():
         keys = BY_ID[noun]
-        before, after = ({tuple(r[k] for k in keys): r for r in table} for table in (kept[noun], rows))
+        before, after = (
+            {tuple(r[k] for k in keys): r for r in table} for table in (kept[noun], rows)
+        )
         assert set(before) == set(after)
         for key, row in before.items():
             found += same(row, after[key], f"{noun} {key}")
@@ -83,7 +99,18 @@ def test_there_are_homes_in_every_state() -> None:
             assert file is not None
             said = json.load(file)
         states |= {r["state"] for r in said["requests"]} | {r["state"] for r in said["revisions"]}
-    final = {"in_force", "subsumed", "reverted", "denied", "rejected", "withdrawn", "failed", "waiting", "done", "filed"}
+    final = {
+        "in_force",
+        "subsumed",
+        "reverted",
+        "denied",
+        "rejected",
+        "withdrawn",
+        "failed",
+        "waiting",
+        "done",
+        "filed",
+    }
     assert states >= final | {"published", "superseded", "refused"}
 
 
@@ -92,7 +119,9 @@ def test_it_opens_and_says_what_was_said(opened: Service, kept: Row) -> None:
     assert opened.evidence.key() == kept["key"]
 
 
-def test_it_folds_to_the_same_states_without_its_views(old: Path, kept: Row, example_plugins: None) -> None:
+def test_it_folds_to_the_same_states_without_its_views(
+    old: Path, kept: Row, example_plugins: None
+) -> None:
     for name in ("views.db", "views.db-wal", "views.db-shm"):
         (old / "home" / name).unlink(missing_ok=True)
     with open_service(old / "home") as service:
@@ -101,7 +130,9 @@ def test_it_folds_to_the_same_states_without_its_views(old: Path, kept: Row, exa
 
 
 def test_it_verifies_and_composes_to_the_same_bytes(opened: Service, kept: Row) -> None:
-    verdict = opened.evidence.verify(kept=[kept["checkpoint"]], key=kept["key"], again=True, witnesses=[kept["witness"]])
+    verdict = opened.evidence.verify(
+        kept=[kept["checkpoint"]], key=kept["key"], again=True, witnesses=[kept["witness"]]
+    )
     assert verdict["holds"], verdict["faults"]
     again = {f["revision"]: f for f in verdict["recomputed"]}
     for revision, same_bytes in kept["recomputed"].items():
@@ -118,13 +149,17 @@ def test_its_bundles_verify(old: Path, kept: Row) -> None:
     assert bundles
     for path in bundles:
         key = None if path.name == "early.zip" else kept["key"]  # by the key that was changed since
-        found = verify_offline(path, key, [kept["witness"]] if path.name == "everything.zip" else (), again=True)
+        found = verify_offline(
+            path, key, [kept["witness"]] if path.name == "everything.zip" else (), again=True
+        )
         assert found["holds"], (path.name, found["faults"])
 
 
 @pytest.fixture
 def same_model(kept: Row, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The example's backend under the digests that were registered: its own is of its source, which has changed since."""
+    """The example's backend under the digests that were registered: its own is of its source, which
+    has changed since.
+    """
     made_for = [*kept["models"], *(r["made_for"] for r in kept["revisions"])]
     known = {str(m["reference"]): str(m["digest"]) for m in made_for}
     begin = Colours.__init__
@@ -137,14 +172,18 @@ def same_model(kept: Row, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_work_goes_on_in_it(old: Path, same_model: None, opened: Service) -> None:
-    """New entries after the old ones: what was cut off goes on, something more is forgotten, and everything holds together."""
+    """New entries after the old ones: what was cut off goes on, something more is forgotten, and
+    everything holds together.
+    """
     (model,) = (m for m in opened.models.all() if m["name"] == "m")
     if model["reference"] == "mini":
         pytest.skip("its backend is not among the plugins of these tests")
     opened.reconcile()
     request = opened.forget("m", ForgetOptions(concepts=("purple",), reason="later"), "owner")
     opened.reconcile()
-    if opened.requests.show(request["id"])["state"] == "waiting":  # bounds may be others than they were then
+    if (
+        opened.requests.show(request["id"])["state"] == "waiting"
+    ):  # bounds may be others than they were then
         opened.requests.decide(request["id"], "approve", "seen", "owner")
         opened.reconcile()
     last = opened.core.desk.views.last("m")

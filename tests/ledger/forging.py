@@ -1,4 +1,6 @@
-"""Bundles as somebody makes them who holds the log's key and wants to be believed more than he should be."""
+"""Bundles as somebody makes them who holds the log's key and wants to be believed more than he
+should be.
+"""
 
 import hashlib
 import io
@@ -19,16 +21,27 @@ def unzipped(data: bytes) -> Files:
 
 
 def zipped(files: Files) -> io.BytesIO:
-    return io.BytesIO(b"".join(archive.write({name: archive.Content.whole(data) for name, data in files.items()})))
+    return io.BytesIO(
+        b"".join(archive.write({name: archive.Content.whole(data) for name, data in files.items()}))
+    )
 
 
 def listed(files: Files) -> Files:
     """The files with sums that list them: what somebody does who changes more than a bit."""
-    return files | {"SHA256SUMS": bundle.sums({n: hashlib.sha256(d).hexdigest() for n, d in files.items()})}
+    return files | {
+        "SHA256SUMS": bundle.sums({n: hashlib.sha256(d).hexdigest() for n, d in files.items()})
+    }
 
 
 def entry(seq: int, kind: str = "note", subject: str = "x", **payload: Any) -> dict[str, Any]:
-    said = {"seq": seq, "time": "2027-01-31T12:00:00.000000Z", "actor": "ann", "kind": kind, "subject": subject, "model": ""}
+    said = {
+        "seq": seq,
+        "time": "2027-01-31T12:00:00.000000Z",
+        "actor": "ann",
+        "kind": kind,
+        "subject": subject,
+        "model": "",
+    }
     return said | {"payload": payload}
 
 
@@ -40,10 +53,18 @@ def signed(rows: Iterable[Mapping[str, Any]], signer: Signer) -> tuple[list[byte
     return bodies, signer.sign(LogCheckpoint(signer.key.name, len(bodies), tree.root()).text)
 
 
-def forged(rows: Iterable[Mapping[str, Any]], artifacts: Iterable[bytes], signer: Signer, **more: bytes) -> Files:
+def forged(
+    rows: Iterable[Mapping[str, Any]], artifacts: Iterable[bytes], signer: Signer, **more: bytes
+) -> Files:
     """A bundle of everything, signed."""
     bodies, note = signed([{**row, "seq": i} for i, row in enumerate(rows)], signer)
-    manifest = {"format": bundle.FORMAT, "origin": signer.key.name, "key": str(signer.key), "size": len(bodies), "whole": True}
+    manifest = {
+        "format": bundle.FORMAT,
+        "origin": signer.key.name,
+        "key": str(signer.key),
+        "size": len(bodies),
+        "whole": True,
+    }
     files = {
         "README.txt": b"",
         "manifest.json": canonical.encode({**manifest, "about": {"everything": True}}),
@@ -51,7 +72,9 @@ def forged(rows: Iterable[Mapping[str, Any]], artifacts: Iterable[bytes], signer
         "proofs.ndjson": b"",
         f"checkpoints/{len(bodies)}.note": note.encode(),
     }
-    return listed(files | {f"artifacts/{hashlib.sha256(a).hexdigest()}": a for a in artifacts} | more)
+    return listed(
+        files | {f"artifacts/{hashlib.sha256(a).hexdigest()}": a for a in artifacts} | more
+    )
 
 
 def restated(files: Files, signer: Signer, name: str, change: Any) -> Files:

@@ -1,4 +1,6 @@
-"""Several callers at once: each is told the truth about his own entries, and none works for the others for ever."""
+"""Several callers at once: each is told the truth about his own entries, and none works for the
+others for ever.
+"""
 
 import sqlite3
 import threading
@@ -17,7 +19,9 @@ from govd.ledger.store import Ledger
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(tmp_path / "ledger.db", Signer.at(tmp_path / "key", "govd/test"), "govd/test")
+    ledger = Ledger.at(
+        tmp_path / "ledger.db", Signer.at(tmp_path / "key", "govd/test"), "govd/test"
+    )
     yield ledger
     ledger.close()
 
@@ -57,8 +61,13 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-@pytest.mark.parametrize("fault", [MemoryError("none left"), KeyboardInterrupt(), sqlite3.OperationalError("disk I/O error")])
-def test_who_waits_is_not_told_that_what_failed_is_written(ledger: Ledger, fault: BaseException) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [MemoryError("none left"), KeyboardInterrupt(), sqlite3.OperationalError("disk I/O error")],
+)
+def test_who_waits_is_not_told_that_what_failed_is_written(
+    ledger: Ledger, fault: BaseException
+) -> None:
     ledger.append(note())
     appender, found = ledger._appender, []
     first = Slow(appender)
@@ -86,14 +95,18 @@ def test_who_waits_is_not_told_that_what_failed_is_written(ledger: Ledger, fault
     assert found.count("first") == 1
     failed = [f for f in found if f != "first"]
     assert len(failed) == 2
-    assert all(isinstance(f, BaseException) for f in failed), "nobody was told that his entry is there"
+    assert all(isinstance(f, BaseException) for f in failed), (
+        "nobody was told that his entry is there"
+    )
     assert any(isinstance(f, MachineFault) for f in failed), "who waited gets an error of govd's"
     assert [e["subject"] for e in ledger.entries()] == ["x", "first"]
     assert ledger.append(note("later"))[0]["seq"] == 2, "the next one writes as ever"
 
 
 def test_whoever_writes_for_others_returns_to_his_own_caller(ledger: Ledger) -> None:
-    """What came meanwhile is written by one of those who came: nobody is kept at it for as long as others keep coming."""
+    """What came meanwhile is written by one of those who came: nobody is kept at it for as long as
+    others keep coming.
+    """
     ledger.append(note())
     slow, rounds = Slow(ledger._appender), []
     commit = ledger._appender._commit
@@ -116,7 +129,9 @@ def test_whoever_writes_for_others_returns_to_his_own_caller(ledger: Ledger) -> 
     assert numbers == list(range(62))
 
 
-def test_who_is_interrupted_while_he_waits_leaves_the_others_going(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_interrupted_while_he_waits_leaves_the_others_going(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger.append(note())
     slow = Slow(ledger._appender)
     first = started(lambda: ledger.append(note("first")))
@@ -145,7 +160,9 @@ def test_one_whose_entries_cannot_be_written_does_not_hold_up_the_others(ledger:
 
     def call(word: str, payload: object) -> None:
         try:
-            found[word] = ledger.append([Draft("note", word, "tester", "", {"a": payload})])[0]["seq"]
+            found[word] = ledger.append([Draft("note", word, "tester", "", {"a": payload})])[0][
+                "seq"
+            ]
         except GovdError as error:
             found[word] = type(error).__name__
 
@@ -159,8 +176,12 @@ def test_one_whose_entries_cannot_be_written_does_not_hold_up_the_others(ledger:
     assert found == {"first": 1, "bad": "Usage", "good": 2}
 
 
-def test_no_checkpoint_is_signed_by_the_old_key_once_it_was_changed(ledger: Ledger, tmp_path: Path) -> None:
-    """While keys change, others ask for checkpoints all the time: each is signed by the key of its size."""
+def test_no_checkpoint_is_signed_by_the_old_key_once_it_was_changed(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """While keys change, others ask for checkpoints all the time: each is signed by the key of its
+    size.
+    """
     from base64 import b64encode
 
     from govd.verify.entries import verify
@@ -177,7 +198,10 @@ def test_no_checkpoint_is_signed_by_the_old_key_once_it_was_changed(ledger: Ledg
         for n in range(15):
             old, new = ledger.signer, Signer.at(tmp_path / f"key{n}", "govd/test")
             text = rotation_text("govd/test", old.key, new.key)
-            signed = {f"signature_{name}": b64encode(s.raw(text)).decode() for name, s in (("old", old), ("new", new))}
+            signed = {
+                f"signature_{name}": b64encode(s.raw(text)).decode()
+                for name, s in (("old", old), ("new", new))
+            }
             payload = {"old": str(old.key), "new": str(new.key), "reason": "routine", **signed}
             (entry,) = ledger.rotate([Draft("key.rotate", "k", "tester", "", payload)], new)
             assert ledger.signer is new
@@ -193,5 +217,8 @@ def test_no_checkpoint_is_signed_by_the_old_key_once_it_was_changed(ledger: Ledg
 def test_a_key_whose_change_was_not_written_does_not_sign(ledger: Ledger, tmp_path: Path) -> None:
     old = ledger.signer
     with pytest.raises(GovdError):
-        ledger.rotate([Draft("key.rotate", "k", "tester", "", {"bad": float("nan")})], Signer.at(tmp_path / "new", "govd/test"))
+        ledger.rotate(
+            [Draft("key.rotate", "k", "tester", "", {"bad": float("nan")})],
+            Signer.at(tmp_path / "new", "govd/test"),
+        )
     assert ledger.signer is old

@@ -13,11 +13,29 @@ from govd.ledger import canonical
 numbers = st.one_of(
     st.integers(-(2**53) + 1, 2**53 - 1),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.sampled_from([0.0, -0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e15, 1e16, 1e21, 1e22, 5e-324, 1.7976931348623157e308, 333333333.33333329]),
+    st.sampled_from(
+        [
+            0.0,
+            -0.0,
+            1e-7,
+            1e-6,
+            1e-5,
+            1e-4,
+            1e15,
+            1e16,
+            1e21,
+            1e22,
+            5e-324,
+            1.7976931348623157e308,
+            333333333.33333329,
+        ]
+    ),
 )
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), numbers, st.text()),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=4)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
     max_leaves=20,
 )
 
@@ -30,7 +48,10 @@ def test_the_quick_way_writes_what_the_library_writes(value: object) -> None:
     assert canonical.encode(canonical.decode(data)) == data
 
 
-@given(values, st.sampled_from([{"indent": 1}, {"separators": (", ", ":")}, {"ensure_ascii": True}, {}]))
+@given(
+    values,
+    st.sampled_from([{"indent": 1}, {"separators": (", ", ":")}, {"ensure_ascii": True}, {}]),
+)
 @settings(max_examples=300, deadline=None)
 def test_other_spellings_are_refused(value: object, options: dict[str, object]) -> None:
     data = json.dumps(value, **options).encode()  # type: ignore[arg-type]
@@ -49,7 +70,18 @@ def test_the_order_of_keys_is_that_of_utf_16() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b'{"a":1,"a":1}', b'{"a":1.0}', b"[1e3]", b"[1E3]", b"[-0]", b"[NaN]", b"[9007199254740993]", b'"\xff"', b"[1e-5]", b"[" * 5000],
+    [
+        b'{"a":1,"a":1}',
+        b'{"a":1.0}',
+        b"[1e3]",
+        b"[1E3]",
+        b"[-0]",
+        b"[NaN]",
+        b"[9007199254740993]",
+        b'"\xff"',
+        b"[1e-5]",
+        b"[" * 5000,
+    ],
 )
 def test_what_is_json_but_not_canonical_is_refused(data: bytes) -> None:
     with pytest.raises(BadFile):

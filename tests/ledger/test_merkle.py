@@ -13,8 +13,21 @@ from hypothesis import strategies as st
 from govd.ledger import merkle
 from tests.geometry import public_file
 
-# Leaves and roots of RFC 6962's reference test data (certificate-transparency, `merkletree_test.cc`).
-LEAVES = [bytes.fromhex(x) for x in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]
+# Leaves and roots of RFC 6962's reference test data (certificate-transparency,
+# `merkletree_test.cc`).
+LEAVES = [
+    bytes.fromhex(x)
+    for x in (
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    )
+]
 ROOTS = (
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
     "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -43,7 +56,9 @@ def stored(leaves: list[bytes]) -> merkle.Node:
     nodes: dict[tuple[int, int], bytes] = {}
     growing = merkle.Growing()
     for leaf in leaves:
-        nodes |= {(level, number): value for level, number, value in growing.add(merkle.leaf_hash(leaf))}
+        nodes |= {
+            (level, number): value for level, number, value in growing.add(merkle.leaf_hash(leaf))
+        }
     return lambda level, number: nodes[level, number]
 
 
@@ -61,13 +76,22 @@ def test_roots_are_those_of_the_definition(n: int) -> None:
     growing = merkle.Growing()
     for leaf in some(n):
         growing.add(merkle.leaf_hash(leaf))
-    assert merkle.root(n, stored(some(n))) == oracle(some(n)) == growing.root() == merkle.Growing(n, stored(some(n))).root()
+    assert (
+        merkle.root(n, stored(some(n)))
+        == oracle(some(n))
+        == growing.root()
+        == merkle.Growing(n, stored(some(n))).root()
+    )
 
 
 @given(st.integers(1, 130), st.data())
 def test_inclusion(n: int, data: st.DataObject) -> None:
     i, node = data.draw(st.integers(0, n - 1)), stored(some(n))
-    proof, root, leaf = merkle.inclusion_proof(i, n, node), oracle(some(n)), merkle.leaf_hash(some(n)[i])
+    proof, root, leaf = (
+        merkle.inclusion_proof(i, n, node),
+        oracle(some(n)),
+        merkle.leaf_hash(some(n)[i]),
+    )
     assert merkle.included(i, n, leaf, proof, root)
     assert not merkle.included(i, n, merkle.leaf_hash(b"other"), proof, root)
     assert not merkle.included(i, n, leaf, [*proof, root], root)
@@ -111,17 +135,28 @@ def holds(v: dict[str, Any]) -> bool:
     proof = [raw(step) for step in v["proof"] or []]
     match v["file"].split("/")[0]:
         case "inclusion":
-            return merkle.included(v["leafIdx"], v["treeSize"], raw(v["leafHash"]), proof, raw(v["root"]))
+            return merkle.included(
+                v["leafIdx"], v["treeSize"], raw(v["leafHash"]), proof, raw(v["root"])
+            )
         case "consistency":
-            return merkle.consistent(v["size1"], v["size2"], raw(v["root1"]), raw(v["root2"]), proof)
+            return merkle.consistent(
+                v["size1"], v["size2"], raw(v["root1"]), raw(v["root2"]), proof
+            )
         case "subtreeinclusion":
-            return merkle.subtree_included(v["leafIdx"], v["start"], v["end"], raw(v["leafHash"]), proof, raw(v["root"]))
+            return merkle.subtree_included(
+                v["leafIdx"], v["start"], v["end"], raw(v["leafHash"]), proof, raw(v["root"])
+            )
         case "subtreeconsistency":
-            return merkle.subtree_consistent(v["start"], v["end"], v["size"], raw(v["root1"]), raw(v["root2"]), proof)
+            return merkle.subtree_consistent(
+                v["start"], v["end"], v["size"], raw(v["root1"]), raw(v["root2"]), proof
+            )
     raise AssertionError(v["file"])
 
 
-@pytest.mark.skipif(PUBLISHED is None, reason="GOVD_PUBLIC_VECTORS names no folder with transparency-dev-merkle.json")
+@pytest.mark.skipif(
+    PUBLISHED is None,
+    reason="GOVD_PUBLIC_VECTORS names no folder with transparency-dev-merkle.json",
+)
 def test_the_published_proofs() -> None:
     assert PUBLISHED is not None
     vectors = json.loads(PUBLISHED.read_text(encoding="utf-8"))
@@ -137,11 +172,21 @@ def test_pymerkle_says_the_same(n: int, data: st.DataObject) -> None:
     size = data.draw(st.integers(1, n))
     index, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
     assert tree.get_root(size) == merkle.root(size, node)
-    theirs = [bytes.fromhex(step) for step in tree.prove_inclusion(index + 1, size).serialize()["path"]]
+    theirs = [
+        bytes.fromhex(step) for step in tree.prove_inclusion(index + 1, size).serialize()["path"]
+    ]
     mine = merkle.inclusion_proof(index, size, node)
     assert theirs == [merkle.leaf_hash(some(n)[index]), *mine]
-    pymerkle.verify_consistency(tree.get_root(old), tree.get_root(size), tree.prove_consistency(old, size))
-    assert merkle.consistent(old, size, tree.get_root(old), tree.get_root(size), merkle.consistency_proof(old, size, node))
+    pymerkle.verify_consistency(
+        tree.get_root(old), tree.get_root(size), tree.prove_consistency(old, size)
+    )
+    assert merkle.consistent(
+        old,
+        size,
+        tree.get_root(old),
+        tree.get_root(size),
+        merkle.consistency_proof(old, size, node),
+    )
 
 
 @given(st.integers(1, 90), st.data())
@@ -163,9 +208,17 @@ def test_runs(n: int, data: st.DataObject) -> None:
     proof = merkle.range_proof(start, stop, n, node)
     assert len(proof) <= 2 * n.bit_length()
     if stop == start + 1:
-        assert sorted(proof) == sorted(merkle.inclusion_proof(start, n, node)), "the same hashes, from left to right"
+        assert sorted(proof) == sorted(merkle.inclusion_proof(start, n, node)), (
+            "the same hashes, from left to right"
+        )
 
-    def holds(leaves: list[bytes], first: int = start, last: int = stop, steps: list[bytes] = proof, size: int = n) -> bool:
+    def holds(
+        leaves: list[bytes],
+        first: int = start,
+        last: int = stop,
+        steps: list[bytes] = proof,
+        size: int = n,
+    ) -> bool:
         run = merkle.Run(first, last, size, steps)
         for leaf in leaves:
             run.add(merkle.leaf_hash(leaf))

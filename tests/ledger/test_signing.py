@@ -12,13 +12,15 @@ from govd.errors import BadFile, MachineFault, VerificationFailed
 from govd.ledger.signing import COSIGNER, Key, LogCheckpoint, Signer, seen_at, signatures, split
 from tests.ledger.vectors import FILE, written
 
-# The example of C2SP signed-note, section "Format" (verifier and note by the Go implementation's documentation).
+# The example of C2SP signed-note, section "Format" (verifier and note by the Go implementation's
+# documentation).
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 NOTE = (
     "If you think cryptography is the answer to your problem,\n"
     "then you don't know what your problem is.\n"
     "\n"
-    "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+    "— PeterNeumann"
+    " x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
 )
 
 
@@ -54,7 +56,9 @@ def test_checkpoints_open_with_their_key_alone(tmp_path: Path) -> None:
     checkpoint = LogCheckpoint("log", 7, b"\x01" * 32)
     note = signer.sign(checkpoint.text)
     assert LogCheckpoint.open(note, signer.key) == checkpoint
-    assert LogCheckpoint.open(note + "— somebody AAAA\n", signer.key) == checkpoint, "other signatures are allowed"
+    assert LogCheckpoint.open(note + "— somebody AAAA\n", signer.key) == checkpoint, (
+        "other signatures are allowed"
+    )
     for wrong in (note.replace("\n7\n", "\n8\n"), note[:-8], "", "\n\n"):
         with pytest.raises(VerificationFailed):
             LogCheckpoint.open(wrong, signer.key)
@@ -62,7 +66,9 @@ def test_checkpoints_open_with_their_key_alone(tmp_path: Path) -> None:
         LogCheckpoint.open(note, other.key)
 
 
-@pytest.mark.parametrize("text", ["", "a+b", "log+00000000+AAAA", PETER.replace("c74f20a3", "c74f20a4")])
+@pytest.mark.parametrize(
+    "text", ["", "a+b", "log+00000000+AAAA", PETER.replace("c74f20a3", "c74f20a4")]
+)
 def test_what_is_no_key(text: str) -> None:
     with pytest.raises(BadFile):
         Key.parse(text)
@@ -72,7 +78,9 @@ def test_our_vectors_are_what_we_publish() -> None:
     assert FILE.read_text(encoding="utf-8") == written(), "run python -m tests.ledger.vectors"
 
 
-@pytest.mark.parametrize("vector", json.loads(FILE.read_text(encoding="utf-8"))["vectors"], ids=lambda v: v["name"])
+@pytest.mark.parametrize(
+    "vector", json.loads(FILE.read_text(encoding="utf-8"))["vectors"], ids=lambda v: v["name"]
+)
 def test_our_vectors(vector: dict[str, Any]) -> None:
     key = Key.parse(vector["verifier"])
     try:
@@ -88,7 +96,11 @@ def test_our_vectors(vector: dict[str, Any]) -> None:
         valid, said = False, None
     assert valid == vector["valid"]
     if said:
-        assert vector["checkpoint"] == {"origin": said.origin, "size": said.size, "root": base64.b64encode(said.root).decode()}
+        assert vector["checkpoint"] == {
+            "origin": said.origin,
+            "size": said.size,
+            "root": base64.b64encode(said.root).decode(),
+        }
     elif valid:
         with pytest.raises(VerificationFailed):
             LogCheckpoint.read(vector["note"])

@@ -1,4 +1,6 @@
-"""The ledger in its database: what was appended stays, and whatever else happened to it is noticed."""
+"""The ledger in its database: what was appended stays, and whatever else happened to it is
+noticed.
+"""
 
 import shutil
 import sqlite3
@@ -21,13 +23,18 @@ from govd.verify.entries import Verdict, verify
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(tmp_path / "ledger.db", Signer.at(tmp_path / "key", "govd/test"), "govd/test")
+    ledger = Ledger.at(
+        tmp_path / "ledger.db", Signer.at(tmp_path / "key", "govd/test"), "govd/test"
+    )
     yield ledger
     ledger.close()
 
 
 def drafts(n: int, word: str = "note") -> list[Draft]:
-    return [Draft("model.add", f"{word}-{i}", "tester", "m", {"n": i, "text": "Übung"}) for i in range(n)]
+    return [
+        Draft("model.add", f"{word}-{i}", "tester", "m", {"n": i, "text": "Übung"})
+        for i in range(n)
+    ]
 
 
 def judged(ledger: Ledger) -> Verdict:
@@ -44,7 +51,9 @@ def test_entries_come_back_in_order_and_prove_themselves(ledger: Ledger) -> None
     bodies = [body for _, body in ledger.bodies()]
     root = ledger.root()
     for seq in (0, 7, 1023, 1207):
-        assert merkle.included(seq, size, merkle.leaf_hash(bodies[seq]), ledger.inclusion(seq, size), root)
+        assert merkle.included(
+            seq, size, merkle.leaf_hash(bodies[seq]), ledger.inclusion(seq, size), root
+        )
     assert merkle.consistent(8, size, ledger.root(8), root, ledger.consistency(8, size))
 
 
@@ -87,11 +96,16 @@ def test_a_checkpoint_speaks_of_the_ledger_as_it_is(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("table", ["entries", "checkpoints"])
 @pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET {}"])
-def test_the_database_itself_refuses_changes(ledger: Ledger, tmp_path: Path, table: str, change: str) -> None:
+def test_the_database_itself_refuses_changes(
+    ledger: Ledger, tmp_path: Path, table: str, change: str
+) -> None:
     ledger.append(drafts(3))
     ledger.checkpoint()
     column = {"entries": "body = x'00'", "checkpoints": "note = 'x'"}[table]
-    with sqlite3.connect(tmp_path / "ledger.db") as raw, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with (
+        sqlite3.connect(tmp_path / "ledger.db") as raw,
+        pytest.raises(sqlite3.IntegrityError, match="append-only"),
+    ):
         raw.execute(change.format(table, column))
     raw.close()
     assert judged(ledger).holds
@@ -99,7 +113,9 @@ def test_the_database_itself_refuses_changes(ledger: Ledger, tmp_path: Path, tab
 
 def without_triggers(path: Path, *statements: str) -> None:
     with sqlite3.connect(path) as raw:
-        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        for (name,) in raw.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
             raw.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             raw.execute(statement)
@@ -108,9 +124,15 @@ def without_triggers(path: Path, *statements: str) -> None:
 
 ATTACKS: dict[str, tuple[str, ...]] = {
     "an entry put in": ("INSERT INTO entries SELECT 11, x'', body FROM entries WHERE seq = 4",),
-    "an entry of its own before the first": ("INSERT INTO entries SELECT -1, x'', body FROM entries WHERE seq = 4",),
-    "a node that is nobody's": ("UPDATE entries SET nodes = CAST(nodes || zeroblob(32) AS BLOB) WHERE seq = 7",),
-    "a body": ("""UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'tester', 'nobody') AS BLOB) WHERE seq = 4""",),
+    "an entry of its own before the first": (
+        "INSERT INTO entries SELECT -1, x'', body FROM entries WHERE seq = 4",
+    ),
+    "a node that is nobody's": (
+        "UPDATE entries SET nodes = CAST(nodes || zeroblob(32) AS BLOB) WHERE seq = 7",
+    ),
+    "a body": (
+        """UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'tester', 'nobody') AS BLOB) WHERE seq = 4""",
+    ),
     "an entry dropped": ("DELETE FROM entries WHERE seq = 4",),
     "entries cut off": ("DELETE FROM entries WHERE seq >= 8",),
     "two swapped": (
@@ -133,7 +155,9 @@ ATTACKS: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("attack", sorted(ATTACKS))
-def test_an_operator_with_the_database_in_his_hands_is_noticed(ledger: Ledger, tmp_path: Path, attack: str) -> None:
+def test_an_operator_with_the_database_in_his_hands_is_noticed(
+    ledger: Ledger, tmp_path: Path, attack: str
+) -> None:
     ledger.append(drafts(11))
     ledger.checkpoint()
     assert judged(ledger).holds
@@ -159,7 +183,9 @@ def test_no_database_at_all(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_a_full_disk_changes_nothing(ledger: Ledger) -> None:
     ledger.append(drafts(3))
-    ledger._appender._writer().execute("PRAGMA max_page_count = 1")  # what there is and no page more
+    ledger._appender._writer().execute(
+        "PRAGMA max_page_count = 1"
+    )  # what there is and no page more
     with pytest.raises(MachineFault, match="full"):
         ledger.append(drafts(5000))
     assert ledger.size() == 3
@@ -176,10 +202,15 @@ def test_a_copy_is_a_ledger(ledger: Ledger, tmp_path: Path) -> None:
 
 
 def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
-    assert max(p.stem.split("_")[0] for p in (migrations_folder() / "versions").glob("*.py")) == REVISION
+    assert (
+        max(p.stem.split("_")[0] for p in (migrations_folder() / "versions").glob("*.py"))
+        == REVISION
+    )
 
 
-def test_two_that_share_a_file_do_not_lose_each_others_entries(ledger: Ledger, tmp_path: Path) -> None:
+def test_two_that_share_a_file_do_not_lose_each_others_entries(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     other = Ledger.at(tmp_path / "ledger.db", ledger.signer, ledger.origin)
     for n in range(4):
         (ledger if n % 2 else other).append(drafts(3, f"turn-{n}"))
@@ -213,15 +244,23 @@ def test_a_ledger_that_grows_while_it_is_verified_holds(ledger: Ledger) -> None:
         thread.join(30)
 
 
-def test_the_upper_levels_of_a_large_tree_are_verified_too(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_upper_levels_of_a_large_tree_are_verified_too(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("govd.verify.parts.LEVEL", 2)  # parts of four entries
     ledger.append(drafts(21))
     ledger.checkpoint()
     assert judged(ledger).holds
     with sqlite3.connect(tmp_path / "ledger.db") as raw:
-        assert raw.execute("SELECT length(nodes) FROM entries WHERE seq = 15").fetchone() == (4 * 32,)
+        assert raw.execute("SELECT length(nodes) FROM entries WHERE seq = 15").fetchone() == (
+            4 * 32,
+        )
     raw.close()
-    without_triggers(tmp_path / "ledger.db", "UPDATE entries SET nodes = CAST(substr(nodes, 1, 96) || zeroblob(32) AS BLOB) WHERE seq = 15")
+    without_triggers(
+        tmp_path / "ledger.db",
+        "UPDATE entries SET nodes = CAST(substr(nodes, 1, 96) || zeroblob(32) AS BLOB) WHERE seq"
+        " = 15",
+    )
     assert any("upper Merkle nodes" in fault for fault in judged(ledger).faults)
 
 
@@ -242,13 +281,20 @@ def test_a_verdict_names_the_damage_once(ledger: Ledger, tmp_path: Path) -> None
     ledger.close()
     shutil.copy(path, copy)
     with sqlite3.connect(copy) as raw:
-        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        for (name,) in raw.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
             raw.execute(f"DROP TRIGGER {name}")
         body = raw.execute("SELECT body FROM entries WHERE seq = 30").fetchone()[0]
-        raw.execute("UPDATE entries SET body = ? WHERE seq = 30", (body.replace(b'"ann"', b'"bob"'),))
+        raw.execute(
+            "UPDATE entries SET body = ? WHERE seq = 30", (body.replace(b'"ann"', b'"bob"'),)
+        )
     raw.close()
     verdict = verify(Stored(copy), key, origin)
-    assert any("the first 31 entries are not those that were signed, nor those of 29 more" in f for f in verdict.faults)
+    assert any(
+        "the first 31 entries are not those that were signed, nor those of 29 more" in f
+        for f in verdict.faults
+    )
     assert any("the first 30 are: what was changed is entry 30" in f for f in verdict.faults)
     assert len(verdict.faults) <= 3
     with sqlite3.connect(copy) as raw:
@@ -261,15 +307,24 @@ def test_a_verdict_names_the_damage_once(ledger: Ledger, tmp_path: Path) -> None
     assert (verdict.size, len(verdict.faults)) == (40, 1)
 
 
-def test_a_kept_checkpoint_of_another_log_or_key_is_not_taken_for_entries_cut_off(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_kept_checkpoint_of_another_log_or_key_is_not_taken_for_entries_cut_off(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     ledger.append([Draft("note", "x", "ann")])
     ledger.checkpoint()
     key, source = ledger.signer.key, ledger.stored()
     other = Signer.at(tmp_path / "other.key", "govd/another")
     note = other.sign(LogCheckpoint("govd/another", 999, b"\x00" * 32).text)
-    assert any("speaks of another log" in f for f in verify(source, key, ledger.origin, kept=[note]).faults)
+    assert any(
+        "speaks of another log" in f for f in verify(source, key, ledger.origin, kept=[note]).faults
+    )
     stranger = Signer.at(tmp_path / "stranger.key", ledger.origin)
     note = stranger.sign(LogCheckpoint(ledger.origin, 999, b"\x00" * 32).text)
-    assert any("signed by no key that is known here" in f for f in verify(source, key, ledger.origin, kept=[note]).faults)
+    assert any(
+        "signed by no key that is known here" in f
+        for f in verify(source, key, ledger.origin, kept=[note]).faults
+    )
     note = ledger.signer.sign(LogCheckpoint(ledger.origin, 999, b"\x00" * 32).text)
-    assert any("entries were cut off" in f for f in verify(source, key, ledger.origin, kept=[note]).faults)
+    assert any(
+        "entries were cut off" in f for f in verify(source, key, ledger.origin, kept=[note]).faults
+    )

@@ -32,10 +32,24 @@ def test_what_is_written_exactly_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert moment(" 2027-05-01 12:00:00+02:00 ", "time") == "2027-05-01T10:00:00.000000Z"
     assert moment(None, "since") is None
     before = datetime.now(UTC)
-    assert before <= datetime.fromisoformat(moment("now", "time", end=True)) <= datetime.fromisoformat(now())
+    assert (
+        before
+        <= datetime.fromisoformat(moment("now", "time", end=True))
+        <= datetime.fromisoformat(now())
+    )
 
 
-@pytest.mark.parametrize("wrong", ["", "yesterday", "2027-02-30", "2027-13-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "yesterday",
+        "2027-02-30",
+        "2027-13-01",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
 def test_what_is_no_time(wrong: str) -> None:
     with pytest.raises(Usage, match="since is"):
         moment(wrong, "since")

@@ -1,4 +1,6 @@
-"""Retrieval on pictures with captions: files are read as people lay them out, and recall is counted as people count it."""
+"""Retrieval on pictures with captions: files are read as people lay them out, and recall is counted
+as people count it.
+"""
 
 import json
 import re
@@ -26,15 +28,37 @@ ROWS = [("a.jpg", "A dog runs, fast."), ("a.jpg", "Two dogs"), ("b.jpg", "The se
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        ("captions.txt", "image,caption\n" + "".join(f'{name},"{caption}"\n' for name, caption in ROWS)),
-        ("captions.txt", "image,caption\n" + "".join(f"{name},{caption}\n" for name, caption in ROWS)),
-        ("captions.txt", "".join(f"{name}#{i}\t{caption}\n" for i, (name, caption) in enumerate(ROWS))),
-        ("metadata.csv", "file_name,text\n" + "".join(f'{name},"{caption}"\n' for name, caption in ROWS)),
-        ("metadata.csv", "\ufeffcaption,file_name\n" + "".join(f'"{caption}",{name}\n' for name, caption in ROWS)),
-        ("metadata.jsonl", "".join(json.dumps({"file_name": name, "text": caption}) + "\n" for name, caption in ROWS)),
+        (
+            "captions.txt",
+            "image,caption\n" + "".join(f'{name},"{caption}"\n' for name, caption in ROWS),
+        ),
+        (
+            "captions.txt",
+            "image,caption\n" + "".join(f"{name},{caption}\n" for name, caption in ROWS),
+        ),
+        (
+            "captions.txt",
+            "".join(f"{name}#{i}\t{caption}\n" for i, (name, caption) in enumerate(ROWS)),
+        ),
+        (
+            "metadata.csv",
+            "file_name,text\n" + "".join(f'{name},"{caption}"\n' for name, caption in ROWS),
+        ),
+        (
+            "metadata.csv",
+            "\ufeffcaption,file_name\n"
+            + "".join(f'"{caption}",{name}\n' for name, caption in ROWS),
+        ),
         (
             "metadata.jsonl",
-            json.dumps({"file_name": "a.jpg", "captions": [c for _, c in ROWS[:2]]}) + '\n{"file_name": "b.jpg", "text": "The sea"}',
+            "".join(
+                json.dumps({"file_name": name, "text": caption}) + "\n" for name, caption in ROWS
+            ),
+        ),
+        (
+            "metadata.jsonl",
+            json.dumps({"file_name": "a.jpg", "captions": [c for _, c in ROWS[:2]]})
+            + '\n{"file_name": "b.jpg", "text": "The sea"}',
         ),
     ],
 )
@@ -51,7 +75,10 @@ def test_files_that_are_not_there_are_counted(tmp_path: Path) -> None:
 
 
 def test_what_is_no_folder_of_captions_says_how_to_lay_it_out(tmp_path: Path) -> None:
-    for folder in (laid_out(tmp_path / "none", "readme.txt", ""), laid_out(tmp_path / "other", "captions.txt", "z.jpg,two\n")):
+    for folder in (
+        laid_out(tmp_path / "none", "readme.txt", ""),
+        laid_out(tmp_path / "other", "captions.txt", "z.jpg,two\n"),
+    ):
         with pytest.raises(BadFile) as fault:
             read(folder)
         assert "captions.txt" in str(fault.value.advice)
@@ -74,7 +101,9 @@ def test_the_reference_is_the_caption_without_the_word(caption: str, left: str) 
 
 
 def test_groups_need_both_kinds(tmp_path: Path) -> None:
-    captioned = read(laid_out(tmp_path / "f", "captions.txt", "a.jpg,A dog runs\na.jpg,A dog\nb.jpg,The sea\n"))
+    captioned = read(
+        laid_out(tmp_path / "f", "captions.txt", "a.jpg,A dog runs\na.jpg,A dog\nb.jpg,The sea\n")
+    )
     groups = Groups.of(captioned, ["dog"])
     assert [len(groups.pairs[name]) for name in ("forgotten", "reference", "others")] == [2, 1, 1]
     for word in ("cat", "the|a"):
@@ -94,7 +123,9 @@ def test_recall_is_counted_in_plain_loops() -> None:
         hits = []
         for i in range(12):
             if shows[i].any():
-                both = [(scored[i, c], shows[i, c]) for c in range(20)] + [(beside[i, c], beside_shows[i, c]) for c in range(15)]
+                both = [(scored[i, c], shows[i, c]) for c in range(20)] + [
+                    (beside[i, c], beside_shows[i, c]) for c in range(15)
+                ]
                 hits.append(any(is_its for _, is_its in sorted(both, reverse=True)[:k]))
         assert shares[f"i2t@{k}"] == pytest.approx(np.mean(hits))
 
@@ -106,7 +137,11 @@ def test_a_caption_of_several_pictures_is_asked_once() -> None:
 
 
 def test_a_table_before_and_after(
-    pictures: Path, pool: Path, example_plugins: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pictures: Path,
+    pool: Path,
+    example_plugins: None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = tmp_path / "captioned"
     folder.mkdir()
@@ -117,12 +152,36 @@ def test_a_table_before_and_after(
                 shutil.copy(path, folder / f"{domain}-{name}-{i}.png")
                 lines.append(f"{domain}-{name}-{i}.png,{name}\n")
     (folder / "captions.txt").write_text("".join(lines), encoding="utf-8")
-    main([str(folder), "--model", "colours", "--pool", str(pool), "--forget", "red", "--targets", "unnamed", "--methods", "auto"])
+    main(
+        [
+            str(folder),
+            "--model",
+            "colours",
+            "--pool",
+            str(pool),
+            "--forget",
+            "red",
+            "--targets",
+            "unnamed",
+            "--methods",
+            "auto",
+        ]
+    )
     printed = capsys.readouterr().out
     assert "18 pictures; captions: 6 forgotten, 0 reference, 12 others" in printed
-    rows = {tuple(c.strip() for c in line.split("|")[1:3]): line for line in printed.splitlines() if line.startswith("|")}
-    before, after = (float(v) for v in re.findall(r"([\d.]+) → ([\d.]+) %", rows["with the word", "image → text"])[0])
+    rows = {
+        tuple(c.strip() for c in line.split("|")[1:3]): line
+        for line in printed.splitlines()
+        if line.startswith("|")
+    }
+    before, after = (
+        float(v)
+        for v in re.findall(r"([\d.]+) → ([\d.]+) %", rows["with the word", "image → text"])[0]
+    )
     assert before == 100
     assert after < before
-    before, after = (float(v) for v in re.findall(r"([\d.]+) → ([\d.]+) %", rows["all others", "image → text"])[0])
+    before, after = (
+        float(v)
+        for v in re.findall(r"([\d.]+) → ([\d.]+) %", rows["all others", "image → text"])[0]
+    )
     assert after == before

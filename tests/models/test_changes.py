@@ -26,12 +26,18 @@ def test_a_model_is_rebased_with_its_forgets(service: Service, pool: Path, given
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
     after = service.models.show("m")
     assert (after["reference"], after["digest"] == before["digest"]) == ("colours-2", False)
-    assert (after["labels"], after["domains"], after["anchors"]) == (before["labels"], before["domains"], before["anchors"])
+    assert (after["labels"], after["domains"], after["anchors"]) == (
+        before["labels"],
+        before["domains"],
+        before["anchors"],
+    )
     assert service.requests.show(red["id"])["state"] == "in_force"
     assert service.requests.show(red["id"])["contribution"] != red["contribution"]
     assert accuracy(service, "red") == 0.0
     assert accuracy(service, "green") > 0.9
-    assert service.serving("m", 2).opened.model.facts.digest == before["digest"]  # what it was made for is still there
+    assert (
+        service.serving("m", 2).opened.model.facts.digest == before["digest"]
+    )  # what it was made for is still there
     revert(service, red)
     revert(service, cell)
     assert accuracy(service, "red") > 0.9
@@ -39,7 +45,9 @@ def test_a_model_is_rebased_with_its_forgets(service: Service, pool: Path, given
     assert service.evidence.rebuild()["same"]
 
 
-def test_a_rebased_model_is_the_same_as_one_that_was_registered_so(service: Service, given: Given, pool: Path) -> None:
+def test_a_rebased_model_is_the_same_as_one_that_was_registered_so(
+    service: Service, given: Given, pool: Path
+) -> None:
     forget(service, "red")
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
     service.add_model("other", "colours-2", given, "ann")
@@ -57,17 +65,25 @@ def test_an_update_keeps_what_is_not_given(service: Service, given: Given) -> No
     before = service.models.show("m")
     service.update_model("m", Given(anchors=("wood", "sea")), "ann")
     after = service.models.show("m")
-    assert (after["anchors"], after["pool"], after["digest"]) == (2, before["pool"], before["digest"])
+    assert (after["anchors"], after["pool"], after["digest"]) == (
+        2,
+        before["pool"],
+        before["digest"],
+    )
     assert service.core.desk.views.published("m")["number"] == 2  # type: ignore[index]
     assert accuracy(service, "red") == 0.0
     assert [e["kind"] for e in service.audit.log(kind="model")] == ["model.add", "model.update"]
 
 
-def test_an_update_that_a_forget_cannot_follow_changes_nothing(service: Service, pictures: Path) -> None:
+def test_an_update_that_a_forget_cannot_follow_changes_nothing(
+    service: Service, pictures: Path
+) -> None:
     cell = forget(service, "blue", domains=("dark",))
     size = service.core.desk.ledger.size()
     with pytest.raises(Conflict, match=f"{cell['id']}.*no domain any more"):
-        service.update_model("m", Given(domains=("bright", "gloomy"), images=str(pictures / "dark")), "ann")
+        service.update_model(
+            "m", Given(domains=("bright", "gloomy"), images=str(pictures / "dark")), "ann"
+        )
     assert service.models.show("m")["anchors"] == 4
     assert service.core.desk.ledger.size() == size
     assert service.evidence.verify()["holds"]

@@ -1,4 +1,6 @@
-"""One way of decoding: what a picture is, whatever file it comes in, and what is refused before anything is decoded."""
+"""One way of decoding: what a picture is, whatever file it comes in, and what is refused before
+anything is decoded.
+"""
 
 import contextlib
 import io
@@ -34,17 +36,23 @@ def bare_png(width: int, height: int, rows: int = 0) -> bytes:
     """A PNG of one bit a pixel whose data hold only `rows` rows."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     data = zlib.compress((b"\0" + b"\xaa" * -(-width // 8)) * rows, 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF", "PPM"])
 def test_a_file_and_its_bytes_are_the_same_pixels(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
-    path.write_bytes(saved(Image.fromarray(ROWS), kind, **({"lossless": True} if kind == "WEBP" else {})))
+    path.write_bytes(
+        saved(Image.fromarray(ROWS), kind, **({"lossless": True} if kind == "WEBP" else {}))
+    )
     assert (decoded(path) == ROWS).all()
     assert (decoded(path.read_bytes()) == np.asarray(picture(path))).all()
     assert pixels_of(path) == pixels_of(path.read_bytes()) == pixels_of(ROWS) == 240
@@ -53,7 +61,15 @@ def test_a_file_and_its_bytes_are_the_same_pixels(kind: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_are_turned_as_their_exif_says(kind: str, orientation: int) -> None:
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow's transposition that brings the camera's view about
+    undo = {
+        2: 0,
+        3: 3,
+        4: 1,
+        5: 5,
+        6: 2,
+        7: 6,
+        8: 4,
+    }  # Pillow's transposition that brings the camera's view about
     smooth = Image.fromarray(UPRIGHT).resize((36, 24), Image.Resampling.BICUBIC)
     stored = smooth.transpose(undo[orientation]) if orientation in undo else smooth
     exif = Image.Exif()
@@ -79,7 +95,9 @@ def test_whole_numbers_without_a_known_white_are_refused() -> None:
 
 
 def test_modes_are_converted_as_transformers_does(tmp_path: Path) -> None:
-    """`convert("RGB")`: CMYK without a profile, transparency dropped, not laid over white or black."""
+    """`convert("RGB")`: CMYK without a profile, transparency dropped, not laid over white or
+    black.
+    """
     alpha = np.dstack([ROWS, np.random.default_rng(2).integers(0, 256, ROWS.shape[:2], np.uint8)])
     palette = Image.fromarray(ROWS).quantize(16)
     files = {
@@ -109,7 +127,9 @@ def test_of_an_animation_the_first_frame_is_taken(kind: str) -> None:
     assert np.abs(decoded(data).astype(int) - (255, 0, 0)).max() <= 3
 
 
-def test_other_formats_are_refused_by_name_and_never_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_formats_are_refused_by_name_and_never_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     ran = tmp_path / "ran"
     (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {ran}\n")
@@ -138,7 +158,13 @@ def test_other_formats_are_refused_by_name_and_never_tried(tmp_path: Path, monke
 
 
 def test_what_is_too_large_is_refused_by_its_header() -> None:
-    for width, height in ((30_000, 30_000), (2**31 - 1, 2**31 - 1), (12_000, 12_000), (9_000, 4), (1, 501)):
+    for width, height in (
+        (30_000, 30_000),
+        (2**31 - 1, 2**31 - 1),
+        (12_000, 12_000),
+        (9_000, 4),
+        (1, 501),
+    ):
         data = bare_png(width, height)
         tracemalloc.start()
         with pytest.raises(UnreadableImage, match="pixels"):
@@ -166,7 +192,12 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     (tmp_path / "loop.png").symlink_to("loop.png")
     (tmp_path / "folder.png").mkdir()
     started = time.monotonic()
-    for path in (*sorted(tmp_path.iterdir()), tmp_path / "none.png", Path("/dev/zero"), Path("a\0b")):
+    for path in (
+        *sorted(tmp_path.iterdir()),
+        tmp_path / "none.png",
+        Path("/dev/zero"),
+        Path("a\0b"),
+    ):
         with pytest.raises(UnreadableImage) as raised:
             picture(path)
         assert raised.value.details["path"] == str(path)
@@ -186,7 +217,9 @@ def test_an_array_is_a_picture_or_wrong_usage() -> None:
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
     st.floats(0, 1),
 )
-def test_damaged_files_are_read_or_refused(kind: str, hits: list[tuple[float, int]], kept: float) -> None:
+def test_damaged_files_are_read_or_refused(
+    kind: str, hits: list[tuple[float, int]], kept: float
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     exif[0x011A] = 72.0
@@ -201,7 +234,14 @@ def test_damaged_files_are_read_or_refused(kind: str, hits: list[tuple[float, in
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(
-    "block", [b"", b"garbage", b"II*\0\x08\0\0\0\xff\xff", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\0\x01\x01\x1a\0\x05"]
+    "block",
+    [
+        b"",
+        b"garbage",
+        b"II*\0\x08\0\0\0\xff\xff",
+        b"II*\0\xff\xff\xff\xff",
+        b"MM\0*\0\0\0\x08\0\x01\x01\x1a\0\x05",
+    ],
 )
 def test_a_broken_exif_block_leaves_the_pixels(block: bytes) -> None:
     data = saved(Image.fromarray(ROWS), "JPEG", quality=100)
@@ -210,9 +250,17 @@ def test_a_broken_exif_block_leaves_the_pixels(block: bytes) -> None:
     assert (decoded(hurt) == decoded(data)).all()
 
 
-def test_each_picture_has_its_own_verdict_and_large_ones_are_decoded_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_picture_has_its_own_verdict_and_large_ones_are_decoded_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(pictures, "PART_PIXELS", 700)
-    sources = [ROWS, b"none", saved(Image.fromarray(ROWS), "PNG"), saved(Image.fromarray(ROWS).resize((40, 40)), "PNG"), ROWS]
+    sources = [
+        ROWS,
+        b"none",
+        saved(Image.fromarray(ROWS), "PNG"),
+        saved(Image.fromarray(ROWS).resize((40, 40)), "PNG"),
+        ROWS,
+    ]
     parts = list(pictures.arrays(sources, list("abcde")))
     assert [sorted(part) for part in parts] == [[0, 1, 2], [3], [4]]
     verdicts = {i: verdict for part in parts for i, verdict in part.items()}

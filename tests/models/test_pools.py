@@ -26,9 +26,15 @@ def read(path: Path | str) -> Pool:
     return read_pool(str(path), Encoder(Colours("colours")), silent)
 
 
-@pytest.mark.parametrize("change", [np.float16, np.float64, ">f4", np.asfortranarray], ids=["half", "double", "big endian", "fortran"])
+@pytest.mark.parametrize(
+    "change",
+    [np.float16, np.float64, ">f4", np.asfortranarray],
+    ids=["half", "double", "big endian", "fortran"],
+)
 @pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
-def test_arrays_of_any_kind_are_read(change: object, save: Callable[..., None], tmp_path: Path) -> None:
+def test_arrays_of_any_kind_are_read(
+    change: object, save: Callable[..., None], tmp_path: Path
+) -> None:
     rows = change(ROWS) if callable(change) and change is np.asfortranarray else ROWS.astype(change)  # type: ignore[call-overload]
     path = tmp_path / ("pool.npy" if save is np.save else "pool.npz")
     save(path, rows)
@@ -160,14 +166,27 @@ def _columns() -> dict[str, object]:
 
 @pytest.mark.parametrize("kind", ["list", "large list", "half", "fixed", "tensor"])
 def test_columns_of_any_kind_are_read(kind: str, tmp_path: Path) -> None:
-    path = parquet(tmp_path / "pool.parquet", 7, url=["x"] * 40, vector=_columns()[kind], score=list(map(float, range(40))))
+    path = parquet(
+        tmp_path / "pool.parquet",
+        7,
+        url=["x"] * 40,
+        vector=_columns()[kind],
+        score=list(map(float, range(40))),
+    )
     np.testing.assert_allclose(read(path).rows, ROWS, atol=1e-2 if kind == "half" else 0)
 
 
 def test_several_columns_must_be_told_apart(tmp_path: Path) -> None:
     fixed = _columns()["fixed"]
-    path = parquet(tmp_path / "pool.parquet", image_embedding=fixed, text_embedding=_columns()["list"], id=list(range(40)))
-    with pytest.raises(BadFile, match=r"image_embedding, text_embedding\. Say which: --pool .*::image_embedding"):
+    path = parquet(
+        tmp_path / "pool.parquet",
+        image_embedding=fixed,
+        text_embedding=_columns()["list"],
+        id=list(range(40)),
+    )
+    with pytest.raises(
+        BadFile, match=r"image_embedding, text_embedding\. Say which: --pool .*::image_embedding"
+    ):
         read(path)
     assert read(f"{path}::text_embedding").total == 40
     with pytest.raises(BadFile, match=r"int64\. Name a column of lists"):
@@ -182,7 +201,11 @@ def test_several_columns_must_be_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("row", "text"),
-    [(None, r"row 9 is missing"), ([1.0] * (WIDTH - 1), r"row 9 has 35 numbers"), ([None] * WIDTH, "a number is missing")],
+    [
+        (None, r"row 9 is missing"),
+        ([1.0] * (WIDTH - 1), r"row 9 has 35 numbers"),
+        ([None] * WIDTH, "a number is missing"),
+    ],
     ids=["null", "ragged", "null within"],
 )
 def test_rows_that_are_not_there_are_refused(row: object, text: str, tmp_path: Path) -> None:
@@ -230,7 +253,7 @@ def test_a_pool_larger_than_memory_allows_is_read_in_flat_memory(tmp_path: Path)
     assert int(done.stdout) < 48 * 1024  # KiB
 
 
-# -- folders ------------------------------------------------------------------------------------------------------------------
+# -- folders
 
 
 def draw(path: Path, shade: int = 100) -> None:
@@ -242,7 +265,16 @@ def draw(path: Path, shade: int = 100) -> None:
 
 def test_a_folder_is_walked_as_people_keep_it(tmp_path: Path) -> None:
     store, root = tmp_path / "store", tmp_path / "root"
-    for name in ("a.png", "b.JPG", "c.jfif", "d.avif", "deep/e.png", ".hidden.png", "Thumbs.db", ".ipynb_checkpoints/a.png"):
+    for name in (
+        "a.png",
+        "b.JPG",
+        "c.jfif",
+        "d.avif",
+        "deep/e.png",
+        ".hidden.png",
+        "Thumbs.db",
+        ".ipynb_checkpoints/a.png",
+    ):
         draw(store / name)
     draw(root / "cat" / "1.png")
     draw(root / "__MACOSX" / "cat" / "1.png")
@@ -278,7 +310,11 @@ def test_folders_of_domains_hold_folders_of_classes(tmp_path: Path) -> None:
     for name in ("line/cat/1.png", "line/cat/more/2.png", "glyph/dog/1.png"):
         draw(tmp_path / name)
     files = labelled(tmp_path, domains=("line", "glyph"), labels=("cat", "dog"))
-    assert list(zip(files.domains, files.classes, strict=True)) == [("glyph", "dog"), ("line", "cat"), ("line", "cat")]
+    assert list(zip(files.domains, files.classes, strict=True)) == [
+        ("glyph", "dog"),
+        ("line", "cat"),
+        ("line", "cat"),
+    ]
 
 
 def test_an_empty_folder_says_what_was_left_out(tmp_path: Path) -> None:

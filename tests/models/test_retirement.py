@@ -58,7 +58,9 @@ def test_its_requests_keep_their_states_and_say_so(retired: Service) -> None:
     assert retired.core.desk.views.revision("a", 3) is None
 
 
-def test_nothing_answers_for_it_and_its_name_is_not_used_again(retired: Service, given: Given) -> None:
+def test_nothing_answers_for_it_and_its_name_is_not_used_again(
+    retired: Service, given: Given
+) -> None:
     with pytest.raises(NotFound, match="was retired on"):
         retired.serving("a")
     with pytest.raises(NotFound, match="was retired on"):
@@ -70,7 +72,10 @@ def test_nothing_answers_for_it_and_its_name_is_not_used_again(retired: Service,
     with pytest.raises(Conflict, match="called a was retired"):
         retired.add_model("a", "colours", given, "ann")
     assert retired.models.show("a")["state"] == "retired"
-    assert [(m["name"], m["state"]) for m in retired.models.all()] == [("a", "retired"), ("m", "registered")]
+    assert [(m["name"], m["state"]) for m in retired.models.all()] == [
+        ("a", "retired"),
+        ("m", "registered"),
+    ]
 
 
 def test_nothing_is_decided_about_its_requests_any_more(retired: Service) -> None:
@@ -116,7 +121,9 @@ def test_published_revisions_go_where_it_is_asked_for(served: Service, tmp_path:
     assert found["current_removed"]
 
 
-def test_a_current_of_somebody_else_is_left_and_the_model_stays(served: Service, tmp_path: Path) -> None:
+def test_a_current_of_somebody_else_is_left_and_the_model_stays(
+    served: Service, tmp_path: Path
+) -> None:
     (tmp_path / "served" / "current").unlink()
     (tmp_path / "served" / "current").symlink_to("/srv")
     size = served.core.desk.ledger.size()
@@ -127,36 +134,59 @@ def test_a_current_of_somebody_else_is_left_and_the_model_stays(served: Service,
     assert served.models.show("a")["state"] == "registered"
 
 
-def test_a_removal_that_is_not_recorded_puts_current_back(served: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removal_that_is_not_recorded_puts_current_back(
+    served: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(served.core.desk.ledger, "append", lambda *given: (_ for _ in ()).throw(MachineFault("full")))
+        patched.setattr(
+            served.core.desk.ledger,
+            "append",
+            lambda *given: (_ for _ in ()).throw(MachineFault("full")),
+        )
         with pytest.raises(MachineFault):
             served.models.remove("a", "ann")
     served.reconcile()
     assert os.readlink(tmp_path / "served" / "current") == "2"
 
 
-def test_the_ledger_answers_about_it_as_before(served: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_ledger_answers_about_it_as_before(
+    served: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = tick()
     served.models.remove("a", "ann", "the contract ended")
     after = tick()
     then, now = (served.audit.as_of(at, "a")["models"][0] for at in (before, after))
     assert (then["revision"], then["registered"]) == (2, True)
-    assert (now["revision"], now["registered"], now["removed"], now["retired"]) == (None, False, True, True)
+    assert (now["revision"], now["registered"], now["removed"], now["retired"]) == (
+        None,
+        False,
+        True,
+        True,
+    )
     show_as_of(served.audit.as_of(after, "a"))
     assert "retired" in capsys.readouterr().out
     assert len(served.audit.why("a", 2)["requests"]) == 2
     request = str(served.requests.all(model="a")[0]["id"])
     (last,) = [e for e in served.audit.trail(request)["entries"] if e["kind"] == "model.remove"]
-    assert sentence_of(last) == "a was retired with 3 forgets in force, which keep their states: the contract ended"
+    assert (
+        sentence_of(last)
+        == "a was retired with 3 forgets in force, which keep their states: the contract ended"
+    )
     status = served.status()
     assert [m["name"] for m in status["models"]] == ["m"]
     (gone,) = status["retired"]
-    assert (gone["name"], gone["in_force"], gone["subsumed"], gone["reason"]) == ("a", 2, 1, "the contract ended")
+    assert (gone["name"], gone["in_force"], gone["subsumed"], gone["reason"]) == (
+        "a",
+        2,
+        1,
+        "the contract ended",
+    )
     assert status["waiting"] == []
 
 
-def test_bundles_and_rebuilt_views_say_that_it_was_retired(retired: Service, tmp_path: Path) -> None:
+def test_bundles_and_rebuilt_views_say_that_it_was_retired(
+    retired: Service, tmp_path: Path
+) -> None:
     request = str(retired.requests.all(model="a")[0]["id"])
     for name, question in (("r", {"request": request}), ("v", {"revision": ("a", 2)}), ("all", {})):
         retired.evidence.bundle(tmp_path / name, **question)  # type: ignore[arg-type]
@@ -168,12 +198,23 @@ def test_bundles_and_rebuilt_views_say_that_it_was_retired(retired: Service, tmp
     retired.close()
     with open_service(tmp_path / "home") as again:
         assert again.models.show("a")["state"] == "retired"
-        assert [r["state"] for r in again.requests.all(model="a")] == ["in_force", "in_force", "subsumed"]
+        assert [r["state"] for r in again.requests.all(model="a")] == [
+            "in_force",
+            "in_force",
+            "subsumed",
+        ]
         assert not again.reconcile()
 
 
-def test_a_model_without_forgets_in_force_is_removed_as_ever(service: Service, given: Given, tmp_path: Path) -> None:
-    service.add_model("a", "colours", replace(given, publish_to=str(tmp_path / "served"), publish_base=True), "ann")
+def test_a_model_without_forgets_in_force_is_removed_as_ever(
+    service: Service, given: Given, tmp_path: Path
+) -> None:
+    service.add_model(
+        "a",
+        "colours",
+        replace(given, publish_to=str(tmp_path / "served"), publish_base=True),
+        "ann",
+    )
     found = service.models.remove("a", "ann")
     assert found["state"] == "removed"
     assert numbers(tmp_path / "served") == ["0"]
@@ -183,7 +224,9 @@ def test_a_model_without_forgets_in_force_is_removed_as_ever(service: Service, g
 
 
 def test_what_is_not_decided_is_decided_first(served: Service) -> None:
-    object.__setattr__(served.core.home, "settings", replace(served.core.home.settings, approval="person"))
+    object.__setattr__(
+        served.core.home, "settings", replace(served.core.home.settings, approval="person")
+    )
     waits = forget(served, "blue")
     with pytest.raises(Conflict, match=waits):
         served.models.remove("a", "ann")

@@ -1,4 +1,6 @@
-"""Text files and names as people have them: byte order marks, other forms of the same letter, names twice, texts that are cut."""
+"""Text files and names as people have them: byte order marks, other forms of the same letter, names
+twice, texts that are cut.
+"""
 
 import os
 import unicodedata
@@ -59,9 +61,13 @@ def test_settings_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert Settings.read(tmp_path / "govd.toml").max_concepts == 7
 
 
-def test_a_letter_in_either_form_is_one_name(service: Service, given: Given, pictures: Path) -> None:
+def test_a_letter_in_either_form_is_one_name(
+    service: Service, given: Given, pictures: Path
+) -> None:
     decomposed = unicodedata.normalize("NFD", "café")
-    service.add_model("cafe", "colours", replace(given, labels=[*NAMES, decomposed], images=None), "ann")
+    service.add_model(
+        "cafe", "colours", replace(given, labels=[*NAMES, decomposed], images=None), "ann"
+    )
     assert "café" in service.core.models.basis(service.core.desk.model("cafe")).labels
     filed = service.forget("cafe", ForgetOptions(concepts=[decomposed]), "ann")
     assert filed["concepts"] == [{"name": "café", "aliases": []}]
@@ -71,7 +77,9 @@ def test_a_letter_in_either_form_is_one_name(service: Service, given: Given, pic
 
 def test_repeated_labels_count_once_and_are_told(service: Service, given: Given) -> None:
     labels, lines = [*NAMES, "red", "RED", "navy"], [*range(3, 15), 20, 21, 30]
-    service.add_model("n", "colours", replace(given, labels=labels, label_lines=lines, images=None), "ann")
+    service.add_model(
+        "n", "colours", replace(given, labels=labels, label_lines=lines, images=None), "ann"
+    )
     record = service.models.show("n")
     assert record["labels"] == len(NAMES)
     assert record["labels_merged"] == [
@@ -82,31 +90,54 @@ def test_repeated_labels_count_once_and_are_told(service: Service, given: Given)
 
 
 def test_an_anchor_that_reads_like_a_label_is_that_label(service: Service, given: Given) -> None:
-    service.add_model("n", "colours", replace(given, anchors=["wood", "Red", "sea"], images=None), "ann")
+    service.add_model(
+        "n", "colours", replace(given, anchors=["wood", "Red", "sea"], images=None), "ann"
+    )
     assert service.core.models.basis(service.core.desk.model("n")).vocabulary == ("wood", "sea")
 
 
 def test_long_lists_and_lines_that_no_file_has(service: Service, given: Given) -> None:
     words = [f"word{at:04}" for at in range(1500)]
-    service.add_model("n", "colours", replace(given, anchors=words, anchor_lines=range(1, 1501), images=None), "ann")
+    service.add_model(
+        "n",
+        "colours",
+        replace(given, anchors=words, anchor_lines=range(1, 1501), images=None),
+        "ann",
+    )
     assert service.models.show("n")["anchors"] == 1500
     for lines in ([1], [0, 2], [1, 2**70]):
         with pytest.raises(Usage, match="line"):
-            service.add_model("o", "colours", replace(given, anchors=["wood", "sea"], anchor_lines=lines, images=None), "ann")
+            service.add_model(
+                "o",
+                "colours",
+                replace(given, anchors=["wood", "sea"], anchor_lines=lines, images=None),
+                "ann",
+            )
 
 
 @pytest.mark.parametrize("empty", ["labels", "anchors"])
-def test_a_model_without_labels_or_without_anchors(empty: str, service: Service, given: Given) -> None:
-    options = replace(given, images=None, labels=[] if empty == "labels" else NAMES, anchors=[] if empty == "anchors" else ["wood", "sea"])
+def test_a_model_without_labels_or_without_anchors(
+    empty: str, service: Service, given: Given
+) -> None:
+    options = replace(
+        given,
+        images=None,
+        labels=[] if empty == "labels" else NAMES,
+        anchors=[] if empty == "anchors" else ["wood", "sea"],
+    )
     service.add_model("n", "colours", options, "ann")
     assert service.models.show("n")[empty] == 0
 
 
-def test_pictures_are_found_under_every_spelling_of_their_class(service: Service, given: Given, tmp_path: Path) -> None:
+def test_pictures_are_found_under_every_spelling_of_their_class(
+    service: Service, given: Given, tmp_path: Path
+) -> None:
     for folder, colour in (("red", (220, 30, 30)), ("RED", (220, 30, 30)), ("blue", (30, 60, 220))):
         (tmp_path / folder).mkdir()
         Image.fromarray(np.full((8, 8, 3), colour, np.uint8)).save(tmp_path / folder / "1.png")
-    service.add_model("n", "colours", replace(given, labels=[*NAMES, "RED"], images=str(tmp_path)), "ann")
+    service.add_model(
+        "n", "colours", replace(given, labels=[*NAMES, "RED"], images=str(tmp_path)), "ann"
+    )
     assert service.models.show("n")["labels_merged"][0]["kept"] == "red"
     assert service.evaluate("n", str(tmp_path))["metrics"]["on"] == "3 labelled images"
     changed = service.update_model("n", Given(anchors=["wood", "sea", "sand"]), "ann")
@@ -138,7 +169,9 @@ def test_twins_are_found_wherever_they_stand() -> None:
     assert twins(rows) == {7: 3, 40: 3, 55: 1}
 
 
-@pytest.mark.parametrize("typed", ["hot\u200bdog", "\u200ehotdog\u200f", "hot\u00addog", "\u200dhot\ufeffdog"])
+@pytest.mark.parametrize(
+    "typed", ["hot\u200bdog", "\u200ehotdog\u200f", "hot\u00addog", "\u200dhot\ufeffdog"]
+)
 def test_what_cannot_be_seen_makes_no_other_name(typed: str) -> None:
     assert phrases.spelled(typed) == "hotdog"
 

@@ -1,10 +1,12 @@
-"""Changes one node of the code in a copy of the repository, runs the tests that are about that file, and says which changes none noticed.
+"""Changes one node of the code in a copy of the repository, runs the tests that are about that
+file, and says which changes none noticed.
 
     python -m tests.mutants --sample 40 --seed 1 --area edit
 
-The sample is drawn from every change that can be made to the files of the areas: comparisons, `and`/`or`, arithmetic, `not`, constants,
-returned values, dropped statements. A change is *killed* when a test fails; it *survives* when all pass; where the tests run longer than
-`--limit` it is *undecided*: it may never end, or the machine is slow.
+The sample is drawn from every change that can be made to the files of the areas: comparisons,
+`and`/`or`, arithmetic, `not`, constants, returned values, dropped statements. A change is *killed*
+when a test fails; it *survives* when all pass; where the tests run longer than `--limit` it is
+*undecided*: it may never end, or the machine is slow.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ TOP: Final = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Area:
-    """Files, as patterns, and the tests that are about them: quick ones first, since the first that fails ends it."""
+    """Files, as patterns, and the tests that are about them: quick ones first, since the first that
+    fails ends it.
+    """
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
@@ -102,7 +106,10 @@ AREAS: Final = {
 def copied(folder: Path) -> None:
     """The tree as it is, without what git ignores."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=TOP,
+        capture_output=True,
+        check=True,
     ).stdout
     for name in listed.decode().split("\0"):
         if name and (TOP / name).is_file():
@@ -111,7 +118,16 @@ def copied(folder: Path) -> None:
 
 
 LATE: Final = "longer than the limit"
-QUICK: Final = ("-p", "tests.mutants.quick", "-p", "no:randomly", "-p", "no:cacheprovider", "--deselect", f"tests/edit/{KERNELS}")
+QUICK: Final = (
+    "-p",
+    "tests.mutants.quick",
+    "-p",
+    "no:randomly",
+    "-p",
+    "no:cacheprovider",
+    "--deselect",
+    f"tests/edit/{KERNELS}",
+)
 
 
 def outcome(folder: Path, tests: tuple[str, ...], limit: float) -> str:
@@ -120,7 +136,13 @@ def outcome(folder: Path, tests: tuple[str, ...], limit: float) -> str:
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", *tests, "-x", "-q", "--tb=no", "--no-header", *QUICK]
     process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
     try:
         text, _ = process.communicate(timeout=limit)
@@ -137,17 +159,34 @@ def outcome(folder: Path, tests: tuple[str, ...], limit: float) -> str:
 def sites(area: Area, folder: Path) -> list[Mutant]:
     """Every change that can be made to an area's files in a copy."""
     paths = sorted(path for pattern in area.files for path in folder.glob(pattern))
-    return [mutant for path in paths for mutant in mutants_of(path.relative_to(folder), path.read_bytes())]
+    return [
+        mutant
+        for path in paths
+        for mutant in mutants_of(path.relative_to(folder), path.read_bytes())
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """A line for each change, survivors once more at the end, and the counts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sample", type=int, default=20, help="how many changes of each area to try")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sample", type=int, default=20, help="how many changes of each area to try"
+    )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--area", choices=sorted(AREAS), action="append", help="only this one; may be repeated")
-    parser.add_argument("--limit", type=float, default=600.0, help="seconds after which the tests of a change are ended")
-    parser.add_argument("--minutes", type=float, default=600.0, help="begin no further change after this time")
+    parser.add_argument(
+        "--area", choices=sorted(AREAS), action="append", help="only this one; may be repeated"
+    )
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=600.0,
+        help="seconds after which the tests of a change are ended",
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=600.0, help="begin no further change after this time"
+    )
     chosen = parser.parse_args(arguments)
     began, survivors, counts = time.monotonic(), list[Mutant](), Counter[str]()
     with tempfile.TemporaryDirectory() as name:
@@ -160,7 +199,9 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{area_name}: the tests fail without any change: {broken}")
                 return 2
             tried = Counter[str]()
-            for mutant in random.Random(chosen.seed).sample(possible, min(chosen.sample, len(possible))):
+            for mutant in random.Random(chosen.seed).sample(
+                possible, min(chosen.sample, len(possible))
+            ):
                 if time.monotonic() - began > 60 * chosen.minutes:
                     break
                 source = (folder / mutant.path).read_bytes()
@@ -172,7 +213,10 @@ def main(arguments: list[str] | None = None) -> int:
                 survivors += [mutant] if word == "survived" else []
                 print(f"{word:9} {mutant}  [{noticed}]", flush=True)
             counts += tried
-            print(f"{area_name}: {told(tried)}, of {len(possible)} possible (seed {chosen.seed})", flush=True)
+            print(
+                f"{area_name}: {told(tried)}, of {len(possible)} possible (seed {chosen.seed})",
+                flush=True,
+            )
     for mutant in survivors:
         print(f"survived {mutant}")
     print(f"{told(counts)}, in {time.monotonic() - began:.0f} s")
@@ -181,7 +225,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def told(counts: Counter[str]) -> str:
     """How many of how many."""
-    return f"{counts.total()} tried: {counts['killed']} killed, {counts['survived']} survived, {counts['undecided']} undecided"
+    return (
+        f"{counts.total()} tried: {counts['killed']} killed, {counts['survived']} survived,"
+        f" {counts['undecided']} undecided"
+    )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,9 @@ UNHEARD: Final = ("log.",)
 
 @dataclass(frozen=True)
 class Mutant:
-    """One node of a file, from one position in its UTF-8 bytes to another, and what stands there instead."""
+    """One node of a file, from one position in its UTF-8 bytes to another, and what stands there
+    instead.
+    """
 
     path: Path
     line: int
@@ -63,14 +65,31 @@ def mutants_of(path: Path, source: bytes) -> list[Mutant]:
         begins.append(begins[-1] + len(line))
     mutants = []
     for node, after in changes(tree):
-        start, end = (begins[row - 1] + column for row, column in ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)))
+        start, end = (
+            begins[row - 1] + column
+            for row, column in (
+                (node.lineno, node.col_offset),
+                (node.end_lineno, node.end_col_offset),
+            )
+        )
         before = source[start:end].decode()
-        mutants.append(Mutant(path, node.lineno, start, end, before, f"({after})" if isinstance(node, ast.expr) else after))
+        mutants.append(
+            Mutant(
+                path,
+                node.lineno,
+                start,
+                end,
+                before,
+                f"({after})" if isinstance(node, ast.expr) else after,
+            )
+        )
     return mutants
 
 
 def changes(tree: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """Nodes with the text that stands in their place; annotations, docstrings and what is only logged stay as they are."""
+    """Nodes with the text that stands in their place; annotations, docstrings and what is only
+    logged stay as they are.
+    """
     for node in ast.iter_child_nodes(tree):
         if _is_left_alone(node, tree):
             continue
@@ -83,7 +102,9 @@ def changes(tree: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
 def _is_left_alone(node: ast.AST, parent: ast.AST) -> bool:
     if isinstance(node, ast.Import | ast.ImportFrom | ast.arg | ast.JoinedStr):
         return True
-    if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef) and (node is parent.returns or node in parent.decorator_list):
+    if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef) and (
+        node is parent.returns or node in parent.decorator_list
+    ):
         return True
     if isinstance(parent, ast.ClassDef) and node in (*parent.decorator_list, *parent.bases):
         return True
@@ -102,7 +123,9 @@ def _instead(node: ast.expr | ast.stmt) -> Iterator[str]:
             yield ast.unparse(ast.Compare(left, [_swapped(operator)], [right]))
         case ast.BoolOp(operator, values):
             yield ast.unparse(ast.BoolOp(_swapped(operator), values))
-        case ast.BinOp(left, operator, right) if type(operator) in SWAPPED and not _is_text(left) and not _is_text(right):
+        case ast.BinOp(left, operator, right) if (
+            type(operator) in SWAPPED and not _is_text(left) and not _is_text(right)
+        ):
             yield ast.unparse(ast.BinOp(left, _swapped(operator), right))
         case ast.UnaryOp(ast.Not(), operand):
             yield ast.unparse(operand)
@@ -115,7 +138,9 @@ def _instead(node: ast.expr | ast.stmt) -> Iterator[str]:
             yield str(value + 1)
         case ast.Constant(float() as value):
             yield repr(2 * value + 1e-3)
-        case ast.Return(value) if value is not None and not (isinstance(value, ast.Constant) and value.value is None):
+        case ast.Return(value) if value is not None and not (
+            isinstance(value, ast.Constant) and value.value is None
+        ):
             yield "return None"
         case _ if isinstance(node, DROPPED):
             yield "pass"
@@ -126,4 +151,6 @@ def _swapped(operator: ast.AST) -> ast.AST:  # type: ignore[type-arg, unused-ign
 
 
 def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes))
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+    )

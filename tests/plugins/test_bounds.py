@@ -15,7 +15,13 @@ from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd_bounds import apart, govd_vote
 
-FINE = {"disagreement": 0.01, "total_disagreement": 0.02, "scope_share": 0.01, "total_scope_share": 0.02, "scope_share_added": 0.01}
+FINE = {
+    "disagreement": 0.01,
+    "total_disagreement": 0.02,
+    "scope_share": 0.01,
+    "total_scope_share": 0.02,
+    "scope_share_added": 0.01,
+}
 
 
 def vote(**figures: Any) -> Any:
@@ -27,15 +33,32 @@ def vote(**figures: Any) -> Any:
     [
         ({"disagreement": 0.06}, "disagreement of what is kept is 0.060, over the bound of 0.050"),
         ({"total_disagreement": 0.21}, "with all that is in force, the predicted disagreement"),
-        ({"scope_share": 0.34}, "the share of pictures that it is about is 0.340, over the bound of 0.200"),
-        ({"total_scope_share": 0.201}, "with all that is in force, the share of pictures that is asked for is 0.201"),
+        (
+            {"scope_share": 0.34},
+            "the share of pictures that it is about is 0.340, over the bound of 0.200",
+        ),
+        (
+            {"total_scope_share": 0.201},
+            "with all that is in force, the share of pictures that is asked for is 0.201",
+        ),
         ({"disagreement": 0.0500004}, "is 0.0500004, over the bound of 0.0500000"),
-        ({"disagreement_high": 0.051}, "disagreement of what is kept is at most 0.051, over the bound of 0.050"),
+        (
+            {"disagreement_high": 0.051},
+            "disagreement of what is kept is at most 0.051, over the bound of 0.050",
+        ),
         ({"disagreement_high": 0.0500004}, "is at most 0.0500004, over the bound of 0.0500000"),
-        ({"total_disagreement_high": 0.22}, "with all that is in force, the predicted disagreement of what is kept is at most 0.220"),
+        (
+            {"total_disagreement_high": 0.22},
+            (
+                "with all that is in force, the predicted disagreement of what is kept is at most"
+                " 0.220"
+            ),
+        ),
     ],
 )
-def test_each_figure_over_its_bound_waits_and_says_by_how_much(figures: dict[str, float], words: str) -> None:
+def test_each_figure_over_its_bound_waits_and_says_by_how_much(
+    figures: dict[str, float], words: str
+) -> None:
     said = vote(**figures)
     assert said.decision == "wait"
     assert words in said.reason
@@ -53,7 +76,9 @@ def test_a_class_that_may_be_lost_in_other_domains_waits() -> None:
     lost = {"share": 0.3, "low": 0.1, "high": 0.6, "pictures": 20}
     said = vote(costs={"elsewhere": lost})
     assert said.decision == "wait"
-    assert "in other domains that may lose their name is 0.600, over the bound of 0.500" in said.reason
+    assert (
+        "in other domains that may lose their name is 0.600, over the bound of 0.500" in said.reason
+    )
     assert vote(costs={"elsewhere": {**lost, "high": 0.4}}).decision == "allow"
     assert vote(costs={"elsewhere": {**lost, "high": None}}).decision == "allow"
 
@@ -66,7 +91,9 @@ def test_without_a_pool_what_is_exact_goes_and_what_is_about_domains_waits() -> 
     exact = govd_vote("filed", {"domains": []}, unmeasured | {"by_theorem": True})
     assert exact is not None
     assert exact.decision == "allow"
-    wide = govd_vote("filed", {"domains": []}, unmeasured | {"by_theorem": True, "scope_share": 0.3})
+    wide = govd_vote(
+        "filed", {"domains": []}, unmeasured | {"by_theorem": True, "scope_share": 0.3}
+    )
     assert wide is not None
     assert wide.decision == "wait", "how much is asked for is bounded whatever it costs"
     by_texts = govd_vote("filed", {"domains": []}, unmeasured | {"by_theorem": False})
@@ -82,10 +109,14 @@ def test_digits_show_which_number_is_larger(value: float, limit: float) -> None:
         assert (float(one) > float(other)) is (value > limit)
 
 
-def test_a_whole_domain_waits_whatever_it_is_said_to_cost(tmp_path: Path, example_plugins: None, given: Given) -> None:
+def test_a_whole_domain_waits_whatever_it_is_said_to_cost(
+    tmp_path: Path, example_plugins: None, given: Given
+) -> None:
     assert Settings().max_scope_share == 0.2
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "govd.toml").write_text("max_predicted_disagreement = 1.0\nmax_total_disagreement = 1.0\n")
+    (tmp_path / "home" / "govd.toml").write_text(
+        "max_predicted_disagreement = 1.0\nmax_total_disagreement = 1.0\n"
+    )
     with open_service(tmp_path / "home") as service:
         service.add_model("m", "colours", given, "ann")
         domain = service.forget("m", ForgetOptions(all_concepts=True, domains=("dark",)), "ann")
@@ -101,8 +132,15 @@ def test_a_whole_domain_waits_whatever_it_is_said_to_cost(tmp_path: Path, exampl
             request = service.forget("m", ForgetOptions(concepts=(name,)), "ann")
             service.reconcile()
             shares.append(service.requests.show(request["id"]))
-        assert [r["state"] for r in shares] == ["in_force", "waiting"], "three of twelve colours are a quarter"
-        assert shares[1]["predicted"]["scope_share"] < 0.2 < shares[1]["predicted"]["total_scope_share"]
+        assert [r["state"] for r in shares] == [
+            "in_force",
+            "waiting",
+        ], "three of twelve colours are a quarter"
+        assert (
+            shares[1]["predicted"]["scope_share"]
+            < 0.2
+            < shares[1]["predicted"]["total_scope_share"]
+        )
 
 
 def test_what_is_in_scope_is_what_a_loop_finds(service: Service) -> None:
@@ -121,8 +159,12 @@ def test_what_is_in_scope_is_what_a_loop_finds(service: Service) -> None:
         for i, image in enumerate(images):
             best = basis.labels[int(np.argmax(basis.tensors["labels"] @ image))]
             domain = basis.domains[int(basis.tensors["pool_domains"][at[i]])]
-            assert pool[i] == ((not concepts or best in concepts) and (not domains or domain in domains))
+            assert pool[i] == (
+                (not concepts or best in concepts) and (not domains or domain in domains)
+            )
         labelled = labelled_in_scope(basis, contribution, data)
         for i in range(len(data.vectors)):
             name, domain = data.classes[data.class_of[i]], data.domains[data.domain_of[i]]
-            assert labelled[i] == ((not concepts or name in concepts) and (not domains or domain in domains))
+            assert labelled[i] == (
+                (not concepts or name in concepts) and (not domains or domain in domains)
+            )

@@ -1,4 +1,6 @@
-"""Plugins that raise, hang, answer nonsense or change what they are given: named, recorded, bounded; everything else goes on."""
+"""Plugins that raise, hang, answer nonsense or change what they are given: named, recorded,
+bounded; everything else goes on.
+"""
 
 import json
 import logging
@@ -77,9 +79,18 @@ VOTES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a bool": (lambda _: True, "bool in the place of a Vote"),
     "a text": (lambda _: "allow", "str in the place of a Vote"),
     "another decision": (lambda _: Vote("perhaps", "hostile", ""), "none of allow, deny, wait"),  # type: ignore[arg-type]
-    "a text that claims to be all": (lambda _: Vote(Claims("yes"), "hostile", ""), "none of allow, deny, wait"),  # type: ignore[arg-type]
-    "a reason that is none": (lambda _: Vote("allow", "hostile", None), "a reason that is a NoneType"),  # type: ignore[arg-type]
-    "not a number": (lambda _: Vote("allow", "hostile", "", {"x": math.nan}), "a number that is nan"),
+    "a text that claims to be all": (
+        lambda _: Vote(Claims("yes"), "hostile", ""),
+        "none of allow, deny, wait",
+    ),  # type: ignore[arg-type]
+    "a reason that is none": (
+        lambda _: Vote("allow", "hostile", None),
+        "a reason that is a NoneType",
+    ),  # type: ignore[arg-type]
+    "not a number": (
+        lambda _: Vote("allow", "hostile", "", {"x": math.nan}),
+        "a number that is nan",
+    ),
     "an object": (lambda _: Vote("allow", "hostile", "", {"x": object()}), "JSON cannot say"),
     "a huge integer": (lambda _: Vote("allow", "hostile", "", {"x": 10**400}), "an integer beyond"),
     "huge": (lambda _: Vote("allow", "hostile", "", {"x": "y" * 10**6}), "values and characters"),
@@ -141,7 +152,9 @@ def forget(service: Service, name: str, **options: Any) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize("kind", sorted(VOTES))
-def test_a_vote_of_that_kind_counts_as_wait_and_names_its_plugin(service: Service, hostile: Hostile, kind: str) -> None:
+def test_a_vote_of_that_kind_counts_as_wait_and_names_its_plugin(
+    service: Service, hostile: Hostile, kind: str
+) -> None:
     hostile.vote, reason = VOTES[kind]
     request = forget(service, "red")
     assert request["state"] == "waiting"
@@ -154,18 +167,28 @@ def test_a_vote_of_that_kind_counts_as_wait_and_names_its_plugin(service: Servic
     assert forget(service, "blue")["state"] == "in_force"
 
 
-def test_a_vote_is_recorded_under_its_plugins_name_not_what_it_calls_itself(service: Service, hostile: Hostile) -> None:
-    hostile.vote = lambda request: Vote("deny", "bounds", "never", {"concepts": request["concepts"], "share": np.float64(0.5)})
+def test_a_vote_is_recorded_under_its_plugins_name_not_what_it_calls_itself(
+    service: Service, hostile: Hostile
+) -> None:
+    hostile.vote = lambda request: Vote(
+        "deny", "bounds", "never", {"concepts": request["concepts"], "share": np.float64(0.5)}
+    )
     request = forget(service, "red")
     assert request["state"] == "denied"
     assert request["state_reason"] == "hostile: never"
     (vote,) = [v for v in request["votes"] if v["policy"] == "hostile"]
-    assert vote["inputs"] == {"rule": "bounds", "concepts": [{"name": "red", "aliases": []}], "share": 0.5}
+    assert vote["inputs"] == {
+        "rule": "bounds",
+        "concepts": [{"name": "red", "aliases": []}],
+        "share": 0.5,
+    }
     (own,) = [v for v in request["votes"] if v["policy"] == "bounds"]
     assert own["decision"] == "allow"
 
 
-@pytest.mark.parametrize("gate", [raising(SystemExit(1)), lambda _: Gate("yes", "g", ""), lambda r: r["metrics"].clear()])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "gate", [raising(SystemExit(1)), lambda _: Gate("yes", "g", ""), lambda r: r["metrics"].clear()]
+)  # type: ignore[arg-type]
 def test_a_gate_of_that_kind_holds_the_revision_back_and_is_not_asked_at_every_look(
     service: Service, hostile: Hostile, gate: Callable[[Any], Any]
 ) -> None:
@@ -185,7 +208,9 @@ def test_a_gate_of_that_kind_holds_the_revision_back_and_is_not_asked_at_every_l
     assert service.requests.show(str(request["id"]))["state"] == "in_force"
 
 
-def test_what_hangs_is_asked_no_more_and_its_threads_are_few(service: Service, hostile: Hostile) -> None:
+def test_what_hangs_is_asked_no_more_and_its_threads_are_few(
+    service: Service, hostile: Hostile
+) -> None:
     inside, most = set[int](), 0  # of this test alone: threads of another one may still sleep
 
     def stays(request: Any) -> Any:
@@ -224,7 +249,9 @@ def test_a_notice_that_hangs_delays_nothing(service: Service, hostile: Hostile) 
     assert heard == list(range(int(request["seq"]), service.core.desk.ledger.size()))
 
 
-def test_what_a_notice_raises_or_changes_changes_nothing(service: Service, hostile: Hostile) -> None:
+def test_what_a_notice_raises_or_changes_changes_nothing(
+    service: Service, hostile: Hostile
+) -> None:
     hostile.entry = lambda entry: entry["payload"].update(state="changed")
     assert forget(service, "red")["state"] == "in_force"
     hostile.entry = raising(SystemExit(3))
@@ -235,8 +262,14 @@ def test_what_a_notice_raises_or_changes_changes_nothing(service: Service, hosti
     ("answer", "reason"),
     [
         (lambda spec: object(), "object in the place of a Contribution"),
-        (lambda spec: Contribution(spec, {"targets": np.full((3, 1), np.nan)}, {}, "0" * 64), "not finite"),
-        (lambda spec: Contribution(spec, {}, {"facts": math.inf}, "0" * 64), "a number that is inf"),
+        (
+            lambda spec: Contribution(spec, {"targets": np.full((3, 1), np.nan)}, {}, "0" * 64),
+            "not finite",
+        ),
+        (
+            lambda spec: Contribution(spec, {}, {"facts": math.inf}, "0" * 64),
+            "a number that is inf",
+        ),
         (raising(SystemExit(1)), "SystemExit"),
         (hangs, "did not answer within"),
     ],
@@ -251,7 +284,9 @@ def test_a_contribution_of_that_kind_lets_its_request_wait(
     assert reason in request["state_reason"]
 
 
-@pytest.mark.parametrize("answer", [lambda _: {"accuracy": math.nan}, lambda _: 7, raising(GeneratorExit())])
+@pytest.mark.parametrize(
+    "answer", [lambda _: {"accuracy": math.nan}, lambda _: 7, raising(GeneratorExit())]
+)
 def test_an_evaluation_of_that_kind_publishes_nothing_and_is_tried_again_after_a_pause(
     service: Service, hostile: Hostile, answer: Callable[[Any], Any]
 ) -> None:
@@ -268,7 +303,9 @@ def test_an_evaluation_of_that_kind_publishes_nothing_and_is_tried_again_after_a
     assert service.core.desk.views.published("m") is None
 
 
-def test_doctor_tells_which_plugin_failed_in_what_until_it_answers(service: Service, hostile: Hostile) -> None:
+def test_doctor_tells_which_plugin_failed_in_what_until_it_answers(
+    service: Service, hostile: Hostile
+) -> None:
     hostile.vote = raising(SystemExit("gone"))
     forget(service, "red")
     home = service.core.home.folder
@@ -280,7 +317,9 @@ def test_doctor_tells_which_plugin_failed_in_what_until_it_answers(service: Serv
     assert not [fault for fault in examine(home)["faults"] if "hostile" in fault]
 
 
-def test_what_a_plugin_says_of_private_requests_is_kept_nowhere(service: Service, hostile: Hostile) -> None:
+def test_what_a_plugin_says_of_private_requests_is_kept_nowhere(
+    service: Service, hostile: Hostile
+) -> None:
     hostile.contribute = lambda spec: (_ for _ in ()).throw(ValueError(spec.scope.concepts[0].name))
     service.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
     service.reconcile()
@@ -290,7 +329,9 @@ def test_what_a_plugin_says_of_private_requests_is_kept_nowhere(service: Service
     assert "ValueError: red" not in kept
 
 
-def test_a_record_can_be_copied_and_then_changed(service: Service, hostile: Hostile, tmp_path: Path) -> None:
+def test_a_record_can_be_copied_and_then_changed(
+    service: Service, hostile: Hostile, tmp_path: Path
+) -> None:
     copies: list[Any] = []
     hostile.vote = lambda request: copies.append(changeable(request))
     forget(service, "red")
@@ -308,10 +349,16 @@ def test_a_record_can_be_copied_and_then_changed(service: Service, hostile: Host
     ],
 )
 def test_a_model_that_encodes_nonsense_is_named_and_nothing_is_filed_in_its_name(
-    service: Service, hostile: Hostile, monkeypatch: pytest.MonkeyPatch, answer: Callable[[Any], Any], reason: str
+    service: Service,
+    hostile: Hostile,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[Any], Any],
+    reason: str,
 ) -> None:
     inner: Any = service.core.models.opened("m").model
-    monkeypatch.setattr(type(inner.inner), "encode_texts", lambda self, texts, progress=None: answer(texts))
+    monkeypatch.setattr(
+        type(inner.inner), "encode_texts", lambda self, texts, progress=None: answer(texts)
+    )
     request = forget(service, "red", aliases=("scarlet",))
     assert request["state"] == "waiting"
     assert "plugin example-backend, encode_texts" in request["state_reason"]
@@ -334,7 +381,9 @@ class Slow:
         return None
 
 
-def test_opening_a_checkpoint_holds_up_neither_filing_nor_another_model(service: Service, hostile: Hostile, given: Any) -> None:
+def test_opening_a_checkpoint_holds_up_neither_filing_nor_another_model(
+    service: Service, hostile: Hostile, given: Any
+) -> None:
     slow = Slow()
     service.core.plugins.manager.register(slow, "slow")
     service.core.plugins.asker.work_seconds = 60
@@ -349,7 +398,9 @@ def test_opening_a_checkpoint_holds_up_neither_filing_nor_another_model(service:
     request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile(patient=False)
     last = time.monotonic() + 30
-    while service.requests.show(str(request["id"]))["state"] != "in_force" and time.monotonic() < last:
+    while (
+        service.requests.show(str(request["id"]))["state"] != "in_force" and time.monotonic() < last
+    ):
         service.reconcile(patient=False)
     assert adding.is_alive()
     assert service.requests.show(str(request["id"]))["state"] == "in_force"
@@ -357,7 +408,9 @@ def test_opening_a_checkpoint_holds_up_neither_filing_nor_another_model(service:
     adding.join(60)
 
 
-def test_a_model_whose_step_takes_long_does_not_hold_up_another(service: Service, hostile: Hostile, given: Any) -> None:
+def test_a_model_whose_step_takes_long_does_not_hold_up_another(
+    service: Service, hostile: Hostile, given: Any
+) -> None:
     service.add_model("a", "colours-2", given, "ann")
     going = threading.Event()
     hostile.vote = lambda request: going.wait(60) and None if request["model"] == "a" else None
@@ -404,7 +457,10 @@ def test_routes_that_cannot_be_added_are_told_and_the_others_are_there(
 
 def test_commands_that_cannot_be_added_are_told_and_the_others_are_there(tmp_path: Path) -> None:
     bad = "@hookimpl\ndef govd_commands(app):\n    raise SystemExit('I quit')\n"
-    good = "@hookimpl\ndef govd_commands(app):\n    @app.command()\n    def hello():\n        print('hello there')\n"
+    good = (
+        "@hookimpl\ndef govd_commands(app):\n    @app.command()\n    def hello():\n       "
+        " print('hello there')\n"
+    )
     for name, code in (("bad", bad), ("good", good)):
         (tmp_path / f"{name}_one.py").write_text(f"from govd.hookspecs import hookimpl\n{code}")
         info = tmp_path / f"{name}_one-1.0.dist-info"
@@ -413,24 +469,43 @@ def test_commands_that_cannot_be_added_are_told_and_the_others_are_there(tmp_pat
         (info / "entry_points.txt").write_text(f"[govd]\n{name} = {name}_one\n")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "GOVD_HOME": str(tmp_path / "home")}
     command = [sys.executable, "-m", "govd", "hello"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "hello there\n")
-    assert done.stderr == "govd: plugin bad: its commands are not there, or not all of them (SystemExit: I quit)\n"
-    for folder, words in ((tmp_path / "home", []), (tmp_path / "other", ["--home", str(tmp_path / "other")])):
+    assert (
+        done.stderr
+        == "govd: plugin bad: its commands are not there, or not all of them (SystemExit: I quit)\n"
+    )
+    for folder, words in (
+        (tmp_path / "home", []),
+        (tmp_path / "other", ["--home", str(tmp_path / "other")]),
+    ):
         folder.mkdir()
         (folder / "govd.toml").write_text('disabled_plugins = ["good", "bad"]\n')
-        done = subprocess.run([*command, *words], env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            [*command, *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert done.returncode == 2, "its commands are those of no plugin in use"
         assert "No such command 'hello'" in done.stderr
         assert "bad" not in done.stderr
     (tmp_path / "home" / "govd.toml").write_text("disabled_plugins = 1\n")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 2
     assert "not known which plugins are disabled" in done.stderr
     assert "It must be a list" in done.stderr
 
 
-def test_looking_at_examples_holds_up_no_other_filing(service: Service, monkeypatch: pytest.MonkeyPatch, pictures: Path) -> None:
+def test_looking_at_examples_holds_up_no_other_filing(
+    service: Service, monkeypatch: pytest.MonkeyPatch, pictures: Path
+) -> None:
     begun, going = threading.Event(), threading.Event()
     look = options.decoded
 

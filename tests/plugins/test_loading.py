@@ -13,7 +13,9 @@ from govd.errors import PluginFault
 BROKEN = {
     "import_fails": "raise RuntimeError('no such device')",
     "unknown_hook": "from govd.hookspecs import hookimpl\n@hookimpl\ndef govd_no_such_hook(): ...",
-    "wrong_argument": "from govd.hookspecs import hookimpl\n@hookimpl\ndef govd_gate(revision, mood): ...",
+    "wrong_argument": (
+        "from govd.hookspecs import hookimpl\n@hookimpl\ndef govd_gate(revision, mood): ..."
+    ),
 }
 
 
@@ -32,7 +34,9 @@ def point(folder: Path, name: str, code: str) -> EntryPoint:
 
 @pytest.mark.parametrize("kind", sorted(BROKEN))
 def test_a_broken_plugin_is_named_and_the_rest_goes_on(written: Path, kind: str) -> None:
-    manager, found = load(points=[point(written, kind, BROKEN[kind]), EntryPoint("bounds", "govd_bounds", "govd")])
+    manager, found = load(
+        points=[point(written, kind, BROKEN[kind]), EntryPoint("bounds", "govd_bounds", "govd")]
+    )
     faults = {p.name: p.fault for p in found}
     assert faults["bounds"] == ""
     assert faults[kind]
@@ -41,9 +45,16 @@ def test_a_broken_plugin_is_named_and_the_rest_goes_on(written: Path, kind: str)
 
 
 def test_one_that_raises_does_not_silence_the_others(written: Path) -> None:
-    code = "from govd.hookspecs import hookimpl\n@hookimpl\ndef govd_vote(moment): raise ValueError(moment)"
-    asker = Asker(*load(points=[EntryPoint("bounds", "govd_bounds", "govd"), point(written, "angry", code)]))
-    answers = dict(asker.each("govd_vote", moment="filed", request={}, predicted={"disagreement": 0.01}))
+    code = (
+        "from govd.hookspecs import hookimpl\n@hookimpl\ndef govd_vote(moment): raise"
+        " ValueError(moment)"
+    )
+    asker = Asker(
+        *load(points=[EntryPoint("bounds", "govd_bounds", "govd"), point(written, "angry", code)])
+    )
+    answers = dict(
+        asker.each("govd_vote", moment="filed", request={}, predicted={"disagreement": 0.01})
+    )
     assert isinstance(answers["angry"], PluginFault)
     assert "plugin angry, govd_vote" in answers["angry"].message
     assert answers["bounds"].decision == "allow"
@@ -60,7 +71,10 @@ def test_over_the_bound_waits_for_a_person_with_the_figure(predicted: float, dec
     assert vote is not None
     assert vote.decision == decision
     assert f"{predicted:.3f}" in vote.reason
-    assert govd_bounds.govd_vote(moment="revert", request={}, predicted={"disagreement": predicted}) is None
+    assert (
+        govd_bounds.govd_vote(moment="revert", request={}, predicted={"disagreement": predicted})
+        is None
+    )
 
 
 def test_every_hook_is_documented() -> None:

@@ -1,4 +1,6 @@
-"""A small witness and a local time stamp authority: what they are handed, and what comes of their answers."""
+"""A small witness and a local time stamp authority: what they are handed, and what comes of their
+answers.
+"""
 
 import base64
 import datetime
@@ -95,7 +97,9 @@ def witness(tmp_path: Path) -> Witness:
 
 def settings(folder: Path, **lines: list[str]) -> None:
     folder.mkdir(exist_ok=True)
-    (folder / "govd.toml").write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in lines.items()), encoding="utf-8")
+    (folder / "govd.toml").write_text(
+        "".join(f"{k} = {json.dumps(v)}\n" for k, v in lines.items()), encoding="utf-8"
+    )
 
 
 def news(service: Service) -> None:
@@ -116,7 +120,9 @@ def test_a_witness_cosigns_what_has_grown(tmp_path: Path, witness: Witness) -> N
             assert (said["fault"], said["size"]) == (None, 1)
             assert service.evidence.witness() == [], "there is no news but the cosignature itself"
             service.evidence.sign()
-            assert service.core.desk.ledger.last_checkpoint()[0] == 1, "a cosignature is no news to sign"  # type: ignore[index]
+            assert service.core.desk.ledger.last_checkpoint()[0] == 1, (
+                "a cosignature is no news to sign"
+            )  # type: ignore[index]
             news(service)
             (said,) = service.evidence.witness()
             assert said["size"] == 3
@@ -132,19 +138,33 @@ def test_a_witness_cosigns_what_has_grown(tmp_path: Path, witness: Witness) -> N
             assert any("no later than 2027" in line for line in found["proven"])
             found = verify_offline(tmp_path / "all.zip", None)
             assert not any("no later than" in line for line in found["proven"])
-            assert any("no later than 2027" in line and "was not checked" in line for line in found["recorded"])
-            stranger = Key(witness.key.name, Signer.at(tmp_path / "x.key", "x").key.public, COSIGNER)
+            assert any(
+                "no later than 2027" in line and "was not checked" in line
+                for line in found["recorded"]
+            )
+            stranger = Key(
+                witness.key.name, Signer.at(tmp_path / "x.key", "x").key.public, COSIGNER
+            )
             idle = Key("other.example/w", witness.key.public, COSIGNER)
             for verify in (
                 lambda *keys: verify_offline(tmp_path / "all.zip", service.evidence.key(), keys),
                 lambda *keys: service.evidence.verify(witnesses=keys),
             ):
-                assert any("no later than 2027" in line for line in verify(str(witness.key))["proven"])
-                assert "by another key than the one that is known" in verify(str(stranger))["faults"][0]
-                assert verify(str(witness.key), str(idle))["faults"] == ["the witness other.example/w has cosigned nothing here"]
+                assert any(
+                    "no later than 2027" in line for line in verify(str(witness.key))["proven"]
+                )
+                assert (
+                    "by another key than the one that is known"
+                    in verify(str(stranger))["faults"][0]
+                )
+                assert verify(str(witness.key), str(idle))["faults"] == [
+                    "the witness other.example/w has cosigned nothing here"
+                ]
 
 
-def test_a_bundle_brings_the_earliest_cosignature_after_its_entries(tmp_path: Path, witness: Witness) -> None:
+def test_a_bundle_brings_the_earliest_cosignature_after_its_entries(
+    tmp_path: Path, witness: Witness
+) -> None:
     home = tmp_path / "home"
     with served(witness) as url:
         settings(home, witnesses=[f"{url} {witness.key}"])
@@ -156,12 +176,19 @@ def test_a_bundle_brings_the_earliest_cosignature_after_its_entries(tmp_path: Pa
             first = service.audit.bounds(0)[0]
             service.evidence.bundles.write(tmp_path / "one.zip", Question({"request": "x"}, {0}))
             files = unzipped((tmp_path / "one.zip").read_bytes())
-            assert sorted(n for n in files if n.startswith("cosigned/")) == ["cosigned/1.note", "cosigned/5.note"]
+            assert sorted(n for n in files if n.startswith("cosigned/")) == [
+                "cosigned/1.note",
+                "cosigned/5.note",
+            ]
             note = files["cosigned/1.note"].decode()
             assert note.startswith(files["checkpoints/1.note"].decode())
             assert first["at"][:4] == "2027"
-            opened = verify_bundle(zipped(files), service.core.desk.ledger.signer.key, Trust((witness.key,)))
-            assert opened.verdict.faults == ["the manifest says that the bundle is about something that its entries do not show"]
+            opened = verify_bundle(
+                zipped(files), service.core.desk.ledger.signer.key, Trust((witness.key,))
+            )
+            assert opened.verdict.faults == [
+                "the manifest says that the bundle is about something that its entries do not show"
+            ]
 
 
 FORGED = {
@@ -176,7 +203,9 @@ FORGED = {
 
 
 @pytest.mark.parametrize("name", sorted(FORGED))
-def test_cosignatures_that_entries_only_claim_are_faults(tmp_path: Path, witness: Witness, name: str) -> None:
+def test_cosignatures_that_entries_only_claim_are_faults(
+    tmp_path: Path, witness: Witness, name: str
+) -> None:
     """The row of the threat table: an entry says that a witness cosigned."""
     home = tmp_path / "home"
     with served(witness) as url:
@@ -187,13 +216,21 @@ def test_cosignatures_that_entries_only_claim_are_faults(tmp_path: Path, witness
             service.evidence.witness()
             news(service)
             real = service.audit.log(kind="witness.cosign")[0]
-            service.core.desk.append([Draft("witness.cosign", real["subject"], "govd", "", FORGED[name](real["payload"]))])
+            service.core.desk.append(
+                [
+                    Draft(
+                        "witness.cosign", real["subject"], "govd", "", FORGED[name](real["payload"])
+                    )
+                ]
+            )
             service.evidence.sign()
             service.core.desk.ledger.checkpoint()
             assert any("entry 3" in fault for fault in service.evidence.verify()["faults"])
             service.evidence.bundle(tmp_path / "all.zip")
             found = verify_offline(tmp_path / "all.zip", service.evidence.key())
-            assert any("entry 3" in fault for fault in found["faults"]) or "not in this bundle" in " ".join(found["not_proven"])
+            assert any(
+                "entry 3" in fault for fault in found["faults"]
+            ) or "not in this bundle" in " ".join(found["not_proven"])
 
 
 def test_a_witness_that_knows_more_is_asked_from_there(tmp_path: Path, witness: Witness) -> None:
@@ -210,7 +247,9 @@ def test_a_witness_that_knows_more_is_asked_from_there(tmp_path: Path, witness: 
 
 
 def test_an_operator_who_shows_another_history_is_refused(tmp_path: Path, witness: Witness) -> None:
-    """The row of the threat table that needs a witness: an old backup is restored and the log goes another way."""
+    """The row of the threat table that needs a witness: an old backup is restored and the log goes
+    another way.
+    """
     home, old = tmp_path / "home", tmp_path / "old"
     with served(witness) as url:
         settings(home, witnesses=[f"{url} {witness.key}"])
@@ -233,17 +272,26 @@ def test_an_operator_who_shows_another_history_is_refused(tmp_path: Path, witnes
             assert "not those that were signed" in " ".join(verdict["faults"])
 
 
-def test_what_is_not_a_cosignature_of_the_witness_is_not_kept(tmp_path: Path, witness: Witness) -> None:
+def test_what_is_not_a_cosignature_of_the_witness_is_not_kept(
+    tmp_path: Path, witness: Witness
+) -> None:
     home = tmp_path / "home"
     other = Signer.at(tmp_path / "other.key", witness.key.name)
-    with served(lambda path, body: (200, (other.cosign(body.decode().partition("\n\n")[2], 5) + "\n").encode())) as url:
+    with served(
+        lambda path, body: (
+            200,
+            (other.cosign(body.decode().partition("\n\n")[2], 5) + "\n").encode(),
+        )
+    ) as url:
         settings(home, witnesses=[f"{url} {witness.key}", f"http://127.0.0.1:9 {witness.key}"])
         with open_service(home) as service:
             news(service)
             first, second = service.evidence.witness()
             assert "not with a cosignature of its key" in first["fault"]
             assert "does not answer" in second["fault"]
-            assert service.evidence.witness(patient=True) == [], "who failed is left alone for a while"
+            assert service.evidence.witness(patient=True) == [], (
+                "who failed is left alone for a while"
+            )
             assert service.core.desk.ledger.size() == 1
 
 
@@ -281,12 +329,56 @@ def authority(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         pytest.skip("openssl is not installed")
 
     def run(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            ["openssl", *words], cwd=tmp_path, check=True, capture_output=True, timeout=60
+        )
 
-    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "root.key", "-out", "root.pem", "-days", "30", "-subj", "/CN=root")
-    run("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/CN=tsa")
-    (tmp_path / "ext").write_text("extendedKeyUsage=critical,timeStamping\nbasicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n")
-    run("x509", "-req", "-in", "tsa.csr", "-CA", "root.pem", "-CAkey", "root.key", "-out", "tsa.pem", "-days", "30", "-extfile", "ext")
+    run(
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "root.key",
+        "-out",
+        "root.pem",
+        "-days",
+        "30",
+        "-subj",
+        "/CN=root",
+    )
+    run(
+        "req",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "tsa.key",
+        "-out",
+        "tsa.csr",
+        "-subj",
+        "/CN=tsa",
+    )
+    (tmp_path / "ext").write_text(
+        "extendedKeyUsage=critical,timeStamping\nbasicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+    )
+    run(
+        "x509",
+        "-req",
+        "-in",
+        "tsa.csr",
+        "-CA",
+        "root.pem",
+        "-CAkey",
+        "root.key",
+        "-out",
+        "tsa.pem",
+        "-days",
+        "30",
+        "-extfile",
+        "ext",
+    )
     (tmp_path / "serial").write_text("01\n")
     (tmp_path / "tsa.cnf").write_text(CONFIG.format(dir=tmp_path))
 
@@ -316,16 +408,34 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
         assert known["verified"], "against the root that the setting names"
         (looked_at,) = service.evidence._looked_at([{"entry": 1}])
         assert looked_at["verified"] is True
-        service.core.desk.append([Draft("witness.stamp", known["name"], "govd", "", known | {"verified": False})])
+        service.core.desk.append(
+            [Draft("witness.stamp", known["name"], "govd", "", known | {"verified": False})]
+        )
         (looked_at,) = service.evidence._looked_at([{"entry": 2}])
         assert looked_at["verified"] is False, "as of an authority without a root"
         service.core.desk.ledger.checkpoint()
         service.evidence.bundle(tmp_path / "all.zip")
         with zipfile.ZipFile(tmp_path / "all.zip") as files:
             files.extractall(tmp_path / "out")
-        verify = ["openssl", "ts", "-verify", "-data", "checkpoints/1.note", "-in", "stamps/1.tsr", "-CAfile", str(root)]
+        verify = [
+            "openssl",
+            "ts",
+            "-verify",
+            "-data",
+            "checkpoints/1.note",
+            "-in",
+            "stamps/1.tsr",
+            "-CAfile",
+            str(root),
+        ]
         subprocess.run(verify, cwd=tmp_path / "out", check=True, capture_output=True, timeout=60)
-        subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=tmp_path / "out", check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            ["sha256sum", "-c", "SHA256SUMS"],
+            cwd=tmp_path / "out",
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
         checks = (
             lambda roots: verify_offline(tmp_path / "all.zip", service.evidence.key(), roots=roots),
             lambda roots: service.evidence.verify(roots=roots),
@@ -334,25 +444,48 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
         for check in checks:
             found = check([root.read_text()])
             assert found["holds"], found["faults"]
-            assert any(f"no later than {year}" in line and "CN=tsa" in line for line in found["proven"])
+            assert any(
+                f"no later than {year}" in line and "CN=tsa" in line for line in found["proven"]
+            )
             found = check([])
-            assert any("as entry 1 records: who signed it was not checked" in line for line in found["recorded"])
+            assert any(
+                "as entry 1 records: who signed it was not checked" in line
+                for line in found["recorded"]
+            )
             assert not any("no later than" in line for line in found["proven"])
             other = check([foreign(tmp_path).read_text()])
-            assert other["faults"] == ["no time stamp here is by an authority that the given root certificates vouch for"]
+            assert other["faults"] == [
+                "no time stamp here is by an authority that the given root certificates vouch for"
+            ]
             with pytest.raises(BadFile, match="no certificate"):
                 check(["nonsense"])
 
 
 def foreign(folder: Path) -> Path:
     """A root certificate that vouched for nothing."""
-    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "x.key", "-out", "x.pem", "-subj", "/CN=other"]
+    words = [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "x.key",
+        "-out",
+        "x.pem",
+        "-subj",
+        "/CN=other",
+    ]
     subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60)
     return folder / "x.pem"
 
 
-def test_time_stamps_that_entries_only_claim_are_faults(tmp_path: Path, authority: tuple[str, Path]) -> None:
-    """The row of the threat table: an entry has a time stamp that is none, of another checkpoint, or of another time."""
+def test_time_stamps_that_entries_only_claim_are_faults(
+    tmp_path: Path, authority: tuple[str, Path]
+) -> None:
+    """The row of the threat table: an entry has a time stamp that is none, of another checkpoint,
+    or of another time.
+    """
     pytest.importorskip("rfc3161_client")
     url, root = authority
     home = tmp_path / "home"
@@ -365,13 +498,28 @@ def test_time_stamps_that_entries_only_claim_are_faults(tmp_path: Path, authorit
         token = base64.b64decode(real["token"])
         at = token.index(stamps.read(token).imprint)
         bent = base64.b64encode(token[:at] + bytes([token[at] ^ 1]) + token[at + 1 :]).decode()
-        lies = [{"token": "AAAA"}, {"token": bent}, {"size": 3}, {"at": "2019-01-01T00:00:00.000000Z"}]
-        service.core.desk.append([Draft("witness.stamp", url, "govd", "", real | lie) for lie in lies])
+        lies = [
+            {"token": "AAAA"},
+            {"token": bent},
+            {"size": 3},
+            {"at": "2019-01-01T00:00:00.000000Z"},
+        ]
+        service.core.desk.append(
+            [Draft("witness.stamp", url, "govd", "", real | lie) for lie in lies]
+        )
         service.core.desk.ledger.checkpoint()
         faults = service.evidence.verify()["faults"]
-        assert [f.partition(":")[0] for f in faults] == ["entry 3 is no time stamp", "entry 4", "entry 5", "entry 6 is no time stamp"]
+        assert [f.partition(":")[0] for f in faults] == [
+            "entry 3 is no time stamp",
+            "entry 4",
+            "entry 5",
+            "entry 6 is no time stamp",
+        ]
         assert "of something else than the log checkpoint of 3 entries" in faults[2]
-        assert [b["entry"] for b in service.evidence._looked_at([{"entry": n} for n in range(1, 7) if n != 2])] == [1]
+        assert [
+            b["entry"]
+            for b in service.evidence._looked_at([{"entry": n} for n in range(1, 7) if n != 2])
+        ] == [1]
         service.evidence.bundle(tmp_path / "all.zip")
         assert len(verify_offline(tmp_path / "all.zip", service.evidence.key())["faults"]) >= 4
 
@@ -404,7 +552,9 @@ def test_a_bent_time_stamp_is_another_or_none(tmp_path: Path, authority: tuple[s
                 continue
 
 
-def test_a_time_stamp_of_another_authority_is_refused(tmp_path: Path, authority: tuple[str, Path]) -> None:
+def test_a_time_stamp_of_another_authority_is_refused(
+    tmp_path: Path, authority: tuple[str, Path]
+) -> None:
     pytest.importorskip("rfc3161_client")
     url, _ = authority
     settings(tmp_path / "home", timestamp_authorities=[f"{url} {foreign(tmp_path)}"])

@@ -1,4 +1,6 @@
-"""A set of forgets that was in force before is not composed again, also by a process that has just begun."""
+"""A set of forgets that was in force before is not composed again, also by a process that has just
+begun.
+"""
 
 from pathlib import Path
 
@@ -19,7 +21,9 @@ def digest(service: Service) -> str:
 
 @pytest.fixture
 def home(tmp_path: Path, example_plugins: None, given: Given) -> Path:
-    """A home with one forget in force and a second one that was in force beside it: revision 1 is of the first alone."""
+    """A home with one forget in force and a second one that was in force beside it: revision 1 is
+    of the first alone.
+    """
     with open_service(tmp_path / "home") as service:
         service.add_model("m", "colours", given, "ann")
         forget(service, "red")
@@ -40,7 +44,9 @@ def reverted(home: Path) -> str:
         return str(first["edit"])
 
 
-def test_a_set_seen_before_is_not_composed_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_seen_before_is_not_composed_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     composed = []
 
     def counted(*given: object) -> object:
@@ -67,6 +73,8 @@ def test_other_software_composes_anew(home: Path, monkeypatch: pytest.MonkeyPatc
     composed = []
     compose = computing.compose
     monkeypatch.setattr(computing, "compose", lambda *given: composed.append(1) or compose(*given))
-    monkeypatch.setattr(computing, "computed_with", lambda: {"software": {"govd": "0.0.1"}, "machine": "pdp11"})
+    monkeypatch.setattr(
+        computing, "computed_with", lambda: {"software": {"govd": "0.0.1"}, "machine": "pdp11"}
+    )
     reverted(home)
     assert composed

@@ -10,12 +10,18 @@ def test_an_evaluation_has_intervals_retrieval_and_scores(service: Service) -> N
     metrics = service.evaluate("m", None)["metrics"]
     low, high = metrics["intervals"]["retain_acc"]
     assert low <= metrics["retain_acc"] <= high
-    assert all(cell["interval"][0] <= cell["after"] <= cell["interval"][1] for cell in metrics["cells"])
+    assert all(
+        cell["interval"][0] <= cell["after"] <= cell["interval"][1] for cell in metrics["cells"]
+    )
     assert metrics["forget_named"] >= metrics["forget_acc"]
     assert metrics["retrieval"]["forgotten"]["after"]["i2t@1"] == metrics["forget_acc"]
     assert metrics["published_scores"]["adu_h"]["mem"] == metrics["retain_acc"]
     red, blue = metrics["concepts"]
-    for concept, name in ((red, "red"), (blue, "blue")) if red["scope"].startswith("red") else ((blue, "red"), (red, "blue")):
+    for concept, name in (
+        ((red, "red"), (blue, "blue"))
+        if red["scope"].startswith("red")
+        else ((blue, "red"), (red, "blue"))
+    ):
         assert concept["redirects"], concept
         assert name not in {r["label"] for r in concept["redirects"]}
 
@@ -33,4 +39,10 @@ def test_the_base_has_intervals_and_no_scores_of_forgetting(service: Service) ->
     metrics = service.evaluate("m", None, base=True)["metrics"]
     assert set(metrics["retrieval"]) == {"retained"}
     assert metrics["published_scores"] == {}
-    assert set(metrics["intervals"]) == {"accuracy", "accuracy_before", "retain_acc", "retain_acc_before", "retain_agreement"}
+    assert set(metrics["intervals"]) == {
+        "accuracy",
+        "accuracy_before",
+        "retain_acc",
+        "retain_acc_before",
+        "retain_agreement",
+    }

@@ -1,4 +1,6 @@
-"""A revision's claims: graded from the attacks that were measured, told by `evaluate`, kept in the ledger, quoted by a bundle."""
+"""A revision's claims: graded from the attacks that were measured, told by `evaluate`, kept in the
+ledger, quoted by a bundle.
+"""
 
 import json
 from pathlib import Path
@@ -29,15 +31,23 @@ def test_every_attack_is_told_with_its_state_and_each_forget_has_a_grade(service
         assert [rung["rung"] for rung in leak["rungs"]] == list(RUNGS)
         assert 0 <= leak["grade"] <= len(RUNGS)
         for one in leak["attacks"]:
-            assert one["state"] == "unmeasured" or one["interval"][0] <= one["now"] <= one["interval"][1]
-    assert all(one["why"] for leak in leaks for one in leak["attacks"] if one["state"] == "unmeasured")
+            assert (
+                one["state"] == "unmeasured"
+                or one["interval"][0] <= one["now"] <= one["interval"][1]
+            )
+    assert all(
+        one["why"] for leak in leaks for one in leak["attacks"] if one["state"] == "unmeasured"
+    )
     assert grades(published(service)["metrics"])[0].startswith("On ")
 
 
 def test_the_claim_of_an_evaluation_is_that_of_the_revision(service: Service) -> None:
     forget(service, "red")
     service.measure()
-    (kept,), (now,) = published(service)["metrics"]["leaks"], service.evaluate("m", None)["metrics"]["leaks"]
+    (kept,), (now,) = (
+        published(service)["metrics"]["leaks"],
+        service.evaluate("m", None)["metrics"]["leaks"],
+    )
     assert claim_of(kept) == claim_of(now)
     probe = by_attack(now)["probe"]
     assert probe["state"] == "found", "an edit of rank one hides nothing from a probe of colours"
@@ -48,9 +58,14 @@ def test_other_words_are_tried_where_they_are_given(service: Service) -> None:
     forget(service, "red")
     (plain,) = service.evaluate("m", None)["metrics"]["leaks"]
     assert by_attack(plain)["translations"]["state"] == "unmeasured"
-    (leak,) = service.evaluate("m", None, words={"red": {"": ["crimson"], "de": ["rot"], "fr": ["rouge"]}})["metrics"]["leaks"]
+    (leak,) = service.evaluate(
+        "m", None, words={"red": {"": ["crimson"], "de": ["rot"], "fr": ["rouge"]}}
+    )["metrics"]["leaks"]
     assert by_attack(leak)["translations"]["needs"] == {"words": 2}
-    assert by_attack(leak)["synonyms"]["needs"]["words"] == 1 + by_attack(plain)["synonyms"].get("needs", {"words": 0})["words"]
+    assert (
+        by_attack(leak)["synonyms"]["needs"]["words"]
+        == 1 + by_attack(plain)["synonyms"].get("needs", {"words": 0})["words"]
+    )
     with pytest.raises(Usage, match="no label"):
         service.evaluate("m", None, words={"crimson": ["red"]})
 
@@ -68,7 +83,11 @@ def test_an_alias_is_another_word(service: Service) -> None:
     (leak,) = service.evaluate("m", None)["metrics"]["leaks"]
     words = by_attack(leak)["synonyms"]["needs"]["words"]
     forget(service, "blue")
-    other = next(x for x in service.evaluate("m", None)["metrics"]["leaks"] if x["scope"]["concepts"][0]["name"] == "blue")
+    other = next(
+        x
+        for x in service.evaluate("m", None)["metrics"]["leaks"]
+        if x["scope"]["concepts"][0]["name"] == "blue"
+    )
     assert words == 1 + by_attack(other)["synonyms"].get("needs", {"words": 0})["words"]
 
 

@@ -1,4 +1,6 @@
-"""`--publish-to`: whose folders are touched, what is kept, and what is told where something is in the way."""
+"""`--publish-to`: whose folders are touched, what is kept, and what is told where something is in
+the way.
+"""
 
 import hashlib
 import json
@@ -43,11 +45,13 @@ def forget(service: Service, *concepts: str, model: str = "a") -> str:
 def tree(folder: Path) -> dict[str, str]:
     """Everything below a folder, with its bytes or where it leads to."""
     return {
-        str(path.relative_to(folder)): os.readlink(path)
-        if path.is_symlink()
-        else path.read_text(errors="replace")
-        if path.is_file()
-        else "/"
+        str(path.relative_to(folder)): (
+            os.readlink(path)
+            if path.is_symlink()
+            else path.read_text(errors="replace")
+            if path.is_file()
+            else "/"
+        )
         for path in sorted(folder.rglob("*"))
     }
 
@@ -59,11 +63,18 @@ def names(folder: Path) -> list[str]:
 def mark(folder: Path, **changes: Any) -> None:
     """A `revision.json` as somebody else would have it."""
     folder.mkdir(parents=True, exist_ok=True)
-    said = {"origin": "govd/other", "model": "a", "number": 1, "files": {}, "edit_digest": None, "model_digest": "x"}
+    said = {
+        "origin": "govd/other",
+        "model": "a",
+        "number": 1,
+        "files": {},
+        "edit_digest": None,
+        "model_digest": "x",
+    }
     (folder / "revision.json").write_text(json.dumps({**said, **changes}))
 
 
-# -- what is written -----------------------------------------------------------------------------------------------------------
+# -- what is written
 
 
 def test_there_is_no_current_before_the_first_revision(published: Service, folder: Path) -> None:
@@ -75,8 +86,12 @@ def test_there_is_no_current_before_the_first_revision(published: Service, folde
     assert (said["model"], said["number"]) == ("a", 1)
 
 
-def test_the_base_is_published_only_where_it_is_asked_for(service: Service, given: Given, folder: Path) -> None:
-    service.add_model("a", "colours", replace(given, publish_to=str(folder), publish_base=True), "ann")
+def test_the_base_is_published_only_where_it_is_asked_for(
+    service: Service, given: Given, folder: Path
+) -> None:
+    service.add_model(
+        "a", "colours", replace(given, publish_to=str(folder), publish_base=True), "ann"
+    )
     assert names(folder) == ["0", "current"]
     for colour in COLOURS[:5]:
         forget(service, colour)
@@ -87,13 +102,19 @@ def test_the_base_is_published_only_where_it_is_asked_for(service: Service, give
     assert not service.models.show("a")["publish_base"]
 
 
-def test_the_base_goes_with_its_link_where_it_is_not_wanted_any_more(service: Service, given: Given, folder: Path) -> None:
-    service.add_model("a", "colours", replace(given, publish_to=str(folder), publish_base=True), "ann")
+def test_the_base_goes_with_its_link_where_it_is_not_wanted_any_more(
+    service: Service, given: Given, folder: Path
+) -> None:
+    service.add_model(
+        "a", "colours", replace(given, publish_to=str(folder), publish_base=True), "ann"
+    )
     service.update_model("a", Given(publish_base=False), "ann")
     assert names(folder) == []
 
 
-def test_what_a_model_without_weights_publishes_is_its_edit(service: Service, given: Given, folder: Path) -> None:
+def test_what_a_model_without_weights_publishes_is_its_edit(
+    service: Service, given: Given, folder: Path
+) -> None:
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
     model = service.core.models.opened("a").model.inner  # type: ignore[attr-defined]
     model.write_checkpoint = _no_weights  # type: ignore[method-assign]
@@ -111,12 +132,19 @@ def _no_weights(edit: object, folder: Path) -> dict[str, str]:
     raise NoWeights("it is made of vectors")
 
 
-# -- what is kept --------------------------------------------------------------------------------------------------------------
+# -- what is kept
 
 
-@pytest.mark.parametrize(("keep", "left"), [(3, ["3", "4", "5", "6"]), (0, ["6"]), (1, ["5", "6"]), (9, ["1", "2", "3", "4", "5", "6"])])
-def test_as_many_revisions_are_kept_as_settings_say(published: Service, folder: Path, keep: int, left: list[str]) -> None:
-    object.__setattr__(published.core.home, "settings", replace(published.core.home.settings, keep_published=keep))
+@pytest.mark.parametrize(
+    ("keep", "left"),
+    [(3, ["3", "4", "5", "6"]), (0, ["6"]), (1, ["5", "6"]), (9, ["1", "2", "3", "4", "5", "6"])],
+)
+def test_as_many_revisions_are_kept_as_settings_say(
+    published: Service, folder: Path, keep: int, left: list[str]
+) -> None:
+    object.__setattr__(
+        published.core.home, "settings", replace(published.core.home.settings, keep_published=keep)
+    )
     for colour in COLOURS:
         forget(published, colour)
     assert names(folder) == [*left, "current"]
@@ -133,9 +161,15 @@ def test_settings_say_how_many_are_kept(tmp_path: Path) -> None:
         Settings.read(path)
 
 
-@pytest.mark.parametrize("to", ["1", "1/", "./1", "1/edit.safetensors", "stage", "{folder}/1", "../served/1"])
-def test_what_a_link_there_leads_to_is_never_taken_away(published: Service, folder: Path, to: str) -> None:
-    object.__setattr__(published.core.home, "settings", replace(published.core.home.settings, keep_published=0))
+@pytest.mark.parametrize(
+    "to", ["1", "1/", "./1", "1/edit.safetensors", "stage", "{folder}/1", "../served/1"]
+)
+def test_what_a_link_there_leads_to_is_never_taken_away(
+    published: Service, folder: Path, to: str
+) -> None:
+    object.__setattr__(
+        published.core.home, "settings", replace(published.core.home.settings, keep_published=0)
+    )
     forget(published, "red")
     (folder / "stage").symlink_to("1")
     (folder / "stable").symlink_to(to.format(folder=folder))
@@ -153,8 +187,12 @@ def test_what_a_link_there_leads_to_is_never_taken_away(published: Service, fold
 
 
 @pytest.mark.parametrize("what", ["a file of a server", "weights of somebody's"])
-def test_what_govd_did_not_write_is_not_taken_away_with_an_old_revision(published: Service, folder: Path, what: str) -> None:
-    object.__setattr__(published.core.home, "settings", replace(published.core.home.settings, keep_published=0))
+def test_what_govd_did_not_write_is_not_taken_away_with_an_old_revision(
+    published: Service, folder: Path, what: str
+) -> None:
+    object.__setattr__(
+        published.core.home, "settings", replace(published.core.home.settings, keep_published=0)
+    )
     forget(published, "red")
     path = folder / "1" / ("engine.plan" if what == "a file of a server" else "edit.safetensors")
     path.write_text("mine")
@@ -174,15 +212,19 @@ def _past(service: Service, folder: Path) -> None:
     service.reconcile()
 
 
-def test_a_revision_that_another_model_is_made_of_is_kept(published: Service, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    object.__setattr__(published.core.home, "settings", replace(published.core.home.settings, keep_published=0))
+def test_a_revision_that_another_model_is_made_of_is_kept(
+    published: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    object.__setattr__(
+        published.core.home, "settings", replace(published.core.home.settings, keep_published=0)
+    )
     forget(published, "red")
     monkeypatch.setitem(published.core.desk.views.models["m"], "reference", str(folder / "1"))
     forget(published, "green")
     assert names(folder) == ["1", "2", "current"]
 
 
-# -- what is in the way --------------------------------------------------------------------------------------------------------
+# -- what is in the way
 
 Put = Callable[[Path], object]
 
@@ -208,25 +250,42 @@ IN_THE_WAY: dict[str, tuple[Put, str]] = {
     "a version 0": (lambda f: served(f, "0"), "0 has no revision.json"),
     "an empty folder": (lambda f: (f / "3").mkdir(parents=True), "3 has no revision.json"),
     "a file": (lambda f: filed(f, "2"), "2 has no revision.json"),
-    "another home's": (lambda f: mark(f / "1"), "1 was published by another govd home (govd/other, a)"),
+    "another home's": (
+        lambda f: mark(f / "1"),
+        "1 was published by another govd home (govd/other, a)",
+    ),
     "nobody's": (lambda f: mark(f / "1", origin=None), "1 was published"),
     "no object": (lambda f: filed(f / "1", "revision.json"), "1 has no revision.json"),
-    "a list": (lambda f: (f / "1").mkdir(parents=True) or (f / "1" / "revision.json").write_text("[]"), "1 has no revision.json"),
-    "a link for a version": (lambda f: served(f, "elsewhere") or linked(f, "1", "elsewhere"), "1 has no revision.json"),
+    "a list": (
+        lambda f: (f / "1").mkdir(parents=True) or (f / "1" / "revision.json").write_text("[]"),
+        "1 has no revision.json",
+    ),
+    "a link for a version": (
+        lambda f: served(f, "elsewhere") or linked(f, "1", "elsewhere"),
+        "1 has no revision.json",
+    ),
     "a folder called current": (lambda f: served(f, "current"), "current is no link"),
     "current that leads out": (lambda f: linked(f, "current", "/srv"), "current leads to /srv"),
-    "current that leads to somebody's": (lambda f: served(f, "v1") or linked(f, "current", "v1"), "current leads to v1"),
+    "current that leads to somebody's": (
+        lambda f: served(f, "v1") or linked(f, "current", "v1"),
+        "current leads to v1",
+    ),
     "current that leads nowhere": (lambda f: linked(f, "current", "4"), "current leads to 4"),
     "the folder is a file": (lambda f: f.write_text("mine"), "no folder"),
 }
 
 
 @pytest.mark.parametrize("what", IN_THE_WAY)
-def test_what_is_in_the_way_is_named_and_nothing_is_touched(service: Service, given: Given, tmp_path: Path, what: str) -> None:
+def test_what_is_in_the_way_is_named_and_nothing_is_touched(
+    service: Service, given: Given, tmp_path: Path, what: str
+) -> None:
     folder = tmp_path / "served"
     put, told = IN_THE_WAY[what]
     put(folder)
-    before, size = tree(tmp_path / "served") if folder.is_dir() else folder.read_text(), service.core.desk.ledger.size()
+    before, size = (
+        tree(tmp_path / "served") if folder.is_dir() else folder.read_text(),
+        service.core.desk.ledger.size(),
+    )
     with pytest.raises(Conflict) as refused:
         service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
     assert told in refused.value.message
@@ -238,7 +297,9 @@ def test_what_is_in_the_way_is_named_and_nothing_is_touched(service: Service, gi
 
 
 def test_what_is_not_in_the_way_stays(service: Service, given: Given, folder: Path) -> None:
-    """Other names are nobody's business: a server's configuration, other folders, links, and what looks like a leftover."""
+    """Other names are nobody's business: a server's configuration, other folders, links, and what
+    looks like a leftover.
+    """
     for name in ("v1", ".1.deadbeef", "007", "1.bak", "-1", "01"):
         served(folder, name)
     filed(folder, "config.pbtxt")
@@ -254,8 +315,17 @@ def test_what_is_not_in_the_way_stays(service: Service, given: Given, folder: Pa
     assert os.readlink(folder / "current") == "6"
 
 
-@pytest.mark.parametrize("what", [name for name in IN_THE_WAY if name not in ("the folder is a file", "current that leads nowhere")])
-def test_what_is_put_in_the_way_later_is_a_told_fault(published: Service, folder: Path, what: str) -> None:
+@pytest.mark.parametrize(
+    "what",
+    [
+        name
+        for name in IN_THE_WAY
+        if name not in ("the folder is a file", "current that leads nowhere")
+    ],
+)
+def test_what_is_put_in_the_way_later_is_a_told_fault(
+    published: Service, folder: Path, what: str
+) -> None:
     put, told = IN_THE_WAY[what]
     put(folder)
     before = tree(folder)
@@ -268,7 +338,9 @@ def test_what_is_put_in_the_way_later_is_a_told_fault(published: Service, folder
     assert published.requests.show(request["id"])["state"] == "in_force"
     verdict = published.evidence.verify()
     if "leads" not in told:
-        assert any("though revision 1 of a was published last" in line for line in verdict["not_proven"])
+        assert any(
+            "though revision 1 of a was published last" in line for line in verdict["not_proven"]
+        )
     (shown,) = [m for m in published.status()["models"] if m["name"] == "a"]
     assert told in shown["undelivered"]
     shutil.rmtree(folder)
@@ -278,7 +350,9 @@ def test_what_is_put_in_the_way_later_is_a_told_fault(published: Service, folder
     assert shown["undelivered"] is None
 
 
-def test_a_link_that_leads_in_a_circle_is_no_folder(service: Service, given: Given, folder: Path) -> None:
+def test_a_link_that_leads_in_a_circle_is_no_folder(
+    service: Service, given: Given, folder: Path
+) -> None:
     folder.symlink_to(folder.name)
     with pytest.raises(Conflict, match="no folder"):
         service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
@@ -287,10 +361,14 @@ def test_a_link_that_leads_in_a_circle_is_no_folder(service: Service, given: Giv
 def test_a_folder_below_a_file_is_refused(service: Service, given: Given, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(Conflict, match="file: it is no folder"):
-        service.add_model("a", "colours", replace(given, publish_to=str(tmp_path / "file" / "served")), "ann")
+        service.add_model(
+            "a", "colours", replace(given, publish_to=str(tmp_path / "file" / "served")), "ann"
+        )
 
 
-def test_a_folder_that_cannot_be_looked_into_is_told(published: Service, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_looked_into_is_told(
+    published: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     forget(published, "red")
     listed = os.listdir
 
@@ -309,7 +387,9 @@ def test_a_folder_that_cannot_be_looked_into_is_told(published: Service, folder:
     assert names(folder) == ["1", "2", "current"]
 
 
-def test_a_copy_of_a_revision_under_another_number_is_somebodys(published: Service, folder: Path) -> None:
+def test_a_copy_of_a_revision_under_another_number_is_somebodys(
+    published: Service, folder: Path
+) -> None:
     forget(published, "red")
     shutil.copytree(folder / "1", folder / "2")
     with pytest.raises(MachineFault, match=r"another revision \(1\)"):
@@ -318,7 +398,9 @@ def test_a_copy_of_a_revision_under_another_number_is_somebodys(published: Servi
     assert os.readlink(folder / "current") == "1"
 
 
-def test_a_damaged_revision_with_something_else_in_it_is_not_replaced(published: Service, folder: Path) -> None:
+def test_a_damaged_revision_with_something_else_in_it_is_not_replaced(
+    published: Service, folder: Path
+) -> None:
     forget(published, "red")
     (folder / "1" / "notes.txt").write_text("mine")
     published.reconcile()
@@ -328,10 +410,15 @@ def test_a_damaged_revision_with_something_else_in_it_is_not_replaced(published:
     assert (folder / "1" / "notes.txt").read_text() == "mine"
     (folder / "1" / "notes.txt").unlink()
     published.reconcile()
-    assert govd.load_edit(folder / "current" / "edit.safetensors").digest == published.revision("a", 1)["edit_digest"]
+    assert (
+        govd.load_edit(folder / "current" / "edit.safetensors").digest
+        == published.revision("a", 1)["edit_digest"]
+    )
 
 
-def test_a_file_that_became_a_link_is_written_again(published: Service, folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_became_a_link_is_written_again(
+    published: Service, folder: Path, tmp_path: Path
+) -> None:
     forget(published, "red")
     path = folder / "1" / "edit.safetensors"
     os.replace(path, tmp_path / "moved")
@@ -354,7 +441,7 @@ def test_current_is_turned_back_where_somebody_turned_it(published: Service, fol
     assert names(folder) == ["1", "2", "current"]
 
 
-# -- whose folder it is --------------------------------------------------------------------------------------------------------
+# -- whose folder it is
 
 
 def link_to(folder: Path, tmp_path: Path) -> Path:
@@ -375,7 +462,9 @@ SAME: dict[str, Callable[[Path, Path], Path]] = {
 
 @pytest.mark.parametrize("written", [True, False])
 @pytest.mark.parametrize("how", SAME)
-def test_two_models_do_not_share_a_folder(service: Service, given: Given, tmp_path: Path, how: str, written: bool) -> None:
+def test_two_models_do_not_share_a_folder(
+    service: Service, given: Given, tmp_path: Path, how: str, written: bool
+) -> None:
     folder = tmp_path / "srv" / "a"
     folder.parent.mkdir()
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
@@ -399,11 +488,15 @@ def test_two_homes_do_not_share_a_folder_where_it_can_be_seen(
     forget(service, "red")
     before = tree(folder)
     with open_service(tmp_path / "other") as other, pytest.raises(Conflict):
-        other.add_model("a", "colours", replace(given, publish_to=str(SAME[how](folder, tmp_path))), "ann")
+        other.add_model(
+            "a", "colours", replace(given, publish_to=str(SAME[how](folder, tmp_path))), "ann"
+        )
     assert tree(folder) == before
 
 
-def test_a_link_that_is_turned_to_another_models_folder_is_a_told_fault(service: Service, given: Given, tmp_path: Path) -> None:
+def test_a_link_that_is_turned_to_another_models_folder_is_a_told_fault(
+    service: Service, given: Given, tmp_path: Path
+) -> None:
     for name in ("a", "b"):
         service.add_model(name, "colours", replace(given, publish_to=str(tmp_path / name)), "ann")
     forget(service, "red")
@@ -416,19 +509,28 @@ def test_a_link_that_is_turned_to_another_models_folder_is_a_told_fault(service:
     assert "a is published to this folder" in shown["undelivered"]
 
 
-def test_status_says_what_is_not_delivered_without_having_tried(published: Service, folder: Path, tmp_path: Path) -> None:
+def test_status_says_what_is_not_delivered_without_having_tried(
+    published: Service, folder: Path, tmp_path: Path
+) -> None:
     forget(published, "red")
     (folder / "current").unlink()
     published.close()
     with open_service(tmp_path / "home") as again:
         (shown,) = [m for m in again.status()["models"] if m["name"] == "a"]
-        assert shown["undelivered"] == f"{folder}/current leads to nothing, revision 1 is published: not delivered yet"
+        assert (
+            shown["undelivered"]
+            == f"{folder}/current leads to nothing, revision 1 is published: not delivered yet"
+        )
         again.reconcile()
         assert {m["undelivered"] for m in again.status()["models"]} == {None}
 
 
-@pytest.mark.parametrize("where", ["home", "home/served", ".", "home/artifacts", "served/../home", "link"])
-def test_the_home_is_no_folder_to_publish_to(service: Service, given: Given, tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize(
+    "where", ["home", "home/served", ".", "home/artifacts", "served/../home", "link"]
+)
+def test_the_home_is_no_folder_to_publish_to(
+    service: Service, given: Given, tmp_path: Path, where: str
+) -> None:
     (tmp_path / "link").symlink_to("home")
     before = set(tree(tmp_path / "home"))
     with pytest.raises(Conflict, match="home"):
@@ -436,10 +538,12 @@ def test_the_home_is_no_folder_to_publish_to(service: Service, given: Given, tmp
     assert set(tree(tmp_path / "home")) - before == set()
 
 
-# -- what a backend writes -----------------------------------------------------------------------------------------------------
+# -- what a backend writes
 
 
-def test_a_backend_that_says_other_digests_than_it_wrote_publishes_nothing(published: Service, folder: Path) -> None:
+def test_a_backend_that_says_other_digests_than_it_wrote_publishes_nothing(
+    published: Service, folder: Path
+) -> None:
     model = published.core.models.opened("a").model.inner  # type: ignore[attr-defined]
     write = model.write_checkpoint
     model.write_checkpoint = lambda edit, part: {**write(edit, part), "edit.safetensors": "0" * 64}  # type: ignore[method-assign]
@@ -465,8 +569,18 @@ def test_a_backend_that_changes_more_than_the_projection_publishes_and_exports_n
     assert names(folder) == []
 
 
-@pytest.mark.parametrize("fault", [KeyboardInterrupt(), SystemExit(3), ValueError("nonsense"), OSError(28, "No space left on device")])
-def test_whatever_ends_a_delivery_leaves_nothing_half_written(published: Service, folder: Path, fault: BaseException) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        KeyboardInterrupt(),
+        SystemExit(3),
+        ValueError("nonsense"),
+        OSError(28, "No space left on device"),
+    ],
+)
+def test_whatever_ends_a_delivery_leaves_nothing_half_written(
+    published: Service, folder: Path, fault: BaseException
+) -> None:
     forget(published, "red")
     before = tree(folder)
 
@@ -499,17 +613,23 @@ def test_two_govds_do_not_write_to_a_folder_at_once(published: Service, folder: 
     assert names(folder) == ["1", "current"]
 
 
-# -- folders of early versions -------------------------------------------------------------------------------------------------
+# -- folders of early versions
 
 
 @pytest.fixture
 def early(service: Service, given: Given, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
-    """A model as a version registered and published it that knew neither `publish_base` nor an origin in `revision.json`."""
+    """A model as a version registered and published it that knew neither `publish_base` nor an
+    origin in `revision.json`.
+    """
     from govd.models import registry
 
     prepared = registry.prepared
     monkeypatch.setattr(
-        registry, "prepared", lambda core, reference, given, *more: prepared(core, reference, replace(given, publish_base=None), *more)
+        registry,
+        "prepared",
+        lambda core, reference, given, *more: prepared(
+            core, reference, replace(given, publish_base=None), *more
+        ),
     )
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
     monkeypatch.undo()
@@ -529,13 +649,17 @@ def test_folders_of_early_versions_go_on(early: Service, folder: Path) -> None:
     forget(early, "green")
     early.update_model("a", Given(use="labels"), "ann")
     assert names(folder) == ["0", "1", "2", "current"]
-    (folder / "1" / "revision.json").write_text((folder / "1" / "revision.json").read_text().replace('"number": 1', '"number": 1, "x": 1'))
+    (folder / "1" / "revision.json").write_text(
+        (folder / "1" / "revision.json").read_text().replace('"number": 1', '"number": 1, "x": 1')
+    )
     for colour in COLOURS[2:5]:
         forget(early, colour)
     assert names(folder) == ["0", "2", "3", "4", "5", "current"]
 
 
-def test_an_early_folder_that_the_ledger_does_not_know_is_in_the_way(early: Service, folder: Path) -> None:
+def test_an_early_folder_that_the_ledger_does_not_know_is_in_the_way(
+    early: Service, folder: Path
+) -> None:
     said = json.loads((folder / "1" / "revision.json").read_text())
     (folder / "1" / "revision.json").write_text(json.dumps({**said, "edit_digest": "0" * 64}))
     with pytest.raises(MachineFault, match="in the way"):

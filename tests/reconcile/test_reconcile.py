@@ -1,4 +1,6 @@
-"""What one request, model, plugin or folder does wrong is its own: the others go on, and nothing stays stuck."""
+"""What one request, model, plugin or folder does wrong is its own: the others go on, and nothing
+stays stuck.
+"""
 
 import hashlib
 import json
@@ -12,7 +14,15 @@ from typing import Any
 
 import pytest
 
-from govd.errors import BadFile, Conflict, GovdError, KeyReused, MachineFault, Usage, VerificationFailed
+from govd.errors import (
+    BadFile,
+    Conflict,
+    GovdError,
+    KeyReused,
+    MachineFault,
+    Usage,
+    VerificationFailed,
+)
 from govd.hookspecs import hookimpl
 from govd.ledger.entry import Draft
 from govd.models import Given
@@ -67,7 +77,9 @@ def other(service: Service, given: Given) -> Service:
     return service
 
 
-def test_a_plugins_fault_lets_its_request_wait_and_the_others_go_on(other: Service, plugin: Plugin) -> None:
+def test_a_plugins_fault_lets_its_request_wait_and_the_others_go_on(
+    other: Service, plugin: Plugin
+) -> None:
     def broken(spec: Any) -> None:
         if spec.scope.concepts[0].name == "red":
             raise ZeroDivisionError("no tensor")
@@ -86,15 +98,21 @@ def test_a_plugins_fault_lets_its_request_wait_and_the_others_go_on(other: Servi
     assert state(other, red)[0] == "in_force"
 
 
-def test_a_method_of_a_plugin_that_raises_is_named(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.core.plugins.methods["swap"], "contribute", lambda problem: [][0], raising=True)
+def test_a_method_of_a_plugin_that_raises_is_named(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        service.core.plugins.methods["swap"], "contribute", lambda problem: [][0], raising=True
+    )
     request = file(service, "red", method="swap")
     service.reconcile()
     assert state(service, request)[0] == "waiting"
     assert "method swap" in state(service, request)[1]
 
 
-def test_a_bug_fails_its_request_and_is_told_when_the_others_are_done(other: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_fails_its_request_and_is_told_when_the_others_are_done(
+    other: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     compute = other.requests.contributions.of_request
 
     def buggy(request: Any, opened: Any = None) -> Any:
@@ -112,21 +130,33 @@ def test_a_bug_fails_its_request_and_is_told_when_the_others_are_done(other: Ser
     assert other.reconcile() is False  # nothing is tried for ever
 
 
-def test_a_model_that_cannot_be_evaluated_does_not_hold_up_another(other: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_cannot_be_evaluated_does_not_hold_up_another(
+    other: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fast = other.measuring.fast
-    monkeypatch.setattr(other.measuring, "fast", lambda *given: fast(*given) if other.core.desk.views.last("a") is None else [][0])
+    monkeypatch.setattr(
+        other.measuring,
+        "fast",
+        lambda *given: fast(*given) if other.core.desk.views.last("a") is None else [][0],
+    )
     red = file(other, "red", model="a")
     with pytest.raises(IndexError):
         other.reconcile()
     blue = file(other, "blue")
-    monkeypatch.setattr(other.measuring, "fast", lambda opened, *rest: fast(opened, *rest) if other.core.desk.views.last("m") else [][0])
+    monkeypatch.setattr(
+        other.measuring,
+        "fast",
+        lambda opened, *rest: fast(opened, *rest) if other.core.desk.views.last("m") else [][0],
+    )
     other.reconcile()
     assert state(other, blue)[0] == "in_force"
     assert state(other, red)[0] == "in_force"  # and it went on where it had stopped
     assert [r["state"] for r in other.revisions("a")] == ["published"]
 
 
-def test_what_was_composed_for_something_else_is_superseded_not_refused(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_composed_for_something_else_is_superseded_not_refused(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(service.measuring, "fast", lambda *given: [][0])
         red = file(service, "red")
@@ -138,8 +168,12 @@ def test_what_was_composed_for_something_else_is_superseded_not_refused(service:
     assert [r["state"] for r in service.revisions("m")] == ["superseded", "published"]
 
 
-@pytest.mark.parametrize("answer", [Gate("denied", "test", "a typo"), "yes", Gate("wait", "test", "not today")])  # type: ignore[arg-type]
-def test_a_gate_that_does_not_allow_holds_back_and_is_asked_again(service: Service, plugin: Plugin, answer: Any) -> None:
+@pytest.mark.parametrize(
+    "answer", [Gate("denied", "test", "a typo"), "yes", Gate("wait", "test", "not today")]
+)  # type: ignore[arg-type]
+def test_a_gate_that_does_not_allow_holds_back_and_is_asked_again(
+    service: Service, plugin: Plugin, answer: Any
+) -> None:
     plugin.gate = answer
     red = file(service, "red")
     service.reconcile()
@@ -162,7 +196,9 @@ def test_a_gate_that_denies_refuses_the_revision(service: Service, plugin: Plugi
     assert service.reconcile() is False
 
 
-def test_who_approves_his_own_request_is_told_and_so_is_the_home_that_does_it_by_itself(service: Service, plugin: Plugin) -> None:
+def test_who_approves_his_own_request_is_told_and_so_is_the_home_that_does_it_by_itself(
+    service: Service, plugin: Plugin
+) -> None:
     red = file(service, "red")
     service.reconcile()
     (automatic,) = service.requests.show(red)["approvals"]
@@ -177,7 +213,10 @@ def test_who_approves_his_own_request_is_told_and_so_is_the_home_that_does_it_by
 
 
 def test_policies_are_asked_when_a_person_approves(service: Service, plugin: Plugin) -> None:
-    plugin.votes = {"filed": Vote("wait", "test", "somebody must look"), "approve": Vote("wait", "test", "two must look")}
+    plugin.votes = {
+        "filed": Vote("wait", "test", "somebody must look"),
+        "approve": Vote("wait", "test", "two must look"),
+    }
     red = file(service, "red")
     service.reconcile()
     assert service.requests.decide(red, "approve", "seen", "bob")["state"] == "waiting"
@@ -203,7 +242,11 @@ def test_policies_are_asked_when_a_person_approves(service: Service, plugin: Plu
 
 
 def test_what_is_over_the_bound_waits_for_a_person_and_one_is_enough(service: Service) -> None:
-    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, max_predicted_disagreement=-1.0))
+    object.__setattr__(
+        service.core.home,
+        "settings",
+        replace(service.core.home.settings, max_predicted_disagreement=-1.0),
+    )
     request = file(service, domains=("dark",), all_concepts=True)
     service.reconcile()
     found = service.requests.show(request)
@@ -216,7 +259,11 @@ def test_what_is_over_the_bound_waits_for_a_person_and_one_is_enough(service: Se
 
 def test_many_small_forgets_add_up(service: Service) -> None:
     """Each is under the bound on one request; from the fourth on all together are over theirs."""
-    bounds = {"max_predicted_disagreement": 0.12, "max_total_disagreement": 0.15, "max_lost_elsewhere": 1.0}
+    bounds = {
+        "max_predicted_disagreement": 0.12,
+        "max_total_disagreement": 0.15,
+        "max_lost_elsewhere": 1.0,
+    }
     object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, **bounds))
     states, totals = [], []
     for concept in ("red", "blue", "green", "yellow", "brown"):
@@ -229,9 +276,10 @@ def test_many_small_forgets_add_up(service: Service) -> None:
         totals.append(inputs["total_disagreement_high"])
         if record["state"] == "waiting":
             reason = record["state_reason"]
-            assert reason.startswith("bounds: with all that is in force, the predicted disagreement of what is kept is at most 0.17"), (
-                reason
-            )
+            assert reason.startswith(
+                "bounds: with all that is in force, the predicted disagreement of what is kept is"
+                " at most 0.17"
+            ), reason
             service.requests.decide(request, "approve", "seen", "bob")
             service.reconcile()
             assert state(service, request)[0] == "in_force"
@@ -249,7 +297,9 @@ def test_nobody_approves_what_was_not_looked_at(service: Service) -> None:
         service.requests.decide(undo, "approve", "", "bob")
 
 
-def test_a_failed_request_is_looked_at_anew(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_request_is_looked_at_anew(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(service.requests.contributions, "of_request", lambda *given: [][0])
         red = file(service, "red")
@@ -262,13 +312,18 @@ def test_a_failed_request_is_looked_at_anew(service: Service, monkeypatch: pytes
     assert service.requests.show(red)["votes"]
 
 
-# -- delivery -----------------------------------------------------------------------------------------------------------------
+# -- delivery
 
 
-def test_a_folder_that_cannot_be_written_holds_up_nobody_and_is_not_littered(service: Service, given: Given, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_holds_up_nobody_and_is_not_littered(
+    service: Service, given: Given, tmp_path: Path
+) -> None:
     folder = tmp_path / "served"
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
-    write, model = service.core.models.opened("a").model.write_checkpoint, service.core.models.opened("a").model
+    write, model = (
+        service.core.models.opened("a").model.write_checkpoint,
+        service.core.models.opened("a").model,
+    )
     model.write_checkpoint = lambda edit, part: (part / "half").write_text("x") and _full()  # type: ignore[method-assign]
     red, blue = file(service, "red", model="a"), file(service, "blue")
     for _ in range(3):
@@ -285,7 +340,9 @@ def _full() -> dict[str, str]:
     raise OSError(28, "No space left on device")
 
 
-def test_what_was_delivered_and_changed_is_delivered_again(service: Service, given: Given, tmp_path: Path) -> None:
+def test_what_was_delivered_and_changed_is_delivered_again(
+    service: Service, given: Given, tmp_path: Path
+) -> None:
     folder = tmp_path / "served"
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
     file(service, "red", model="a")
@@ -301,10 +358,12 @@ def test_what_was_delivered_and_changed_is_delivered_again(service: Service, giv
     assert (folder / "current" / "edit.safetensors").read_bytes() == good
 
 
-# -- answers meanwhile --------------------------------------------------------------------------------------------------------
+# -- answers meanwhile
 
 
-def test_filing_and_answering_go_on_while_something_is_computed(service: Service, plugin: Plugin, pictures: Path) -> None:
+def test_filing_and_answering_go_on_while_something_is_computed(
+    service: Service, plugin: Plugin, pictures: Path
+) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(spec: Any) -> None:
@@ -356,7 +415,7 @@ def test_two_filings_with_examples_at_once(service: Service, pictures: Path) -> 
     assert faults == []
 
 
-# -- what is the same, and what is inside what ----------------------------------------------------------------------------------
+# -- what is the same, and what is inside what
 
 
 def test_spelling_makes_no_second_concept(service: Service) -> None:
@@ -397,7 +456,7 @@ def test_disagreement_is_what_a_request_adds(service: Service) -> None:
     assert found["disagreement"] == pytest.approx(max(0.0, found["total_disagreement"] - first))
 
 
-# -- the ledger is the truth ----------------------------------------------------------------------------------------------------
+# -- the ledger is the truth
 
 
 def test_what_cannot_happen_is_not_appended(service: Service) -> None:
@@ -407,10 +466,15 @@ def test_what_cannot_happen_is_not_appended(service: Service) -> None:
     assert service.core.desk.ledger.size() == size
 
 
-def test_an_entry_of_something_impossible_changes_nothing_and_locks_nobody_out(service: Service, tmp_path: Path) -> None:
+def test_an_entry_of_something_impossible_changes_nothing_and_locks_nobody_out(
+    service: Service, tmp_path: Path
+) -> None:
     red = file(service, "red")
     service.core.desk.ledger.append(
-        [Draft("request.revert", red, "mallory", "m", {}), Draft("revision.evaluate", "m/77", "mallory", "m", {})]
+        [
+            Draft("request.revert", red, "mallory", "m", {}),
+            Draft("revision.evaluate", "m/77", "mallory", "m", {}),
+        ]
     )
     service.reconcile()
     assert state(service, red)[0] == "in_force"
@@ -420,7 +484,9 @@ def test_an_entry_of_something_impossible_changes_nothing_and_locks_nobody_out(s
         assert again.evidence.rebuild()["same"]
 
 
-def test_a_publish_of_what_nobody_composed_is_told_and_locks_nobody_out(service: Service, tmp_path: Path) -> None:
+def test_a_publish_of_what_nobody_composed_is_told_and_locks_nobody_out(
+    service: Service, tmp_path: Path
+) -> None:
     red = file(service, "red")
     service.core.desk.ledger.append([Draft("revision.publish", "m/77", "mallory", "m", {})])
     service.reconcile()
@@ -434,7 +500,9 @@ def test_a_publish_of_what_nobody_composed_is_told_and_locks_nobody_out(service:
         assert again.requests.show(red)["state"] == "in_force"
 
 
-def test_views_that_cannot_be_written_catch_up(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_views_that_cannot_be_written_catch_up(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import sqlite3
 
     with monkeypatch.context() as patched:
@@ -459,7 +527,9 @@ def test_a_key_is_kept_though_the_date_was_extended(service: Service) -> None:
     options = ForgetOptions(concepts=("navy",), idempotency_key="k")
     first = service.forget("m", options, "ann")
     service.reconcile()
-    service.requests.extend(first["id"], (datetime.now(UTC) + timedelta(days=40)).date().isoformat(), "complex", "ann")
+    service.requests.extend(
+        first["id"], (datetime.now(UTC) + timedelta(days=40)).date().isoformat(), "complex", "ann"
+    )
     assert service.forget("m", options, "ann")["id"] == first["id"]
 
 
@@ -477,18 +547,22 @@ def test_a_model_whose_requests_wait_is_not_removed(service: Service) -> None:
 
 
 def test_nobody_composes_on_a_device_that_is_not_there(service: Service) -> None:
-    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, compose_on="device"))
+    object.__setattr__(
+        service.core.home, "settings", replace(service.core.home.settings, compose_on="device")
+    )
     red = file(service, "red")
     service.reconcile()
     assert state(service, red)[0] == "waiting"
     assert "no plugin composes on a device" in state(service, red)[1]
 
 
-# -- private requests -------------------------------------------------------------------------------------------------------------
+# -- private requests
 
 
 def test_what_is_said_of_a_private_request_is_private(service: Service) -> None:
-    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, approval="person"))
+    object.__setattr__(
+        service.core.home, "settings", replace(service.core.home.settings, approval="person")
+    )
     request = file(service, "red", private=True)
     service.reconcile()
     key = "Ms Example's key"
@@ -503,7 +577,9 @@ def test_what_is_said_of_a_private_request_is_private(service: Service) -> None:
     said = b"".join(body for _, body in service.core.desk.ledger.bodies())
     assert b"Example" not in said
     assert service.requests.reveal(undo["id"], "dpo")["reason"] == "Ms Example changed her mind"
-    assert [s["reason"] for s in service.requests.reveal(request, "dpo")["said"]] == ["Ms Example consented"]
+    assert [s["reason"] for s in service.requests.reveal(request, "dpo")["said"]] == [
+        "Ms Example consented"
+    ]
     service.requests.shred(request, "fulfilled", "dpo")
     assert service.core.private.names() == []
     assert service.requests.show(undo["id"])["shredded_at"]
@@ -515,21 +591,32 @@ def test_a_lost_box_does_not_stop_filing(service: Service) -> None:
     assert forget(service, "blue")["state"] == "in_force"
 
 
-def test_shredding_again_finishes_what_a_fault_left(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shredding_again_finishes_what_a_fault_left(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = str(forget(service, "red", private=True)["id"])
     with monkeypatch.context() as patched:
-        patched.setattr(service.core.private, "shred", lambda name: (_ for _ in ()).throw(MachineFault("read-only")))
+        patched.setattr(
+            service.core.private,
+            "shred",
+            lambda name: (_ for _ in ()).throw(MachineFault("read-only")),
+        )
         with pytest.raises(MachineFault):
             service.requests.shred(request, "fulfilled", "dpo")
     service.requests.shred(request, "fulfilled", "dpo")
     assert service.core.private.names() == []
 
 
-# -- models that change -----------------------------------------------------------------------------------------------------------
+# -- models that change
 
 
-def test_a_rebase_lets_what_was_shredded_wait_and_publishes_nothing_until_somebody_decides(service: Service, pool: Path) -> None:
-    private, blue = str(forget(service, "red", private=True)["id"]), str(forget(service, "blue")["id"])
+def test_a_rebase_lets_what_was_shredded_wait_and_publishes_nothing_until_somebody_decides(
+    service: Service, pool: Path
+) -> None:
+    private, blue = (
+        str(forget(service, "red", private=True)["id"]),
+        str(forget(service, "blue")["id"]),
+    )
     service.requests.shred(private, "fulfilled", "dpo")
     before, old = service.serving("m"), service.models.show("m")
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
@@ -537,7 +624,10 @@ def test_a_rebase_lets_what_was_shredded_wait_and_publishes_nothing_until_somebo
     assert "its text was destroyed" in state(service, private)[1]
     assert service.revisions("m")[-1]["state"] == "waiting"
     now = service.serving("m")
-    assert (now.number, now.opened.model.facts.digest) == (before.number, old["digest"])  # what was served is served
+    assert (now.number, now.opened.model.facts.digest) == (
+        before.number,
+        old["digest"],
+    )  # what was served is served
     with pytest.raises(Conflict, match="not computed for what the model is now"):
         service.requests.decide(private, "approve", "", "bob")
     service.requests.decide(private, "withdraw", "she agreed", "dpo")
@@ -547,7 +637,9 @@ def test_a_rebase_lets_what_was_shredded_wait_and_publishes_nothing_until_somebo
     assert service.serving("m").edit.rank == 1
 
 
-def test_a_model_that_is_set_back_has_its_shredded_forgets_again(service: Service, pool: Path) -> None:
+def test_a_model_that_is_set_back_has_its_shredded_forgets_again(
+    service: Service, pool: Path
+) -> None:
     private = str(forget(service, "red", private=True)["id"])
     digest = published(service)["edit_digest"]
     service.requests.shred(private, "fulfilled", "dpo")
@@ -557,8 +649,12 @@ def test_a_model_that_is_set_back_has_its_shredded_forgets_again(service: Servic
     assert published(service)["edit_digest"] == digest
 
 
-def test_faults_are_raised_when_all_is_done(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.core.artifacts, "put", lambda data: (_ for _ in ()).throw(MachineFault("full")))
+def test_faults_are_raised_when_all_is_done(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        service.core.artifacts, "put", lambda data: (_ for _ in ()).throw(MachineFault("full"))
+    )
     red = file(service, "red")
     with pytest.raises(MachineFault, match="full"):
         service.reconcile()
@@ -588,11 +684,15 @@ def test_nothing_shredded_comes_back_by_a_retry(service: Service) -> None:
         service.requests.decide(private, "retry", "", "bob")
     assert service.serving("m").edit.rank == 1
     forget(service, "blue")
-    assert service.revisions("m")[-1]["state"] == "waiting"  # and nothing new is published meanwhile
+    assert (
+        service.revisions("m")[-1]["state"] == "waiting"
+    )  # and nothing new is published meanwhile
 
 
 def test_a_change_of_the_model_approves_nothing(service: Service) -> None:
-    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, approval="person"))
+    object.__setattr__(
+        service.core.home, "settings", replace(service.core.home.settings, approval="person")
+    )
     private = file(service, "red", private=True)
     service.reconcile()
     service.requests.shred(private, "fulfilled", "dpo")
@@ -600,7 +700,9 @@ def test_a_change_of_the_model_approves_nothing(service: Service) -> None:
     assert state(service, private)[0] == "waiting"
 
 
-def test_an_update_that_changes_nothing_of_the_basis_computes_nothing_anew(service: Service, tmp_path: Path) -> None:
+def test_an_update_that_changes_nothing_of_the_basis_computes_nothing_anew(
+    service: Service, tmp_path: Path
+) -> None:
     private = str(forget(service, "red", private=True)["id"])
     service.requests.shred(private, "fulfilled", "dpo")
     basis = service.models.show("m")["basis"]
@@ -609,11 +711,17 @@ def test_an_update_that_changes_nothing_of_the_basis_computes_nothing_anew(servi
         assert service.models.show("m")["basis"] == basis
     assert state(service, private)[0] == "in_force"
     assert service.audit.log(kind="request.recompute") == []
-    assert json.loads((tmp_path / "served-2" / "current" / "revision.json").read_text())["number"] == 1
+    assert (
+        json.loads((tmp_path / "served-2" / "current" / "revision.json").read_text())["number"] == 1
+    )
 
 
-def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, approval="person"))
+def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    object.__setattr__(
+        service.core.home, "settings", replace(service.core.home.settings, approval="person")
+    )
     red, blue = file(service, "red"), file(service, "blue")
     service.reconcile()
     service.requests.decide(red, "approve", "", "bob")
@@ -628,7 +736,11 @@ def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(serv
     monkeypatch.setattr(service.core, "opened", slow)
     service.reconcile()
     for revision in service.revisions("m"):
-        assert len(revision["requests"]) + len(revision["subsumed"]) >= len(revision["contributions"]) > 0
+        assert (
+            len(revision["requests"]) + len(revision["subsumed"])
+            >= len(revision["contributions"])
+            > 0
+        )
         assert len(revision["requests"]) == len(revision["contributions"])
     assert [state(service, r)[0] for r in (red, blue)] == ["in_force", "in_force"]
     assert service.evidence.verify(again=True)["holds"]
@@ -649,7 +761,9 @@ def test_the_ledger_does_not_say_what_a_private_forget_is_about(service: Service
     assert state(service, str(wide["id"]))[0] == "subsumed"
     for entry in service.core.desk.ledger.entries():
         if entry["kind"] in ("request.subsume", "revision.compose"):
-            assert private["id"] not in json.dumps(entry["payload"].get("subsumed", {})) + str(entry["payload"].get("reason"))
+            assert private["id"] not in json.dumps(entry["payload"].get("subsumed", {})) + str(
+                entry["payload"].get("reason")
+            )
     with pytest.raises(Conflict, match="by a private request") as told:
         service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     assert private["id"] not in str(told.value)
@@ -658,7 +772,9 @@ def test_the_ledger_does_not_say_what_a_private_forget_is_about(service: Service
     assert private["id"] not in json.dumps(found)
 
 
-def test_two_models_are_not_published_to_one_folder(service: Service, given: Given, tmp_path: Path) -> None:
+def test_two_models_are_not_published_to_one_folder(
+    service: Service, given: Given, tmp_path: Path
+) -> None:
     with_folder = replace(given, publish_to=str(tmp_path / "served"))
     service.add_model("a", "colours", with_folder, "ann")
     with pytest.raises(Conflict, match="a is published to this folder"):
@@ -667,12 +783,18 @@ def test_two_models_are_not_published_to_one_folder(service: Service, given: Giv
         service.update_model("m", Given(publish_to=str(tmp_path / "served")), "ann")
 
 
-def test_a_delivery_whose_entry_was_lost_is_told(service: Service, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delivery_whose_entry_was_lost_is_told(
+    service: Service, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service.add_model("a", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann")
     file(service, "red", model="a")
     record = service.core.desk.append
     lost = "revision.deliver"
-    monkeypatch.setattr(service.core, "record", lambda drafts: [] if [d.kind for d in drafts] == [lost] else record(drafts))
+    monkeypatch.setattr(
+        service.core,
+        "record",
+        lambda drafts: [] if [d.kind for d in drafts] == [lost] else record(drafts),
+    )
     service.reconcile()
     assert service.revision("a", 1)["files"] == {}
     monkeypatch.undo()
@@ -691,17 +813,25 @@ def test_a_private_key_files_once_for_good(service: Service) -> None:
     assert b"Example" not in b"".join(body for _, body in service.core.desk.ledger.bodies())
 
 
-def test_a_reason_that_was_sealed_but_never_filed_is_in_nobodys_way(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reason_that_was_sealed_but_never_filed_is_in_nobodys_way(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     private = str(forget(service, "red", private=True)["id"])
     with monkeypatch.context() as patched:
-        patched.setattr(service.core.desk.ledger, "append", lambda *given: (_ for _ in ()).throw(MachineFault("full")))
+        patched.setattr(
+            service.core.desk.ledger,
+            "append",
+            lambda *given: (_ for _ in ()).throw(MachineFault("full")),
+        )
         with pytest.raises(MachineFault):
             service.requests.hold(private, "case 7", "legal")
     service.requests.hold(private, "case 7", "legal")
     assert service.requests.reveal(private, "dpo")["said"][0]["reason"] == "case 7"
 
 
-def test_files_that_were_changed_with_what_is_said_of_them_are_written_again(service: Service, given: Given, tmp_path: Path) -> None:
+def test_files_that_were_changed_with_what_is_said_of_them_are_written_again(
+    service: Service, given: Given, tmp_path: Path
+) -> None:
     folder = tmp_path / "served"
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
     file(service, "red", model="a")
@@ -714,7 +844,10 @@ def test_files_that_were_changed_with_what_is_said_of_them_are_written_again(ser
     assert not service.evidence.verify()["holds"]
     service.reconcile()
     assert service.revision("a", 1)["files"] == good
-    assert hashlib.sha256((folder / "current" / "edit.safetensors").read_bytes()).hexdigest() == good["edit.safetensors"]
+    assert (
+        hashlib.sha256((folder / "current" / "edit.safetensors").read_bytes()).hexdigest()
+        == good["edit.safetensors"]
+    )
     assert len(service.audit.log(kind="revision.deliver")) == 1
     assert service.evidence.verify()["holds"]
 
@@ -742,28 +875,45 @@ def test_a_key_of_a_shredded_request_does_not_swallow_another(service: Service) 
     service.reconcile()
     service.requests.shred(private, "fulfilled", "dpo")
     assert service.forget("m", options, "ann")["id"] == private
-    for other in (replace(options, domains=("dark",)), replace(options, concepts=("red", "green")), replace(options, strength=0.5)):
+    for other in (
+        replace(options, domains=("dark",)),
+        replace(options, concepts=("red", "green")),
+        replace(options, strength=0.5),
+    ):
         with pytest.raises(KeyReused):
             service.forget("m", other, "ann")
     assert service.revert(blue, "back", "ann", "k")["kind"] == "revert"
     with pytest.raises(Usage, match="begins with private:"):
-        service.forget("m", ForgetOptions(concepts=("green",), idempotency_key=service.requests.privacy.keyed("k")), "ann")
+        service.forget(
+            "m",
+            ForgetOptions(concepts=("green",), idempotency_key=service.requests.privacy.keyed("k")),
+            "ann",
+        )
 
 
-def test_a_reason_that_an_entry_names_is_never_written_over(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reason_that_an_entry_names_is_never_written_over(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import sqlite3
 
     private = str(forget(service, "red", private=True)["id"])
     with monkeypatch.context() as patched:
         patched.setattr(
-            service.core.desk.views.records, "put", lambda rows: (_ for _ in ()).throw(sqlite3.OperationalError("database or disk is full"))
+            service.core.desk.views.records,
+            "put",
+            lambda rows: (_ for _ in ()).throw(
+                sqlite3.OperationalError("database or disk is full")
+            ),
         )
         with pytest.raises((MachineFault, sqlite3.OperationalError)):
             service.requests.hold(private, "case 7", "legal")
     with pytest.raises(Conflict, match="held already"):
         service.requests.hold(private, "again", "legal")
     service.requests.release(private, "closed", "legal")
-    assert [s["reason"] for s in service.requests.reveal(private, "dpo")["said"]] == ["case 7", "closed"]
+    assert [s["reason"] for s in service.requests.reveal(private, "dpo")["said"]] == [
+        "case 7",
+        "closed",
+    ]
 
 
 def test_a_key_that_was_never_changed_to_takes_no_place(service: Service, tmp_path: Path) -> None:
@@ -777,7 +927,10 @@ def test_a_key_that_was_never_changed_to_takes_no_place(service: Service, tmp_pa
     Signer.at(keys / "next.key", service.core.desk.ledger.origin)
     with pytest.raises(BadFile, match="key that signs this ledger is missing"):
         open_service(tmp_path / "home")
-    assert sorted(p.name for p in keys.glob("*.key")) in (["derivation.key", "next.key"], ["next.key"])
+    assert sorted(p.name for p in keys.glob("*.key")) in (
+        ["derivation.key", "next.key"],
+        ["next.key"],
+    )
     (keys / "kept").rename(keys / "signing.key")
     with open_service(tmp_path / "home") as again:
         assert again.evidence.key() == known

@@ -1,4 +1,6 @@
-"""Who acted: names that mean govd's own actors are nobody's, and the environment says nothing about who works here."""
+"""Who acted: names that mean govd's own actors are nobody's, and the environment says nothing about
+who works here.
+"""
 
 import getpass
 import os
@@ -11,13 +13,34 @@ from hypothesis import strategies as st
 
 from govd.cli.local import Local
 from govd.errors import GovdError, Usage
-from govd.records.actors import KINDS, RESERVED, check_name, is_legacy, local_account, principal, spoken
+from govd.records.actors import (
+    KINDS,
+    RESERVED,
+    check_name,
+    is_legacy,
+    local_account,
+    principal,
+    spoken,
+)
 from govd.service.service import Service
 
 ACCOUNT = f"local:{pwd.getpwuid(os.getuid()).pw_name}"
 
 
-@pytest.mark.parametrize("name", [*sorted(RESERVED), "Govd", " owner ", "ｇｏｖｄ", "LOCAL:ann", "principal: ann", "policy:x@1", "", " \t"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *sorted(RESERVED),
+        "Govd",
+        " owner ",
+        "ｇｏｖｄ",
+        "LOCAL:ann",
+        "principal: ann",
+        "policy:x@1",
+        "",
+        " \t",
+    ],
+)
 def test_reserved_names_are_no_tokens(service: Service, name: str) -> None:
     size = service.core.desk.ledger.size()
     with pytest.raises(Usage):
@@ -50,7 +73,9 @@ def test_what_a_token_does_is_its_principals(service: Service) -> None:
     assert [t["actor"] for t in service.tokens.all()] == ["principal:head of legal"]
 
 
-def test_the_environment_says_nothing_about_who_works_here(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_says_nothing_about_who_works_here(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service.close()
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_USER"):
         monkeypatch.setenv(name, "head.of.legal")
@@ -71,7 +96,20 @@ def test_an_account_without_a_name_is_its_number(monkeypatch: pytest.MonkeyPatch
 
 
 def test_people_are_told_which_kind_of_actor_it_is() -> None:
-    told = [spoken(a) for a in ("local:ann", "principal:ann", "owner", "govd", "policy:x@1", "feed:y", "ann", "", "note:ann")]
+    told = [
+        spoken(a)
+        for a in (
+            "local:ann",
+            "principal:ann",
+            "owner",
+            "govd",
+            "policy:x@1",
+            "feed:y",
+            "ann",
+            "",
+            "note:ann",
+        )
+    ]
     assert told[:4] == ["local:ann (local account)", "principal:ann", "owner", "govd"]
     assert told[4:] == ["policy:x@1", "feed:y", "ann (legacy)", "", "note:ann (legacy)"]
     assert all(not is_legacy(f"{kind}:x") for kind in KINDS)

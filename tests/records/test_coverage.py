@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from govd.records.coverage import scope_of, subsumed_by
 
-CONCEPT = st.fixed_dictionaries({"name": st.sampled_from("abcd"), "aliases": st.lists(st.sampled_from("xyz"), unique=True, max_size=2)})
+CONCEPT = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from("abcd"),
+        "aliases": st.lists(st.sampled_from("xyz"), unique=True, max_size=2),
+    }
+)
 WANTED = st.fixed_dictionaries(
     {
         "strength": st.sampled_from([0.5, 1.0]),
@@ -29,16 +34,30 @@ def stands_over(outer: dict[str, Any], inner: dict[str, Any], earlier: bool) -> 
 def test_as_by_comparing_every_pair(bodies: list[dict[str, Any]]) -> None:
     wanted = [{"id": f"r{i}", **body} for i, body in enumerate(bodies)]
     above = {
-        inner["id"]: [outer["id"] for j, outer in enumerate(wanted) if i != j and stands_over(outer, inner, j < i)]
+        inner["id"]: [
+            outer["id"]
+            for j, outer in enumerate(wanted)
+            if i != j and stands_over(outer, inner, j < i)
+        ]
         for i, inner in enumerate(wanted)
     }
-    expected = {inner: next(o for o in outers if not above[o]) for inner, outers in above.items() if outers}
+    expected = {
+        inner: next(o for o in outers if not above[o]) for inner, outers in above.items() if outers
+    }
     assert subsumed_by(wanted) == expected
 
 
 def test_many_forgets_cost_no_more_than_each_by_itself() -> None:
     def seconds(count: int) -> float:
-        wanted = [{"id": f"r{i}", "strength": 1.0, "concepts": [{"name": f"c{i}", "aliases": []}], "domains": []} for i in range(count)]
+        wanted = [
+            {
+                "id": f"r{i}",
+                "strength": 1.0,
+                "concepts": [{"name": f"c{i}", "aliases": []}],
+                "domains": [],
+            }
+            for i in range(count)
+        ]
         began = time.process_time()
         assert subsumed_by(wanted) == {}
         return time.process_time() - began

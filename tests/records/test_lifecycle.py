@@ -1,4 +1,6 @@
-"""The one table of states: what may follow what, written once more, and that nothing goes past it."""
+"""The one table of states: what may follow what, written once more, and that nothing goes past
+it.
+"""
 
 import pytest
 
@@ -26,7 +28,9 @@ evaluated: publish published, refuse refused, supersede superseded, wait waiting
 waiting: publish published, refuse refused, supersede superseded, wait waiting
 published: supersede superseded
 """
-EVENTS = sorted({event for table in TABLES.values() for events in table.values() for event in events})
+EVENTS = sorted(
+    {event for table in TABLES.values() for events in table.values() for event in events}
+)
 
 
 @pytest.mark.parametrize("kind", sorted(TABLES))
@@ -47,11 +51,15 @@ def reached(kind: str, first: str) -> set[str]:
     return seen
 
 
-@pytest.mark.parametrize(("kind", "first"), [("forget", "filed"), ("revert", "filed"), ("revision", "composed")])
+@pytest.mark.parametrize(
+    ("kind", "first"), [("forget", "filed"), ("revert", "filed"), ("revision", "composed")]
+)
 def test_every_state_can_be_reached_and_left_for_an_end(kind: str, first: str) -> None:
     assert reached(kind, first) == set(TABLES[kind])
     for state in TABLES[kind]:
-        assert any(is_final(kind, later) for later in reached(kind, state)), f"a {kind} that is {state} stays open for ever"
+        assert any(is_final(kind, later) for later in reached(kind, state)), (
+            f"a {kind} that is {state} stays open for ever"
+        )
 
 
 def test_a_transition_that_is_not_in_the_table_says_what_is_possible() -> None:
@@ -67,11 +75,15 @@ def test_a_reverted_forget_is_final_and_not_wanted() -> None:
     assert "reverted" not in WANTED
 
 
-@pytest.mark.parametrize(("kind", "rows"), [("forget", FORGET), ("revert", REVERT), ("revision", REVISION)])
+@pytest.mark.parametrize(
+    ("kind", "rows"), [("forget", FORGET), ("revert", REVERT), ("revision", REVISION)]
+)
 def test_what_follows_what_and_nothing_else(kind: str, rows: str) -> None:
     """A change of the table is read twice: here, and where it is."""
     written = dict(row.split(": ") for row in rows.strip().splitlines())
-    allowed = {state: dict(step.split() for step in steps.split(", ")) for state, steps in written.items()}
+    allowed = {
+        state: dict(step.split() for step in steps.split(", ")) for state, steps in written.items()
+    }
     for state in TABLES[kind]:
         for event in EVENTS:
             if event in allowed.get(state, {}):
@@ -81,14 +93,19 @@ def test_what_follows_what_and_nothing_else(kind: str, rows: str) -> None:
                     after(kind, state, event)
 
 
-def test_a_published_revision_is_superseded_by_the_table(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_published_revision_is_superseded_by_the_table(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No state is written past it: without that row the next publish cannot happen."""
     red = forget(service, "red")
     with monkeypatch.context() as patched:
         patched.delitem(TABLES["revision"]["published"], "supersede")
         with pytest.raises(Conflict, match="cannot supersede a revision that is published"):
             revert(service, red)
-        assert [r["state"] for r in service.revisions("m")] == ["published", "evaluated"], "and nothing of it is in the ledger"
+        assert [r["state"] for r in service.revisions("m")] == [
+            "published",
+            "evaluated",
+        ], "and nothing of it is in the ledger"
     service.reconcile()
     assert [r["state"] for r in service.revisions("m")] == ["superseded", "published"]
     assert service.evidence.verify()["holds"]

@@ -1,4 +1,6 @@
-"""Texts and numbers that cannot be meant are refused before anything is done, by whichever door they come."""
+"""Texts and numbers that cannot be meant are refused before anything is done, by whichever door
+they come.
+"""
 
 from collections.abc import Callable
 
@@ -36,7 +38,8 @@ def doors(service: Service, text: str) -> dict[str, Callable[[], object]]:
         "target": {"concepts": ["red"], "target": text},
     }
     found: dict[str, Callable[[], object]] = {
-        name: (lambda more=more: forget("m", ForgetOptions(**more), "ann")) for name, more in options.items()
+        name: lambda more=more: forget("m", ForgetOptions(**more), "ann")
+        for name, more in options.items()
     }
     return found | {
         "model": lambda: forget(text, ForgetOptions(concepts=["red"]), "ann"),
@@ -45,7 +48,9 @@ def doors(service: Service, text: str) -> dict[str, Callable[[], object]]:
         "reference": lambda: service.add_model("n", text, Given(), "ann"),
         "labels": lambda: service.add_model("n", "colours", Given(labels=["red", text]), "ann"),
         "anchors": lambda: service.add_model("n", "colours", Given(anchors=["sea", text]), "ann"),
-        "templates": lambda: service.add_model("n", "colours", Given(templates=[text + " {}"]), "ann"),
+        "templates": lambda: service.add_model(
+            "n", "colours", Given(templates=[text + " {}"]), "ann"
+        ),
         "publish_to": lambda: service.update_model("m", Given(publish_to=text), "ann"),
         "request": lambda: requests.show(text),
         "hold": lambda: requests.hold(text, "x", "ann"),
@@ -85,7 +90,9 @@ def test_no_door_lets_in_what_is_too_long(service: Service) -> None:
 
 def test_texts_of_several_lines_and_other_scripts_are_texts(service: Service) -> None:
     reason = "Erstens: gelöscht.\n\tZweitens: 忘れる 🦊 \u200dمنسي"
-    request = service.forget("m", ForgetOptions(concepts=["red"], reason=reason, ticket="№ 7"), "ann")
+    request = service.forget(
+        "m", ForgetOptions(concepts=["red"], reason=reason, ticket="№ 7"), "ann"
+    )
     assert (request["reason"], request["ticket"]) == (reason, "№ 7")
     assert service.tokens.create("reader", "Ольга", "ann")["name"] == "Ольга"
 
@@ -127,7 +134,15 @@ def test_documents_that_are_no_json() -> None:
     deep: object = "x"
     for _ in range(100):
         deep = [deep]
-    for wrong in (deep, {"a": float("nan")}, [float("-inf")], {"\ud800": 1}, {"a": ["\udfff"]}, 2**63, {"a": {"b": "\0"}}):
+    for wrong in (
+        deep,
+        {"a": float("nan")},
+        [float("-inf")],
+        {"\ud800": 1},
+        {"a": ["\udfff"]},
+        2**63,
+        {"a": {"b": "\0"}},
+    ):
         with pytest.raises(Usage) as told:
             check_document(wrong)
         told.value.message.encode()

@@ -1,4 +1,6 @@
-"""A typing mistake waits for a person: names that are neither known nor near to what is, by meaning and by spelling."""
+"""A typing mistake waits for a person: names that are neither known nor near to what is, by meaning
+and by spelling.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,9 @@ from govd.types import Json, Record
 
 
 def filed(service: Service, *concepts: str, **options: object) -> Record:
-    request = service.forget(str(options.pop("model", "m")), ForgetOptions(concepts=concepts, **options), "ann")  # type: ignore[arg-type]
+    request = service.forget(
+        str(options.pop("model", "m")), ForgetOptions(concepts=concepts, **options), "ann"
+    )  # type: ignore[arg-type]
     service.reconcile()
     return service.requests.show(request["id"])
 
@@ -26,9 +30,19 @@ def votes(request: Record) -> list[Json]:
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("rde", "red"), ("yelow", "yellow"), ("purpel", "purple"), ("reds", "red"), ("cyna", "cyan"), ("unicorn", ""), ("democracy", "")],
+    [
+        ("rde", "red"),
+        ("yelow", "yellow"),
+        ("purpel", "purple"),
+        ("reds", "red"),
+        ("cyna", "cyan"),
+        ("unicorn", ""),
+        ("democracy", ""),
+    ],
 )
-def test_a_name_that_is_no_label_waits_and_says_what_was_meant(name: str, meant: str, service: Service) -> None:
+def test_a_name_that_is_no_label_waits_and_says_what_was_meant(
+    name: str, meant: str, service: Service
+) -> None:
     request = filed(service, name)
     assert request["state"] == "waiting"
     assert f"{name!r} is neither a label nor near one" in request["state_reason"]
@@ -93,10 +107,24 @@ def test_a_private_name_is_judged_and_not_told(service: Service) -> None:
 
 
 def test_in_open_use_words_are_known_by_the_vocabulary(service: Service, given: Given) -> None:
-    words = ["harbour", "lantern", "pebble", "saddle", "thistle", "walnut", "anvil", "barn", "red harbour", "red lantern", "old red anvil"]
+    words = [
+        "harbour",
+        "lantern",
+        "pebble",
+        "saddle",
+        "thistle",
+        "walnut",
+        "anvil",
+        "barn",
+        "red harbour",
+        "red lantern",
+        "old red anvil",
+    ]
     options = replace(given, labels=[], anchors=[*NAMES, *words], use="open", images=None)
     service.add_model("open", "colours", options, "ann")
-    costly = replace(service.core.home.settings, max_predicted_disagreement=1.0, max_total_disagreement=1.0)
+    costly = replace(
+        service.core.home.settings, max_predicted_disagreement=1.0, max_total_disagreement=1.0
+    )
     object.__setattr__(service.core.home, "settings", costly)  # names alone are judged here
     assert filed(service, "walnut", model="open")["state"] == "in_force"
     assert filed(service, "red saddle", model="open")["state"] == "in_force"
@@ -105,8 +133,12 @@ def test_in_open_use_words_are_known_by_the_vocabulary(service: Service, given: 
     assert "did you mean lantern?" in mistyped["state_reason"]
 
 
-def _measure(near: float, what: str = "label", names: tuple[str, ...] = ("dog", "cat")) -> naming.Yardstick:
-    return naming.Yardstick(names, np.eye(len(names), 3), np.zeros(3), (*names, "cart", "hound"), near, what)
+def _measure(
+    near: float, what: str = "label", names: tuple[str, ...] = ("dog", "cat")
+) -> naming.Yardstick:
+    return naming.Yardstick(
+        names, np.eye(len(names), 3), np.zeros(3), (*names, "cart", "hound"), near, what
+    )
 
 
 def _at(cosine: float) -> np.ndarray:
@@ -115,10 +147,24 @@ def _at(cosine: float) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("name", "cosine", "doubted"),
-    [("canine", 0.9, False), ("canine", 0.7, True), ("dgo", 0.9, True), ("dgo", 1.0, False), ("dogs", 0.9, False), ("hound", 0.7, True)],
+    [
+        ("canine", 0.9, False),
+        ("canine", 0.7, True),
+        ("dgo", 0.9, True),
+        ("dgo", 1.0, False),
+        ("dogs", 0.9, False),
+        ("hound", 0.7, True),
+    ],
 )
-def test_spelling_is_a_reason_to_doubt_what_is_near(name: str, cosine: float, doubted: bool) -> None:
-    assert bool(naming.doubts([name], _measure(0.8), lambda text: _at(cosine if text == name else 0.1))) == doubted
+def test_spelling_is_a_reason_to_doubt_what_is_near(
+    name: str, cosine: float, doubted: bool
+) -> None:
+    assert (
+        bool(
+            naming.doubts([name], _measure(0.8), lambda text: _at(cosine if text == name else 0.1))
+        )
+        == doubted
+    )
 
 
 def test_a_phrase_that_is_cut_to_a_label_is_doubted() -> None:
@@ -127,8 +173,15 @@ def test_a_phrase_that_is_cut_to_a_label_is_doubted() -> None:
 
     names = ("dog in a hat", "cat in a hat")
     (doubt,) = naming.doubts(["dog in a car"], _measure(0.8, names=names), read)
-    assert doubt.reason == "the model's tokenizer cuts 'dog in a car': to the model it is the same as 'dog in a hat'"
-    assert naming.doubts(["Dog in a hat"], _measure(0.8, names=names), lambda text: read(text.lower())) == []
+    assert (
+        doubt.reason
+        == "the model's tokenizer cuts 'dog in a car': to the model it is the same as 'dog in a"
+        " hat'"
+    )
+    assert (
+        naming.doubts(["Dog in a hat"], _measure(0.8, names=names), lambda text: read(text.lower()))
+        == []
+    )
 
 
 def test_a_yardstick_is_measured_on_the_models_own_words(service: Service) -> None:
@@ -139,7 +192,9 @@ def test_a_yardstick_is_measured_on_the_models_own_words(service: Service) -> No
     pairs = range(len(every))
     nearest = [max(every[i] @ every[j] for j in pairs if j != i) for i in pairs]
     assert naming.yardstick(basis).near == pytest.approx(max(0.5, np.median(nearest)))
-    assert naming.yardstick(replace(basis, use="open")).near == pytest.approx(np.quantile(nearest, 0.05))
+    assert naming.yardstick(replace(basis, use="open")).near == pytest.approx(
+        np.quantile(nearest, 0.05)
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,8 +218,18 @@ def test_letters_between_words(first: str, second: str, letters: int) -> None:
 def test_what_is_another_form_of_a_word_and_what_is_a_slip() -> None:
     assert all(
         is_variant(*pair)
-        for pair in [("Dogs", "dog"), ("box", "boxes"), ("puppies", "puppy"), ("polar-bear", "polar bear"), ("polarbear", "polar bear")]
+        for pair in [
+            ("Dogs", "dog"),
+            ("box", "boxes"),
+            ("puppies", "puppy"),
+            ("polar-bear", "polar bear"),
+            ("polarbear", "polar bear"),
+        ]
     )
     assert not any(is_variant(*pair) for pair in [("dgo", "dog"), ("cat", "cart")])
-    assert all(is_turned_or_doubled(*pair) for pair in [("dgo", "dog"), ("dogg", "dog"), ("doog", "dog")])
-    assert not any(is_turned_or_doubled(*pair) for pair in [("bat", "cat"), ("cart", "cat"), ("dog", "dog")])
+    assert all(
+        is_turned_or_doubled(*pair) for pair in [("dgo", "dog"), ("dogg", "dog"), ("doog", "dog")]
+    )
+    assert not any(
+        is_turned_or_doubled(*pair) for pair in [("bat", "cat"), ("cart", "cat"), ("dog", "dog")]
+    )

@@ -12,7 +12,9 @@ from govd.service.service import Service, open_service
 
 
 def preview(service: Service, *concepts: str, **more: Any) -> Any:
-    return service.preview("m", ForgetOptions(concepts=concepts, all_concepts=not concepts, **more), "ann")
+    return service.preview(
+        "m", ForgetOptions(concepts=concepts, all_concepts=not concepts, **more), "ann"
+    )
 
 
 def test_it_says_what_works_what_it_costs_and_who_decides(service: Service) -> None:
@@ -25,7 +27,9 @@ def test_it_says_what_works_what_it_costs_and_who_decides(service: Service) -> N
     assert set(found["costs"]) >= {"all", "worst_label"}
     assert found["decision"]["event"] == "approve"
     assert found["decision"]["waits_for"] is None
-    assert [vote["decision"] for vote in found["decision"]["votes"]] == ["allow"] * len(found["decision"]["votes"])
+    assert [vote["decision"] for vote in found["decision"]["votes"]] == ["allow"] * len(
+        found["decision"]["votes"]
+    )
     assert found["decision"]["votes"]
     assert sum(row["asked"] for row in found["others"]) == 1
     assert {row["strength"] for row in found["others"]} >= {0.5, 1.0, 1.5}
@@ -45,7 +49,9 @@ def test_it_says_where_on_the_capacity_curve_it_leads(service: Service) -> None:
     assert model["capacity"] == {"points": found["points"], "here": found["then"]}
 
 
-def test_status_answers_where_what_was_measured_is_damaged(tmp_path: Path, example_plugins: None, given: Given) -> None:
+def test_status_answers_where_what_was_measured_is_damaged(
+    tmp_path: Path, example_plugins: None, given: Given
+) -> None:
     with open_service(tmp_path / "home") as service:
         service.add_model("m", "colours", given, "ann")
         path = service.core.artifacts.path(service.core.desk.model("m")["calibration"])
@@ -67,13 +73,19 @@ def test_the_effect_is_what_serving_then_says(service: Service) -> None:
     red = opened.basis.labels.index("red")
     before, after = (images @ texts.T).argmax(1), (edit.move(images) @ texts.T).argmax(1)
     (together,) = [row for row in found["effect"]["by_prompt"] if not row["prompt"]]
-    assert together == {"prompt": "", "before": int((before == red).sum()), "after": int((after == red)[before == red].sum())}
+    assert together == {
+        "prompt": "",
+        "before": int((before == red).sum()),
+        "after": int((after == red)[before == red].sum()),
+    }
     others = before != red
     assert found["costs"]["all"]["share"] == pytest.approx(float((before != after)[others].mean()))
 
 
 @pytest.mark.parametrize("state", ["waiting", "in_force"])
-def test_the_same_scope_may_wait_or_be_in_force(tmp_path: Path, example_plugins: None, given: Given, state: str) -> None:
+def test_the_same_scope_may_wait_or_be_in_force(
+    tmp_path: Path, example_plugins: None, given: Given, state: str
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     if state == "waiting":
@@ -95,13 +107,21 @@ def test_the_same_scope_may_wait_or_be_in_force(tmp_path: Path, example_plugins:
 def test_of_a_private_request_only_its_state_is_told(service: Service) -> None:
     service.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
     service.reconcile()
-    assert preview(service, "red")["same_scope"] == {"id": None, "state": "in_force", "private": True}
+    assert preview(service, "red")["same_scope"] == {
+        "id": None,
+        "state": "in_force",
+        "private": True,
+    }
     told = service.requests.all()[0]["predicted"]["costs"]
     assert told
-    assert not any("label" in figure or "domain" in figure for figure in told.values()), "what loses most tells what is near"
+    assert not any("label" in figure or "domain" in figure for figure in told.values()), (
+        "what loses most tells what is near"
+    )
 
 
-def test_policies_are_asked_as_filing_asks_them(tmp_path: Path, example_plugins: None, given: Given) -> None:
+def test_policies_are_asked_as_filing_asks_them(
+    tmp_path: Path, example_plugins: None, given: Given
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "govd.toml").write_text("max_scope_share = 0.01\n")
@@ -114,8 +134,13 @@ def test_policies_are_asked_as_filing_asks_them(tmp_path: Path, example_plugins:
         assert (found["decision"]["event"], request["state"]) == ("wait", "waiting")
         assert found["decision"]["reason"] == request["state_reason"]
         assert found["decision"]["waits_for"] == "a person"
-        votes = [(vote["policy"], vote["decision"], vote["reason"]) for vote in found["decision"]["votes"]]
-        assert votes == [(vote["policy"], vote["decision"], vote["reason"]) for vote in request["votes"]]
+        votes = [
+            (vote["policy"], vote["decision"], vote["reason"])
+            for vote in found["decision"]["votes"]
+        ]
+        assert votes == [
+            (vote["policy"], vote["decision"], vote["reason"]) for vote in request["votes"]
+        ]
 
 
 def test_a_cell_says_what_becomes_of_the_same_class_elsewhere(service: Service) -> None:
@@ -123,7 +148,9 @@ def test_a_cell_says_what_becomes_of_the_same_class_elsewhere(service: Service) 
     assert found["costs"]["elsewhere"]["label"] == "red"
     basis = service.core.models.opened("m").basis
     domain = np.asarray(basis.tensors["pool_domains"])[basis.thinned_pool()[1]]
-    elsewhere = (basis.base_answers == basis.labels.index("red")) & (domain != basis.domains.index("dark"))
+    elsewhere = (basis.base_answers == basis.labels.index("red")) & (
+        domain != basis.domains.index("dark")
+    )
     assert found["costs"]["elsewhere"]["pictures"] == int(elsewhere.sum())
     whole = preview(service, domains=("dark",))
     assert whole["effect"]["what"] == "domains"

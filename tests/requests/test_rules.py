@@ -1,4 +1,6 @@
-"""Rules of deciding and publishing: a legal hold, one denial, a last look before publishing, who gives way where there is no solution."""
+"""Rules of deciding and publishing: a legal hold, one denial, a last look before publishing, who
+gives way where there is no solution.
+"""
 
 import time
 from collections.abc import Mapping
@@ -21,7 +23,9 @@ from govd.types import Gate, Vote
 @pytest.fixture
 def people(service: Service) -> Service:
     """A home where people approve."""
-    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, approval="person"))
+    object.__setattr__(
+        service.core.home, "settings", replace(service.core.home.settings, approval="person")
+    )
     return service
 
 
@@ -36,11 +40,13 @@ def state(service: Service, request: str) -> str:
     return str(service.requests.show(request)["state"])
 
 
-# -- a legal hold -----------------------------------------------------------------------------------------------------------------
+# -- a legal hold
 
 
 @pytest.mark.parametrize(("event", "ends"), [("withdraw", "withdrawn"), ("reject", "rejected")])
-def test_what_is_held_is_neither_withdrawn_nor_rejected(people: Service, event: str, ends: str) -> None:
+def test_what_is_held_is_neither_withdrawn_nor_rejected(
+    people: Service, event: str, ends: str
+) -> None:
     red = file(people, "red")
     people.requests.hold(red, "case 7", "legal")
     size = people.core.desk.ledger.size()
@@ -63,9 +69,13 @@ def test_what_is_held_is_approved_all_the_same(people: Service) -> None:
         people.requests.shred(red, "fulfilled", "dpo")
 
 
-# -- votes ------------------------------------------------------------------------------------------------------------------------
+# -- votes
 
-WAIT, DENY, ALLOW = Vote("wait", "slow", "not today"), Vote("deny", "strict", "never"), Vote("allow", "kind", "fine")
+WAIT, DENY, ALLOW = (
+    Vote("wait", "slow", "not today"),
+    Vote("deny", "strict", "never"),
+    Vote("allow", "kind", "fine"),
+)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +105,9 @@ class Policy:
 
 @pytest.mark.parametrize("first", [WAIT, DENY])
 @pytest.mark.parametrize("moment", ["filed", "approve", "revert"])
-def test_a_denial_wins_over_a_wait_at_every_moment(service: Service, moment: str, first: Vote) -> None:
+def test_a_denial_wins_over_a_wait_at_every_moment(
+    service: Service, moment: str, first: Vote
+) -> None:
     """Whichever of the two policies is asked first."""
     if moment == "revert":
         subject = file(service, "red")
@@ -103,7 +115,9 @@ def test_a_denial_wins_over_a_wait_at_every_moment(service: Service, moment: str
     for vote in both:
         service.core.plugins.manager.register(Policy(moment, vote), vote.policy)
     if moment == "approve":
-        object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, approval="person"))
+        object.__setattr__(
+            service.core.home, "settings", replace(service.core.home.settings, approval="person")
+        )
     if moment == "revert":
         subject = str(service.revert(subject, "back", "ann")["id"])
         service.reconcile()
@@ -113,11 +127,13 @@ def test_a_denial_wins_over_a_wait_at_every_moment(service: Service, moment: str
         service.requests.decide(subject, "approve", "seen", "bob")
     record = service.requests.show(subject)
     assert (record["state"], record["state_reason"]) == ("denied", "strict: never")
-    decisions = {vote["policy"]: vote["decision"] for vote in record["votes"] if vote["moment"] == moment}
+    decisions = {
+        vote["policy"]: vote["decision"] for vote in record["votes"] if vote["moment"] == moment
+    }
     assert (decisions["slow"], decisions["strict"]) == ("wait", "deny"), "both are recorded"
 
 
-# -- a last look ------------------------------------------------------------------------------------------------------------------
+# -- a last look
 
 
 class Late:
@@ -148,7 +164,9 @@ def test_what_was_withdrawn_while_the_gates_were_asked_is_never_published(servic
     assert service.core.desk.views.published("m") is None
 
 
-def test_what_was_approved_while_the_gates_were_asked_is_in_what_is_published(people: Service) -> None:
+def test_what_was_approved_while_the_gates_were_asked_is_in_what_is_published(
+    people: Service,
+) -> None:
     gate = Late()
     people.core.plugins.manager.register(gate, "late")
     red, blue = file(people, "red"), file(people, "blue")
@@ -161,10 +179,13 @@ def test_what_was_approved_while_the_gates_were_asked_is_in_what_is_published(pe
     assert [e["subject"] for e in people.audit.log(kind="revision.publish")] == ["m/2"]
 
 
-# -- no solution ------------------------------------------------------------------------------------------------------------------
+# -- no solution
 
 
-MANY, REST = ("red", "blue", "green", "yellow", "brown", "pink", "cyan"), ("orange", "purple", "black", "white")
+MANY, REST = (
+    ("red", "blue", "green", "yellow", "brown", "pink", "cyan"),
+    ("orange", "purple", "black", "white"),
+)
 
 
 @pytest.fixture
@@ -175,7 +196,9 @@ def few(people: Service, given: Given) -> Service:
 
 
 def test_the_newest_request_fails_where_all_together_have_no_solution(few: Service) -> None:
-    """Each leaves some label, both together none: what was filed first goes on, whatever was approved first."""
+    """Each leaves some label, both together none: what was filed first goes on, whatever was
+    approved first.
+    """
     older, newer = (file(few, *names, model="few") for names in (MANY, REST))
     few.requests.decide(newer, "approve", "", "bob")
     few.requests.decide(older, "approve", "", "bob")
@@ -191,7 +214,10 @@ def test_what_is_in_force_never_fails_for_what_came_later(few: Service) -> None:
     few.reconcile()
     few.requests.decide(waiting, "approve", "", "bob")
     few.reconcile()
-    assert [state(few, r) for r in (waiting, served)] == ["failed", "in_force"], "though it was filed first"
+    assert [state(few, r) for r in (waiting, served)] == [
+        "failed",
+        "in_force",
+    ], "though it was filed first"
 
 
 def test_an_entry_that_cannot_happen_is_refused_before_it_is_appended(people: Service) -> None:
@@ -214,7 +240,9 @@ class Broken:
         raise ZeroDivisionError("no pictures")
 
 
-def test_what_a_plugin_failed_in_is_tried_again_after_a_pause_not_at_every_look(people: Service) -> None:
+def test_what_a_plugin_failed_in_is_tried_again_after_a_pause_not_at_every_look(
+    people: Service,
+) -> None:
     plugin = Broken()
     people.core.plugins.manager.register(plugin, "broken")
     red = file(people, "red")

@@ -1,4 +1,6 @@
-"""The sample of answers: which revision said this; an answer is never lost because the sample is."""
+"""The sample of answers: which revision said this; an answer is never lost because the sample
+is.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -20,12 +22,19 @@ def answers(tmp_path: Path) -> Iterator[Answers]:
 def test_what_was_kept_names_its_revision_and_inputs(answers: Answers) -> None:
     key = answers.note("m", 3, [b"picture"], ["dog"])
     found = answers.show(key)
-    assert (found["model"], found["revision"], found["inputs"], found["answer"]) == ("m", 3, [digest(b"picture")], ["dog"])
+    assert (found["model"], found["revision"], found["inputs"], found["answer"]) == (
+        "m",
+        3,
+        [digest(b"picture")],
+        ["dog"],
+    )
     with pytest.raises(NotFound, match="not kept"):
         answers.show("0")
 
 
-def test_a_damaged_sample_is_told_and_holds_no_answer_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_sample_is_told_and_holds_no_answer_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "answers.db").write_bytes(b"no database" * 1000)
     answers = Answers(tmp_path / "answers.db", 1.0)
     with caplog.at_level(logging.WARNING, "govd"):

@@ -22,14 +22,18 @@ def asking(service: Service) -> Service:
 
 def test_a_cell_goes_and_both_edits_have_their_figures(asking: Service, tmp_path: Path) -> None:
     assert asking.models.show("m")["conditional"] is True
-    predicted = asking.preview("m", ForgetOptions(concepts=("blue",), domains=("dark",)))["predicted"]
+    predicted = asking.preview("m", ForgetOptions(concepts=("blue",), domains=("dark",)))[
+        "predicted"
+    ]
     assert {"predicted_disagreement", "edit_norm"} <= set(predicted["checkpoint"])
     forget(asking, "blue", domains=("dark",))
     revision = published(asking)
     assert revision["facts"]["conditional"] == ["dark"]
     metrics = revision["metrics"]
     assert cell(metrics, "blue", "dark")["after"] <= 0.2
-    assert cell(metrics, "blue", "bright")["after"] >= cell(metrics, "blue", "bright")["before"] - 0.1
+    assert (
+        cell(metrics, "blue", "bright")["after"] >= cell(metrics, "blue", "bright")["before"] - 0.1
+    )
     assert "cells" in metrics["checkpoint"]
     assert asking.evidence.verify(again=True)["holds"]
     said = asking.export("m", tmp_path / "edit", "ann", format="edit")
@@ -43,7 +47,10 @@ def test_a_checkpoint_carries_the_linear_edit_and_says_so(asking: Service, tmp_p
     asking.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
     forget(asking, "blue", domains=("dark",))
     asking.reconcile()
-    assert json.loads((tmp_path / "out" / "current" / "revision.json").read_text())["carries"] == "linear"
+    assert (
+        json.loads((tmp_path / "out" / "current" / "revision.json").read_text())["carries"]
+        == "linear"
+    )
     assert "a checkpoint carries the linear one" in asking.evidence.verify()["claim"]
 
 
@@ -63,7 +70,11 @@ def test_a_revert_and_the_way_back_to_linear_edits(asking: Service) -> None:
 def test_served_vectors_of_other_domains_stay_as_they_are(asking: Service) -> None:
     forget(asking, "blue", domains=("dark",))
     edit = asking.serving("m").edit
-    vectors = asking.core.models.opened("m").basis.tensors["pool"] if asking.core.models.opened("m").basis.has_pool else np.eye(edit.dim)
+    vectors = (
+        asking.core.models.opened("m").basis.tensors["pool"]
+        if asking.core.models.opened("m").basis.has_pool
+        else np.eye(edit.dim)
+    )
     others = ~edit.conditions[0].holds(vectors)
     assert others.any()
     assert np.abs(edit.apply(vectors)[others] - vectors[others]).max() < 1e-12
@@ -72,4 +83,9 @@ def test_served_vectors_of_other_domains_stay_as_they_are(asking: Service) -> No
 def test_there_is_none_without_domains_or_of_texts(service: Service) -> None:
     record = service.models.show("m")
     with pytest.raises(Usage, match="asks for a picture's domain"):
-        service.add_model("n", record["reference"], Given(conditional=True, side="text", domains=("dark", "bright")), "ann")
+        service.add_model(
+            "n",
+            record["reference"],
+            Given(conditional=True, side="text", domains=("dark", "bright")),
+            "ann",
+        )

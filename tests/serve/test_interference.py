@@ -19,17 +19,23 @@ def test_what_stays_without_a_forget_is_what_a_revert_would_publish(service: Ser
     before = service.interference("m")
     rows = {row["id"]: row for row in before["forgets"]}
     assert set(rows) == {red["id"], blue["id"]}
-    assert [row["cost"] for row in before["forgets"]] == sorted((row["cost"] for row in rows.values()), reverse=True)
+    assert [row["cost"] for row in before["forgets"]] == sorted(
+        (row["cost"] for row in rows.values()), reverse=True
+    )
     assert rows[blue["id"]]["domains"] == ["dark"]
     revert(service, red)
     (left,) = service.interference("m")["forgets"]
     assert left["id"] == blue["id"]
     assert left["named"] == pytest.approx(rows[red["id"]]["others_named_without"])
     assert left["changed_without"] == 0, "nothing else is in force"
-    assert service.interference("m", before["revision"])["forgets"] == before["forgets"], "an older revision, as it was"
+    assert service.interference("m", before["revision"])["forgets"] == before["forgets"], (
+        "an older revision, as it was"
+    )
 
 
-def test_what_was_covered_takes_over_where_its_cover_is_left_out(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_covered_takes_over_where_its_cover_is_left_out(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inner, outer = forget(service, "red", domains=("dark",)), forget(service, "red")
     assert service.requests.show(inner["id"])["state"] == "subsumed"
     composed, sets = Contributions.composed, list[list[str]]()
@@ -44,7 +50,9 @@ def test_what_was_covered_takes_over_where_its_cover_is_left_out(service: Servic
     assert sets == [[inner["contribution"]]]
 
 
-def test_a_set_that_was_seen_is_not_composed_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_that_was_seen_is_not_composed_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("red", "blue"):
         forget(service, name)
     first = service.interference("m")
@@ -72,7 +80,9 @@ def test_it_is_asked_over_http(service: Service) -> None:
     request = forget(service, "red")
     number = published(service)["number"]
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
-    with TestClient(create_app(Context(service, service.reconcile)), "http://localhost", headers=headers) as client:
+    with TestClient(
+        create_app(Context(service, service.reconcile)), "http://localhost", headers=headers
+    ) as client:
         answer = client.get(f"/v1/models/m/revisions/{number}/interference").json()
         assert answer == service.interference("m")
         assert answer["forgets"][0]["id"] == request["id"]

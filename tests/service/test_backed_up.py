@@ -1,4 +1,6 @@
-"""Every file of a home is in its backup, or on the list that says why not; a restored home knows what it shares."""
+"""Every file of a home is in its backup, or on the list that says why not; a restored home knows
+what it shares.
+"""
 
 import os
 import tarfile
@@ -16,7 +18,9 @@ from govd.service.service import Service, open_service
 from govd.web.app import create_app
 from govd.web.context import Context
 
-KEYED = ForgetOptions(concepts=("red",), private=True, reason="Ms Example asked", idempotency_key="k-1")
+KEYED = ForgetOptions(
+    concepts=("red",), private=True, reason="Ms Example asked", idempotency_key="k-1"
+)
 
 
 def everything(home: Path, given: Given, served: Path) -> Service:
@@ -31,9 +35,13 @@ def everything(home: Path, given: Given, served: Path) -> Service:
     client = TestClient(create_app(Context(service, lambda: None)), base_url="http://127.0.0.1")
     client.headers["Authorization"] = f"Bearer {service.core.home.token()}"
     body = {"role": "reader", "name": "desk"}
-    assert client.post("/v1/tokens", headers={"Idempotency-Key": "k-2"}, json=body).status_code == 201
+    assert (
+        client.post("/v1/tokens", headers={"Idempotency-Key": "k-2"}, json=body).status_code == 201
+    )
     assert client.post("/v1/models/m/embeddings", json={"texts": ["red"]}).status_code == 200
-    Failures(home / FILE).failed("example", "1.0", "govd_vote", "ZeroDivisionError: division by zero")
+    Failures(home / FILE).failed(
+        "example", "1.0", "govd_vote", "ZeroDivisionError: division by zero"
+    )
     (home / "keys" / "next.key").write_text("left by a change of keys that was cut off\n")
     (home / "private" / "orphan.box").write_bytes(b"left by a filing that was cut off")
     return service
@@ -58,7 +66,15 @@ def test_every_file_is_held_or_named_with_the_reason(service: Service, tmp_path:
     assert files - names == set(made["left_out"])
     assert all(why in LEFT_OUT.values() for why in made["left_out"].values()), made["left_out"]
     assert {"keys/derivation.key", "keys/signing.key", "token", "origin", "govd.toml"} <= names
-    left_out = {"views.db", "answers.db", "idempotency.db", "lock", "daemon.json", "keys/next.key", "private/orphan.box"}
+    left_out = {
+        "views.db",
+        "answers.db",
+        "idempotency.db",
+        "lock",
+        "daemon.json",
+        "keys/next.key",
+        "private/orphan.box",
+    }
     assert left_out <= set(made["left_out"])
 
 
@@ -72,7 +88,9 @@ def test_what_is_nothing_of_govds_is_told(service: Service, tmp_path: Path) -> N
     assert why_left_out("keys/another.key") == FOREIGN
 
 
-def test_a_repeated_private_filing_is_the_same_after_a_restore(service: Service, tmp_path: Path) -> None:
+def test_a_repeated_private_filing_is_the_same_after_a_restore(
+    service: Service, tmp_path: Path
+) -> None:
     with service:
         (before,) = service.requests.all()
         backup(tmp_path / "home", tmp_path / "b.tar")
@@ -92,10 +110,15 @@ def test_a_restored_home_says_what_it_shares(service: Service, tmp_path: Path) -
     assert str(tmp_path / "served") in folder
 
 
-def test_a_backup_of_an_older_version_is_restored_and_what_it_lacks_is_told(service: Service, tmp_path: Path) -> None:
+def test_a_backup_of_an_older_version_is_restored_and_what_it_lacks_is_told(
+    service: Service, tmp_path: Path
+) -> None:
     with service:
         backup(tmp_path / "home", tmp_path / "b.tar")
-    with tarfile.open(tmp_path / "b.tar") as whole, tarfile.open(tmp_path / "old.tar", "w", format=tarfile.GNU_FORMAT) as old:
+    with (
+        tarfile.open(tmp_path / "b.tar") as whole,
+        tarfile.open(tmp_path / "old.tar", "w", format=tarfile.GNU_FORMAT) as old,
+    ):
         for member in whole.getmembers():
             if member.name != "keys/derivation.key":
                 old.addfile(member, whole.extractfile(member))

@@ -21,7 +21,9 @@ Change = Callable[[dict[str, bytes]], Any]
 
 
 def private(service: Service, concept: str = "red") -> str:
-    request = service.forget("m", ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"), "ann")
+    request = service.forget(
+        "m", ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"), "ann"
+    )
     service.reconcile()
     return str(request["id"])
 
@@ -66,14 +68,18 @@ def test_a_home_comes_back_as_it_was(service: Service, tmp_path: Path) -> None:
         restore(tmp_path / "b.tar", tmp_path / "again")
 
 
-def test_a_key_that_is_changed_meanwhile(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_changed_meanwhile(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     between(monkeypatch, lambda: service.evidence.rotate_key("routine", "ann"))
     said = backup(tmp_path / "home", tmp_path / "b.tar")
     assert said["key"] == service.evidence.key()
     assert restore(tmp_path / "b.tar", tmp_path / "again")["key"] == said["key"]
 
 
-def test_a_key_that_is_not_yet_in_its_place(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_not_yet_in_its_place(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its entry is written, its file still has the other name."""
     monkeypatch.setattr("govd.audit.key_rotation.KeyRotation.finish", lambda self: None)
     service.evidence.rotate_key("routine", "ann")
@@ -97,7 +103,9 @@ def test_a_text_that_is_destroyed_meanwhile_is_destroyed_in_the_backup(
             again.requests.reveal(request, "dpo")
 
 
-def test_a_text_whose_shredding_is_an_entry_is_left_out(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_whose_shredding_is_an_entry_is_left_out(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = private(service)
     monkeypatch.setattr(service.core.private, "shred", lambda name: None)
     service.requests.shred(request, "cut off before the deed", "dpo")
@@ -131,14 +139,19 @@ def test_what_was_said_about_a_private_request_comes_back(service: Service, tmp_
     with open_service(tmp_path / "again") as again:
         found = again.requests.reveal(request, "dpo")
         assert [s["reason"] for s in found["said"]] == ["Ms Example sues", "Ms Example lost"]
-        assert again.requests.reveal(revert, "dpo")["said"][0]["reason"] == "Ms Example thought better of it"
+        assert (
+            again.requests.reveal(revert, "dpo")["said"][0]["reason"]
+            == "Ms Example thought better of it"
+        )
     service.requests.shred(request, "the purpose is fulfilled", "dpo")
     assert backup(tmp_path / "home", tmp_path / "later.tar")["texts"] == 0
     with tarfile.open(tmp_path / "later.tar") as tar:
         assert not [n for n in tar.getnames() if n.startswith("private/")]
 
 
-def test_a_reason_that_came_to_no_entry_is_in_nobodys_way(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reason_that_came_to_no_entry_is_in_nobodys_way(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its text lies there, the entry could not be written; the same is asked for again."""
     request = private(service)
 
@@ -151,7 +164,9 @@ def test_a_reason_that_came_to_no_entry_is_in_nobodys_way(service: Service, tmp_
             service.requests.hold(request, "Ms Example sues", "dpo")
     assert backup(tmp_path / "home", tmp_path / "b.tar")["texts"] == 1
     service.requests.hold(request, "Ms Example sues again", "dpo")
-    assert [s["reason"] for s in service.requests.reveal(request, "dpo")["said"]] == ["Ms Example sues again"]
+    assert [s["reason"] for s in service.requests.reveal(request, "dpo")["said"]] == [
+        "Ms Example sues again"
+    ]
 
 
 def test_a_reason_that_the_home_has_lost_is_named(service: Service, tmp_path: Path) -> None:
@@ -163,9 +178,13 @@ def test_a_reason_that_the_home_has_lost_is_named(service: Service, tmp_path: Pa
     assert restore(tmp_path / "b.tar", tmp_path / "again")["texts"] == 4
 
 
-def test_a_key_that_is_not_the_ledgers_is_told(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_not_the_ledgers_is_told(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service.evidence.sign()
-    (tmp_path / "home" / "keys" / "signing.key").write_bytes(b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
+    (tmp_path / "home" / "keys" / "signing.key").write_bytes(
+        b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+    )
     monkeypatch.setattr(module, "PAUSE_SECONDS", 0.0)
     with pytest.raises(BadFile, match="not the one that the ledger speaks of"):
         backup(tmp_path / "home", tmp_path / "b.tar")
@@ -204,7 +223,9 @@ def tar_of(path: Path, files: dict[str, bytes], **special: tarfile.TarInfo) -> P
     with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
         for name, data in files.items():
             info = special.get(name) or tarfile.TarInfo(name)
-            info.size = 0 if info.type in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE) else len(data)
+            info.size = (
+                0 if info.type in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE) else len(data)
+            )
             tar.addfile(info, io.BytesIO(data))
     return path
 
@@ -233,7 +254,9 @@ HOSTILE: dict[str, Change] = {
     "an artifact below another name": lambda files: files | {"artifacts/00/" + "1" * 64: b"x"},
     "no key": lambda files: {k: v for k, v in files.items() if k != "keys/signing.key"},
     "no name": lambda files: {k: v for k, v in files.items() if k != "origin"},
-    "another key": lambda files: files | {"keys/signing.key": b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"},
+    "another key": lambda files: (
+        files | {"keys/signing.key": b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"}
+    ),
     "no ledger at all": lambda files: files | {"ledger.db": b"no database" * 1000},
     "an artifact that is not what its name says": lambda files: {
         k: v + b"x" if k.startswith("artifacts/") else v for k, v in files.items()
@@ -257,19 +280,39 @@ def refused(file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", sorted(HOSTILE))
-def test_what_is_no_backup_becomes_no_home(files: dict[str, bytes], tmp_path: Path, what: str) -> None:
+def test_what_is_no_backup_becomes_no_home(
+    files: dict[str, bytes], tmp_path: Path, what: str
+) -> None:
     refused(tar_of(tmp_path / "evil.tar", HOSTILE[what](files)), tmp_path)
     assert not (tmp_path.parent / "outside").exists()
 
 
-def test_links_sparse_files_and_things_twice_are_refused(files: dict[str, bytes], tmp_path: Path) -> None:
-    for kind, target in ((tarfile.SYMTYPE, "/etc/passwd"), (tarfile.LNKTYPE, "origin"), (tarfile.DIRTYPE, ""), (tarfile.FIFOTYPE, "")):
-        refused(tar_of(tmp_path / "evil.tar", files | {"govd.toml": b""}, **{"govd.toml": linked(kind, target)}), tmp_path)
+def test_links_sparse_files_and_things_twice_are_refused(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    for kind, target in (
+        (tarfile.SYMTYPE, "/etc/passwd"),
+        (tarfile.LNKTYPE, "origin"),
+        (tarfile.DIRTYPE, ""),
+        (tarfile.FIFOTYPE, ""),
+    ):
+        refused(
+            tar_of(
+                tmp_path / "evil.tar",
+                files | {"govd.toml": b""},
+                **{"govd.toml": linked(kind, target)},
+            ),
+            tmp_path,
+        )
     data = (tmp_path / "b.tar").read_bytes().rstrip(b"\0")
     data += bytes(-len(data) % 512)
-    (tmp_path / "evil.tar").write_bytes(data + tar_of(tmp_path / "more.tar", {"origin": b"govd/other"}).read_bytes())
+    (tmp_path / "evil.tar").write_bytes(
+        data + tar_of(tmp_path / "more.tar", {"origin": b"govd/other"}).read_bytes()
+    )
     refused(tmp_path / "evil.tar", tmp_path)
-    with tarfile.open(tmp_path / "evil.tar", "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "x" * 5000}) as tar:
+    with tarfile.open(
+        tmp_path / "evil.tar", "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "x" * 5000}
+    ) as tar:
         for name, said in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(said)
@@ -277,12 +320,16 @@ def test_links_sparse_files_and_things_twice_are_refused(files: dict[str, bytes]
     refused(tmp_path / "evil.tar", tmp_path)
 
 
-def test_a_database_with_something_besides_is_refused(files: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_database_with_something_besides_is_refused(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
     files["ledger.db"] = with_trigger(files["ledger.db"], tmp_path)
     refused(tar_of(tmp_path / "evil.tar", files), tmp_path)
 
 
-def test_a_backup_that_is_cut_off_anywhere_is_refused(files: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_backup_that_is_cut_off_anywhere_is_refused(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
     data = (tmp_path / "b.tar").read_bytes()
     for share in (0, 100, 511, 600, len(data) // 3, len(data) // 2):
         (tmp_path / "cut.tar").write_bytes(data[:share])

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from govd.edit.factors import tensors_from_bytes
-from govd.errors import BadFile, Conflict, GovdError, KeyReused, NotFound, OverCapacity, Unsupported, Usage
+from govd.errors import (
+    BadFile,
+    Conflict,
+    GovdError,
+    KeyReused,
+    NotFound,
+    OverCapacity,
+    Unsupported,
+    Usage,
+)
 from govd.models import Given
 from govd.requests import ForgetOptions
 from govd.requests.options import understood
@@ -17,7 +26,9 @@ from govd.service.service import Service, open_service
 from govd.types import Prototypes
 
 
-def forget(service: Service, *concepts: str, approve: bool = True, **options: Any) -> dict[str, Any]:
+def forget(
+    service: Service, *concepts: str, approve: bool = True, **options: Any
+) -> dict[str, Any]:
     request = service.forget("m", ForgetOptions(concepts=concepts, **options), "ann")
     service.reconcile()
     if approve and service.requests.show(request["id"])["state"] == "waiting":
@@ -63,13 +74,18 @@ def test_a_concept_goes_in_one_domain_only(service: Service) -> None:
     forget(service, "blue", domains=("dark",))
     metrics = published(service)["metrics"]
     assert cell(metrics, "blue", "dark")["after"] <= 0.2
-    assert cell(metrics, "blue", "bright")["after"] >= cell(metrics, "blue", "bright")["before"] - 0.2
+    assert (
+        cell(metrics, "blue", "bright")["after"] >= cell(metrics, "blue", "bright")["before"] - 0.2
+    )
 
 
 def test_a_whole_domain_loses_more_than_the_other(service: Service) -> None:
     forget(service, all_concepts=True, domains=("dark",))
     cells = published(service)["metrics"]["cells"]
-    lost = {d: sum(c["before"] - c["after"] for c in cells if c["domain"] == d) for d in ("bright", "dark")}
+    lost = {
+        d: sum(c["before"] - c["after"] for c in cells if c["domain"] == d)
+        for d in ("bright", "dark")
+    }
     assert lost["dark"] > 2 * max(lost["bright"], 0.5)
 
 
@@ -84,7 +100,11 @@ def test_every_method_goes_through_the_same_door(service: Service, method: str) 
 
 
 def test_as_if_it_had_never_been(service: Service, tmp_path: Path, given: Given) -> None:
-    first, second, third = forget(service, "red"), forget(service, "blue", domains=("dark",)), forget(service, "pink")
+    first, second, third = (
+        forget(service, "red"),
+        forget(service, "blue", domains=("dark",)),
+        forget(service, "pink"),
+    )
     revert(service, second)
     with open_service(tmp_path / "other") as other:
         other.add_model("m", "colours", given, "zoe")
@@ -126,14 +146,23 @@ def test_policies_deny_and_let_wait(service: Service) -> None:
     assert service.requests.show(waiting["id"])["state"] == "in_force"
     kinds = [e["kind"] for e in service.audit.trail(waiting["id"])["entries"]]
     assert kinds[0] == "request.file"
-    assert {"request.vote", "request.wait", "request.approve", "revision.publish", "request.publish"} <= set(kinds)
+    assert {
+        "request.vote",
+        "request.wait",
+        "request.approve",
+        "revision.publish",
+        "request.publish",
+    } <= set(kinds)
 
 
 def test_a_denied_request_makes_its_filing_and_its_decision(service: Service) -> None:
     before = service.core.desk.ledger.size()
     forget(service, "grey")
     kinds = [e["kind"] for e in service.core.desk.ledger.entries(before)]
-    assert [k for k in kinds if k.startswith("request.") and k != "request.vote"] == ["request.file", "request.deny"]
+    assert [k for k in kinds if k.startswith("request.") and k != "request.vote"] == [
+        "request.file",
+        "request.deny",
+    ]
 
 
 BAD: dict[str, tuple[dict[str, Any], type[GovdError], str]] = {
@@ -146,12 +175,24 @@ BAD: dict[str, tuple[dict[str, Any], type[GovdError], str]] = {
     "10,000 concepts": ({"concepts": tuple(f"c{i}" for i in range(10_000))}, Usage, "max_concepts"),
     "strength 0": ({"concepts": ("red",), "strength": 0.0}, Usage, "out of range"),
     "strength nan": ({"concepts": ("red",), "strength": float("nan")}, Usage, "out of range"),
-    "strength over the method's": ({"concepts": ("red",), "method": "nullspace", "strength": 1.1}, Usage, "at most 1"),
+    "strength over the method's": (
+        {"concepts": ("red",), "method": "nullspace", "strength": 1.1},
+        Usage,
+        "at most 1",
+    ),
     "unknown method": ({"concepts": ("red",), "method": "wish"}, NotFound, "bilateral"),
     "unknown target": ({"concepts": ("red",), "target": "soon"}, Usage, "unnamed"),
     "twice": ({"concepts": ("red", "red")}, Usage, "twice"),
-    "an alias for two": ({"concepts": ("red", "blue"), "aliases": ("rose",)}, Usage, "single concept"),
-    "no anchor left": ({"concepts": tuple(__import__("govd_example.backend").backend.NAMES)}, OverCapacity, "no anchor"),
+    "an alias for two": (
+        {"concepts": ("red", "blue"), "aliases": ("rose",)},
+        Usage,
+        "single concept",
+    ),
+    "no anchor left": (
+        {"concepts": tuple(__import__("govd_example.backend").backend.NAMES)},
+        OverCapacity,
+        "no anchor",
+    ),
     "a date that is none": ({"concepts": ("red",), "due": "soon"}, Usage, "2027-01-31"),
 }
 
@@ -169,7 +210,10 @@ def test_bad_input_is_told_and_leaves_no_entry(service: Service, case: str) -> N
 
 def test_duplicates_are_told(service: Service) -> None:
     first = service.forget("m", ForgetOptions(concepts=("red",), idempotency_key="k1"), "ann")
-    assert service.forget("m", ForgetOptions(concepts=("red",), idempotency_key="k1"), "ann")["id"] == first["id"]
+    assert (
+        service.forget("m", ForgetOptions(concepts=("red",), idempotency_key="k1"), "ann")["id"]
+        == first["id"]
+    )
     with pytest.raises(KeyReused, match=first["id"]):
         service.forget("m", ForgetOptions(concepts=("blue",), idempotency_key="k1"), "ann")
     with pytest.raises(Conflict, match=first["id"]):
@@ -192,7 +236,9 @@ def test_reverts_of_what_is_not_in_force(service: Service) -> None:
         service.revert(red["id"], "", "ann")
 
 
-def test_methods_that_cannot_be_solved_together_are_refused_with_the_reason(service: Service) -> None:
+def test_methods_that_cannot_be_solved_together_are_refused_with_the_reason(
+    service: Service,
+) -> None:
     red = forget(service, "red", method="nullspace")
     with pytest.raises(Conflict, match=red["id"]):
         service.forget("m", ForgetOptions(concepts=("blue",), method="bilateral"), "ann")
@@ -208,10 +254,14 @@ def test_preview_files_nothing_and_says_what_would_be(service: Service) -> None:
     assert request["predicted"] == found["predicted"]
 
 
-def test_over_a_bound_it_is_filed_and_waits_with_the_figure(tmp_path: Path, example_plugins: None, given: Given) -> None:
+def test_over_a_bound_it_is_filed_and_waits_with_the_figure(
+    tmp_path: Path, example_plugins: None, given: Given
+) -> None:
     home = tmp_path / "strict"
     home.mkdir()
-    (home / "govd.toml").write_text("max_predicted_disagreement = -1.0\n")  # even no change at all is over it
+    (home / "govd.toml").write_text(
+        "max_predicted_disagreement = -1.0\n"
+    )  # even no change at all is over it
     with open_service(home) as service:
         service.add_model("m", "colours", given, "ann")
         request = forget(service, all_concepts=True, domains=("dark",), approve=False)
@@ -219,7 +269,9 @@ def test_over_a_bound_it_is_filed_and_waits_with_the_figure(tmp_path: Path, exam
         assert "over the bound of -1.000" in request["state_reason"]
 
 
-def test_a_person_must_approve_where_the_home_says_so(tmp_path: Path, example_plugins: None, given: Given) -> None:
+def test_a_person_must_approve_where_the_home_says_so(
+    tmp_path: Path, example_plugins: None, given: Given
+) -> None:
     home = tmp_path / "strict"
     home.mkdir()
     (home / "govd.toml").write_text('approval = "person"\n')
@@ -228,7 +280,9 @@ def test_a_person_must_approve_where_the_home_says_so(tmp_path: Path, example_pl
         assert forget(service, "red", approve=False)["state"] == "waiting"
 
 
-def test_models_are_checked_before_anything_is_kept(service: Service, given: Given, tmp_path: Path) -> None:
+def test_models_are_checked_before_anything_is_kept(
+    service: Service, given: Given, tmp_path: Path
+) -> None:
     before = service.core.desk.ledger.size()
     cases: list[tuple[str, str, Given, type[GovdError], str]] = [
         ("m", "colours", given, Conflict, "already"),
@@ -260,7 +314,9 @@ def test_a_revision_answers_alone(service: Service, pictures: Path) -> None:
     assert abs(service.serving("m").edit.apply(base) - rows).max() < 1e-6
 
 
-def test_unreadable_pictures_are_told_one_by_one(service: Service, pictures: Path, tmp_path: Path) -> None:
+def test_unreadable_pictures_are_told_one_by_one(
+    service: Service, pictures: Path, tmp_path: Path
+) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     good = pictures / "dark" / "blue" / "0.png"
     answers = service.classify("m", [("good", good), ("broken", tmp_path / "broken.png")])
@@ -283,15 +339,22 @@ def test_exports_are_recorded_and_never_overwrite(service: Service, tmp_path: Pa
     assert [e["kind"] for e in service.audit.log(kind="export")] == ["export.write"]
 
 
-def test_publish_to_follows_every_revision(tmp_path: Path, example_plugins: None, given: Given) -> None:
+def test_publish_to_follows_every_revision(
+    tmp_path: Path, example_plugins: None, given: Given
+) -> None:
     import json
 
     folder = tmp_path / "served"
     with open_service(tmp_path / "home") as service:
-        service.add_model("m", "colours", replace(given, publish_to=str(folder), publish_base=True), "ann")
+        service.add_model(
+            "m", "colours", replace(given, publish_to=str(folder), publish_base=True), "ann"
+        )
         assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 0
         request = forget(service, "red")
-        assert json.loads((folder / "current" / "revision.json").read_text())["edit_digest"] == published(service)["edit_digest"]
+        assert (
+            json.loads((folder / "current" / "revision.json").read_text())["edit_digest"]
+            == published(service)["edit_digest"]
+        )
         revert(service, request)
         assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 2
         assert not list(folder.glob(".*"))
@@ -319,7 +382,9 @@ def test_the_ledger_verifies_and_a_lost_artifact_is_noticed(service: Service) ->
     assert artifact in verdict["faults"][0]
 
 
-def test_examples_are_pictures_of_the_concept(service: Service, pictures: Path, tmp_path: Path) -> None:
+def test_examples_are_pictures_of_the_concept(
+    service: Service, pictures: Path, tmp_path: Path
+) -> None:
     given = [p.read_bytes() for p in sorted((pictures / "dark" / "red").glob("*.png"))[:3]]
     spec, _ = understood(service.core, "m", ForgetOptions(concepts=("red",)))
     plain = service.requests.contributions.compute(spec, service.core.models.opened("m"))
@@ -343,7 +408,9 @@ def test_examples_are_pictures_of_the_concept(service: Service, pictures: Path, 
         ({"concepts": ("red",), "examples": [b"no picture"]}, "is no picture"),
     ],
 )
-def test_examples_that_cannot_be(service: Service, pictures: Path, options: dict[str, Any], said: str) -> None:
+def test_examples_that_cannot_be(
+    service: Service, pictures: Path, options: dict[str, Any], said: str
+) -> None:
     picture = next((pictures / "dark" / "red").glob("*.png")).read_bytes()
     with pytest.raises(GovdError, match=said):
         service.forget("m", ForgetOptions(**{"examples": [picture], **options}), "ann")
@@ -357,7 +424,12 @@ def test_pictures_that_cannot_be_read_are_skipped_and_counted(
     shutil.copytree(pool, tmp_path / "pool")
     (tmp_path / "images" / "dark" / "red" / "broken.png").write_bytes(b"no picture")
     (tmp_path / "pool" / "broken.png").write_bytes(b"no picture")
-    record = service.add_model("a", "colours", replace(given, images=str(tmp_path / "images"), pool=str(tmp_path / "pool")), "ann")
+    record = service.add_model(
+        "a",
+        "colours",
+        replace(given, images=str(tmp_path / "images"), pool=str(tmp_path / "pool")),
+        "ann",
+    )
     whole = service.models.show("m")
     assert (record["images_unreadable"], record["pool_unreadable"]) == (1, 1)
     assert (record["pool"], whole["images_unreadable"]) == (whole["pool"], 0)
@@ -369,32 +441,52 @@ def test_pictures_that_cannot_be_read_are_skipped_and_counted(
     assert "b" not in service.core.desk.views.models
 
 
-def test_a_checkpoint_is_found_again_from_anywhere(service: Service, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_is_found_again_from_anywhere(
+    service: Service, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "here" / "colours").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here")
     seen: list[str] = []
     open_it = service.core.plugins.open_model
-    monkeypatch.setattr(service.core, "ask_open", lambda r: seen.append(r.reference) or open_it(replace(r, reference="colours")))
-    assert service.add_model("a", "colours", given, "ann")["reference"] == str(tmp_path / "here" / "colours")
+    monkeypatch.setattr(
+        service.core,
+        "ask_open",
+        lambda r: seen.append(r.reference) or open_it(replace(r, reference="colours")),
+    )
+    assert service.add_model("a", "colours", given, "ann")["reference"] == str(
+        tmp_path / "here" / "colours"
+    )
     assert seen == [str(tmp_path / "here" / "colours")]
 
 
-def test_a_checkpoints_own_pictures_are_used_as_far_as_they_are_labels(service: Service, given: Given, pictures: Path) -> None:
+def test_a_checkpoints_own_pictures_are_used_as_far_as_they_are_labels(
+    service: Service, given: Given, pictures: Path
+) -> None:
     model = service.core.models.opened("m").model
     facts = replace(model.facts, defaults={"images": pictures})
     model.facts = facts  # type: ignore[misc]
     service.core.plugins.open_model = lambda reference: model  # type: ignore[method-assign]
-    record = service.add_model("a", "colours", replace(given, labels=("red", "blue", "teal"), images=None), "ann")
+    record = service.add_model(
+        "a", "colours", replace(given, labels=("red", "blue", "teal"), images=None), "ann"
+    )
     assert service.evaluate("a", None)["metrics"]["images"] == 24
     assert record["images"] == str(pictures)
-    record = service.add_model("b", "colours", replace(given, labels=("teal", "mauve"), images=None), "ann")
+    record = service.add_model(
+        "b", "colours", replace(given, labels=("teal", "mauve"), images=None), "ann"
+    )
     assert (record["images"], record["evaluation"]) == (None, None)
 
 
-def test_prototypes_are_kept_as_tensors_and_as_pictures(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def drawn(prompts: Any, *, seed: int, steps: int | None = None, progress: Any = None) -> Prototypes:
+def test_prototypes_are_kept_as_tensors_and_as_pictures(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(
+        prompts: Any, *, seed: int, steps: int | None = None, progress: Any = None
+    ) -> Prototypes:
         pictures = np.full((len(prompts), 8, 8, 3), 100 + seed, np.uint8)
-        return Prototypes(tuple(prompts), service.core.models.opened("m").model.encode_texts(prompts), pictures)
+        return Prototypes(
+            tuple(prompts), service.core.models.opened("m").model.encode_texts(prompts), pictures
+        )
 
     monkeypatch.setattr(service.core.models.opened("m").model, "synthesise", drawn, raising=True)
     plain = service.preview("m", ForgetOptions(concepts=("red",), method="nullspace"))
@@ -403,7 +495,9 @@ def test_prototypes_are_kept_as_tensors_and_as_pictures(service: Service, tmp_pa
     assert made is not None
     assert [row["prompt"] for row in made["facts"]["prototypes"]] == ["a picture of a red"] * 2
     assert plain["predicted"]["rank"] < service.revision("m", 1)["rank"]
-    whole, _ = tensors_from_bytes(service.core.artifacts.get(made["facts"]["prototypes"][0]["tensors"]))
+    whole, _ = tensors_from_bytes(
+        service.core.artifacts.get(made["facts"]["prototypes"][0]["tensors"])
+    )
     assert whole["pictures"].shape == (1, 8, 8, 3)
     said = service.evidence.bundle(tmp_path / "b.zip", request=request["id"])
     assert said["artifacts"] >= 2 + 4  # two of pictures, two of tensors

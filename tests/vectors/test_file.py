@@ -55,7 +55,9 @@ def test_prompts_domains_and_labels_are_told_apart(tmp_path: Path) -> None:
     assert (words["labels"], words["anchors"]) == (("dog", "cat"), ("red car",))
     assert (words["templates"], words["domains"]) == (("a {}", "the {}"), ("photo", "sketch"))
     answer = model.encode_texts(["the dog", "a sketch of a cat"])
-    expected = np.stack([prompts[2] / np.linalg.norm(prompts[2]), cube[1, 1] / np.linalg.norm(cube[1, 1])])
+    expected = np.stack(
+        [prompts[2] / np.linalg.norm(prompts[2]), cube[1, 1] / np.linalg.norm(cube[1, 1])]
+    )
     assert np.abs(answer - expected).max() < 1e-6
     assert model.facts.logit_scale == pytest.approx(14.3)
 
@@ -64,10 +66,14 @@ def test_parquet_has_a_row_for_each_text(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     vectors = rows(3, 4).astype(np.float32)
-    parquet.write_table(arrow.table({"name": list(NAMES), "vector": list(vectors)}), tmp_path / "m.parquet")
+    parquet.write_table(
+        arrow.table({"name": list(NAMES), "vector": list(vectors)}), tmp_path / "m.parquet"
+    )
     model = govd_open_model(ModelReference(str(tmp_path / "m.parquet")))
     assert model is not None
-    assert model.encode_texts(["cat"])[0] @ vectors[1] == pytest.approx(np.linalg.norm(vectors[1]), rel=1e-5)
+    assert model.encode_texts(["cat"])[0] @ vectors[1] == pytest.approx(
+        np.linalg.norm(vectors[1]), rel=1e-5
+    )
     parquet.write_table(arrow.table({"name": list(NAMES)}), tmp_path / "no.parquet")
     with pytest.raises(BadCheckpoint, match="no column vector"):
         govd_open_model(ModelReference(str(tmp_path / "no.parquet")))
@@ -75,27 +81,54 @@ def test_parquet_has_a_row_for_each_text(tmp_path: Path) -> None:
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no texts": ({"image_vectors": rows(3, 8)}, "no array text_names"),
-    "names as objects": ({"names": np.array(["a", None, 3], dtype=object), "vectors": rows(3, 8)}, "not readable"),
+    "names as objects": (
+        {"names": np.array(["a", None, 3], dtype=object), "vectors": rows(3, 8)},
+        "not readable",
+    ),
     "as many": ({"names": NAMES, "vectors": rows(2, 8)}, "3 names for 2 vectors"),
     "twins": ({"names": np.array(["dog", "dog"]), "vectors": rows(2, 8)}, "'dog' is named twice"),
     "zero": ({"names": NAMES, "vectors": np.zeros((3, 8))}, "row 0 is zero"),
     "nan": ({"names": NAMES, "vectors": np.where(np.eye(3, 8), np.nan, 1.0)}, "zero or not finite"),
     "flat": ({"names": NAMES, "vectors": rows(24)}, "shape"),
     "prompt without a bar": (
-        {"text_names": NAMES, "text_vectors": rows(3, 8), "prompt_names": np.array(["a dog"]), "prompt_vectors": rows(1, 8)},
+        {
+            "text_names": NAMES,
+            "text_vectors": rows(3, 8),
+            "prompt_names": np.array(["a dog"]),
+            "prompt_vectors": rows(1, 8),
+        },
         "the prompt 'a dog'",
     ),
     "prompts of another width": (
-        {"text_names": NAMES, "text_vectors": rows(3, 8), "prompt_names": np.array(["a {}|dog"]), "prompt_vectors": rows(1, 9)},
+        {
+            "text_names": NAMES,
+            "text_vectors": rows(3, 8),
+            "prompt_names": np.array(["a {}|dog"]),
+            "prompt_vectors": rows(1, 9),
+        },
         "9 columns",
     ),
     "domains": (
-        {"text_names": NAMES, "text_vectors": rows(3, 8), "domain_names": np.array(["a", "b"]), "domain_vectors": rows(3, 2, 8)},
+        {
+            "text_names": NAMES,
+            "text_vectors": rows(3, 8),
+            "domain_names": np.array(["a", "b"]),
+            "domain_vectors": rows(3, 2, 8),
+        },
         "domain_vectors has shape",
     ),
-    "pool": ({"text_names": NAMES, "text_vectors": rows(3, 8), "image_vectors": rows(5, 9)}, "image_vectors has shape"),
-    "labels": ({"text_names": NAMES, "text_vectors": rows(3, 8), "labels": np.array(["dog", "cow"])}, "'cow' is no text"),
-    "scale": ({"text_names": NAMES, "text_vectors": rows(3, 8), "logit_scale": np.array(-1.0)}, "logit_scale"),
+    "pool": (
+        {"text_names": NAMES, "text_vectors": rows(3, 8), "image_vectors": rows(5, 9)},
+        "image_vectors has shape",
+    ),
+    "labels": (
+        {"text_names": NAMES, "text_vectors": rows(3, 8), "labels": np.array(["dog", "cow"])},
+        "'cow' is no text",
+    ),
+    "scale": (
+        {"text_names": NAMES, "text_vectors": rows(3, 8), "logit_scale": np.array(-1.0)},
+        "logit_scale",
+    ),
 }
 
 
@@ -117,7 +150,9 @@ def test_a_file_that_was_cut_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_not_in_the_file_is_refused_with_the_nearest_names(tmp_path: Path) -> None:
-    model = govd_open_model(ModelReference(write(tmp_path / "m.npz", names=NAMES, vectors=rows(3, 8))))
+    model = govd_open_model(
+        ModelReference(write(tmp_path / "m.npz", names=NAMES, vectors=rows(3, 8)))
+    )
     assert model is not None
     with pytest.raises(Unsupported, match="red cart") as refused:
         model.encode_texts(["dog", "red cart"])

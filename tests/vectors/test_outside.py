@@ -27,14 +27,18 @@ def counted(text: str) -> list[float]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers as embedding servers do, in another order than asked; the fragment's model name chooses what goes wrong."""
+    """Answers as embedding servers do, in another order than asked; the fragment's model name
+    chooses what goes wrong.
+    """
 
     seen: ClassVar[list[dict[str, object]]] = []
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         type(self).seen.append({**body, "authorization": self.headers.get("Authorization")})
-        data = [{"index": i, "embedding": counted(text)} for i, text in enumerate(body["input"])][::-1]
+        data = [{"index": i, "embedding": counted(text)} for i, text in enumerate(body["input"])][
+            ::-1
+        ]
         answers = {"wrong-width": [{"index": 0, "embedding": [1.0]}], "nothing": None}
         content = json.dumps({"data": answers.get(body["model"], data)}).encode()
         self.send_response(500 if body["model"] == "fails" else 200)
@@ -63,12 +67,16 @@ def unit(texts: list[str]) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def test_an_endpoint_is_asked_in_batches_and_its_order_does_not_matter(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_is_asked_in_batches_and_its_order_does_not_matter(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GOVD_ENCODER_TOKEN", "secret")
     texts = [letter * n for letter in LETTERS for n in (1, 2, 3)]
     assert np.abs(OutsideEncoder(f"{address}#clip", DIM)(texts) - unit(texts)).max() < 1e-6
     assert [len(call["input"]) for call in Handler.seen] == [64, 14]  # type: ignore[arg-type]
-    assert {(call["model"], call["authorization"]) for call in Handler.seen} == {("clip", "Bearer secret")}
+    assert {(call["model"], call["authorization"]) for call in Handler.seen} == {
+        ("clip", "Bearer secret")
+    }
 
 
 def test_what_an_endpoint_may_answer_wrongly_is_named(address: str) -> None:
@@ -94,10 +102,15 @@ def test_a_command_is_asked_for_texts_that_the_file_lacks(tmp_path: Path) -> Non
     vectors = np.eye(2, DIM)
     np.savez(tmp_path / "m.npz", names=np.array(["dog", "cat"]), vectors=vectors)
     answers = "print(json.dumps({'embeddings': [[len(t), 0, 0, 1] for t in texts]}))"
-    model = govd_open_model(ModelReference(str(tmp_path / "m.npz"), text_encoder=command(tmp_path, answers)))
+    model = govd_open_model(
+        ModelReference(str(tmp_path / "m.npz"), text_encoder=command(tmp_path, answers))
+    )
     assert model is not None
     rows = model.encode_texts(["cow", "dog", "cow"])
-    assert np.abs(rows - np.array([[3, 0, 0, 1], [10**0.5, 0, 0, 0], [3, 0, 0, 1]]) / 10**0.5).max() < 1e-6
+    assert (
+        np.abs(rows - np.array([[3, 0, 0, 1], [10**0.5, 0, 0, 0], [3, 0, 0, 1]]) / 10**0.5).max()
+        < 1e-6
+    )
 
 
 def test_a_command_that_fails_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""A model that is only vectors, from registering to an edit file, by commands, in a home, and over HTTP."""
+"""A model that is only vectors, from registering to an edit file, by commands, in a home, and over
+HTTP.
+"""
 
 import base64
 from pathlib import Path
@@ -23,20 +25,38 @@ DIM = 24
 
 
 class World:
-    """Texts around a common direction, pictures around their texts; every tenth picture is of nothing that has a name."""
+    """Texts around a common direction, pictures around their texts; every tenth picture is of
+    nothing that has a name.
+    """
 
     def __init__(self, folder: Path) -> None:
         draw = np.random.default_rng(4)
         names = [*LABELS, *OTHERS]
-        self.texts = _unit(0.8 * _unit(draw.normal(size=(1, DIM))) + _unit(draw.normal(size=(len(names), DIM))))
+        self.texts = _unit(
+            0.8 * _unit(draw.normal(size=(1, DIM))) + _unit(draw.normal(size=(len(names), DIM)))
+        )
         self.of = draw.integers(0, len(LABELS), 240)
         shift = 0.7 * _unit(draw.normal(size=(1, DIM)))
-        self.pictures = _unit(shift + self.texts[self.of] + 0.5 * draw.normal(size=(240, DIM)) / DIM**0.5)
-        self.model, self.evaluation, self.three = folder / "m.npz", folder / "e.npz", folder / "three.npy"
-        np.savez(
-            self.model, text_names=np.array(names), text_vectors=self.texts, labels=np.array(len(LABELS)), image_vectors=self.pictures[:160]
+        self.pictures = _unit(
+            shift + self.texts[self.of] + 0.5 * draw.normal(size=(240, DIM)) / DIM**0.5
         )
-        np.savez(self.evaluation, image_vectors=self.pictures[160:], labels=np.array([LABELS[i] for i in self.of[160:]]))
+        self.model, self.evaluation, self.three = (
+            folder / "m.npz",
+            folder / "e.npz",
+            folder / "three.npy",
+        )
+        np.savez(
+            self.model,
+            text_names=np.array(names),
+            text_vectors=self.texts,
+            labels=np.array(len(LABELS)),
+            image_vectors=self.pictures[:160],
+        )
+        np.savez(
+            self.evaluation,
+            image_vectors=self.pictures[160:],
+            labels=np.array([LABELS[i] for i in self.of[160:]]),
+        )
         np.save(self.three, self.pictures[160:163].astype(np.float32) * 7)
 
 
@@ -62,7 +82,9 @@ def test_what_the_file_brings_is_what_is_registered(service: Service) -> None:
     assert (record["use"], record["templates"], record["backend"]) == ("labels", ["{}"], "vectors")
 
 
-def test_vectors_are_answered_as_the_pictures_that_they_are_of(service: Service, world: World) -> None:
+def test_vectors_are_answered_as_the_pictures_that_they_are_of(
+    service: Service, world: World
+) -> None:
     answers = service.classify("v", [(str(world.three), world.three)])
     assert [a["path"] for a in answers] == [f"{world.three}[{i}]" for i in range(3)]
     scores = world.pictures[160:163] @ world.texts[: len(LABELS)].T
@@ -72,7 +94,9 @@ def test_vectors_are_answered_as_the_pictures_that_they_are_of(service: Service,
     assert np.abs(rows - world.pictures[160:163]).max() < 1e-6
 
 
-def test_a_forget_goes_and_comes_back_to_the_last_bit(service: Service, world: World, tmp_path: Path) -> None:
+def test_a_forget_goes_and_comes_back_to_the_last_bit(
+    service: Service, world: World, tmp_path: Path
+) -> None:
     before, _ = service.embeddings("v", images=[world.three])
     request = service.forget("v", ForgetOptions(concepts=("dog",)), "ann")
     service.reconcile()
@@ -98,13 +122,18 @@ def test_what_is_published_is_the_edit_alone(service: Service, tmp_path: Path) -
     service.update_model("v", Given(publish_to=str(tmp_path / "served")), "ann")
     service.forget("v", ForgetOptions(concepts=("dog",)), "ann")
     service.reconcile()
-    assert sorted(p.name for p in (tmp_path / "served" / "current").iterdir()) == ["edit.safetensors", "revision.json"]
+    assert sorted(p.name for p in (tmp_path / "served" / "current").iterdir()) == [
+        "edit.safetensors",
+        "revision.json",
+    ]
     edit = public.load_edit(tmp_path / "served" / "current" / "edit.safetensors")
     assert edit.digest == edit.facts["edit_digest"] == service.revision("v", 1)["edit_digest"]
     assert edit.facts["model_digest"] == service.models.show("v")["digest"]
 
 
-def test_what_cannot_be_done_with_vectors_is_said(service: Service, world: World, tmp_path: Path) -> None:
+def test_what_cannot_be_done_with_vectors_is_said(
+    service: Service, world: World, tmp_path: Path
+) -> None:
     with pytest.raises(Unsupported, match="no vector for the text 'cow'"):
         service.preview("v", ForgetOptions(concepts=("cow",)))
     (answer,) = [service.classify("v", [("a.npy", world.three)])[0]]
@@ -120,7 +149,10 @@ def test_what_cannot_be_done_with_vectors_is_said(service: Service, world: World
         ({"labels": np.array(["dog"])}, "no image_vectors"),
         ({"image_vectors": np.ones((2, DIM))}, "no labels"),
         ({"image_vectors": np.ones((2, DIM)), "labels": np.array(["dog"])}, "labels is"),
-        ({"image_vectors": np.ones((1, DIM)), "labels": np.array(["cow"])}, "not one row is of a label"),
+        (
+            {"image_vectors": np.ones((1, DIM)), "labels": np.array(["cow"])},
+            "not one row is of a label",
+        ),
         ({"image_vectors": np.zeros((1, DIM)), "labels": np.array(["dog"])}, "zero or not finite"),
     ],
 )
@@ -139,10 +171,20 @@ def test_vectors_over_http(tmp_path: Path, world: World, example_plugins: None) 
         service.add_model("v", str(world.model), Given(), "ann")
         client = TestClient(create_app(Context(service)), base_url="http://127.0.0.1")
         headers = {"Authorization": f"Bearer {home.token()}"}
-        body = {"images": [base64.b64encode(world.three.read_bytes()).decode(), base64.b64encode(b"no").decode()]}
+        body = {
+            "images": [
+                base64.b64encode(world.three.read_bytes()).decode(),
+                base64.b64encode(b"no").decode(),
+            ]
+        }
         answer = client.post("/v1/models/v/classify", json=body, headers=headers)
         assert answer.status_code == 200, answer.text
-        assert [a["path"] for a in answer.json()] == ["image 0[0]", "image 0[1]", "image 0[2]", "image 1"]
+        assert [a["path"] for a in answer.json()] == [
+            "image 0[0]",
+            "image 0[1]",
+            "image 0[2]",
+            "image 1",
+        ]
         assert answer.json()[3]["label"] is None
     finally:
         service.close()

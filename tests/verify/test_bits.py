@@ -1,4 +1,6 @@
-"""Single bits, changed at random in everything that is stored: each is noticed, or changes nothing that verification speaks of."""
+"""Single bits, changed at random in everything that is stored: each is noticed, or changes nothing
+that verification speaks of.
+"""
 
 import io
 import random
@@ -20,7 +22,12 @@ from govd.verify import bundle
 from govd.verify.entries import verify
 from govd.verify.recompute import recompute
 
-FLIPS = {"the ledger's database": 4000, "artifacts and their tensors": 2000, "log checkpoints": 1000, "bundles": 3000}
+FLIPS = {
+    "the ledger's database": 4000,
+    "artifacts and their tensors": 2000,
+    "log checkpoints": 1000,
+    "bundles": 3000,
+}
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +39,16 @@ def home(tmp_path_factory: pytest.TempPathFactory, pool: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("govd.asking.plugins.found_entry_points", lambda: POINTS)
         with open_service(folder) as service:
-            service.add_model("m", "colours", Given(labels=NAMES, anchors=("wood", "sea"), domains=DOMAINS, pool=str(pool)), "ann")
+            service.add_model(
+                "m",
+                "colours",
+                Given(labels=NAMES, anchors=("wood", "sea"), domains=DOMAINS, pool=str(pool)),
+                "ann",
+            )
             for name in ("red", "blue", "green"):
-                request = service.forget("m", ForgetOptions(concepts=(name,), reason="a reason"), "ann")
+                request = service.forget(
+                    "m", ForgetOptions(concepts=(name,), reason="a reason"), "ann"
+                )
                 service.reconcile()
                 if service.requests.show(request["id"])["state"] == "waiting":
                     service.requests.decide(request["id"], "approve", "seen", "bob")
@@ -91,7 +105,9 @@ def judges(home: Path, work: Path) -> dict[str, Callable[[random.Random], str]]:
         digest = draw.choice(files)
         store = Artifacts(work / "artifacts")
         store.path(digest).parent.mkdir(parents=True, exist_ok=True)
-        store.path(digest).write_bytes(flipped((home / "artifacts" / digest[:2] / digest).read_bytes(), draw))
+        store.path(digest).write_bytes(
+            flipped((home / "artifacts" / digest[:2] / digest).read_bytes(), draw)
+        )
         try:
             store.get(digest)
         except GovdError:
@@ -103,7 +119,10 @@ def judges(home: Path, work: Path) -> dict[str, Callable[[random.Random], str]]:
         with sqlite3.connect(copy) as raw:
             raw.execute("DROP TRIGGER checkpoints_no_update")
             size, text = draw.choice(raw.execute("SELECT size, note FROM checkpoints").fetchall())
-            raw.execute("UPDATE checkpoints SET note = CAST(? AS TEXT) WHERE size = ?", (flipped(text.encode(), draw), size))
+            raw.execute(
+                "UPDATE checkpoints SET note = CAST(? AS TEXT) WHERE size = ?",
+                (flipped(text.encode(), draw), size),
+            )
         raw.close()
         return "missed" if verify(Stored(copy), key, key.name).holds else "noticed"
 
@@ -118,7 +137,9 @@ def judges(home: Path, work: Path) -> dict[str, Callable[[random.Random], str]]:
 
 
 @pytest.mark.slow
-def test_ten_thousand_bits(home: Path, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+def test_ten_thousand_bits(
+    home: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     draw = random.Random(20_261_124)
     table: dict[str, Counter[str]] = {}
     for kind, judge in judges(home, tmp_path).items():
@@ -127,15 +148,24 @@ def test_ten_thousand_bits(home: Path, tmp_path: Path, record_property: Callable
         print(f"{kind}: {dict(table[kind])}")
     assert sum(sum(counts.values()) for counts in table.values()) == 10_000
     assert all(counts["missed"] == 0 for counts in table.values()), table
-    assert all(table[kind]["harmless"] == 0 for kind in list(FLIPS)[1:]), "only a database file has room that means nothing"
+    assert all(table[kind]["harmless"] == 0 for kind in list(FLIPS)[1:]), (
+        "only a database file has room that means nothing"
+    )
 
 
 def test_a_changed_tensor_does_not_compose_to_the_same_edit(home: Path) -> None:
-    """What recomputing adds: an artifact whose name was changed with it, and an entry that names it, still do not fit together."""
+    """What recomputing adds: an artifact whose name was changed with it, and an entry that names
+    it, still do not fit together.
+    """
     opened = bundle.verify_bundle(io.BytesIO((home / "all.zip").read_bytes()))
     made = next(e for e in opened.entries() if e["kind"] == "contribution.make")
     data = opened.artifact(made["payload"]["artifact"])
     forged = data[:-3] + bytes([data[-3] ^ 4]) + data[-2:]
-    found = recompute(opened.entries(), lambda d: forged if d == made["payload"]["artifact"] else opened.artifact(d))
+    found = recompute(
+        opened.entries(),
+        lambda d: forged if d == made["payload"]["artifact"] else opened.artifact(d),
+    )
     assert any("not those of the digest in it" in f["fault"] for f in found)
-    assert all(not f["fault"] and f["same_bytes"] for f in recompute(opened.entries(), opened.artifact))
+    assert all(
+        not f["fault"] and f["same_bytes"] for f in recompute(opened.entries(), opened.artifact)
+    )

@@ -34,7 +34,13 @@ print(json.dumps(said))
 
 def taken(path: Path, *again: str) -> dict[str, object]:
     """The verdict, with mebibytes beyond those of the imports and seconds of the processor."""
-    done = subprocess.run([sys.executable, "-c", CODE, str(path), *again], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, str(path), *again],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
@@ -50,7 +56,9 @@ def one(signer: Signer) -> Files:
 
 def of_size(signer: Signer, size: int) -> Files:
     files = {n: d for n, d in one(signer).items() if not n.startswith("checkpoints/")}
-    return files | {f"checkpoints/{size}.note": signer.sign(LogCheckpoint("g", size, bytes(32)).text).encode()}
+    return files | {
+        f"checkpoints/{size}.note": signer.sign(LogCheckpoint("g", size, bytes(32)).text).encode()
+    }
 
 
 def with_lines(signer: Signer, count: int) -> Files:
@@ -79,7 +87,12 @@ def many(size: int) -> bytes:
 
 def wide(item: bytes, size: int) -> bytes:
     body = canonical.encode(entry(0, items=[]))
-    return body.replace(b'"items":[]', b'"items":[' + b",".join([item] * (size // (len(item) + 1))) + b"]") + b"\n"
+    return (
+        body.replace(
+            b'"items":[]', b'"items":[' + b",".join([item] * (size // (len(item) + 1))) + b"]"
+        )
+        + b"\n"
+    )
 
 
 HOSTILE = {
@@ -88,23 +101,37 @@ HOSTILE = {
     "a partial one of that size": lambda s: partial(of_size(s, 10**17)),
     "fifty thousand signature lines": lambda s: with_lines(s, 50_000),
     "two hundred signature lines": lambda s: with_lines(s, 200),
-    "60 MiB of proofs in lists": lambda s: partial(one(s) | {"proofs.ndjson": b'{"entry":0,"path":[' + rows(b"[],", 60 * MIB) + b"[]]}\n"}),
-    "60 MiB of proof lines": lambda s: partial(one(s) | {"proofs.ndjson": rows(b'{"from":1,"path":[]}\n', 60 * MIB)}),
+    "60 MiB of proofs in lists": lambda s: partial(
+        one(s) | {"proofs.ndjson": b'{"entry":0,"path":[' + rows(b"[],", 60 * MIB) + b"[]]}\n"}
+    ),
+    "60 MiB of proof lines": lambda s: partial(
+        one(s) | {"proofs.ndjson": rows(b'{"from":1,"path":[]}\n', 60 * MIB)}
+    ),
     "60 MiB of lists in an entry": lambda s: one(s) | {"entries.ndjson": wide(b"[]", 60 * MIB)},
-    "30 MiB of floats in entries": lambda s: one(s) | {"entries.ndjson": rows(wide(b"1e+30", 3 * MIB), 30 * MIB)},
+    "30 MiB of floats in entries": lambda s: (
+        one(s) | {"entries.ndjson": rows(wide(b"1e+30", 3 * MIB), 30 * MIB)}
+    ),
     "30 MiB of small entries": lambda s: one(s) | {"entries.ndjson": many(30 * MIB)},
-    "30 MiB of small entries without proofs": lambda s: partial(one(s) | {"entries.ndjson": many(30 * MIB)}),
+    "30 MiB of small entries without proofs": lambda s: partial(
+        one(s) | {"entries.ndjson": many(30 * MIB)}
+    ),
     "60 MiB of nothing": lambda s: one(s) | {"entries.ndjson": rows(b"\n", 60 * MIB)},
-    "60 MiB of a manifest": lambda s: one(s) | {"manifest.json": b"[" + rows(b"[],", 60 * MIB) + b"[]]"},
+    "60 MiB of a manifest": lambda s: (
+        one(s) | {"manifest.json": b"[" + rows(b"[],", 60 * MIB) + b"[]]"}
+    ),
     "60 MiB of sums": lambda s: one(s) | {"SHA256SUMS": rows(b"0  x\n", 60 * MIB)},
     "60 MiB of an artifact": lambda s: one(s) | {"artifacts/" + "0" * 64: bytes(60 * MIB)},
-    "60 MiB of a statement": lambda s: one(s) | {"statements/m-1.dsse.json": b"[" + rows(b"[],", 60 * MIB) + b"[]]"},
+    "60 MiB of a statement": lambda s: (
+        one(s) | {"statements/m-1.dsse.json": b"[" + rows(b"[],", 60 * MIB) + b"[]]"}
+    ),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_hostile_bundles_end_soon_in_little_memory(signer: Signer, tmp_path: Path, name: str) -> None:
+def test_hostile_bundles_end_soon_in_little_memory(
+    signer: Signer, tmp_path: Path, name: str
+) -> None:
     files = HOSTILE[name](signer)
     path = tmp_path / "x.zip"
     path.write_bytes(zipped(files if name.endswith("sums") else listed(files)).getvalue())
@@ -123,13 +150,22 @@ def test_a_bundle_of_many_entries_verifies_in_flat_memory(signer: Signer, tmp_pa
 
     def bodies() -> Iterator[bytes]:
         for i in range(count):
-            yield canonical.encode(entry(i, "request.vote", f"r{i}", reason="because " * 30)) + b"\n"
+            yield (
+                canonical.encode(entry(i, "request.vote", f"r{i}", reason="because " * 30)) + b"\n"
+            )
 
     for body in bodies():
         tree.add(merkle.leaf_hash(body[:-1]))
     note = signer.sign(LogCheckpoint("g", count, tree.root()).text).encode()
-    small = {n: d for n, d in one(signer).items() if n in ("README.txt", "manifest.json", "proofs.ndjson")}
-    contents = {n: archive.Content.whole(d) for n, d in (small | {f"checkpoints/{count}.note": note}).items()}
+    small = {
+        n: d
+        for n, d in one(signer).items()
+        if n in ("README.txt", "manifest.json", "proofs.ndjson")
+    }
+    contents = {
+        n: archive.Content.whole(d)
+        for n, d in (small | {f"checkpoints/{count}.note": note}).items()
+    }
     contents["entries.ndjson"] = archive.Content.of(bodies)
     from govd.verify.bundle import sums
 

@@ -1,4 +1,6 @@
-"""Evidence bundles against whoever makes them badly or in bad faith: a clear verdict, in little time and memory."""
+"""Evidence bundles against whoever makes them badly or in bad faith: a clear verdict, in little
+time and memory.
+"""
 
 import base64
 import hashlib
@@ -30,7 +32,9 @@ STATEMENT = "statements/m-1.dsse.json"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -> tuple[Files, Files, Key]:
+def made(
+    tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path
+) -> tuple[Files, Files, Key]:
     """The files of a bundle of one request, of one of everything, and the log's key."""
     from tests.conftest import DOMAINS, NAMES, POINTS
 
@@ -38,8 +42,15 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("govd.asking.plugins.found_entry_points", lambda: POINTS)
         with open_service(folder / "home") as service:
-            service.add_model("m", "colours", Given(labels=NAMES, anchors=("wood", "sea"), domains=DOMAINS, pool=str(pool)), "ann")
-            request = service.forget("m", ForgetOptions(concepts=("red",), reason="a reason"), "ann")
+            service.add_model(
+                "m",
+                "colours",
+                Given(labels=NAMES, anchors=("wood", "sea"), domains=DOMAINS, pool=str(pool)),
+                "ann",
+            )
+            request = service.forget(
+                "m", ForgetOptions(concepts=("red",), reason="a reason"), "ann"
+            )
             service.reconcile()
             if service.requests.show(request["id"])["state"] == "waiting":
                 service.requests.decide(request["id"], "approve", "seen", "bob")
@@ -48,7 +59,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
             service.evidence.bundle(folder / "again.zip", request=request["id"])
             service.evidence.bundle(folder / "all.zip")
             key = service.core.desk.ledger.signer.key
-    assert (folder / "one.zip").read_bytes() == (folder / "again.zip").read_bytes(), "the same question has the same bytes"
+    assert (folder / "one.zip").read_bytes() == (folder / "again.zip").read_bytes(), (
+        "the same question has the same bytes"
+    )
     one, everything = ((folder / n).read_bytes() for n in ("one.zip", "all.zip"))
     return unzipped(one), unzipped(everything), key
 
@@ -73,7 +86,9 @@ def test_any_zip_tool_opens_them(made: tuple[Files, Files, Key]) -> None:
         assert {n: opened.read(n) for n in opened.namelist()} == made[0]
 
 
-def test_the_claim_is_an_in_toto_statement_about_the_published_files(made: tuple[Files, Files, Key]) -> None:
+def test_the_claim_is_an_in_toto_statement_about_the_published_files(
+    made: tuple[Files, Files, Key],
+) -> None:
     envelope = json.loads(made[0][STATEMENT])
     statement = json.loads(base64.b64decode(envelope["payload"]))
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
@@ -102,7 +117,9 @@ def dropped(files: Files) -> Files:
 
 def invented(files: Files) -> Files:
     rows = lines(files)
-    return with_lines(files, [*rows, {**rows[-1], "seq": rows[-1]["seq"] + 1, "kind": "request.withdraw"}])
+    return with_lines(
+        files, [*rows, {**rows[-1], "seq": rows[-1]["seq"] + 1, "kind": "request.withdraw"}]
+    )
 
 
 def artifact(files: Files) -> str:
@@ -120,20 +137,32 @@ def smuggled(files: Files) -> Files:
 
 def other_checkpoint(files: Files) -> Files:
     name = next(n for n in files if n.startswith("checkpoints/"))
-    return files | {name: files[name].replace(b"\n\n", b"\n\n\xe2\x80\x94 x AAAA\n", 1)[:-9] + b"AAAAAAAA\n"}
+    return files | {
+        name: files[name].replace(b"\n\n", b"\n\n\xe2\x80\x94 x AAAA\n", 1)[:-9] + b"AAAAAAAA\n"
+    }
 
 
 def other_claim(files: Files) -> Files:
     envelope = json.loads(files[STATEMENT])
     payload = base64.b64decode(envelope["payload"]).replace(b'"red"', b'"blue"')
-    return files | {STATEMENT: canonical.encode(envelope | {"payload": base64.b64encode(payload).decode()})}
+    return files | {
+        STATEMENT: canonical.encode(envelope | {"payload": base64.b64encode(payload).decode()})
+    }
 
 
 def no_checkpoint(files: Files) -> Files:
     return {n: d for n, d in files.items() if not n.startswith("checkpoints/")}
 
 
-LIES: list[Callable[[Files], Files]] = [changed_reason, invented, other_artifact, smuggled, other_checkpoint, other_claim, no_checkpoint]
+LIES: list[Callable[[Files], Files]] = [
+    changed_reason,
+    invented,
+    other_artifact,
+    smuggled,
+    other_checkpoint,
+    other_claim,
+    no_checkpoint,
+]
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
@@ -146,46 +175,70 @@ def test_whoever_changes_a_bundle_and_its_manifest_is_found_out(
 
 def test_what_is_left_out_is_noticed_where_all_is_promised(made: tuple[Files, Files, Key]) -> None:
     assert not judged(dropped(dict(made[1])), made[2]).verdict.holds
-    assert not judged(dropped(dict(made[0])), made[2]).verdict.holds, "it was in a run of entries that follow each other"
+    assert not judged(dropped(dict(made[0])), made[2]).verdict.holds, (
+        "it was in a run of entries that follow each other"
+    )
     opened = judged(dict(made[0]), made[2])
-    assert any("may exist" in line for line in opened.not_proven), "and not promised where it is not"
+    assert any("may exist" in line for line in opened.not_proven), (
+        "and not promised where it is not"
+    )
 
 
 def test_single_entries_and_runs_are_proven_one_by_one(tmp_path: Path) -> None:
-    """Entries 1 and 3 to 6 of eight: one proof for the first, one for the run; each entry and each proof counts."""
+    """Entries 1 and 3 to 6 of eight: one proof for the first, one for the run; each entry and each
+    proof counts.
+    """
     signer = Signer.at(tmp_path / "k", "g")
     rows = [entry(i, "request.file", f"r{i}") for i in range(8)]
     bodies, _ = signed(rows, signer)
     nodes: dict[tuple[int, int], bytes] = {}
     tree = merkle.Growing()
     for body in bodies:
-        nodes |= {(level, number): value for level, number, value in tree.add(merkle.leaf_hash(body))}
+        nodes |= {
+            (level, number): value for level, number, value in tree.add(merkle.leaf_hash(body))
+        }
 
     def node(level: int, number: int) -> bytes:
         return nodes[level, number]
 
-    proofs: list[dict[str, Any]] = [{"entry": 1, "path": [h.hex() for h in merkle.inclusion_proof(1, 8, node)]}]
-    proofs.append({"start": 3, "stop": 7, "path": [h.hex() for h in merkle.range_proof(3, 7, 8, node)]})
+    proofs: list[dict[str, Any]] = [
+        {"entry": 1, "path": [h.hex() for h in merkle.inclusion_proof(1, 8, node)]}
+    ]
+    proofs.append(
+        {"start": 3, "stop": 7, "path": [h.hex() for h in merkle.range_proof(3, 7, 8, node)]}
+    )
 
     def verdict(shown: list[Any], said: list[Any]) -> list[str]:
         files = forged(rows, [], signer)
         manifest = json.loads(files["manifest.json"]) | {"whole": False, "about": {"request": "r1"}}
-        files |= {"manifest.json": canonical.encode(manifest), "proofs.ndjson": b"".join(canonical.encode(p) + b"\n" for p in said)}
+        files |= {
+            "manifest.json": canonical.encode(manifest),
+            "proofs.ndjson": b"".join(canonical.encode(p) + b"\n" for p in said),
+        }
         return judged(with_lines(files, shown), signer.key).verdict.faults
 
     mine = [rows[i] for i in (1, 3, 4, 5, 6)]
     assert verdict(mine, proofs) == []
     for at in range(5):
         other = [row | {"actor": "eve"} if i == at else row for i, row in enumerate(mine)]
-        assert "not proven" in verdict(other, proofs)[0] or "not all those" in verdict(other, proofs)[0]
+        assert (
+            "not proven" in verdict(other, proofs)[0]
+            or "not all those" in verdict(other, proofs)[0]
+        )
     assert verdict(mine[:-1], proofs), "the run has an end"
     assert verdict([mine[0], *mine[2:]], proofs), "and a beginning"
     assert verdict([*mine[:2], *mine[3:]], proofs), "and no gap"
     assert verdict(mine, proofs[::-1])
     assert verdict(mine, proofs[:1])
     for number, proof in enumerate(proofs):
-        for path in (proof["path"][:-1], [*proof["path"], "0" * 64], ["0" * 64, *proof["path"][1:]]):
-            assert verdict(mine, [p | {"path": path} if i == number else p for i, p in enumerate(proofs)])
+        for path in (
+            proof["path"][:-1],
+            [*proof["path"], "0" * 64],
+            ["0" * 64, *proof["path"][1:]],
+        ):
+            assert verdict(
+                mine, [p | {"path": path} if i == number else p for i, p in enumerate(proofs)]
+            )
 
 
 def test_another_signer_is_not_the_log(made: tuple[Files, Files, Key], tmp_path: Path) -> None:
@@ -206,14 +259,30 @@ HOSTILE: dict[str, Callable[[Files], bytes]] = {
     "a name that no bundle has": lambda f: zipped(f | {"artifacts/x": b""}).getvalue(),
     "the same name twice": lambda f: renamed(f, b"SHA256SUMS", b"README.txt"),
     "a compressed bomb": lambda f: deflated({"README.txt": b"\x00" * 50_000_000}),
-    "a size that lies": lambda f: zipped(f).getvalue().replace(struct.pack("<I", len(f["README.txt"])), struct.pack("<I", 2**31), 1),
-    "deep JSON": lambda f: zipped(f | {"manifest.json": b"[" * 100_000 + b"]" * 100_000}).getvalue(),
-    "duplicate keys": lambda f: zipped(f | {"manifest.json": f["manifest.json"][:-1] + b',"whole":true}'}).getvalue(),
+    "a size that lies": lambda f: (
+        zipped(f)
+        .getvalue()
+        .replace(struct.pack("<I", len(f["README.txt"])), struct.pack("<I", 2**31), 1)
+    ),
+    "deep JSON": (
+        lambda f: zipped(f | {"manifest.json": b"[" * 100_000 + b"]" * 100_000}).getvalue()
+    ),
+    "duplicate keys": (
+        lambda f: zipped(
+            f | {"manifest.json": f["manifest.json"][:-1] + b',"whole":true}'}
+        ).getvalue()
+    ),
     "NaN": lambda f: zipped(f | {"manifest.json": b'{"format":NaN}'}).getvalue(),
-    "another format": lambda f: zipped(f | {"manifest.json": b'{"format":"govd-bundle-1"}'}).getvalue(),
+    "another format": (
+        lambda f: zipped(f | {"manifest.json": b'{"format":"govd-bundle-1"}'}).getvalue()
+    ),
     "no sums": lambda f: zipped({n: d for n, d in f.items() if n != "SHA256SUMS"}).getvalue(),
-    "a large manifest": lambda f: zipped(f | {"manifest.json": b"[" + b"[]," * 600_000 + b"[]]"}).getvalue(),
-    "a large note": lambda f: zipped(f | {f"checkpoints/{i}.note": b"" for i in range(5000)}).getvalue(),
+    "a large manifest": (
+        lambda f: zipped(f | {"manifest.json": b"[" + b"[]," * 600_000 + b"[]]"}).getvalue()
+    ),
+    "a large note": (
+        lambda f: zipped(f | {f"checkpoints/{i}.note": b"" for i in range(5000)}).getvalue()
+    ),
     "a manifest that is a list": lambda f: zipped(f | {"manifest.json": b"[]"}).getvalue(),
 }
 
@@ -231,7 +300,9 @@ def deflated(files: Files) -> bytes:
 
 
 @pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_hostile_files_are_refused_in_little_memory(made: tuple[Files, Files, Key], name: str) -> None:
+def test_hostile_files_are_refused_in_little_memory(
+    made: tuple[Files, Files, Key], name: str
+) -> None:
     data = HOSTILE[name](dict(made[0]))
     tracemalloc.start()
     try:
@@ -252,7 +323,24 @@ def test_a_million_proofs_and_entries_of_nonsense_end(made: tuple[Files, Files, 
 
 
 OTHER = st.one_of(
-    st.sampled_from([None, True, False, {}, [], [[]], {"a": None}, [1, {"b": []}], "", "a" * 64, "0" * 64, 1e300, -1, 2**53 - 1]),
+    st.sampled_from(
+        [
+            None,
+            True,
+            False,
+            {},
+            [],
+            [[]],
+            {"a": None},
+            [1, {"b": []}],
+            "",
+            "a" * 64,
+            "0" * 64,
+            1e300,
+            -1,
+            2**53 - 1,
+        ]
+    ),
     st.integers(-5, 5),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=8),
@@ -271,14 +359,24 @@ def bent(value: Any, draw: st.DataObject) -> Any:
 
 
 @given(st.data())
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_bent_json_anywhere_has_a_verdict(made: tuple[Files, Files, Key], data: st.DataObject) -> None:
+@settings(
+    max_examples=250,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_bent_json_anywhere_has_a_verdict(
+    made: tuple[Files, Files, Key], data: st.DataObject
+) -> None:
     files = dict(made[0])
-    name = data.draw(st.sampled_from(["manifest.json", "proofs.ndjson", STATEMENT, "entries.ndjson", "payload"]))
+    name = data.draw(
+        st.sampled_from(["manifest.json", "proofs.ndjson", STATEMENT, "entries.ndjson", "payload"])
+    )
     if name == "payload":
         envelope = json.loads(files[STATEMENT])
         said = bent(json.loads(base64.b64decode(envelope["payload"])), data)
-        files[STATEMENT] = canonical.encode(envelope | {"payload": base64.b64encode(canonical.encode(said)).decode()})
+        files[STATEMENT] = canonical.encode(
+            envelope | {"payload": base64.b64encode(canonical.encode(said)).decode()}
+        )
     elif name.endswith(".ndjson"):
         rows = [json.loads(line) for line in files[name].splitlines()]
         at = data.draw(st.integers(0, len(rows) - 1))

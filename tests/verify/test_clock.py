@@ -1,4 +1,6 @@
-"""Times never go back, whatever the clock does; in a ledger where they did, a moment is found by the greatest time so far."""
+"""Times never go back, whatever the clock does; in a ledger where they did, a moment is found by
+the greatest time so far.
+"""
 
 import sqlite3
 from collections.abc import Callable
@@ -44,14 +46,20 @@ def forget(service: Service, concept: str) -> str:
     return str(request["id"])
 
 
-def test_entries_do_not_go_back_with_the_clock(service: Service, clock: Clock, tmp_path: Path) -> None:
+def test_entries_do_not_go_back_with_the_clock(
+    service: Service, clock: Clock, tmp_path: Path
+) -> None:
     red = forget(service, "red")
     before = now()
     clock(-86_400)
     blue = forget(service, "blue")
     times = [e["time"] for e in service.core.desk.ledger.entries()]
     assert times == sorted(times)
-    behind = [e["clock_behind_seconds"] for e in service.core.desk.ledger.entries() if "clock_behind_seconds" in e]
+    behind = [
+        e["clock_behind_seconds"]
+        for e in service.core.desk.ledger.entries()
+        if "clock_behind_seconds" in e
+    ]
     assert behind
     assert all(86_000 < seconds < 86_500 for seconds in behind)
 
@@ -61,7 +69,9 @@ def test_entries_do_not_go_back_with_the_clock(service: Service, clock: Clock, t
 
     assert then("now") == [red, blue]
     yesterday = str(moment((datetime.now(UTC) - timedelta(days=1)).isoformat(), "then"))
-    assert not service.audit.as_of(yesterday, "m")["models"][0]["registered"], "nothing was then, though the clock said so"
+    assert not service.audit.as_of(yesterday, "m")["models"][0]["registered"], (
+        "nothing was then, though the clock said so"
+    )
     assert before >= times[0]
     found = service.evidence.verify()
     assert found["holds"], found["faults"]
@@ -83,7 +93,9 @@ def test_a_clock_that_is_right_leaves_no_trace(service: Service) -> None:
     assert service.evidence.verify()["notes"] == []
 
 
-def test_a_log_is_signed_by_the_hour_though_the_clock_was_set_back(service: Service, clock: Clock) -> None:
+def test_a_log_is_signed_by_the_hour_though_the_clock_was_set_back(
+    service: Service, clock: Clock
+) -> None:
     clock(3 * 86_400)
     forget(service, "red")
     clock(0)
@@ -92,7 +104,7 @@ def test_a_log_is_signed_by_the_hour_though_the_clock_was_set_back(service: Serv
     assert service.evidence.verify()["unsigned"] == 0
 
 
-# -- ledgers of earlier versions, in which times went back -----------------------------------------------------------------------------
+# -- ledgers of earlier versions, in which times went back
 
 
 def written(path: Path, rows: list[dict[str, Any]], signer: Signer) -> Ledger:
@@ -103,9 +115,13 @@ def written(path: Path, rows: list[dict[str, Any]], signer: Signer) -> Ledger:
         for seq, row in enumerate(rows):
             body = canonical.encode({**row, "seq": seq})
             nodes = b"".join(value for _, _, value in tree.add(merkle.leaf_hash(body))[1:])
-            raw.execute("INSERT INTO entries (seq, body, nodes) VALUES (?, ?, ?)", (seq, body, nodes))
+            raw.execute(
+                "INSERT INTO entries (seq, body, nodes) VALUES (?, ?, ?)", (seq, body, nodes)
+            )
         note = signer.sign(LogCheckpoint(signer.key.name, tree.size, tree.root()).text)
-        raw.execute("INSERT INTO checkpoints (size, time, note) VALUES (?, ?, ?)", (tree.size, now(), note))
+        raw.execute(
+            "INSERT INTO checkpoints (size, time, note) VALUES (?, ?, ?)", (tree.size, now(), note)
+        )
     raw.close()
     return Ledger.at(path, signer, signer.key.name)
 
@@ -123,7 +139,9 @@ def test_as_of_takes_the_greatest_time_so_far(service: Service, tmp_path: Path) 
         return f"2026-05-{2 if hour < 24 else 1:02}T{hour % 24:02}:00:{seq % 60:02}.000000Z"
 
     for row in rows:
-        row["time"] = time(12, row["seq"]) if row["seq"] < cut else time(24 + 12, row["seq"])  # a day before
+        row["time"] = (
+            time(12, row["seq"]) if row["seq"] < cut else time(24 + 12, row["seq"])
+        )  # a day before
     signer = Signer.at(home / "keys" / "signing.key", service.core.desk.ledger.origin)
     for name in ("ledger.db", "views.db"):
         for end in ("", "-wal", "-shm"):
@@ -140,19 +158,27 @@ def test_as_of_takes_the_greatest_time_so_far(service: Service, tmp_path: Path) 
         assert then("2026-05-02T18:00:00Z") == (2, [red, blue])
         found = again.evidence.verify()
         assert found["holds"], found["faults"]
-        assert any(note.startswith(f"Times go back: entry {cut} is dated 86,3") for note in found["notes"]), found["notes"]
+        assert any(
+            note.startswith(f"Times go back: entry {cut} is dated 86,3") for note in found["notes"]
+        ), found["notes"]
         assert again.evidence.rebuild()["same"]
         again.core.desk.append([Draft("note", "x", "ann")])
         assert list(again.core.desk.ledger.entries())[-1]["time"] > "2026-06"
 
 
-def test_a_part_that_begins_before_the_one_before_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_begins_before_the_one_before_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("govd.verify.parts.LEVEL", 2)  # parts of four entries
     signer = Signer.at(tmp_path / "key", "govd/test")
     blank = {"actor": "ann", "kind": "note", "subject": "x", "model": "", "payload": {}}
-    times = [f"2026-05-02T12:00:0{i}.000000Z" for i in range(4)] + [f"2026-05-01T12:00:0{i}.000000Z" for i in range(4)]
+    times = [f"2026-05-02T12:00:0{i}.000000Z" for i in range(4)] + [
+        f"2026-05-01T12:00:0{i}.000000Z" for i in range(4)
+    ]
     ledger = written(tmp_path / "ledger.db", [blank | {"time": time} for time in times], signer)
     found = verify(ledger.stored(), signer.key, "govd/test")
     ledger.close()
     assert found.holds
-    assert found.notes[0].startswith("Times go back: entry 4 is dated 86,403 s before the one before it;")
+    assert found.notes[0].startswith(
+        "Times go back: entry 4 is dated 86,403 s before the one before it;"
+    )

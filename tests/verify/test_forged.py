@@ -1,4 +1,6 @@
-"""Bundles in bad faith, signed with the log's key: what they claim beyond their entries, and parts that do not belong together."""
+"""Bundles in bad faith, signed with the log's key: what they claim beyond their entries, and parts
+that do not belong together.
+"""
 
 import copy
 import hashlib
@@ -44,11 +46,19 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
     folder = tmp_path_factory.mktemp("forged")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("govd.asking.plugins.found_entry_points", lambda: POINTS)
-        given = Given(labels=NAMES, anchors=("wood", "sea"), domains=DOMAINS, pool=str(pool), images=str(pictures))
+        given = Given(
+            labels=NAMES,
+            anchors=("wood", "sea"),
+            domains=DOMAINS,
+            pool=str(pool),
+            images=str(pictures),
+        )
         with open_service(folder / "home") as service:
             service.add_model("m", "colours", given, "ann")
             for name in ("red", "blue"):
-                request = service.forget("m", ForgetOptions(concepts=(name,), reason="a reason"), "ann")
+                request = service.forget(
+                    "m", ForgetOptions(concepts=(name,), reason="a reason"), "ann"
+                )
                 service.reconcile()
                 if service.requests.show(request["id"])["state"] == "waiting":
                     service.requests.decide(request["id"], "approve", "seen", "bob")
@@ -58,7 +68,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
             signer = service.core.desk.ledger.signer
     files = unzipped((folder / "all.zip").read_bytes())
     rows = [json.loads(line) for line in files["entries.ndjson"].splitlines()]
-    return Made(files, rows, {n[10:]: d for n, d in files.items() if n.startswith("artifacts/")}, signer)
+    return Made(
+        files, rows, {n[10:]: d for n, d in files.items() if n.startswith("artifacts/")}, signer
+    )
 
 
 def judged(files: Files, tmp_path: Path, made: Made, again: bool = False) -> dict[str, Any]:
@@ -67,7 +79,9 @@ def judged(files: Files, tmp_path: Path, made: Made, again: bool = False) -> dic
     return dict(verify_offline(path, str(made.signer.key), again=again))
 
 
-def rewritten(made: Made, change: Callable[[Rows], object], artifacts: dict[str, bytes] | None = None) -> Files:
+def rewritten(
+    made: Made, change: Callable[[Rows], object], artifacts: dict[str, bytes] | None = None
+) -> Files:
     rows = copy.deepcopy(made.rows)
     change(rows)
     return forged(rows, (made.artifacts if artifacts is None else artifacts).values(), made.signer)
@@ -84,7 +98,7 @@ def test_what_is_made_here_holds(made: Made, tmp_path: Path) -> None:
     assert judged(rewritten(made, lambda rows: None), tmp_path, made, again=True)["holds"]
 
 
-# -- the claim ----------------------------------------------------------------------------------------------------------------------
+# -- the claim
 
 
 def of_the_base(statement: dict[str, Any], made: Made) -> None:
@@ -93,7 +107,9 @@ def of_the_base(statement: dict[str, Any], made: Made) -> None:
 
 
 def of_another_revision(statement: dict[str, Any], made: Made) -> None:
-    statement["subject"][0]["digest"]["sha256"] = of(made.rows, "revision.compose", 0)["payload"]["edit"]
+    statement["subject"][0]["digest"]["sha256"] = of(made.rows, "revision.compose", 0)["payload"][
+        "edit"
+    ]
 
 
 def by_another_name(statement: dict[str, Any], made: Made) -> None:
@@ -112,11 +128,20 @@ def of_better_figures(statement: dict[str, Any], made: Made) -> None:
     statement["predicate"]["metrics"]["forget_acc"] = 0.0001
 
 
-CLAIMS = [of_the_base, of_another_revision, by_another_name, of_one_more, of_nothing, of_better_figures]
+CLAIMS = [
+    of_the_base,
+    of_another_revision,
+    by_another_name,
+    of_one_more,
+    of_nothing,
+    of_better_figures,
+]
 
 
 @pytest.mark.parametrize("change", CLAIMS, ids=lambda c: c.__name__)
-def test_a_claim_about_anything_but_the_entries_of_its_revision_is_noticed(made: Made, tmp_path: Path, change: Any) -> None:
+def test_a_claim_about_anything_but_the_entries_of_its_revision_is_noticed(
+    made: Made, tmp_path: Path, change: Any
+) -> None:
     files = restated(made.files, made.signer, STATEMENT, lambda statement: change(statement, made))
     found = judged(files, tmp_path, made)
     assert "the claim is" in " ".join(found["faults"])
@@ -133,7 +158,16 @@ def test_a_bundle_says_only_what_it_is_about(made: Made, tmp_path: Path) -> None
     ):
         manifest = json.loads(made.files["manifest.json"]) | {"about": about}
         found = judged(
-            listed(made.files | {"manifest.json": json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()}), tmp_path, made
+            listed(
+                made.files
+                | {
+                    "manifest.json": (
+                        json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+                    )
+                }
+            ),
+            tmp_path,
+            made,
         )
         assert "about something that its entries do not show" in found["faults"][0]
         assert "about" not in found
@@ -159,7 +193,12 @@ def test_the_claim_is_made_of_what_the_entries_have(made: Made, tmp_path: Path) 
     nothing = [row for row in made.rows if not row["kind"].startswith(("revision", "contribution"))]
     found = judged(
         forged(
-            nothing, [made.artifacts[d] for d in (made.rows[0]["payload"]["basis"], made.rows[0]["payload"]["evaluation"])], made.signer
+            nothing,
+            [
+                made.artifacts[d]
+                for d in (made.rows[0]["payload"]["basis"], made.rows[0]["payload"]["evaluation"])
+            ],
+            made.signer,
         ),
         tmp_path,
         made,
@@ -185,13 +224,20 @@ def test_what_somebody_filed_cannot_pass_for_a_verdict(made: Made, tmp_path: Pat
 
 def test_the_reason_of_a_private_request_is_kept_private(made: Made, tmp_path: Path) -> None:
     found = judged(
-        rewritten(made, lambda rows: of(rows, "request.file")["payload"].update(private={"commitment": "0"}, reason="")), tmp_path, made
+        rewritten(
+            made,
+            lambda rows: of(rows, "request.file")["payload"].update(
+                private={"commitment": "0"}, reason=""
+            ),
+        ),
+        tmp_path,
+        made,
     )
     assert found["holds"]
     assert any("reason kept private" in line for line in found["recorded"])
 
 
-# -- parts that do not belong together ----------------------------------------------------------------------------------------------
+# -- parts that do not belong together
 
 
 def test_tensors_of_another_concept_are_not_what_was_asked_for(made: Made, tmp_path: Path) -> None:
@@ -206,11 +252,16 @@ def test_tensors_of_another_concept_are_not_what_was_asked_for(made: Made, tmp_p
     def strength(rows: Rows) -> None:
         of(rows, "request.file")["payload"]["strength"] = 0.5
 
-    assert "another strength" in judged(rewritten(made, strength), tmp_path, made, again=True)["faults"][0]
+    assert (
+        "another strength"
+        in judged(rewritten(made, strength), tmp_path, made, again=True)["faults"][0]
+    )
 
 
 def test_tensors_of_another_concept_under_its_name_are_noticed(made: Made, tmp_path: Path) -> None:
-    """The contribution is sealed anew with the spec that was asked for; only its tensors are those of another label."""
+    """The contribution is sealed anew with the spec that was asked for; only its tensors are those
+    of another label.
+    """
     from govd.edit.contribution import contribution_from_bytes, contribution_to_bytes, sealed
     from govd.types import Concept, Scope
 
@@ -223,7 +274,9 @@ def test_tensors_of_another_concept_under_its_name_are_noticed(made: Made, tmp_p
     new = sealed(basis, spec, dict(old.tensors), dict(old.facts))
     data = contribution_to_bytes(new)
     text = json.dumps(made.rows).replace(make["subject"], new.digest)
-    rows: Rows = json.loads(text.replace(make["payload"]["artifact"], hashlib.sha256(data).hexdigest()))
+    rows: Rows = json.loads(
+        text.replace(make["payload"]["artifact"], hashlib.sha256(data).hexdigest())
+    )
     of(rows, "request.file")["payload"]["concepts"] = [{"name": "green", "aliases": []}]
     for row in rows:
         if row["kind"] == "revision.compose":
@@ -235,20 +288,32 @@ def test_tensors_of_another_concept_under_its_name_are_noticed(made: Made, tmp_p
 
 UNBOUND: dict[str, Callable[[Rows], object]] = {
     "approved another": lambda rows: [
-        r["payload"].update(contribution="0" * 64) for r in rows if r["kind"] in ("request.approve", "request.wait")
+        r["payload"].update(contribution="0" * 64)
+        for r in rows
+        if r["kind"] in ("request.approve", "request.wait")
     ],
-    "one more contribution": lambda rows: [r["payload"]["requests"].pop() for r in rows if r["kind"] == "revision.compose"],
-    "one more request": lambda rows: of(rows, "revision.compose")["payload"].update(
-        requests=of(rows, "revision.compose", -1)["payload"]["requests"]
+    "one more contribution": lambda rows: [
+        r["payload"]["requests"].pop() for r in rows if r["kind"] == "revision.compose"
+    ],
+    "one more request": (
+        lambda rows: of(rows, "revision.compose")["payload"].update(
+            requests=of(rows, "revision.compose", -1)["payload"]["requests"]
+        )
     ),
-    "covered by what does not cover": lambda rows: of(rows, "revision.compose", -1)["payload"].update(
-        requests=of(rows, "revision.compose")["payload"]["requests"],
-        contributions=of(rows, "revision.compose")["payload"]["contributions"],
-        subsumed={of(rows, "request.file", -1)["subject"]: of(rows, "request.file")["subject"]},
+    "covered by what does not cover": (
+        lambda rows: of(rows, "revision.compose", -1)["payload"].update(
+            requests=of(rows, "revision.compose")["payload"]["requests"],
+            contributions=of(rows, "revision.compose")["payload"]["contributions"],
+            subsumed={of(rows, "request.file", -1)["subject"]: of(rows, "request.file")["subject"]},
+        )
     ),
-    "requests that are no list": lambda rows: of(rows, "revision.compose")["payload"].update(requests={"a": 1}),
-    "the same twice": lambda rows: of(rows, "revision.compose", -1)["payload"]["contributions"].extend(
-        of(rows, "revision.compose", -1)["payload"]["contributions"]
+    "requests that are no list": (
+        lambda rows: of(rows, "revision.compose")["payload"].update(requests={"a": 1})
+    ),
+    "the same twice": (
+        lambda rows: of(rows, "revision.compose", -1)["payload"]["contributions"].extend(
+            of(rows, "revision.compose", -1)["payload"]["contributions"]
+        )
     ),
 }
 
@@ -270,11 +335,18 @@ def test_an_edit_is_of_its_requests_and_of_no_others(made: Made, tmp_path: Path,
 
 
 def test_an_artifact_that_has_no_digest_for_a_name_is_a_fault(made: Made, tmp_path: Path) -> None:
-    files = rewritten(made, lambda rows: of(rows, "contribution.make")["payload"].update(artifact="elsewhere"))
-    assert "names something as its contribution that is no digest" in judged(files, tmp_path, made)["faults"][0]
+    files = rewritten(
+        made, lambda rows: of(rows, "contribution.make")["payload"].update(artifact="elsewhere")
+    )
+    assert (
+        "names something as its contribution that is no digest"
+        in judged(files, tmp_path, made)["faults"][0]
+    )
 
 
-def test_missing_parts_are_named_and_composing_nothing_is_no_success(made: Made, tmp_path: Path) -> None:
+def test_missing_parts_are_named_and_composing_nothing_is_no_success(
+    made: Made, tmp_path: Path
+) -> None:
     files = listed({n: d for n, d in made.files.items() if not n.startswith("artifacts/")})
     found = judged(files, tmp_path, made)
     assert found["holds"]
@@ -285,12 +357,17 @@ def test_missing_parts_are_named_and_composing_nothing_is_no_success(made: Made,
     assert "nothing was composed again, though that was asked" in found["faults"][0]
     assert "not in the bundle" in found["faults"][0]
     contribution = of(made.rows, "contribution.make", -1)["payload"]["artifact"]
-    found = judged(listed({n: d for n, d in made.files.items() if n != f"artifacts/{contribution}"}), tmp_path, made, again=True)
+    found = judged(
+        listed({n: d for n, d in made.files.items() if n != f"artifacts/{contribution}"}),
+        tmp_path,
+        made,
+        again=True,
+    )
     assert found["holds"], "one of two could be composed"
     assert any("m/2: it was not composed again" in line for line in found["not_proven"])
 
 
-# -- hostile artifacts --------------------------------------------------------------------------------------------------------------
+# -- hostile artifacts
 
 
 def swapped(made: Made, old: str, new: bytes) -> Files:
@@ -300,29 +377,57 @@ def swapped(made: Made, old: str, new: bytes) -> Files:
 
 def parts(made: Made) -> dict[str, str]:
     compose = of(made.rows, "revision.compose")["payload"]
-    return {"contribution": of(made.rows, "contribution.make")["payload"]["artifact"], "basis": compose["basis"], "edit": compose["edit"]}
+    return {
+        "contribution": of(made.rows, "contribution.make")["payload"]["artifact"],
+        "basis": compose["basis"],
+        "edit": compose["edit"],
+    }
 
 
 def bent(data: bytes) -> dict[str, bytes]:
     tensors, said = tensors_from_bytes(data)
     deep = b'{"__metadata__":{"spec":"' + b"[" * 50_000 + b'"}}'
     deep += b" " * (-len(deep) % 8)
-    found = {"noise": b"\x00" * 100, "a deep header": struct.pack("<Q", len(deep)) + deep, "nothing": b""}
+    found = {
+        "noise": b"\x00" * 100,
+        "a deep header": struct.pack("<Q", len(deep)) + deep,
+        "nothing": b"",
+    }
     for name in said:
-        for what, value in (("deep", "[" * 100_000), ("a list", "[]"), ("a number", "7"), ("no JSON", "{"), ("null", "null")):
+        for what, value in (
+            ("deep", "[" * 100_000),
+            ("a list", "[]"),
+            ("a number", "7"),
+            ("no JSON", "{"),
+            ("null", "null"),
+        ):
             found[f"{name} is {what}"] = tensors_to_bytes(tensors, said | {name: value})
-        found[f"no {name}"] = tensors_to_bytes(tensors, {k: v for k, v in said.items() if k != name})
+        found[f"no {name}"] = tensors_to_bytes(
+            tensors, {k: v for k, v in said.items() if k != name}
+        )
     for name in tensors:
-        found[f"no tensor {name}"] = tensors_to_bytes({k: v for k, v in tensors.items() if k != name}, said)
+        found[f"no tensor {name}"] = tensors_to_bytes(
+            {k: v for k, v in tensors.items() if k != name}, said
+        )
         for shape in ((3, 2), (0, 0), (5,)):
-            found[f"{name} of shape {shape}"] = tensors_to_bytes(tensors | {name: np.zeros(shape)}, said)
-        found[f"{name} of whole numbers"] = tensors_to_bytes(tensors | {name: np.zeros(tensors[name].shape, np.int64)}, said)
-        found[f"{name} is huge"] = tensors_to_bytes(tensors | {name: np.full(tensors[name].shape, 1e308)}, said)
-    return {what: changed for what, changed in found.items() if changed != data}  # a tensor of no numbers cannot be huge
+            found[f"{name} of shape {shape}"] = tensors_to_bytes(
+                tensors | {name: np.zeros(shape)}, said
+            )
+        found[f"{name} of whole numbers"] = tensors_to_bytes(
+            tensors | {name: np.zeros(tensors[name].shape, np.int64)}, said
+        )
+        found[f"{name} is huge"] = tensors_to_bytes(
+            tensors | {name: np.full(tensors[name].shape, 1e308)}, said
+        )
+    return {
+        what: changed for what, changed in found.items() if changed != data
+    }  # a tensor of no numbers cannot be huge
 
 
 @pytest.mark.parametrize("what", ["contribution", "basis", "edit"])
-def test_malformed_artifacts_are_faults_that_name_them(made: Made, tmp_path: Path, what: str) -> None:
+def test_malformed_artifacts_are_faults_that_name_them(
+    made: Made, tmp_path: Path, what: str
+) -> None:
     old = parts(made)[what]
     for name, data in bent(made.artifacts[old]).items():
         found = judged(swapped(made, old, data), tmp_path, made, again=True)
@@ -337,7 +442,11 @@ def test_malformed_artifacts_are_faults_that_name_them(made: Made, tmp_path: Pat
 
 
 JSONS = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
     lambda s: st.lists(s, max_size=3) | st.dictionaries(st.text(max_size=4), s, max_size=3),
     max_leaves=6,
 )
@@ -348,14 +457,22 @@ PLACE = st.integers(0, 10_000)
 
 
 @given(WHERE, PLACE, PLACE, st.booleans(), JSONS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_recomputing_whatever_was_bent_ends_in_a_verdict(
     made: Made, tmp_path: Path, what: str, at: int, place: int, inside: bool, value: Any
 ) -> None:
     """A value somewhere in the entries, or in the metadata of an artifact, is another one."""
     if what == "entries":
         rows = copy.deepcopy(made.rows)
-        bendable = [r["payload"] for r in rows if r["kind"].split(".")[0] in ("request", "revision", "contribution", "model")]
+        bendable = [
+            r["payload"]
+            for r in rows
+            if r["kind"].split(".")[0] in ("request", "revision", "contribution", "model")
+        ]
         payload = bendable[at % len(bendable)]
         payload[sorted(payload)[place % len(payload)]] = value
         files = forged(rows, made.artifacts.values(), made.signer)
@@ -365,7 +482,9 @@ def test_recomputing_whatever_was_bent_ends_in_a_verdict(
         known = json.loads(said[name]) if said[name].startswith("{") else None
         if known and inside:
             value = known | {sorted(known)[place % len(known)]: value}
-        files = swapped(made, parts(made)[what], tensors_to_bytes(tensors, said | {name: json.dumps(value)}))
+        files = swapped(
+            made, parts(made)[what], tensors_to_bytes(tensors, said | {name: json.dumps(value)})
+        )
     assert isinstance(judged(files, tmp_path, made, again=True)["holds"], bool)
 
 
@@ -374,8 +493,13 @@ def test_noise_in_tensors_is_a_verdict(made: Made, tmp_path: Path) -> None:
     for what, old in parts(made).items():
         tensors, said = tensors_from_bytes(made.artifacts[old])
         for _ in range(5):
-            noise = {k: draw.standard_normal(v.shape) * 10.0 ** draw.integers(-200, 200) for k, v in tensors.items()}
-            assert not judged(swapped(made, old, tensors_to_bytes(noise, said)), tmp_path, made, again=True)["holds"], what
+            noise = {
+                k: draw.standard_normal(v.shape) * 10.0 ** draw.integers(-200, 200)
+                for k, v in tensors.items()
+            }
+            assert not judged(
+                swapped(made, old, tensors_to_bytes(noise, said)), tmp_path, made, again=True
+            )["holds"], what
 
 
 def test_the_key_that_is_shown_is_the_one_that_was_checked(made: Made, tmp_path: Path) -> None:

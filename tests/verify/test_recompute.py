@@ -1,4 +1,6 @@
-"""Edits composed again: which request covers which is seen in what their contributions take away, whatever it is called."""
+"""Edits composed again: which request covers which is seen in what their contributions take away,
+whatever it is called.
+"""
 
 import json
 from collections.abc import Callable
@@ -35,22 +37,36 @@ def judged(service: Service, files: Files, tmp_path: Path) -> dict[str, Any]:
     return dict(verify_offline(path, service.evidence.key(), again=True))
 
 
-def changed(service: Service, tmp_path: Path, change: Callable[[Rows], object], without: str = "") -> dict[str, Any]:
-    """What a bundle of everything comes to whose entries somebody changed who can sign; `without` an artifact."""
+def changed(
+    service: Service, tmp_path: Path, change: Callable[[Rows], object], without: str = ""
+) -> dict[str, Any]:
+    """What a bundle of everything comes to whose entries somebody changed who can sign; `without`
+    an artifact.
+    """
     files = whole(service, tmp_path)
     rows: Rows = [json.loads(line) for line in files["entries.ndjson"].splitlines()]
     change(rows)
     named = json.dumps(rows)
-    artifacts = [data for name, data in files.items() if name.startswith("artifacts/") and name[10:] in named and name[10:] != without]
+    artifacts = [
+        data
+        for name, data in files.items()
+        if name.startswith("artifacts/") and name[10:] in named and name[10:] != without
+    ]
     return judged(service, forged(rows, artifacts, service.core.desk.ledger.signer), tmp_path)
 
 
 def composed(rows: Rows) -> list[dict[str, Any]]:
-    return [row["payload"] for row in rows if row["kind"] == "revision.compose" and row["payload"]["subsumed"]]
+    return [
+        row["payload"]
+        for row in rows
+        if row["kind"] == "revision.compose" and row["payload"]["subsumed"]
+    ]
 
 
 def artifact(service: Service, request: dict[str, Any]) -> str:
-    known = service.core.desk.views.contribution(str(service.requests.show(request["id"])["contribution"]))
+    known = service.core.desk.views.contribution(
+        str(service.requests.show(request["id"])["contribution"])
+    )
     assert known is not None
     return str(known["artifact"])
 
@@ -92,9 +108,14 @@ def test_a_spelling_of_an_alias_and_wider_forgets(service: Service) -> None:
 
 
 @pytest.mark.parametrize("shredded", [False, True])
-def test_a_private_forget_under_a_public_one_and_a_public_under_a_private(service: Service, tmp_path: Path, shredded: bool) -> None:
+def test_a_private_forget_under_a_public_one_and_a_public_under_a_private(
+    service: Service, tmp_path: Path, shredded: bool
+) -> None:
     private, wide = forget(service, "red", domains=("dark",), private=True), forget(service, "red")
-    hidden, narrow = forget(service, "blue", private=True), forget(service, "blue", domains=("dark",))
+    hidden, narrow = (
+        forget(service, "blue", private=True),
+        forget(service, "blue", domains=("dark",)),
+    )
     assert {service.requests.show(r["id"])["state"] for r in (private, narrow)} == {"subsumed"}
     if shredded:
         for request in (private, hidden):
@@ -120,7 +141,9 @@ def test_what_nothing_covers_is_a_fault(service: Service, tmp_path: Path, outer:
 
     def left_out(rows: Rows) -> None:
         first, second = [row["payload"] for row in rows if row["kind"] == "revision.compose"]
-        second |= {name: first[name] for name in ("requests", "contributions", "edit", "edit_digest")}
+        second |= {
+            name: first[name] for name in ("requests", "contributions", "edit", "edit_digest")
+        }
         second["subsumed"] = {blue["id"]: red["id"] if outer else ""}
 
     said = "which does not cover it" if outer else "covered by"
@@ -133,7 +156,10 @@ def test_what_nothing_covers_is_a_fault(service: Service, tmp_path: Path, outer:
             if row["kind"] == "request.file" and row["subject"] == blue["id"]:
                 row["payload"]["strength"] = 1.2
 
-    assert "covered by" in changed(service, tmp_path, stronger, without=artifact(service, blue))["faults"][0]
+    assert (
+        "covered by"
+        in changed(service, tmp_path, stronger, without=artifact(service, blue))["faults"][0]
+    )
 
 
 def test_two_that_cover_each_other_cannot_both_be_covered(service: Service, tmp_path: Path) -> None:
@@ -150,19 +176,31 @@ def test_two_that_cover_each_other_cannot_both_be_covered(service: Service, tmp_
     assert "which is not in the edit" in changed(service, tmp_path, both)["faults"][0]
 
 
-def test_a_covered_request_whose_tensors_are_not_here_is_not_checked(service: Service, tmp_path: Path) -> None:
+def test_a_covered_request_whose_tensors_are_not_here_is_not_checked(
+    service: Service, tmp_path: Path
+) -> None:
     forget(service, "red")
     twin = forget(service, "Red")
     forget(service, "blue")
     files = whole(service, tmp_path)
-    found = judged(service, listed({n: d for n, d in files.items() if n != f"artifacts/{artifact(service, twin)}"}), tmp_path)
+    found = judged(
+        service,
+        listed({n: d for n, d in files.items() if n != f"artifacts/{artifact(service, twin)}"}),
+        tmp_path,
+    )
     assert found["holds"], found["faults"]
     assert [f["same_bytes"] for f in found["recomputed"]] == [True, True, None]
-    assert any(f"that {twin['id']} is covered was not checked" in line for line in found["not_proven"])
+    assert any(
+        f"that {twin['id']} is covered was not checked" in line for line in found["not_proven"]
+    )
 
 
-def test_each_revision_is_of_the_contributions_that_were_in_force_then(service: Service, pool: Path) -> None:
-    """The model is changed, so that everything is computed anew, and set back; one text was destroyed before."""
+def test_each_revision_is_of_the_contributions_that_were_in_force_then(
+    service: Service, pool: Path
+) -> None:
+    """The model is changed, so that everything is computed anew, and set back; one text was
+    destroyed before.
+    """
     hidden = forget(service, "red", private=True)
     service.requests.shred(hidden["id"], "fulfilled", "dpo")
     forget(service, "blue")
@@ -178,11 +216,17 @@ def test_each_revision_is_of_the_contributions_that_were_in_force_then(service: 
     service.update_model("m", Given(anchors=("wood", "sea")), "ann")
     service.reconcile()
     assert all(f["same_bytes"] for f in again(service)["recomputed"])
-    composed_on = {e["payload"]["basis"] for e in service.core.desk.ledger.entries() if e["kind"] == "revision.compose"}
+    composed_on = {
+        e["payload"]["basis"]
+        for e in service.core.desk.ledger.entries()
+        if e["kind"] == "revision.compose"
+    }
     assert len(composed_on) > 1
 
 
-def test_a_contribution_that_was_computed_later_is_not_that_of_an_earlier_revision(service: Service, tmp_path: Path, pool: Path) -> None:
+def test_a_contribution_that_was_computed_later_is_not_that_of_an_earlier_revision(
+    service: Service, tmp_path: Path, pool: Path
+) -> None:
     forget(service, "red")
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
     service.reconcile()
@@ -190,7 +234,9 @@ def test_a_contribution_that_was_computed_later_is_not_that_of_an_earlier_revisi
     def earlier(rows: Rows) -> None:
         (late,) = (row for row in rows if row["kind"] == "request.recompute")
         rows.remove(late)
-        rows.insert(next(i for i, row in enumerate(rows) if row["kind"] == "revision.compose"), late)
+        rows.insert(
+            next(i for i, row in enumerate(rows) if row["kind"] == "revision.compose"), late
+        )
 
     made_late, left_out = changed(service, tmp_path, earlier)["faults"]
     assert "of no request that was in force or approved then" in made_late
@@ -209,7 +255,9 @@ def test_what_is_covered_by_something_private_is_told_from_what_is_in_the_edit(
     (model,) = found["models"]
     show_as_of(found)
     assert f"covered by {red['id']}" in " ".join(capsys.readouterr().out.split())
-    model["forgets"] = [f | ({"covered_by": ""} if f["id"] == twin["id"] else {}) for f in model["forgets"]]
+    model["forgets"] = [
+        f | ({"covered_by": ""} if f["id"] == twin["id"] else {}) for f in model["forgets"]
+    ]
     show_as_of(found)
     said = " ".join(capsys.readouterr().out.split())
     assert "covered by another" in said
@@ -219,18 +267,32 @@ def test_what_is_covered_by_something_private_is_told_from_what_is_in_the_edit(
 ILL: dict[str, tuple[dict[str, Any], str]] = {
     "requests that are no names": ({"requests": [1]}, "are no list of names"),
     "a request twice": ({"requests": "twice"}, "are no list of names"),
-    "contributions that are one text": ({"contributions": "all"}, "of no request that was in force"),
-    "covered requests that are a list": ({"subsumed": ["one"]}, "subsumed requests are no such list"),
+    "contributions that are one text": (
+        {"contributions": "all"},
+        "of no request that was in force",
+    ),
+    "covered requests that are a list": (
+        {"subsumed": ["one"]},
+        "subsumed requests are no such list",
+    ),
     "covered by no name": ({"subsumed": {"one": 1}}, "subsumed requests are no such list"),
-    "covered, and never filed": ({"subsumed": {"fgt-01hzzzzzzzzzzzzzzzzzzzzzzz": ""}}, "the filing of this request is not among"),
-    "in the edit, and never filed": ({"requests": ["fgt-01hzzzzzzzzzzzzzzzzzzzzzzz"]}, "the filing of this request is not among"),
+    "covered, and never filed": (
+        {"subsumed": {"fgt-01hzzzzzzzzzzzzzzzzzzzzzzz": ""}},
+        "the filing of this request is not among",
+    ),
+    "in the edit, and never filed": (
+        {"requests": ["fgt-01hzzzzzzzzzzzzzzzzzzzzzzz"]},
+        "the filing of this request is not among",
+    ),
     "without its contribution": ({"contributions": []}, "which was in force or approved then"),
     "a contribution of no request": ({"requests": []}, "is of no request that is in force"),
 }
 
 
 @pytest.mark.parametrize("ill", ILL)
-def test_a_revision_whose_lists_do_not_belong_together_is_a_fault(service: Service, tmp_path: Path, ill: str) -> None:
+def test_a_revision_whose_lists_do_not_belong_together_is_a_fault(
+    service: Service, tmp_path: Path, ill: str
+) -> None:
     forget(service, "red")
     said, message = ILL[ill]
 

@@ -1,4 +1,6 @@
-"""What is asked of the ledger: filters mean what they say, alone and together, and no question reads a table from end to end."""
+"""What is asked of the ledger: filters mean what they say, alone and together, and no question
+reads a table from end to end.
+"""
 
 import itertools
 import sqlite3
@@ -49,12 +51,16 @@ WORDS: dict[str, list[str]] = {
     "since": ["at 1000", "at 3500", "9999-01-01T00:00:00.000000Z"],
     "until": ["at 900", "at 3900", "0001-01-01T00:00:00.000000Z"],
 }
-FILTERS = st.fixed_dictionaries({}, optional={name: st.sampled_from(words) for name, words in WORDS.items()})
+FILTERS = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(words) for name, words in WORDS.items()}
+)
 
 
 def placed(filters: dict[str, str], entries: list[Entry]) -> dict[str, str]:
     """Times of entries instead of their numbers."""
-    return {k: entries[int(v[3:])]["time"] if v.startswith("at ") else v for k, v in filters.items()}
+    return {
+        k: entries[int(v[3:])]["time"] if v.startswith("at ") else v for k, v in filters.items()
+    }
 
 
 def matches(entry: Entry, filters: dict[str, str], views: Views) -> bool:
@@ -82,7 +88,13 @@ def matches(entry: Entry, filters: dict[str, str], views: Views) -> bool:
 @settings(max_examples=40, deadline=None)
 @given(filters=FILTERS, after=st.none() | st.integers(-5, 4100), limit=st.integers(0, 50))
 def test_filters_mean_what_they_say_together(
-    few: int, many: int, entries: list[Entry], views: Views, filters: dict[str, str], after: int | None, limit: int
+    few: int,
+    many: int,
+    entries: list[Entry],
+    views: Views,
+    filters: dict[str, str],
+    after: int | None,
+    limit: int,
 ) -> None:
     filters = placed(filters, entries)
     with pytest.MonkeyPatch.context() as patch:
@@ -91,15 +103,23 @@ def test_filters_mean_what_they_say_together(
         found = views.records.seqs(after, limit, **filters)
         plan = views.records.plan(*views.records.asking(after, limit, **filters))
     start = -1 if after is None else after
-    assert found == [e["seq"] for e in entries if e["seq"] > start and matches(e, filters, views)][:limit]
+    assert (
+        found
+        == [e["seq"] for e in entries if e["seq"] > start and matches(e, filters, views)][:limit]
+    )
     assert not scans(plan), plan
 
 
 @pytest.mark.parametrize("few", [0, 20, 2000])
-def test_each_pair_of_filters_of_requests(few: int, entries: list[Entry], views: Views, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_pair_of_filters_of_requests(
+    few: int, entries: list[Entry], views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("govd.views.records.FEW", few)
     filed = {e["subject"]: e for e in entries if e["kind"] == "request.file"}
-    asked = {name: WORDS[name] for name in ("state", "concept", "domain", "policy", "since", "until", "model")}
+    asked = {
+        name: WORDS[name]
+        for name in ("state", "concept", "domain", "policy", "since", "until", "model")
+    }
     asked |= {"filed_by": WORDS["actor"]}
     for one, other in itertools.combinations(asked, 2):
         for a, b in itertools.product(asked[one], asked[other]):
@@ -108,18 +128,31 @@ def test_each_pair_of_filters_of_requests(few: int, entries: list[Entry], views:
             for key, entry in filed.items():
                 request = views.request(key)
                 assert request is not None
-                renamed = {("actor" if k == "filed_by" else k): v for k, v in filters.items() if k != "policy"}
-                voted = "policy" not in filters or filters["policy"] in {v["policy"] for v in request["votes"]}
+                renamed = {
+                    ("actor" if k == "filed_by" else k): v
+                    for k, v in filters.items()
+                    if k != "policy"
+                }
+                voted = "policy" not in filters or filters["policy"] in {
+                    v["policy"] for v in request["votes"]
+                }
                 if voted and matches(entry, renamed, views):
                     wanted.append(key)
             assert [r["id"] for r in views.records.find("request", **filters)] == wanted, filters
-            assert [r["id"] for r in views.records.find("request", newest=True, limit=3, **filters)] == wanted[::-1][:3], filters
+            assert [
+                r["id"] for r in views.records.find("request", newest=True, limit=3, **filters)
+            ] == wanted[::-1][:3], filters
             plan = views.records.plan(*views.records.finding("request", **filters))
             assert not scans(plan), (filters, plan)
 
 
 def test_a_cursor_goes_through_everything_once(entries: list[Entry], views: Views) -> None:
-    for filters in ({}, {"domain": "line"}, {"policy": "bounds"}, {"state": "in_force", "actor": "govd"}):
+    for filters in (
+        {},
+        {"domain": "line"},
+        {"policy": "bounds"},
+        {"state": "in_force", "actor": "govd"},
+    ):
         pages: list[int] = []
         after = None
         while page := views.records.seqs(after, 7, **filters):
@@ -136,13 +169,19 @@ def test_an_unknown_filter_is_wrong_usage(views: Views) -> None:
 
 
 def test_other_questions_read_along_an_index(views: Views) -> None:
-    steps = views.records.plan("SELECT seq FROM log WHERE subject = ? AND kind = ? AND seq <= ? ORDER BY seq DESC LIMIT 1", ("m", "x", 1))
+    steps = views.records.plan(
+        "SELECT seq FROM log WHERE subject = ? AND kind = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+        ("m", "x", 1),
+    )
     assert not scans(steps)
     assert views.records.last("model.add", "m", 4000) == 0
     assert views.records.last("model.add", "m", -1) is None
 
 
-@pytest.mark.parametrize("damage", ["DROP TABLE log", "DROP TABLE position", "ALTER TABLE records RENAME COLUMN live TO dead"])
+@pytest.mark.parametrize(
+    "damage",
+    ["DROP TABLE log", "DROP TABLE position", "ALTER TABLE records RENAME COLUMN live TO dead"],
+)
 def test_damaged_views_are_told_as_such(tmp_path: Path, damage: str) -> None:
     Records(tmp_path / "views.db").close()
     with sqlite3.connect(tmp_path / "views.db") as raw:

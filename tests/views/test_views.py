@@ -9,14 +9,30 @@ from govd.views.views import Views
 
 def entries(*rows: tuple[str, str, dict[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {"seq": i, "time": f"2026-01-01T00:00:{i:02}Z", "actor": "ann", "kind": kind, "subject": subject, "payload": payload}
+        {
+            "seq": i,
+            "time": f"2026-01-01T00:00:{i:02}Z",
+            "actor": "ann",
+            "kind": kind,
+            "subject": subject,
+            "payload": payload,
+        }
         for i, (kind, subject, payload) in enumerate(rows)
     ]
 
 
-def filed(number: int, concept: str = "dog", domains: tuple[str, ...] = (), strength: float = 1.0) -> tuple[str, str, dict[str, Any]]:
+def filed(
+    number: int, concept: str = "dog", domains: tuple[str, ...] = (), strength: float = 1.0
+) -> tuple[str, str, dict[str, Any]]:
     concepts = [{"name": concept, "aliases": []}] if concept else []
-    body = {"model": "mini", "concepts": concepts, "domains": list(domains), "strength": strength, "method": "oblique", "target": "unnamed"}
+    body = {
+        "model": "mini",
+        "concepts": concepts,
+        "domains": list(domains),
+        "strength": strength,
+        "method": "oblique",
+        "target": "unnamed",
+    }
     return "request.file", f"r{number}", body
 
 
@@ -56,7 +72,9 @@ def test_reading_in_two_parts_is_reading_at_once(cut: int) -> None:
     assert list(Views().read(rows[:cut]).read(rows[cut:]).dump()) == list(Views().read(rows).dump())
 
 
-def test_an_approved_revert_takes_its_forget_out_of_the_desired_state_before_it_is_published() -> None:
+def test_an_approved_revert_takes_its_forget_out_of_the_desired_state_before_it_is_published() -> (
+    None
+):
     assert [r["id"] for r in Views().read(entries(*STORY[:9])).wanted("mini")] == ["r1"]
     assert Views().read(entries(*STORY[:10])).wanted("mini") == []
 
@@ -74,11 +92,20 @@ def test_a_scope_inside_another_is_subsumed_unless_it_is_stronger() -> None:
 
 
 STRENGTHS = st.sampled_from([0.5, 1.0, 2.0])
-ROWS = st.lists(st.tuples(st.sampled_from(["dog", "cat", ""]), st.sampled_from([("line",), ("line", "glyph"), ()]), STRENGTHS), max_size=6)
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["dog", "cat", ""]),
+        st.sampled_from([("line",), ("line", "glyph"), ()]),
+        STRENGTHS,
+    ),
+    max_size=6,
+)
 
 
 @given(ROWS)
-def test_what_covers_a_subsumed_forget_stands_itself_and_really_covers(rows: list[tuple[str, tuple[str, ...], float]]) -> None:
+def test_what_covers_a_subsumed_forget_stands_itself_and_really_covers(
+    rows: list[tuple[str, tuple[str, ...], float]],
+) -> None:
     rows = [r for r in rows if r[0] or r[1]]
     found = wanted(*(filed(i, *r) for i, r in enumerate(rows)))
     by = {r["id"]: r for r in found}

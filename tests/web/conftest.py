@@ -20,5 +20,7 @@ def served(service: Service) -> FastAPI:
 @pytest.fixture
 def client(served: FastAPI, service: Service) -> Iterator[TestClient]:
     """An owner's client."""
-    with TestClient(served, "http://localhost", headers={"Authorization": f"Bearer {service.core.home.token()}"}) as made:
+    with TestClient(
+        served, "http://localhost", headers={"Authorization": f"Bearer {service.core.home.token()}"}
+    ) as made:
         yield made

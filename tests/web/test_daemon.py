@@ -15,7 +15,15 @@ import pytest
 
 import govd
 from govd.client import Follower
-from govd.errors import Conflict, NotFound, Unauthenticated, Unreachable, UnreadableImage, Usage, VerificationFailed
+from govd.errors import (
+    Conflict,
+    NotFound,
+    Unauthenticated,
+    Unreachable,
+    UnreadableImage,
+    Usage,
+    VerificationFailed,
+)
 from govd.ledger import canonical, merkle
 
 EXAMPLE = Path(__file__).parents[1] / "plugins" / "example"
@@ -65,7 +73,9 @@ class Running:
 
     def govd(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "govd", *words]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
 
 
 @pytest.fixture
@@ -82,10 +92,19 @@ def running(tmp_path: Path) -> Iterator[Running]:
         daemon.errors.close()
 
 
-def test_a_daemon_from_start_to_stop(running: Running, pictures: Path, pool: Path, tmp_path: Path) -> None:
+def test_a_daemon_from_start_to_stop(
+    running: Running, pictures: Path, pool: Path, tmp_path: Path
+) -> None:
     labels = sorted(p.name for p in (pictures / "dark").iterdir())
     with govd.connect(running.url, running.token) as daemon:
-        daemon.add_model("m", "colours", labels=labels, domains=["bright", "dark"], images=str(pictures), pool=str(pool))
+        daemon.add_model(
+            "m",
+            "colours",
+            labels=labels,
+            domains=["bright", "dark"],
+            images=str(pictures),
+            pool=str(pool),
+        )
         request = daemon.forget("red", model="m", reason="must go", wait=True)
         assert request["state"] == "in_force"
         assert daemon.classify("m", [str(pictures / "dark" / "red" / "0.png")])[0]["label"] != "red"
@@ -94,9 +113,13 @@ def test_a_daemon_from_start_to_stop(running: Running, pictures: Path, pool: Pat
             daemon.forget("red", model="m")
         assert raised.value.details == {"request": request["id"], "taken": True}
         (tmp_path / "list.txt").write_text("red\n")
-        listed = running.govd("forget", "--from", str(tmp_path / "list.txt"), "--model", "m", "--json")
+        listed = running.govd(
+            "forget", "--from", str(tmp_path / "list.txt"), "--model", "m", "--json"
+        )
         assert listed.returncode == 0, "what is in force already is no fault"
-        assert [(a["answer"], a["id"]) for a in json.loads(listed.stdout)] == [("already", request["id"])]
+        assert [(a["answer"], a["id"]) for a in json.loads(listed.stdout)] == [
+            ("already", request["id"])
+        ]
         # the command finds the daemon by itself
         status = json.loads(running.govd("status", "--json").stdout)
         assert status["models"][0]["in_force"] == 1
@@ -105,7 +128,15 @@ def test_a_daemon_from_start_to_stop(running: Running, pictures: Path, pool: Pat
         assert daemon.audit_verify()["holds"]
         digests = daemon.audit_bundle(str(tmp_path / "one.zip"), request=request["id"])
         assert digests["about"] == {"request": request["id"], "others": "digests"}
-        whole = running.govd("audit", "bundle", str(tmp_path / "whole.zip"), "--request", request["id"], "--with-others", "--json")
+        whole = running.govd(
+            "audit",
+            "bundle",
+            str(tmp_path / "whole.zip"),
+            "--request",
+            request["id"],
+            "--with-others",
+            "--json",
+        )
         assert json.loads(whole.stdout)["about"] == {"request": request["id"]}, whole.stderr
         assert daemon.evaluate("m")["metrics"]["accuracy"] > 0.9
         assert running.govd("backup", str(tmp_path / "b.tar")).returncode == 0
@@ -130,18 +161,32 @@ def test_a_daemon_from_start_to_stop(running: Running, pictures: Path, pool: Pat
 
 
 def test_a_model_is_retired_through_the_daemon(running: Running, tmp_path: Path) -> None:
-    labels = ["red", "green", "blue", "pink", "brown", "cyan"]  # one of six is little enough to go by itself
+    labels = [
+        "red",
+        "green",
+        "blue",
+        "pink",
+        "brown",
+        "cyan",
+    ]  # one of six is little enough to go by itself
     with govd.connect(running.url, running.token) as daemon:
         for name in ("a", "b"):
             daemon.add_model(name, "colours", labels=labels, publish_to=str(tmp_path / name))
             daemon.forget("red", model=name, wait=True)
         gone = daemon.remove_model("a", "the contract ended", delete_published=True)
-        assert (gone["state"], gone["reason"], gone["current_removed"]) == ("retired", "the contract ended", True)
+        assert (gone["state"], gone["reason"], gone["current_removed"]) == (
+            "retired",
+            "the contract ended",
+            True,
+        )
         assert list((tmp_path / "a").iterdir()) == []
         done = running.govd("model", "remove", "b", "--reason", "so did this")
         assert "b is retired, with 1 forget in force" in done.stdout
         assert "revision 1 is left" in " ".join(done.stdout.split())
-        assert [r["reason"] for r in daemon.status()["retired"]] == ["the contract ended", "so did this"]
+        assert [r["reason"] for r in daemon.status()["retired"]] == [
+            "the contract ended",
+            "so did this",
+        ]
         assert daemon.model("b")["state"] == "retired"
         with pytest.raises(NotFound, match="was retired on"):
             daemon.embeddings("b", texts=["red"])
@@ -155,7 +200,9 @@ def test_events_resume_where_they_stopped(running: Running) -> None:
 
     def read(count: int, **more: str) -> list[int]:
         found: list[int] = []
-        with httpx.stream("GET", f"{running.url}/v1/events", headers={**headers, **more}, timeout=30) as stream:
+        with httpx.stream(
+            "GET", f"{running.url}/v1/events", headers={**headers, **more}, timeout=30
+        ) as stream:
             for line in stream.iter_lines():
                 if line.startswith("data: "):
                     found.append(json.loads(line[6:])["seq"])
@@ -193,16 +240,25 @@ def test_who_follows_the_entries_need_not_believe_them(running: Running) -> None
             liar.check(note)
 
 
-def test_an_answer_can_be_asked_which_revision_gave_it(tmp_path: Path, pictures: Path, pool: Path) -> None:
+def test_an_answer_can_be_asked_which_revision_gave_it(
+    tmp_path: Path, pictures: Path, pool: Path
+) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "govd.toml").write_text("inference_log = 1.0\n", encoding="utf-8")
     running = Running(tmp_path)
     try:
         with govd.connect(running.url, running.token) as daemon:
             labels = sorted(p.name for p in (pictures / "dark").iterdir())
-            daemon.add_model("m", "colours", labels=labels, domains=["bright", "dark"], pool=str(pool))
+            daemon.add_model(
+                "m", "colours", labels=labels, domains=["bright", "dark"], pool=str(pool)
+            )
             headers = {"Authorization": f"Bearer {running.token}"}
-            answer = httpx.post(f"{running.url}/v1/models/m/embeddings", json={"texts": ["red"]}, headers=headers, timeout=60)
+            answer = httpx.post(
+                f"{running.url}/v1/models/m/embeddings",
+                json={"texts": ["red"]},
+                headers=headers,
+                timeout=60,
+            )
             found = daemon.audit_answer(answer.headers["Govd-Answer"])
             assert (found["model"], found["revision"]) == ("m", 0)
             assert len(found["inputs"]) == 1
@@ -280,7 +336,9 @@ def test_proofs_for_who_does_not_trust_the_daemon(running: Running) -> None:
         assert daemon.audit_inclusion(3)["size"] == daemon.audit_consistency(3)["new"] == 7
 
 
-def test_it_ends_at_once_while_somebody_reads_the_stream_and_waits(running: Running, pictures: Path) -> None:
+def test_it_ends_at_once_while_somebody_reads_the_stream_and_waits(
+    running: Running, pictures: Path
+) -> None:
     labels = sorted(p.name for p in (pictures / "dark").iterdir())
     with govd.connect(running.url, running.token) as daemon:
         daemon.add_model("m", "colours", labels=labels)
@@ -288,8 +346,14 @@ def test_it_ends_at_once_while_somebody_reads_the_stream_and_waits(running: Runn
 
         def stream() -> None:
             headers = {"Authorization": f"Bearer {running.token}"}
-            with httpx.stream("GET", f"{running.url}/v1/events", headers=headers, timeout=30) as found:
-                read.extend(json.loads(line[6:])["seq"] for line in found.iter_lines() if line.startswith("data: "))
+            with httpx.stream(
+                "GET", f"{running.url}/v1/events", headers=headers, timeout=30
+            ) as found:
+                read.extend(
+                    json.loads(line[6:])["seq"]
+                    for line in found.iter_lines()
+                    if line.startswith("data: ")
+                )
 
         reader = threading.Thread(target=stream)
         reader.start()
@@ -312,21 +376,32 @@ def test_a_daemon_that_was_killed_does_not_lock_its_home_out(running: Running) -
     running.process.wait(30)
     assert (running.home / "daemon.json").exists()
     said = json.loads((running.home / "daemon.json").read_text())
-    (running.home / "daemon.json").write_text(json.dumps({**said, "pid": os.getpid()}))  # the system gave its id to somebody else
+    (running.home / "daemon.json").write_text(
+        json.dumps({**said, "pid": os.getpid()})
+    )  # the system gave its id to somebody else
     done = running.govd("status", "--json")
     assert done.returncode == 0, done.stderr
 
 
 def test_it_listens_everywhere_and_answers_to_allowed_names(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "govd.toml").write_text('allowed_hosts = ["two.example"]\n', encoding="utf-8")
+    (tmp_path / "home" / "govd.toml").write_text(
+        'allowed_hosts = ["two.example"]\n', encoding="utf-8"
+    )
     daemon = Running(tmp_path, "--host", "0.0.0.0", "--allow-host", "one.example")
     try:
         assert daemon.url.startswith("http://127.0.0.1:")
         codes = {}
         for host in ("one.example", "two.example:80", "192.0.2.7", "three.example"):
-            codes[host] = httpx.get(f"{daemon.url}/readyz", headers={"Host": host}, timeout=10).status_code
-        assert codes == {"one.example": 200, "two.example:80": 200, "192.0.2.7": 200, "three.example": 421}
+            codes[host] = httpx.get(
+                f"{daemon.url}/readyz", headers={"Host": host}, timeout=10
+            ).status_code
+        assert codes == {
+            "one.example": 200,
+            "two.example:80": 200,
+            "192.0.2.7": 200,
+            "three.example": 421,
+        }
         assert daemon.govd("status").returncode == 0
     finally:
         daemon.end()
@@ -335,7 +410,9 @@ def test_it_listens_everywhere_and_answers_to_allowed_names(tmp_path: Path) -> N
         assert daemon.govd("serve", *words).returncode == 2
 
 
-def test_the_command_and_the_client_tell_bad_pictures_one_by_one(running: Running, pictures: Path, tmp_path: Path) -> None:
+def test_the_command_and_the_client_tell_bad_pictures_one_by_one(
+    running: Running, pictures: Path, tmp_path: Path
+) -> None:
     labels = sorted(p.name for p in (pictures / "dark").iterdir())
     bad, good = tmp_path / "bad.png", str(pictures / "dark" / "red" / "0.png")
     bad.write_bytes(b"no picture")
@@ -355,7 +432,11 @@ def test_what_answers_at_an_address_may_be_no_daemon(running: Running) -> None:
     for url, code in (("http://127.0.0.1:9", 3), ("nonsense", 3), ("http://[::1", 2)):
         done = subprocess.run(
             [sys.executable, "-m", "govd", "status"],
-            env={**{k: v for k, v in os.environ.items() if k != "GOVD_HOME"}, "GOVD_URL": url, "GOVD_TOKEN": "x"},
+            env={
+                **{k: v for k, v in os.environ.items() if k != "GOVD_HOME"},
+                "GOVD_URL": url,
+                "GOVD_TOKEN": "x",
+            },
             capture_output=True,
             text=True,
             timeout=60,
@@ -373,17 +454,27 @@ httpx.post(url, headers=headers, json=body, timeout=60)
 """
 
 
-def test_a_client_that_is_killed_while_it_waits_asks_again_and_it_is_done_once(running: Running, pictures: Path) -> None:
+def test_a_client_that_is_killed_while_it_waits_asks_again_and_it_is_done_once(
+    running: Running, pictures: Path
+) -> None:
     token = {"Authorization": f"Bearer {running.token}"}
     labels = sorted(p.name for p in (pictures / "dark").iterdir())
     with govd.connect(running.url, running.token) as daemon:
         daemon.add_model("m", "colours", labels=labels)
-    long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) FROM n"
+    long = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT"
+        " max(i) FROM n"
+    )
     with httpx.Client(base_url=running.url, headers=token, timeout=60) as http:
-        for path, body in (("audit/sql", {"query": long}), ("requests?wait=true", {"model": "m", "concepts": ["red"]})):
+        for path, body in (
+            ("audit/sql", {"query": long}),
+            ("requests?wait=true", {"model": "m", "concepts": ["red"]}),
+        ):
             headers = {**token, "Idempotency-Key": "once"}
             words = [json.dumps(word) for word in (f"{running.url}/v1/{path}", headers, body)]
-            with subprocess.Popen([sys.executable, "-c", ASKS, *words], stdout=subprocess.PIPE) as client:
+            with subprocess.Popen(
+                [sys.executable, "-c", ASKS, *words], stdout=subprocess.PIPE
+            ) as client:
                 assert client.stdout is not None
                 client.stdout.readline()
                 time.sleep(0.3)

@@ -1,4 +1,6 @@
-"""A daemon with slow models: it is ready when they have answered, others do not wait for them, and it ends in time whatever is at hand."""
+"""A daemon with slow models: it is ready when they have answered, others do not wait for them, and
+it ends in time whatever is at hand.
+"""
 
 import contextlib
 import json
@@ -47,7 +49,14 @@ def govd_open_model(reference):
         wait()
         return Slow("colours-2")
 '''
-LABELS = ["red", "green", "blue", "pink", "brown", "cyan"]  # one of six is little enough to go by itself
+LABELS = [
+    "red",
+    "green",
+    "blue",
+    "pink",
+    "brown",
+    "cyan",
+]  # one of six is little enough to go by itself
 LONGEST = 30
 
 
@@ -59,20 +68,37 @@ class Daemon:
         info = site / "govd_example-1.0.dist-info"
         info.mkdir(parents=True, exist_ok=True)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: govd-example\nVersion: 1.0\n")
-        points = {f"example-{name}": f"govd_example.{name}" for name in ("backend", "method", "policy")} | {"zz-slow": "govd_slow"}
-        (info / "entry_points.txt").write_text("[govd]\n" + "".join(f"{name} = {place}\n" for name, place in points.items()))
+        points = {
+            f"example-{name}": f"govd_example.{name}" for name in ("backend", "method", "policy")
+        } | {"zz-slow": "govd_slow"}
+        (info / "entry_points.txt").write_text(
+            "[govd]\n" + "".join(f"{name} = {place}\n" for name, place in points.items())
+        )
         (site / "govd_slow.py").write_text(SLOW)
         if not (site / "govd_example").exists():
             (site / "govd_example").symlink_to(EXAMPLE / "govd_example")
-        self.home, self.delay, self.errors = folder / "home", folder / "delay", folder / "daemon.log"
+        self.home, self.delay, self.errors = (
+            folder / "home",
+            folder / "delay",
+            folder / "daemon.log",
+        )
         if not self.delay.exists():
             self.delay.write_text("0")
-        self.environment = {**os.environ, "PYTHONPATH": str(site), "GOVD_HOME": str(self.home), "SLOW_DELAY": str(self.delay)}
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(site),
+            "GOVD_HOME": str(self.home),
+            "SLOW_DELAY": str(self.delay),
+        }
         self.start()
 
     def start(self) -> None:
         with self.errors.open("a") as errors:
-            self.process = subprocess.Popen([sys.executable, "-m", "govd", "serve", "--port", "0"], env=self.environment, stderr=errors)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "govd", "serve", "--port", "0"],
+                env=self.environment,
+                stderr=errors,
+            )
         end = time.monotonic() + 60
         while True:
             assert self.process.poll() is None, self.errors.read_text()
@@ -166,9 +192,25 @@ def test_calls_of_a_slow_model_hold_up_neither_filing_nor_another_model(daemon: 
         began = time.monotonic()
         assert api.embeddings("fast", texts=["red"]).shape[0] == 1
         assert api.forget("red", model="fast", wait=True)["state"] == "in_force"
-        assert api.add_model("other", "colours", labels=["red", "green", "blue"], anchors=["sea", "wood", "sand", "sky"])["name"] == "other"
+        assert (
+            api.add_model(
+                "other",
+                "colours",
+                labels=["red", "green", "blue"],
+                anchors=["sea", "wood", "sand", "sky"],
+            )["name"]
+            == "other"
+        )
         assert api.forget("blue", model="slow")["state"] == "filed"
-        assert api.add_model("another", "colours", labels=["red", "green"], anchors=["sea", "wood", "sand", "sky"])["name"] == "another"
+        assert (
+            api.add_model(
+                "another",
+                "colours",
+                labels=["red", "green"],
+                anchors=["sea", "wood", "sand", "sky"],
+            )["name"]
+            == "another"
+        )
         assert api.status()["ledger"]["size"] > 0
         assert time.monotonic() - began < 15
         assert daemon.end() < LONGEST  # and what is at hand does not keep it from ending

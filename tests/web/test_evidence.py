@@ -17,12 +17,19 @@ from govd.web.context import Context
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
     app = create_app(Context(service, service.reconcile))
-    with TestClient(app, "http://localhost", headers={"Authorization": f"Bearer {service.core.home.token()}"}) as made:
+    with TestClient(
+        app, "http://localhost", headers={"Authorization": f"Bearer {service.core.home.token()}"}
+    ) as made:
         yield made
 
 
 def test_proofs_and_bundles_over_http(client: TestClient, service: Service, tmp_path: Path) -> None:
-    assert client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["red"]}).json()["state"] == "in_force"
+    assert (
+        client.post(
+            "/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["red"]}
+        ).json()["state"]
+        == "in_force"
+    )
     kept = client.get("/v1/audit/checkpoint").text
     client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["blue"]})
     proof = client.get("/v1/audit/proof/inclusion", params={"entry": 1}).json()
@@ -30,14 +37,20 @@ def test_proofs_and_bundles_over_http(client: TestClient, service: Service, tmp_
     path = [bytes.fromhex(step) for step in proof["path"]]
     assert merkle.included(1, said.size, merkle.leaf_hash(proof["body"].encode()), path, said.root)
     old = LogCheckpoint.read(kept)
-    grown = client.get("/v1/audit/proof/consistency", params={"old": old.size, "new": said.size}).json()
-    assert merkle.consistent(old.size, said.size, old.root, said.root, [bytes.fromhex(step) for step in grown["path"]])
+    grown = client.get(
+        "/v1/audit/proof/consistency", params={"old": old.size, "new": said.size}
+    ).json()
+    assert merkle.consistent(
+        old.size, said.size, old.root, said.root, [bytes.fromhex(step) for step in grown["path"]]
+    )
     assert client.get("/v1/audit/proof/inclusion", params={"entry": 10**6}).status_code == 404
     assert client.get("/v1/audit/proof/consistency", params={"old": 0}).status_code == 422
     for query in ({"as_of": "now", "model": "m"}, {"since": kept, "model": "m", "revision": 1}):
         file = tmp_path / f"{len(query)}.zip"
         file.write_bytes(client.get("/v1/audit/bundle", params=query).content)
-        found = verify_offline(file, service.evidence.key(), kept=[kept] if "since" in query else [])
+        found = verify_offline(
+            file, service.evidence.key(), kept=[kept] if "since" in query else []
+        )
         assert found["holds"], found["faults"]
     assert client.get("/v1/audit/bundle", params={"model": "m"}).status_code == 422
     assert client.get("/v1/audit/bundle", params={"with_others": True}).status_code == 422
@@ -49,6 +62,8 @@ def test_proofs_and_bundles_over_http(client: TestClient, service: Service, tmp_
         assert found["holds"], found["faults"]
         assert found["about"] == {"request": blue} | ({} if others else {"others": "digests"})
         assert any(f["same_bytes"] for f in found["recomputed"]) is others
-    found = client.post("/v1/audit/verify", json={"since": [kept], "witnesses": [], "roots": []}).json()
+    found = client.post(
+        "/v1/audit/verify", json={"since": [kept], "witnesses": [], "roots": []}
+    ).json()
     assert found["holds"]
     assert {"claim", "proven", "recorded", "not_proven"} <= set(found)

@@ -1,4 +1,6 @@
-"""A sample of `python -m tests.fuzz.http`: what schemathesis generates from the API's description, asked as every role."""
+"""A sample of `python -m tests.fuzz.http`: what schemathesis generates from the API's description,
+asked as every role.
+"""
 
 from pathlib import Path
 
@@ -12,7 +14,9 @@ TEXTS = ("GET /v1/audit/checkpoint", "GET /v1/audit/key")
 
 
 @pytest.mark.slow
-def test_whatever_is_asked_is_answered_as_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example_plugins: None) -> None:
+def test_whatever_is_asked_is_answered_as_described(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example_plugins: None
+) -> None:
     monkeypatch.chdir(tmp_path)  # a path that is no absolute one leads nowhere else
     with http.world(tmp_path / "world") as world:
         http.round_of(world, examples=2, number=1)
@@ -23,7 +27,11 @@ def test_whatever_is_asked_is_answered_as_described(tmp_path: Path, monkeypatch:
 
 def test_every_call_says_what_it_answers_and_how_it_is_refused(served: FastAPI) -> None:
     description = served.openapi()
-    operations = {f"{method.upper()} {path}": o for path, found in description["paths"].items() for method, o in found.items()}
+    operations = {
+        f"{method.upper()} {path}": o
+        for path, found in description["paths"].items()
+        for method, o in found.items()
+    }
     assert set(operations) == {*ANSWERS, *KINDS, *TEXTS}
     for name, operation in operations.items():
         done = {status: r for status, r in operation["responses"].items() if status.startswith("2")}

@@ -20,7 +20,15 @@ def ask(client: TestClient, host: str, origin: str | None = None) -> int:
 def test_other_hosts_and_origins_are_refused(client: TestClient) -> None:
     for host in ("localhost", "localhost:8765", "LOCALHOST.", "127.0.0.1:1", "[::1]", "[::1]:8765"):
         assert ask(client, host) == 200, host
-    for host in ("evil.example", "evil.example:80", "192.168.1.5", "[fe80::1]", "localhost.evil.example", "", "testserver"):
+    for host in (
+        "evil.example",
+        "evil.example:80",
+        "192.168.1.5",
+        "[fe80::1]",
+        "localhost.evil.example",
+        "",
+        "testserver",
+    ):
         assert ask(client, host) == 421, host
     assert ask(client, "localhost:8765", "http://localhost:8765") == 200
     for origin in ("https://evil.example", "http://localhost", "http://localhost:1", "null"):
@@ -45,7 +53,12 @@ def test_what_is_no_name_of_a_host(name: str) -> None:
 
 
 def test_names_of_hosts() -> None:
-    names = {"Govd.Example.": "govd.example", "[::1]": "::1", "fe80::1": "fe80::1", "10.0.0.1": "10.0.0.1"}
+    names = {
+        "Govd.Example.": "govd.example",
+        "[::1]": "::1",
+        "fe80::1": "fe80::1",
+        "10.0.0.1": "10.0.0.1",
+    }
     assert {name: guards.check_name(name) for name in names} == names
 
 
@@ -64,6 +77,11 @@ def test_a_body_without_end_is_cut_off_however_it_is_sent(
             yield b" " * 10_000
 
     for content in (chunks(), b" " * 200_000):
-        answer = client.post(path, content=content, headers={"Content-Type": "application/json", **key})
-        assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json"), answer.text
+        answer = client.post(
+            path, content=content, headers={"Content-Type": "application/json", **key}
+        )
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            413,
+            "application/problem+json",
+        ), answer.text
     assert client.post(path, content=b"{}", headers={"Content-Length": "two"}).status_code == 400

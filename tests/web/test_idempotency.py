@@ -44,7 +44,9 @@ def test_every_post_takes_a_key(served: FastAPI, client: TestClient) -> None:
 
 
 def test_the_first_answer_comes_again(client: TestClient, service: Service) -> None:
-    request = client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["navy"]}).json()
+    request = client.post(
+        "/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["navy"]}
+    ).json()
     url = f"/v1/requests/{request['id']}/approve"
     first = client.post(url, headers=KEY, json={"reason": "fine"})
     size = service.core.desk.ledger.size()
@@ -53,7 +55,9 @@ def test_the_first_answer_comes_again(client: TestClient, service: Service) -> N
     assert again.headers["idempotent-replay"] == "true"
     assert again.headers["content-type"] == first.headers["content-type"]
     assert service.core.desk.ledger.size() == size
-    assert client.post(url, json={"reason": "fine"}).status_code == 409  # without the key it is another decision
+    assert (
+        client.post(url, json={"reason": "fine"}).status_code == 409
+    )  # without the key it is another decision
 
 
 def test_an_answer_names_its_revision_again(client: TestClient) -> None:
@@ -64,7 +68,9 @@ def test_an_answer_names_its_revision_again(client: TestClient) -> None:
         assert again.headers[name] == first.headers[name]
 
 
-def test_a_new_token_is_made_once_and_shown_once(client: TestClient, service: Service, tmp_path: Path) -> None:
+def test_a_new_token_is_made_once_and_shown_once(
+    client: TestClient, service: Service, tmp_path: Path
+) -> None:
     body = {"role": "reader", "name": "ann"}
     first = client.post("/v1/tokens", headers=KEY, json=body)
     again = client.post("/v1/tokens", headers=KEY, json=body)
@@ -78,9 +84,17 @@ def test_a_new_token_is_made_once_and_shown_once(client: TestClient, service: Se
 
 def test_names_that_were_only_previewed_are_not_kept(client: TestClient, tmp_path: Path) -> None:
     body = {"model": "m", "concepts": ["Ann Example"]}
-    assert [client.post("/v1/preview", headers=KEY, json=body).status_code for _ in "12"] == [200, 200]
-    assert client.post("/v1/preview", headers=KEY, json={**body, "concepts": ["red"]}).status_code == 422
-    assert b"Ann Example" not in b"".join(p.read_bytes() for p in (tmp_path / "home").glob("idempotency.db*"))
+    assert [client.post("/v1/preview", headers=KEY, json=body).status_code for _ in "12"] == [
+        200,
+        200,
+    ]
+    assert (
+        client.post("/v1/preview", headers=KEY, json={**body, "concepts": ["red"]}).status_code
+        == 422
+    )
+    assert b"Ann Example" not in b"".join(
+        p.read_bytes() for p in (tmp_path / "home").glob("idempotency.db*")
+    )
 
 
 def kept(home: Path) -> bytes:
@@ -88,10 +102,19 @@ def kept(home: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("path", "body"), [("preview", {"model": "m", "concepts": ["Ann Example"]}), ("requests/Ann%20Example/reveal", {})]
+    ("path", "body"),
+    [
+        ("preview", {"model": "m", "concepts": ["Ann Example"]}),
+        ("requests/Ann%20Example/reveal", {}),
+    ],
 )
 def test_what_may_be_private_is_not_kept_even_when_it_is_refused(
-    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, body: dict[str, object]
+    client: TestClient,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    path: str,
+    body: dict[str, object],
 ) -> None:
     def refuse(*_: object) -> None:
         raise Usage("Ann Example is not to be had")
@@ -104,11 +127,17 @@ def test_what_may_be_private_is_not_kept_even_when_it_is_refused(
     assert b"Ann Example" not in kept(tmp_path / "home")
 
 
-def test_a_guess_of_a_body_cannot_be_confirmed_from_the_file(client: TestClient, tmp_path: Path) -> None:
+def test_a_guess_of_a_body_cannot_be_confirmed_from_the_file(
+    client: TestClient, tmp_path: Path
+) -> None:
     """Neither of a body nor of a key: both may say who asked."""
     made = client.post("/v1/tokens", json={"role": "operator", "name": "ann"}).json()
     url, body, key = "/v1/requests/none/hold", b'{"reason":"Ann Example sues"}', "ann-example-sues"
-    headers = {"Authorization": f"Bearer {made['token']}", "Content-Type": "application/json", "Idempotency-Key": key}
+    headers = {
+        "Authorization": f"Bearer {made['token']}",
+        "Content-Type": "application/json",
+        "Idempotency-Key": key,
+    }
     assert client.post(url, headers=headers, content=body).status_code == 404
     assert "idempotent-replay" in client.post(url, headers=headers, content=body).headers
     found = kept(tmp_path / "home")
@@ -116,7 +145,9 @@ def test_a_guess_of_a_body_cannot_be_confirmed_from_the_file(client: TestClient,
         assert hashlib.sha256(guess).hexdigest().encode() not in found
     assert key.encode() not in found
     with sqlite3.connect(tmp_path / "home" / "idempotency.db") as raw:
-        ((principal, kept_key, fingerprint),) = raw.execute("SELECT principal, key, fingerprint FROM answers").fetchall()
+        ((principal, kept_key, fingerprint),) = raw.execute(
+            "SELECT principal, key, fingerprint FROM answers"
+        ).fetchall()
     raw.close()
     token = made["token"].encode()
     assert principal == hashlib.sha256(token).hexdigest()
@@ -165,8 +196,8 @@ def test_a_damaged_file_is_begun_anew_and_told_once(
     assert [a.status_code for a in found] == [200, 200]
     assert "idempotent-replay" in found[1].headers
     assert [r.getMessage() for r in caplog.records if "another is begun" in r.getMessage()] == [
-        "the file of first answers is damaged (file is not a database); another is begun, and calls that were answered before are not known"
-        " again"
+        "the file of first answers is damaged (file is not a database); another is begun, and calls"
+        " that were answered before are not known again"
     ]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -185,10 +216,15 @@ def test_a_file_that_cannot_be_written_holds_no_call_up(
     assert "an answer was not kept, so its repeat will be done again" in caplog.text
 
 
-def test_a_file_that_cannot_be_opened_holds_no_call_up(client: TestClient, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_cannot_be_opened_holds_no_call_up(
+    client: TestClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "home" / "idempotency.db").mkdir()
     with caplog.at_level(logging.WARNING, "govd.web"):
-        assert client.post("/v1/audit/sql", headers=KEY, json={"query": "SELECT 1 AS one"}).status_code == 200
+        assert (
+            client.post("/v1/audit/sql", headers=KEY, json={"query": "SELECT 1 AS one"}).status_code
+            == 200
+        )
     assert "whether a call was answered before is not known" in caplog.text
     assert "an answer was not kept" in caplog.text
 
@@ -214,8 +250,17 @@ def test_the_answer_to_somebody_who_has_gone_is_kept(service: Service, tmp_path:
                 raise OSError("the connection is lost")
             came.append(message)
 
-        headers = [(b"authorization", f"Bearer {service.core.home.token()}".encode()), (b"idempotency-key", b"once")]
-        scope = {"type": "http", "method": "POST", "path": "/v1/audit/verify", "query_string": b"", "headers": headers}
+        headers = [
+            (b"authorization", f"Bearer {service.core.home.token()}".encode()),
+            (b"idempotency-key", b"once"),
+        ]
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/audit/verify",
+            "query_string": b"",
+            "headers": headers,
+        }
         await Idempotency(inner, store, tokens)(scope, receive, send)
         return came
 
@@ -228,22 +273,35 @@ def test_the_answer_to_somebody_who_has_gone_is_kept(service: Service, tmp_path:
 def test_the_same_filing_at_once_is_one(client: TestClient, service: Service) -> None:
     body = {"model": "m", "concepts": ["navy"], "reason": "because"}
     with ThreadPoolExecutor() as pool:
-        calls = [pool.submit(client.post, "/v1/requests", headers=KEY, json=body, params={"wait": True}) for _ in range(4)]
+        calls = [
+            pool.submit(client.post, "/v1/requests", headers=KEY, json=body, params={"wait": True})
+            for _ in range(4)
+        ]
         answers = [call.result(60) for call in calls]
     assert {a.status_code for a in answers} <= {200, 202}
     assert len({a.json()["id"] for a in answers}) == 1
     assert len(service.requests.all()) == 1
 
 
-def test_the_same_filing_between_two_looks_is_one(client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether the key is known and whether the scope is wanted are one question: in between nobody else files."""
+def test_the_same_filing_between_two_looks_is_one(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the key is known and whether the scope is wanted are one question: in between nobody
+    else files.
+    """
     body = {"model": "m", "concepts": ["navy"], "reason": "because"}
     repeated, others = service.requests._repeated, []
 
     def meanwhile(*given: object) -> object:
         found = repeated(*given)  # type: ignore[arg-type]
         if not others:
-            others.append(threading.Thread(target=client.post, args=("/v1/requests",), kwargs={"headers": KEY, "json": body}))
+            others.append(
+                threading.Thread(
+                    target=client.post,
+                    args=("/v1/requests",),
+                    kwargs={"headers": KEY, "json": body},
+                )
+            )
             others[0].start()
             others[0].join(0.5)
         return found
@@ -256,19 +314,30 @@ def test_the_same_filing_between_two_looks_is_one(client: TestClient, service: S
 
 
 def test_a_key_is_of_its_token_and_of_a_token_that_is_in_use(client: TestClient) -> None:
-    made = [client.post("/v1/tokens", json={"role": "reader", "name": name}).json() for name in ("ann", "bob")]
+    made = [
+        client.post("/v1/tokens", json={"role": "reader", "name": name}).json()
+        for name in ("ann", "bob")
+    ]
     ann, bob = ({"Authorization": f"Bearer {m['token']}", **KEY} for m in made)
     body = {"query": "SELECT 1 AS one"}
     assert client.post("/v1/audit/sql", headers=ann, json=body).status_code == 200
     assert "idempotent-replay" in client.post("/v1/audit/sql", headers=ann, json=body).headers
     assert "idempotent-replay" not in client.post("/v1/audit/sql", headers=bob, json=body).headers
-    assert client.post("/v1/audit/sql", headers=bob, json={"query": "SELECT 2 AS two"}).status_code == 422
+    assert (
+        client.post("/v1/audit/sql", headers=bob, json={"query": "SELECT 2 AS two"}).status_code
+        == 422
+    )
     client.delete(f"/v1/tokens/{made[0]['id']}")
     assert client.post("/v1/audit/sql", headers=ann, json=body).status_code == 401
-    assert client.post("/v1/audit/sql", headers={**KEY, "Authorization": ""}, json=body).status_code == 401
+    assert (
+        client.post("/v1/audit/sql", headers={**KEY, "Authorization": ""}, json=body).status_code
+        == 401
+    )
 
 
-def test_what_failed_may_be_tried_again(client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_failed_may_be_tried_again(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from govd.errors import MachineFault
 
     def full(*_: object, **__: object) -> None:
@@ -276,11 +345,21 @@ def test_what_failed_may_be_tried_again(client: TestClient, service: Service, mo
 
     with monkeypatch.context() as broken:
         broken.setattr(service.tokens, "create", full)
-        assert client.post("/v1/tokens", headers=KEY, json={"role": "reader", "name": "ann"}).status_code == 507
-    assert client.post("/v1/tokens", headers=KEY, json={"role": "reader", "name": "ann"}).status_code == 201
+        assert (
+            client.post(
+                "/v1/tokens", headers=KEY, json={"role": "reader", "name": "ann"}
+            ).status_code
+            == 507
+        )
+    assert (
+        client.post("/v1/tokens", headers=KEY, json={"role": "reader", "name": "ann"}).status_code
+        == 201
+    )
 
 
-def test_two_at_once_are_done_once(client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_at_once_are_done_once(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     release, made = threading.Event(), []
 
     def slow(*_: object) -> dict[str, object]:
@@ -290,7 +369,9 @@ def test_two_at_once_are_done_once(client: TestClient, service: Service, monkeyp
 
     monkeypatch.setattr(service.evidence, "verify", slow)
     with ThreadPoolExecutor() as pool:
-        calls = [pool.submit(client.post, "/v1/audit/verify", headers=KEY, json={}) for _ in range(3)]
+        calls = [
+            pool.submit(client.post, "/v1/audit/verify", headers=KEY, json={}) for _ in range(3)
+        ]
         time.sleep(0.5)
         release.set()
         answers = [call.result(30) for call in calls]
@@ -299,7 +380,9 @@ def test_two_at_once_are_done_once(client: TestClient, service: Service, monkeyp
     assert sum("idempotent-replay" in a.headers for a in answers) == 2
 
 
-def test_who_waits_too_long_is_told(client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_too_long_is_told(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     release = threading.Event()
     monkeypatch.setattr(idempotency, "PATIENCE", 0.2)
     monkeypatch.setattr(service.evidence, "verify", lambda *_: {"holds": release.wait(20)})
@@ -312,7 +395,9 @@ def test_who_waits_too_long_is_told(client: TestClient, service: Service, monkey
     assert (second.status_code, second.headers["retry-after"]) == (409, "5")
 
 
-def test_answers_outlive_a_restart_but_not_two_days(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_outlive_a_restart_but_not_two_days(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = {"Authorization": f"Bearer {service.core.home.token()}", **KEY}
     body = {"query": "SELECT 1 AS one"}
     replayed = []
@@ -343,4 +428,7 @@ def test_old_answers_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("key", ["", "k" * 256])
 def test_a_key_that_is_none(client: TestClient, key: str) -> None:
-    assert client.post("/v1/audit/verify", headers={"Idempotency-Key": key}, json={}).status_code == 422
+    assert (
+        client.post("/v1/audit/verify", headers={"Idempotency-Key": key}, json={}).status_code
+        == 422
+    )

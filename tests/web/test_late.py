@@ -20,10 +20,16 @@ def test_ages_and_late_ones_against_the_plain_definition(service: Service) -> No
     service.forget("m", ForgetOptions(concepts=["pink"]), "ann")  # nobody reconciles this one
     filed = datetime.fromisoformat(service.requests.show(waits["id"])["filed_at"])
     at_once = lateness(service.core, now + timedelta(hours=1))
-    assert at_once["oldest_waiting_seconds"] == pytest.approx((now + timedelta(hours=1) - filed).total_seconds())
+    assert at_once["oldest_waiting_seconds"] == pytest.approx(
+        (now + timedelta(hours=1) - filed).total_seconds()
+    )
     assert (at_once["late"], at_once["expired"]) == (0, 0)
     counts = {days: lateness(service.core, now + timedelta(days=days)) for days in (4, 25, 31)}
-    assert [(found["late"], found["expired"]) for found in counts.values()] == [(1, 0), (1, 1), (2, 1)]
+    assert [(found["late"], found["expired"]) for found in counts.values()] == [
+        (1, 0),
+        (1, 1),
+        (2, 1),
+    ]
     service.requests.decide(waits["id"], "withdraw", "no more", "ann")
     assert lateness(service.core, now + timedelta(days=4))["late"] == 0
 
@@ -33,7 +39,13 @@ def test_a_clock_that_was_set_back_makes_no_negative_age() -> None:
 
 
 def test_sizes_of_a_home(tmp_path: Path) -> None:
-    for name, size in (("ledger.db", 10), ("ledger.db-wal", 5), ("artifacts/a/b", 7), ("private/x", 3), ("govd.toml", 2)):
+    for name, size in (
+        ("ledger.db", 10),
+        ("ledger.db-wal", 5),
+        ("artifacts/a/b", 7),
+        ("private/x", 3),
+        ("govd.toml", 2),
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x" * size)
     (tmp_path / "elsewhere").symlink_to("/")

@@ -29,7 +29,9 @@ def test_a_list_is_read_page_by_page_without_loss(filled: TestClient, path: str)
     for limit in (1, 2, len(whole["items"])):
         found, after = [], None
         while True:
-            answer = filled.get(path, params={"limit": limit} | ({} if after is None else {"after": after}))
+            answer = filled.get(
+                path, params={"limit": limit} | ({} if after is None else {"after": after})
+            )
             page = answer.json()
             assert len(page["items"]) <= limit
             found += page["items"]
@@ -61,13 +63,18 @@ def test_rows_by_option_and_by_accept(filled: TestClient, path: str) -> None:
     listed = document.get("items") or document.get("requests") or document["models"][0]["forgets"]
 
     def rows(form: str | None, accept: str, kind: str) -> str:
-        answer = filled.get(path, params=asked | ({"format": form} if form else {}), headers={"Accept": accept})
+        answer = filled.get(
+            path, params=asked | ({"format": form} if form else {}), headers={"Accept": accept}
+        )
         assert answer.headers["content-type"].partition(";")[0] == kind
         return answer.text
 
     for text in (rows("csv", "*/*", "text/csv"), rows(None, "text/csv; q=0.9", "text/csv")):
         assert len(list(csv.DictReader(io.StringIO(text)))) == len(listed)
-    for text in (rows("ndjson", "*/*", "application/x-ndjson"), rows(None, "application/x-ndjson", "application/x-ndjson")):
+    for text in (
+        rows("ndjson", "*/*", "application/x-ndjson"),
+        rows(None, "application/x-ndjson", "application/x-ndjson"),
+    ):
         assert len([json.loads(line) for line in text.splitlines()]) == len(listed)
     assert filled.get(path, params={**asked, "format": "xml"}).status_code == 422
 

@@ -20,28 +20,44 @@ def sent(path: Path) -> str:
 def test_one_bad_picture_does_not_spoil_the_others(client: TestClient, pictures: Path) -> None:
     good = sent(pictures / "dark" / "red" / "0.png")
     bad = base64.b64encode(b"no picture").decode()
-    body = {"images": [bad, good, "no base64!", good], "names": ["a.png", "b.png", "c.png", "d.png"]}
+    body = {
+        "images": [bad, good, "no base64!", good],
+        "names": ["a.png", "b.png", "c.png", "d.png"],
+    }
     answers = client.post("/v1/models/m/classify", json=body).json()
     assert [a["path"] for a in answers] == body["names"]
     assert [a["label"] for a in answers] == [None, "red", None, "red"]
     assert "a.png" in answers[0]["error"]
     assert {a["revision"] for a in answers} == {0}
-    refused = client.post("/v1/models/m/classify", json={**body, "images": [bad, bad], "names": ["a.png", "b.png"]})
+    refused = client.post(
+        "/v1/models/m/classify", json={**body, "images": [bad, bad], "names": ["a.png", "b.png"]}
+    )
     assert refused.status_code == 422
     assert "a.png" in refused.json()["detail"]
     assert "b.png" in refused.json()["detail"]
-    assert client.post("/v1/models/m/classify", json={"images": [good], "names": ["a", "b"]}).status_code == 422
+    assert (
+        client.post(
+            "/v1/models/m/classify", json={"images": [good], "names": ["a", "b"]}
+        ).status_code
+        == 422
+    )
 
 
 def test_embeddings_are_refused_by_name(client: TestClient, pictures: Path) -> None:
-    body = {"images": [base64.b64encode(b"no picture").decode()], "names": ["a.png"], "texts": ["red"]}
+    body = {
+        "images": [base64.b64encode(b"no picture").decode()],
+        "names": ["a.png"],
+        "texts": ["red"],
+    }
     refused = client.post("/v1/models/m/embeddings", json=body)
     assert refused.status_code == 422
     assert "a.png" in refused.json()["detail"]
     assert "nothing to encode" in client.post("/v1/models/m/embeddings", json={}).json()["detail"]
 
 
-def test_pictures_are_counted_before_they_are_decoded(client: TestClient, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_are_counted_before_they_are_decoded(
+    client: TestClient, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     good = sent(pictures / "dark" / "red" / "0.png")  # 8 × 8
     body = {"images": [good, good, good], "names": ["a.png", "b.png", "c.png"]}
     monkeypatch.setattr("govd.pictures.REQUEST_PIXELS", 191)
@@ -58,7 +74,9 @@ def test_pictures_are_counted_before_they_are_decoded(client: TestClient, pictur
     assert all(name in refused.json()["detail"] for name in body["names"])
 
 
-def test_a_photograph_is_the_same_from_a_file_and_over_http(client: TestClient, service: Service, tmp_path: Path) -> None:
+def test_a_photograph_is_the_same_from_a_file_and_over_http(
+    client: TestClient, service: Service, tmp_path: Path
+) -> None:
     rows = np.zeros((8, 16, 3), np.uint8)
     rows[:, 8:] = (250, 30, 30)
     exif = Image.Exif()
@@ -80,21 +98,35 @@ def test_a_photograph_is_the_same_from_a_file_and_over_http(client: TestClient, 
         (b'{"strnegth": 1}', "unknown field strnegth"),
     ],
 )
-def test_a_body_that_is_none_is_told_in_words(client: TestClient, content: bytes, text: str) -> None:
-    answer = client.post("/v1/requests", content=content, headers={"Content-Type": "application/json"})
+def test_a_body_that_is_none_is_told_in_words(
+    client: TestClient, content: bytes, text: str
+) -> None:
+    answer = client.post(
+        "/v1/requests", content=content, headers={"Content-Type": "application/json"}
+    )
     assert answer.status_code == 422
     assert text in answer.json()["detail"]
 
 
 def test_pictures_synthesised_for_a_request(client: TestClient, service: Service) -> None:
     png = b"\x89PNG drawn"
-    request = client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["red"]}).json()
+    request = client.post(
+        "/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["red"]}
+    ).json()
     url = f"/v1/requests/{request['id']}/pictures"
     assert client.get(url).json() == {"items": [], "next": None}
     digest = service.core.artifacts.put(png)
     facts = {"prototypes": [{"prompt": "a photo of a red.", "png": digest}]}
     service.core.desk.append(
-        [Draft("contribution.make", request["contribution"], "ann", "m", {"artifact": "x", "method": "y", "facts": facts})]
+        [
+            Draft(
+                "contribution.make",
+                request["contribution"],
+                "ann",
+                "m",
+                {"artifact": "x", "method": "y", "facts": facts},
+            )
+        ]
     )
     assert client.get(url).json()["items"] == facts["prototypes"]
     answer = client.get(f"{url}/{digest}")

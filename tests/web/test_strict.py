@@ -1,4 +1,6 @@
-"""What no call takes: answers are problem details with a status of 4xx, and a call without a token is not read at all."""
+"""What no call takes: answers are problem details with a status of 4xx, and a call without a token
+is not read at all.
+"""
 
 import json
 
@@ -19,7 +21,11 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "nan": (b'{"model": "m", "concepts": ["red"], "strength": NaN}', 422, "NaN"),
     "infinity": (b'{"model": "m", "concepts": ["red"], "strength": -Infinity}', 422, "Infinity"),
     "overflow": (b'{"model": "m", "concepts": ["red"], "strength": 1e999}', 422, "not a number"),
-    "huge number": (b'{"model": "m", "concepts": ["red"], "prototypes": 9223372036854775808}', 422, "out of range"),
+    "huge number": (
+        b'{"model": "m", "concepts": ["red"], "prototypes": 9223372036854775808}',
+        422,
+        "out of range",
+    ),
     "endless number": (b'{"model": "m", "prototypes": ' + b"9" * 5000 + b"}", 422, "too long"),
     "deep": (b'{"model": "m", "concepts": ' + DEEP + b"}", 422, "deep"),
     "levels": (b'{"model": "m", "concepts": ' + b"[" * 80 + b"]" * 80 + b"}", 422, "levels"),
@@ -27,7 +33,11 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "broken": (b'{"model": "m"', 422, "not JSON"),
     "list": (b"[]", 422, "JSON object"),
     "empty": (b"", 422, "missing"),
-    "long": (json.dumps({"model": "m", "concepts": ["x" * 2000]}).encode(), 422, "At most 800 bytes"),
+    "long": (
+        json.dumps({"model": "m", "concepts": ["x" * 2000]}).encode(),
+        422,
+        "At most 800 bytes",
+    ),
     "long name": (json.dumps({**FORGET, "x" * 100_000: 1}).encode(), 422, "unknown field"),
 }
 
@@ -38,7 +48,9 @@ def test_bodies_that_cannot_be_meant(client: TestClient, service: Service, case:
     size = service.core.desk.ledger.size()
     for key in ({}, {"Idempotency-Key": case}):
         for path in ("/v1/requests", "/v1/preview"):
-            answer = client.post(path, content=body, headers={"Content-Type": "application/json", **key})
+            answer = client.post(
+                path, content=body, headers={"Content-Type": "application/json", **key}
+            )
             assert answer.status_code == status, answer.text
             assert answer.headers["content-type"] == "application/problem+json"
             assert text in answer.text
@@ -46,9 +58,20 @@ def test_bodies_that_cannot_be_meant(client: TestClient, service: Service, case:
     assert service.core.desk.ledger.size() == size
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "nonsense"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "",
+        "nonsense",
+    ],
+)
 def test_bodies_of_other_types(client: TestClient, kind: str) -> None:
-    answer = client.post("/v1/requests", content=json.dumps(FORGET).encode(), headers={"Content-Type": kind})
+    answer = client.post(
+        "/v1/requests", content=json.dumps(FORGET).encode(), headers={"Content-Type": kind}
+    )
     assert (answer.status_code, answer.headers["content-type"]) == (415, "application/problem+json")
     latin = {"Content-Type": "application/json; charset=latin-1"}
     assert client.post("/v1/requests", content=b"{}", headers=latin).status_code == 415
@@ -89,19 +112,34 @@ def test_a_byte_order_mark_and_a_charset_are_fine(client: TestClient) -> None:
 )
 def test_paths_and_queries_that_cannot_be_meant(client: TestClient, path: str, text: str) -> None:
     answer = client.get(path)
-    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), answer.text
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        422,
+        "application/problem+json",
+    ), answer.text
     assert text in answer.text
     assert len(answer.content) < 2000
 
 
 def test_names_outside_latin_1_come_back_as_they_are(client: TestClient, service: Service) -> None:
     token = client.post("/v1/tokens", json={"role": "operator", "name": "Ольга 忘"}).json()
-    headers = {"Authorization": f"Bearer {token['token']}", "Idempotency-Key": "ключ".encode().decode("latin-1")}
+    headers = {
+        "Authorization": f"Bearer {token['token']}",
+        "Idempotency-Key": "ключ".encode().decode("latin-1"),
+    }
     for concept in ("忘れる", "red"):
-        client.post("/v1/requests", headers={"Authorization": headers["Authorization"]}, json={"model": "m", "concepts": [concept]})
-    answer = client.get("/v1/requests", params={"limit": 1, "filed_by": service.requests.all()[0]["filed_by"], "state": "in_force"})
+        client.post(
+            "/v1/requests",
+            headers={"Authorization": headers["Authorization"]},
+            json={"model": "m", "concepts": [concept]},
+        )
+    answer = client.get(
+        "/v1/requests",
+        params={"limit": 1, "filed_by": service.requests.all()[0]["filed_by"], "state": "in_force"},
+    )
     assert answer.status_code == 200
-    page = client.get("/v1/requests", params={"limit": 1, "filed_by": service.requests.all()[0]["filed_by"]})
+    page = client.get(
+        "/v1/requests", params={"limit": 1, "filed_by": service.requests.all()[0]["filed_by"]}
+    )
     assert page.headers["link"].isascii()
     second = client.get(page.headers["link"].partition("<")[2].partition(">")[0])
     assert [r["concepts"][0]["name"] for r in second.json()["items"]] == ["red"]
@@ -120,7 +158,9 @@ def test_names_outside_latin_1_come_back_as_they_are(client: TestClient, service
         ("DELETE", "/docs", "GET"),
     ],
 )
-def test_other_methods_are_told_which_there_are(client: TestClient, method: str, path: str, allowed: str) -> None:
+def test_other_methods_are_told_which_there_are(
+    client: TestClient, method: str, path: str, allowed: str
+) -> None:
     answer = client.request(method, path)
     assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
     assert answer.headers["allow"] == allowed

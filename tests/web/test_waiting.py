@@ -1,4 +1,6 @@
-"""Calls that wait, streams, health and metrics: nobody who waits keeps others from being answered."""
+"""Calls that wait, streams, health and metrics: nobody who waits keeps others from being
+answered.
+"""
 
 import asyncio
 import base64
@@ -33,13 +35,19 @@ def app_of(service: Service, context: Context | None = None) -> TestClient:
 
 
 def test_who_waits_takes_no_thread_and_is_answered_in_time(service: Service) -> None:
-    """A hundred calls wait for a reconciler that does nothing, in a pool of four threads: the others are answered at once."""
+    """A hundred calls wait for a reconciler that does nothing, in a pool of four threads: the
+    others are answered at once.
+    """
     with app_of(service) as client, ThreadPoolExecutor(100) as pool:
         assert client.portal is not None
-        client.portal.call(lambda: setattr(anyio.to_thread.current_default_thread_limiter(), "total_tokens", 4))
+        client.portal.call(
+            lambda: setattr(anyio.to_thread.current_default_thread_limiter(), "total_tokens", 4)
+        )
         filed = client.post("/v1/requests", json={"model": "m", "concepts": ["red"]}).json()
         url = f"/v1/requests/{filed['id']}"
-        waiting = [pool.submit(client.get, url, params={"wait": True, "timeout": 300}) for _ in range(100)]
+        waiting = [
+            pool.submit(client.get, url, params={"wait": True, "timeout": 300}) for _ in range(100)
+        ]
         time.sleep(1)
         began = time.monotonic()
         assert client.get("/healthz").status_code == 200
@@ -53,13 +61,20 @@ def test_who_waits_takes_no_thread_and_is_answered_in_time(service: Service) -> 
 def test_waiting_ends_with_the_record_as_it_is(service: Service) -> None:
     with app_of(service) as client:
         began = time.monotonic()
-        answer = client.post("/v1/requests", params={"wait": True, "timeout": 0.3}, json={"model": "m", "concepts": ["red"]})
+        answer = client.post(
+            "/v1/requests",
+            params={"wait": True, "timeout": 0.3},
+            json={"model": "m", "concepts": ["red"]},
+        )
         assert (answer.status_code, answer.json()["state"]) == (202, "filed")
         assert 0.25 < time.monotonic() - began < 10
         service.reconcile()
         answer = client.get(f"/v1/requests/{answer.json()['id']}", params={"wait": True})
         assert answer.json()["state"] == "in_force"
-        assert client.get(f"/v1/requests/{answer.json()['id']}", params={"timeout": 301}).status_code == 422
+        assert (
+            client.get(f"/v1/requests/{answer.json()['id']}", params={"timeout": 301}).status_code
+            == 422
+        )
 
 
 def test_what_was_decided_is_200_and_what_is_to_come_202(client: TestClient) -> None:
@@ -98,8 +113,13 @@ def read(client: TestClient, count: int, path: str = "/v1/events", **headers: st
     return found[:count]
 
 
-@pytest.mark.parametrize(("path", "headers", "first"), [("", {}, 0), ("?after=1", {}, 2), ("?after=5", {"Last-Event-ID": "2"}, 3)])
-def test_a_stream_begins_where_it_is_told(service: Service, path: str, headers: dict[str, str], first: int) -> None:
+@pytest.mark.parametrize(
+    ("path", "headers", "first"),
+    [("", {}, 0), ("?after=1", {}, 2), ("?after=5", {"Last-Event-ID": "2"}, 3)],
+)
+def test_a_stream_begins_where_it_is_told(
+    service: Service, path: str, headers: dict[str, str], first: int
+) -> None:
     for n in range(5):
         service.tokens.create("reader", f"r{n}", "ann")
     with app_of(service) as client:
@@ -117,13 +137,19 @@ def test_a_cursor_out_of_bounds_is_refused(client: TestClient, after: str) -> No
     assert client.get("/v1/events", params={"after": after}).status_code == 422
 
 
-def test_a_reader_who_has_seen_more_than_there_is_is_told(client: TestClient, service: Service) -> None:
-    answer = client.get("/v1/events", headers={"Last-Event-ID": str(service.core.desk.ledger.size())})
+def test_a_reader_who_has_seen_more_than_there_is_is_told(
+    client: TestClient, service: Service
+) -> None:
+    answer = client.get(
+        "/v1/events", headers={"Last-Event-ID": str(service.core.desk.ledger.size())}
+    )
     assert answer.status_code == 409
     assert "kept" in answer.json()["detail"]
 
 
-def test_ready_means_that_the_reconciler_works(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ready_means_that_the_reconciler_works(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     worker = Worker(service)
     broken = True
 
@@ -135,11 +161,15 @@ def test_ready_means_that_the_reconciler_works(service: Service, monkeypatch: py
     monkeypatch.setattr(service, "reconcile", reconcile)
     monkeypatch.setattr("govd.web.worker.EVERY", 0.01)
     monkeypatch.setattr("govd.web.worker.SLOWEST", 0.02)
-    with app_of(service, Context(service, worker.news.set, worker.trouble, lambda: dict(worker.faults))) as client:
+    with app_of(
+        service, Context(service, worker.news.set, worker.trouble, lambda: dict(worker.faults))
+    ) as client:
 
         def ready(wanted: int) -> dict[str, object]:
             end = time.monotonic() + 20
-            while (answer := client.get("/readyz", headers={"Authorization": ""})).status_code != wanted:
+            while (
+                answer := client.get("/readyz", headers={"Authorization": ""})
+            ).status_code != wanted:
                 assert time.monotonic() < end
                 time.sleep(0.02)
             return dict(answer.json())
@@ -156,7 +186,9 @@ def test_ready_means_that_the_reconciler_works(service: Service, monkeypatch: py
         assert "ended" in str(ready(503)["reason"])
 
 
-def test_a_step_that_fails_does_not_stop_the_others(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_does_not_stop_the_others(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     worker, done = Worker(service), threading.Event()
 
     def fails() -> None:
@@ -176,14 +208,18 @@ def test_a_step_that_fails_does_not_stop_the_others(service: Service, monkeypatc
 def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> None:
     service.add_model("n", "colours-2", given, "ann")
     with app_of(service, Context(service, service.reconcile)) as client:
-        client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["navy"]})
+        client.post(
+            "/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["navy"]}
+        )
         client.get("/v1/models/none")
         client.get("/v1/models/m")
         client.get("/nowhere")
         answer = client.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     families = {f.name: f for f in text_string_to_metric_families(answer.text)}
-    samples = {(s.name, *sorted(s.labels.items())): s.value for f in families.values() for s in f.samples}
+    samples = {
+        (s.name, *sorted(s.labels.items())): s.value for f in families.values() for s in f.samples
+    }
     assert samples["govd_ledger_entries_total",] == service.core.desk.ledger.size()
     assert samples["govd_ledger_refuses_entries",] == 0
     assert samples["govd_forgets_expired",] == 0
@@ -192,18 +228,41 @@ def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> No
     route = ("route", "/v1/models/{name}")
     assert samples["govd_http_requests_total", ("method", "GET"), route, ("status", "404")] == 1
     assert samples["govd_http_requests_total", ("method", "GET"), route, ("status", "200")] == 1
-    assert samples["govd_http_requests_total", ("method", "GET"), ("route", "other"), ("status", "404")] == 1
-    assert samples["govd_http_request_duration_seconds_bucket", ("le", "+Inf"), ("method", "GET"), route] == 2
+    assert (
+        samples[
+            "govd_http_requests_total", ("method", "GET"), ("route", "other"), ("status", "404")
+        ]
+        == 1
+    )
+    assert (
+        samples[
+            "govd_http_request_duration_seconds_bucket", ("le", "+Inf"), ("method", "GET"), route
+        ]
+        == 2
+    )
     assert samples["govd_http_request_duration_seconds_count", ("method", "GET"), route] == 2
     assert families["govd_http_request_duration_seconds"].type == "histogram"
-    assert len(families) == len({line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")})
+    assert len(families) == len(
+        {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}
+    )
     assert samples["govd_oldest_waiting_seconds",] > 0
     assert samples["govd_oldest_request_seconds",] >= samples["govd_oldest_waiting_seconds",]
-    assert samples["govd_entries_unsigned",] + (service.core.desk.ledger.last_checkpoint() or (0,))[0] == service.core.desk.ledger.size()
-    assert samples["govd_home_bytes", ("part", "ledger")] >= (service.core.home.folder / "ledger.db").stat().st_size > 0
+    assert (
+        samples["govd_entries_unsigned",] + (service.core.desk.ledger.last_checkpoint() or (0,))[0]
+        == service.core.desk.ledger.size()
+    )
+    assert (
+        samples["govd_home_bytes", ("part", "ledger")]
+        >= (service.core.home.folder / "ledger.db").stat().st_size
+        > 0
+    )
     assert samples["govd_disk_free_bytes",] > 0
     assert samples["govd_memory_peak_bytes",] >= 0.9 * samples["process_resident_memory_bytes",] > 0
-    lines = [line.partition("{")[0].partition(" ")[0] for line in answer.text.splitlines() if not line.startswith("#")]
+    lines = [
+        line.partition("{")[0].partition(" ")[0]
+        for line in answer.text.splitlines()
+        if not line.startswith("#")
+    ]
     order = [name for i, name in enumerate(lines) if not i or lines[i - 1] != name]
     plain = [name for name in order if not name.startswith("govd_http_request_duration")]
     assert len(plain) == len(set(plain))  # the samples of a metric stand together
@@ -220,7 +279,9 @@ def test_the_page_is_open_and_takes_nothing_from_elsewhere(client: TestClient) -
     answer = client.get("/docs", headers={"Authorization": ""})
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "/v1/requests" not in answer.text  # the description comes with a token
-    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:)|https?://|@import|url\(""", answer.text)
+    assert not re.search(
+        r"""(?:src|href)\s*=\s*["'](?!data:)|https?://|@import|url\(""", answer.text
+    )
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     for tag in ("script", "style"):
@@ -229,13 +290,19 @@ def test_the_page_is_open_and_takes_nothing_from_elsewhere(client: TestClient) -
         assert f"{tag}-src 'sha256-{digest}'" in policy
 
 
-def test_the_log_tells_filing_deciding_and_publishing_by_ids(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_tells_filing_deciding_and_publishing_by_ids(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
     service.core.plugins.manager.register(EntryLog(), "entry log")
     with caplog.at_level(logging.INFO, "govd.ledger"):
         request = service.requests.show(service.forget("m", _red(), "ann")["id"])
         service.reconcile()
         service.core.desk.append([Draft("note", "x", "ann", "", {"text": "never shown"})])
-    lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == "govd.ledger"]
+    lines = [
+        json.loads(JsonLines().format(record))
+        for record in caplog.records
+        if record.name == "govd.ledger"
+    ]
     kinds = {line["kind"]: line for line in lines}
     assert {"request.file", "request.approve", "revision.publish", "request.publish"} <= set(kinds)
     assert kinds["request.file"]["subject"] == request["id"]
@@ -262,7 +329,12 @@ def test_a_bug_is_told_to_the_log_and_named_to_the_caller(
 
     monkeypatch.setattr(service, "status", broken)
     token = {"Authorization": f"Bearer {service.core.home.token()}"}
-    with TestClient(create_app(Context(service)), "http://localhost", headers=token, raise_server_exceptions=False) as client:
+    with TestClient(
+        create_app(Context(service)),
+        "http://localhost",
+        headers=token,
+        raise_server_exceptions=False,
+    ) as client:
         answer = client.get("/v1/status")
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:govd:bug")
     assert "secret" not in answer.text
@@ -279,7 +351,11 @@ def test_a_bug_is_told_to_the_log_and_named_to_the_caller(
     [
         (MachineFault("the disk is full", where="ledger.db"), "the disk is full", "never"),
         (OverCapacity("no room for Ann Example"), "Over capacity", "Ann Example"),
-        (PluginFault("KeyError: Ann Example", where="plugin bounds, govd_vote"), "plugin bounds, govd_vote", "Ann Example"),
+        (
+            PluginFault("KeyError: Ann Example", where="plugin bounds, govd_vote"),
+            "plugin bounds, govd_vote",
+            "Ann Example",
+        ),
         (KeyError("Ann Example"), "KeyError", "Ann Example"),
     ],
 )

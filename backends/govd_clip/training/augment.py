@@ -1,4 +1,6 @@
-"""What happens to a drawing before the model sees it: redrawn in another domain, moved, turned, inked anew."""
+"""What happens to a drawing before the model sees it: redrawn in another domain, moved, turned,
+inked anew.
+"""
 
 import numpy as np
 from PIL import Image
@@ -8,7 +10,9 @@ from govd_clip.training.sets import DOMAINS
 
 
 def restyle(picture: np.ndarray, domain: int, to: int) -> np.ndarray:
-    """A picture of one domain redrawn in the manner of another: edges, silhouettes, outlines, fills. `(64, 64, 3)` uint8."""
+    """A picture of one domain redrawn in the manner of another: edges, silhouettes, outlines,
+    fills. `(64, 64, 3)` uint8.
+    """
     ink = picture.min(axis=2) < 160
     source, target = DOMAINS[domain], DOMAINS[to]
     if target == "colour":
@@ -20,14 +24,20 @@ def restyle(picture: np.ndarray, domain: int, to: int) -> np.ndarray:
     else:
         filled = ndimage.binary_fill_holes(ndimage.binary_dilation(ink))
         # Half keep their inner lines in white, as solid icons do; half are bare silhouettes.
-        ink = filled & ~(ink & ndimage.binary_erosion(filled, iterations=7)) if picture.sum() % 2 else filled
+        ink = (
+            filled & ~(ink & ndimage.binary_erosion(filled, iterations=7))
+            if picture.sum() % 2
+            else filled
+        )
     soft = ndimage.gaussian_filter(ink.astype(np.float32), 0.5)
     return np.repeat(((1 - soft) * 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _edges(picture: np.ndarray) -> np.ndarray:
     smooth = ndimage.gaussian_filter(picture.astype(np.float32), (0.7, 0.7, 0))
-    steps = np.max([ndimage.morphological_gradient(smooth[..., c], size=(3, 3)) for c in range(3)], axis=0)
+    steps = np.max(
+        [ndimage.morphological_gradient(smooth[..., c], size=(3, 3)) for c in range(3)], axis=0
+    )
     return steps > steps.max() * 0.35
 
 
@@ -36,7 +46,11 @@ def _dark_part(picture: np.ndarray) -> np.ndarray:
     body = level < 245
     dark = body & (level < np.median(level[body])) if body.any() else body
     # A drawing in one or two even colours has no dark half: then all of it, cut by its inner edges.
-    return dark if dark.sum() > 0.35 * body.sum() else body & ~(_edges(picture) & ndimage.binary_erosion(body, iterations=3))
+    return (
+        dark
+        if dark.sum() > 0.35 * body.sum()
+        else body & ~(_edges(picture) & ndimage.binary_erosion(body, iterations=3))
+    )
 
 
 def _paint(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -52,9 +66,15 @@ def _paint(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def _move(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     turn = np.deg2rad(random.uniform(-10, 10))
-    scale = random.uniform(0.72, 1.12) * np.array([random.uniform(0.93, 1.07), random.uniform(0.93, 1.07)])
+    scale = random.uniform(0.72, 1.12) * np.array(
+        [random.uniform(0.93, 1.07), random.uniform(0.93, 1.07)]
+    )
     shear = random.uniform(-0.1, 0.1)
-    forward = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.array([[1, shear], [0, 1]]) @ np.diag(scale)
+    forward = (
+        np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        @ np.array([[1, shear], [0, 1]])
+        @ np.diag(scale)
+    )
     if random.random() < 0.5:
         forward[:, 0] *= -1
     back = np.linalg.inv(forward)

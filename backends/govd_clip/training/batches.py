@@ -1,4 +1,6 @@
-"""Batches of drawings and captions: which, in which domain, and which caption is true of which drawing."""
+"""Batches of drawings and captions: which, in which domain, and which caption is true of which
+drawing.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,9 +25,11 @@ CLASSES_NAMED = 64
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures `(B, 64, 64, 3)` uint8, their names' indices `(B,)`, captions, and `(B, C)` which caption is true of which picture.
+    """Pictures `(B, 64, 64, 3)` uint8, their names' indices `(B,)`, captions, and `(B, C)` which
+    caption is true of which picture.
 
-    Captions are one a picture and then one of many classes, so that each step contrasts with most classes.
+    Captions are one a picture and then one of many classes, so that each step contrasts with most
+    classes.
     """
 
     pictures: np.ndarray
@@ -39,7 +43,9 @@ class Batch:
 class Drawings:
     """The training part of the cache, and the odds of each drawing."""
 
-    def __init__(self, cache: Path, alternatives: dict[str, list[str]], without: Sequence[str] = ()) -> None:
+    def __init__(
+        self, cache: Path, alternatives: dict[str, list[str]], without: Sequence[str] = ()
+    ) -> None:
         icons = np.load(cache / "icons.npz")
         training = icons["role"] == "train"
         kept = ~np.isin(icons["name"][training], list(without))
@@ -55,7 +61,10 @@ class Drawings:
         self.alternatives = [alternatives.get(name, []) for name in self.vocabulary]
         # Some vendors draw one icon in eight sizes: together they weigh less than eight icons.
         same = Counter(zip(names, sets, self.domain.tolist(), strict=True))
-        weight = np.array([same[key] for key in zip(names, sets, self.domain.tolist(), strict=True)]) ** -0.5
+        weight = (
+            np.array([same[key] for key in zip(names, sets, self.domain.tolist(), strict=True)])
+            ** -0.5
+        )
         count = np.bincount(self.name, weights=weight, minlength=len(self.vocabulary))
         self.breadth = np.cumsum(weight / count[self.name] * count[self.name] ** 0.5)
         self.breadth /= self.breadth[-1]
@@ -75,29 +84,52 @@ class Drawings:
             at, odds = self.of[name, domain if drawn else -1]
             return int(at[np.searchsorted(odds, random.random())]), domain
         drawing = int(np.searchsorted(self.breadth, random.random()))
-        domain = int(random.integers(len(DOMAINS))) if random.random() < REDRAWN else int(self.domain[drawing])
+        domain = (
+            int(random.integers(len(DOMAINS)))
+            if random.random() < REDRAWN
+            else int(self.domain[drawing])
+        )
         return drawing, domain
 
     def _words(self, name: int, random: np.random.Generator) -> str:
         others = self.alternatives[name]
-        return others[random.integers(len(others))] if others and random.random() < 0.3 else self.vocabulary[name]
+        return (
+            others[random.integers(len(others))]
+            if others and random.random() < 0.3
+            else self.vocabulary[name]
+        )
 
     def batch(self, random: np.random.Generator) -> Batch:
         """A new batch; draws only from `random`."""
         chosen = [self._choose(random) for _ in range(SIZE)]
         names = np.array([self.name[drawing] for drawing, _ in chosen])
         domains = np.array([domain for _, domain in chosen])
-        pictures = np.stack([augment(self.variants[self.rows[drawing], domain], domain, random) for drawing, domain in chosen])
+        pictures = np.stack(
+            [
+                augment(self.variants[self.rows[drawing], domain], domain, random)
+                for drawing, domain in chosen
+            ]
+        )
         others = random.permutation(self.classes)[:CLASSES_NAMED]
         said_of = np.concatenate([names, others])
-        # All the added classes are named in one domain, as the prompts of a zero-shot classifier are.
+        # All the added classes are named in one domain, as the prompts of a zero-shot classifier
+        # are.
         theirs = int(random.integers(-1, len(DOMAINS)))
-        said_in = np.concatenate([np.where(random.random(SIZE) < NO_DOMAIN, -1, domains), np.full(len(others), theirs)])
-        captions = [caption(self._words(n, random), None if d < 0 else int(d), random) for n, d in zip(said_of, said_in, strict=True)]
+        said_in = np.concatenate(
+            [np.where(random.random(SIZE) < NO_DOMAIN, -1, domains), np.full(len(others), theirs)]
+        )
+        captions = [
+            caption(self._words(n, random), None if d < 0 else int(d), random)
+            for n, d in zip(said_of, said_in, strict=True)
+        ]
         seen: set[str] = set()
         distinct = np.array([not (text in seen or seen.add(text)) for text in captions])
-        true = (names[:, None] == said_of) & ((said_in < 0) | (domains[:, None] == said_in)) & distinct
-        keep = np.argsort(random.random((SIZE, PATCHES)) - 0.6 * _drawn_on(pictures), axis=1)[:, :KEPT_PATCHES].astype(np.int32)
+        true = (
+            (names[:, None] == said_of) & ((said_in < 0) | (domains[:, None] == said_in)) & distinct
+        )
+        keep = np.argsort(random.random((SIZE, PATCHES)) - 0.6 * _drawn_on(pictures), axis=1)[
+            :, :KEPT_PATCHES
+        ].astype(np.int32)
         return Batch(pictures, names, captions, true, distinct, keep)
 
 

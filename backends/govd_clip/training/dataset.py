@@ -1,4 +1,6 @@
-"""Renders the icon sets once and keeps them as one array of 64 × 64 pictures, with what each shows and where it is from."""
+"""Renders the icon sets once and keeps them as one array of 64 × 64 pictures, with what each shows
+and where it is from.
+"""
 
 import functools
 import hashlib
@@ -24,7 +26,9 @@ FAMILIES = 3  # a name must be drawn by this many families to be learned
 
 
 class Drawing(NamedTuple):
-    """One icon: `name` is what it shows, `digest` the SHA-256 of its pixels, `picture` `(64, 64, 3)` uint8."""
+    """One icon: `name` is what it shows, `digest` the SHA-256 of its pixels, `picture` `(64, 64,
+    3)` uint8.
+    """
 
     role: Role
     set: str
@@ -39,7 +43,10 @@ def render(body: str, width: float, height: float) -> np.ndarray:
     """A picture `(64, 64, 3)` uint8 on white."""
     side = max(width, height)
     box = f"{(width - side) / 2} {(height - side) / 2} {side} {side}"
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box}" color="#000">{body}</svg>'
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+        f' viewBox="{box}" color="#000">{body}</svg>'
+    )
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=SIZE, height=SIZE))
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
     paper = Image.new("RGBA", picture.size, "white")
@@ -50,14 +57,19 @@ def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.nda
     folder = packages / "@iconify-json" / icon_set.name
     info = json.loads((folder / "info.json").read_text())
     if info["license"]["spdx"] not in ALLOWED_LICENCES:
-        raise SystemExit(f"{icon_set.name}: licence {info['license']['spdx']} is not one that may be shipped")
+        raise SystemExit(
+            f"{icon_set.name}: licence {info['license']['spdx']} is not one that may be shipped"
+        )
     icons = json.loads((folder / "icons.json").read_text())
     out = []
     for icon, what in icons["icons"].items():
         found = concept(icon_set, icon)
         if found is None or "<animate" in what["body"]:
             continue
-        width, height = what.get("width", icons.get("width", 16)), what.get("height", icons.get("height", 16))
+        width, height = (
+            what.get("width", icons.get("width", 16)),
+            what.get("height", icons.get("height", 16)),
+        )
         try:
             picture = render(what["body"], width, height)
         except (ValueError, RuntimeError, OSError):
@@ -68,9 +80,13 @@ def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.nda
 
 
 def drawings(packages: Path, roles: Sequence[Role], split: Split = "shipped") -> list[Drawing]:
-    """Every drawing of these roles that is learned, judged, pooled or calibrated on; one that is there already is left out."""
+    """Every drawing of these roles that is learned, judged, pooled or calibrated on; one that is
+    there already is left out.
+    """
     sets = [icon_set for role in roles for icon_set in sets_of(split) if icon_set.role == role]
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:  # JAX has threads, which a fork would lose
+    with ProcessPoolExecutor(
+        2, multiprocessing.get_context("spawn")
+    ) as pool:  # JAX has threads, which a fork would lose
         drawn = dict(zip(sets, pool.map(functools.partial(_read, packages), sets), strict=True))
     families: dict[str, set[str]] = defaultdict(set)
     for icon_set, icons in drawn.items():
@@ -83,10 +99,17 @@ def drawings(packages: Path, roles: Sequence[Role], split: Split = "shipped") ->
         role = icon_set.role
         for icon, name, domain, picture in icons:
             digest = hashlib.sha256(picture.tobytes()).hexdigest()
-            keep = {"evaluation": name in CLASSES, "calibration": name in CLASSES, "pool": True, "train": len(families[name]) >= FAMILIES}
+            keep = {
+                "evaluation": name in CLASSES,
+                "calibration": name in CLASSES,
+                "pool": True,
+                "train": len(families[name]) >= FAMILIES,
+            }
             if keep[role] and digest not in taken:
                 taken.add(digest)
-                rows.append(Drawing(role, icon_set.name, icon, name, DOMAINS.index(domain), digest, picture))
+                rows.append(
+                    Drawing(role, icon_set.name, icon, name, DOMAINS.index(domain), digest, picture)
+                )
     return rows
 
 
@@ -107,10 +130,16 @@ def build(packages: Path, cache: Path, split: Split = "shipped") -> None:
     )
     training = [(row.picture, row.domain) for row in rows if row.role == "train"]
     with ProcessPoolExecutor(2) as pool:
-        np.save(cache / "variants.npy", np.stack(list(pool.map(_all_domains, training, chunksize=256))))
+        np.save(
+            cache / "variants.npy", np.stack(list(pool.map(_all_domains, training, chunksize=256)))
+        )
 
 
 def _all_domains(drawing: tuple[np.ndarray, int]) -> np.ndarray:
-    """A drawing as it is and as redrawn in the other domains: `(3, 64, 64, 3)`, in the order of DOMAINS."""
+    """A drawing as it is and as redrawn in the other domains: `(3, 64, 64, 3)`, in the order of
+    DOMAINS.
+    """
     picture, domain = drawing
-    return np.stack([picture if to == domain else restyle(picture, domain, to) for to in range(len(DOMAINS))])
+    return np.stack(
+        [picture if to == domain else restyle(picture, domain, to) for to in range(len(DOMAINS))]
+    )

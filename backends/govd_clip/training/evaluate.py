@@ -1,4 +1,6 @@
-"""Zero-shot accuracy on the drawings of held-out vendors, prepared exactly as a user's Hugging Face image processor prepares them."""
+"""Zero-shot accuracy on the drawings of held-out vendors, prepared exactly as a user's Hugging Face
+image processor prepares them.
+"""
 
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +13,16 @@ from safetensors.numpy import load_file
 
 from govd_clip.training import tokens
 from govd_clip.training.captions import CANONICAL
-from govd_clip.training.model import IMAGE_SIZE, MEAN, MINI, STD, Params, Shape, encode_images, encode_texts
+from govd_clip.training.model import (
+    IMAGE_SIZE,
+    MEAN,
+    MINI,
+    STD,
+    Params,
+    Shape,
+    encode_images,
+    encode_texts,
+)
 from govd_clip.training.names import CLASSES, synonyms
 from govd_clip.training.sets import DOMAINS
 
@@ -21,14 +32,25 @@ _texts = jax.jit(encode_texts, static_argnames=("eos", "shape"))
 
 @lru_cache(1)
 def resize_matrix(side: int = 64) -> np.ndarray:
-    """Pillow's bicubic resize of one axis as a matrix `(48, 64)`, read off its answer to unit pictures."""
-    unit = [Image.fromarray(np.tile(row, (side, 1)).astype(np.float32), mode="F") for row in np.eye(side)]
-    return np.stack([np.asarray(u.resize((IMAGE_SIZE, side), Image.Resampling.BICUBIC))[0] for u in unit], axis=1)
+    """Pillow's bicubic resize of one axis as a matrix `(48, 64)`, read off its answer to unit
+    pictures.
+    """
+    unit = [
+        Image.fromarray(np.tile(row, (side, 1)).astype(np.float32), mode="F")
+        for row in np.eye(side)
+    ]
+    return np.stack(
+        [np.asarray(u.resize((IMAGE_SIZE, side), Image.Resampling.BICUBIC))[0] for u in unit],
+        axis=1,
+    )
 
 
 def prepare(pictures: np.ndarray) -> np.ndarray:
     """`(N, 64, 64, 3)` uint8 → normalised `(N, 48, 48, 3)`."""
-    small = [np.asarray(Image.fromarray(p).resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC)) for p in pictures]
+    small = [
+        np.asarray(Image.fromarray(p).resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC))
+        for p in pictures
+    ]
     return ((np.stack(small).astype(np.float32) / 255 - MEAN) / STD).astype(np.float32)
 
 
@@ -52,37 +74,62 @@ class Judge:
         self.pictures, self.domain = icons["picture"][chosen], icons["domain"][chosen]
         self.icon, self.set = icons["icon"][chosen], icons["set"][chosen]
         self.classes = list(CLASSES)
-        self.target = np.array([self.classes.index(name) for name in icons["name"][chosen].tolist()])
+        self.target = np.array(
+            [self.classes.index(name) for name in icons["name"][chosen].tolist()]
+        )
 
     def texts(self, params: Params, prompts: list[str]) -> np.ndarray:
         return np.asarray(
-            _texts(params, jnp.asarray(tokens.ids(self.tokenizer, prompts)), eos=self.tokenizer.eos_token_id, shape=self.shape)
+            _texts(
+                params,
+                jnp.asarray(tokens.ids(self.tokenizer, prompts)),
+                eos=self.tokenizer.eos_token_id,
+                shape=self.shape,
+            )
         )
 
     def guesses(self, params: Params, template: str, words: list[str]) -> np.ndarray:
-        """The class guessed for each drawing; a template with `{domain}` names the drawing's own."""
+        """The class guessed for each drawing; a template with `{domain}` names the drawing's
+        own.
+        """
         images = embed_images(params, self.pictures, self.shape)
         guess = np.zeros(len(images), np.int64)
         for number, domain in enumerate(DOMAINS):
-            texts = self.texts(params, [template.replace("{domain}", domain).replace("{}", word) for word in words])
+            texts = self.texts(
+                params, [template.replace("{domain}", domain).replace("{}", word) for word in words]
+            )
             at = self.domain == number
             guess[at] = (images[at] @ texts.T).argmax(1)
         return guess
 
-    def accuracy(self, params: Params, template: str = CANONICAL, words: list[str] | None = None) -> dict[str, float]:
+    def accuracy(
+        self, params: Params, template: str = CANONICAL, words: list[str] | None = None
+    ) -> dict[str, float]:
         """Share of right guesses per domain."""
         right = self.guesses(params, template, words or self.classes) == self.target
-        return {domain: float(right[self.domain == number].mean()) for number, domain in enumerate(DOMAINS)}
+        return {
+            domain: float(right[self.domain == number].mean())
+            for number, domain in enumerate(DOMAINS)
+        }
 
     def paraphrased(self, params: Params) -> dict[str, float]:
-        """Accuracy where every class is named by a synonym instead: the mean over the first and the last of each class."""
-        both = [self.accuracy(params, words=[synonyms(name)[pick] for name in self.classes]) for pick in (0, -1)]
+        """Accuracy where every class is named by a synonym instead: the mean over the first and the
+        last of each class.
+        """
+        both = [
+            self.accuracy(params, words=[synonyms(name)[pick] for name in self.classes])
+            for pick in (0, -1)
+        ]
         return {domain: float(np.mean([one[domain] for one in both])) for domain in DOMAINS}
 
     def confusions(self, params: Params) -> list[tuple[int, str, str]]:
         """(how often, what it is, what was guessed), the most frequent first."""
         guess = self.guesses(params, CANONICAL, self.classes)
-        wrong = [(self.classes[t], self.classes[g]) for t, g in zip(self.target, guess, strict=True) if t != g]
+        wrong = [
+            (self.classes[t], self.classes[g])
+            for t, g in zip(self.target, guess, strict=True)
+            if t != g
+        ]
         return sorted(((wrong.count(pair), *pair) for pair in set(wrong)), reverse=True)
 
     def line(self, params: Params) -> str:
@@ -91,22 +138,39 @@ class Judge:
 
 
 def load_checkpoint(cache: Path, kind: str = "average") -> Params:
-    """The weights of the last checkpoint: `average` is what ships, `raw` what the optimiser holds."""
+    """The weights of the last checkpoint: `average` is what ships, `raw` what the optimiser
+    holds.
+    """
     flat = load_file(cache / "checkpoint.safetensors")
-    return {name.split("/", 1)[1]: jnp.asarray(value) for name, value in flat.items() if name.startswith(f"{kind}/")}
+    return {
+        name.split("/", 1)[1]: jnp.asarray(value)
+        for name, value in flat.items()
+        if name.startswith(f"{kind}/")
+    }
 
 
 def report(cache: Path) -> str:
-    """Accuracy per domain: with the domain named, without, by synonyms; then the most frequent confusions."""
+    """Accuracy per domain: with the domain named, without, by synonyms; then the most frequent
+    confusions.
+    """
     judge, params = Judge(cache, tokens.load(cache / "tokenizer")), load_checkpoint(cache)
     counts = {domain: int((judge.domain == number).sum()) for number, domain in enumerate(DOMAINS)}
     rows = {
         "drawings": {d: f"{n}" for d, n in counts.items()},
         f'"{CANONICAL}"': {d: f"{a:.3f}" for d, a in judge.accuracy(params).items()},
-        '"a picture of a {}"': {d: f"{a:.3f}" for d, a in judge.accuracy(params, "a picture of a {}").items()},
+        '"a picture of a {}"': {
+            d: f"{a:.3f}" for d, a in judge.accuracy(params, "a picture of a {}").items()
+        },
         "synonyms": {d: f"{a:.3f}" for d, a in judge.paraphrased(params).items()},
     }
     lines = ["| | " + " | ".join(DOMAINS) + " |", "|---" * (len(DOMAINS) + 1) + "|"]
-    lines += [f"| {what} | " + " | ".join(row[d] for d in DOMAINS) + " |" for what, row in rows.items()]
-    lines += ["", "Most frequent confusions: " + ", ".join(f"{a} for {b} ({n})" for n, b, a in judge.confusions(params)[:12]) + "."]
+    lines += [
+        f"| {what} | " + " | ".join(row[d] for d in DOMAINS) + " |" for what, row in rows.items()
+    ]
+    lines += [
+        "",
+        "Most frequent confusions: "
+        + ", ".join(f"{a} for {b} ({n})" for n, b, a in judge.confusions(params)[:12])
+        + ".",
+    ]
     return "\n".join(lines)

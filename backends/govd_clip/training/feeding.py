@@ -1,4 +1,6 @@
-"""Batches drawn ahead of the training, by processes of their own, in an order that does not depend on their speed."""
+"""Batches drawn ahead of the training, by processes of their own, in an order that does not depend
+on their speed.
+"""
 
 import multiprocessing
 from collections.abc import Sequence
@@ -11,20 +13,33 @@ import numpy as np
 from govd_clip.training import tokens
 from govd_clip.training.batches import Batch, Drawings
 
-CAPTION_TOKENS = 12  # no caption of the recipe is longer; what follows the end token changes nothing
+CAPTION_TOKENS = (
+    12  # no caption of the recipe is longer; what follows the end token changes nothing
+)
 AHEAD_BATCHES = 4
 
 Ready = tuple[Batch, np.ndarray]
 
 
 class Feed:
-    """A batch and its captions' tokens `(C, CAPTION_TOKENS)`, one after the other; each worker's turn comes in a fixed order."""
+    """A batch and its captions' tokens `(C, CAPTION_TOKENS)`, one after the other; each worker's
+    turn comes in a fixed order.
+    """
 
-    def __init__(self, cache: Path, alternatives: dict[str, list[str]], without: Sequence[str], seed: int, workers: int) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        alternatives: dict[str, list[str]],
+        without: Sequence[str],
+        seed: int,
+        workers: int,
+    ) -> None:
         context = multiprocessing.get_context("spawn")  # JAX has threads, which a fork would lose
         self.queues: list[Queue[Ready]] = [context.Queue(AHEAD_BATCHES) for _ in range(workers)]
         self.processes = [
-            context.Process(target=_draw, args=(cache, alternatives, without, (seed, number), into), daemon=True)
+            context.Process(
+                target=_draw, args=(cache, alternatives, without, (seed, number), into), daemon=True
+            )
             for number, into in enumerate(self.queues)
         ]
         self.turn = 0

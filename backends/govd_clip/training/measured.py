@@ -1,7 +1,9 @@
-"""What forgetting is measured on, as embeddings of the model that ships: the unlabelled pool, and labelled drawings for calibration.
+"""What forgetting is measured on, as embeddings of the model that ships: the unlabelled pool, and
+labelled drawings for calibration.
 
-The pool and the calibration drawings are by vendors of whom nothing is trained on or judged on. `calibration.safetensors` has the labelled
-drawings of both: those of the pool say where in it they are, so that they can be judged with the pool that has them not.
+The pool and the calibration drawings are by vendors of whom nothing is trained on or judged on.
+`calibration.safetensors` has the labelled drawings of both: those of the pool say where in it they
+are, so that they can be judged with the pool that has them not.
 """
 
 import json
@@ -19,21 +21,33 @@ from govd_clip.training.sets import DOMAINS, SETS
 
 
 def write(packages: Path, folder: Path, model: Model) -> None:
-    """Render, encode and write `pool.npy`, `pool_digests.txt` and `calibration.safetensors` into `folder`."""
+    """Render, encode and write `pool.npy`, `pool_digests.txt` and `calibration.safetensors` into
+    `folder`.
+    """
     rows = drawings(packages, ("evaluation", "pool", "calibration"))
     pooled = [row for row in rows if row.role == "pool"]
     vectors = model.encode_images([row.picture for row in pooled])
     np.save(folder / "pool.npy", vectors)
-    (folder / "pool_digests.txt").write_text("".join(f"{row.digest}\n" for row in pooled), encoding="ascii")
+    (folder / "pool_digests.txt").write_text(
+        "".join(f"{row.digest}\n" for row in pooled), encoding="ascii"
+    )
     held = [row for row in rows if row.role == "calibration"]
     inside = [i for i, row in enumerate(pooled) if row.name in CLASSES]
     listed = [*held, *(pooled[i] for i in inside)]
     tensors = _labels(listed) | {
-        "vectors": np.concatenate([model.encode_images([row.picture for row in held]), vectors[inside]]),
+        "vectors": np.concatenate(
+            [model.encode_images([row.picture for row in held]), vectors[inside]]
+        ),
         "pool_row": np.array([-1] * len(held) + inside, np.int32),
     }
-    said = {"classes": json.dumps(list(CLASSES)), "domains": json.dumps(DOMAINS), "sets": json.dumps([s.name for s in SETS])}
-    (folder / "calibration.safetensors").write_bytes(tensors_to_bytes(tensors, {**said, "model": model.facts.digest}))
+    said = {
+        "classes": json.dumps(list(CLASSES)),
+        "domains": json.dumps(DOMAINS),
+        "sets": json.dumps([s.name for s in SETS]),
+    }
+    (folder / "calibration.safetensors").write_bytes(
+        tensors_to_bytes(tensors, {**said, "model": model.facts.digest})
+    )
 
 
 def _labels(rows: list[Drawing]) -> dict[str, np.ndarray]:
@@ -52,7 +66,9 @@ def seal(packages: Path, folder: Path) -> None:
 
 
 def digests(folder: Path) -> None:
-    """The SHA-256 of every file in the folder: what a backend checks them against before it uses them."""
+    """The SHA-256 of every file in the folder: what a backend checks them against before it uses
+    them.
+    """
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != DIGESTS)
     found = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
     (folder / DIGESTS).write_text(json.dumps(found, indent=0) + "\n", encoding="utf-8")
@@ -61,17 +77,34 @@ def digests(folder: Path) -> None:
 def _packages(packages: Path) -> list[tuple[str, str, str, str, str, str]]:
     rows = []
     for icon_set in SETS:
-        said = json.loads((packages / "@iconify-json" / icon_set.name / "info.json").read_text(encoding="utf-8"))
+        said = json.loads(
+            (packages / "@iconify-json" / icon_set.name / "info.json").read_text(encoding="utf-8")
+        )
         author, licence = said["author"], said["license"]
-        rows.append((icon_set.name, said["name"], author["name"], author.get("url", ""), licence["spdx"], icon_set.role))
+        rows.append(
+            (
+                icon_set.name,
+                said["name"],
+                author["name"],
+                author.get("url", ""),
+                licence["spdx"],
+                icon_set.role,
+            )
+        )
     return rows
 
 
 def _notices(packages: Path) -> str:
     lines = [
-        "The drawings that this model was trained, judged, measured or calibrated on come from these icon sets, unchanged but for",
+        (
+            "The drawings that this model was trained, judged, measured or calibrated on come from"
+            " these icon sets, unchanged but for"
+        ),
         "rendering at 64 × 64 pixels.",
-        "Each is by its author and under its own licence; the evaluation drawings in images/ are shipped under it.",
+        (
+            "Each is by its author and under its own licence; the evaluation drawings in images/"
+            " are shipped under it."
+        ),
         "",
     ]
     for name, title, author, url, licence, role in _packages(packages):

@@ -1,4 +1,6 @@
-"""CLIP in plain JAX: parameters in one dict, named and laid out as in Hugging Face's `CLIPModel`, so that export is a copy."""
+"""CLIP in plain JAX: parameters in one dict, named and laid out as in Hugging Face's `CLIPModel`,
+so that export is a copy.
+"""
 
 from dataclasses import dataclass
 
@@ -50,14 +52,27 @@ def config(vocabulary: int, bos: int, eos: int, shape: Shape = MINI) -> dict:
             "attention_dropout": 0.0,
         }
 
-    text = {"vocab_size": vocabulary, "max_position_embeddings": POSITIONS, "bos_token_id": bos, "eos_token_id": eos, "pad_token_id": eos}
+    text = {
+        "vocab_size": vocabulary,
+        "max_position_embeddings": POSITIONS,
+        "bos_token_id": bos,
+        "eos_token_id": eos,
+        "pad_token_id": eos,
+    }
     return {
         "architectures": ["CLIPModel"],
         "model_type": "clip",
         "projection_dim": shape.projection,
         "logit_scale_init_value": 2.6592,
         "text_config": tower(shape.text, "clip_text_model") | text,
-        "vision_config": tower(shape.vision, "clip_vision_model") | {"image_size": IMAGE_SIZE, "patch_size": PATCH, "num_channels": 3},
+        "vision_config": (
+            tower(shape.vision, "clip_vision_model")
+            | {
+                "image_size": IMAGE_SIZE,
+                "patch_size": PATCH,
+                "num_channels": 3,
+            }
+        ),
     }
 
 
@@ -71,7 +86,10 @@ def init(vocabulary: int, seed: int, shape: Shape = MINI) -> Params:
         params[name] = random.normal(0, scale, shape).astype(np.float32)
 
     def norm(name: str, width: int) -> None:
-        params[f"{name}.weight"], params[f"{name}.bias"] = np.ones(width, np.float32), np.zeros(width, np.float32)
+        params[f"{name}.weight"], params[f"{name}.bias"] = (
+            np.ones(width, np.float32),
+            np.zeros(width, np.float32),
+        )
 
     def linear(name: str, out: int, into: int, scale: float) -> None:
         normal(f"{name}.weight", out, into, scale=scale)
@@ -94,8 +112,17 @@ def init(vocabulary: int, seed: int, shape: Shape = MINI) -> Params:
     blocks("text_model", text)
     norm("text_model.final_layer_norm", text.width)
     normal("vision_model.embeddings.class_embedding", vision.width, scale=0.02)
-    normal("vision_model.embeddings.patch_embedding.weight", vision.width, 3, PATCH, PATCH, scale=(3 * PATCH * PATCH) ** -0.5)
-    normal("vision_model.embeddings.position_embedding.weight", PATCHES + 1, vision.width, scale=0.02)
+    normal(
+        "vision_model.embeddings.patch_embedding.weight",
+        vision.width,
+        3,
+        PATCH,
+        PATCH,
+        scale=(3 * PATCH * PATCH) ** -0.5,
+    )
+    normal(
+        "vision_model.embeddings.position_embedding.weight", PATCHES + 1, vision.width, scale=0.02
+    )
     norm("vision_model.pre_layrnorm", vision.width)
     blocks("vision_model", vision)
     norm("vision_model.post_layernorm", vision.width)
@@ -107,7 +134,9 @@ def init(vocabulary: int, seed: int, shape: Shape = MINI) -> Params:
 
 @jax.custom_vjp
 def _affine(x: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Array:
-    """`x @ weight.T + bias` over rows. XLA's CPU multiplies much faster by a transposed copy than by a view: hence the barriers."""
+    """`x @ weight.T + bias` over rows. XLA's CPU multiplies much faster by a transposed copy than
+    by a view: hence the barriers.
+    """
     return x @ jax.lax.optimization_barrier(weight.T) + bias
 
 
@@ -137,8 +166,13 @@ def _blocks(params: Params, name: str, tower: Tower, x: jax.Array, causal: bool)
     for layer in range(tower.layers):
         at = f"{name}.encoder.layers.{layer}"
         y = _norm(params, f"{at}.layer_norm1", x)
-        q, k, v = (_linear(params, f"{at}.self_attn.{p}_proj", y).reshape(batch, length, tower.heads, size) for p in "qkv")
-        q, k, v = (jax.lax.optimization_barrier(each.transpose(0, 2, 1, 3)) for each in (q, k, v))  # [B, H, L, D]
+        q, k, v = (
+            _linear(params, f"{at}.self_attn.{p}_proj", y).reshape(batch, length, tower.heads, size)
+            for p in "qkv"
+        )
+        q, k, v = (
+            jax.lax.optimization_barrier(each.transpose(0, 2, 1, 3)) for each in (q, k, v)
+        )  # [B, H, L, D]
         scores = jnp.einsum("bhqd,bhkd->bhqk", q, k) * size**-0.5 + mask
         y = jnp.einsum("bhqk,bhkd->bhqd", jax.nn.softmax(scores), v)
         y = jax.lax.optimization_barrier(y.transpose(0, 2, 1, 3)).reshape(batch, length, width)
@@ -152,26 +186,53 @@ def _unit(x: jax.Array) -> jax.Array:
     return x / jnp.sqrt((x**2).sum(-1, keepdims=True) + 1e-12)
 
 
-def encode_images(params: Params, pixels: jax.Array, keep: jax.Array | None = None, shape: Shape = MINI) -> jax.Array:
-    """Normalised pixels `(B, 48, 48, 3)` → unit embeddings `(B, d)`; `keep` `(B, K)` are the patches seen (all where None)."""
+def encode_images(
+    params: Params, pixels: jax.Array, keep: jax.Array | None = None, shape: Shape = MINI
+) -> jax.Array:
+    """Normalised pixels `(B, 48, 48, 3)` → unit embeddings `(B, d)`; `keep` `(B, K)` are the
+    patches seen (all where None).
+    """
     batch, side = pixels.shape[0], IMAGE_SIZE // PATCH
-    patches = pixels.reshape(batch, side, PATCH, side, PATCH, 3).transpose(0, 1, 3, 5, 2, 4).reshape(batch, PATCHES, -1)
-    position = jnp.broadcast_to(params["vision_model.embeddings.position_embedding.weight"], (batch, PATCHES + 1, shape.vision.width))
+    patches = (
+        pixels.reshape(batch, side, PATCH, side, PATCH, 3)
+        .transpose(0, 1, 3, 5, 2, 4)
+        .reshape(batch, PATCHES, -1)
+    )
+    position = jnp.broadcast_to(
+        params["vision_model.embeddings.position_embedding.weight"],
+        (batch, PATCHES + 1, shape.vision.width),
+    )
     first = params["vision_model.embeddings.class_embedding"] + position[:, :1]
     position = position[:, 1:]
     if keep is not None:
-        patches, position = (jnp.take_along_axis(x, keep[..., None], axis=1) for x in (patches, position))
-    kernel = params["vision_model.embeddings.patch_embedding.weight"].reshape(shape.vision.width, -1)
+        patches, position = (
+            jnp.take_along_axis(x, keep[..., None], axis=1) for x in (patches, position)
+        )
+    kernel = params["vision_model.embeddings.patch_embedding.weight"].reshape(
+        shape.vision.width, -1
+    )
     x = jnp.concatenate([first, patches @ kernel.T + position], axis=1)  # [B, 1 + patches, D]
-    x = _blocks(params, "vision_model", shape.vision, _norm(params, "vision_model.pre_layrnorm", x), causal=False)
-    return _unit(_norm(params, "vision_model.post_layernorm", x[:, 0]) @ params["visual_projection.weight"].T)
+    x = _blocks(
+        params,
+        "vision_model",
+        shape.vision,
+        _norm(params, "vision_model.pre_layrnorm", x),
+        causal=False,
+    )
+    return _unit(
+        _norm(params, "vision_model.post_layernorm", x[:, 0]) @ params["visual_projection.weight"].T
+    )
 
 
 def encode_texts(params: Params, ids: jax.Array, eos: int, shape: Shape = MINI) -> jax.Array:
-    """Token ids `(B, L)`, L ≤ 16, padded with `eos` → unit embeddings `(B, d)`, read at the first `eos`."""
+    """Token ids `(B, L)`, L ≤ 16, padded with `eos` → unit embeddings `(B, d)`, read at the first
+    `eos`.
+    """
     position = params["text_model.embeddings.position_embedding.weight"][: ids.shape[1]]
     x = params["text_model.embeddings.token_embedding.weight"][ids] + position
     x = _blocks(params, "text_model", shape.text, x, causal=True)
     last = jnp.argmax(ids == eos, axis=1)
     x = jnp.take_along_axis(x, last[:, None, None], axis=1)[:, 0]
-    return _unit(_norm(params, "text_model.final_layer_norm", x) @ params["text_projection.weight"].T)
+    return _unit(
+        _norm(params, "text_model.final_layer_norm", x) @ params["text_projection.weight"].T
+    )

@@ -6,7 +6,8 @@ from govd_clip.training.sets import Domain, IconSet
 
 _SIZE = re.compile(r"-\d+(px)?(?=-|$)")
 
-#: class → (names under which vendors draw it, words that people use for it). Chosen by what the training families draw and people know.
+# : class → (names under which vendors draw it, words that people use for it). Chosen by what the
+# training families draw and people know.
 CLASSES: dict[str, tuple[str, str]] = {
     "airplane": ("airplane plane aeroplane flight airplanemode-active", "plane|aircraft"),
     "ambulance": ("ambulance", "emergency vehicle"),

@@ -1,4 +1,6 @@
-"""Writes the folder that ships: a CLIPModel checkpoint in Hugging Face's format, and beside it what `govd model add` finds on its own."""
+"""Writes the folder that ships: a CLIPModel checkpoint in Hugging Face's format, and beside it what
+`govd model add` finds on its own.
+"""
 
 import io
 import json
@@ -37,7 +39,9 @@ def write(cache: Path, folder: Path) -> None:
     tokenizer = tokens.load(cache / "tokenizer")
     _checkpoint(cache, folder, tokenizer)
     for name, lines in (("labels", CLASSES), ("templates", TEMPLATES), ("domains", DOMAINS)):
-        (folder / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        (folder / f"{name}.txt").write_text(
+            "".join(f"{line}\n" for line in lines), encoding="utf-8"
+        )
     words = {name: list(synonyms(name)) for name in CLASSES if synonyms(name)}
     (folder / "paraphrases.json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
     icons = np.load(cache / "icons.npz")
@@ -49,30 +53,43 @@ def write(cache: Path, folder: Path) -> None:
     encoder.averaged([w for some in words.values() for w in some], TEMPLATES)
     encoder.texts([f"a {d} of a {c}" for d in DOMAINS for c in CLASSES])
     encoder.files(paths)
-    (folder / "embeddings.safetensors").write_bytes(Known(encoder.known.texts, encoder.known.images).to_bytes(model.facts))
+    (folder / "embeddings.safetensors").write_bytes(
+        Known(encoder.known.texts, encoder.known.images).to_bytes(model.facts)
+    )
     prototypes(folder, model)
     (folder / "README.md").write_text(_card(cache, len(paths)), encoding="utf-8")
     measured.seal(cache / "node_modules", folder)
 
 
 def prototypes(folder: Path, model) -> None:
-    """What the model itself draws for what the demo forgets; with what it takes to draw it again."""
+    """What the model itself draws for what the demo forgets; with what it takes to draw it
+    again.
+    """
     prompts = [f"a {domain or 'picture'} of a {name}" for domain, name in SHOWN]
     made = model.synthesise(prompts, seed=0, steps=STEPS)
     said = {"prompts": json.dumps(prompts), "seed": "0", "steps": str(STEPS)}
-    said |= {"domains": json.dumps([d for d, _ in SHOWN]), "concepts": json.dumps([name for _, name in SHOWN])}
-    (folder / "prototypes.safetensors").write_bytes(tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said))
+    said |= {
+        "domains": json.dumps([d for d, _ in SHOWN]),
+        "concepts": json.dumps([name for _, name in SHOWN]),
+    }
+    (folder / "prototypes.safetensors").write_bytes(
+        tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said)
+    )
 
 
 def _checkpoint(cache: Path, folder: Path, tokenizer) -> None:
-    params = {name: np.asarray(value) for name, value in load_checkpoint(cache).items() if name != HEAD}
+    params = {
+        name: np.asarray(value) for name, value in load_checkpoint(cache).items() if name != HEAD
+    }
     save_file(params, folder / "model.safetensors", {"format": "pt"})
     text = config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
     (folder / "config.json").write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
     tokens.save(tokenizer, folder)
     size = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
     numbers = {"image_mean": [MEAN] * 3, "image_std": [STD] * 3, "rescale_factor": 1 / 255}
-    CLIPImageProcessorPil(size=size, resample=3, do_center_crop=False, do_convert_rgb=True, **numbers).save_pretrained(folder)
+    CLIPImageProcessorPil(
+        size=size, resample=3, do_center_crop=False, do_convert_rgb=True, **numbers
+    ).save_pretrained(folder)
 
 
 def _evaluation(icons, folder: Path) -> list[Path]:

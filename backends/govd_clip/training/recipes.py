@@ -1,7 +1,8 @@
 """What is trained: `mini`, and the models beside it that only their embeddings are kept of.
 
-Constants that are chosen on one model are guesses; the models beside `mini` have other widths, learned from other vendors, and one of
-them is weak on purpose. `mini-without` is `mini` without three of its classes: what forgetting is judged against.
+Constants that are chosen on one model are guesses; the models beside `mini` have other widths,
+learned from other vendors, and one of them is weak on purpose. `mini-without` is `mini` without
+three of its classes: what forgetting is judged against.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from govd_clip.training.sets import Split
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training: which split, which widths, which classes are left out of it, and for how long on two idle cores."""
+    """One training: which split, which widths, which classes are left out of it, and for how long
+    on two idle cores.
+    """
 
     name: str
     split: Split

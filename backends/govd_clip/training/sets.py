@@ -1,4 +1,6 @@
-"""The icon sets that `mini` is trained and judged on: licence, vendor family, role and the style of each picture."""
+"""The icon sets that `mini` is trained and judged on: licence, vendor family, role and the style of
+each picture.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -14,7 +16,17 @@ ALLOWED_LICENCES = frozenset({"MIT", "ISC", "Apache-2.0", "CC0-1.0", "CC-BY-4.0"
 
 GLYPH_SUFFIXES = ("-fill", "-filled", "-solid", "-bold")
 LINE_SUFFIXES = ("-outline", "-outlined", "-line", "-regular", "-linear", "-thin", "-light")
-OTHER_SUFFIXES = ("-duotone", "-remix", "-negative", "-broken", "-twotone", "-rounded", "-sharp", "-color", "-block")
+OTHER_SUFFIXES = (
+    "-duotone",
+    "-remix",
+    "-negative",
+    "-broken",
+    "-twotone",
+    "-rounded",
+    "-sharp",
+    "-color",
+    "-block",
+)
 
 
 @dataclass(frozen=True)
@@ -22,9 +34,10 @@ class IconSet:
     """One npm package `@iconify-json/<name>`.
 
     `plain` is the domain of a name without a style suffix; None where every picture says its style.
-    A *family* is everything of one vendor; a family has one role, in every domain: `train`, `evaluation` (what figures are told of),
-    `pool` (unlabelled, what forgets are solved on), `calibration` (labelled, what govd's own constants are chosen on).
-    `bold` says what "-bold" means to the vendor: filled, or outlined with a thick pen.
+    A *family* is everything of one vendor; a family has one role, in every domain: `train`,
+    `evaluation` (what figures are told of), `pool` (unlabelled, what forgets are solved on),
+    `calibration` (labelled, what govd's own constants are chosen on). `bold` says what "-bold"
+    means to the vendor: filled, or outlined with a thick pen.
     """
 
     name: str
@@ -35,7 +48,9 @@ class IconSet:
     bold: Domain = "glyph"
 
     def split(self, icon: str) -> tuple[str, Domain] | None:
-        """The name without its style suffix and the domain; None for a style that is none of the three."""
+        """The name without its style suffix and the domain; None for a style that is none of the
+        three.
+        """
         if not self.suffixed:
             return (icon, self.plain) if self.plain else None
         if icon.endswith(OTHER_SUFFIXES):
@@ -49,7 +64,9 @@ class IconSet:
 
 
 def _sets() -> list[IconSet]:
-    def of(family: str, names: str, plain: Domain | None, role: Role = "train", suffixed: bool = False) -> list[IconSet]:
+    def of(
+        family: str, names: str, plain: Domain | None, role: Role = "train", suffixed: bool = False
+    ) -> list[IconSet]:
         return [IconSet(name, family, plain, role, suffixed) for name in names.split()]
 
     return [
@@ -59,11 +76,29 @@ def _sets() -> list[IconSet]:
         *of("fluent", "fluent", None, suffixed=True),
         *of("icons8", "flat-color-icons", "colour"),
         *of("meteocons", "meteocons", "colour"),
-        *of("streamline", "streamline-emojis streamline-color streamline-plump-color streamline-flex-color", "colour"),
-        *of("streamline", "streamline-sharp-color streamline-kameleon-color streamline-ultimate-color", "colour"),
+        *of(
+            "streamline",
+            "streamline-emojis streamline-color streamline-plump-color streamline-flex-color",
+            "colour",
+        ),
+        *of(
+            "streamline",
+            "streamline-sharp-color streamline-kameleon-color streamline-ultimate-color",
+            "colour",
+        ),
         *of("streamline", "streamline-cyber-color", "colour"),
-        *of("streamline", "streamline streamline-plump streamline-flex streamline-sharp", "line", suffixed=True),
-        *of("streamline", "streamline-ultimate streamline-freehand streamline-cyber", "line", suffixed=True),
+        *of(
+            "streamline",
+            "streamline streamline-plump streamline-flex streamline-sharp",
+            "line",
+            suffixed=True,
+        ),
+        *of(
+            "streamline",
+            "streamline-ultimate streamline-freehand streamline-cyber",
+            "line",
+            suffixed=True,
+        ),
         *of("game-icons", "game-icons", "glyph"),
         *of("icon-park", "icon-park-solid", "glyph"),
         *of("icon-park", "icon-park-outline", "line"),
@@ -107,11 +142,15 @@ OTHER_SPLIT: dict[Role, frozenset[str]] = {
     "evaluation": frozenset({"noto", "mdi", "carbon", "ph"}),
     "pool": frozenset({"fluent", "icons8", "mingcute", "bi", "maki"}),
 }
-"""Families that are held out in the split `other`; everything else is trained on, what `mini` is judged on included."""
+"""Families that are held out in the split `other`; everything else is trained on, what `mini` is
+judged on included.
+"""
 
 
 def sets_of(split: Split) -> tuple[IconSet, ...]:
-    """The icon sets with the roles that they have in a split: `shipped` is `mini`'s, `other` is for models beside it."""
+    """The icon sets with the roles that they have in a split: `shipped` is `mini`'s, `other` is for
+    models beside it.
+    """
     if split == "shipped":
         return SETS
     role_of = {family: role for role, families in OTHER_SPLIT.items() for family in families}

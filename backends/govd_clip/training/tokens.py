@@ -1,4 +1,6 @@
-"""A small byte-pair tokenizer in CLIP's manner, learned from the captions and from everyday words."""
+"""A small byte-pair tokenizer in CLIP's manner, learned from the captions and from everyday
+words.
+"""
 
 import json
 from collections.abc import Iterable

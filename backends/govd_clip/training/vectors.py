@@ -1,4 +1,6 @@
-"""A model beside `mini`, kept as its embeddings alone: float16, in the layout of models that are only vectors."""
+"""A model beside `mini`, kept as its embeddings alone: float16, in the layout of models that are
+only vectors.
+"""
 
 from pathlib import Path
 
@@ -16,20 +18,27 @@ from govd_clip.training.train import folder_of
 
 
 def write(cache: Path, recipe: Recipe, folder: Path) -> str:
-    """Write `<recipe>.npz`, the model, and `<recipe>-evaluation.npz`, its labelled drawings. Returns a line of accuracies.
+    """Write `<recipe>.npz`, the model, and `<recipe>-evaluation.npz`, its labelled drawings.
+    Returns a line of accuracies.
 
-    The model: `text_names`, `text_vectors` (n, d), the mean of the templates, unit: labels, synonyms, then the general vocabulary;
-    `labels`, how many of them are the label set; `prompt_names` (`template|name`), `prompt_vectors` of the labels; `domain_names`,
-    `domain_vectors` (S, n, d), every label in every domain; `unseen_names`, `unseen_vectors`, the labels in prompts that nobody registers;
-    `image_vectors`, the pool. The evaluation: `image_vectors`, `labels`, `domains`, and `files`, where each drawing lies in `mini/images`.
+    The model: `text_names`, `text_vectors` (n, d), the mean of the templates, unit: labels,
+    synonyms, then the general vocabulary; `labels`, how many of them are the label set;
+    `prompt_names` (`template|name`), `prompt_vectors` of the labels; `domain_names`,
+    `domain_vectors` (S, n, d), every label in every domain; `unseen_names`, `unseen_vectors`, the
+    labels in prompts that nobody registers; `image_vectors`, the pool. The evaluation:
+    `image_vectors`, `labels`, `domains`, and `files`, where each drawing lies in `mini/images`.
     """
     judge = Judge(cache, tokens.load(cache / "tokenizer"), recipe.shape)
     params = load_checkpoint(folder_of(cache, recipe))
     others = [word for name in CLASSES for word in synonyms(name)]
     names = list(dict.fromkeys([*CLASSES, *others, *default_vocabulary()]))
-    of_prompt = {t: _in_parts(judge, params, [t.replace("{}", name) for name in names]) for t in TEMPLATES}
+    of_prompt = {
+        t: _in_parts(judge, params, [t.replace("{}", name) for name in names]) for t in TEMPLATES
+    }
     mean = np.mean(list(of_prompt.values()), axis=0)
-    in_domain = [judge.texts(params, [f"a {domain} of a {name}" for name in CLASSES]) for domain in DOMAINS]
+    in_domain = [
+        judge.texts(params, [f"a {domain} of a {name}" for name in CLASSES]) for domain in DOMAINS
+    ]
     icons = np.load(cache / "icons.npz")
     places = zip(judge.domain, judge.target, judge.set, judge.icon, strict=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,12 +48,18 @@ def write(cache: Path, recipe: Recipe, folder: Path) -> str:
         text_vectors=(mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float16),
         labels=np.array(len(CLASSES)),
         prompt_names=np.array([f"{t}|{name}" for t in TEMPLATES for name in CLASSES]),
-        prompt_vectors=np.concatenate([of_prompt[t][: len(CLASSES)] for t in TEMPLATES]).astype(np.float16),
+        prompt_vectors=np.concatenate([of_prompt[t][: len(CLASSES)] for t in TEMPLATES]).astype(
+            np.float16
+        ),
         domain_names=np.array(DOMAINS),
         domain_vectors=np.stack(in_domain).astype(np.float16),
         unseen_names=np.array([f"{t}|{name}" for t in UNSEEN for name in CLASSES]),
-        unseen_vectors=np.concatenate([_in_parts(judge, params, [t.replace("{}", n) for n in CLASSES]) for t in UNSEEN]).astype(np.float16),
-        image_vectors=embed_images(params, icons["picture"][icons["role"] == "pool"], recipe.shape).astype(np.float16),
+        unseen_vectors=np.concatenate(
+            [_in_parts(judge, params, [t.replace("{}", n) for n in CLASSES]) for t in UNSEEN]
+        ).astype(np.float16),
+        image_vectors=embed_images(
+            params, icons["picture"][icons["role"] == "pool"], recipe.shape
+        ).astype(np.float16),
     )
     np.savez_compressed(
         folder / f"{recipe.name}-evaluation.npz",

@@ -1,4 +1,6 @@
-"""`govd demo`: the whole story on the model that comes with govd, in pictures and numbers that are computed as they are shown."""
+"""`govd demo`: the whole story on the model that comes with govd, in pictures and numbers that are
+computed as they are shown.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,10 @@ def run(home: Path | None, report: Path, from_scratch: bool) -> None:
     """Tell the story on the terminal, and write the report beside it.
 
     Raises:
-        MachineFault: the report could not be written; told before anything is done.
-        Conflict: the home has a model called `mini` already. Unsupported: the CLIP backend is not installed. Denied: a policy said no.
-        VerificationFailed: something that govd promises did not hold: a bug.
+        MachineFault: the report could not be written; told before anything is done. Conflict: the
+        home has a model called `mini` already. Unsupported: the CLIP backend is not installed.
+        Denied: a policy said no. VerificationFailed: something that govd promises did not hold: a
+        bug.
     """
     from govd.cli.demo.acts import tell
     from govd.cli.demo.report import page

@@ -29,16 +29,19 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
     """Everything from registering to verifying, in `home` or in a temporary one.
 
     Raises:
-        Conflict: the home has a model called `mini` already. Unsupported: the CLIP backend is not installed. Denied: a policy of the home
-        says no.
-        VerificationFailed: something that govd promises did not hold: a bug.
+        Conflict: the home has a model called `mini` already. Unsupported: the CLIP backend is not
+        installed. Denied: a policy of the home says no. VerificationFailed: something that govd
+        promises did not hold: a bug.
     """
     began = time.monotonic()
     if from_scratch:
         line("[yellow]Everything that can be is computed anew: two minutes or so on two cores.[/]")
     rule("1. A model that knows too much")
     with _registered(home or temporary / "home", from_scratch) as service:
-        model, base = service.models.show(MODEL), service.evaluate(MODEL, None, base=True)["metrics"]
+        model, base = (
+            service.models.show(MODEL),
+            service.evaluate(MODEL, None, base=True)["metrics"],
+        )
         _introduce(model, base)
         anew = _anew(service) if from_scratch else []
         stages = [look.store(service, "before")]
@@ -67,7 +70,23 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
         rule("7. The ledger")
         verdict, bundle = _verified(service, home, temporary)
         seconds = time.monotonic() - began
-        return Story(model, base, anew, requests, who, compared, leaks, stages, digests, cells, pictures, drawn, verdict, bundle, seconds)
+        return Story(
+            model,
+            base,
+            anew,
+            requests,
+            who,
+            compared,
+            leaks,
+            stages,
+            digests,
+            cells,
+            pictures,
+            drawn,
+            verdict,
+            bundle,
+            seconds,
+        )
 
 
 def _registered(folder: Path, from_scratch: bool) -> Service:
@@ -76,14 +95,22 @@ def _registered(folder: Path, from_scratch: bool) -> Service:
         service = open_service(folder, progress)
         try:
             if MODEL in service.core.desk.views.models:
-                advice = "Leave --home out for a temporary home, or name a folder that does not exist yet."
+                advice = (
+                    "Leave --home out for a temporary home, or name a folder that does not exist"
+                    " yet."
+                )
                 raise Conflict(
-                    f"this home has a model called {MODEL} already, and the demo registers it anew", where=str(folder), advice=advice
+                    f"this home has a model called {MODEL} already, and the demo registers it anew",
+                    where=str(folder),
+                    advice=advice,
                 )
             service.add_model(MODEL, MODEL, Given(from_scratch=from_scratch), ACTOR)
         except Unsupported as error:
             service.close()
-            raise Unsupported(f"the demo needs the CLIP backend with its model ({error.what})", advice="pip install 'govd[clip]'") from None
+            raise Unsupported(
+                f"the demo needs the CLIP backend with its model ({error.what})",
+                advice="pip install 'govd[clip]'",
+            ) from None
         except BaseException:
             service.close()
             raise
@@ -92,9 +119,10 @@ def _registered(folder: Path, from_scratch: bool) -> Service:
 
 def _introduce(model: Record, base: Record) -> None:
     line(
-        f"{escape(str(model['architecture'] or 'CLIP'))} [bold]{MODEL}[/], opened by the plugin {model['backend']} on {model['device']}: "
-        f"{model['labels']} labels in {', '.join(model['domains'])}; {base['on']}, of vendors that it never saw: zero-shot "
-        f"{share(base['accuracy'])}."
+        f"{escape(str(model['architecture'] or 'CLIP'))} [bold]{MODEL}[/], opened by the plugin"
+        f" {model['backend']} on {model['device']}: {model['labels']} labels in"
+        f" {', '.join(model['domains'])}; {base['on']}, of vendors that it never saw: zero-shot"
+        f" {share(base['accuracy'])}."
     )
 
 
@@ -117,12 +145,17 @@ def _wish(service: Service, title: str, options: ForgetOptions) -> Record:
     for reason in asked:
         note(f"[yellow]{escape(reason)}[/]")
         note(f"approved as a person would: govd request approve {request['id']}")
-    note(f"{request['state']} by {request['method']}, request {request['id']}, served after {time.monotonic() - at:.2f} s")
+    note(
+        f"{request['state']} by {request['method']}, request {request['id']}, served after"
+        f" {time.monotonic() - at:.2f} s"
+    )
     return request
 
 
 def _file(service: Service, options: ForgetOptions) -> tuple[Record, list[str]]:
-    """File a forget and see it through: the request as it is then, and why it had to wait for a person."""
+    """File a forget and see it through: the request as it is then, and why it had to wait for a
+    person.
+    """
     request, asked = _through(service, service.forget(MODEL, options, ACTOR))
     return dict(request), asked  # a copy: later it will be reverted
 
@@ -135,7 +168,9 @@ def _take_back(service: Service, request: Record) -> float:
 
 
 def _through(service: Service, request: Record) -> tuple[Record, list[str]]:
-    """Reconcile until a request is served; where a policy or the home's settings ask for a person, approve it."""
+    """Reconcile until a request is served; where a policy or the home's settings ask for a person,
+    approve it.
+    """
     asked: list[str] = []
     service.reconcile()
     now = service.requests.show(request["id"])
@@ -145,7 +180,11 @@ def _through(service: Service, request: Record) -> tuple[Record, list[str]]:
         service.reconcile()
         now = service.requests.show(now["id"])
     if now["state"] not in ("in_force", "done"):
-        raise Denied(f"{scope(now)} is {now['state']}: {now['state_reason']}", where=str(now["id"]), advice="Try another --home.")
+        raise Denied(
+            f"{scope(now)} is {now['state']}: {now['state_reason']}",
+            where=str(now["id"]),
+            advice="Try another --home.",
+        )
     return now, asked
 
 
@@ -155,7 +194,8 @@ def _undo(service: Service, request: Record, temporary: Path, from_scratch: bool
     after = service.serving(MODEL).edit.digest
     line(f"Reverted [bold]{scope(request)}[/]: served after {1000 * seconds:.0f} ms.")
     line(
-        "For comparison a second ledger, in another temporary home: the same model, and only the other two requests, in the opposite order."
+        "For comparison a second ledger, in another temporary home: the same model, and only the"
+        " other two requests, in the opposite order."
     )
     with _registered(temporary / "never", from_scratch) as other:
         for title, options in (WISHES[2], WISHES[0]):
@@ -164,7 +204,9 @@ def _undo(service: Service, request: Record, temporary: Path, from_scratch: bool
             note(f"second ledger, {title}: {scope(filed)} → {filed['state']}{said}")
         never = other.serving(MODEL).edit.digest
     if after != never:
-        raise VerificationFailed("the revert left something", where=f"{after[:16]}… is not {never[:16]}…", advice=BUG)
+        raise VerificationFailed(
+            "the revert left something", where=f"{after[:16]}… is not {never[:16]}…", advice=BUG
+        )
     tables.print_digests(after, never)
     return {"before": before, "after": after, "never": never}
 
@@ -179,7 +221,10 @@ def _base_weights(service: Service, temporary: Path) -> str:
         if file_digest(folder / name) != digest:
             raise VerificationFailed(f"{name} is not the base file", advice=BUG)
     weights = next(d for n, d in model.facts.files.items() if n.endswith(".safetensors"))
-    line("Reverted the other two as well: the weights that are published now are the base model's file, SHA-256")
+    line(
+        "Reverted the other two as well: the weights that are published now are the base model's"
+        " file, SHA-256"
+    )
     note(weights)
     return weights
 
@@ -191,14 +236,22 @@ def _verified(service: Service, home: Path | None, temporary: Path) -> tuple[Rec
     file, said = temporary / "evidence.zip", f" --home {home}" if home else ""
     service.evidence.bundle(file)
     key = service.evidence.key()
-    line("The same for somebody who has neither this machine nor its trust: a bundle, verified offline with the key alone.")
+    line(
+        "The same for somebody who has neither this machine nor its trust: a bundle, verified"
+        " offline with the key alone."
+    )
     command(f"govd audit bundle evidence.zip{said}")
     command(f"govd audit verify evidence.zip --recompute --key {key}")
     bundle: dict[str, Json] = dict(verify_offline(file, key, again=True))
     for found in (verdict, bundle):
         if not found["holds"]:
-            raise VerificationFailed(f"the demo's own ledger does not hold: {'; '.join(found['faults'])}", advice=BUG)
+            raise VerificationFailed(
+                f"the demo's own ledger does not hold: {'; '.join(found['faults'])}", advice=BUG
+            )
     tables.print_bundle(bundle)
     if not home:
-        line("(The demo's home was a temporary one and is gone when it ends; with --home DIR it stays, and both can be typed.)")
+        line(
+            "(The demo's home was a temporary one and is gone when it ends; with --home DIR it"
+            " stays, and both can be typed.)"
+        )
     return verdict, bundle

@@ -1,4 +1,6 @@
-"""Each forget alone and all together, by govd, by the published baselines, and by deleting the label."""
+"""Each forget alone and all together, by govd, by the published baselines, and by deleting the
+label.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def evaluation(service: Service) -> EvaluationData:
 
 
 def rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]:
-    """A row for each request alone, one for all together: `what`, and figures by the keys of `HOW` (None: it cannot do that)."""
+    """A row for each request alone, one for all together: `what`, and figures by the keys of `HOW`
+    (None: it cannot do that).
+    """
     data, methods = evaluation(service), service.core.plugins.methods
     found = []
     for chosen in (*([r] for r in requests), list(requests)):
@@ -38,7 +42,9 @@ def rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]:
                 "nullspace": _measured(service, plain, methods, data),
                 "ccup": _ccup(service, Ccup(), specs, data),
                 "ccup_other": _ccup(service, Ccup(transposed=False), specs, data),
-                "label": _without_label(service.core.models.opened(MODEL).basis.anchors, chosen, data),
+                "label": _without_label(
+                    service.core.models.opened(MODEL).basis.anchors, chosen, data
+                ),
             }
         )
     return found
@@ -48,13 +54,20 @@ def _contribution(service: Service, spec: ForgetSpec) -> Contribution:
     return service.requests.contributions.compute(spec, service.core.models.opened(MODEL))
 
 
-def _measured(service: Service, specs: Sequence[ForgetSpec], methods: Mapping[str, Method], data: EvaluationData) -> dict[str, Json]:
+def _measured(
+    service: Service,
+    specs: Sequence[ForgetSpec],
+    methods: Mapping[str, Method],
+    data: EvaluationData,
+) -> dict[str, Json]:
     basis = service.core.models.opened(MODEL).basis
     contributions = [_contribution(service, spec) for spec in specs]
     return metrics.on_images(basis, compose(basis, contributions, methods), contributions, data)
 
 
-def _ccup(service: Service, reading: Ccup, specs: Sequence[ForgetSpec], data: EvaluationData) -> dict[str, Json] | None:
+def _ccup(
+    service: Service, reading: Ccup, specs: Sequence[ForgetSpec], data: EvaluationData
+) -> dict[str, Json] | None:
     """The published form in one of its two readings; it knows concepts, not whole domains."""
     if any(s.scope.paradigm == "domains" for s in specs):
         return None
@@ -62,15 +75,22 @@ def _ccup(service: Service, reading: Ccup, specs: Sequence[ForgetSpec], data: Ev
     return _measured(service, made, {**service.core.plugins.methods, "ccup": reading}, data)
 
 
-def _without_label(anchors: tuple[tuple[str, ...], Floats], chosen: Sequence[Record], data: EvaluationData) -> dict[str, Json] | None:
-    """Deleting the label: possible for a concept everywhere; the vectors still know, so a search for the word finds as before."""
+def _without_label(
+    anchors: tuple[tuple[str, ...], Floats], chosen: Sequence[Record], data: EvaluationData
+) -> dict[str, Json] | None:
+    """Deleting the label: possible for a concept everywhere; the vectors still know, so a search
+    for the word finds as before.
+    """
     if len(chosen) > 1 or chosen[0]["domains"]:
         return None
     names, texts = anchors
     gone = {c["name"] for c in chosen[0]["concepts"]}
     kept = [i for i, n in enumerate(names) if n not in gone]
     true = np.array([names.index(c) for c in data.classes])[data.class_of]
-    first, found = (data.vectors @ texts.T).argmax(1), np.array(kept)[(data.vectors @ texts[kept].T).argmax(1)]
+    first, found = (
+        (data.vectors @ texts.T).argmax(1),
+        np.array(kept)[(data.vectors @ texts[kept].T).argmax(1)],
+    )
     mine = np.array([names[i] in gone for i in true])
     own = data.vectors @ texts[[i for i in range(len(names)) if i not in kept]].T
     return {
@@ -78,6 +98,7 @@ def _without_label(anchors: tuple[tuple[str, ...], Floats], chosen: Sequence[Rec
         "forget_acc": float((found == true)[mine].mean()),
         "retain_acc_before": float((first == true)[~mine].mean()),
         "retain_acc": float((found == true)[~mine].mean()),
-        "retain_agreement": 1.0,  # nothing moves: the order of the labels that are left is what it was
+        # nothing moves: the order of the labels that are left is what it was
+        "retain_agreement": 1.0,
         "text_auc": auc(own[mine, 0], own[~mine, 0]),
     }

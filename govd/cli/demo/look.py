@@ -1,4 +1,6 @@
-"""What is looked at: pictures with their labels, what the model draws itself, and a store of vectors that is searched."""
+"""What is looked at: pictures with their labels, what the model draws itself, and a store of
+vectors that is searched.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ BESIDE = 2
 
 
 def store(service: Service, when: str) -> dict[str, Json]:
-    """A vector store of the evaluation pictures, edited in place: how many of the ten best for a word are of it."""
+    """A vector store of the evaluation pictures, edited in place: how many of the ten best for a
+    word are of it.
+    """
     data, now = evaluation(service), service.serving(MODEL)
     vectors = now.edit.apply(data.vectors)
     names, texts = service.core.models.opened(MODEL).basis.anchors
@@ -33,10 +37,16 @@ def store(service: Service, when: str) -> dict[str, Json]:
 
 
 def pictures(service: Service) -> list[Picture]:
-    """The first picture of each (concept, domain) shown, classified by the unedited model and by the published revision."""
+    """The first picture of each (concept, domain) shown, classified by the unedited model and by
+    the published revision.
+    """
     model = service.models.show(MODEL)
-    shown = [(name, domain) for name in (EVERYWHERE, CELL[0], *STAYS) for domain in model["domains"]]
-    chosen = [(path, name, domain) for name, domain in shown for path in _real(model, name, domain)[:1]]
+    shown = [
+        (name, domain) for name in (EVERYWHERE, CELL[0], *STAYS) for domain in model["domains"]
+    ]
+    chosen = [
+        (path, name, domain) for name, domain in shown for path in _real(model, name, domain)[:1]
+    ]
     images = [(str(path), path) for path, *_ in chosen]
     before, after = service.classify(MODEL, images, base=True), service.classify(MODEL, images)
     return [
@@ -46,19 +56,30 @@ def pictures(service: Service) -> list[Picture]:
 
 
 def prototypes(service: Service, requests: Sequence[Record]) -> list[tuple[str, list[Prototype]]]:
-    """For each request what the model itself draws for what was forgotten, of the prototypes that came with it, each shown once; real
-    pictures beside them."""
+    """For each request what the model itself draws for what was forgotten, of the prototypes that
+    came with it, each shown once; real pictures beside them.
+    """
     path = service.core.models.opened(MODEL).model.facts.defaults.get("prototypes")
     if path is None:
         return []
     model = service.models.show(MODEL)
     tensors, said = tensors_from_bytes(path.read_bytes(), str(path))
-    drawn = zip(json.loads(said["prompts"]), json.loads(said["concepts"]), json.loads(said["domains"]), tensors["pictures"], strict=True)
+    drawn = zip(
+        json.loads(said["prompts"]),
+        json.loads(said["concepts"]),
+        json.loads(said["domains"]),
+        tensors["pictures"],
+        strict=True,
+    )
     made = [Prototype(p, c, d, pixels, _beside(model, c, d)) for p, c, d, pixels in drawn]
     found = []
     for request in requests:
         names, domains = {c["name"] for c in request["concepts"]}, set(request["domains"])
-        mine = [p for p in made if (not names or p.concept in names) and (not domains or p.domain in domains)]
+        mine = [
+            p
+            for p in made
+            if (not names or p.concept in names) and (not domains or p.domain in domains)
+        ]
         made = [p for p in made if p not in mine]
         found.append((scope(request), mine))
     return found

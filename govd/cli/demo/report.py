@@ -26,7 +26,9 @@ def page(story: Story) -> str:
         heat=heat(story.cells),
         tally=tally(story.cells),
         shown=[(name, list(some)) for name, some in groupby(story.pictures, key=lambda p: p.name)],
-        drawn=[(what, [(p, _png(p.pixels)) for p in some]) for what, some in story.prototypes if some],
+        drawn=[
+            (what, [(p, _png(p.pixels)) for p in some]) for what, some in story.prototypes if some
+        ],
         same_bytes=sum(bool(r.get("same_bytes")) for r in story.bundle["recomputed"]),
         honest=HONEST,
         says=SAYS,
@@ -36,14 +38,28 @@ def page(story: Story) -> str:
 
 
 def _compared(row: dict[str, Json]) -> dict[str, Any]:
-    """One forget, with a line for each way that can do it: figures, and whether it went and the rest stayed."""
+    """One forget, with a line for each way that can do it: figures, and whether it went and the
+    rest stayed.
+    """
     lines = []
     for key, title in HOW:
         m = row[key]
         if m is None:
             continue
-        failed, spoiled = m["forget_acc"] > m["forget_acc_before"] / 2, m["retain_agreement"] < SPOILED
-        lines.append({"title": title, "ours": key == "govd", "m": m, "failed": failed, "spoiled": spoiled, "areas": search_areas(m)})
+        failed, spoiled = (
+            m["forget_acc"] > m["forget_acc_before"] / 2,
+            m["retain_agreement"] < SPOILED,
+        )
+        lines.append(
+            {
+                "title": title,
+                "ours": key == "govd",
+                "m": m,
+                "failed": failed,
+                "spoiled": spoiled,
+                "areas": search_areas(m),
+            }
+        )
     return {"what": row["what"], "lines": lines}
 
 

@@ -1,4 +1,6 @@
-"""`--from-scratch`: everything that can be computed anew is, and is compared with what came with the model."""
+"""`--from-scratch`: everything that can be computed anew is, and is compared with what came with
+the model.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,18 @@ from govd.service.service import Service
 from govd.types import Floats
 
 TOLERANCE = 1e-4
-"""Largest difference of an embedding's component between machines: float32 through a dozen layers, summed in another order."""
+"""Largest difference of an embedding's component between machines: float32 through a dozen layers,
+summed in another order.
+"""
 ALIKE = 0.9
-"""Cosine of a prototype that was drawn anew to the one that came with the model: an ascent magnifies last bits, but ends near."""
+"""Cosine of a prototype that was drawn anew to the one that came with the model: an ascent
+magnifies last bits, but ends near.
+"""
 
 
 def compared(service: Service) -> list[str]:
-    """Texts, pictures and prototypes anew against those that came with the model; of the pool what can be checked without its pictures.
+    """Texts, pictures and prototypes anew against those that came with the model; of the pool what
+    can be checked without its pictures.
 
     Raises:
         VerificationFailed: something differs by more than machines do.
@@ -31,13 +38,24 @@ def compared(service: Service) -> list[str]:
 
 def _embeddings(service: Service) -> list[str]:
     opened = service.core.models.opened(MODEL)
-    shipped, fresh = Known.read(opened.model.facts.defaults["embeddings"], opened.model.facts), opened.encoder.known
+    shipped, fresh = (
+        Known.read(opened.model.facts.defaults["embeddings"], opened.model.facts),
+        opened.encoder.known,
+    )
     found = []
-    for what, old, new in (("texts", shipped.texts, fresh.texts), ("evaluation pictures", shipped.images, fresh.images)):
+    for what, old, new in (
+        ("texts", shipped.texts, fresh.texts),
+        ("evaluation pictures", shipped.images, fresh.images),
+    ):
         count, far = _largest(old, new)
         if far > TOLERANCE:
-            raise VerificationFailed(f"{what} encoded anew differ by {far:.1e} from those that came with {MODEL}")
-        found.append(f"{count:,} {what} encoded anew: the largest difference of a component to what came with {MODEL} is {far:.1e}.")
+            raise VerificationFailed(
+                f"{what} encoded anew differ by {far:.1e} from those that came with {MODEL}"
+            )
+        found.append(
+            f"{count:,} {what} encoded anew: the largest difference of a component to what came"
+            f" with {MODEL} is {far:.1e}."
+        )
     return found
 
 
@@ -47,16 +65,20 @@ def _largest(old: Mapping[str, Floats], new: Mapping[str, Floats]) -> tuple[int,
 
 
 def _pool(service: Service) -> list[str]:
-    """The pool's drawings are not in the package: its file is checked by digest, and its drawings' digests against the evaluation set."""
+    """The pool's drawings are not in the package: its file is checked by digest, and its drawings'
+    digests against the evaluation set.
+    """
     path = service.core.models.opened(MODEL).model.facts.defaults["pool"]
     listed = json.loads((path.parent / "digests.json").read_text(encoding="utf-8"))
     digest = file_digest(path)
     if digest != listed.get(path.name):
-        raise VerificationFailed("the pool is not the one that came with the model", where=str(path))
+        raise VerificationFailed(
+            "the pool is not the one that came with the model", where=str(path)
+        )
     count = service.models.show(MODEL)["pool"]
     return [
-        f"The pool's {count:,} drawings are not in the package, so its embeddings cannot be computed anew here; "
-        f"the file is the one that was packed, SHA-256 {digest[:16]}…"
+        f"The pool's {count:,} drawings are not in the package, so its embeddings cannot be"
+        f" computed anew here; the file is the one that was packed, SHA-256 {digest[:16]}…"
     ]
 
 
@@ -65,12 +87,18 @@ def _prototypes(service: Service) -> list[str]:
     path = opened.model.facts.defaults["prototypes"]
     tensors, said = tensors_from_bytes(path.read_bytes(), str(path))
     prompts = json.loads(said["prompts"])
-    made = opened.model.synthesise(prompts, seed=int(said["seed"]), steps=int(said["steps"]), progress=service.core.progress)
+    made = opened.model.synthesise(
+        prompts, seed=int(said["seed"]), steps=int(said["steps"]), progress=service.core.progress
+    )
     near = np.sum(np.asarray(made.embeddings) * tensors["embeddings"], axis=1)
     same = float(np.mean(made.pictures == tensors["pictures"]))
     if near.min() < ALIKE:
-        raise VerificationFailed(f"the prototype of “{prompts[int(near.argmin())]}” drawn anew is another, cosine {near.min():.3f}")
+        raise VerificationFailed(
+            f"the prototype of “{prompts[int(near.argmin())]}” drawn anew is another, cosine"
+            f" {near.min():.3f}"
+        )
     return [
-        f"{len(prompts)} prototypes drawn anew: cosine to those that came with {MODEL} at least {near.min():.4f} "
-        f"(“{prompts[int(near.argmin())]}”), {100 * same:.1f} % of their pixels the same to the last bit."
+        f"{len(prompts)} prototypes drawn anew: cosine to those that came with {MODEL} at least"
+        f" {near.min():.4f} (“{prompts[int(near.argmin())]}”), {100 * same:.1f} % of their pixels"
+        " the same to the last bit."
     ]

@@ -15,9 +15,18 @@ EVERYWHERE, CELL, WHOLE = "dog", ("umbrella", "line"), "colour"
 STAYS = ("house", "apple", "rocket", "train")
 """Concepts that no request names."""
 WISHES = (
-    ("a concept everywhere", ForgetOptions(concepts=(EVERYWHERE,), reason="demo: this class must go")),
-    ("a concept in one domain", ForgetOptions(concepts=(CELL[0],), domains=(CELL[1],), reason="demo: not in line drawings")),
-    ("a whole domain", ForgetOptions(all_concepts=True, domains=(WHOLE,), reason="demo: nothing in colour")),
+    (
+        "a concept everywhere",
+        ForgetOptions(concepts=(EVERYWHERE,), reason="demo: this class must go"),
+    ),
+    (
+        "a concept in one domain",
+        ForgetOptions(concepts=(CELL[0],), domains=(CELL[1],), reason="demo: not in line drawings"),
+    ),
+    (
+        "a whole domain",
+        ForgetOptions(all_concepts=True, domains=(WHOLE,), reason="demo: nothing in colour"),
+    ),
 )
 HOW = (
     ("govd", "govd"),
@@ -52,7 +61,9 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Prototype:
-    """What the model itself draws for a prompt, `(H, W, 3)` uint8, with real pictures of the same beside it."""
+    """What the model itself draws for a prompt, `(H, W, 3)` uint8, with real pictures of the same
+    beside it.
+    """
 
     prompt: str
     concept: str
@@ -83,7 +94,9 @@ class Story:
 
 
 def search_areas(row: Record | None) -> list[float]:
-    """The AUC of each forgotten concept's text on its pictures; empty where whole domains were forgotten."""
+    """The AUC of each forgotten concept's text on its pictures; empty where whole domains were
+    forgotten.
+    """
     if row is None:
         return []
     if "text_auc" in row:

@@ -19,7 +19,18 @@ from govd.grades import ATTACKS, claim_of, value_of
 from govd.service.service import HONEST
 from govd.types import Json, Record
 
-TOLD = ("label", "unseen_prompts", "synonyms", "search", "examples_1", "neighbours", "probe", "relearning", "undoing", "base_diff")
+TOLD = (
+    "label",
+    "unseen_prompts",
+    "synonyms",
+    "search",
+    "examples_1",
+    "neighbours",
+    "probe",
+    "relearning",
+    "undoing",
+    "base_diff",
+)
 """Attacks that the story tells; the report has them all."""
 SPOILED = 0.9
 """Share of unchanged answers below which the rest is said to be spoiled."""
@@ -64,13 +75,22 @@ def print_origins(rows: Sequence[Record]) -> None:
     line("Who computed what, as the ledger says:")
     made = _plain(("what was done", "left"), ("by the plugin", "left"), ("on", "left"))
     for row in rows:
-        made.add_row(row["work"], escape(f"{row['plugin']} {row['version']}".strip()), escape(str(row["device"])))
+        made.add_row(
+            row["work"],
+            escape(f"{row['plugin']} {row['version']}".strip()),
+            escape(str(row["device"])),
+        )
     console().print(made)
 
 
 def print_rows(rows: Sequence[Record]) -> None:
     """What went and what stayed, by each way of forgetting."""
-    made = _plain(("", "left"), ("what was\nto go", "right"), ("all that\nwas to stay", "right"), ("same\nanswers", "right"))
+    made = _plain(
+        ("", "left"),
+        ("what was\nto go", "right"),
+        ("all that\nwas to stay", "right"),
+        ("same\nanswers", "right"),
+    )
     made.add_column("search\nAUC", justify="right")
     for row in rows:
         made.add_row(f"[bold]{row['what']}[/]")
@@ -78,10 +98,16 @@ def print_rows(rows: Sequence[Record]) -> None:
             m = row[key]
             if m is None:
                 continue
-            went, stayed = from_to(m["forget_acc_before"], m["forget_acc"]), from_to(m["retain_acc_before"], m["retain_acc"])
+            went, stayed = (
+                from_to(m["forget_acc_before"], m["forget_acc"]),
+                from_to(m["retain_acc_before"], m["retain_acc"]),
+            )
             same = f"{100 * m['retain_agreement']:.1f} %"
             spoiled = m["retain_agreement"] < SPOILED
-            found = ", ".join(f"[red]{a:.2f}[/]" if a > WORKS else f"{a:.2f}" for a in search_areas(m)) or "–"
+            found = (
+                ", ".join(f"[red]{a:.2f}[/]" if a > WORKS else f"{a:.2f}" for a in search_areas(m))
+                or "–"
+            )
             made.add_row(
                 f"  {'[bold]' if key == 'govd' else ''}{title}",
                 f"[red]{went}[/]" if m["forget_acc"] > m["forget_acc_before"] / 2 else went,
@@ -92,10 +118,12 @@ def print_rows(rows: Sequence[Record]) -> None:
         made.add_section()
     console().print(made)
     line(
-        "Zero-shot accuracy, before → after. Same answers: of what was to stay, to the same best label among those that are left. Search "
-        "AUC: how well the word still finds its pictures (0.5: no better than chance; of each concept). These forgets aim at labels; "
-        "--target level aims at search. Red: it did not go, or it spoiled the rest.\n"
-        "[bold]All figures are those of mini, a very small model,[/] on few pictures; the README says what they do not show."
+        "Zero-shot accuracy, before → after. Same answers: of what was to stay, to the same best"
+        " label among those that are left. Search AUC: how well the word still finds its pictures"
+        " (0.5: no better than chance; of each concept). These forgets aim at labels; --target"
+        " level aims at search. Red: it did not go, or it spoiled the rest.\n[bold]All figures are"
+        " those of mini, a very small model,[/] on few pictures; the README says what they do not"
+        " show."
     )
 
 
@@ -117,13 +145,16 @@ def print_leaks(leaks: Sequence[Record]) -> None:
 
 def print_store(stages: Sequence[Record]) -> None:
     """What a search of stored vectors finds at each stage."""
-    made = _plain(("of the ten best pictures for the word …", "left"), *((f"“{word}”", "right") for word in QUERIED))
+    made = _plain(
+        ("of the ten best pictures for the word …", "left"),
+        *((f"“{word}”", "right") for word in QUERIED),
+    )
     for stage in stages:
         made.add_row(stage["when"], *(str(stage["found"][word]) for word in QUERIED))
     console().print(made)
     line(
-        f"The vectors were encoded once, by the unedited model; each edit was applied to them as they are. “{CELL[0]}” was to go in "
-        f"{CELL[1]} only, and like all else in colour."
+        "The vectors were encoded once, by the unedited model; each edit was applied to them as"
+        f" they are. “{CELL[0]}” was to go in {CELL[1]} only, and like all else in colour."
     )
 
 
@@ -139,8 +170,10 @@ def print_bundle(found: Record) -> None:
     """What an auditor without this home would see."""
     again: list[Json] = [r for r in found["recomputed"] if r.get("same_bytes")]
     line(
-        f"[green]The bundle holds:[/] {found['size']} entries and {found['artifacts']} artifacts hashed again, signed by the key that was "
-        f"given; {len(again)} of {len(found['recomputed'])} edits composed again from their contributions, the same bytes."
+        f"[green]The bundle holds:[/] {found['size']} entries and {found['artifacts']} artifacts"
+        f" hashed again, signed by the key that was given; {len(again)} of"
+        f" {len(found['recomputed'])} edits composed again from their contributions, the same"
+        " bytes."
     )
 
 

@@ -1,4 +1,6 @@
-"""Reports as single HTML files that need nothing else: `govd demo` and `govd evaluate --report` are made of the same parts."""
+"""Reports as single HTML files that need nothing else: `govd demo` and `govd evaluate --report` are
+made of the same parts.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,12 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Any] = {"share": shown_share, "scope": shown_scope, "png": embedded, "points": points}
+    filters: dict[str, Any] = {
+        "share": shown_share,
+        "scope": shown_scope,
+        "png": embedded,
+        "points": points,
+    }
     environment.filters |= filters
     environment.globals["WHY"] = WHY  # also to what is imported
     return environment.get_template(f"{template}.html.jinja").render(**values)
@@ -51,12 +58,15 @@ def shown_scope(request: Record) -> str:
 
 def embedded(png: bytes | str) -> str:
     """A PNG, as bytes or in base64, as the source of an image."""
-    return "data:image/png;base64," + (png if isinstance(png, str) else base64.b64encode(png).decode())
+    return "data:image/png;base64," + (
+        png if isinstance(png, str) else base64.b64encode(png).decode()
+    )
 
 
 @contextmanager
 def place(report: Path) -> Iterator[Path]:
-    """A file beside the report that takes its place in the end: whether that can be written is known before any work begins.
+    """A file beside the report that takes its place in the end: whether that can be written is
+    known before any work begins.
 
     Raises:
         MachineFault: it cannot be written.
@@ -65,14 +75,24 @@ def place(report: Path) -> Iterator[Path]:
     advice = "Name a file in a folder that exists and can be written: --report FILE."
     try:
         if report.is_dir():
-            raise MachineFault("the report cannot be written: this is a folder", where=str(report), advice=advice)
+            raise MachineFault(
+                "the report cannot be written: this is a folder", where=str(report), advice=advice
+            )
         part.write_bytes(b"")
     except OSError as fault:
-        raise MachineFault(f"the report cannot be written ({fault.strerror}); nothing was done", where=str(report), advice=advice) from None
+        raise MachineFault(
+            f"the report cannot be written ({fault.strerror}); nothing was done",
+            where=str(report),
+            advice=advice,
+        ) from None
     try:
         yield part
         os.replace(part, report)
     except OSError as fault:
-        raise MachineFault(f"the report cannot be written ({fault.strerror})", where=str(report), advice="Free some space.") from fault
+        raise MachineFault(
+            f"the report cannot be written ({fault.strerror})",
+            where=str(report),
+            advice="Free some space.",
+        ) from fault
     finally:
         part.unlink(missing_ok=True)

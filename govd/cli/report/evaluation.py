@@ -1,4 +1,6 @@
-"""The report of `govd evaluate --report`: one's own model and forgets, in words that need no mathematics."""
+"""The report of `govd evaluate --report`: one's own model and forgets, in words that need no
+mathematics.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,16 @@ from govd.cli.report.plots import Dot, Line, Plot, upper
 from govd.types import Json, Record
 
 MAPPED = 400
-"""Classes up to which the whole map is shown; beyond it only those with a cell that changed or was to go."""
+"""Classes up to which the whole map is shown; beyond it only those with a cell that changed or was
+to go.
+"""
 TARGETS = {
     "unnamed": "its pictures no longer get its name",
     "level": "its name no longer finds its pictures",
-    "shift": "its pictures lie where all others lie, so that searching with an example no longer finds them either",
+    "shift": (
+        "its pictures lie where all others lie, so that searching with an example no longer finds"
+        " them either"
+    ),
 }
 
 
@@ -39,7 +46,11 @@ def page(answer: Mapping[str, Json]) -> str:
         strength=_strength(shown["strength"]),
         predicted=_scatter(shown["forgets"]),
         covered=_covered(shown["forgets"]),
-        redirects=[{**c, "scope": _spoken(c["scope"])} for c in metrics.get("concepts", ()) if c.get("redirects")],
+        redirects=[
+            {**c, "scope": _spoken(c["scope"])}
+            for c in metrics.get("concepts", ())
+            if c.get("redirects")
+        ],
         honest=answer["claim"],
         says=SAYS,
         marks=MARKS,
@@ -64,16 +75,29 @@ def _mapped(cells: Sequence[Record]) -> list[Record]:
 
 def _pictures(pictures: Sequence[Record]) -> list[tuple[str, list[dict[str, Any]]]]:
     """Pictures by class, in the order in which they came."""
-    judged = [{**p, "verdict": picture_verdict(p["class"], p["before"], p["after"], p["forgotten"])} for p in pictures]
-    return [(name, list(of_class)) for name, of_class in groupby(judged, key=lambda p: str(p["class"]))]
+    judged = [
+        {**p, "verdict": picture_verdict(p["class"], p["before"], p["after"], p["forgotten"])}
+        for p in pictures
+    ]
+    return [
+        (name, list(of_class)) for name, of_class in groupby(judged, key=lambda p: str(p["class"]))
+    ]
 
 
 def _forget(row: Record, metrics: Record) -> dict[str, Any]:
     """A forget with how much of it is still named, from the cells that are its own."""
     names = {phrase for c in row["concepts"] for phrase in (c["name"], *c["aliases"])}
-    own = [c for c in metrics["cells"] if (not names or c["class"] in names) and (not row["domains"] or c["domain"] in row["domains"])]
+    own = [
+        c
+        for c in metrics["cells"]
+        if (not names or c["class"] in names)
+        and (not row["domains"] or c["domain"] in row["domains"])
+    ]
     total = sum(c["images"] for c in own)
-    before, after = (sum(c[when] * c["images"] for c in own) / total if total else None for when in ("before", "after"))
+    before, after = (
+        sum(c[when] * c["images"] for c in own) / total if total else None
+        for when in ("before", "after")
+    )
     return {**row, "images": total, "before": before, "after": after}
 
 
@@ -108,7 +132,10 @@ def _strength(curve: Record | None) -> dict[str, Any] | None:
         return None
     named = [(p["strength"], p["named"]) for p in curve["points"] if p["named"] is not None]
     changed = [(p["strength"], p["changed"]) for p in curve["points"]]
-    lines = [Line("its pictures that still get its name", "second", named), Line("other answers that change", "main", changed)]
+    lines = [
+        Line("its pictures that still get its name", "second", named),
+        Line("other answers that change", "main", changed),
+    ]
     most = upper([y for line in lines for _, y in line.points], 0.05)
     plot = Plot(
         "What strength does",
@@ -119,13 +146,24 @@ def _strength(curve: Record | None) -> dict[str, Any] | None:
         lines,
         marks=[(curve["chosen"], "as filed")],
     )
-    return {"plot": plot, "about": shown_scope(curve), "target": curve["target"], "method": curve["method"]}
+    return {
+        "plot": plot,
+        "about": shown_scope(curve),
+        "target": curve["target"],
+        "method": curve["method"],
+    }
 
 
 def _scatter(forgets: Sequence[Record]) -> Plot | None:
     """Predicted against measured cost of each forget; None where there is none with both."""
     dots = [
-        Dot(shown_scope(f), f["predicted"]["share"], f["measured"]["share"], f["predicted"]["interval"], f["measured"]["interval"])
+        Dot(
+            shown_scope(f),
+            f["predicted"]["share"],
+            f["measured"]["share"],
+            f["predicted"]["interval"],
+            f["measured"]["interval"],
+        )
         for f in forgets
         if f["predicted"] and f["measured"]
     ]
@@ -138,7 +176,9 @@ def _scatter(forgets: Sequence[Record]) -> Plot | None:
 
 
 def _covered(forgets: Sequence[Record]) -> dict[str, int] | None:
-    """Of how many forgets the measured cost lies within what was predicted, where that was an interval."""
+    """Of how many forgets the measured cost lies within what was predicted, where that was an
+    interval.
+    """
     both = [f for f in forgets if f["predicted"] and f["measured"] and f["predicted"]["interval"]]
     if not both:
         return None

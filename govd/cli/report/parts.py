@@ -1,4 +1,6 @@
-"""Parts that every report has: the map of cells, pictures before and after, what strangers can still do."""
+"""Parts that every report has: the map of cells, pictures before and after, what strangers can
+still do.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from govd.types import Record
 COLUMNS: Final = 3
 """Parts of the map that stand beside each other where there is room."""
 WORKS: Final = 0.65
-"""AUC from which on an attack is said to work: on as few pictures as these, less than this is not told from a guess (0.5)."""
+"""AUC from which on an attack is said to work: on as few pictures as these, less than this is not
+told from a guess (0.5).
+"""
 SAYS: Final = {
     "gone": "gone, as wanted",
     "named": "still named",
@@ -22,12 +26,24 @@ SAYS: Final = {
     "won": "known only now",
     "wrong": "known neither before nor after",
 }
-MARKS: Final = {"gone": "✓", "named": "✗", "kept": "=", "lost": "▼", "wrong": "·", "won": "▲", "better": "▲", "part": "◐", "never": "·"}
+MARKS: Final = {
+    "gone": "✓",
+    "named": "✗",
+    "kept": "=",
+    "lost": "▼",
+    "wrong": "·",
+    "won": "▲",
+    "better": "▲",
+    "part": "◐",
+    "never": "·",
+}
 """Signs that say what the colours say."""
 
 
 def picture_verdict(name: str, before: str, after: str, forgotten: bool) -> str:
-    """`gone`, `named`: of what was to go; `kept`, `lost`: of what was to stay; `won`, `wrong`: not known before."""
+    """`gone`, `named`: of what was to go; `kept`, `lost`: of what was to stay; `won`, `wrong`: not
+    known before.
+    """
     if before != name:
         return "won" if after == name else "wrong"
     if forgotten:
@@ -36,10 +52,20 @@ def picture_verdict(name: str, before: str, after: str, forgotten: bool) -> str:
 
 
 def cell_verdict(cell: Record) -> str:
-    """What a cell of the map says: of what was to go `gone`, `part`, `named`, `never`; of what was to stay `kept`, `lost`, `better`."""
+    """What a cell of the map says: of what was to go `gone`, `part`, `named`, `never`; of what was
+    to stay `kept`, `lost`, `better`.
+    """
     before, after = cell["before"], cell["after"]
     if cell["forgotten"]:
-        return "never" if not before else "gone" if not after else "part" if after <= before / 2 else "named"
+        return (
+            "never"
+            if not before
+            else "gone"
+            if not after
+            else "part"
+            if after <= before / 2
+            else "named"
+        )
     return "kept" if after == before else "lost" if after < before else "better"
 
 
@@ -48,8 +74,12 @@ def heat(cells: Sequence[Record]) -> list[list[dict[str, Any]]]:
     domains = sorted({c["domain"] for c in cells})
     lines = []
     for name in sorted({c["class"] for c in cells}):
-        of_class = {c["domain"]: {**c, "verdict": cell_verdict(c)} for c in cells if c["class"] == name}
-        lines.append({"class": name, "cells": [of_class.get(d) for d in domains], "domains": domains})
+        of_class = {
+            c["domain"]: {**c, "verdict": cell_verdict(c)} for c in cells if c["class"] == name
+        }
+        lines.append(
+            {"class": name, "cells": [of_class.get(d) for d in domains], "domains": domains}
+        )
     size = max(1, -(-len(lines) // COLUMNS))
     return [lines[i : i + size] for i in range(0, len(lines), size)]
 
@@ -70,9 +100,22 @@ def leak_part(leak: Record) -> dict[str, Any]:
     """What strangers can still do about one forget, and the claim that this leaves."""
     rungs = []
     for rung in leak["rungs"]:
-        words, deciding = RUNGS[rung["rung"]], [one for one in leak["attacks"] if one["attack"] == rung["by"]]
-        by = f"somebody {ATTACKS[rung['by']].does}, {value_of(deciding[0])}" if deciding and rung["by"] in ATTACKS else ""
-        rungs.append({"says": words.broken if rung["state"] == "found" else words.claim, "state": rung["state"], "by": by})
+        words, deciding = (
+            RUNGS[rung["rung"]],
+            [one for one in leak["attacks"] if one["attack"] == rung["by"]],
+        )
+        by = (
+            f"somebody {ATTACKS[rung['by']].does}, {value_of(deciding[0])}"
+            if deciding and rung["by"] in ATTACKS
+            else ""
+        )
+        rungs.append(
+            {
+                "says": words.broken if rung["state"] == "found" else words.claim,
+                "state": rung["state"],
+                "by": by,
+            }
+        )
     return {
         "what": shown_scope(scope_of_leak(leak)),
         "images": leak["images"],
@@ -84,12 +127,23 @@ def leak_part(leak: Record) -> dict[str, Any]:
 
 
 def _attack(one: Record) -> dict[str, Any]:
-    """One attack as a row: what is done, what it costs, what it attains, and whether that is beyond chance."""
+    """One attack as a row: what is done, what it costs, what it attains, and whether that is beyond
+    chance.
+    """
     row = {"does": ATTACKS[one["attack"]].does, "needs": cost_of(one), "state": one["state"]}
     if one["state"] == "unmeasured":
         return row | {"why": one["why"]}
     kind, (low, high) = ATTACKS[one["attack"]].measure, one["interval"]
-    spans = {"rank": "", "area": f"{low:.2f} to {high:.2f}", "share": f"{100 * low:.0f} to {100 * high:.0f} %"}
+    spans = {
+        "rank": "",
+        "area": f"{low:.2f} to {high:.2f}",
+        "share": f"{100 * low:.0f} to {100 * high:.0f} %",
+    }
     chances = {"rank": "", "area": f"{one['chance']:.2f}", "share": f"{100 * one['chance']:.1f} %"}
-    figures = {"before": value_of(one, "before"), "now": value_of(one), "span": spans[kind], "chance": chances[kind]}
+    figures = {
+        "before": value_of(one, "before"),
+        "now": value_of(one),
+        "span": spans[kind],
+        "chance": chances[kind],
+    }
     return row | figures | {"worst": one.get("worst", ""), "judged": one["judged"]}

@@ -25,7 +25,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a scatter with what it is, and the intervals of both coordinates where they are known."""
+    """A point of a scatter with what it is, and the intervals of both coordinates where they are
+    known.
+    """
 
     name: str
     x: float
@@ -36,7 +38,9 @@ class Dot:
 
 @dataclass(frozen=True)
 class Plot:
-    """A field with axes in shares (`y`, and `x` where `x_share`) or plain numbers, and what is drawn in it."""
+    """A field with axes in shares (`y`, and `x` where `x_share`) or plain numbers, and what is
+    drawn in it.
+    """
 
     title: str
     x_title: str
@@ -57,7 +61,9 @@ class Plot:
 
     def y(self, value: float) -> float:
         """Pixels from the top."""
-        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(value, self.y_most) / self.y_most, 1)
+        return round(
+            HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(value, self.y_most) / self.y_most, 1
+        )
 
     @property
     def field_box(self) -> tuple[int, int, int, int]:
@@ -82,7 +88,9 @@ class Plot:
 
 
 def ticks(most: float, whole: bool = False) -> list[float]:
-    """About `TICKS` round numbers from 0 to `most`; of whole numbers where `whole` and there are enough of them."""
+    """About `TICKS` round numbers from 0 to `most`; of whole numbers where `whole` and there are
+    enough of them.
+    """
     step = rounded(most / TICKS)
     if whole and most >= TICKS:
         step = max(1.0, step) if step != 2.5 else 5.0
@@ -104,5 +112,7 @@ def upper(values: Sequence[float], least: float) -> float:
 
 def percent(value: float, step: float) -> str:
     """A tick in per cent, as finely as the step between ticks needs."""
-    places = next(p for p in range(4) if p == 3 or abs(100 * step * 10**p - round(100 * step * 10**p)) < 1e-9)
+    places = next(
+        p for p in range(4) if p == 3 or abs(100 * step * 10**p - round(100 * step * 10**p)) < 1e-9
+    )
     return f"{100 * value:.{places}f} %"

@@ -8,7 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit.attacks.readings import DOMAIN, FEW, Attempt, Reading, Variant, area_reading, share_reading, worst_of
+from govd.edit.attacks.readings import (
+    DOMAIN,
+    FEW,
+    Attempt,
+    Reading,
+    Variant,
+    area_reading,
+    share_reading,
+    worst_of,
+)
 from govd.edit.attacks.spaces import Space, Subject
 from govd.edit.strength import auc
 from govd.types import Floats

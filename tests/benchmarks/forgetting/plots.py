@@ -9,7 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from govd.cli.report.plots import Plot, percent, upper
-from tests.benchmarks.forgetting.drawing import COLOURS, INK, LINE, SOFT, Curve, Panel, Point, document, sheet, text
+from tests.benchmarks.forgetting.drawing import (
+    COLOURS,
+    INK,
+    LINE,
+    SOFT,
+    Curve,
+    Panel,
+    Point,
+    document,
+    sheet,
+    text,
+)
 from tests.benchmarks.forgetting.maps import Cell
 from tests.benchmarks.forgetting.results import Result
 from tests.benchmarks.forgetting.rows import DEFAULT

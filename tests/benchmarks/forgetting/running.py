@@ -17,7 +17,15 @@ from tests.benchmarks.forgetting.figures import Figures, Map, measure
 from tests.benchmarks.forgetting.foreign import LIBRARIES, Foreign
 from tests.benchmarks.forgetting.pairs import WITHOUT, retrained
 from tests.benchmarks.forgetting.results import Result, Store, source
-from tests.benchmarks.forgetting.rows import DEFAULT, DELETED, LOCAL, METHODS, OWN, ROWS, contributions
+from tests.benchmarks.forgetting.rows import (
+    DEFAULT,
+    DELETED,
+    LOCAL,
+    METHODS,
+    OWN,
+    ROWS,
+    contributions,
+)
 from tests.benchmarks.forgetting.sets import Split
 from tests.benchmarks.predicted import made
 

@@ -1,4 +1,6 @@
-"""A model that knows twelve colours, bright or dark: `colours`, and `colours-2`, the same in a turned space. NumPy alone."""
+"""A model that knows twelve colours, bright or dark: `colours`, and `colours-2`, the same in a
+turned space. NumPy alone.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,7 +11,16 @@ import numpy as np
 from govd.errors import Unsupported
 from govd.hookspecs import hookimpl
 from govd.pictures import picture
-from govd.types import Bytes, Floats, Model, ModelFacts, ModelReference, Progress, Prototypes, silent
+from govd.types import (
+    Bytes,
+    Floats,
+    Model,
+    ModelFacts,
+    ModelReference,
+    Progress,
+    Prototypes,
+    silent,
+)
 
 PALETTE = {
     "red": (220, 30, 30),
@@ -27,7 +38,9 @@ PALETTE = {
 }
 NAMES = tuple(PALETTE)
 DARK = len(NAMES) + 4
-"""Dark colours have an axis each besides: without it no linear map could tell a dark red from a red in the dark."""
+"""Dark colours have an axis each besides: without it no linear map could tell a dark red from a red
+in the dark.
+"""
 WIDTH = DARK + len(NAMES) + 8
 REFERENCES = ("colours", "colours-2")
 
@@ -37,11 +50,17 @@ def _unit(rows: Floats) -> Floats:
 
 
 class Colours:
-    """Text and pictures meet in one axis for each colour, two for brightness, and some that mean nothing."""
+    """Text and pictures meet in one axis for each colour, two for brightness, and some that mean
+    nothing.
+    """
 
     def __init__(self, reference: str) -> None:
         source = Path(__file__).read_bytes()
-        self._turn = np.eye(WIDTH) if reference == REFERENCES[0] else np.linalg.qr(np.random.default_rng(7).normal(size=(WIDTH, WIDTH)))[0]
+        self._turn = (
+            np.eye(WIDTH)
+            if reference == REFERENCES[0]
+            else np.linalg.qr(np.random.default_rng(7).normal(size=(WIDTH, WIDTH)))[0]
+        )
         self.facts = ModelFacts(
             reference=reference,
             digest=hashlib.sha256(source + reference.encode()).hexdigest(),
@@ -57,7 +76,10 @@ class Colours:
         rows = np.zeros((len(texts), WIDTH))
         for row, text in zip(rows, texts, strict=True):
             words = text.lower().replace(".", " ").split()
-            seed = int.from_bytes(hashlib.sha256(" ".join(w for w in words if len(w) > 2).encode()).digest()[:4], "little")
+            seed = int.from_bytes(
+                hashlib.sha256(" ".join(w for w in words if len(w) > 2).encode()).digest()[:4],
+                "little",
+            )
             row[:] = 0.15 * np.random.default_rng(seed).normal(size=WIDTH)
             for i, name in enumerate(NAMES):
                 row[i] += 1.0 * (name in words)
@@ -82,7 +104,14 @@ class Colours:
             row += 0.08 * np.random.default_rng(int(mean.sum() * 1000)).normal(size=WIDTH)
         return _unit(rows @ self._turn)
 
-    def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+    def synthesise(
+        self,
+        prompts: Sequence[str],
+        *,
+        seed: int,
+        steps: int | None = None,
+        progress: Progress = silent,
+    ) -> Prototypes:
         raise Unsupported("this model cannot draw", advice="Do without --prototypes.")
 
     def write_checkpoint(self, edit: object, folder: Path) -> Mapping[str, str]:
