@@ -52,8 +52,10 @@ def told(done: subprocess.CompletedProcess[str]) -> None:
 
 
 def test_a_home_on_a_full_disk_goes_on_where_it_stopped(
-    site: Path, disk: Path, tmp_path: Path
-) -> None:  # noqa: F811
+    site: Path,  # noqa: F811
+    disk: Path,
+    tmp_path: Path,
+) -> None:
     shell = Shell(site, disk / "home")
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\nyellow\nnavy\npink\n")  # one is less than a fifth
@@ -74,8 +76,10 @@ def test_a_home_on_a_full_disk_goes_on_where_it_stopped(
 
 @pytest.mark.parametrize("what", ["export", "backup", "bundle"])
 def test_what_is_written_to_a_full_disk_leaves_nothing_there(
-    govd: Shell, disk: Path, what: str
-) -> None:  # noqa: F811
+    govd: Shell,  # noqa: F811
+    disk: Path,
+    what: str,
+) -> None:
     assert govd("forget", "red", "--model", "m").returncode == 0
     entries = govd.entries()
     ballast = fill(disk)

@@ -257,10 +257,8 @@ def _operation(world: World, operation: Any, mode: Any, count: int, number: int)
         one()
     except Unsatisfiable:  # nothing can be wrong with a call that takes nothing
         return
-    except (
-        Exception,
-        BaseExceptionGroup,
-    ) as fault:  # noqa: BLE001 - all are told, after the rest was asked
+    # all are told, after the rest was asked
+    except (Exception, BaseExceptionGroup) as fault:  # noqa: BLE001
         world.faults.append(
             f"{operation.method.upper()} {operation.path} ({mode.value}, seed {number}):"
             f" {_told(fault)}"
