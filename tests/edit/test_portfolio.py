@@ -168,8 +168,14 @@ def test_tables_leave_out_empty_columns_and_give_intervals() -> None:
 
 
 def test_documented_predictions_stand_beside_what_was_measured_on_the_same_draws() -> None:
-    draws = [Figures(named=0.0, predicted=0.2, predicted_high=0.3, measured=0.1), Figures(named=0.5, measured=0.9)]
-    results = [Result("set: explained", "labels", "fitted", 1, 0, i, figures) for i, figures in enumerate(draws)]
+    draws = [
+        Figures(named=0.0, predicted=0.2, predicted_high=0.3, measured=0.1),
+        Figures(named=0.5, measured=0.9),
+    ]
+    results = [
+        Result("set: explained", "labels", "fitted", 1, 0, i, figures)
+        for i, figures in enumerate(draws)
+    ]
     text = document(results, [])
     assert "| set | fitted | 1 | 1 | 0.200 | 0.300 | 0.100 |" in text
     assert "| set | fitted | 1 | 2 | 0.250 |" in text
