@@ -1,0 +1,111 @@
+"""Figures of style stay below their ceilings, and count what they say that they count."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.style.__main__ import current
+from tests.style.ceilings import CEILINGS, GOALS
+from tests.style.figures import Figure, figures
+from tests.style.source import Source
+
+SAMPLE = '''"""A module."""
+
+import numpy as np
+
+LONG = 1
+
+
+def read(path: str, rows: int, fill: float) -> np.ndarray:
+    """Reads `path`; where it has fewer rows, `fill` stands in the others."""
+    if not rows:
+        raise ValueError("no rows")
+    found = np.zeros(rows)  # a comment
+    return found
+
+
+def documented(rows: np.ndarray) -> np.ndarray:
+    """Rows (n, d) as they are.
+
+    Raises: ValueError: they are none.
+    """
+    for row in rows:
+        if row is None:
+            raise ValueError
+    return rows
+
+
+def _private(rows):
+    raise ValueError(rows)
+'''
+
+
+def measured(text: str) -> dict[str, Figure]:
+    return {figure.name: figure for figure in figures([Source(Path("govd/sample.py"), text)], [])}
+
+
+@cache
+def today() -> dict[str, Figure]:
+    return {figure.name: figure for figure in current()}
+
+
+@pytest.mark.parametrize("name", sorted(CEILINGS))
+def test_no_figure_exceeds_its_ceiling(name: str) -> None:
+    figure = today()[name]
+    advice = f'python -m tests.style --list "{name}"'
+    assert figure.value <= CEILINGS[name], f"{name} is {figure.value:.2f}: {advice}"
+
+
+def test_each_figure_has_a_ceiling_and_a_goal() -> None:
+    assert today().keys() == CEILINGS.keys() == GOALS.keys()
+
+
+def test_a_raise_without_raises_is_noticed_in_public_functions() -> None:
+    figure = measured(SAMPLE)["raise without Raises, %"]
+    assert figure.value == 50
+    assert figure.places == ("govd/sample.py:8 read",)
+
+
+def test_arrays_want_a_shape() -> None:
+    assert measured(SAMPLE)["arrays without a shape, %"].places == ("govd/sample.py:8 read",)
+    prose = SAMPLE.replace("Rows (n, d) as", "Rows (numbers, mostly) as")
+    assert measured(prose)["arrays without a shape, %"].value == 100
+
+
+def test_locals_are_counted_once_a_function() -> None:
+    figure = measured(SAMPLE.replace("    return found\n", "    found = found\n    return found\n"))
+    places = figure["locals that are no nouns, %"].places
+    assert places == ("govd/sample.py:8 read found",)
+    assert measured(SAMPLE)["locals that are no nouns, %"].value == 50
+
+
+def test_parameters_are_named_in_docstrings_or_by_help() -> None:
+    figure = measured(SAMPLE)["parameters unnamed, %"]
+    assert figure.places == ()
+    renamed = SAMPLE.replace("fewer rows", "fewer")
+    assert measured(renamed)["parameters unnamed, %"].places == ("govd/sample.py:8 read rows",)
+    helped = renamed.replace("rows: int", 'rows: Annotated[int, Option(help="how many")]')
+    assert measured(helped)["parameters unnamed, %"].places == ()
+
+
+def test_expressions_are_nodes_over_lines_of_code() -> None:
+    text = '"""A docstring."""\n\n# a comment\nx = a + f(b)\n'
+    assert measured(text)["expressions a line"].value == len(
+        ["x", "a + f(b)", "a", "f(b)", "f", "b"]
+    )
+    assert measured(text + "y = 1\n")["expressions a line"].value == 4
+
+
+def test_lengths_are_counted_from_def_to_the_last_line() -> None:
+    at_limit = "def f():\n" + "    pass\n" * 49
+    assert measured(at_limit)["functions over 50 lines"].value == 0
+    assert measured(at_limit + "    pass\n")["functions over 50 lines"].value == 1
+    assert measured("x = 1\n" * 350)["files over 350 lines"].value == 0
+    assert measured("x = 1\n" * 351)["files over 350 lines"].value == 1
+    tests = [Source(Path("tests/test_x.py"), "x = 1\n" * 501)]
+    code = [Source(Path("govd/sample.py"), SAMPLE)]
+    lengths = {figure.name: figure.value for figure in figures(code, tests)}
+    assert lengths["test files over 500 lines"] == 1
