@@ -21,7 +21,7 @@ ended, and a plugin with two of those is not asked until one of them is back. Vo
 under the name of the plugin's entry point and its version; what a vote calls itself is kept beside
 it, as `rule`.
 
-`govd_propose`, `govd_patch_store` and `govd_batch_runner` are specified, so that plugins can be
+`govd_propose`, `govd_open_store` and `govd_batch_runner` are specified, so that plugins can be
 written for them; nothing asks them yet.
 """
 
@@ -43,6 +43,7 @@ from govd.types import (
     Progress,
     Proposal,
     Record,
+    Store,
     Vote,
 )
 
@@ -82,7 +83,12 @@ def govd_compute_contribution(
 
     A pure function of its arguments: the same model, basis and spec give the same digest. The core
     answers last, by asking the model for embeddings and the method for the rest; a backend answers
-    first where it knows a shorter way.
+    first where it knows a shorter way, or where its models are no CLIP and a contribution is
+    something else: tensors by any name, which `govd_compose_edit` of the same plugin understands.
+
+    `basis` is the model as it was registered: its labels, vocabulary and domains with their
+    vectors, and the pool. Each of them may be empty but the vocabulary: a basis without labels has
+    no hard anchors, one without domains no selectors, one without a pool nothing to measure on.
     """
 
 
@@ -111,9 +117,37 @@ def govd_evaluate(
 
 
 @hookspec
-def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vote | None:
-    """Allow, deny or let wait (*all*; one "deny" wins, every vote is recorded). `moment`: `filed`,
-    `approve` or `revert`.
+def govd_vote(
+    moment: str,
+    request: Record,
+    predicted: Mapping[str, Json],
+    actor: str,
+    roles: Sequence[str],
+    approvals: Sequence[Record],
+) -> Vote | None:
+    """Allow, deny or let wait (*all*; one "deny" wins, every vote is recorded).
+
+    Args:
+        moment: `filed` (a forget), `revert` (a revert is filed) or `approve` (a person approves).
+        request: as it is then; a forget with what was computed for it.
+        predicted: what it is predicted to cost and to do; empty for a revert.
+        actor: who files or approves now, as the ledger spells him: `principal:ann`, `local:ann`,
+            `owner`, `feed:names`.
+        roles: those that he has: `owner`, `operator`, …; of who is neither the owner nor holds a
+            token in use, none.
+        approvals: those so far, oldest first, each with `principal`, `role`, `at`, `reason`,
+            `entry` and `by_filer`; without the one that is being given.
+
+    A "wait" may say what it needs (`Vote.needs`): two people of a role, not the filer. It is asked
+    again at each approval and counts by `approvals` and `actor`:
+
+        def govd_vote(moment, actor, approvals):
+            people = {approval["principal"] for approval in approvals}
+            if moment == "approve":
+                people.add(actor)
+            if moment == "revert" or len(people) >= 2:
+                return None
+            return Vote("wait", "four-eyes", "another person must look", needs=Needs(2))
     """
 
 
@@ -139,9 +173,15 @@ def govd_export(model: Model, edit: Edit, format: str, folder: Path) -> Mapping[
 
 
 @hookspec(firstresult=True)
-def govd_patch_store(store: str, edit: Edit, progress: Progress) -> Mapping[str, Json] | None:
-    """Apply an edit to embeddings kept elsewhere (*first*), or None for a store that this plugin
-    does not know.
+def govd_open_store(url: str) -> Store | None:
+    """Open embeddings that are kept elsewhere (*first*), or None for an address that is not one's
+    own: `file:///data/vectors.npy`, `qdrant://host/collection`.
+
+    Opening must be cheap: what is large is read by the calls of `govd.types.Store`.
+
+    Raises:
+        BadFile, MachineFault: the address is one's own, and what is there is no such store, or
+        cannot be reached; the message says what to do.
     """
 
 

@@ -17,7 +17,18 @@ import numpy as np
 
 from govd.edit.contribution import sealed
 from govd.edit.factors import Edit
-from govd.types import Contribution, Decision, ForgetSpec, Gate, Json, Model, ModelFacts, Vote
+from govd.types import (
+    Contribution,
+    Decision,
+    ForgetSpec,
+    Gate,
+    Json,
+    Model,
+    ModelFacts,
+    Needs,
+    Store,
+    Vote,
+)
 
 DEPTH: Final = 32
 """Levels of an answer's mappings and lists at most."""
@@ -27,6 +38,10 @@ LARGE: Final = 20_000_000
 """The same of figures."""
 REASON: Final = 2_000
 """Characters of a reason that are kept."""
+PEOPLE: Final = 100
+"""People whose approval a vote may need at most."""
+ROLE: Final = 100
+"""Characters of a role's name that are kept."""
 SHA256: Final = 64
 
 
@@ -124,7 +139,28 @@ def vote_of(answer: Any, arguments: Mapping[str, Any]) -> Vote:
         _text(answer.policy, "a policy", 200),
         _text(answer.reason, "a reason", REASON),
         inputs,
+        _needs(answer.needs),
     )
+
+
+def _needs(needs: Any) -> Needs | None:
+    """What a wait needs, as our own object."""
+    if needs is None:
+        return None
+    _is(needs, Needs)
+    if isinstance(needs.n, bool) or not isinstance(needs.n, int) or not 1 <= needs.n <= PEOPLE:
+        raise Nonsense(f"a need of other than 1 to {PEOPLE} people")
+    if not isinstance(needs.not_filer, bool):
+        raise Nonsense("a need whose not_filer is neither true nor false")
+    role = None if needs.role is None else _text(needs.role, "a role", ROLE)
+    return Needs(int(needs.n), role, needs.not_filer)
+
+
+def store_of(answer: Any, arguments: Mapping[str, Any]) -> Store:
+    """An opened store."""
+    _is(answer, Store)
+    store: Store = answer
+    return store
 
 
 def gate_of(answer: Any, arguments: Mapping[str, Any]) -> Gate:
@@ -287,6 +323,7 @@ CHECKS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]] = {
     "govd_compose_edit": edit_of,
     "govd_evaluate": figures_of,
     "govd_export": files_of,
+    "govd_open_store": store_of,
     "govd_witness": lines_of,
     "govd_timestamp": stamp_of,
 }

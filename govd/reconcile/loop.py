@@ -225,7 +225,9 @@ class Reconciler:
             raise bug
         moment = "revert" if request["kind"] == "revert" else "filed"
         decisions = self.requests.decisions
-        votes = decisions.votes(moment, {**request, **said}, said.get("predicted", {}))
+        votes = decisions.votes(
+            moment, {**request, **said}, said.get("predicted", {}), str(request["filed_by"])
+        )
         drafts += vote_drafts(request, moment, votes, decisions.versions())
         event, reason = verdict(votes, "approve")
         by = GOVD

@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 import pwd
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from govd.errors import Usage
+from govd.types import Record
 
 OWNER: Final = "owner"
 GOVD: Final = "govd"
@@ -38,6 +40,21 @@ def local_account() -> str:
         return f"{LOCAL}:{pwd.getpwuid(uid).pw_name}"
     except KeyError:
         return f"{LOCAL}:uid {uid}"
+
+
+def roles_of(actor: str, tokens: Iterable[Record]) -> tuple[str, ...]:
+    """The roles that an actor has, in the order of their names: the owner's for the home's own
+    token and for a local account, else those of the tokens in use that he holds (`tokens`: all of
+    the home, as the views keep them).
+    """
+    if actor == OWNER or actor.startswith(f"{LOCAL}:"):
+        return (OWNER,)
+    held = {
+        str(token["role"])
+        for token in tokens
+        if principal(str(token["name"])) == actor and not token["revoked_at"]
+    }
+    return tuple(sorted(held))
 
 
 def check_name(name: str) -> str:

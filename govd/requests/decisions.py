@@ -12,7 +12,7 @@ from govd.ledger.entry import Draft
 from govd.ledger.times import moment
 from govd.models.core import Core
 from govd.records import lifecycle
-from govd.records.actors import spoken
+from govd.records.actors import roles_of, spoken
 from govd.records.lifecycle import OPEN
 from govd.records.limits import bounded
 from govd.requests.options import date_of
@@ -44,7 +44,7 @@ class Decisions:
             request = core.desk.request(request_id)
             lifecycle.decide(request["kind"], request["state"], event)
             self._check_computed(request)
-            votes = self.votes("approve", request, request["predicted"] or {})
+            votes = self.votes("approve", request, request["predicted"] or {}, actor)
         with core.desk.lock:
             core.desk.refresh()
             request = core.desk.request(request_id)
@@ -191,21 +191,29 @@ class Decisions:
 
     # -- policies
 
-    def votes(self, moment: str, request: Record, predicted: Mapping[str, Json]) -> list[Vote]:
-        """What the policies say to a request, each under its plugin's name; one that fails or
-        answers nonsense lets it wait.
+    def votes(
+        self, moment: str, request: Record, predicted: Mapping[str, Json], actor: str
+    ) -> list[Vote]:
+        """What the policies say to a request when `actor` files or approves it, each under its
+        plugin's name; one that fails or answers nonsense lets it wait.
         """
         votes = []
-        for plugin, answer in self.core.plugins.asker.each(
-            "govd_vote", moment=moment, request=request, predicted=predicted
-        ):
+        answers = self.core.plugins.asker.each(
+            "govd_vote",
+            moment=moment,
+            request=request,
+            predicted=predicted,
+            actor=actor,
+            roles=roles_of(actor, list(self.core.desk.views.tokens.values())),
+            approvals=approvals_of(request),
+        )
+        for plugin, answer in answers:
             if isinstance(answer, PluginFault):
                 votes.append(Vote("wait", plugin, _failed(answer)))
             else:
                 rule = {} if answer.policy == plugin else {"rule": answer.policy}
-                votes.append(
-                    Vote(answer.decision, plugin, answer.reason, {**rule, **answer.inputs})
-                )
+                inputs = {**rule, **answer.inputs}
+                votes.append(Vote(answer.decision, plugin, answer.reason, inputs, answer.needs))
         return votes
 
     def gates(self, revision: Record) -> tuple[list[Gate], bool]:
@@ -226,6 +234,14 @@ class Decisions:
 
 def _failed(fault: PluginFault) -> str:
     return f"it failed: {fault.message}"
+
+
+def approvals_of(request: Record) -> list[Record]:
+    """The approvals of a request so far, oldest first: those that policies did not find enough,
+    and those that were.
+    """
+    approvals = [*request.get("approvals_held", ()), *request.get("approvals", ())]
+    return sorted(approvals, key=lambda approval: int(approval["entry"]))
 
 
 def verdict(votes: Sequence[Vote], otherwise: str) -> tuple[str, str]:
@@ -252,6 +268,8 @@ def vote_drafts(
             "decision": vote.decision,
         }
         payload |= {"reason": vote.reason, "inputs": dict(vote.inputs)}
+        if vote.needs is not None:
+            payload["needs"] = vote.needs.as_json()
         drafts.append(
             Draft("request.vote", str(request["id"]), GOVD, str(request["model"]), payload)
         )

@@ -217,7 +217,7 @@ class Previewing:
 
     def _decision(self, request: Record, predicted: Mapping[str, Json]) -> dict[str, Json]:
         """What policies would say to it as it is filed, and what follows; no entry is made."""
-        votes = self.decisions.votes("filed", request, predicted)
+        votes = self.decisions.votes("filed", request, predicted, str(request["filed_by"]))
         event, reason = verdict(votes, "approve")
         if event == "approve" and self.core.home.settings.approval == "person":
             event, reason = "wait", "a person must approve (approval = person in govd.toml)"
@@ -227,13 +227,12 @@ class Previewing:
                 "decision": v.decision,
                 "reason": v.reason,
                 "inputs": dict(v.inputs),
+                **({"needs": v.needs.as_json()} if v.needs is not None else {}),
             }
             for v in votes
         ]
         waiting = [
-            vote.inputs["needs"]
-            for vote in votes
-            if vote.decision == "wait" and "needs" in vote.inputs
+            str(vote.needs) for vote in votes if vote.decision == "wait" and vote.needs is not None
         ]
         return {
             "event": event,

@@ -124,6 +124,9 @@ class VoteRecord(Answer):
     decision: Literal["allow", "deny", "wait"]
     reason: str
     inputs: dict[str, Any]
+    needs: dict[str, Any] | None = Field(
+        None, description="What a wait needs: `n` people, of a `role`, `not_filer`."
+    )
 
 
 class Approval(Answer):

@@ -1,5 +1,5 @@
-"""A small witness and a local time stamp authority: what they are handed, and what comes of their
-answers.
+"""A small witness (`govd_witness`) and a local time stamp authority (`govd_timestamp`): what they
+are handed, and what comes of their answers.
 """
 
 import base64

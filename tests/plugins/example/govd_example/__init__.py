@@ -1,1 +1,1 @@
-"""A backend, a method and a policy of a third party."""
+"""What a third party brings: a backend, a method, policies, a store, a gate and more."""

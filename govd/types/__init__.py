@@ -1,0 +1,71 @@
+"""Data that flows between the core and its plugins. Imports nothing of govd, so that a plugin may
+import it freely: `from govd.types import Vote`, wherever in here it is written.
+
+Shapes are written `(n, d)`: `d` is the width of the model's joint space, `k` a number of concepts,
+`S` of domains. Embeddings are unit length and float32 unless said otherwise.
+
+`values`: arrays, JSON, `Record`, `Progress` · `scopes`: what a forget is about and what it adds ·
+`models`: what a backend opens · `decisions`: what policies and gates say · `stores`: embeddings
+that are kept elsewhere.
+"""
+
+from govd.types.decisions import Gate, Needs, Proposal, Vote
+from govd.types.models import LinearEdit, Model, ModelFacts, ModelReference, Prototypes
+from govd.types.scopes import Concept, Contribution, ForgetSpec, Scope
+from govd.types.stores import Hit, Patched, Purged, Store, StoreStamp, VectorEdit
+from govd.types.values import (
+    KEPT_PRIVATE,
+    PRIVATE,
+    SIDES,
+    TARGETS,
+    USES,
+    Bytes,
+    Decision,
+    Floats,
+    Json,
+    Progress,
+    Record,
+    Side,
+    Target,
+    Use,
+    changeable,
+    silent,
+)
+
+__all__ = [
+    "KEPT_PRIVATE",
+    "PRIVATE",
+    "SIDES",
+    "TARGETS",
+    "USES",
+    "Bytes",
+    "Concept",
+    "Contribution",
+    "Decision",
+    "Floats",
+    "ForgetSpec",
+    "Gate",
+    "Hit",
+    "Json",
+    "LinearEdit",
+    "Model",
+    "ModelFacts",
+    "ModelReference",
+    "Needs",
+    "Patched",
+    "Progress",
+    "Proposal",
+    "Prototypes",
+    "Purged",
+    "Record",
+    "Scope",
+    "Side",
+    "Store",
+    "StoreStamp",
+    "Target",
+    "Use",
+    "VectorEdit",
+    "Vote",
+    "changeable",
+    "silent",
+]

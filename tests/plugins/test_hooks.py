@@ -1,0 +1,263 @@
+"""Every hook is documented with its signature, is used by a test, and a plugin that ships or lies
+beside these tests implements it; and those that the example implements do what they say.
+"""
+
+import ast
+import inspect
+import re
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from govd_example import watcher
+from typer import Typer
+from typer.testing import CliRunner
+
+from govd import hookspecs
+from govd.asking import plugins
+from govd.asking.foreign import Nonsense, store_of, vote_of
+from govd.edit import Edit
+from govd.errors import BadFile, Conflict, Unsupported
+from govd.records.actors import roles_of
+from govd.requests import ForgetOptions
+from govd.service.service import Service
+from govd.types import Needs, Record, Store, StoreStamp, Vote
+from govd.web.app import create_app
+from govd.web.context import Context
+from tests.conftest import POINTS
+
+TOP = Path(__file__).parents[2]
+HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("govd_")}
+SHIPPED = ("backends", "plugins", "govd/methods", "tests/plugins/example")
+MORE = [
+    EntryPoint(f"example-{name}", f"govd_example.{name}", "govd") for name in ("store", "watcher")
+]
+
+
+@pytest.fixture
+def example_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole of the example."""
+    monkeypatch.setattr(plugins, "found_entry_points", lambda: [*POINTS, *MORE])
+
+
+def implemented(folder: str) -> set[str]:
+    """Names of the hooks that modules under a folder implement."""
+    return {
+        node.name
+        for path in (TOP / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(d, ast.Name) and d.id == "hookimpl" for d in node.decorator_list)
+    }
+
+
+# -- of every hook
+
+
+@pytest.mark.parametrize("name", sorted(HOOKS))
+def test_a_hook_is_documented_with_its_signature(name: str) -> None:
+    text = inspect.getdoc(HOOKS[name]) or ""
+    first = bool(HOOKS[name].govd_spec["firstresult"])
+    assert f"(*{'first' if first else 'all'}*" in text, "whose answers count"
+    page = (TOP / "plugins" / "README.md").read_text(encoding="utf-8")
+    arguments = ", ".join(inspect.signature(HOOKS[name]).parameters)
+    assert f"| `{name}({arguments})` | {'first' if first else 'all'} |" in page
+
+
+def test_a_plugin_that_ships_or_lies_here_implements_each_hook() -> None:
+    used = set().union(*(implemented(folder) for folder in SHIPPED))
+    assert set(HOOKS) <= used, set(HOOKS) - used
+
+
+def test_each_hook_is_used_by_a_test() -> None:
+    """One that plays a plugin or asks one, beside the example itself."""
+    texts = [
+        path.read_text(encoding="utf-8")
+        for path in (TOP / "tests").rglob("test_*.py")
+        if "benchmarks" not in path.parts
+    ]
+    used = set(re.findall(r"\bgovd_[a-z_]+", "\n".join(texts)))
+    assert set(HOOKS) <= used, set(HOOKS) - used
+
+
+# -- what the example implements
+
+
+@pytest.fixture
+def by_two(service: Service) -> tuple[Service, Record]:
+    """A request that needs two operators, neither of whom filed it."""
+    for name in ("ann", "bob", "carol"):
+        service.tokens.create("operator", name, "owner")
+    options = ForgetOptions(concepts=("red",), ticket="COURT-7")
+    request = service.forget("m", options, "principal:ann")
+    service.reconcile()
+    return service, service.requests.show(str(request["id"]))
+
+
+def test_a_wait_says_what_it_needs_and_counts_by_who_approved_so_far(
+    by_two: tuple[Service, Record],
+) -> None:
+    """`govd_vote` with the actor, his roles and the approvals so far."""
+    service, request = by_two
+    needs = {"n": 2, "role": "operator", "not_filer": True}
+    assert request["state"] == "waiting"
+    (vote,) = (v for v in request["votes"] if v["decision"] == "wait")
+    assert vote["needs"] == needs
+    (entry,) = (
+        e
+        for e in service.audit.log(kind="request.vote", subject=request["id"])
+        if e["payload"]["decision"] == "wait"
+    )
+    assert entry["payload"]["needs"] == needs
+    for who in ("principal:ann", "principal:bob", "principal:bob", "stray"):
+        held = service.requests.decide(str(request["id"]), "approve", "seen", who)
+        assert held["state"] == "waiting", who
+    done = service.requests.decide(str(request["id"]), "approve", "seen", "principal:carol")
+    assert done["state"] == "approved"
+
+
+def test_a_preview_tells_for_whom_it_would_wait(service: Service) -> None:
+    options = ForgetOptions(concepts=("red",), ticket="COURT-7")
+    decision = service.preview("m", options, "principal:ann")["decision"]
+    assert decision["waits_for"] == "2 people with the role operator, not the filer"
+
+
+def test_roles_are_those_of_the_tokens_in_use_and_the_owners() -> None:
+    tokens = [
+        {"name": "ann", "role": "reader", "revoked_at": None},
+        {"name": "ann", "role": "operator", "revoked_at": None},
+        {"name": "bob", "role": "owner", "revoked_at": "2026-01-01T00:00:00Z"},
+    ]
+    assert roles_of("principal:ann", tokens) == ("operator", "reader")
+    assert roles_of("principal:bob", tokens) == ()
+    assert roles_of("owner", tokens) == roles_of("local:ann", tokens) == ("owner",)
+    assert roles_of("feed:names", tokens) == roles_of("ann", tokens) == ()
+
+
+@pytest.mark.parametrize(
+    "needs", [Needs(0), Needs(True), Needs(101), Needs(1, 7), Needs(1, None, "yes"), "two people"]
+)
+def test_a_need_that_is_none_is_nonsense(needs: object) -> None:
+    with pytest.raises(Nonsense):
+        vote_of(Vote("wait", "p", "r", needs=needs), {})  # type: ignore[arg-type]
+
+
+def test_a_gate_a_notice_and_a_command_of_a_third_party(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher.KINDS.clear()
+    request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.reconcile()
+    assert service.requests.show(str(request["id"]))["state"] == "in_force"
+    monkeypatch.setattr(watcher, "HIGHEST_RANK", 1)
+    service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+    service.reconcile()
+    revision = service.revision("m", 2)
+    assert revision["state"] == "waiting"
+    assert revision["state_reason"] == "example-watcher: rank 2 is over 1"
+    service.core.plugins.notices.close()
+    assert "request.file" in watcher.KINDS
+    app = Typer()
+    app.command()(lambda: None)
+    service.core.plugins.asker.each("govd_commands", app=app)
+    assert CliRunner().invoke(app, ["colours"]).stdout.startswith("red\n")
+
+
+def test_a_contribution_of_a_third_party_is_used_where_it_has_a_shorter_way(
+    service: Service,
+) -> None:
+    """`govd_compute_contribution`."""
+    facts = {}
+    for name in (watcher.DARK, "red"):
+        options = ForgetOptions(concepts=(name,), method="swap")
+        request = service.forget("m", options, "ann")
+        service.reconcile()
+        digest = str(service.requests.show(str(request["id"]))["contribution"])
+        facts[name] = dict(service.requests.contributions.load(digest).facts)
+    assert facts[watcher.DARK]["by"] == "example"
+    assert "by" not in facts["red"]
+
+
+def test_a_route_of_a_third_party_lies_below_x(service: Service) -> None:
+    """`govd_routes`; a token is needed there as everywhere."""
+    headers = {"Authorization": f"Bearer {service.core.home.token()}"}
+    with TestClient(create_app(Context(service)), "http://localhost", headers=headers) as client:
+        assert client.get("/v1/x/colours").json() == {"m": 12}
+        assert client.get("/v1/x/colours", headers={"Authorization": ""}).status_code == 401
+
+
+def test_a_proposal_and_a_runner_of_a_third_party(service: Service) -> None:
+    record = {"model": "m", "concepts": [{"name": "pink", "aliases": []}]}
+    answers = dict(
+        service.core.plugins.asker.each("govd_propose", now="2026-01-01", requests=[record])
+    )
+    (proposal,) = answers["example-watcher"]
+    assert (proposal.model, proposal.scope.concepts[0].name) == ("m", "pink")
+    runner = service.core.plugins.first("govd_batch_runner", name="serial")
+    assert runner.map_batches(lambda n: n + 1, [1, 2]) == [2, 3]
+    assert service.core.plugins.first("govd_batch_runner", name="elsewhere") is None
+
+
+# -- stores
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = np.random.default_rng(3).normal(size=(50, 8))
+    np.save(tmp_path / "vectors.npy", rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    return tmp_path
+
+
+def stamped(edit: Edit, revision: int) -> StoreStamp:
+    return StoreStamp("govd/1", "m", "0" * 64, revision, edit.digest, edit.side, 50)
+
+
+def opened(service: Service, folder: Path) -> Store:
+    store: Store = service.core.plugins.first("govd_open_store", url=f"example+folder://{folder}")
+    return store
+
+
+def test_a_store_is_opened_by_its_address(service: Service, folder: Path) -> None:
+    """`govd_open_store`."""
+    assert service.core.plugins.first("govd_open_store", url="other://x") is None
+    assert opened(service, folder).count() == 50
+    with pytest.raises(BadFile, match=r"vectors\.npy"):
+        opened(service, folder / "none")
+    with pytest.raises(Nonsense):
+        store_of(object(), {})
+
+
+def test_a_store_goes_from_stamp_to_stamp_and_back_from_its_originals(
+    service: Service, folder: Path
+) -> None:
+    store = opened(service, folder)
+    rows = np.load(folder / "vectors.npy")
+    axis = rows[:1].T
+    nothing, edit = Edit.nothing(8), Edit(axis, axis)
+    base, first = stamped(nothing, 0), stamped(edit, 1)
+    assert store.stamp() is None
+    store._put("vectors", rows, base)  # type: ignore[attr-defined]
+    kept = store.stamp()
+    assert kept is not None
+    with pytest.raises(Conflict):
+        store.patch(edit, first, first)
+    assert store.patch(edit, kept, first, dry_run=True).rows == 50
+    assert store.stamp() == kept, "a dry run writes nothing"
+    assert store.patch(edit, kept, first).reversible
+    assert store.find(axis.T, 1)[0][0].key == "0", "searches go on until the swap"
+    store.swap(first)
+    assert abs(store.find(axis.T, 1)[0][0].score) < 1e-9, "nothing is found any more"
+    assert store.verify(edit, first) == []
+    assert store.verify(nothing, base), "it is not of this revision"
+    again = store.stamp()
+    assert again is not None
+    store.patch(nothing, again, base)
+    store.swap(base)
+    assert np.array_equal(np.load(folder / "vectors.npy"), nothing.apply(rows))
+    store.patch(edit, store.stamp() or base, first)
+    store.swap(first)
+    assert store.purge().size_bytes > 0
+    with pytest.raises(Unsupported, match="originals"):
+        store.patch(nothing, store.stamp() or first, base)
