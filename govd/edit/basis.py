@@ -42,7 +42,6 @@ BEST = 8
 """Scores of a pool image that are kept at hand: so many names less one can be left out without scoring it again."""
 ROWS = 1024
 """Images that are scored at once."""
-OTHER = "other"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from govd.errors import BadFile, Conflict, GovdError, MachineFault
+from govd.errors import BadFile, GovdError, MachineFault
 from govd.ledger import canonical, merkle
 from govd.ledger.database import fault_of
 from govd.ledger.entry import Draft
@@ -30,12 +30,10 @@ NOT_STORED = (
 class _Job:
     """One caller's entries."""
 
-    __slots__ = ("drafts", "error", "expect", "leads", "records", "then", "turn")
+    __slots__ = ("drafts", "error", "leads", "records", "then", "turn")
 
-    def __init__(
-        self, drafts: Sequence[Draft], expect: int | None, then: Callable[[], None] | None
-    ) -> None:
-        self.drafts, self.expect, self.then = drafts, expect, then
+    def __init__(self, drafts: Sequence[Draft], then: Callable[[], None] | None) -> None:
+        self.drafts, self.then = drafts, then
         self.records: list[Record] = []
         self.error: GovdError | None = None
         self.turn: threading.Event | None = None  # only of who waits for another to write
@@ -47,9 +45,6 @@ class _Job:
         """
         made: list[bytes] = []
         self.records, self.error = [], None  # it may be the second try
-        if self.expect is not None and self.expect != size:
-            self.error = Conflict("the ledger has grown meanwhile", advice="Try again.", size=size)
-            return []
         for seq, draft in enumerate(self.drafts, size):
             time = now()
             record: dict[str, Json] = {
@@ -102,13 +97,12 @@ class Appender:
     def append(
         self,
         drafts: Sequence[Draft],
-        expect: int | None = None,
         then: Callable[[], None] | None = None,
     ) -> list[Record]:
         """As `Ledger.append`; `then` is called once they are written and before anything else is
         written or signed.
         """
-        job = _Job(drafts, expect, then)
+        job = _Job(drafts, then)
         with self._queue:
             self._jobs.append(job)
             leads, self._led = not self._led, True
@@ -199,7 +193,7 @@ class Appender:
         """On the driver's own connection: a quarter of a millisecond of the toolkit's would be as
         much as the commit itself.
         """
-        tree = self._grown(jobs).copy()
+        tree = self._grown().copy()
         rows: list[tuple[int, bytes, bytes]] = []
         time = self._time
         for job in jobs:
@@ -271,10 +265,10 @@ class Appender:
             self._connection.invalidate()
             self._connection = None
 
-    def _grown(self, jobs: Sequence[_Job]) -> merkle.Growing:
-        """The tree as far as it is known, read again where a caller knows it otherwise."""
+    def _grown(self) -> merkle.Growing:
+        """The tree as far as it is known, read where nothing is known of it."""
         tree = self._tree
-        if tree is None or any(job.expect not in (None, tree.size) for job in jobs):
+        if tree is None:
             with self._reads.connect() as connection:
                 tree = merkle.Growing(size_of(connection), partial(node, connection))
                 self._time = time_of(connection, tree.size - 1) if tree.size else ""

@@ -148,32 +148,26 @@ class Ledger:
         with faults(self.url), self._reads.connect() as connection:
             return stored_tree.size_of(connection)
 
-    def append(self, drafts: Sequence[Draft], expect: int | None = None) -> list[Record]:
+    def append(self, drafts: Sequence[Draft]) -> list[Record]:
         """Add entries, all or none; durable when this returns.
 
-        `expect` is the size that the caller read: where somebody else appended since, nothing is
-        written.
-
         Raises:
-            Conflict: the ledger has another size than `expect`. MachineFault: the disk is full or
-            cannot be written.
+            MachineFault: the disk is full or cannot be written.
         """
-        return self._appender.append(drafts, expect)
+        return self._appender.append(drafts)
 
-    def rotate(
-        self, drafts: Sequence[Draft], signer: Signer, expect: int | None = None
-    ) -> list[Record]:
+    def rotate(self, drafts: Sequence[Draft], signer: Signer) -> list[Record]:
         """Add the entries that change the key, and sign with the new one from then on: no log
         checkpoint comes in between.
 
         Raises:
-            Conflict, MachineFault: as `append`; the key is then the old one.
+            MachineFault: as `append`; the key is then the old one.
         """
 
         def swap() -> None:
             self.signer = signer
 
-        return self._appender.append(drafts, expect, swap)
+        return self._appender.append(drafts, swap)
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
         """Entries from `start` to before `stop`, in order, read in pages."""

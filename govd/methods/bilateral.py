@@ -11,9 +11,9 @@ import numpy as np
 from govd.edit import exact, strength
 from govd.edit.compose import Problem
 from govd.edit.duals import retained_mean
+from govd.edit.system import Dual
 from govd.errors import Unsupported
 from govd.methods.dual import (
-    DualMethod,
     Term,
     by_selector,
     by_text,
@@ -33,7 +33,7 @@ SEEN = 0.05
 """Where no image shows a cell, its images are taken to be seen as well as all but this share of the domain's are."""
 
 
-class Bilateral(DualMethod):
+class Bilateral(Dual):
     """The detector is the discriminant of the concept (in the domain) among images: a pool's, pseudo-labelled by their best text, or
     synthesised ones. Strengths are solved for the target on the same images."""
 

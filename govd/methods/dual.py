@@ -37,13 +37,6 @@ class Term:
     solve: Callable[[Floats, Floats], tuple[float, Mapping[str, Json]]] | None = None
 
 
-class DualMethod(Dual):
-    """A method of this family: composing is shared, contributing is its own."""
-
-    name = ""
-    max_strength = 1.5
-
-
 def tensors_of(problem: Problem, terms: list[Term], minus_mean: bool) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
     """Terms as the tensors of a contribution, each with its strength solved alone, in every mode that composing may choose."""
     basis = problem.basis
@@ -104,13 +97,14 @@ def places_of(problem: Problem) -> list[tuple[int, ...]]:
     return places
 
 
-class Oblique(DualMethod):
+class Oblique(Dual):
     """`u = t_c − t̄`, α = 1: the concept scores what an average retained anchor scores. Needs nothing but texts; domains by their prompts.
 
     On a hard label set and with α = 1, a forgotten label can never be the best one, and the order of the retained labels is what it was.
     """
 
     name = "oblique"
+    max_strength = 1.5
 
     def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """Detectors from texts alone."""

@@ -19,9 +19,9 @@ from govd.edit.duals import retained_mean
 from govd.edit.judging import Answers, enough, named
 from govd.edit.levelling import Levelled, Step, alone, steps_of
 from govd.edit.pool import PoolFit
+from govd.edit.system import Dual
 from govd.methods.bilateral import FEWEST, Bilateral
 from govd.methods.dual import (
-    DualMethod,
     Oblique,
     Term,
     by_selector,
@@ -42,7 +42,7 @@ OTHERS = 512
 DIGITS = 6
 
 
-class Fitted(DualMethod):
+class Fitted(Dual):
     """Levels what is forgotten on its own pictures by a ridge regression on the pool.
 
     `floor` is the first of `STEPS` that a forget of concepts everywhere is tried with.

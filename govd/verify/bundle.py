@@ -30,7 +30,7 @@ from govd.verify.entries import Verdict, told
 from govd.verify.excerpt import Excerpt
 from govd.verify.keys import MOST as ROTATIONS
 from govd.verify.keys import Keys
-from govd.verify.parts import CLAMPED, FIELDS, Times, named
+from govd.verify.parts import CLAMPED, FIELDS, MOST, Times, named
 from govd.verify.proofs import CHECKPOINTS, Proofs
 
 FORMAT: Final = "govd-bundle-2"
@@ -308,7 +308,7 @@ def _read(opened: Opened, newest: LogCheckpoint, sizes: set[int], proofs: Proofs
     ):
         verdict.fault("the entries are not all those that were signed")
     proofs.finish()
-    for digest in sorted(unnamed)[: verdict.most]:
+    for digest in sorted(unnamed)[:MOST]:
         verdict.fault(f"artifact {digest} is named by no entry")
     return scan
 

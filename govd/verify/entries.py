@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from govd.errors import GovdError
 from govd.ledger import canonical, merkle
@@ -40,7 +40,6 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
     """What is no fault and yet to be told, whether or not anything was wrong."""
     faults: list[str] = field(default_factory=list)
-    most: ClassVar[int] = MOST
 
     @property
     def holds(self) -> bool:

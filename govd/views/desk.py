@@ -57,9 +57,7 @@ class Desk:
                 self._read(self.ledger.entries(self.views.size))
         return self.views
 
-    def append(
-        self, drafts: Sequence[Draft], expect: int | None = None, signer: Signer | None = None
-    ) -> list[Record]:
+    def append(self, drafts: Sequence[Draft], signer: Signer | None = None) -> list[Record]:
         """Append entries, fold them, tell the plugins. `signer` signs log checkpoints from these
         entries on.
 
@@ -71,9 +69,7 @@ class Desk:
             self.refresh()
             self.views.check(drafts)
         records = (
-            self.ledger.append(drafts, expect)
-            if signer is None
-            else self.ledger.rotate(drafts, signer, expect)
+            self.ledger.append(drafts) if signer is None else self.ledger.rotate(drafts, signer)
         )
         with self.fold:
             try:
