@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "plugins" / "example"))
 from govd_example.backend import NAMES, PALETTE
 
 from govd.asking import plugins
-from govd.models import Given
+from govd.models.given import Given
 from govd.service.service import Service, open_service
 
 POINTS = [

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from govd.errors import Conflict, GovdError
-from govd.models import Given
+from govd.models.given import Given
 from govd.records.actors import local_account
 from govd.requests import ForgetOptions
 from govd.requests.synthesised import pictures_of
@@ -75,7 +75,7 @@ class Local(Api):
         )
         try:
             self._reconcile()
-            self.service.evidence.sign()
+            self.service.checkpoints.sign()
         except GovdError as error:
             print(f"govd: it could not go on: {safe(error.message, 1000)}", file=sys.stderr)
 
@@ -87,7 +87,7 @@ class Local(Api):
     def reconcile(self) -> Record:
         before = unfinished(self.service.core)
         self._reconcile()
-        self.service.evidence.sign()
+        self.service.checkpoints.sign()
         return {"daemon": False, "done": before, "left": unfinished(self.service.core)}
 
     def _done(self, record: Record, wait: bool = True) -> Record:
@@ -252,7 +252,7 @@ class Local(Api):
         return self.service.audit.trail(request_id)
 
     def audit_as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
-        return self.service.evidence.as_of(time, model, proof)
+        return self.service.proofs.as_of(time, model, proof)
 
     def audit_why(self, model: str, number: int) -> Record:
         return self.service.audit.why(model, number)
@@ -267,16 +267,16 @@ class Local(Api):
         return self.service.answers.show(key)
 
     def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
-        return self.service.evidence.checkpoint(size, witnessed)
+        return self.service.checkpoints.checkpoint(size, witnessed)
 
     def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
-        return self.service.evidence.inclusion(entry, size)
+        return self.service.proofs.inclusion(entry, size)
 
     def audit_consistency(self, old: int, new: int | None = None) -> Record:
-        return self.service.evidence.consistency(old, new)
+        return self.service.proofs.consistency(old, new)
 
     def audit_key(self) -> str:
-        return self.service.evidence.key()
+        return self.service.checkpoints.key()
 
     def audit_verify(
         self,
@@ -286,16 +286,16 @@ class Local(Api):
         witnesses: Sequence[str] = (),
         roots: Sequence[str] = (),
     ) -> Record:
-        return self.service.evidence.verify(since, key, recompute, witnesses, roots)
+        return self.service.verification.verify(since, key, recompute, witnesses, roots)
 
     def audit_rebuild(self) -> Record:
-        return self.service.evidence.rebuild()
+        return self.service.verification.rebuild()
 
     def audit_witness(self) -> list[Record]:
-        return self.service.evidence.witness()
+        return self.service.checkpoints.witness()
 
     def audit_rotate_key(self, reason: str) -> Record:
-        return self.service.evidence.rotate_key(reason, self.actor)
+        return self.service.checkpoints.rotate_key(reason, self.actor)
 
     def audit_bundle(
         self,
@@ -307,7 +307,7 @@ class Local(Api):
         as_of: str | None = None,
         with_others: bool = False,
     ) -> Record:
-        return self.service.evidence.bundle_to(
+        return self.service.bundles.bundle_to(
             Path(file), request, model, revision, since, as_of, with_others
         )
 

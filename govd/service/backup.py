@@ -303,7 +303,7 @@ def restore(file: Path, folder: Path) -> Record:
             from govd.service.service import open_service
 
             with open_service(made) as service:
-                verdict = service.evidence.verify()
+                verdict = service.verification.verify()
                 origin, key = (
                     service.core.desk.ledger.origin,
                     str(service.core.desk.ledger.signer.key),

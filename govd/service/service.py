@@ -7,16 +7,20 @@ from collections import Counter
 from pathlib import Path
 from types import TracebackType
 
-from govd.audit.evidence import Evidence
+from govd.audit.bundles import Bundles
+from govd.audit.checkpoints import LogCheckpoints
+from govd.audit.proofs import Proofs
 from govd.audit.questions import Audit
+from govd.audit.verification import Verification
 from govd.edit import EvaluationData, metrics
 from govd.edit.compose import recognised
 from govd.edit.confusion import confusion
 from govd.errors import Denied, GovdError, Usage
 from govd.home.home import Home
-from govd.models import Given, Models
 from govd.models.core import Core
 from govd.models.evaluation_set import read_images
+from govd.models.given import Given
+from govd.models.registry import Models
 from govd.reconcile.attacking import OtherWords, checked
 from govd.reconcile.loop import Reconciler
 from govd.reconcile.measuring import Measuring, by_cell, plain
@@ -48,7 +52,10 @@ class Service:
         self.models = Models(self.core, self.requests.contributions, self.requests.calibrating)
         self.measuring = Measuring(self.core, self.requests.contributions)
         self.audit = Audit(self.core)
-        self.evidence = Evidence(self.core, self.audit)
+        self.checkpoints = LogCheckpoints(self.core)
+        self.proofs = Proofs(self.core, self.audit, self.checkpoints)
+        self.verification = Verification(self.core)
+        self.bundles = Bundles(self.core, self.audit, self.checkpoints)
         self.answers = Answers(home.folder / "answers.db", home.settings.inference_log)
         self.tokens = Tokens(self.core)
         self.reconciler = Reconciler(self.core, self.requests, self.measuring)
@@ -98,7 +105,7 @@ class Service:
             return
         self.reconciler.rest()
         try:
-            self.evidence.sign()
+            self.checkpoints.sign()
         except GovdError as error:  # a full disk, say: closing must go on
             log.warning("no log checkpoint at the end: %s", error.message)
         finally:
@@ -125,8 +132,8 @@ class Service:
         if self.core.ending:
             return
         with self.core.desk.lock:
-            self.evidence.hourly()
-        for said in self.evidence.witness(patient=True):
+            self.checkpoints.hourly()
+        for said in self.checkpoints.witness(patient=True):
             if said["fault"]:
                 log.warning("witness %s: %s", said["name"], said["fault"])
 
@@ -135,7 +142,7 @@ class Service:
         """Register a model and serve it unedited."""
         self.models.add(name, reference, given, actor)
         self.reconcile(name)
-        self.evidence.sign()
+        self.checkpoints.sign()
         return self.models.show(name)
 
     @bounded
@@ -148,7 +155,7 @@ class Service:
         with self.core.working(name):
             self.models.update(name, given, actor, reference)
         self.reconcile(name)
-        self.evidence.sign()
+        self.checkpoints.sign()
         return self.models.show(name)
 
     def forget(self, model: str, options: ForgetOptions, actor: str) -> Record:

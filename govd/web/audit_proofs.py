@@ -24,13 +24,13 @@ def checkpoint(
     context: Here, reader: Reader, size: int | None = None, witnessed: bool = False
 ) -> str:
     """The signed log checkpoint (C2SP tlog-checkpoint)."""
-    return context.service.evidence.checkpoint(size, witnessed)
+    return context.service.checkpoints.checkpoint(size, witnessed)
 
 
 @router.get("/key", response_class=PlainTextResponse)
 def key(context: Here, reader: Reader) -> str:
     """The public key of the log."""
-    return context.service.evidence.key()
+    return context.service.checkpoints.key()
 
 
 @router.get("/proof/inclusion")
@@ -38,7 +38,7 @@ def inclusion(entry: int, context: Here, reader: Reader, size: int | None = None
     """That an entry is in the log (RFC 9162, section 2.1.3): entry, leaf, path and the signed log
     checkpoint that it leads to.
     """
-    return context.service.evidence.inclusion(entry, size)
+    return context.service.proofs.inclusion(entry, size)
 
 
 @router.get("/proof/consistency")
@@ -46,21 +46,21 @@ def consistency(old: int, context: Here, reader: Reader, new: int | None = None)
     """That the log begins with what it was (RFC 9162, section 2.1.4): path, both roots and the
     signed log checkpoint of the new size.
     """
-    return context.service.evidence.consistency(old, new)
+    return context.service.proofs.consistency(old, new)
 
 
 @router.get("/verify")
 @heavy
 def verified(context: Here, reader: Reader) -> Json:
     """Check the whole ledger."""
-    return context.service.evidence.verify()
+    return context.service.verification.verify()
 
 
 @router.post("/verify")
 @heavy
 def verify(body: VerifyBody, context: Here, reader: Reader) -> Json:
     """Check the whole ledger against checkpoints and a key that were kept elsewhere."""
-    return context.service.evidence.verify(
+    return context.service.verification.verify(
         body.since, body.key, body.recompute, body.witnesses, body.roots
     )
 
@@ -69,14 +69,14 @@ def verify(body: VerifyBody, context: Here, reader: Reader) -> Json:
 @heavy
 def witness(context: Here, actor: Owner) -> Json:
     """Hand the newest log checkpoint to the configured witnesses now."""
-    return context.service.evidence.witness()
+    return context.service.checkpoints.witness()
 
 
 @router.post("/rotate-key")
 @heavy
 def rotate_key(body: ReasonBody, context: Here, actor: Owner) -> Json:
     """A new signing key."""
-    return context.service.evidence.rotate_key(body.reason, actor)
+    return context.service.checkpoints.rotate_key(body.reason, actor)
 
 
 @router.get("/bundle", response_class=FileResponse)
@@ -99,7 +99,7 @@ def bundle(
     """
     folder = Path(tempfile.mkdtemp(prefix="govd-bundle-"))
     try:
-        context.service.evidence.bundle_to(
+        context.service.bundles.bundle_to(
             folder / "bundle.zip", request, model, revision, since, as_of, with_others
         )
     except BaseException:

@@ -72,7 +72,7 @@ def as_of(
     proof: bool = False,
 ) -> Response:
     """What was served at a time; the forgets that were in force as rows."""
-    found = context.service.evidence.as_of(time, model, proof)
+    found = context.service.proofs.as_of(time, model, proof)
     return rows(form, found, as_of_rows(found))
 
 
@@ -117,4 +117,4 @@ def answer(key: str, context: Here, reader: Reader) -> Json:
 @heavy
 def rebuild(context: Here, actor: Owner) -> Json:
     """Make the views anew from the entries and compare."""
-    return context.service.evidence.rebuild()
+    return context.service.verification.rebuild()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 
 from govd.errors import Denied, UnreadableImage, Usage
-from govd.models import Given
+from govd.models.given import Given
 from govd.models.image_vectors import is_array, rows_of
 from govd.pictures import check_request, pixels_of
 from govd.serve.answers import digest

@@ -17,7 +17,7 @@ from govd.errors import BadFile, Conflict, Denied, GovdError, NotFound, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.times import moment, now
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.verify.offline import verify_offline
@@ -136,7 +136,7 @@ def test_as_of_as_a_table_has_a_row_for_each_model(service: Service) -> None:
 
 def test_as_of_brings_its_proof(service: Service) -> None:
     forget(service, "red")
-    found = service.evidence.as_of("now", proof=True)
+    found = service.proofs.as_of("now", proof=True)
     from govd.ledger import canonical, merkle
 
     said = LogCheckpoint.open(found["proof"]["checkpoint"], service.core.desk.ledger.signer.key)
@@ -255,7 +255,7 @@ def test_no_question_reads_a_table_from_end_to_end(service: Service, tmp_path: P
         for wish in (red, blue):
             service.audit.trail(wish["id"])
             service.requests.show(wish["id"][:4])
-        service.evidence.as_of("now", proof=True)
+        service.proofs.as_of("now", proof=True)
         service.audit.why("m", 1)
         service.audit.deadlines(since="2020-01-01", until="9999-01-01")
         service.requests.all(
@@ -276,8 +276,8 @@ def test_no_question_reads_a_table_from_end_to_end(service: Service, tmp_path: P
             since="2020-01-01",
         )
         service.audit.log(policy="bounds", until="now")
-        service.evidence.bundle(tmp_path / "b.zip", request=red["id"])
-        service.evidence.bundle(tmp_path / "r.zip", revision=("m", 1))
+        service.bundles.bundle(tmp_path / "b.zip", request=red["id"])
+        service.bundles.bundle(tmp_path / "r.zip", revision=("m", 1))
         service.status()
 
 
@@ -394,7 +394,7 @@ def test_views_are_what_the_entries_say_and_are_replaced_where_they_are_not(
 ) -> None:
     red = forget(service, "red")
     revert(service, red)
-    assert service.evidence.rebuild()["same"]
+    assert service.verification.rebuild()["same"]
     path = service.core.desk.views.records.path
     assert path is not None
     with sqlite3.connect(path) as raw:
@@ -402,10 +402,10 @@ def test_views_are_what_the_entries_say_and_are_replaced_where_they_are_not(
             "UPDATE records SET record = replace(record, 'ann', 'eve') WHERE noun = 'request'"
         )
     raw.close()
-    found = service.evidence.rebuild()
+    found = service.verification.rebuild()
     assert (found["same"], found["differences"]) == (False, 2)
     assert service.requests.show(red["id"])["filed_by"] == "ann"
-    assert service.evidence.rebuild()["same"]
+    assert service.verification.rebuild()["same"]
 
 
 def test_a_home_opens_without_views_with_old_ones_and_with_those_of_another_ledger(
@@ -444,46 +444,49 @@ def test_keys_rotate_and_what_the_old_one_signed_stays_verifiable(
     service: Service, tmp_path: Path
 ) -> None:
     forget(service, "red")
-    kept, old = service.evidence.checkpoint(), service.evidence.key()
+    kept, old = service.checkpoints.checkpoint(), service.checkpoints.key()
     with pytest.raises(Usage, match="needs a reason"):
-        service.evidence.rotate_key(" ", "ann")
-    said = service.evidence.rotate_key("the laptop was lost", "ann")
-    assert said["old"] == old != service.evidence.key() == said["new"]
+        service.checkpoints.rotate_key(" ", "ann")
+    said = service.checkpoints.rotate_key("the laptop was lost", "ann")
+    assert said["old"] == old != service.checkpoints.key() == said["new"]
     forget(service, "blue")
-    verdict = service.evidence.verify(kept=[kept])
+    verdict = service.verification.verify(kept=[kept])
     assert verdict["holds"], verdict["faults"]
     assert verdict["keys"] == [said["old"], said["new"]]
-    assert service.evidence.verify(key=old)["holds"], "who knows the old key is led to the new one"
-    service.evidence.bundle(tmp_path / "b.zip", request=service.requests.all()[0]["id"])
+    assert service.verification.verify(key=old)["holds"], (
+        "who knows the old key is led to the new one"
+    )
+    service.bundles.bundle(tmp_path / "b.zip", request=service.requests.all()[0]["id"])
     for key in (said["old"], said["new"], None):
         found = verify_offline(tmp_path / "b.zip", key, again=True)
         assert found["holds"], found["faults"]
     service.close()
     assert not (tmp_path / "home" / "keys" / "next.key").exists()
     with open_service(tmp_path / "home") as again:
-        assert again.evidence.key() == said["new"]
-        assert again.evidence.verify()["holds"]
+        assert again.checkpoints.key() == said["new"]
+        assert again.verification.verify()["holds"]
 
 
 @pytest.mark.parametrize("recorded", [True, False])
 def test_a_rotation_that_was_cut_off_is_finished_or_undone(
     service: Service, tmp_path: Path, recorded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = service.evidence.key()
+    old = service.checkpoints.key()
 
     def crash(*_: object, **__: object) -> None:
         raise RuntimeError("the power went")
 
     with monkeypatch.context() as broken:
         broken.setattr(
-            "govd.audit.evidence.os.replace" if recorded else "govd.views.desk.Desk.append", crash
+            "govd.audit.key_rotation.os.replace" if recorded else "govd.views.desk.Desk.append",
+            crash,
         )
         with pytest.raises(RuntimeError):
-            service.evidence.rotate_key("routine", "ann")
+            service.checkpoints.rotate_key("routine", "ann")
     service.core.close()
     with open_service(tmp_path / "home") as again:
-        assert (again.evidence.key() != old) is recorded
-        assert again.evidence.verify(key=old)["holds"]
+        assert (again.checkpoints.key() != old) is recorded
+        assert again.verification.verify(key=old)["holds"]
 
 
 def unsigned(home: Path) -> None:
@@ -502,7 +505,7 @@ def test_a_log_signed_anew_with_another_key_is_known_by_the_key(
     again.
     """
     forget(service, "red")
-    known, kept = service.evidence.key(), service.evidence.checkpoint()
+    known, kept = service.checkpoints.key(), service.checkpoints.checkpoint()
     service.close()
     key = tmp_path / "home" / "keys" / "signing.key"
     key.unlink()
@@ -513,17 +516,17 @@ def test_a_log_signed_anew_with_another_key_is_known_by_the_key(
     Signer.at(key, service.core.desk.ledger.origin)
     unsigned(tmp_path / "home")
     with open_service(tmp_path / "home") as again:
-        again.evidence.sign()
-        assert not again.evidence.verify()["holds"], (
+        again.checkpoints.sign()
+        assert not again.verification.verify()["holds"], (
             "what was signed last lies beside the key, signed with the other one"
         )
     (tmp_path / "home" / "keys" / "signed.note").unlink()
     unsigned(tmp_path / "home")  # what lay beside the key was put back meanwhile
     with open_service(tmp_path / "home") as again:
-        again.evidence.sign()
-        assert again.evidence.verify()["holds"], "alone it looks whole"
-        assert not again.evidence.verify(key=known)["holds"]
-        assert not again.evidence.verify(kept=[kept])["holds"]
+        again.checkpoints.sign()
+        assert again.verification.verify()["holds"], "alone it looks whole"
+        assert not again.verification.verify(key=known)["holds"]
+        assert not again.verification.verify(kept=[kept])["holds"]
 
 
 def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(
@@ -531,7 +534,7 @@ def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(
 ) -> None:
     at = service.core.desk.ledger.size()
     forget(service, "red")
-    kept = service.evidence.checkpoint()
+    kept = service.checkpoints.checkpoint()
     service.close()
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
         for (name,) in raw.execute(
@@ -542,13 +545,13 @@ def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(
         raw.execute("DELETE FROM checkpoints WHERE size > ?", (at,))
     raw.close()
     with open_service(tmp_path / "home") as again:
-        assert "entries were cut off" in again.evidence.verify()["faults"][0], (
+        assert "entries were cut off" in again.verification.verify()["faults"][0], (
             "what was signed last lies beside the key"
         )
     (tmp_path / "home" / "keys" / "signed.note").unlink()
     with open_service(tmp_path / "home") as again:
-        assert again.evidence.verify()["holds"], "alone it looks whole"
-        found = again.evidence.verify(kept=[kept])
+        assert again.verification.verify()["holds"], "alone it looks whole"
+        found = again.verification.verify(kept=[kept])
         assert not found["holds"]
         assert "entries were cut off" in found["faults"][0]
 
@@ -560,18 +563,18 @@ def test_a_lost_or_changed_artifact_is_named(service: Service, tmp_path: Path) -
     path = service.core.artifacts.path(made["artifact"])
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    assert made["artifact"] in service.evidence.verify()["faults"][0]
+    assert made["artifact"] in service.verification.verify()["faults"][0]
     path.unlink()
-    assert "not in the store" in service.evidence.verify()["faults"][0]
+    assert "not in the store" in service.verification.verify()["faults"][0]
     path.write_bytes(data)
-    assert service.evidence.verify()["holds"]
+    assert service.verification.verify()["holds"]
 
 
 def test_a_key_that_is_not_the_logs_is_told(service: Service, tmp_path: Path) -> None:
     from govd.ledger.signing import Signer
 
     stranger = Signer.at(tmp_path / "k", service.core.desk.ledger.origin)
-    verdict = service.evidence.verify(key=str(stranger.key))
+    verdict = service.verification.verify(key=str(stranger.key))
     assert not verdict["holds"]
     assert "not signed by this key" in verdict["faults"][0]
 
@@ -584,7 +587,7 @@ def test_checkpoints_are_made_with_news_and_by_the_hour(service: Service) -> Non
     service.core.desk.append([Draft("note", "x", "me")])
     service.vouch()
     assert ledger.last_checkpoint()[0] == at, "within the hour"  # type: ignore[index]
-    service.evidence.sign()
+    service.checkpoints.sign()
     assert ledger.last_checkpoint()[0] == ledger.size()  # type: ignore[index]
 
 
@@ -629,7 +632,7 @@ def test_a_private_request_names_nothing_and_works_like_another(
 
 def test_shredding_leaves_every_proof_and_no_text(service: Service, tmp_path: Path) -> None:
     request = forget(service, "red", private=True, reason="Ms Example asked")
-    service.evidence.bundle(tmp_path / "before.zip", request=request["id"])
+    service.bundles.bundle(tmp_path / "before.zip", request=request["id"])
     with pytest.raises(Usage, match="needs a reason"):
         service.requests.shred(request["id"], "", "dpo")
     shredded = service.requests.shred(request["id"], "the purpose is fulfilled", "dpo")
@@ -639,8 +642,8 @@ def test_shredding_leaves_every_proof_and_no_text(service: Service, tmp_path: Pa
         service.requests.reveal(request["id"], "dpo")
     with pytest.raises(Conflict, match="destroyed"):
         service.requests.shred(request["id"], "again", "dpo")
-    assert service.evidence.verify(again=True)["holds"]
-    assert verify_offline(tmp_path / "before.zip", service.evidence.key(), again=True)["holds"]
+    assert service.verification.verify(again=True)["holds"]
+    assert verify_offline(tmp_path / "before.zip", service.checkpoints.key(), again=True)["holds"]
     revert(service, request)
     assert service.requests.show(request["id"])["state"] == "reverted"
     other = forget(service, "blue")
@@ -718,7 +721,7 @@ def test_an_entry_that_somebody_stored_as_text_is_told(service: Service, tmp_pat
     raw.close()
     with pytest.raises(BadFile, match="not stored as bytes"):
         service.audit.trail(red["id"])
-    assert not service.evidence.verify()["holds"]
+    assert not service.verification.verify()["holds"]
 
 
 def test_sql_tells_what_is_private_shredded_and_held(service: Service) -> None:

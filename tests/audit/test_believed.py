@@ -155,7 +155,7 @@ def test_changed_views_are_made_anew_before_anybody_believes_them(
         assert served is not None
         assert now is not None
         assert {red, blue} < set(now["requests"])
-        found = again.evidence.verify(again=True)
+        found = again.verification.verify(again=True)
         assert found["holds"], found["faults"]
 
 
@@ -211,7 +211,7 @@ def test_a_record_that_is_changed_while_the_daemon_runs_is_made_anew_once(
             "they are made anew, and the call goes on"
         )
     assert caplog.text.count("changed by somebody else while they were in use") == 1
-    assert service.evidence.rebuild()["same"]
+    assert service.verification.rebuild()["same"]
     blue = forget(service, "blue")
     assert service.requests.show(blue)["state"] == "in_force"
     changed(
@@ -220,7 +220,7 @@ def test_a_record_that_is_changed_while_the_daemon_runs_is_made_anew_once(
     )
     with pytest.raises(BadFile, match="govd audit rebuild"):  # somebody goes on: that is told
         service.requests.show(red)
-    assert service.evidence.rebuild()["differences"] > 0
+    assert service.verification.rebuild()["differences"] > 0
     assert service.requests.show(red)["filed_by"] == "ann"
 
 
@@ -265,10 +265,10 @@ def test_work_goes_on_over_views_that_are_harmed_while_it_runs(
         assert [done.result()["filed_by"] for done in asked] == (before * 4)[: len(asked)]
         green = filed.result()
     assert service.requests.show(green)["state"] == "in_force"
-    service.evidence.rebuild()
-    assert service.evidence.rebuild()["same"]
+    service.verification.rebuild()
+    assert service.verification.rebuild()["same"]
     assert [service.requests.show(request)["filed_by"] for request in requests] == before
-    assert service.evidence.verify(again=True)["holds"]
+    assert service.verification.verify(again=True)["holds"]
 
 
 def test_a_token_counts_as_far_as_its_entry_says_so(service: Service) -> None:
@@ -288,23 +288,23 @@ def test_a_new_key_is_thrown_away_by_no_view(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rotation that a crash cut off is finished by the entries."""
-    old = service.evidence.key()
+    old = service.checkpoints.key()
 
     def crash(*_: object) -> None:
         raise RuntimeError("the power fails")
 
     with monkeypatch.context() as broken:
-        broken.setattr("govd.audit.evidence.os.replace", crash)
+        broken.setattr("govd.audit.key_rotation.os.replace", crash)
         with pytest.raises(RuntimeError):
-            service.evidence.rotate_key("routine", "ann")
+            service.checkpoints.rotate_key("routine", "ann")
     service.core.close()
     changed(
         tmp_path / "home" / "views.db",
         "UPDATE log SET kind = 'note', noun = 'note' WHERE kind = 'key.rotate'",
     )
     with open_service(tmp_path / "home") as again:
-        assert again.evidence.key() != old
-        assert again.evidence.verify(key=old)["holds"]
+        assert again.checkpoints.key() != old
+        assert again.verification.verify(key=old)["holds"]
 
 
 # -- what was in force
@@ -318,11 +318,12 @@ def test_a_publish_without_what_is_in_force_is_found(service: Service, tmp_path:
     left_out = service.core.desk.views.open.pop(red)
     forget(service, "blue")
     service.core.desk.views.open[red] = left_out
-    found = service.evidence.verify(again=True)
+    found = service.verification.verify(again=True)
     assert f"publishes m/2 without {red}, which was in force or approved then" in found["faults"][0]
-    service.evidence.bundle(tmp_path / "b.zip")
+    service.bundles.bundle(tmp_path / "b.zip")
     assert (
-        f"without {red}" in verify_offline(tmp_path / "b.zip", service.evidence.key())["faults"][0]
+        f"without {red}"
+        in verify_offline(tmp_path / "b.zip", service.checkpoints.key())["faults"][0]
     )
 
 
@@ -344,7 +345,8 @@ def test_a_publish_with_what_was_taken_back_is_found(service: Service) -> None:
     service.core.desk.views.open.pop("v1")  # a daemon that does not see the revert
     forget(service, "green")
     assert (
-        "of no request that was in force or approved then" in service.evidence.verify()["faults"][0]
+        "of no request that was in force or approved then"
+        in service.verification.verify()["faults"][0]
     )
 
 
@@ -399,7 +401,7 @@ def test_a_forged_tail_is_found_and_never_signed(
     if not kept:
         (home / "keys" / "signed.note").unlink()
     again = open_service(home)
-    found = again.evidence.verify()
+    found = again.verification.verify()
     assert not found["holds"]
     if kept:
         assert f"the first {size} entries are not those that were signed" in found["faults"][0]
@@ -429,7 +431,7 @@ def test_a_home_of_an_earlier_version_keeps_what_was_signed_from_its_first_openi
     open_service(home).close()
     forged(home, renamed)
     with open_service(home) as again:
-        assert "are not those that were signed" in again.evidence.verify()["faults"][0]
+        assert "are not those that were signed" in again.verification.verify()["faults"][0]
         with pytest.raises(VerificationFailed, match="are not those that were signed"):
             again.core.desk.ledger.checkpoint()
 
@@ -453,9 +455,9 @@ def test_a_forgery_under_a_running_daemon_is_never_signed(service: Service, tmp_
 
 def test_entries_that_are_not_signed_yet_are_told_first(service: Service) -> None:
     forget(service, "red")
-    assert service.evidence.verify()["unsigned"] == 0
+    assert service.verification.verify()["unsigned"] == 0
     service.core.desk.append([Draft("note", "x", "ann", "", {"reason": "one"})])
-    assert service.evidence.verify()["unsigned"] == 1
+    assert service.verification.verify()["unsigned"] == 1
 
 
 def test_what_a_crash_left_unsigned_is_signed_when_the_home_is_opened(
@@ -471,7 +473,7 @@ def test_what_a_crash_left_unsigned_is_signed_when_the_home_is_opened(
     service.core.close()
     with open_service(tmp_path / "home") as again:
         assert again.core.desk.views.published("m") is not None
-        assert again.evidence.verify()["holds"]
+        assert again.verification.verify()["holds"]
 
 
 def test_a_checkpoint_that_only_lies_beside_the_key_is_put_into_the_database(
@@ -488,7 +490,7 @@ def test_a_checkpoint_that_only_lies_beside_the_key_is_put_into_the_database(
     raw.close()
     with open_service(tmp_path / "home") as again:
         assert again.core.desk.ledger.checkpoint_of(size) is not None
-        assert again.evidence.verify()["holds"]
+        assert again.verification.verify()["holds"]
 
 
 def test_an_older_ledger_in_its_place_is_read_and_not_continued(
@@ -531,13 +533,13 @@ def test_what_no_ledger_has_is_found_when_it_is_opened_and_verified(
 ) -> None:
     size = service.core.desk.ledger.size()
     changed(tmp_path / "home" / "ledger.db", STRANGERS[what])
-    assert "what no ledger has" in service.evidence.verify()["faults"][0]
+    assert "what no ledger has" in service.verification.verify()["faults"][0]
     service.close()
     with open_service(tmp_path / "home") as again:
         with pytest.raises(BadFile, match=r"what no ledger has: (trigger|view|index) 'x'"):
             again.forget("m", ForgetOptions(concepts=("red",)), "ann")
         assert again.core.desk.ledger.size() == size
-        assert not again.evidence.verify()["holds"]
+        assert not again.verification.verify()["holds"]
         assert "what no ledger has" in again.status()["ledger"]["fault"]
 
 
@@ -567,6 +569,6 @@ def test_triggers_that_were_taken_away_are_made_again(service: Service, tmp_path
         "DROP TRIGGER checkpoints_no_delete",
     )
     with open_service(tmp_path / "home") as again:
-        assert again.evidence.verify()["holds"]
+        assert again.verification.verify()["holds"]
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         changed(tmp_path / "home" / "ledger.db", "UPDATE entries SET body = x'00'")

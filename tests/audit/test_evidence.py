@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from govd.audit.bundles import Question
+from govd.audit.bundle_questions import Question
 from govd.errors import NotFound, Usage, VerificationFailed
 from govd.ledger import merkle
 from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer, rotation_text
 from govd.ledger.times import now
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.verify.claim import opened
@@ -52,12 +52,12 @@ def test_a_bundle_shows_that_it_goes_on_from_a_kept_checkpoint(
     service: Service, tmp_path: Path
 ) -> None:
     red = forget(service, "red")
-    kept = service.evidence.checkpoint()
+    kept = service.checkpoints.checkpoint()
     forget(service, "blue")
-    evidence, key = service.evidence, service.evidence.key()
-    evidence.bundle(tmp_path / "plain.zip", request=red["id"])
-    evidence.bundle(tmp_path / "since.zip", request=red["id"], since=kept)
-    evidence.bundle(tmp_path / "all.zip")
+    key = service.checkpoints.key()
+    service.bundles.bundle(tmp_path / "plain.zip", request=red["id"])
+    service.bundles.bundle(tmp_path / "since.zip", request=red["id"], since=kept)
+    service.bundles.bundle(tmp_path / "all.zip")
     found = verify_offline(tmp_path / "plain.zip", key, kept=[kept])
     assert "cannot be checked" in found["faults"][0]
     for name in ("since.zip", "all.zip"):
@@ -74,7 +74,7 @@ def test_a_bundle_shows_that_it_goes_on_from_a_kept_checkpoint(
             in verify_offline(tmp_path / name, key, kept=[other])["faults"][0]
         )
     forget(service, "green")
-    later = service.evidence.checkpoint()
+    later = service.checkpoints.checkpoint()
     assert (
         "ask for a newer one"
         in verify_offline(tmp_path / "all.zip", key, kept=[later])["faults"][0]
@@ -84,7 +84,7 @@ def test_a_bundle_shows_that_it_goes_on_from_a_kept_checkpoint(
     )
     assert not verify_offline(tmp_path / "all.zip", key, kept=[stranger])["holds"]
     with pytest.raises(Usage, match="another ledger"):
-        evidence.bundle(
+        service.bundles.bundle(
             tmp_path / "x.zip",
             since=service.core.desk.ledger.signer.sign(
                 LogCheckpoint("x", 10**6, b"\x01" * 32).text
@@ -99,8 +99,8 @@ def test_another_artifact_and_entry_signed_again_are_found_by_a_kept_checkpoint(
     again with the log's own key.
     """
     forget(service, "red")
-    kept = service.evidence.checkpoint()
-    service.evidence.sign()
+    kept = service.checkpoints.checkpoint()
+    service.checkpoints.sign()
     ledger = service.core.desk.ledger
     rows = [dict(e) for e in ledger.entries()]
     fresh = service.core.artifacts.put(b"another artifact")
@@ -140,8 +140,8 @@ def test_a_bundle_of_a_time_shows_that_nothing_else_was_published_in_between(
     first = tick()
     forget(service, "blue")
     service.core.desk.append([Draft("note", "x", "me")])
-    evidence, key = service.evidence, service.evidence.key()
-    said = evidence.bundle(tmp_path / "then.zip", as_of=first)
+    key = service.checkpoints.key()
+    said = service.bundles.bundle(tmp_path / "then.zip", as_of=first)
     assert said["about"]["as_of"] == first
     found = verify_offline(tmp_path / "then.zip", key, again=True)
     assert found["holds"], found["faults"]
@@ -151,14 +151,14 @@ def test_a_bundle_of_a_time_shows_that_nothing_else_was_published_in_between(
     )
     assert any("are all that there are between those numbers" in line for line in found["proven"])
     assert any(red["id"] in line for line in found["recorded"])
-    evidence.bundle(tmp_path / "now.zip", as_of="now", model="m")
+    service.bundles.bundle(tmp_path / "now.zip", as_of="now", model="m")
     found = verify_offline(tmp_path / "now.zip", key)
     assert any(
         "m served revision 2" in line and "the last that is signed" in line
         for line in found["recorded"]
     )
     with pytest.raises(NotFound, match="no model was registered"):
-        evidence.bundle(tmp_path / "early.zip", as_of="2020-01-01")
+        service.bundles.bundle(tmp_path / "early.zip", as_of="2020-01-01")
 
 
 def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(
@@ -169,7 +169,7 @@ def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(
     forget(service, "blue")
     last = tick()
     service.core.desk.append([Draft("note", "x", "me")])
-    service.evidence.bundle(tmp_path / "all.zip", as_of=first)
+    service.bundles.bundle(tmp_path / "all.zip", as_of=first)
     files = unzipped((tmp_path / "all.zip").read_bytes())
     manifest = json.loads(files["manifest.json"])
     from govd.ledger import canonical
@@ -179,17 +179,17 @@ def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(
         {"as_of": first, "from": start},
         {e["seq"] for e in entries(tmp_path / "all.zip")} - {start + 1},
     )
-    service.evidence.bundles.write(tmp_path / "gap.zip", gap)
+    service.bundles.write(tmp_path / "gap.zip", gap)
     assert (
         "about something"
-        in verify_offline(tmp_path / "gap.zip", service.evidence.key())["faults"][0]
+        in verify_offline(tmp_path / "gap.zip", service.checkpoints.key())["faults"][0]
     )
     manifest["about"]["as_of"] = last
     path = tmp_path / "later.zip"
     path.write_bytes(
         zipped(listed(files | {"manifest.json": canonical.encode(manifest)})).getvalue()
     )
-    found = verify_offline(path, service.evidence.key())
+    found = verify_offline(path, service.checkpoints.key())
     assert "about something that its entries do not show" in found["faults"][0], (
         "the next publishing is not shown"
     )
@@ -203,7 +203,7 @@ def test_doctored_views_leave_nothing_out_of_a_bundle(service: Service, tmp_path
     bundle is made.
     """
     red = forget(service, "red")
-    service.evidence.bundle(tmp_path / "before.zip", request=red["id"])
+    service.bundles.bundle(tmp_path / "before.zip", request=red["id"])
     path = service.core.desk.views.records.path
     assert path is not None
     service.close()
@@ -214,20 +214,20 @@ def test_doctored_views_leave_nothing_out_of_a_bundle(service: Service, tmp_path
         )
     raw.close()
     with open_service(tmp_path / "home") as again:
-        again.evidence.bundle(tmp_path / "after.zip", request=red["id"])
+        again.bundles.bundle(tmp_path / "after.zip", request=red["id"])
         assert entries(tmp_path / "after.zip") == entries(tmp_path / "before.zip")
-        again.evidence.bundle(tmp_path / "revision.zip", revision=("m", 1))
+        again.bundles.bundle(tmp_path / "revision.zip", revision=("m", 1))
         assert {"request.vote", "revision.evaluate", "contribution.make"} <= {
             e["kind"] for e in entries(tmp_path / "revision.zip")
         }
-        found = again.evidence.verify(again=True)
+        found = again.verification.verify(again=True)
         assert found["holds"]
         assert [f["same_bytes"] for f in found["recomputed"]] == [True]
-        assert again.evidence.rebuild()["differences"] > 0
+        assert again.verification.rebuild()["differences"] > 0
 
 
 def test_composing_nothing_again_is_no_success(service: Service) -> None:
-    found = service.evidence.verify(again=True)
+    found = service.verification.verify(again=True)
     assert "there is no edit here" in found["faults"][0]
 
 
@@ -244,7 +244,7 @@ def test_published_files_are_hashed_where_they_lie(
     with open_service(tmp_path / "home") as service:
         service.add_model("m", "colours", replace(given, publish_to=str(out)), "ann")
         forget(service, "red")
-        verify = service.evidence.verify
+        verify = service.verification.verify
         found = verify()
         assert found["holds"], found["faults"]
         assert any(
@@ -323,7 +323,7 @@ def test_entries_of_deliveries_that_came_meanwhile_are_read(
         service.add_model("m", "colours", replace(given, publish_to=str(tmp_path / "out")), "ann")
         size = service.core.desk.ledger.size()
         forget(service, "red")
-        (said,) = service.evidence._delivered_since(size)
+        (said,) = service.verification.delivered_since(size)
         assert said["subject"] == "m/1"
         assert said["files"]
 
@@ -339,15 +339,15 @@ def test_filing_and_a_new_key_do_not_wait_for_a_bundle(
     """
     import threading
 
-    red, old = forget(service, "red"), service.evidence.key()
-    bundles, done = service.evidence.bundles, list[Any]()
-    read = bundles._artifact
+    red, old = forget(service, "red"), service.checkpoints.key()
+    contents, done = service.bundles.contents, list[Any]()
+    read = contents._artifact
 
     colours = iter(("blue", "green"))
 
     def work() -> None:
         done.append(service.forget("m", ForgetOptions(concepts=(next(colours),)), "ann"))
-        done.append(service.evidence.rotate_key("routine", "ann"))
+        done.append(service.checkpoints.rotate_key("routine", "ann"))
 
     def slowly(digest: str) -> Any:
         if not done:
@@ -359,32 +359,32 @@ def test_filing_and_a_new_key_do_not_wait_for_a_bundle(
 
     for name, request in (("all", None), ("one", red["id"])):
         done.clear()
-        monkeypatch.setattr(bundles, "_artifact", slowly)
-        key, size = service.evidence.key(), service.core.desk.ledger.size()
-        said = service.evidence.bundle(tmp_path / f"{name}.zip", request=request)
+        monkeypatch.setattr(contents, "_artifact", slowly)
+        key, size = service.checkpoints.key(), service.core.desk.ledger.size()
+        said = service.bundles.bundle(tmp_path / f"{name}.zip", request=request)
         assert said["key"] == key
         found = verify_offline(tmp_path / f"{name}.zip", key, again=True)
         assert found["holds"], found["faults"]
         assert all(e["seq"] < size for e in entries(tmp_path / f"{name}.zip"))
-    assert service.evidence.key() != old
+    assert service.checkpoints.key() != old
 
 
 def test_two_bundles_at_once_do_not_mix(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     red = forget(service, "red")
-    evidence, bundles = service.evidence, service.evidence.bundles
-    read = bundles._artifact
+    contents = service.bundles.contents
+    read = contents._artifact
 
     def first_the_other(digest: str) -> Any:
-        monkeypatch.setattr(bundles, "_artifact", read)
-        evidence.bundle(tmp_path / "b.zip", request=red["id"])
+        monkeypatch.setattr(contents, "_artifact", read)
+        service.bundles.bundle(tmp_path / "b.zip", request=red["id"])
         return read(digest)
 
-    monkeypatch.setattr(bundles, "_artifact", first_the_other)
+    monkeypatch.setattr(contents, "_artifact", first_the_other)
     with pytest.raises(Usage, match="by somebody else meanwhile"):
-        evidence.bundle(tmp_path / "b.zip")
-    assert verify_offline(tmp_path / "b.zip", evidence.key())["holds"]
+        service.bundles.bundle(tmp_path / "b.zip")
+    assert verify_offline(tmp_path / "b.zip", service.checkpoints.key())["holds"]
     assert sorted(p.name for p in tmp_path.glob("*.zip*")) + sorted(
         p.name for p in tmp_path.glob(".*")
     ) == ["b.zip"]
@@ -397,16 +397,16 @@ def test_the_key_that_is_shown_is_the_one_that_was_checked(
     service: Service, tmp_path: Path
 ) -> None:
     forget(service, "red")
-    old = service.evidence.key()
-    assert service.evidence.verify(key=old)["key"] == old
-    service.evidence.rotate_key("routine", "ann")
-    found = service.evidence.verify(key=old)
-    assert (found["key"], found["keys"]) == (old, [old, service.evidence.key()])
-    service.evidence.bundle(tmp_path / "b.zip")
+    old = service.checkpoints.key()
+    assert service.verification.verify(key=old)["key"] == old
+    service.checkpoints.rotate_key("routine", "ann")
+    found = service.verification.verify(key=old)
+    assert (found["key"], found["keys"]) == (old, [old, service.checkpoints.key()])
+    service.bundles.bundle(tmp_path / "b.zip")
     assert verify_offline(tmp_path / "b.zip", old)["keys"] == found["keys"]
     stranger = str(Signer.at(tmp_path / "k", service.core.desk.ledger.origin).key)
     for verdict in (
-        service.evidence.verify(key=stranger),
+        service.verification.verify(key=stranger),
         verify_offline(tmp_path / "b.zip", stranger),
     ):
         assert "not signed by the key that is trusted" in verdict["faults"][0]
@@ -432,9 +432,9 @@ def test_a_changed_key_needs_both_signatures(service: Service, tmp_path: Path, s
     service.core.desk.append([Draft("key.rotate", new.key.id.hex(), "eve", "", payload)])
     ledger.signer = new
     ledger.checkpoint()
-    found = service.evidence.verify(key=str(old.key))
+    found = service.verification.verify(key=str(old.key))
     assert "changes the key without the signatures of both keys" in found["faults"][0]
-    service.evidence.bundle(tmp_path / "b.zip")
+    service.bundles.bundle(tmp_path / "b.zip")
     for key in (str(old.key), str(new.key), None):
         assert not verify_offline(tmp_path / "b.zip", key)["holds"]
 
@@ -447,9 +447,9 @@ def test_a_stolen_old_key_deceives_only_who_knows_no_other(
     """
     forget(service, "red")
     thief = service.core.desk.ledger.signer
-    before = service.evidence.checkpoint()
-    service.evidence.rotate_key("it was stolen", "ann")
-    kept, new = service.evidence.checkpoint(), service.evidence.key()
+    before = service.checkpoints.checkpoint()
+    service.checkpoints.rotate_key("it was stolen", "ann")
+    kept, new = service.checkpoints.checkpoint(), service.checkpoints.key()
     from tests.ledger.forging import forged
 
     rows = [dict(e) for e in service.core.desk.ledger.entries() if e["kind"] != "key.rotate"]
@@ -475,19 +475,19 @@ def test_the_ledger_is_not_signed_while_its_key_is_changed(
     import threading
 
     found: list[str] = []
-    asking = threading.Thread(target=lambda: found.append(service.evidence.checkpoint()))
-    finish = service.evidence.rotation.finish
+    asking = threading.Thread(target=lambda: found.append(service.checkpoints.checkpoint()))
+    finish = service.checkpoints.rotation.finish
 
     def slowly() -> None:
         asking.start()
         asking.join(0.2)
         finish()
 
-    monkeypatch.setattr(service.evidence.rotation, "finish", slowly)
-    service.evidence.rotate_key("routine", "ann")
+    monkeypatch.setattr(service.checkpoints.rotation, "finish", slowly)
+    service.checkpoints.rotate_key("routine", "ann")
     asking.join(10)
     assert LogCheckpoint.open(found[0], service.core.desk.ledger.signer.key)
-    assert service.evidence.verify()["holds"]
+    assert service.verification.verify()["holds"]
 
 
 # -- what is not found
@@ -499,12 +499,12 @@ def test_what_is_done_in_other_peoples_names_is_not_found(service: Service, tmp_
     """
     service.forget("m", ForgetOptions(concepts=("red",)), "judge")
     service.reconcile()
-    found = service.evidence.verify()
+    found = service.verification.verify()
     assert found["holds"]
     assert any("who acted is who held a token" in line for line in found["not_proven"])
     assert not any("judge" in line for line in found["proven"])
-    service.evidence.bundle(tmp_path / "b.zip")
-    found = verify_offline(tmp_path / "b.zip", service.evidence.key())
+    service.bundles.bundle(tmp_path / "b.zip")
+    found = verify_offline(tmp_path / "b.zip", service.checkpoints.key())
     assert any("judge (legacy): asked to forget red" in line for line in found["recorded"])
     assert not any("judge" in line for line in found["proven"])
 
@@ -518,12 +518,12 @@ def test_everything_brings_one_statement_for_each_published_model(
     service.add_model("n", "colours", given, "ann")
     forget(service, "red")
     forget(service, "blue", model="n")
-    service.evidence.bundle(tmp_path / "all.zip")
+    service.bundles.bundle(tmp_path / "all.zip")
     files = unzipped((tmp_path / "all.zip").read_bytes())
     names = [n for n in files if n.startswith("statements/")]
     assert names == ["statements/m-1.dsse.json", "statements/n-1.dsse.json"]
     assert all(opened(files[n], service.core.desk.ledger.signer.key).signed for n in names)  # type: ignore[union-attr]
-    found = verify_offline(tmp_path / "all.zip", service.evidence.key())
+    found = verify_offline(tmp_path / "all.zip", service.checkpoints.key())
     assert found["holds"]
     assert "revision 1 of m" in found["claim"]
     assert "revision 1 of n" in found["claim"]
@@ -534,17 +534,17 @@ def test_everything_brings_one_statement_for_each_published_model(
 
 def test_anybody_can_check_single_proofs(service: Service) -> None:
     forget(service, "red")
-    old = LogCheckpoint.read(service.evidence.checkpoint())
+    old = LogCheckpoint.read(service.checkpoints.checkpoint())
     forget(service, "blue")
     key = service.core.desk.ledger.signer.key
-    proof = service.evidence.inclusion(3)
+    proof = service.proofs.inclusion(3)
     said = LogCheckpoint.open(proof["checkpoint"], key)
     assert (said.size, said.root.hex()) == (proof["size"], proof["root"])
     leaf = merkle.leaf_hash(proof["body"].encode())
     assert leaf.hex() == proof["leaf"]
     assert merkle.included(3, said.size, leaf, [bytes.fromhex(s) for s in proof["path"]], said.root)
-    assert service.evidence.inclusion(3, old.size)["size"] == old.size
-    grown = service.evidence.consistency(old.size)
+    assert service.proofs.inclusion(3, old.size)["size"] == old.size
+    grown = service.proofs.consistency(old.size)
     assert grown["old_root"] == old.root.hex()
     new = LogCheckpoint.open(grown["checkpoint"], key)
     assert merkle.consistent(
@@ -552,14 +552,14 @@ def test_anybody_can_check_single_proofs(service: Service) -> None:
     )
     for wrong in (-1, 10**6):
         with pytest.raises(NotFound, match="there is no entry"):
-            service.evidence.inclusion(wrong)
+            service.proofs.inclusion(wrong)
     with pytest.raises(Usage, match="out of range"):
-        service.evidence.inclusion(2**70)
+        service.proofs.inclusion(2**70)
     with pytest.raises(NotFound, match="not among the first"):
-        service.evidence.inclusion(old.size, old.size)
+        service.proofs.inclusion(old.size, old.size)
     for wrong in (0, 10**6):
         with pytest.raises(Usage, match="no proof from"):
-            service.evidence.consistency(wrong)
+            service.proofs.consistency(wrong)
 
 
 def test_checking_a_bundle_loads_no_database_and_no_model(service: Service, tmp_path: Path) -> None:
@@ -567,13 +567,13 @@ def test_checking_a_bundle_loads_no_database_and_no_model(service: Service, tmp_
     import sys
 
     forget(service, "red")
-    service.evidence.bundle(tmp_path / "b.zip")
+    service.bundles.bundle(tmp_path / "b.zip")
     code = (
         "import sys\nfrom govd.cli import main\nsys.argv = ['govd', 'audit', 'verify', sys.argv[1],"
         " '--json']\ntry:\n    main()\nexcept SystemExit as done:\n    assert not done.code,"
         " done.code\nheavy = ('sqlalchemy', 'alembic', 'fastapi', 'jax', 'govd.models.core',"
-        " 'govd.requests', 'govd.models')\nloaded = [m for m in heavy if m in sys.modules]\nassert"
-        " not loaded, loaded\n"
+        " 'govd.requests', 'govd.models.given', 'govd.models.registry')\nloaded = [m for m in heavy"
+        " if m in sys.modules]\nassert not loaded, loaded\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "b.zip")],
@@ -591,16 +591,16 @@ def test_a_bundle_of_a_day_is_of_its_end(service: Service, tmp_path: Path) -> No
 
     forget(service, "red")
     today = datetime.now(UTC).date().isoformat()
-    said = service.evidence.bundle(tmp_path / "day.zip", as_of=today)
+    said = service.bundles.bundle(tmp_path / "day.zip", as_of=today)
     assert said["about"]["as_of"] == f"{today}T23:59:59.999999Z"
-    assert verify_offline(tmp_path / "day.zip", service.evidence.key())["holds"]
+    assert verify_offline(tmp_path / "day.zip", service.checkpoints.key())["holds"]
 
 
 def test_nothing_is_proven_or_rebuilt_from_entries_that_were_changed(
     service: Service, tmp_path: Path
 ) -> None:
     red = forget(service, "red")
-    service.evidence.sign()
+    service.checkpoints.sign()
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
         for (name,) in raw.execute(
             "SELECT name FROM sqlite_master WHERE type = 'trigger'"
@@ -613,9 +613,9 @@ def test_nothing_is_proven_or_rebuilt_from_entries_that_were_changed(
         )
     raw.close()
     with pytest.raises(VerificationFailed, match="not in the log as it was signed"):
-        service.evidence.inclusion(red["seq"])
+        service.proofs.inclusion(red["seq"])
     with pytest.raises(VerificationFailed, match="The views were left as they are"):
-        service.evidence.rebuild()
+        service.verification.rebuild()
     assert service.requests.show(red["id"])["filed_by"] == "ann"
 
 
@@ -623,8 +623,8 @@ def test_where_all_was_taken_back_nothing_is_claimed(service: Service, tmp_path:
     red = forget(service, "red")
     service.revert(red["id"], "taken back", "ann")
     service.reconcile()
-    service.evidence.bundle(tmp_path / "b.zip")
-    found = verify_offline(tmp_path / "b.zip", service.evidence.key(), again=True)
+    service.bundles.bundle(tmp_path / "b.zip")
+    found = verify_offline(tmp_path / "b.zip", service.checkpoints.key(), again=True)
     assert found["holds"]
     assert (
         "Nothing is claimed to be forgotten: revision 2 of m, which was published, is the unedited"

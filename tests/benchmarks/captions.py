@@ -28,7 +28,7 @@ from govd.edit import Edit, exact
 from govd.edit.metrics import scores
 from govd.edit.retrieval import DEPTHS
 from govd.errors import BadFile, GovdError
-from govd.models import Given
+from govd.models.given import Given
 from govd.service.service import Service, open_service
 from govd.types import Concept, ForgetSpec, Scope
 

@@ -15,7 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 from govd.errors import GovdError
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 
@@ -136,7 +136,7 @@ class Office:
             self.service.reconcile()
         if self.draw.random() < 0.05:
             self.shred()
-        self.service.evidence.hourly()
+        self.service.checkpoints.hourly()
         self.clock.forward(self.draw.uniform(8, 20))
 
 
@@ -154,7 +154,7 @@ def lived(home: Path, requests: int = 300, seed: int = 1) -> dict[str, int]:
                 service.export("mini", folder, "carol", format="edit", disclose=True, recipient=f"partner-{days}@example.org")
                 exported += 1
             if days == 40:
-                service.evidence.rotate_key("half a year is over", "carol")
+                service.checkpoints.rotate_key("half a year is over", "carol")
             if days == 60:
                 service.update_model(
                     "mini",
@@ -162,7 +162,7 @@ def lived(home: Path, requests: int = 300, seed: int = 1) -> dict[str, int]:
                     "ann",
                 )
         service.measure()
-        service.evidence.sign()
+        service.checkpoints.sign()
         return {
             "requests": len(service.requests.all()),
             "entries": service.core.desk.ledger.size(),

@@ -272,13 +272,13 @@ def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
             service.audit.trail(key)
             service.audit.as_of(draw.choice(times))
             service.audit.why("m", draw.randrange(1, last))
-        service.evidence.bundle(folder / "planned.zip", request=served[0])
+        service.bundles.bundle(folder / "planned.zip", request=served[0])
     yield "`request list` with filters", p99(lambda i: service.requests.all(limit=100, **draw.choice(wishes)), 300), "p99 < 20 ms"
     yield "`audit trail`", p99(lambda i: service.audit.trail(draw.choice(ids)), 300), "p99 < 20 ms"
     yield "`audit as-of`", p99(lambda i: service.audit.as_of(draw.choice(times)), 300), "p99 < 20 ms"
     yield "`audit why`", p99(lambda i: service.audit.why("m", draw.randrange(1, last)), 100), ""
     yield "`audit sql`, a process of its own", p99(lambda i: service.audit.sql("SELECT * FROM requests LIMIT 100"), 40), ""
-    yield "bundle of one request", p99(lambda i: service.evidence.bundle(folder / f"{i}.zip", request=draw.choice(served)), 20), "< 1 s"
+    yield "bundle of one request", p99(lambda i: service.bundles.bundle(folder / f"{i}.zip", request=draw.choice(served)), 20), "< 1 s"
 
 
 def dominated(service: Service) -> dict[str, float]:
@@ -321,7 +321,7 @@ def main(entries: int = 1_000_000) -> None:
         print(f"| opening the home | {took:.0f} ms | does not grow |", flush=True)
         with service:
             began = time.perf_counter()
-            verdict = service.evidence.verify()
+            verdict = service.verification.verify()
             took = time.perf_counter() - began
             assert verdict["holds"], verdict["faults"]
             verified = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024

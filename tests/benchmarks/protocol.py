@@ -20,8 +20,8 @@ import numpy as np
 from govd.edit import EvaluationData
 from govd.edit.outcomes import Outcomes
 from govd.errors import GovdError
-from govd.models import Given
 from govd.models.folders import labelled
+from govd.models.given import Given
 from govd.service.service import Service, open_service
 from govd.types import Concept, ForgetSpec, Scope
 

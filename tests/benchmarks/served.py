@@ -19,7 +19,7 @@ import numpy as np
 
 from govd.errors import Unsupported
 from govd.hookspecs import hookimpl
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.types import (

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from govd.cli import app
 from govd.errors import GovdError
-from govd.models import Given
+from govd.models.given import Given
 from govd.service.service import open_service
 
 

@@ -14,7 +14,7 @@ from govd.cli.report.evaluation import page
 from govd.cli.report.parts import cell_verdict, picture_verdict
 from govd.cli.report.plots import LEFT, WIDTH, Line, Plot, percent, rounded, ticks, upper
 from govd.errors import Denied, MachineFault
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.web.app import create_app

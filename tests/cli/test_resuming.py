@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from govd.cli import app
 from govd.cli.local import Local
 from govd.hookspecs import hookimpl
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import open_service
 from govd.service.unfinished import unfinished

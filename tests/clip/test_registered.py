@@ -236,7 +236,7 @@ def test_an_update_does_not_register_what_was_replaced(make: Any, tmp_path: Path
     replaced meanwhile.
     """
     from govd.errors import Unsupported
-    from govd.models import Given
+    from govd.models.given import Given
     from govd.service.service import open_service
 
     folder = make()

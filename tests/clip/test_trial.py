@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from govd.errors import BadCheckpoint, MachineFault
-from govd.models import Given
+from govd.models.given import Given
 from govd.service.service import open_service
 from govd.types import ModelReference
 from govd_clip import trial

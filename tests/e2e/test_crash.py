@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from govd.models import Given
+from govd.models.given import Given
 from govd.service.service import Service, open_service
 
 TESTS = Path(__file__).parents[1]
@@ -129,7 +129,7 @@ def test_a_forget_survives_being_killed(home: Path, step: str) -> None:
         assert sorted(p.name for p in served.iterdir()) == ["1", "current"]
         assert json.loads((served / "current" / "revision.json").read_text())["number"] == 1
         assert service.revision("m", 1)["measured"]
-        verdict = service.evidence.verify()
+        verdict = service.verification.verify()
         assert verdict["holds"], verdict["faults"]
 
 

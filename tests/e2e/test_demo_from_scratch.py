@@ -16,8 +16,8 @@ from govd.cli.demo import scratch
 from govd.cli.demo.story import MODEL
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.errors import VerificationFailed
-from govd.models import Given
 from govd.models.embeddings import Known, file_digest
+from govd.models.given import Given
 from govd.service.service import Service, open_service
 from govd.types import ModelReference
 from govd_clip.plugin import govd_open_model

@@ -31,7 +31,7 @@ from schemathesis.python import asgi
 from schemathesis.specs.openapi import checks
 
 from govd.asking import plugins
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.service.tokens import ROLES

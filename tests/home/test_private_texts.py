@@ -125,7 +125,7 @@ def test_what_is_said_after_a_destruction_stays_until_it_is_destroyed_itself(
         again.requests.shred(request, "fulfilled as well", "dpo")
         assert again.core.private.names() == []
         assert again.requests.show(request)["shredded_at"] == first
-        assert again.evidence.rebuild()["same"]
+        assert again.verification.rebuild()["same"]
         assert [e["payload"]["reason"] for e in again.audit.log(kind="request.shred")] == [
             "fulfilled",
             "fulfilled as well",
@@ -168,13 +168,13 @@ def test_a_new_key_follows_the_ledger_alone(
     keys = tmp_path / "home" / "keys"
     with monkeypatch.context() as cut:
         cut.setattr("govd.audit.key_rotation.KeyRotation.finish", lambda self: None)
-        new = service.evidence.rotate_key("routine", "ann")["new"]
+        new = service.checkpoints.rotate_key("routine", "ann")["new"]
         service.close()
     with sqlite3.connect(tmp_path / "home" / "views.db") as raw:
         raw.execute("DELETE FROM log WHERE kind = 'key.rotate'")
     raw.close()
     with open_service(tmp_path / "home") as again:
-        assert again.evidence.key() == new
+        assert again.checkpoints.key() == new
     assert str(Signer.at(keys / "signing.key", again.core.desk.ledger.origin).key) == new
 
 

@@ -116,7 +116,7 @@ def test_there_are_homes_in_every_state() -> None:
 
 def test_it_opens_and_says_what_was_said(opened: Service, kept: Row) -> None:
     assert compared(kept, opened) == []
-    assert opened.evidence.key() == kept["key"]
+    assert opened.checkpoints.key() == kept["key"]
 
 
 def test_it_folds_to_the_same_states_without_its_views(
@@ -126,11 +126,11 @@ def test_it_folds_to_the_same_states_without_its_views(
         (old / "home" / name).unlink(missing_ok=True)
     with open_service(old / "home") as service:
         assert compared(kept, service) == []
-        assert service.evidence.rebuild()["same"]
+        assert service.verification.rebuild()["same"]
 
 
 def test_it_verifies_and_composes_to_the_same_bytes(opened: Service, kept: Row) -> None:
-    verdict = opened.evidence.verify(
+    verdict = opened.verification.verify(
         kept=[kept["checkpoint"]], key=kept["key"], again=True, witnesses=[kept["witness"]]
     )
     assert verdict["holds"], verdict["faults"]
@@ -190,6 +190,6 @@ def test_work_goes_on_in_it(old: Path, same_model: None, opened: Service) -> Non
     assert last is not None
     assert request["id"] in last["requests"], opened.requests.show(request["id"])["state_reason"]
     assert all(r["state"] != "filed" for r in opened.requests.all())
-    verdict = opened.evidence.verify(again=True)
+    verdict = opened.verification.verify(again=True)
     assert verdict["holds"], verdict["faults"]
-    assert opened.evidence.rebuild()["same"]
+    assert opened.verification.rebuild()["same"]

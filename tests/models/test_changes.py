@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from govd.errors import Conflict, Denied, Usage
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service
 from tests.audit.test_audit import forget, revert
@@ -41,8 +41,8 @@ def test_a_model_is_rebased_with_its_forgets(service: Service, pool: Path, given
     revert(service, red)
     revert(service, cell)
     assert accuracy(service, "red") > 0.9
-    assert service.evidence.verify(again=True)["holds"]
-    assert service.evidence.rebuild()["same"]
+    assert service.verification.verify(again=True)["holds"]
+    assert service.verification.rebuild()["same"]
 
 
 def test_a_rebased_model_is_the_same_as_one_that_was_registered_so(
@@ -86,7 +86,7 @@ def test_an_update_that_a_forget_cannot_follow_changes_nothing(
         )
     assert service.models.show("m")["anchors"] == 4
     assert service.core.desk.ledger.size() == size
-    assert service.evidence.verify()["holds"]
+    assert service.verification.verify()["holds"]
 
 
 def test_a_private_forget_is_rebased_without_its_name(service: Service, pool: Path) -> None:

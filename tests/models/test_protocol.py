@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from govd.models import Given
+from govd.models.given import Given
 from govd.service.service import open_service
 from tests.benchmarks.protocol import everywhere, inside, main, whole
 from tests.service.test_service import forget

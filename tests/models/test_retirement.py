@@ -9,7 +9,7 @@ import pytest
 
 from govd.cli.show_audit import show_as_of
 from govd.errors import Conflict, MachineFault, NotFound
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.verify.bundle import verified
@@ -100,16 +100,16 @@ def test_its_private_texts_can_still_be_read_and_destroyed(served: Service) -> N
     assert served.requests.reveal(private, "dpo")["concepts"][0]["name"] == "blue"
     served.requests.shred(private, "fulfilled", "dpo")
     assert served.requests.show(private)["state"] == "in_force"
-    assert served.evidence.verify()["holds"]
+    assert served.verification.verify()["holds"]
 
 
 def test_current_goes_and_published_revisions_stay(retired: Service, tmp_path: Path) -> None:
     assert numbers(tmp_path / "served") == ["1", "2"]
     assert json.loads((tmp_path / "served" / "2" / "revision.json").read_text())["number"] == 2
-    verdict = retired.evidence.verify(again=True)
+    verdict = retired.verification.verify(again=True)
     assert verdict["holds"], verdict["faults"]
     (tmp_path / "served" / "current").symlink_to("1")
-    assert "is retired" in retired.evidence.verify()["faults"][0]
+    assert "is retired" in retired.verification.verify()["faults"][0]
 
 
 def test_published_revisions_go_where_it_is_asked_for(served: Service, tmp_path: Path) -> None:
@@ -189,12 +189,12 @@ def test_bundles_and_rebuilt_views_say_that_it_was_retired(
 ) -> None:
     request = str(retired.requests.all(model="a")[0]["id"])
     for name, question in (("r", {"request": request}), ("v", {"revision": ("a", 2)}), ("all", {})):
-        retired.evidence.bundle(tmp_path / name, **question)  # type: ignore[arg-type]
+        retired.bundles.bundle(tmp_path / name, **question)  # type: ignore[arg-type]
         with verified(tmp_path / name) as opened:
             assert opened.verdict.holds, opened.verdict.faults
             assert "which was published (its model was retired later), forgets" in opened.claim
             assert any("a was retired with 3 forgets in force" in line for line in opened.recorded)
-    assert retired.evidence.rebuild()["same"]
+    assert retired.verification.rebuild()["same"]
     retired.close()
     with open_service(tmp_path / "home") as again:
         assert again.models.show("a")["state"] == "retired"

@@ -15,8 +15,9 @@ from PIL import Image
 from govd.errors import BadFile, Usage
 from govd.home.regular import TEXT_BYTES
 from govd.home.settings import Settings
-from govd.models import Given, phrases
+from govd.models import phrases
 from govd.models.embeddings import Encoder
+from govd.models.given import Given
 from govd.models.words import read_apart, twins
 from govd.requests import ForgetOptions
 from govd.service.service import Service

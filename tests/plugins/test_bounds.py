@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from govd.edit.extent import labelled_in_scope, pool_in_scope
 from govd.home.settings import Settings
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd_bounds import apart, govd_vote

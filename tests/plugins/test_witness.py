@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govd.audit.bundles import Question
+from govd.audit.bundle_questions import Question
 from govd.errors import BadFile, GovdError, VerificationFailed
 from govd.ledger import merkle
 from govd.ledger.entry import Draft
@@ -104,7 +104,7 @@ def settings(folder: Path, **lines: list[str]) -> None:
 
 def news(service: Service) -> None:
     service.core.desk.append([Draft("note", "x", "me")])
-    service.evidence.sign()
+    service.checkpoints.sign()
 
 
 def test_a_witness_cosigns_what_has_grown(tmp_path: Path, witness: Witness) -> None:
@@ -113,27 +113,31 @@ def test_a_witness_cosigns_what_has_grown(tmp_path: Path, witness: Witness) -> N
         settings(home, witnesses=[f"{url} {witness.key}"])
         with open_service(home) as service:
             news(service)
-            (said,) = service.evidence.witness()
+            (said,) = service.checkpoints.witness()
             assert "does not know this log" in said["fault"]
             witness.log = service.core.desk.ledger.signer.key
-            (said,) = service.evidence.witness()
+            (said,) = service.checkpoints.witness()
             assert (said["fault"], said["size"]) == (None, 1)
-            assert service.evidence.witness() == [], "there is no news but the cosignature itself"
-            service.evidence.sign()
+            assert service.checkpoints.witness() == [], (
+                "there is no news but the cosignature itself"
+            )
+            service.checkpoints.sign()
             assert service.core.desk.ledger.last_checkpoint()[0] == 1, (
                 "a cosignature is no news to sign"
             )  # type: ignore[index]
             news(service)
-            (said,) = service.evidence.witness()
+            (said,) = service.checkpoints.witness()
             assert said["size"] == 3
-            note = service.evidence.checkpoint(witnessed=True)
+            note = service.checkpoints.checkpoint(witnessed=True)
             assert LogCheckpoint.read(note).size == 3
             assert f"— {witness.key.name} " in note
             then = service.audit.bounds(0)
             assert [(b["by"], b["at"][:4]) for b in then] == [("witness.example/w1", "2027")]
-            assert service.evidence.verify(kept=[note])["holds"]
-            service.evidence.bundle(tmp_path / "all.zip")
-            found = verify_offline(tmp_path / "all.zip", service.evidence.key(), [str(witness.key)])
+            assert service.verification.verify(kept=[note])["holds"]
+            service.bundles.bundle(tmp_path / "all.zip")
+            found = verify_offline(
+                tmp_path / "all.zip", service.checkpoints.key(), [str(witness.key)]
+            )
             assert found["holds"]
             assert any("no later than 2027" in line for line in found["proven"])
             found = verify_offline(tmp_path / "all.zip", None)
@@ -147,8 +151,8 @@ def test_a_witness_cosigns_what_has_grown(tmp_path: Path, witness: Witness) -> N
             )
             idle = Key("other.example/w", witness.key.public, COSIGNER)
             for verify in (
-                lambda *keys: verify_offline(tmp_path / "all.zip", service.evidence.key(), keys),
-                lambda *keys: service.evidence.verify(witnesses=keys),
+                lambda *keys: verify_offline(tmp_path / "all.zip", service.checkpoints.key(), keys),
+                lambda *keys: service.verification.verify(witnesses=keys),
             ):
                 assert any(
                     "no later than 2027" in line for line in verify(str(witness.key))["proven"]
@@ -172,9 +176,9 @@ def test_a_bundle_brings_the_earliest_cosignature_after_its_entries(
             witness.log = service.core.desk.ledger.signer.key
             for _ in range(3):
                 news(service)
-                service.evidence.witness()
+                service.checkpoints.witness()
             first = service.audit.bounds(0)[0]
-            service.evidence.bundles.write(tmp_path / "one.zip", Question({"request": "x"}, {0}))
+            service.bundles.write(tmp_path / "one.zip", Question({"request": "x"}, {0}))
             files = unzipped((tmp_path / "one.zip").read_bytes())
             assert sorted(n for n in files if n.startswith("cosigned/")) == [
                 "cosigned/1.note",
@@ -213,7 +217,7 @@ def test_cosignatures_that_entries_only_claim_are_faults(
         with open_service(home) as service:
             witness.log = service.core.desk.ledger.signer.key
             news(service)
-            service.evidence.witness()
+            service.checkpoints.witness()
             news(service)
             real = service.audit.log(kind="witness.cosign")[0]
             service.core.desk.append(
@@ -223,11 +227,11 @@ def test_cosignatures_that_entries_only_claim_are_faults(
                     )
                 ]
             )
-            service.evidence.sign()
+            service.checkpoints.sign()
             service.core.desk.ledger.checkpoint()
-            assert any("entry 3" in fault for fault in service.evidence.verify()["faults"])
-            service.evidence.bundle(tmp_path / "all.zip")
-            found = verify_offline(tmp_path / "all.zip", service.evidence.key())
+            assert any("entry 3" in fault for fault in service.verification.verify()["faults"])
+            service.bundles.bundle(tmp_path / "all.zip")
+            found = verify_offline(tmp_path / "all.zip", service.checkpoints.key())
             assert any(
                 "entry 3" in fault for fault in found["faults"]
             ) or "not in this bundle" in " ".join(found["not_proven"])
@@ -241,8 +245,8 @@ def test_a_witness_that_knows_more_is_asked_from_there(tmp_path: Path, witness: 
             for _ in range(5):
                 news(service)
             witness.log = service.core.desk.ledger.signer.key
-            witness.seen = LogCheckpoint.read(service.evidence.checkpoint(3))
-            (said,) = service.evidence.witness()
+            witness.seen = LogCheckpoint.read(service.checkpoints.checkpoint(3))
+            (said,) = service.checkpoints.witness()
             assert (said["fault"], said["size"]) == (None, 5)
 
 
@@ -259,15 +263,15 @@ def test_an_operator_who_shows_another_history_is_refused(tmp_path: Path, witnes
         shutil.copytree(home, old)
         with open_service(home) as service:
             news(service)
-            assert service.evidence.witness()[0]["fault"] is None
-            kept = service.evidence.checkpoint(witnessed=True)
+            assert service.checkpoints.witness()[0]["fault"] is None
+            kept = service.checkpoints.checkpoint(witnessed=True)
         with open_service(old) as service:
             service.core.desk.append([Draft("note", "another history", "me")])
             news(service)
-            assert service.evidence.verify()["holds"], "alone it looks whole"
-            (said,) = service.evidence.witness()
+            assert service.verification.verify()["holds"], "alone it looks whole"
+            (said,) = service.checkpoints.witness()
             assert "another history" in said["fault"]
-            verdict = service.evidence.verify(kept=[kept])
+            verdict = service.verification.verify(kept=[kept])
             assert not verdict["holds"]
             assert "not those that were signed" in " ".join(verdict["faults"])
 
@@ -286,10 +290,10 @@ def test_what_is_not_a_cosignature_of_the_witness_is_not_kept(
         settings(home, witnesses=[f"{url} {witness.key}", f"http://127.0.0.1:9 {witness.key}"])
         with open_service(home) as service:
             news(service)
-            first, second = service.evidence.witness()
+            first, second = service.checkpoints.witness()
             assert "not with a cosignature of its key" in first["fault"]
             assert "does not answer" in second["fault"]
-            assert service.evidence.witness(patient=True) == [], (
+            assert service.checkpoints.witness(patient=True) == [], (
                 "who failed is left alone for a while"
             )
             assert service.core.desk.ledger.size() == 1
@@ -398,7 +402,7 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
     settings(home, timestamp_authorities=[f"{url} {root}"])
     with open_service(home) as service:
         news(service)
-        (said,) = service.evidence.witness()
+        (said,) = service.checkpoints.witness()
         assert said["fault"] is None
         (bound,) = service.audit.bounds(0)
         now = datetime.datetime.now(datetime.UTC)
@@ -406,15 +410,15 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
         service.core.desk.ledger.checkpoint()
         known = service.audit.log(kind="witness.stamp")[0]["payload"]
         assert known["verified"], "against the root that the setting names"
-        (looked_at,) = service.evidence._looked_at([{"entry": 1}])
+        (looked_at,) = service.proofs.checked_bounds([{"entry": 1}])
         assert looked_at["verified"] is True
         service.core.desk.append(
             [Draft("witness.stamp", known["name"], "govd", "", known | {"verified": False})]
         )
-        (looked_at,) = service.evidence._looked_at([{"entry": 2}])
+        (looked_at,) = service.proofs.checked_bounds([{"entry": 2}])
         assert looked_at["verified"] is False, "as of an authority without a root"
         service.core.desk.ledger.checkpoint()
-        service.evidence.bundle(tmp_path / "all.zip")
+        service.bundles.bundle(tmp_path / "all.zip")
         with zipfile.ZipFile(tmp_path / "all.zip") as files:
             files.extractall(tmp_path / "out")
         verify = [
@@ -437,8 +441,10 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
             timeout=60,
         )
         checks = (
-            lambda roots: verify_offline(tmp_path / "all.zip", service.evidence.key(), roots=roots),
-            lambda roots: service.evidence.verify(roots=roots),
+            lambda roots: verify_offline(
+                tmp_path / "all.zip", service.checkpoints.key(), roots=roots
+            ),
+            lambda roots: service.verification.verify(roots=roots),
         )
         year = str(now.year)
         for check in checks:
@@ -492,7 +498,7 @@ def test_time_stamps_that_entries_only_claim_are_faults(
     settings(home, timestamp_authorities=[f"{url} {root}"])
     with open_service(home) as service:
         news(service)
-        service.evidence.witness()
+        service.checkpoints.witness()
         news(service)
         real = service.audit.log(kind="witness.stamp")[0]["payload"]
         token = base64.b64decode(real["token"])
@@ -508,7 +514,7 @@ def test_time_stamps_that_entries_only_claim_are_faults(
             [Draft("witness.stamp", url, "govd", "", real | lie) for lie in lies]
         )
         service.core.desk.ledger.checkpoint()
-        faults = service.evidence.verify()["faults"]
+        faults = service.verification.verify()["faults"]
         assert [f.partition(":")[0] for f in faults] == [
             "entry 3 is no time stamp",
             "entry 4",
@@ -518,10 +524,10 @@ def test_time_stamps_that_entries_only_claim_are_faults(
         assert "of something else than the log checkpoint of 3 entries" in faults[2]
         assert [
             b["entry"]
-            for b in service.evidence._looked_at([{"entry": n} for n in range(1, 7) if n != 2])
+            for b in service.proofs.checked_bounds([{"entry": n} for n in range(1, 7) if n != 2])
         ] == [1]
-        service.evidence.bundle(tmp_path / "all.zip")
-        assert len(verify_offline(tmp_path / "all.zip", service.evidence.key())["faults"]) >= 4
+        service.bundles.bundle(tmp_path / "all.zip")
+        assert len(verify_offline(tmp_path / "all.zip", service.checkpoints.key())["faults"]) >= 4
 
 
 @given(st.binary(max_size=300))
@@ -538,7 +544,7 @@ def test_a_bent_time_stamp_is_another_or_none(tmp_path: Path, authority: tuple[s
     settings(home, timestamp_authorities=[f"{url} {root}"])
     with open_service(home) as service:
         news(service)
-        service.evidence.witness()
+        service.checkpoints.witness()
         token = base64.b64decode(service.audit.log(kind="witness.stamp")[0]["payload"]["token"])
         note = service.core.desk.ledger.checkpoint_of(1)
         assert note is not None
@@ -560,5 +566,5 @@ def test_a_time_stamp_of_another_authority_is_refused(
     settings(tmp_path / "home", timestamp_authorities=[f"{url} {foreign(tmp_path)}"])
     with open_service(tmp_path / "home") as service:
         news(service)
-        (said,) = service.evidence.witness()
+        (said,) = service.checkpoints.witness()
         assert "not signed by its authority" in said["fault"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import computing
 from govd.service.service import Service, open_service
 from tests.service.test_service import forget

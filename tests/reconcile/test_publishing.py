@@ -16,7 +16,7 @@ import pytest
 import govd
 from govd.errors import BadFile, Conflict, MachineFault, PluginFault
 from govd.home.settings import Settings
-from govd.models import Given
+from govd.models.given import Given
 from govd.reconcile.loop import Pauses
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
@@ -148,7 +148,7 @@ def test_as_many_revisions_are_kept_as_settings_say(
     for colour in COLOURS:
         forget(published, colour)
     assert names(folder) == [*left, "current"]
-    verdict = published.evidence.verify()
+    verdict = published.verification.verify()
     assert verdict["holds"], verdict["faults"]
 
 
@@ -336,7 +336,7 @@ def test_what_is_put_in_the_way_later_is_a_told_fault(
         assert told in fault.value.message
     assert tree(folder) == before
     assert published.requests.show(request["id"])["state"] == "in_force"
-    verdict = published.evidence.verify()
+    verdict = published.verification.verify()
     if "leads" not in told:
         assert any(
             "though revision 1 of a was published last" in line for line in verdict["not_proven"]

@@ -25,7 +25,7 @@ from govd.errors import (
 )
 from govd.hookspecs import hookimpl
 from govd.ledger.entry import Draft
-from govd.models import Given
+from govd.models.given import Given
 from govd.reconcile.loop import FIRST_PAUSE_SECONDS
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
@@ -481,7 +481,7 @@ def test_an_entry_of_something_impossible_changes_nothing_and_locks_nobody_out(
     service.close()
     with open_service(tmp_path / "home") as again:
         assert again.requests.show(red)["state"] == "in_force"
-        assert again.evidence.rebuild()["same"]
+        assert again.verification.rebuild()["same"]
 
 
 def test_a_publish_of_what_nobody_composed_is_told_and_locks_nobody_out(
@@ -493,10 +493,10 @@ def test_a_publish_of_what_nobody_composed_is_told_and_locks_nobody_out(
     service.close()
     with open_service(tmp_path / "home") as again:
         assert again.requests.show(red)["state"] == "in_force"
-        (fault,) = again.evidence.verify()["faults"]
+        (fault,) = again.verification.verify()["faults"]
         assert "publishes m/77, which no entry before it composed" in fault
         with pytest.raises(VerificationFailed, match="publishes m/77"):
-            again.evidence.rebuild()
+            again.verification.rebuild()
         assert again.requests.show(red)["state"] == "in_force"
 
 
@@ -518,7 +518,7 @@ def test_views_that_cannot_be_written_catch_up(
     assert service.core.desk.views.size < service.core.desk.ledger.size()
     service.reconcile()
     assert [r["state"] for r in service.requests.all()] == ["in_force"]
-    assert service.evidence.rebuild()["same"]
+    assert service.verification.rebuild()["same"]
 
 
 def test_a_key_is_kept_though_the_date_was_extended(service: Service) -> None:
@@ -743,7 +743,7 @@ def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(
         )
         assert len(revision["requests"]) == len(revision["contributions"])
     assert [state(service, r)[0] for r in (red, blue)] == ["in_force", "in_force"]
-    assert service.evidence.verify(again=True)["holds"]
+    assert service.verification.verify(again=True)["holds"]
 
 
 def test_an_alias_is_taken_away_too(service: Service) -> None:
@@ -841,7 +841,7 @@ def test_files_that_were_changed_with_what_is_said_of_them_are_written_again(
     said = json.loads((folder / "1" / "revision.json").read_text())
     said["files"]["edit.safetensors"] = hashlib.sha256(b"another").hexdigest()
     (folder / "1" / "revision.json").write_text(json.dumps(said))
-    assert not service.evidence.verify()["holds"]
+    assert not service.verification.verify()["holds"]
     service.reconcile()
     assert service.revision("a", 1)["files"] == good
     assert (
@@ -849,7 +849,7 @@ def test_files_that_were_changed_with_what_is_said_of_them_are_written_again(
         == good["edit.safetensors"]
     )
     assert len(service.audit.log(kind="revision.deliver")) == 1
-    assert service.evidence.verify()["holds"]
+    assert service.verification.verify()["holds"]
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -920,7 +920,7 @@ def test_a_key_that_was_never_changed_to_takes_no_place(service: Service, tmp_pa
     from govd.ledger.signing import Signer
 
     forget(service, "red")
-    known = service.evidence.key()
+    known = service.checkpoints.key()
     service.close()
     keys = tmp_path / "home" / "keys"
     (keys / "signing.key").rename(keys / "kept")
@@ -933,9 +933,9 @@ def test_a_key_that_was_never_changed_to_takes_no_place(service: Service, tmp_pa
     )
     (keys / "kept").rename(keys / "signing.key")
     with open_service(tmp_path / "home") as again:
-        assert again.evidence.key() == known
-        rotated = again.evidence.rotate_key("routine", "ann")["new"]
+        assert again.checkpoints.key() == known
+        rotated = again.checkpoints.rotate_key("routine", "ann")["new"]
     (keys / "signing.key").rename(keys / "next.key")  # cut off between the entry and the name
     with open_service(tmp_path / "home") as again:
-        assert again.evidence.key() == rotated
-        assert again.evidence.verify()["holds"]
+        assert again.checkpoints.key() == rotated
+        assert again.verification.verify()["holds"]

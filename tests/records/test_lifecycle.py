@@ -108,4 +108,4 @@ def test_a_published_revision_is_superseded_by_the_table(
         ], "and nothing of it is in the ledger"
     service.reconcile()
     assert [r["state"] for r in service.revisions("m")] == ["superseded", "published"]
-    assert service.evidence.verify()["holds"]
+    assert service.verification.verify()["holds"]

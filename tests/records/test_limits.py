@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from govd.errors import GovdError, Usage
-from govd.models import Given
+from govd.models.given import Given
 from govd.records.limits import LIMITS, check_document, check_text
 from govd.requests import ForgetOptions
 from govd.service.service import Service
@@ -25,7 +25,7 @@ HUGE = (2**63, -(2**63) - 1, 10**5000)
 
 def doors(service: Service, text: str) -> dict[str, Callable[[], object]]:
     """Every way in for a text, each with the text in one place."""
-    forget, requests, evidence = service.forget, service.requests, service.evidence
+    forget, requests = service.forget, service.requests
     options = {
         "concepts": {"concepts": [text]},
         "aliases": {"concepts": ["red"], "aliases": [text]},
@@ -58,7 +58,7 @@ def doors(service: Service, text: str) -> dict[str, Callable[[], object]]:
         "since": lambda: service.audit.log(since=text + "\x01"),
         "subject": lambda: service.audit.log(subject=text),
         "as of": lambda: service.audit.as_of(text),
-        "kept": lambda: evidence.verify([text + "\x01"]),
+        "kept": lambda: service.verification.verify([text + "\x01"]),
         "token": lambda: service.tokens.create("reader", text, "ann"),
         "revoke": lambda: service.tokens.revoke(text, "ann"),
         "classify": lambda: service.classify("m", [("x", b"")], labels=[text]),  # type: ignore[list-item]
@@ -108,10 +108,10 @@ def test_numbers_that_no_database_keeps(service: Service, number: int) -> None:
         lambda: service.audit.log(limit=number),
         lambda: service.audit.why("m", number),
         lambda: service.audit.deadlines(days=number),
-        lambda: service.evidence.checkpoint(number),
-        lambda: service.evidence.inclusion(number),
-        lambda: service.evidence.inclusion(0, number),
-        lambda: service.evidence.consistency(number),
+        lambda: service.checkpoints.checkpoint(number),
+        lambda: service.proofs.inclusion(number),
+        lambda: service.proofs.inclusion(0, number),
+        lambda: service.proofs.consistency(number),
         lambda: service.embeddings("m", texts=["red"], revision=number),
         lambda: service.forget("m", ForgetOptions(concepts=["red"], prototypes=number), "ann"),
     ):

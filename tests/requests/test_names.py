@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from govd_example.backend import NAMES
 
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions, naming
 from govd.requests.spelling import distance, is_turned_or_doubled, is_variant
 from govd.service.service import Service

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 
@@ -60,7 +60,7 @@ def test_status_answers_where_what_was_measured_is_damaged(
     with open_service(tmp_path / "home") as service:
         (model,) = service.status()["models"]
         assert model["capacity"] is None
-        assert not service.evidence.verify()["holds"]
+        assert not service.verification.verify()["holds"]
 
 
 def test_the_effect_is_what_serving_then_says(service: Service) -> None:

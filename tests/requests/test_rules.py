@@ -12,7 +12,7 @@ import pytest
 from govd.errors import Denied, PluginFault
 from govd.hookspecs import hookimpl
 from govd.ledger.entry import Draft
-from govd.models import Given
+from govd.models.given import Given
 from govd.reconcile.loop import FIRST_PAUSE_SECONDS
 from govd.requests import ForgetOptions
 from govd.requests.decisions import verdict

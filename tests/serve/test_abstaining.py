@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 
 from govd.cli.show import show_answers
 from govd.edit.abstaining import calibrated
-from govd.models import Given
+from govd.models.given import Given
 from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context

@@ -35,7 +35,7 @@ def test_a_cell_goes_and_both_edits_have_their_figures(asking: Service, tmp_path
         cell(metrics, "blue", "bright")["after"] >= cell(metrics, "blue", "bright")["before"] - 0.1
     )
     assert "cells" in metrics["checkpoint"]
-    assert asking.evidence.verify(again=True)["holds"]
+    assert asking.verification.verify(again=True)["holds"]
     said = asking.export("m", tmp_path / "edit", "ann", format="edit")
     edit = load_edit(tmp_path / "edit" / "m.edit.safetensors")
     assert edit.digest == said["edit_digest"] == revision["edit_digest"]
@@ -51,7 +51,7 @@ def test_a_checkpoint_carries_the_linear_edit_and_says_so(asking: Service, tmp_p
         json.loads((tmp_path / "out" / "current" / "revision.json").read_text())["carries"]
         == "linear"
     )
-    assert "a checkpoint carries the linear one" in asking.evidence.verify()["claim"]
+    assert "a checkpoint carries the linear one" in asking.verification.verify()["claim"]
 
 
 def test_a_revert_and_the_way_back_to_linear_edits(asking: Service) -> None:

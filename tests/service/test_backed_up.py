@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from govd.asking.failures import FILE, Failures
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.backup import FOREIGN, LEFT_OUT, backup, restore, why_left_out
 from govd.service.service import Service, open_service
@@ -31,7 +31,7 @@ def everything(home: Path, given: Given, served: Path) -> Service:
     service.add_model("m", "colours", replace(given, publish_to=str(served)), "owner")
     service.forget("m", KEYED, "owner")
     service.reconcile()
-    service.evidence.rotate_key("yearly", "owner")
+    service.checkpoints.rotate_key("yearly", "owner")
     client = TestClient(create_app(Context(service, lambda: None)), base_url="http://127.0.0.1")
     client.headers["Authorization"] = f"Bearer {service.core.home.token()}"
     body = {"role": "reader", "name": "desk"}

@@ -43,11 +43,11 @@ def between(monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object]) -> None
 
 def test_a_home_comes_back_as_it_was(service: Service, tmp_path: Path) -> None:
     request = private(service)
-    service.evidence.rotate_key("routine", "ann")
+    service.checkpoints.rotate_key("routine", "ann")
     said = backup(tmp_path / "home", tmp_path / "b.tar")
     assert (said["entries"], said["key"], said["texts"], said["lost_texts"]) == (
         service.core.desk.ledger.size(),
-        service.evidence.key(),
+        service.checkpoints.key(),
         1,
         [],
     )
@@ -63,7 +63,7 @@ def test_a_home_comes_back_as_it_was(service: Service, tmp_path: Path) -> None:
     )
     with open_service(tmp_path / "again") as again:
         assert again.requests.reveal(request, "dpo")["reason"] == "Ms Example asked"
-        assert again.evidence.verify()["holds"]
+        assert again.verification.verify()["holds"]
     with pytest.raises(Usage, match="something here already"):
         restore(tmp_path / "b.tar", tmp_path / "again")
 
@@ -71,9 +71,9 @@ def test_a_home_comes_back_as_it_was(service: Service, tmp_path: Path) -> None:
 def test_a_key_that_is_changed_meanwhile(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    between(monkeypatch, lambda: service.evidence.rotate_key("routine", "ann"))
+    between(monkeypatch, lambda: service.checkpoints.rotate_key("routine", "ann"))
     said = backup(tmp_path / "home", tmp_path / "b.tar")
-    assert said["key"] == service.evidence.key()
+    assert said["key"] == service.checkpoints.key()
     assert restore(tmp_path / "b.tar", tmp_path / "again")["key"] == said["key"]
 
 
@@ -82,7 +82,7 @@ def test_a_key_that_is_not_yet_in_its_place(
 ) -> None:
     """Its entry is written, its file still has the other name."""
     monkeypatch.setattr("govd.audit.key_rotation.KeyRotation.finish", lambda self: None)
-    service.evidence.rotate_key("routine", "ann")
+    service.checkpoints.rotate_key("routine", "ann")
     monkeypatch.undo()
     said = backup(tmp_path / "home", tmp_path / "b.tar")
     assert said["key"] == str(service.core.desk.ledger.signer.key)
@@ -181,7 +181,7 @@ def test_a_reason_that_the_home_has_lost_is_named(service: Service, tmp_path: Pa
 def test_a_key_that_is_not_the_ledgers_is_told(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.evidence.sign()
+    service.checkpoints.sign()
     (tmp_path / "home" / "keys" / "signing.key").write_bytes(
         b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
     )
@@ -200,7 +200,7 @@ def test_backups_of_a_home_at_work(service: Service, tmp_path: Path) -> None:
         try:
             while not ending.is_set():
                 request = private(service)
-                service.evidence.rotate_key("routine", "ann")
+                service.checkpoints.rotate_key("routine", "ann")
                 service.requests.shred(request, "over", "dpo")
                 service.revert(request, "back", "ann")
                 service.reconcile()
@@ -266,7 +266,7 @@ HOSTILE: dict[str, Change] = {
 
 @pytest.fixture
 def files(service: Service, tmp_path: Path) -> dict[str, bytes]:
-    service.evidence.sign()
+    service.checkpoints.sign()
     backup(tmp_path / "home", tmp_path / "b.tar")
     with tarfile.open(tmp_path / "b.tar") as tar:
         return {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]

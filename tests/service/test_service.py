@@ -19,7 +19,7 @@ from govd.errors import (
     Unsupported,
     Usage,
 )
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.requests.options import understood
 from govd.service.service import Service, open_service
@@ -372,12 +372,12 @@ def test_slower_measurements_follow_as_entries_of_their_own(service: Service) ->
 
 def test_the_ledger_verifies_and_a_lost_artifact_is_noticed(service: Service) -> None:
     forget(service, "red")
-    verdict = service.evidence.verify()
+    verdict = service.verification.verify()
     assert verdict["holds"], verdict["faults"]
     assert verdict["artifacts"] >= 4
     artifact = published(service)["edit"]
     service.core.artifacts.path(artifact).unlink()
-    verdict = service.evidence.verify()
+    verdict = service.verification.verify()
     assert not verdict["holds"]
     assert artifact in verdict["faults"][0]
 
@@ -394,9 +394,9 @@ def test_examples_are_pictures_of_the_concept(
     terms = service.core.desk.views.contribution(request["contribution"])["facts"]["terms"]  # type: ignore[index]
     assert terms[0]["images"] == plain.facts["terms"][0]["images"] + 3
     assert cell(published(service)["metrics"], "red", "dark")["after"] == 0
-    assert service.evidence.verify(again=True)["holds"]
+    assert service.verification.verify(again=True)["holds"]
     service.core.artifacts.path(request["examples"][0]).unlink()
-    assert request["examples"][0] in service.evidence.verify()["faults"][0]
+    assert request["examples"][0] in service.verification.verify()["faults"][0]
 
 
 @pytest.mark.parametrize(
@@ -499,8 +499,8 @@ def test_prototypes_are_kept_as_tensors_and_as_pictures(
         service.core.artifacts.get(made["facts"]["prototypes"][0]["tensors"])
     )
     assert whole["pictures"].shape == (1, 8, 8, 3)
-    said = service.evidence.bundle(tmp_path / "b.zip", request=request["id"])
+    said = service.bundles.bundle(tmp_path / "b.zip", request=request["id"])
     assert said["artifacts"] >= 2 + 4  # two of pictures, two of tensors
     picture = service.core.artifacts.path(made["facts"]["prototypes"][0]["png"])
     picture.unlink()
-    assert picture.name in service.evidence.verify()["faults"][0]
+    assert picture.name in service.verification.verify()["faults"][0]

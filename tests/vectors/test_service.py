@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 import govd as public
 from govd.errors import BadFile, Unsupported, Usage
 from govd.home.home import Home
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.web.app import create_app

@@ -15,7 +15,7 @@ import pytest
 from govd.errors import GovdError
 from govd.home.artifacts import Artifacts
 from govd.ledger.stored import Stored
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import open_service
 from govd.verify import bundle
@@ -55,10 +55,10 @@ def home(tmp_path_factory: pytest.TempPathFactory, pool: Path) -> Path:
                     service.reconcile()
             service.revert(request["id"], "back", "ann")
             service.reconcile()
-            service.evidence.sign()
-            service.evidence.bundle(folder / "all.zip")
-            assert service.evidence.verify()["holds"]
-            (folder / "key.txt").write_text(service.evidence.key())
+            service.checkpoints.sign()
+            service.bundles.bundle(folder / "all.zip")
+            assert service.verification.verify()["holds"]
+            (folder / "key.txt").write_text(service.checkpoints.key())
     return folder
 
 

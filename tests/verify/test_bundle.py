@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from govd.errors import BadFile, GovdError
 from govd.ledger import canonical, merkle
 from govd.ledger.signing import Key, Signer
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import open_service
 from govd.verify import bundle
@@ -55,9 +55,9 @@ def made(
             if service.requests.show(request["id"])["state"] == "waiting":
                 service.requests.decide(request["id"], "approve", "seen", "bob")
                 service.reconcile()
-            service.evidence.bundle(folder / "one.zip", request=request["id"])
-            service.evidence.bundle(folder / "again.zip", request=request["id"])
-            service.evidence.bundle(folder / "all.zip")
+            service.bundles.bundle(folder / "one.zip", request=request["id"])
+            service.bundles.bundle(folder / "again.zip", request=request["id"])
+            service.bundles.bundle(folder / "all.zip")
             key = service.core.desk.ledger.signer.key
     assert (folder / "one.zip").read_bytes() == (folder / "again.zip").read_bytes(), (
         "the same question has the same bytes"

@@ -73,11 +73,11 @@ def test_entries_do_not_go_back_with_the_clock(
         "nothing was then, though the clock said so"
     )
     assert before >= times[0]
-    found = service.evidence.verify()
+    found = service.verification.verify()
     assert found["holds"], found["faults"]
     assert any("The clock was behind at" in note for note in found["notes"])
-    service.evidence.bundle(tmp_path / "b.zip")
-    found = verify_offline(tmp_path / "b.zip", service.evidence.key())
+    service.bundles.bundle(tmp_path / "b.zip")
+    found = verify_offline(tmp_path / "b.zip", service.checkpoints.key())
     assert found["holds"], found["faults"]
     assert any("The clock was behind at" in note for note in found["notes"])
     service.close()
@@ -90,7 +90,7 @@ def test_entries_do_not_go_back_with_the_clock(
 def test_a_clock_that_is_right_leaves_no_trace(service: Service) -> None:
     forget(service, "red")
     assert all("clock_behind_seconds" not in e for e in service.core.desk.ledger.entries())
-    assert service.evidence.verify()["notes"] == []
+    assert service.verification.verify()["notes"] == []
 
 
 def test_a_log_is_signed_by_the_hour_though_the_clock_was_set_back(
@@ -100,8 +100,8 @@ def test_a_log_is_signed_by_the_hour_though_the_clock_was_set_back(
     forget(service, "red")
     clock(0)
     service.core.desk.append([Draft("note", "x", "ann")])
-    service.evidence.hourly()
-    assert service.evidence.verify()["unsigned"] == 0
+    service.checkpoints.hourly()
+    assert service.verification.verify()["unsigned"] == 0
 
 
 # -- ledgers of earlier versions, in which times went back
@@ -156,12 +156,12 @@ def test_as_of_takes_the_greatest_time_so_far(service: Service, tmp_path: Path) 
 
         assert then("2026-05-01T18:00:00Z") == (None, []), "by then nothing had happened"
         assert then("2026-05-02T18:00:00Z") == (2, [red, blue])
-        found = again.evidence.verify()
+        found = again.verification.verify()
         assert found["holds"], found["faults"]
         assert any(
             note.startswith(f"Times go back: entry {cut} is dated 86,3") for note in found["notes"]
         ), found["notes"]
-        assert again.evidence.rebuild()["same"]
+        assert again.verification.rebuild()["same"]
         again.core.desk.append([Draft("note", "x", "ann")])
         assert list(again.core.desk.ledger.entries())[-1]["time"] > "2026-06"
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from govd.audit.bundles import Question
+from govd.audit.bundle_questions import Question
 from govd.edit.factors import tensors_from_bytes
 from govd.errors import Usage
 from govd.ledger import canonical
@@ -49,12 +49,12 @@ def bundled(
     service: Service, tmp_path: Path, request: Record, **options: Any
 ) -> tuple[Files, Path]:
     path = tmp_path / f"{len(list(tmp_path.glob('*.zip')))}.zip"
-    service.evidence.bundle(path, request=request["id"], **options)
+    service.bundles.bundle(path, request=request["id"], **options)
     return unzipped(path.read_bytes()), path
 
 
 def verified(service: Service, path: Path, again: bool = True) -> Record:
-    return dict(offline.verify_offline(path, service.evidence.key(), again=again))
+    return dict(offline.verify_offline(path, service.checkpoints.key(), again=again))
 
 
 def rows(files: Files) -> list[Record]:
@@ -193,14 +193,14 @@ def test_others_go_with_a_request(
     service: Service, requests: dict[str, Record], tmp_path: Path
 ) -> None:
     with pytest.raises(Usage, match="goes with --request"):
-        service.evidence.bundle_to(tmp_path / "x.zip", with_others=True)
+        service.bundles.bundle_to(tmp_path / "x.zip", with_others=True)
 
 
 def test_whoever_shows_others_all_the_same_is_found_out(
     service: Service, requests: dict[str, Record], tmp_path: Path
 ) -> None:
-    whole = service.evidence.bundles.of_request(requests["red"]["id"], with_others=True)
-    service.evidence.bundles.write(
+    whole = service.bundles.questions.of_request(requests["red"]["id"], with_others=True)
+    service.bundles.write(
         tmp_path / "a.zip", Question({**whole.about, OTHERS: DIGESTS}, whole.seqs, whole.claims)
     )
     verdict = verified(service, tmp_path / "a.zip")

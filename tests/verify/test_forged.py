@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
 from govd.ledger.signing import Signer
-from govd.models import Given
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import open_service
 from govd.verify.bundle import verify_bundle
@@ -64,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
                     service.requests.decide(request["id"], "approve", "seen", "bob")
                     service.reconcile()
             service.measure()
-            service.evidence.bundle(folder / "all.zip")
+            service.bundles.bundle(folder / "all.zip")
             signer = service.core.desk.ledger.signer
     files = unzipped((folder / "all.zip").read_bytes())
     rows = [json.loads(line) for line in files["entries.ndjson"].splitlines()]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from govd.models import Given
+from govd.models.given import Given
 from govd.service.service import Service
 from govd.verify.offline import verify_offline
 from tests.ledger.forging import Files, forged, listed, unzipped, zipped
@@ -19,7 +19,7 @@ Rows = list[dict[str, Any]]
 
 
 def again(service: Service) -> dict[str, Any]:
-    found = dict(service.evidence.verify(again=True))
+    found = dict(service.verification.verify(again=True))
     assert found["holds"], found["faults"]
     return found
 
@@ -27,14 +27,14 @@ def again(service: Service) -> dict[str, Any]:
 def whole(service: Service, tmp_path: Path) -> Files:
     path = tmp_path / "whole.zip"
     path.unlink(missing_ok=True)
-    service.evidence.bundle(path)
+    service.bundles.bundle(path)
     return unzipped(path.read_bytes())
 
 
 def judged(service: Service, files: Files, tmp_path: Path) -> dict[str, Any]:
     path = tmp_path / "judged.zip"
     path.write_bytes(zipped(files).getvalue())
-    return dict(verify_offline(path, service.evidence.key(), again=True))
+    return dict(verify_offline(path, service.checkpoints.key(), again=True))
 
 
 def changed(
@@ -76,7 +76,7 @@ def test_another_spelling_is_covered_and_its_ledger_holds(service: Service, tmp_
     assert twin["state"] == "subsumed"
     forget(service, "blue")
     assert [f["same_bytes"] for f in again(service)["recomputed"]] == [True, True]
-    service.evidence.bundle(tmp_path / "one.zip", revision=("m", 2))
+    service.bundles.bundle(tmp_path / "one.zip", revision=("m", 2))
     files = unzipped((tmp_path / "one.zip").read_bytes())
     assert f"artifacts/{artifact(service, twin)}" in files, "what is covered is shown as well"
     found = judged(service, files, tmp_path)

@@ -49,7 +49,7 @@ def test_proofs_and_bundles_over_http(client: TestClient, service: Service, tmp_
         file = tmp_path / f"{len(query)}.zip"
         file.write_bytes(client.get("/v1/audit/bundle", params=query).content)
         found = verify_offline(
-            file, service.evidence.key(), kept=[kept] if "since" in query else []
+            file, service.checkpoints.key(), kept=[kept] if "since" in query else []
         )
         assert found["holds"], found["faults"]
     assert client.get("/v1/audit/bundle", params={"model": "m"}).status_code == 422
@@ -58,7 +58,7 @@ def test_proofs_and_bundles_over_http(client: TestClient, service: Service, tmp_
     for query, others in (({}, False), ({"with_others": True}, True)):
         file = tmp_path / f"blue-{others}.zip"
         file.write_bytes(client.get("/v1/audit/bundle", params={"request": blue, **query}).content)
-        found = verify_offline(file, service.evidence.key(), again=True)
+        found = verify_offline(file, service.checkpoints.key(), again=True)
         assert found["holds"], found["faults"]
         assert found["about"] == {"request": blue} | ({} if others else {"others": "digests"})
         assert any(f["same_bytes"] for f in found["recomputed"]) is others

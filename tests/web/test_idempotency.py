@@ -367,7 +367,7 @@ def test_two_at_once_are_done_once(
         release.wait(10)
         return {"holds": True}
 
-    monkeypatch.setattr(service.evidence, "verify", slow)
+    monkeypatch.setattr(service.verification, "verify", slow)
     with ThreadPoolExecutor() as pool:
         calls = [
             pool.submit(client.post, "/v1/audit/verify", headers=KEY, json={}) for _ in range(3)
@@ -385,7 +385,7 @@ def test_who_waits_too_long_is_told(
 ) -> None:
     release = threading.Event()
     monkeypatch.setattr(idempotency, "PATIENCE", 0.2)
-    monkeypatch.setattr(service.evidence, "verify", lambda *_: {"holds": release.wait(20)})
+    monkeypatch.setattr(service.verification, "verify", lambda *_: {"holds": release.wait(20)})
     with ThreadPoolExecutor() as pool:
         first = pool.submit(client.post, "/v1/audit/verify", headers=KEY, json={})
         time.sleep(0.5)

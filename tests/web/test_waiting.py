@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from govd.errors import MachineFault, OverCapacity, PluginFault
 from govd.ledger.entry import Draft
-from govd.models import Given
+from govd.models.given import Given
 from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context

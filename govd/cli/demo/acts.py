@@ -15,8 +15,8 @@ from govd.cli.progress import bar
 from govd.cli.show_verdict import show_verdict
 from govd.cli.tables import scope, share
 from govd.errors import Conflict, Denied, Unsupported, VerificationFailed
-from govd.models import Given
 from govd.models.embeddings import file_digest
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.types import Json, Record
@@ -231,11 +231,11 @@ def _base_weights(service: Service, temporary: Path) -> str:
 
 def _verified(service: Service, home: Path | None, temporary: Path) -> tuple[Record, Record]:
     """The ledger verified where it is, and a bundle of it without the home."""
-    verdict = service.evidence.verify()
+    verdict = service.verification.verify()
     show_verdict(verdict)
     file, said = temporary / "evidence.zip", f" --home {home}" if home else ""
-    service.evidence.bundle(file)
-    key = service.evidence.key()
+    service.bundles.bundle(file)
+    key = service.checkpoints.key()
     line(
         "The same for somebody who has neither this machine nor its trust: a bundle, verified"
         " offline with the key alone."

@@ -1,0 +1,277 @@
+"""What is in an evidence bundle: entries, proofs, checkpoints, claims and artifacts, as files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from govd.audit.bundle_questions import Question
+from govd.audit.checkpoints import LogCheckpoints
+from govd.errors import BadFile, NotFound, Usage
+from govd.ledger import canonical
+from govd.ledger.signing import LogCheckpoint, Signer
+from govd.models.core import Core
+from govd.types import Json, Record
+from govd.verify import archive, bundle, claim
+from govd.verify.archive import Content
+from govd.verify.parts import named
+
+LEAST: Final = 3
+"""Entries that follow each other from which on one proof is given for the run of them."""
+LOOKED: Final = 10_000
+"""Cosignatures and time stamps among which the earliest of each witness is sought."""
+NOTES: Final = 1024
+"""Log checkpoints with cosignatures or time stamps that a bundle of everything brings; the oldest
+and the newest half of them.
+"""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a bundle shows, settled at one moment. Entries below `size` and artifacts stay what they
+    are, so all else is read later.
+
+    `seqs`: the entries (None: all). `notes`: signed log checkpoints by their sizes, with the
+    witnesses' lines. `signer`: of the newest.
+    """
+
+    size: int
+    seqs: list[int] | None
+    notes: dict[int, tuple[str, list[str]]]
+    signer: Signer
+
+
+class BundleContents:
+    """Gathers what bundles of one ledger have in them."""
+
+    def __init__(self, core: Core, checkpoints: LogCheckpoints) -> None:
+        self.core, self.checkpoints = core, checkpoints
+
+    def gather(self, question: Question, since: int | None) -> tuple[dict[str, Content], int, str]:
+        ledger, whole = self.core.desk.ledger, question.seqs is None
+        frame = self._frame(question, since)
+        size, seqs, notes, signer = frame.size, frame.seqs, frame.notes, frame.signer
+        bodies = partial(self._bodies, seqs, size)
+        contents: dict[str, Content] = {}
+        entries = 0
+        for seq, body in bodies():
+            entries += 1
+            if len(body) > bundle.STATEMENT:
+                raise BadFile(
+                    f"entry {seq} has {len(body)} bytes; bundles hold entries of {bundle.STATEMENT}"
+                    " bytes",
+                    where=f"entry {seq}",
+                )
+            entry = json.loads(body)
+            self._stamp(entry, notes, contents)
+            if question.excerpt is None or question.excerpt.shows_artifacts(entry):
+                self._artifacts(entry, whole, contents)
+        for n, (note, lines) in notes.items():
+            contents[f"checkpoints/{n}.note"] = Content.whole(note.encode())
+            if lines:
+                contents[f"cosigned/{n}.note"] = Content.whole(
+                    (note + "".join(f"{line}\n" for line in lines)).encode()
+                )
+        contents["entries.ndjson"] = Content.of(lambda: (body + b"\n" for _, body in bodies()))
+        older = {*notes, *([since] if since else [])} - {size}
+        proofs = b"".join(self._proofs(seqs, sorted(older), size)) if seqs is not None else b""
+        contents["proofs.ndjson"] = Content.whole(proofs)
+        for revision, made in self._claims(question, bodies).items():
+            sealed = claim.sealed(made, signer.key.id.hex(), signer.raw)
+            contents[f"statements/{revision[0]}-{revision[1]}.dsse.json"] = Content.whole(sealed)
+        contents["README.txt"] = Content.whole(
+            files("govd").joinpath("data/bundle.txt").read_bytes()
+        )
+        manifest = {
+            "format": bundle.FORMAT,
+            "origin": ledger.origin,
+            "key": str(signer.key),
+            "size": size,
+            "whole": whole,
+        }
+        contents["manifest.json"] = Content.whole(
+            canonical.encode({**manifest, "about": question.about})
+        )
+        contents["SHA256SUMS"] = Content.whole(
+            bundle.sums({name: content.sha256 for name, content in contents.items()})
+        )
+        return contents, entries, str(signer.key)
+
+    def _frame(self, question: Question, since: int | None) -> Frame:
+        """What is shown. Filing waits only while a log checkpoint is made: the key must not be
+        changed between that and its last change.
+        """
+        ledger, asked = self.core.desk.ledger, question.seqs
+        seals, sealed = self._seals(asked, ledger.size())
+        with self.core.desk.lock:
+            seqs = None if asked is None else sorted({*asked, *seals, *self._rotations()})
+            size, signer = (
+                self._size(ledger.size() if seqs is None else max(seqs) + 1, since),
+                ledger.signer,
+            )
+        return Frame(
+            size,
+            seqs,
+            {
+                n: (self.checkpoints.of_size(n), self.checkpoints.witnesses.lines(n))
+                for n in sorted({*sealed, size})
+            },
+            signer,
+        )
+
+    def _size(self, needed: int, since: int | None) -> int:
+        """The size of the newest log checkpoint where it covers what is needed, else of a new
+        one.
+        """
+        last = self.core.desk.ledger.last_checkpoint()
+        size = (
+            last[0]
+            if last and last[0] >= needed
+            else LogCheckpoint.read(self.core.desk.ledger.checkpoint()).size
+        )
+        if since is not None and since > size:
+            advice = (
+                "It is of another ledger, or this one was cut off: govd audit verify --since"
+                " CHECKPOINT."
+            )
+            raise Usage(
+                f"the log checkpoint that was kept has {since} entries, the ledger {size}",
+                advice=advice,
+            )
+        return size
+
+    def _bodies(self, seqs: Sequence[int] | None, size: int) -> Iterator[tuple[int, bytes]]:
+        if seqs is None:
+            yield from self.core.desk.ledger.bodies(0, size)
+            return
+        for at in range(0, len(seqs), 1000):
+            yield from self.core.desk.ledger.bodies_of(seqs[at : at + 1000]).items()
+
+    def _seals(self, seqs: set[int] | None, size: int) -> tuple[list[int], list[int]]:
+        """Entries of cosignatures and time stamps to show, and the sizes that they are on: the
+        earliest of each witness on a log checkpoint that has all that is asked for, and the newest.
+        """
+        ledger, records = self.core.desk.ledger, self.core.desk.views.records
+        known = {size for size, _ in ledger.checkpoints()}
+
+        def seals(after: int | None = None) -> Iterator[Record]:
+            for page in _pages(records, "witness", after):
+                yield from (
+                    e
+                    for e in ledger.some(page)
+                    if e["seq"] < ledger.size() and e["payload"].get("size") in known
+                )
+
+        if seqs is None:
+            sizes = sorted({int(e["payload"]["size"]) for e in seals() if e["seq"] < size})
+            return [], sizes if len(sizes) <= NOTES else sizes[: NOTES // 2] + sizes[-NOTES // 2 :]
+        newest = {
+            name: r
+            for name, r in list(self.core.desk.views.witnessed.items())
+            if r.get("size") in known and r["seq"] < ledger.size()
+        }
+        shown = {f"{name} newest": (int(r["seq"]), int(r["size"])) for name, r in newest.items()}
+        for entry in islice(seals(max(seqs)), LOOKED):
+            if entry["payload"]["size"] > max(seqs):
+                shown.setdefault(
+                    entry["subject"], (int(entry["seq"]), int(entry["payload"]["size"]))
+                )
+            if set(newest) <= set(shown):
+                break
+        return [seq for seq, _ in shown.values()], [size for _, size in shown.values()]
+
+    def _rotations(self) -> list[int]:
+        return [s for page in _pages(self.core.desk.views.records, "key.rotate") for s in page]
+
+    def _stamp(self, entry: Record, notes: Collection[int], contents: dict[str, Content]) -> None:
+        """The time stamp that an entry is about."""
+        if entry["kind"] == "witness.stamp" and entry["payload"].get("size") in notes:
+            with contextlib.suppress(
+                binascii.Error
+            ):  # what an entry only claims to be a time stamp is for verification to tell
+                contents[f"stamps/{entry['seq']}.tsr"] = Content.whole(
+                    base64.b64decode(str(entry["payload"].get("token")))
+                )
+
+    def _artifacts(self, entry: Record, whole: bool, contents: dict[str, Content]) -> None:
+        """The artifacts that an entry names; those of filings and registrations only where all is
+        shown.
+        """
+        for _, digest in named(entry):
+            if f"artifacts/{digest}" not in contents and (
+                whole or not entry["kind"].startswith(("model.", "request."))
+            ):
+                contents[f"artifacts/{digest}"] = self._artifact(digest)
+
+    def _artifact(self, digest: str) -> Content:
+        path = self.core.artifacts.path(digest)
+        if not path.exists():
+            raise NotFound(
+                "this artifact is not in the store",
+                where=digest,
+                advice="Restore it from a backup.",
+            )
+        content = Content.of(partial(_pieces, path))
+        if content.sha256 != digest:
+            raise BadFile(
+                "the file's bytes do not match its name",
+                where=str(path),
+                advice="Restore it from a backup.",
+            )
+        return content
+
+    def _proofs(self, seqs: Sequence[int], older: Iterable[int], size: int) -> Iterator[bytes]:
+        """Consistency from older sizes, then inclusion in the order of the entries: one proof for a
+        run, else one for each.
+        """
+        ledger = self.core.desk.ledger
+
+        def line(said: dict[str, Json], path: list[bytes]) -> bytes:
+            return canonical.encode({**said, "path": [step.hex() for step in path]}) + b"\n"
+
+        for old in older:
+            yield line({"from": old}, ledger.consistency(old, size))
+        for start, stop in _runs(seqs):
+            if stop - start >= LEAST:
+                yield line({"start": start, "stop": stop}, ledger.run(start, stop, size))
+            else:
+                for seq in range(start, stop):
+                    yield line({"entry": seq}, ledger.inclusion(seq, size))
+
+    def _claims(
+        self, question: Question, bodies: Callable[[], Iterable[tuple[int, bytes]]]
+    ) -> dict[claim.Revision, claim.Claim]:
+        if not question.claims:
+            return {}
+        made = claim.claims_of(lambda: (json.loads(body) for _, body in bodies()), question.claims)
+        return {revision: found for revision, found in made.items() if found.composed}
+
+
+def _runs(seqs: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Numbers that follow each other, as first and one after the last."""
+    start = 0
+    for i, seq in enumerate(seqs):
+        if i + 1 == len(seqs) or seqs[i + 1] != seq + 1:
+            yield seqs[start], seq + 1
+            start = i + 1
+
+
+def _pages(records: Any, kind: str, after: int | None = None) -> Iterator[list[int]]:
+    while page := records.seqs(after, 1000, kind=kind):
+        yield page
+        after = page[-1]
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(archive.PIECE):
+            yield piece
