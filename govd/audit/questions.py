@@ -246,7 +246,7 @@ class Audit:
         requests = []
         for request_id in [*record["requests"], *record.get("subsumed", {})]:
             request = core.desk.request(request_id)
-            made = core.desk.views.contribution(str(request["contribution"])) or {}
+            made = core.desk.views.contribution(str(request["contribution"]))
             requests.append(
                 {
                     k: request[k]
@@ -273,8 +273,8 @@ class Audit:
                 }
                 | {
                     "contribution": request["contribution"],
-                    "artifact": made.get("artifact"),
-                    "plugins": made.get("plugins", {}),
+                    "artifact": made.artifact if made else None,
+                    "plugins": dict(made.plugins) if made else {},
                 }
             )
         return {

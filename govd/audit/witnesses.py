@@ -55,7 +55,7 @@ class Witnesses:
         done: list[Record] = []
         for setting in core.home.settings.witnesses:
             url, key = _witness(setting)
-            before = int(core.desk.views.witnessed.get(key.name, {}).get("size", 0))
+            before = self._size_witnessed(key.name)
             if (before and not self.news(before, size)) or (patient and self._quiet(key.name)):
                 continue
             note = self._note(size)
@@ -72,7 +72,7 @@ class Witnesses:
             )
         for setting in core.home.settings.timestamp_authorities:
             address = setting.strip().partition(" ")[0]
-            before = int(core.desk.views.witnessed.get(address, {}).get("size", 0))
+            before = self._size_witnessed(address)
             if (before and not self.news(before, size)) or (patient and self._quiet(address)):
                 continue
             done.append(
@@ -81,6 +81,13 @@ class Witnesses:
                 )
             )
         return done
+
+    def _size_witnessed(self, name: str) -> int:
+        """The size of the last log checkpoint that a witness vouched for; 0 where it did for
+        none.
+        """
+        witnessed = self.core.desk.views.witnessed.get(name)
+        return 0 if witnessed is None else int(witnessed["size"])
 
     def _quiet(self, name: str) -> bool:
         return time.monotonic() - self._failed.get(name, -PATIENCE) < PATIENCE

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from govd.errors import Usage
+from govd.records.record import plain
 from govd.service.rows import FORMATS, as_csv, as_ndjson
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def print_json(value: Json) -> None:
     """One JSON document on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=float))
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=plain))
 
 
 def put(value: Json, as_json: bool, human: Callable[[Any], None]) -> None:

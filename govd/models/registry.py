@@ -269,9 +269,13 @@ class Models:
         """
         if not folder:
             return
-        old = self.core.desk.views.models.get(name, {"name": name, "publish_to": None})
+        registered = self.core.desk.views.models.get(name)
         path = real(Path(folder))
-        early = is_early(old) and same(path, Path(old["publish_to"]))
+        early = (
+            registered is not None
+            and is_early(registered)
+            and same(path, Path(str(registered.publish_to)))
+        )
         place = folder_of(self.core, name, path, early)
         models = [r for r in list(self.core.desk.views.models.values()) if r["name"] != name]
         check_place(
@@ -321,8 +325,8 @@ class Models:
     def _shredded(self, request: Record, opened: Opened, actor: str) -> list[Draft]:
         """Back in force where its contribution is of this very basis; else it waits."""
         name, request_id = str(request["model"]), str(request["id"])
-        made = self.core.desk.views.contribution(str(request["contribution"])) or {}
-        if made.get("basis") == opened.basis.digest:
+        made = self.core.desk.views.contribution(str(request["contribution"]))
+        if (made.basis if made else None) == opened.basis.digest:
             said = {"reason": "the model is again the one that it was computed for", "by": actor}
             again = (
                 request["state"] == "waiting" and request["served_at"]

@@ -25,6 +25,7 @@ from govd.models.core import Core
 from govd.reconcile.deliveries import Deliveries
 from govd.reconcile.measuring import Measuring
 from govd.records.lifecycle import PENDING, STANDING, UNSERVED
+from govd.records.request import Request
 from govd.requests import Requests
 from govd.requests.computing import computed_with
 from govd.requests.decisions import GOVD, verdict, vote_drafts
@@ -280,13 +281,13 @@ class Reconciler:
 
     # -- revisions
 
-    def _desired(self, model: str) -> tuple[list[dict[str, Json]], dict[str, str], list[str]]:
+    def _desired(self, model: str) -> tuple[list[Request], dict[str, str], list[str]]:
         """Wanted requests, which of them are covered by which, and the contributions of the rest,
         sorted.
         """
         wanted = self.core.desk.views.wanted(model)
         above = self.requests.contributions.covered(wanted)
-        return wanted, above, sorted(r["contribution"] for r in wanted if r["id"] not in above)
+        return wanted, above, sorted(str(r.contribution) for r in wanted if r["id"] not in above)
 
     def _step(self, model: str) -> bool:
         """One step for one model; whether there was one."""
@@ -297,7 +298,7 @@ class Reconciler:
         published, last = views.published(model), views.last(model)
         pending = last if last and last["state"] in PENDING else None
         if pending and (
-            pending["contributions"] != desired
+            list(pending.contributions) != desired
             or pending["basis"] != self.core.desk.model(model)["basis"]
         ):
             self._revise(pending, "supersede", {"reason": "what is wanted has changed meanwhile"})
@@ -319,7 +320,7 @@ class Reconciler:
         )
 
     def _compose(
-        self, model: str, wanted: list[dict[str, Json]], above: dict[str, str], desired: list[str]
+        self, model: str, wanted: list[Request], above: dict[str, str], desired: list[str]
     ) -> bool:
         core = self.core
         record = core.desk.model(model)
@@ -382,7 +383,7 @@ class Reconciler:
             self.requests.contributions.figures(basis, contributions)[0] if edit is None else edit
         )
 
-    def _hold_newest(self, wanted: list[dict[str, Json]], error: GovdError) -> bool:
+    def _hold_newest(self, wanted: list[Request], error: GovdError) -> bool:
         """The system has no solution: the newest request that is not in force yet fails with the
         reason (a plugin's fault: waits).
         """
@@ -484,9 +485,9 @@ class Reconciler:
 
     def _may_tell(self, inner: str, outer: str) -> bool:
         """Whether the ledger may say that two requests are about the same: neither is private."""
-        return not any(
-            (self.core.desk.views.request(r) or {}).get("private") for r in (inner, outer)
-        )
+        views = self.core.desk.views
+        requests = (views.request(request_id) for request_id in (inner, outer))
+        return not any(request is not None and request.private for request in requests)
 
     def _transitions(self, model: str, number: int | None) -> list[Draft]:
         """What each request's state becomes once the wanted contributions are the published

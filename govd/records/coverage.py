@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
 from govd.types import Concept, Record, Scope
 
@@ -67,7 +67,7 @@ class Extent:
         )
 
 
-def subsumed_by(wanted: Sequence[dict[str, Any]]) -> dict[str, str]:
+def subsumed_by(wanted: Sequence[Record]) -> dict[str, str]:
     """Which forgets add nothing because another that stands covers them at no less strength: id →
     id of the one that covers.
 

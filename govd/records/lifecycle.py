@@ -4,108 +4,202 @@ what may follow what.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from govd.errors import Conflict
 
 if TYPE_CHECKING:
     from govd.types import Record
 
-REQUEST: Final[dict[str, dict[str, str]]] = {
-    "filed": {
-        "wait": "waiting",
-        "approve": "approved",
-        "deny": "denied",
-        "withdraw": "withdrawn",
-        "fail": "failed",
+Kind = Literal["forget", "revert"]
+"""What a request asks for."""
+
+
+class RequestState(StrEnum):
+    """Where a forget, or its revert, is on its way."""
+
+    FILED = "filed"
+    WAITING = "waiting"
+    APPROVED = "approved"
+    IN_FORCE = "in_force"
+    SUBSUMED = "subsumed"
+    FAILED = "failed"
+    REVERTED = "reverted"
+    DENIED = "denied"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    DONE = "done"
+    """Of a revert: its forget is served no more."""
+
+
+class RevisionState(StrEnum):
+    """Where a revision is between composing and its end."""
+
+    COMPOSED = "composed"
+    EVALUATED = "evaluated"
+    WAITING = "waiting"
+    PUBLISHED = "published"
+    SUPERSEDED = "superseded"
+    REFUSED = "refused"
+
+
+class ModelState(StrEnum):
+    """Whether a model is served. A model that was removed may be registered anew."""
+
+    REGISTERED = "registered"
+    RETIRED = "retired"
+    REMOVED = "removed"
+
+
+State = RequestState | RevisionState | ModelState
+
+REQUEST: Final[dict[str, dict[str, RequestState]]] = {
+    RequestState.FILED: {
+        "wait": RequestState.WAITING,
+        "approve": RequestState.APPROVED,
+        "deny": RequestState.DENIED,
+        "withdraw": RequestState.WITHDRAWN,
+        "fail": RequestState.FAILED,
     },
-    "waiting": {
-        "wait": "waiting",
-        "approve": "approved",
-        "deny": "denied",
-        "reject": "rejected",
-        "withdraw": "withdrawn",
-        "retry": "filed",
-        "fail": "failed",
+    RequestState.WAITING: {
+        "wait": RequestState.WAITING,
+        "approve": RequestState.APPROVED,
+        "deny": RequestState.DENIED,
+        "reject": RequestState.REJECTED,
+        "withdraw": RequestState.WITHDRAWN,
+        "retry": RequestState.FILED,
+        "fail": RequestState.FAILED,
     },
-    "approved": {
-        "publish": "in_force",
-        "subsume": "subsumed",
-        "wait": "waiting",
-        "withdraw": "withdrawn",
-        "fail": "failed",
+    RequestState.APPROVED: {
+        "publish": RequestState.IN_FORCE,
+        "subsume": RequestState.SUBSUMED,
+        "wait": RequestState.WAITING,
+        "withdraw": RequestState.WITHDRAWN,
+        "fail": RequestState.FAILED,
     },
-    "in_force": {"revert": "reverted", "subsume": "subsumed", "wait": "waiting"},
-    "subsumed": {"publish": "in_force", "revert": "reverted", "wait": "waiting"},
-    "failed": {"retry": "filed", "withdraw": "withdrawn"},
-    "reverted": {},
-    "denied": {},
-    "rejected": {},
-    "withdrawn": {},
+    RequestState.IN_FORCE: {
+        "revert": RequestState.REVERTED,
+        "subsume": RequestState.SUBSUMED,
+        "wait": RequestState.WAITING,
+    },
+    RequestState.SUBSUMED: {
+        "publish": RequestState.IN_FORCE,
+        "revert": RequestState.REVERTED,
+        "wait": RequestState.WAITING,
+    },
+    RequestState.FAILED: {"retry": RequestState.FILED, "withdraw": RequestState.WITHDRAWN},
+    RequestState.REVERTED: {},
+    RequestState.DENIED: {},
+    RequestState.REJECTED: {},
+    RequestState.WITHDRAWN: {},
 }
 
-REVERT: Final[dict[str, dict[str, str]]] = {
-    "filed": {"wait": "waiting", "approve": "approved", "deny": "denied", "withdraw": "withdrawn"},
-    "waiting": {
-        "wait": "waiting",
-        "approve": "approved",
-        "deny": "denied",
-        "reject": "rejected",
-        "withdraw": "withdrawn",
-        "retry": "filed",
+REVERT: Final[dict[str, dict[str, RequestState]]] = {
+    RequestState.FILED: {
+        "wait": RequestState.WAITING,
+        "approve": RequestState.APPROVED,
+        "deny": RequestState.DENIED,
+        "withdraw": RequestState.WITHDRAWN,
     },
-    "approved": {"publish": "done"},
-    "done": {},
-    "denied": {},
-    "rejected": {},
-    "withdrawn": {},
+    RequestState.WAITING: {
+        "wait": RequestState.WAITING,
+        "approve": RequestState.APPROVED,
+        "deny": RequestState.DENIED,
+        "reject": RequestState.REJECTED,
+        "withdraw": RequestState.WITHDRAWN,
+        "retry": RequestState.FILED,
+    },
+    RequestState.APPROVED: {"publish": RequestState.DONE},
+    RequestState.DONE: {},
+    RequestState.DENIED: {},
+    RequestState.REJECTED: {},
+    RequestState.WITHDRAWN: {},
 }
 
-REVISION: Final[dict[str, dict[str, str]]] = {
-    "composed": {"evaluate": "evaluated", "supersede": "superseded"},
-    "evaluated": {
-        "wait": "waiting",
-        "publish": "published",
-        "refuse": "refused",
-        "supersede": "superseded",
+REVISION: Final[dict[str, dict[str, RevisionState]]] = {
+    RevisionState.COMPOSED: {
+        "evaluate": RevisionState.EVALUATED,
+        "supersede": RevisionState.SUPERSEDED,
     },
-    "waiting": {
-        "wait": "waiting",
-        "publish": "published",
-        "refuse": "refused",
-        "supersede": "superseded",
+    RevisionState.EVALUATED: {
+        "wait": RevisionState.WAITING,
+        "publish": RevisionState.PUBLISHED,
+        "refuse": RevisionState.REFUSED,
+        "supersede": RevisionState.SUPERSEDED,
     },
-    "published": {"supersede": "superseded"},
-    "superseded": {},
-    "refused": {},
+    RevisionState.WAITING: {
+        "wait": RevisionState.WAITING,
+        "publish": RevisionState.PUBLISHED,
+        "refuse": RevisionState.REFUSED,
+        "supersede": RevisionState.SUPERSEDED,
+    },
+    RevisionState.PUBLISHED: {"supersede": RevisionState.SUPERSEDED},
+    RevisionState.SUPERSEDED: {},
+    RevisionState.REFUSED: {},
 }
 
-TABLES: Final = {"forget": REQUEST, "revert": REVERT, "revision": REVISION}
+MODEL: Final[dict[str, dict[str, ModelState]]] = {
+    ModelState.REGISTERED: {"remove": ModelState.REMOVED, "retire": ModelState.RETIRED},
+    ModelState.REMOVED: {},
+    ModelState.RETIRED: {},
+}
+
+TABLES: Final[dict[str, Mapping[str, Mapping[str, State]]]] = {
+    "forget": REQUEST,
+    "revert": REVERT,
+    "revision": REVISION,
+    "model": MODEL,
+}
+EVENTS: Final = {
+    kind: frozenset(event for events in table.values() for event in events)
+    for kind, table in TABLES.items()
+}
+"""What changes a state, for each kind of thing that has one."""
 
 #: A forget in one of these is served, by itself or under another that covers it.
-STANDING: Final = frozenset({"in_force", "subsumed"})
+STANDING: Final = frozenset({RequestState.IN_FORCE, RequestState.SUBSUMED})
 #: A forget in one of these is part of the desired state.
-WANTED: Final = frozenset({"approved", *STANDING})
+WANTED: Final = frozenset({RequestState.APPROVED, *STANDING})
 #: A request in one of these is not decided, or not served yet.
-OPEN: Final = frozenset({"filed", "waiting", "approved", "failed"})
+OPEN: Final = frozenset(
+    {RequestState.FILED, RequestState.WAITING, RequestState.APPROVED, RequestState.FAILED}
+)
 #: A forget that was served and is in one of these is served no more, though nobody took it back.
-UNSERVED: Final = frozenset({"filed", "waiting", "failed"})
+UNSERVED: Final = frozenset({RequestState.FILED, RequestState.WAITING, RequestState.FAILED})
 #: A request in one of these is for the reconciler to go on with, by itself.
-MOVING: Final = frozenset({"filed", "approved"})
+MOVING: Final = frozenset({RequestState.FILED, RequestState.APPROVED})
 #: A revision in one of these is on its way.
-PENDING: Final = frozenset({"composed", "evaluated", "waiting"})
+PENDING: Final = frozenset({RevisionState.COMPOSED, RevisionState.EVALUATED, RevisionState.WAITING})
 #: What people may do to a request, and in which states: `filed` is the reconciler's.
-DECISIONS: Final[dict[str, frozenset[str]]] = {
-    "approve": frozenset({"waiting"}),
-    "reject": frozenset({"waiting"}),
-    "withdraw": frozenset({"filed", "waiting", "approved", "failed"}),
-    "retry": frozenset({"waiting", "failed"}),
+DECISIONS: Final[dict[str, frozenset[RequestState]]] = {
+    "approve": frozenset({RequestState.WAITING}),
+    "reject": frozenset({RequestState.WAITING}),
+    "withdraw": frozenset(
+        {RequestState.FILED, RequestState.WAITING, RequestState.APPROVED, RequestState.FAILED}
+    ),
+    "retry": frozenset({RequestState.WAITING, RequestState.FAILED}),
 }
 
 
-def after(kind: str, state: str, event: str) -> str:
-    """The state that follows. `kind`: `forget`, `revert` or `revision`.
+@overload
+def after(kind: Kind, state: str, event: str) -> RequestState: ...
+@overload
+def after(kind: Literal["revision"], state: str, event: str) -> RevisionState: ...
+@overload
+def after(kind: Literal["model"], state: str, event: str) -> ModelState: ...
+@overload
+def after(kind: str, state: str, event: str) -> State: ...
+def after(kind: str, state: str, event: str) -> State:
+    """The state that follows.
+
+    `kind`: `forget`, `revert`, `revision` or `model`. `state`: the state now. `event`: what an
+    entry's kind says after the dot (`approve` of `request.approve`).
+
+        >>> after("forget", "approved", "publish")
+        <RequestState.IN_FORCE: 'in_force'>
 
     Raises:
         Conflict: this event cannot happen in this state; the message names what can.
@@ -123,7 +217,7 @@ def after(kind: str, state: str, event: str) -> str:
     return table[state][event]
 
 
-def decide(kind: str, state: str, event: str) -> str:
+def decide(kind: Kind, state: str, event: str) -> RequestState:
     """The state that follows a person's decision.
 
     Raises:
@@ -135,14 +229,14 @@ def decide(kind: str, state: str, event: str) -> str:
             advice="In a moment it is approved, or waits for you.",
             state=state,
         )
-    found = after(kind, state, event)
+    following = after(kind, state, event)
     if state not in DECISIONS[event]:
         raise Conflict(
             f"nobody can {event} a {kind} that is {state}",
             advice="`govd request show ID` tells why it is so.",
             state=state,
         )
-    return found
+    return following
 
 
 def is_final(kind: str, state: str) -> bool:

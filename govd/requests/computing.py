@@ -321,7 +321,7 @@ class Contributions:
         )
         return edit
 
-    def covered(self, wanted: list[dict[str, Json]]) -> dict[str, str]:
+    def covered(self, wanted: Sequence[Record]) -> dict[str, str]:
         """Which forgets add nothing because another that stands covers them: id → id of the one
         that covers.
 

@@ -97,8 +97,8 @@ class Decisions:
         """A forget is approved for what the model is now."""
         if request["kind"] != "forget":
             return
-        made = self.core.desk.views.contribution(str(request["contribution"])) or {}
-        if made.get("basis") != self.core.desk.model(str(request["model"]))["basis"]:
+        made = self.core.desk.views.contribution(str(request["contribution"]))
+        if (made.basis if made else None) != self.core.desk.model(str(request["model"]))["basis"]:
             advice = "Withdraw it, or set the model back to what it was."
             raise Conflict(
                 f"{request['id']} is not computed for what the model is now", advice=advice

@@ -92,9 +92,8 @@ class Predicting:
             request, opened.basis, lambda phrase: known(opened, phrase)
         )
         covered = beside.covered_by
-        private = covered and (
-            request.get("private") or (core.desk.views.request(covered) or {}).get("private")
-        )
+        outer = core.desk.views.request(covered) if covered else None
+        private = outer is not None and (request.get("private") or outer.private)
         predicted["subsumed_by"] = (
             "another forget" if private else covered
         )  # its id would say what the private one is about

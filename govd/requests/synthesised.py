@@ -15,8 +15,8 @@ def pictures_of(core: Core, request: Record) -> list[Record]:
     """
     if request.get("private") or not request["contribution"]:
         return []
-    contribution = core.desk.views.contribution(str(request["contribution"])) or {}
-    return list(contribution.get("facts", {}).get("prototypes", []))
+    contribution = core.desk.views.contribution(str(request["contribution"]))
+    return [] if contribution is None else list(contribution.facts.get("prototypes", []))
 
 
 def picture_of(core: Core, request: Record, digest: str) -> bytes:

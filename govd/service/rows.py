@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from govd.errors import NotFound
 from govd.records.limits import check_text
+from govd.records.record import plain
 
 if TYPE_CHECKING:
     from govd.types import Json, Record
@@ -33,7 +34,7 @@ def as_csv(found: Sequence[Record]) -> str:
 
 def as_ndjson(found: Sequence[Record]) -> str:
     """A JSON document a line."""
-    return "".join(json.dumps(record, ensure_ascii=False, default=float) + "\n" for record in found)
+    return "".join(json.dumps(record, ensure_ascii=False, default=plain) + "\n" for record in found)
 
 
 def sql_rows(found: Record) -> list[Record]:
@@ -70,7 +71,7 @@ def _cell(value: Json) -> str:
     return (
         _safe(value)
         if isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False, default=float)
+        else json.dumps(value, ensure_ascii=False, default=plain)
     )
 
 

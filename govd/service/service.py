@@ -26,6 +26,7 @@ from govd.reconcile.loop import Reconciler
 from govd.reconcile.measuring import Measuring, by_cell, plain
 from govd.records.lifecycle import OPEN, PENDING, has_expired
 from govd.records.limits import bounded
+from govd.records.revision import Revision
 from govd.requests import ForgetOptions, Requests
 from govd.serve.answers import Answers
 from govd.serve.exports import Exports
@@ -186,8 +187,7 @@ class Service:
         models = [
             {
                 "name": name,
-                "revision": (views.published(name) or {}).get("number", 0),
-                "rank": (views.published(name) or {}).get("rank", 0),
+                **_served(views.published(name)),
                 "in_force": states[name, "in_force"],
                 "subsumed": states[name, "subsumed"],
                 "pending": self._pending(name),
@@ -223,12 +223,14 @@ class Service:
 
     def _capacity(self, model: str) -> dict[str, Json] | None:
         """The model's capacity curve and where the published revision is on it."""
-        published = self.core.desk.views.published(model) or {}
-        figures = (published.get("metrics") or {}).get("data_free") or {}
-        changed = figures.get("predicted_disagreement") if published else 0.0
-        return self.requests.calibrating.capacity(
-            self.core.desk.model(model), len(published.get("contributions", ())), changed
-        )
+        published = self.core.desk.views.published(model)
+        changed: float | None = 0.0
+        standing = 0
+        if published is not None:
+            figures = published.metrics.get("data_free") or {}
+            changed = figures.get("predicted_disagreement")
+            standing = len(published.contributions)
+        return self.requests.calibrating.capacity(self.core.desk.model(model), standing, changed)
 
     def _pending(self, model: str) -> dict[str, Json] | None:
         """The revision that is on its way or was refused last, and what it waits for."""
@@ -349,6 +351,13 @@ class Service:
                 where=f"{made['model']}/{made['number']}",
                 advice="Say --disclose if whoever reads it may know.",
             )
+
+
+def _served(published: Revision | None) -> dict[str, Json]:
+    """Number and rank of what a model serves, 0 for the base."""
+    if published is None:
+        return {"revision": 0, "rank": 0}
+    return {"revision": published.number, "rank": published.rank}
 
 
 def open_service(folder: Path, progress: Progress = silent) -> Service:

@@ -15,8 +15,12 @@ from govd.home.home import Home
 from govd.home.private import Boxes
 from govd.ledger.entry import Draft
 from govd.ledger.signing import Signer
+from govd.records.lifecycle import ModelState
 from govd.records.limits import check_text
-from govd.types import Json, Record
+from govd.records.model import RegisteredModel
+from govd.records.request import Request
+from govd.records.revision import Revision
+from govd.types import Record
 from govd.views.file import opened_views
 from govd.views.records import Records
 from govd.views.sealed_tables import remove_tables
@@ -104,74 +108,76 @@ class Desk:
             r is not None and int(r["tree_size"]) >= (last[0] if last else 0) for r in served
         )
 
-    def model(self, name: str) -> dict[str, Json]:
+    def model(self, name: str) -> RegisteredModel:
         """A registered model's record.
 
         Raises:
             NotFound: there is none of this name.
         """
-        found = self.views.models.get(name)
-        if found is None:
+        model = self.views.models.get(name)
+        if model is None:
             check_text(name, "model")  # before it is said again
-            gone = self.views.records.get("model", name)
-            if gone is not None and gone["state"] == "retired":
+            before = self.views.model(name)
+            if before is not None and before.retired:
                 advice = (
                     f"`govd model show {name}` tells what it was; `govd audit` answers about it as"
                     " before."
                 )
                 raise NotFound(
-                    f"the model {name} was retired on {gone['retired']['at'][:10]}: it serves"
+                    f"the model {name} was retired on {before.retired['at'][:10]}: it serves"
                     " nothing",
                     advice=advice,
                 )
-            known = (
+            registered = (
                 ", ".join(sorted(self.views.models)) or "none yet (govd model add NAME REFERENCE)"
             )
-            raise NotFound(f"no model is called {name!r}", advice=f"Registered: {known}.")
-        return found
+            raise NotFound(f"no model is called {name!r}", advice=f"Registered: {registered}.")
+        return model
 
-    def known_model(self, name: str) -> dict[str, Json]:
+    def known_model(self, name: str) -> RegisteredModel:
         """The record of a model that is registered or was retired.
 
         Raises:
             NotFound: there is none of this name.
         """
-        gone = None if name in self.views.models else self.views.records.get("model", name)
-        return gone if gone is not None and gone["state"] == "retired" else self.model(name)
+        model = self.views.model(name)
+        is_known = model is not None and model.state is not ModelState.REMOVED
+        return model if model is not None and is_known else self.model(name)
 
-    def request(self, request_id: str) -> dict[str, Json]:
+    def request(self, request_id: str) -> Request:
         """A request's record, by its id or an unambiguous beginning of it.
 
         Raises:
             NotFound: there is none.
         """
         check_text(request_id, "request_id")
-        found = self.views.request(request_id)
-        if found is not None:
-            return dict(found)
+        request = self.views.request(request_id)
+        if request is not None:
+            return request
         near = self.views.records.starting("request", request_id) if request_id else []
-        if len(near) == 1:
-            return dict(self.views.request(near[0]) or {})
+        only = self.views.request(near[0]) if len(near) == 1 else None
+        if only is not None:
+            return only
         problem = "is not unambiguous" if near else "does not exist"
         raise NotFound(
             f"the request {request_id!r} {problem}",
             advice="`govd request list` shows what there is.",
         )
 
-    def revision(self, model: str, number: int) -> dict[str, Json]:
+    def revision(self, model: str, number: int) -> Revision:
         """A revision's record.
 
         Raises:
             NotFound: there is no such model, or none of its revisions has this number.
         """
         self.known_model(model)
-        found = self.views.revision(model, number)
-        if found is None:
+        revision = self.views.revision(model, number)
+        if revision is None:
             raise NotFound(
                 f"{model} has no revision {number}",
                 advice=f"`govd revision list --model {model}` shows them.",
             )
-        return found
+        return revision
 
     def boxes(self, requests: Collection[str]) -> Boxes:
         """What the entries about these requests say of private texts. The views say where these

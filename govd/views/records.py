@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from govd.records.record import StoredRecord
 from govd.types import Json, Record
 from govd.views.filters import OF_ENTRIES, OF_REQUESTS, WORDS, conditions, known
 from govd.views.sealed_tables import ROW, VERSION, SealedTables, mended
@@ -316,9 +317,9 @@ def line(entry: Record, latest: str = "") -> tuple[Any, ...]:
     return (*said, None if policy is None else str(policy))
 
 
-def row(noun: str, key: str, record: Mapping[str, Json], live: bool, seq: int) -> tuple[Any, ...]:
+def row(noun: str, key: str, record: StoredRecord, live: bool, seq: int) -> tuple[Any, ...]:
     """A record as `put` takes it."""
-    said = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(record.as_json(), ensure_ascii=False, separators=(",", ":"))
     return (
         noun,
         key,
@@ -327,5 +328,5 @@ def row(noun: str, key: str, record: Mapping[str, Json], live: bool, seq: int) -
         int(live),
         seq,
         record.get("due_at"),
-        said,
+        text,
     )

@@ -1,48 +1,36 @@
-"""What the entries say, folded: models, requests and revisions as records. The entries are the
-truth; the records are kept beside them.
+"""What the entries say, folded: models, requests and revisions as records, kept in tables. The
+entries are the truth; the records are kept beside them.
 
-Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` and
-`revision.<event>` for each event of `lifecycle.py`, and those that change no state:
-`request.extend`, `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`,
-`.deliver`, `contribution.make`, `export.write`, `token.create`, `token.revoke`, `key.rotate`,
-`witness.cosign`, `witness.stamp`. The subject of a request's entries is its id, of a revision's
-`model/number`, of a model's its name.
+What an entry changes is decided by the fold (`govd.records.fold`); here is what is kept of it in
+memory and in the tables, and what can be asked.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final
 
 from govd.errors import Conflict, NotFound
 from govd.ledger import canonical
-from govd.records.lifecycle import TABLES, WANTED, after, is_final
-from govd.types import KEPT_PRIVATE, Json, Record
+from govd.records import possible
+from govd.records.changes import Changes, Place, Span, typed
+from govd.records.contribution import ContributionRef
+from govd.records.fold import fold
+from govd.records.fold_models import check_name
+from govd.records.fold_revisions import made_of_digest
+from govd.records.lifecycle import ModelState, RequestState
+from govd.records.model import Head, RegisteredModel
+from govd.records.record import StoredRecord
+from govd.records.request import Request
+from govd.records.revision import Revision
+from govd.types import Record
 from govd.views.records import Records, line, row
 
 log = logging.getLogger("govd")
-BATCH = 2000
+BATCH: Final = 2000
 """Entries that are folded in one transaction."""
-NOUNS = ("model", "token", "witness", "contribution", "export", "request", "revision")
-EVENTS = {
-    kind: frozenset(event for events in table.values() for event in events)
-    for kind, table in TABLES.items()
-}
-"""What changes a state, for each kind of thing that has one."""
-
-
-class Happening(Protocol):
-    """What somebody is about to append: a draft of an entry."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def payload(self) -> Json: ...
 
 
 class Views:
@@ -64,20 +52,19 @@ class Views:
             BadFile: somebody else changed them.
         """
         self.records.check()
-        self.models: dict[str, dict[str, Json]] = dict(self.records.live("model"))
-        self.tokens: dict[str, dict[str, Json]] = dict(self.records.live("token"))
-        self.open: dict[str, dict[str, Json]] = dict(self.records.live("request"))
-        self.heads: dict[str, dict[str, Json]] = dict(self.records.live("head"))
-        self.witnessed: dict[str, dict[str, Json]] = dict(self.records.live("witness"))
+        live = self.records.live
+        self.models = {name: RegisteredModel.from_json(r) for name, r in live("model")}
+        self.tokens = {key: StoredRecord.from_json(r) for key, r in live("token")}
+        self.open = {key: Request.from_json(r) for key, r in live("request")}
+        self.heads = {model: Head.from_json(r) for model, r in live("head")}
+        self.witnessed = {name: StoredRecord.from_json(r) for name, r in live("witness")}
         self.size = int(self.records.position().get("size", 0))
         self._latest = self.records.latest()  # no time goes back, whatever the clock did
-        self._kept: dict[
-            str, dict[str, Json]
-        ] = {}  # the last and the published revision of each model
-        self._first: dict[tuple[str, str], int] = {}
-        self._changed: dict[tuple[str, str], dict[str, Json]] = {}
-        self._terms: list[tuple[str, str, str, str]] = []
-        self._spans: list[tuple[str, int, int]] = []
+        self._kept: dict[str, Revision] = {}  # the last and the published one of each model
+        self._first: dict[Place, int] = {}
+        self._changed: dict[Place, StoredRecord] = {}
+        self._terms: list[tuple[str, str, Place]] = []
+        self._spans: list[Span] = []
 
     def read(self, entries: Iterable[Record]) -> Views:
         """Fold more entries, in their order: those of a batch all or none. An entry of a kind that
@@ -96,16 +83,13 @@ class Views:
         return self
 
     def _fold(self, entries: Iterable[Record]) -> None:
-        readers = {noun: getattr(self, f"_{noun}") for noun in NOUNS}
         lines: list[tuple[Any, ...]] = []
         entry: Record = {}
         for entry in entries:
-            noun, _, event = str(entry["kind"]).partition(".")
-            if noun in readers:
-                try:
-                    readers[noun](event, entry, entry["payload"])
-                except (Conflict, NotFound) as error:
-                    log.error("entry %s changes nothing: %s", entry["seq"], error.message)
+            try:
+                self._keep(fold(entry, self._standing), int(entry["seq"]))
+            except (Conflict, NotFound) as error:
+                log.error("entry %s changes nothing: %s", entry["seq"], error.message)
             lines.append(line(entry, self._latest))
             self._latest = max(self._latest, str(entry["time"]))
             self.size = int(entry["seq"]) + 1
@@ -114,6 +98,48 @@ class Views:
                 lines = []
         if lines:
             self._write(lines, entry)
+
+    def _standing(self, noun: str, key: str) -> StoredRecord | None:
+        """A record as the entries so far leave it: what the fold reads."""
+        in_memory: StoredRecord | None = None
+        if noun == "request":
+            in_memory = self.open.get(key)
+        elif noun == "model":
+            in_memory = self.models.get(key)
+        elif noun == "token":
+            in_memory = self.tokens.get(key)
+        elif noun == "head":
+            return self.heads.get(key)
+        elif noun == "revision":
+            in_memory = self._kept.get(key)
+        return self._get(noun, key) if in_memory is None else in_memory
+
+    def _keep(self, changes: Changes, seq: int) -> None:
+        """Changed records in memory, to be written with the rest of their batch."""
+        for place, record in changes.records.items():
+            self._changed[place] = record
+            self._first[place] = int(record.get("seq", seq))
+            self._remember(place[1], record)
+            if place[0] == "token":
+                self.tokens[place[1]] = record
+            elif place[0] == "witness":
+                self.witnessed[place[1]] = record
+        self._terms += changes.terms
+        if changes.span is not None:
+            self._spans.append(changes.span)
+
+    def _remember(self, key: str, record: StoredRecord) -> None:
+        if isinstance(record, Request):
+            self.open[key] = record  # until it is written, also where nothing can follow
+        elif isinstance(record, Revision):
+            self._kept[key] = record
+        elif isinstance(record, Head):
+            self.heads[key] = record
+        elif isinstance(record, RegisteredModel):
+            if record.state is ModelState.REGISTERED:
+                self.models[key] = record
+            else:
+                self.models.pop(key, None)
 
     def replace(self, path: Path) -> None:
         """Go on with tables that were made anew from the same entries.
@@ -124,338 +150,64 @@ class Views:
         self.records.adopt(path)
         self._load()
 
-    def check(self, drafts: Sequence[Happening]) -> None:
+    def check(self, drafts: Sequence[possible.Happening]) -> None:
         """Whether these entries, one after the other, can happen.
 
         Raises:
             Conflict: the state of a request or revision does not allow it. NotFound: there is no
             such request or revision.
         """
-        states: dict[str, tuple[str, str]] = {}
-        for draft in drafts:
-            noun, _, event = draft.kind.partition(".")
-            if draft.kind == "model.add":
-                self.check_name(draft.subject)
-            elif draft.kind == "request.file":
-                states[draft.subject] = (str(draft.payload.get("kind", "forget")), "filed")
-            elif draft.kind == "revision.compose":
-                states[draft.subject] = ("revision", "composed")
-            elif noun in ("request", "revision"):
-                kind, state = states.get(draft.subject) or self._state(noun, draft.subject)
-                if event in EVENTS[kind]:
-                    states[draft.subject] = (kind, after(kind, state, event))
-                if draft.kind == "revision.publish":
-                    self._superseded(draft.subject.partition("/")[0])
-
-    def _state(self, noun: str, key: str) -> tuple[str, str]:
-        model, _, number = key.partition("/")
-        found = self.request(key) if noun == "request" else self.revision(model, int(number))
-        if found is None:
-            raise NotFound(f"there is no {noun} {key}")
-        return (str(found["kind"]) if noun == "request" else "revision", str(found["state"]))
-
-    def _superseded(self, model: str) -> dict[str, Json] | None:
-        """The published revision as the next publish leaves it; None where the base is served.
-
-        Raises:
-            Conflict: its state does not allow it.
-        """
-        before = self.published(model)
-        return (
-            None
-            if before is None
-            else {**before, "state": after("revision", str(before["state"]), "supersede")}
-        )
+        possible.check_possible(drafts, self._standing)
 
     def _write(self, lines: list[tuple[Any, ...]], last: Record) -> None:
         with self.records.writing():
             self.records.add_log(lines)
             self.records.put(
-                row(*key, record, self._is_live(*key, record), self._first[key])
-                for key, record in self._changed.items()
+                row(*place, record, self._is_live(place, record), self._first[place])
+                for place, record in self._changed.items()
             )
-            self.records.add_terms(self._terms)
-            self.records.add_spans(self._spans)
+            self.records.add_terms((term, word, *place) for term, word, place in self._terms)
+            self.records.add_spans((s.model, s.start, s.number) for s in self._spans)
             self.records.mark(self.origin, self.size, canonical.digest(last))
-        for (noun, key), record in self._changed.items():
-            if noun == "request" and not self._is_live(noun, key, record):
+        for (_, key), record in self._changed.items():
+            if isinstance(record, Request) and record.is_final:
                 self.open.pop(key, None)
-        self._kept = {
-            key: r for key, r in self._kept.items() if r["number"] in self._heads(str(r["model"]))
-        }
+        self._kept = {key: r for key, r in self._kept.items() if r.number in self._numbers(r.model)}
         self._changed, self._terms, self._spans, self._first = {}, [], [], {}
 
-    def _is_live(self, noun: str, key: str, record: Record) -> bool:
-        if noun == "request":
-            return not is_final(str(record["kind"]), str(record["state"]))
-        if noun == "model":
-            return key in self.models
-        if noun == "revision":
-            return int(record["number"]) in self._heads(str(record["model"]))
-        return noun in ("token", "head", "witness")
+    def _is_live(self, place: Place, record: StoredRecord) -> bool:
+        """Whether something can still happen to it."""
+        if isinstance(record, Request):
+            return not record.is_final
+        if isinstance(record, RegisteredModel):
+            return record.state is ModelState.REGISTERED
+        if isinstance(record, Revision):
+            return record.number in self._numbers(record.model)
+        return place[0] in ("token", "head", "witness")
 
-    def _put(
-        self, noun: str, key: str, record: dict[str, Json], seq: int, /, **terms: Iterable[str]
-    ) -> dict[str, Json]:
-        self._changed[noun, key] = record
-        self._first[noun, key] = int(record.get("seq", seq))
-        self._terms += [(term, word, noun, key) for term, words in terms.items() for word in words]
-        return record
-
-    def _get(self, noun: str, key: str) -> dict[str, Json] | None:
-        found = self._changed.get((noun, key))
-        return self.records.get(noun, key) if found is None else found
-
-    def _model(self, event: str, entry: Record, payload: Json) -> None:
-        name = entry["subject"]
-        if event == "add":
-            self.check_name(name)
-            record = {
-                "name": name,
-                "model": name,
-                "state": "registered",
-                "seq": entry["seq"],
-                "added_at": entry["time"],
-                **payload,
-            }
-            self.models[name] = self._put("model", name, record, entry["seq"])
-            if name not in self.heads:
-                head = {"model": name, "last": 0, "published": None, "seq": entry["seq"]}
-                self.heads[name] = self._put("head", name, head, entry["seq"])
-        elif name not in self.models:
-            raise NotFound(f"there is no model {name}")
-        elif event == "update":
-            self.models[name] = self._put(
-                "model",
-                name,
-                self.models[name] | {"updated_at": entry["time"], **payload},
-                entry["seq"],
-            )
-        elif event == "remove":
-            self._removed(name, entry, payload)
-
-    def _removed(self, name: str, entry: Record, payload: Json) -> None:
-        """A model without forgets in force is removed. One with some is retired: they keep their
-        states, and say so.
-        """
-        said = {
-            "at": entry["time"],
-            "by": entry["actor"],
-            "entry": entry["seq"],
-            "reason": str(payload.get("reason", "")),
-        }
-        gone = (
-            {"state": "retired", "retired": said}
-            if payload.get("retired")
-            else {"state": "removed"}
-        )
-        kept = (
-            {key: self.request(key) for key in payload.get("requests", ())}
-            if payload.get("retired")
-            else {}
-        )
-        if any(request is None or request["model"] != name for request in kept.values()):
-            raise NotFound(f"not all of its requests are of {name}")
-        self._put("model", name, {**self.models.pop(name), **gone}, entry["seq"])
-        for key, request in kept.items():
-            assert request is not None
-            reason = (
-                f"its model was retired on {entry['time'][:10]}; until then:"
-                f" {request['state_reason']}"
-            )
-            self.open[key] = self._put(
-                "request",
-                key,
-                {**request, "model_retired": said, "state_reason": reason},
-                entry["seq"],
-            )
-
-    def _token(self, event: str, entry: Record, payload: Json) -> None:
-        key = entry["subject"]
-        if event == "create":
-            record = {
-                "id": key,
-                "created_at": entry["time"],
-                "revoked_at": None,
-                "seq": entry["seq"],
-                **payload,
-            }
-            self.tokens[key] = self._put("token", key, record, entry["seq"])
-        elif event == "revoke" and key in self.tokens:
-            self.tokens[key] = self._put(
-                "token", key, {**self.tokens[key], "revoked_at": entry["time"]}, entry["seq"]
-            )
-
-    def _witness(self, event: str, entry: Record, payload: Json) -> None:
-        self.witnessed[entry["subject"]] = self._put(
-            "witness",
-            entry["subject"],
-            {"name": entry["subject"], "kind": event, "seq": entry["seq"], **payload},
-            entry["seq"],
-        )
-
-    def _contribution(self, event: str, entry: Record, payload: Json) -> None:
-        self._put("contribution", entry["subject"], {"seq": entry["seq"], **payload}, entry["seq"])
-
-    def _export(self, event: str, entry: Record, payload: Json) -> None:
-        record = {
-            "model": entry["model"],
-            "at": entry["time"],
-            "by": entry["actor"],
-            "seq": entry["seq"],
-            **payload,
-        }
-        self._put("export", str(entry["seq"]), record, entry["seq"], export_of=[entry["subject"]])
-
-    def _request(self, event: str, entry: Record, payload: Json) -> None:
-        key = entry["subject"]
-        if event == "file":
-            record = _filed(entry, payload)
-            named = [
-                p.casefold() for c in record.get("concepts", []) for p in (c["name"], *c["aliases"])
-            ]
-            words = {
-                "concept": named,
-                "domain": record.get("domains", []),
-                "filed_by": [entry["actor"]],
-            }
-            words |= {"key": [payload["idempotency_key"]] if payload.get("idempotency_key") else []}
-            words |= {"reverts": [payload["reverts"]] if payload.get("reverts") else []}
-            words |= {"ticket": [str(record["ticket"]).casefold()] if record.get("ticket") else []}
-            words |= {"private": ["yes"] if record.get("private") else []}
-            self.open[key] = self._put("request", key, record, entry["seq"], **words)
-            return
-        known = self.request(key)
-        if known is None:
-            raise NotFound(f"there is no request {key}")
-        state = (
-            after(known["kind"], known["state"], event)
-            if event in EVENTS[known["kind"]]
-            else known["state"]
-        )
-        request = self._put(
-            "request",
-            key,
-            {**known, "state": state, "entries": [*known["entries"], entry["seq"]]},
-            entry["seq"],
-        )
-        self.open[key] = request
-        if event == "vote":
-            request["votes"] = [
-                *request["votes"],
-                {"at": entry["time"], "entry": entry["seq"], **payload},
-            ]
-            self._terms.append(("policy", payload["policy"], "request", key))
-        elif event == "extend":
-            said = {
-                "at": entry["time"],
-                "by": entry["actor"],
-                "entry": entry["seq"],
-                **payload,
-                "reason": _reason(payload),
-            }
-            request["extensions"] = [*request["extensions"], said]
-            request["due_at"] = payload["due_at"]
-        elif event in ("hold", "release"):
-            said = {"at": entry["time"], "by": entry["actor"], "reason": _reason(payload)}
-            request["held"] = said if event == "hold" else None
-        elif event == "recompute":
-            request |= {k: payload[k] for k in ("predicted", "contribution")}
-        elif event == "approval":  # by a person; policies said no, or not yet
-            request["approvals_held"] = [
-                *request.get("approvals_held", []),
-                _approval(entry, payload, request),
-            ]
-        elif event == "shred":
-            request["shredded_at"] = request.get("shredded_at") or entry["time"]
-        elif event in EVENTS[request["kind"]]:
-            request["state_reason"] = _reason(payload)
-            request |= {k: payload[k] for k in ("predicted", "contribution") if k in payload}
-            if event == "approve":
-                request["approvals"] = [*request["approvals"], _approval(entry, payload, request)]
-            if event == "publish" and request["revision"] is None:
-                request["revision"] = payload["revision"]
-            if (
-                request["state"] in ("in_force", "subsumed", "done")
-                and request["served_at"] is None
-            ):
-                request["served_at"] = entry["time"]
-            if event in ("revert", "deny", "reject", "withdraw"):
-                request["ended_at"] = entry["time"]
-
-    def _revision(self, event: str, entry: Record, payload: Json) -> None:
-        model, _, number = str(entry["subject"]).partition("/")
-        key, head = entry["subject"], self.heads.get(model)
-        if head is None:
-            raise NotFound(f"there is no model {model}")
-        if event == "compose":
-            record: dict[str, Json] = {
-                "model": model,
-                "number": int(number),
-                "state": "composed",
-                "state_reason": "",
-                "metrics": {},
-                "measured": False,
-                "published_at": None,
-                "files": {},
-                "seq": entry["seq"],
-            }
-            record |= dict(payload)
-            before = self.last(model)
-            if before is not None:  # it is no longer the last
-                self._put("revision", f"{model}/{before['number']}", before, entry["seq"])
-            made_of = made_of_digest(
-                str(payload.get("basis", "")), payload.get("contributions", ())
-            )
-            self._kept[key] = self._put("revision", key, record, entry["seq"], made_of=[made_of])
-            head["last"] = int(number)
-            self._put("head", model, head, entry["seq"])
-            return
-        found = self.revision(model, int(number))
-        if found is None:
-            raise NotFound(f"there is no revision {key}")
-        state = (
-            after("revision", found["state"], event)
-            if event in EVENTS["revision"]
-            else found["state"]
-        )
-        older = self._superseded(model) if event == "publish" else None
-        record = self._kept[key] = self._put(
-            "revision", key, {**found, "state": state}, entry["seq"]
-        )
-        if event == "deliver":
-            record["files"] = payload["files"]
-            return
-        if event == "measure":  # figures that take longer and hold nothing up
-            record["metrics"] = {**record["metrics"], **payload["metrics"]}
-            record["measured"] = True
-            return
-        if event == "publish":
-            if older is not None:
-                place = f"{model}/{older['number']}"
-                self._kept[place] = self._put("revision", place, older, entry["seq"])
-            record["published_at"] = entry["time"]
-            record["tree_size"] = entry["seq"]
-            head["published"] = int(number)
-            self._put("head", model, head, entry["seq"])
-            self._spans.append((model, int(entry["seq"]), int(number)))
-        elif event == "evaluate":
-            record["metrics"], record["evaluated_by"] = (
-                payload["metrics"],
-                payload.get("evaluated_by", ""),
-            )
-        record["state_reason"] = payload.get("reason", "")
+    def _get(self, noun: str, key: str) -> StoredRecord | None:
+        changed = self._changed.get((noun, key))
+        if changed is not None:
+            return changed
+        stored = self.records.get(noun, key)
+        return None if stored is None else typed(noun, stored)
 
     # -- asking
 
-    def request(self, request_id: str) -> dict[str, Json] | None:
-        """A request's record."""
-        found = self.open.get(request_id)
-        return self._get("request", request_id) if found is None else found
+    def request(self, request_id: str) -> Request | None:
+        """The request of this id."""
+        request = self.open.get(request_id) or self._get("request", request_id)
+        return None if request is None else Request.from_json(request)
 
-    def retired(self) -> list[dict[str, Json]]:
+    def model(self, name: str) -> RegisteredModel | None:
+        """The model of this name, also where it was retired or removed."""
+        model = self.models.get(name) or self._get("model", name)
+        return None if model is None else RegisteredModel.from_json(model)
+
+    def retired(self) -> list[RegisteredModel]:
         """Models that were retired."""
-        return self.records.find("model", state="retired")
+        retired = self.records.find("model", state=ModelState.RETIRED)
+        return [RegisteredModel.from_json(record) for record in retired]
 
     def check_name(self, name: str) -> None:
         """Whether a name can be a model's.
@@ -463,133 +215,81 @@ class Views:
         Raises:
             Conflict: a model that was retired was called so.
         """
-        gone = self._get("model", name)
-        if gone is not None and gone["state"] == "retired":
-            what = (
-                f"a model called {name} was retired on {gone['retired']['at'][:10]}: its forgets"
-                " are in the ledger under this name"
-            )
-            raise Conflict(what, advice="Choose another name.")
+        check_name(name, self._standing)
 
-    def requests(self, **filters: Any) -> list[dict[str, Json]]:
+    def requests(self, **filters: Any) -> list[Request]:
         """Requests in the order of their filing; filters as in `Records.find`."""
-        return self.records.find("request", **filters)
+        return [Request.from_json(record) for record in self.records.find("request", **filters)]
 
-    def by_key(self, idempotency_key: str) -> dict[str, Json] | None:
+    def by_key(self, idempotency_key: str) -> Request | None:
         """The request that was filed with an idempotency key."""
-        found = self.records.keys("key", idempotency_key, "request")
-        return self.request(found[0]) if found else None
+        keys = self.records.keys("key", idempotency_key, "request")
+        return self.request(keys[0]) if keys else None
 
-    def contribution(self, digest: str) -> dict[str, Json] | None:
+    def contribution(self, digest: str) -> ContributionRef | None:
         """What is known of a contribution."""
-        return self._get("contribution", digest)
+        contribution = self._get("contribution", digest)
+        return None if contribution is None else ContributionRef.from_json(contribution)
 
-    def revision(self, model: str, number: int) -> dict[str, Json] | None:
-        """A revision's record."""
+    def revision(self, model: str, number: int) -> Revision | None:
+        """A model's revision of this number."""
         key = f"{model}/{number}"
-        found = self._kept.get(key) or self._get("revision", key)
-        if found is not None and number in self._heads(model):
-            self._kept[key] = found
-        return found
+        record = self._kept.get(key) or self._get("revision", key)
+        if record is None:
+            return None
+        revision = Revision.from_json(record)
+        if number in self._numbers(model):
+            self._kept[key] = revision
+        return revision
 
-    def _heads(self, model: str) -> tuple[int, ...]:
+    def _numbers(self, model: str) -> tuple[int, ...]:
+        """Of the revisions that are kept in memory."""
         head = self.heads.get(model)
-        return (head["last"], head["published"] or 0) if head else ()
+        return head.numbers if head else ()
 
-    def last(self, model: str) -> dict[str, Json] | None:
+    def last(self, model: str) -> Revision | None:
         """The newest revision, in whatever state."""
-        number = self.heads.get(model, {}).get("last")
-        return self.revision(model, number) if number else None
+        head = self.heads.get(model)
+        return self.revision(model, head.last) if head and head.last else None
 
-    def revisions(self, model: str, **filters: Any) -> list[dict[str, Json]]:
-        """A model's revisions, oldest first."""
-        return self.records.find("revision", model=model, **filters)
+    def revisions(self, model: str, **filters: Any) -> list[Revision]:
+        """A model's revisions, oldest first; filters as in `Records.find`."""
+        records = self.records.find("revision", model=model, **filters)
+        return [Revision.from_json(record) for record in records]
 
-    def made_of(self, basis: str, contributions: Iterable[str]) -> dict[str, Json] | None:
+    def made_of(self, basis: str, contributions: Iterable[str]) -> Revision | None:
         """The newest revision of this basis and these contributions (digests), whatever became of
         it.
         """
-        found = self.records.keys("made_of", made_of_digest(basis, contributions), "revision")
-        records = [record for key in found if (record := self._get("revision", key)) is not None]
-        return max(records, key=lambda record: int(record["seq"]), default=None)
+        keys = self.records.keys("made_of", made_of_digest(basis, contributions), "revision")
+        records = (self._get("revision", key) for key in keys)
+        revisions = [Revision.from_json(record) for record in records if record is not None]
+        return max(revisions, key=lambda revision: revision.seq, default=None)
 
-    def published(self, model: str) -> dict[str, Json] | None:
+    def published(self, model: str) -> Revision | None:
         """The revision that a model serves, None while it is the base."""
-        number = self.heads.get(model, {}).get("published")
-        return self.revision(model, number) if number else None
+        head = self.heads.get(model)
+        return self.revision(model, head.published) if head and head.published else None
 
     def going(self) -> set[str]:
         """The forgets whose revert is approved and not done yet."""
         return {
-            str(r["reverts"])
-            for r in list(self.open.values())
-            if r["kind"] == "revert" and r["state"] == "approved"
+            str(request.reverts)
+            for request in list(self.open.values())
+            if not request.is_forget and request.state is RequestState.APPROVED
         }
 
-    def wanted(self, model: str) -> list[dict[str, Json]]:
+    def wanted(self, model: str) -> list[Request]:
         """The forgets that should be in force: approved ones whose revert is not approved yet,
         oldest first.
         """
-        gone = self.going()
-        mine = [
-            r for r in list(self.open.values()) if r["model"] == model and r["kind"] == "forget"
+        going = self.going()
+        return [
+            request
+            for request in list(self.open.values())
+            if request.model == model and request.is_wanted and request.id not in going
         ]
-        return [r for r in mine if r["state"] in WANTED and r["id"] not in gone]
 
     def dump(self) -> Iterator[tuple[str, ...]]:
         """Everything, in a fixed order."""
         return self.records.dump()
-
-
-def made_of_digest(basis: str, contributions: Iterable[str]) -> str:
-    """SHA-256 of what an edit is a function of: the digests of a basis and of the set of
-    contributions.
-    """
-    return hashlib.sha256("\n".join([basis, *sorted(contributions)]).encode()).hexdigest()
-
-
-def _approval(entry: Record, payload: Json, request: Record) -> dict[str, Json]:
-    """Who approved (`principal`, also as `by`), as which role (null where the entry does not say),
-    when and why.
-
-    `by_filer`: that is who filed it; `automatic`: the home approved by itself in his name.
-    """
-    actor = entry["actor"]
-    said = {
-        "principal": actor,
-        "by": actor,
-        "role": payload.get("role"),
-        "at": entry["time"],
-        "entry": entry["seq"],
-    }
-    said |= {"reason": _reason(payload), "by_filer": actor == request["filed_by"]}
-    return said | {"automatic": True} if payload.get("automatic") else said
-
-
-def _reason(payload: Json) -> str:
-    return KEPT_PRIVATE if payload.get("private") else str(payload.get("reason", ""))
-
-
-def _filed(entry: Record, payload: Json) -> dict[str, Json]:
-    record = {
-        "id": entry["subject"],
-        "kind": "forget",
-        "state": "filed",
-        "state_reason": "",
-        "filed_at": entry["time"],
-        "filed_by": entry["actor"],
-        "due_at": None,
-        "expires_at": None,
-        "revision": None,
-        "contribution": None,
-        "predicted": {},
-        "votes": [],
-        "approvals": [],
-        "extensions": [],
-        "served_at": None,
-        "ended_at": None,
-        "held": None,
-        "entries": [entry["seq"]],
-        "seq": entry["seq"],
-    }
-    return record | dict(payload)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import Depends, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from govd.records.record import plain
 from govd.service.rows import as_csv, as_ndjson
 from govd.types import Json, Record
 
@@ -27,7 +28,7 @@ class Document(JSONResponse):
     """JSON with what NumPy left in it."""
 
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, ensure_ascii=False, default=float).encode("utf-8", "replace")
+        return json.dumps(content, ensure_ascii=False, default=plain).encode("utf-8", "replace")
 
 
 async def form_asked_for(

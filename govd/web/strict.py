@@ -7,6 +7,8 @@ name twice, whole characters, not endlessly deep.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -19,6 +21,7 @@ from starlette.exceptions import HTTPException
 
 from govd.errors import Usage
 from govd.records.limits import check_document, shorn
+from govd.types import changeable
 from govd.web.context import admit_bearer
 
 SHOWN: Final = 60
@@ -30,6 +33,9 @@ class Open(APIRoute):
     """A strict route that needs no token."""
 
     guarded = False
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, as_json(endpoint), **options)
 
     def get_route_handler(self) -> Any:
         """The route's handler behind what is looked at first."""
@@ -46,6 +52,23 @@ class Open(APIRoute):
             return await handler(request)
 
         return strict
+
+
+def as_json(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The same endpoint, records in its answer as JSON: FastAPI would show them as dataclasses."""
+    if inspect.iscoroutinefunction(endpoint):
+
+        @functools.wraps(endpoint)
+        async def awaited(*values: Any, **named: Any) -> Any:
+            return changeable(await endpoint(*values, **named))
+
+        return awaited
+
+    @functools.wraps(endpoint)
+    def answered(*values: Any, **named: Any) -> Any:
+        return changeable(endpoint(*values, **named))
+
+    return answered
 
 
 class Strict(Open):

@@ -1,0 +1,166 @@
+"""What an entry about a request changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from govd.errors import NotFound
+from govd.records.changes import Changes, Lookup, Place, request_at
+from govd.records.lifecycle import EVENTS, STANDING, RequestState, after
+from govd.records.request import Request
+from govd.types import KEPT_PRIVATE, Json, Record
+
+SERVED: Final = frozenset({*STANDING, RequestState.DONE})
+ENDING: Final = frozenset({"revert", "deny", "reject", "withdraw"})
+"""Events after which nothing of a request is wanted."""
+
+
+def fold_request(event: str, entry: Record, lookup: Lookup) -> Changes:
+    """Of `request.file` and everything that can follow it.
+
+    Raises:
+        Conflict: the request's state does not allow it. NotFound: there is no such request.
+    """
+    place = ("request", str(entry["subject"]))
+    if event == "file":
+        filed = _filed(entry)
+        return Changes({place: filed}, _terms(filed, entry, place))
+    request = request_at(lookup, place[1])
+    if request is None:
+        raise NotFound(f"there is no request {place[1]}")
+    changed: dict[str, Json] = {"entries": [*request["entries"], entry["seq"]]}
+    if event in NOTES:
+        changed |= NOTES[event](request, entry)
+    elif event in EVENTS[request.kind]:
+        changed |= _decided(request, event, entry)
+    terms = [("policy", str(entry["payload"]["policy"]), place)] if event == "vote" else []
+    return Changes({place: request.with_(**changed)}, tuple(terms))
+
+
+def _filed(entry: Record) -> Request:
+    record: dict[str, Json] = {
+        "id": entry["subject"],
+        "kind": "forget",
+        "state": RequestState.FILED.value,
+        "state_reason": "",
+        "filed_at": entry["time"],
+        "filed_by": entry["actor"],
+        "due_at": None,
+        "expires_at": None,
+        "revision": None,
+        "contribution": None,
+        "predicted": {},
+        "votes": [],
+        "approvals": [],
+        "extensions": [],
+        "served_at": None,
+        "ended_at": None,
+        "held": None,
+        "entries": [entry["seq"]],
+        "seq": entry["seq"],
+    }
+    return Request.from_json(record | dict(entry["payload"]))
+
+
+def _terms(request: Request, entry: Record, place: Place) -> tuple[tuple[str, str, Place], ...]:
+    """Words by which it is found."""
+    words: dict[str, list[str]] = {
+        "concept": [p.casefold() for concept in request.concepts for p in concept.phrases],
+        "domain": list(request.domains),
+        "filed_by": [str(entry["actor"])],
+        "key": [request.idempotency_key] if request.idempotency_key else [],
+        "reverts": [request.reverts] if request.reverts else [],
+        "ticket": [str(request.ticket).casefold()] if request.ticket else [],
+        "private": ["yes"] if request.private else [],
+    }
+    return tuple((term, word, place) for term, all_of in words.items() for word in all_of)
+
+
+def _decided(request: Request, event: str, entry: Record) -> dict[str, Json]:
+    """Fields that an event of the lifecycle changes."""
+    payload = entry["payload"]
+    state = after(request.kind, request.state, event)
+    changed: dict[str, Json] = {"state": state.value, "state_reason": _reason(payload)}
+    changed |= {name: payload[name] for name in ("predicted", "contribution") if name in payload}
+    if event == "approve":
+        changed["approvals"] = [*request["approvals"], _approval(request, entry)]
+    if event == "publish" and request.revision is None:
+        changed["revision"] = payload["revision"]
+    if state in SERVED and request.served_at is None:
+        changed["served_at"] = entry["time"]
+    if event in ENDING:
+        changed["ended_at"] = entry["time"]
+    return changed
+
+
+def _voted(request: Request, entry: Record) -> dict[str, Json]:
+    vote = {"at": entry["time"], "entry": entry["seq"], **entry["payload"]}
+    return {"votes": [*request["votes"], vote]}
+
+
+def _extended(request: Request, entry: Record) -> dict[str, Json]:
+    payload = entry["payload"]
+    extension = {
+        "at": entry["time"],
+        "by": entry["actor"],
+        "entry": entry["seq"],
+        **payload,
+        "reason": _reason(payload),
+    }
+    return {"extensions": [*request["extensions"], extension], "due_at": payload["due_at"]}
+
+
+def _held(request: Request, entry: Record) -> dict[str, Json]:
+    by, reason = entry["actor"], _reason(entry["payload"])
+    return {"held": {"at": entry["time"], "by": by, "reason": reason}}
+
+
+def _released(request: Request, entry: Record) -> dict[str, Json]:
+    return {"held": None}
+
+
+def _recomputed(request: Request, entry: Record) -> dict[str, Json]:
+    return {name: entry["payload"][name] for name in ("predicted", "contribution")}
+
+
+def _approved_in_vain(request: Request, entry: Record) -> dict[str, Json]:
+    """By a person; policies said no, or not yet."""
+    return {
+        "approvals_held": [*request.get("approvals_held", []), _approval(request, entry)],
+    }
+
+
+def _shredded(request: Request, entry: Record) -> dict[str, Json]:
+    return {"shredded_at": request.shredded_at or entry["time"]}
+
+
+NOTES: Final[Mapping[str, Callable[[Request, Record], dict[str, Json]]]] = {
+    "vote": _voted,
+    "extend": _extended,
+    "hold": _held,
+    "release": _released,
+    "recompute": _recomputed,
+    "approval": _approved_in_vain,
+    "shred": _shredded,
+}
+"""What changes a request's record but not its state, and which fields."""
+
+
+def _approval(request: Request, entry: Record) -> dict[str, Json]:
+    """An `Approval`; the principal is also there as `by`."""
+    actor, payload = entry["actor"], entry["payload"]
+    approval = {
+        "principal": actor,
+        "by": actor,
+        "role": payload.get("role"),
+        "at": entry["time"],
+        "entry": entry["seq"],
+        "reason": _reason(payload),
+        "by_filer": actor == request.filed_by,
+    }
+    return approval | {"automatic": True} if payload.get("automatic") else approval
+
+
+def _reason(payload: Record) -> str:
+    return KEPT_PRIVATE if payload.get("private") else str(payload.get("reason", ""))

@@ -1,0 +1,135 @@
+"""Models as they are registered, and the numbers of their revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from govd.records.lifecycle import ModelState
+from govd.records.record import StoredRecord
+from govd.types import Json
+
+
+@dataclass(frozen=True, eq=False)
+class RegisteredModel(StoredRecord):
+    """A model as it was registered, or changed since."""
+
+    @property
+    def name(self) -> str:
+        """How everybody calls it, `shop`."""
+        return str(self._json["name"])
+
+    @cached_property
+    def state(self) -> ModelState:
+        """Whether it is served."""
+        return ModelState(self._json["state"])
+
+    @property
+    def reference(self) -> str:
+        """What was typed for it: a folder, a file or a Hugging Face id."""
+        return str(self._json["reference"])
+
+    @property
+    def hf_revision(self) -> str | None:
+        """The commit at Hugging Face, where the reference is one."""
+        return self._json.get("hf_revision")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its weights."""
+        return str(self._json["digest"])
+
+    @property
+    def basis(self) -> str:
+        """SHA-256 of its basis: the label set, anchors and pool, encoded."""
+        return str(self._json["basis"])
+
+    @property
+    def evaluation(self) -> str | None:
+        """SHA-256 of its evaluation set, where it has one."""
+        return self._json.get("evaluation")
+
+    @property
+    def images(self) -> str | None:
+        """The folder that the evaluation set was read from."""
+        return self._json.get("images")
+
+    @property
+    def use(self) -> str:
+        """What it is used for: `labels`, `open` or `search`."""
+        return str(self._json["use"])
+
+    @property
+    def side(self) -> str:
+        """Which projection is edited, `image` or `text`."""
+        return str(self._json["side"])
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains that can be named, `("photo", "sketch")`."""
+        return tuple(self._json.get("domains") or ())
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether it was trained without what is forgotten: a reference to compare with."""
+        return bool(self._json.get("from_scratch"))
+
+    @property
+    def publish_to(self) -> str | None:
+        """The folder that model checkpoints are delivered to."""
+        return self._json.get("publish_to")
+
+    @property
+    def publish_base(self) -> bool | None:
+        """Whether the base is delivered, too, while nothing is forgotten; None: it was registered
+        when nobody could say so, and the base is.
+        """
+        return self._json.get("publish_base")
+
+    @property
+    def calibration(self) -> Mapping[str, Json] | None:
+        """Errors of predictions, measured when it was registered."""
+        return self._json.get("calibration")
+
+    @property
+    def added_at(self) -> str:
+        """When it was registered, RFC 3339 in UTC."""
+        return str(self._json["added_at"])
+
+    @property
+    def retired(self) -> Mapping[str, Json] | None:
+        """When (`at`), by whom (`by`), why (`reason`) and by which entry (`entry`) it was."""
+        return self._json.get("retired")
+
+    @property
+    def seq(self) -> int:
+        """The number of the entry that registered it."""
+        return int(self._json["seq"])
+
+
+@dataclass(frozen=True, eq=False)
+class Head(StoredRecord):
+    """The numbers of a model's revisions that something can still happen to. It outlives the model:
+    one that is registered anew under its name goes on counting.
+    """
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return str(self._json["model"])
+
+    @property
+    def last(self) -> int:
+        """The newest revision, in whatever state; 0 where there is none."""
+        return int(self._json["last"])
+
+    @property
+    def published(self) -> int | None:
+        """The revision that is served; None while that is the base."""
+        return self._json.get("published")
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Both, 0 for none."""
+        return self.last, self.published or 0

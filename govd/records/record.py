@@ -1,0 +1,61 @@
+"""What every record is: what the entries say of one thing, typed, and as JSON beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from govd.types import Json
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRecord(Mapping[str, Json]):
+    """A record, which nobody can change: attributes for code, and a mapping over its JSON for what
+    leaves govd (HTTP, the command line, plugins). A field that an older ledger does not have is
+    absent from the mapping, and its attribute says what that meant then.
+
+        >>> request = Request.from_json({"id": "5d0c", "kind": "forget", "state": "in_force"})
+        >>> request.state is RequestState.IN_FORCE, request["state"]
+        (True, 'in_force')
+    """
+
+    _json: Mapping[str, Json]
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Json]) -> Self:
+        """The record whose JSON this is; a record as it is."""
+        return record if isinstance(record, cls) else cls(record)
+
+    def as_json(self) -> dict[str, Json]:
+        """A copy for `json.dumps`; changing it changes no record."""
+        return dict(self._json)
+
+    def with_(self, **fields: Json) -> Self:
+        """The same record with some of its JSON fields changed."""
+        return type(self)({**self._json, **fields})
+
+    def __getitem__(self, field: str) -> Json:
+        return self._json[field]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._json)
+
+    def __len__(self) -> int:
+        return len(self._json)
+
+    def __contains__(self, field: object) -> bool:
+        return field in self._json
+
+    def get(self, field: str, default: Any = None) -> Json:
+        """A field's JSON, `default` where the record has no such field."""
+        return self._json.get(field, default)
+
+
+def plain(value: Any) -> Json:
+    """What `json.dumps` asks its `default` for: records as dicts, NumPy's numbers as floats.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    return dict(value) if isinstance(value, Mapping) else float(value)

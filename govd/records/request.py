@@ -1,0 +1,317 @@
+"""A request as the entries about it leave it: a forget, or the revert of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from govd.records.lifecycle import STANDING, WANTED, Kind, RequestState, is_final
+from govd.records.record import StoredRecord
+from govd.types import Concept, Decision, Json, Scope
+
+
+@dataclass(frozen=True)
+class Approval:
+    """That somebody approved. `role`: as which he did; None where the entry does not say.
+
+    `by_filer`: he filed the request himself. `automatic`: the home approved in his name
+    (`approval = "self"` in `govd.toml`). `entry`: the number of the entry.
+    """
+
+    principal: str
+    role: str | None
+    at: str
+    entry: int
+    reason: str
+    by_filer: bool
+    automatic: bool = False
+
+    @classmethod
+    def from_json(cls, approval: Mapping[str, Json]) -> Approval:
+        """As the record of the request has it."""
+        return cls(
+            principal=str(approval["principal"]),
+            role=approval.get("role"),
+            at=str(approval["at"]),
+            entry=int(approval["entry"]),
+            reason=str(approval["reason"]),
+            by_filer=bool(approval["by_filer"]),
+            automatic=bool(approval.get("automatic")),
+        )
+
+
+@dataclass(frozen=True)
+class RecordedVote:
+    """What a policy said. `moment`: when it was asked (`filed`, `approve`, `revert`, …); `version`:
+    of its plugin; `inputs`: what it went by; `entry`: the number of the entry.
+    """
+
+    moment: str
+    policy: str
+    version: str
+    decision: Decision
+    reason: str
+    inputs: Mapping[str, Json]
+    at: str
+    entry: int
+
+    @classmethod
+    def from_json(cls, vote: Mapping[str, Json]) -> RecordedVote:
+        """As the record of the request has it."""
+        return cls(
+            moment=str(vote.get("moment", "")),
+            policy=str(vote["policy"]),
+            version=str(vote.get("version", "")),
+            decision=vote["decision"],
+            reason=str(vote.get("reason", "")),
+            inputs=vote.get("inputs", {}),
+            at=str(vote["at"]),
+            entry=int(vote["entry"]),
+        )
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A legal hold: since when, by whom, and why."""
+
+    at: str
+    by: str
+    reason: str
+
+    @classmethod
+    def from_json(cls, hold: Mapping[str, Json]) -> Hold:
+        """As the record of the request has it."""
+        return cls(str(hold["at"]), str(hold["by"]), str(hold["reason"]))
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What the ledger only commits to: `commitment` (SHA-256, salted) to the texts of `fields`."""
+
+    commitment: str
+    fields: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, hidden: Mapping[str, Json]) -> Hidden:
+        """As the record of the request has it."""
+        return cls(str(hidden["commitment"]), tuple(hidden.get("fields", ())))
+
+
+@dataclass(frozen=True, eq=False)
+class Request(StoredRecord):
+    """A forget or a revert. Times are RFC 3339 in UTC; `…_at` are the times of the entries that
+    made it so, None while there is none.
+    """
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits, `5d0c2f1e9a7b`."""
+        return str(self._json["id"])
+
+    @property
+    def model(self) -> str:
+        """The name of the model that it is about."""
+        return str(self._json["model"])
+
+    @property
+    def kind(self) -> Kind:
+        """`forget` or `revert`."""
+        return "revert" if self._json["kind"] == "revert" else "forget"
+
+    @cached_property
+    def state(self) -> RequestState:
+        """Where it is; what may follow is in `lifecycle`."""
+        return RequestState(self._json["state"])
+
+    @property
+    def state_reason(self) -> str:
+        """Why it is so, for people: `bounds: it would change 3.1 % of other answers`."""
+        return str(self._json["state_reason"])
+
+    @cached_property
+    def concepts(self) -> tuple[Concept, ...]:
+        """What is named, `private:…` where the ledger does not say it; a revert copies its
+        forget's.
+        """
+        return tuple(
+            Concept(str(concept["name"]), tuple(concept["aliases"]))
+            for concept in self._json.get("concepts", ())
+        )
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains in which it is forgotten, `("sketch",)`; empty: in all."""
+        return tuple(self._json.get("domains", ()))
+
+    @cached_property
+    def scope(self) -> Scope:
+        """Concepts × domains."""
+        return Scope(self.concepts, self.domains)
+
+    @property
+    def strength(self) -> float:
+        """1 takes the concept away wholly."""
+        return float(self._json["strength"])
+
+    @property
+    def method(self) -> str:
+        """By which it is computed, as it was chosen when it was filed: never `auto`."""
+        return str(self._json["method"])
+
+    @property
+    def target(self) -> str | None:
+        """What takes the concept's place: `unnamed`, `level` or `shift`; None: the method's own."""
+        return self._json.get("target")
+
+    @property
+    def prototypes(self) -> int:
+        """Synthesised pictures for each prompt."""
+        return int(self._json.get("prototypes") or 0)
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """SHA-256 of the pictures that were given."""
+        return tuple(self._json.get("examples") or ())
+
+    @property
+    def reason(self) -> str:
+        """Why it was filed; empty where that is kept private."""
+        return str(self._json.get("reason") or "")
+
+    @property
+    def legal_basis(self) -> str | None:
+        """The law or contract that asks for it (`basis` in JSON)."""
+        return self._json.get("basis")
+
+    @property
+    def ticket(self) -> str | None:
+        """Its number where requests come from, `HELP-112`."""
+        return self._json.get("ticket")
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """With which it was filed; of a private request a keyed digest of it."""
+        return self._json.get("idempotency_key")
+
+    @property
+    def reverts(self) -> str | None:
+        """Of a revert: the id of its forget."""
+        return self._json.get("reverts")
+
+    @property
+    def filed_at(self) -> str:
+        """When it was filed."""
+        return str(self._json["filed_at"])
+
+    @property
+    def filed_by(self) -> str:
+        """The actor who filed it, `ann` or `token:ci`."""
+        return str(self._json["filed_by"])
+
+    @property
+    def due_at(self) -> str | None:
+        """By when it must be served, where somebody said so."""
+        return self._json.get("due_at")
+
+    @property
+    def expires_at(self) -> str | None:
+        """After which it need no longer be forgotten."""
+        return self._json.get("expires_at")
+
+    @property
+    def served_at(self) -> str | None:
+        """When it was in force (a revert: done) first."""
+        return self._json.get("served_at")
+
+    @property
+    def ended_at(self) -> str | None:
+        """When it was reverted, denied, rejected or withdrawn."""
+        return self._json.get("ended_at")
+
+    @property
+    def shredded_at(self) -> str | None:
+        """When the text of a private request was destroyed."""
+        return self._json.get("shredded_at")
+
+    @property
+    def revision(self) -> int | None:
+        """The first revision that carries it."""
+        return self._json.get("revision")
+
+    @property
+    def contribution(self) -> str | None:
+        """The digest of what it adds to an edit, once that is computed."""
+        return self._json.get("contribution")
+
+    @property
+    def predicted(self) -> Mapping[str, Json]:
+        """What it was predicted to do when it was decided; empty before (`Predicted`)."""
+        return self._json["predicted"] or {}
+
+    @property
+    def votes(self) -> tuple[RecordedVote, ...]:
+        """What policies said to it, in order."""
+        return tuple(RecordedVote.from_json(vote) for vote in self._json["votes"])
+
+    @property
+    def approvals(self) -> tuple[Approval, ...]:
+        """Who approved it, in order."""
+        return tuple(Approval.from_json(approval) for approval in self._json["approvals"])
+
+    @property
+    def approvals_held(self) -> tuple[Approval, ...]:
+        """Approvals by people when a policy said no, or not yet."""
+        held = self._json.get("approvals_held", ())
+        return tuple(Approval.from_json(approval) for approval in held)
+
+    @property
+    def hold(self) -> Hold | None:
+        """The legal hold that it is under (`held` in JSON)."""
+        hold = self._json.get("held")
+        return Hold.from_json(hold) if hold else None
+
+    @property
+    def private(self) -> Hidden | None:
+        """What the ledger only commits to, of a private request."""
+        hidden = self._json.get("private")
+        return Hidden.from_json(hidden) if hidden else None
+
+    @property
+    def model_retired(self) -> Mapping[str, Json] | None:
+        """When (`at`), by whom (`by`) and why (`reason`) its model was retired while it was in
+        force.
+        """
+        return self._json.get("model_retired")
+
+    @property
+    def entries(self) -> tuple[int, ...]:
+        """Numbers of the entries about it, in order."""
+        return tuple(self._json["entries"])
+
+    @property
+    def seq(self) -> int:
+        """The number of the entry that filed it."""
+        return int(self._json["seq"])
+
+    @property
+    def is_forget(self) -> bool:
+        """Whether it is a forget, not a revert."""
+        return self.kind == "forget"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can follow."""
+        return is_final(self.kind, self.state)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is a forget that is part of the desired state, as long as no revert of it is
+        approved.
+        """
+        return self.is_forget and self.state in WANTED
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is a forget that is served, by itself or under one that covers it."""
+        return self.is_forget and self.state in STANDING
