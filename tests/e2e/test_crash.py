@@ -21,7 +21,7 @@ WORKER = """
 import os, signal, sys
 sys.path[:0] = [sys.argv[4], sys.argv[4] + "/plugins/example"]
 from importlib.metadata import EntryPoint
-from govd import plugins
+from govd.asking import plugins
 from govd.hookspecs import hookimpl
 from govd.requests import ForgetOptions
 from govd.service import open_service
@@ -31,7 +31,7 @@ POINTS += [EntryPoint("bounds", "govd_bounds", "govd"), EntryPoint("methods", "g
 plugins.found_entry_points = lambda: POINTS
 home, step, revert = sys.argv[1:4]
 import govd_example.backend as backend
-from govd import measuring
+from govd.reconcile import measuring
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)

@@ -47,7 +47,7 @@ UNFINISHED = """
 import sys
 from pathlib import Path
 from govd.requests import ForgetOptions
-from govd.service import open_service
+from govd.service.service import open_service
 with open_service(Path(sys.argv[1])) as service:
     service.forget("m", ForgetOptions(concepts=("blue",), reason="cut off"), "ann")
 """

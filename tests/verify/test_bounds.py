@@ -19,7 +19,7 @@ CODE = """
 import json, resource, sys, time
 from pathlib import Path
 from govd.errors import GovdError
-from govd.offline import verify_offline
+from govd.verify.offline import verify_offline
 before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
 try:
     found = verify_offline(Path(sys.argv[1]), None, again=len(sys.argv) > 2)
