@@ -9,8 +9,10 @@ from typing import Any
 
 from govd.errors import GovdError, NotFound
 from govd.types import Json
+from govd.verify.contributions import Fault, named_contribution
 from govd.verify.excerpt import Composed, Excerpt
-from govd.verify.recompute import Fault, Log, check_spec, named_contribution, recompute
+from govd.verify.filings import Log, check_spec
+from govd.verify.recompute import recompute
 
 Entry = Mapping[str, Any]
 
@@ -25,14 +27,14 @@ def recompute_excerpt(
     def composable(entry: Entry) -> bool:
         return entry["kind"] != "revision.compose" or excerpt.alone(str(entry["subject"]))
 
-    found = recompute((entry for entry in entries() if composable(entry)), artifact)
+    records = recompute((entry for entry in entries() if composable(entry)), artifact)
     log = Log()
     for entry in entries():
         if composable(entry):
             log.take(entry)
         elif entry["subject"] in excerpt.revisions:
-            found += _shared(excerpt.composed[entry["subject"]], excerpt, log, artifact)
-    return found
+            records += _shared(excerpt.composed[entry["subject"]], excerpt, log, artifact)
+    return records
 
 
 def _shared(
@@ -45,23 +47,24 @@ def _shared(
         "fault": "",
         "same_bytes": None,
     }
-    found: list[dict[str, Json]] = []
+    records: list[dict[str, Json]] = []
     for digest in composed.own:
         try:
             request = _check_filed(digest, excerpt, log, artifact)
         except NotFound as error:
-            found.append(blank | {"says": f"its contribution was not looked at: {error.message}"})
+            records.append(blank | {"says": f"its contribution was not looked at: {error.message}"})
         except GovdError as error:
-            found.append(
+            records.append(
                 blank | {"fault": f"its contribution is not what was filed: {error.message}"}
             )
         else:
-            what = (
+            finding = (
                 f"its contribution {digest[:16]}… has the bytes that its name says, and the scope,"
                 " method, target and strength"
             )
-            found.append(
-                blank | {"says": f"{what} that {request} was filed with", "same_contribution": True}
+            records.append(
+                blank
+                | {"says": f"{finding} that {request} was filed with", "same_contribution": True}
             )
     others = f"{composed.others} contribution{'s' if composed.others > 1 else ''} of other requests"
     shown = (
@@ -70,7 +73,7 @@ def _shared(
         else f"{others} is shown as a digest only"
     )
     advice = "recomposing needs a bundle that was made --with-others"
-    return [*found, blank | {"says": f"it was not composed again: {shown}; {advice}"}]
+    return [*records, blank | {"says": f"it was not composed again: {shown}; {advice}"}]
 
 
 def _check_filed(digest: str, excerpt: Excerpt, log: Log, artifact: Callable[[str], bytes]) -> str:
@@ -84,8 +87,10 @@ def _check_filed(digest: str, excerpt: Excerpt, log: Log, artifact: Callable[[st
         for request in sorted(excerpt.requests & set(log.filed))
         if log.contribution_of.get(request) == digest
     ]
-    if digest not in log.made or not owners:
+    if digest not in log.artifact_of or not owners:
         raise Fault("no entry before it made this contribution for the request", where=digest)
-    path = log.made[digest]
-    check_spec(owners[0], log, named_contribution(digest, path, log.basis[digest], artifact(path)))
+    path = log.artifact_of[digest]
+    check_spec(
+        owners[0], log, named_contribution(digest, path, log.basis_of[digest], artifact(path))
+    )
     return owners[0]

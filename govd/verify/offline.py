@@ -91,38 +91,41 @@ def composed_again(
         if excerpt is None
         else recompute_excerpt(entries, artifact, excerpt)
     )
-    for found in recomputed:
-        if found["fault"]:
-            verdict.fault(f"{found['revision']}: {found['fault']}")
-    if not any(_was_seen(found) for found in recomputed):
-        why = (
-            recomputed[0]["says"] or recomputed[0]["fault"]
-            if recomputed
-            else "there is no edit here"
-        )
-        verdict.fault(f"nothing was composed again, though that was asked: {why}")
+    for record in recomputed:
+        if record["fault"]:
+            verdict.fault(f"{record['revision']}: {record['fault']}")
+    if not any(map(_was_seen, recomputed)):
+        reason = "there is no edit here"
+        if recomputed:
+            reason = str(recomputed[0]["says"] or recomputed[0]["fault"])
+        verdict.fault(f"nothing was composed again, though that was asked: {reason}")
     return recomputed
 
 
-def _was_seen(found: Mapping[str, Json]) -> bool:
+def _was_seen(record: Mapping[str, Json]) -> bool:
     """Whether something was composed again, or compared."""
-    return found["same_bytes"] is not None or bool(found.get("same_contribution"))
+    return record["same_bytes"] is not None or bool(record.get("same_contribution"))
 
 
 def told(recomputed: Sequence[Mapping[str, Json]]) -> tuple[list[str], list[str]]:
     """What composing again came to, in sentences: what it proves, and which edits could not be
     composed.
     """
-    said = [(_was_seen(f), safe(f"{f['revision']}: {f['says']}.")) for f in recomputed if f["says"]]
-    return [text for done, text in said if done], [text for done, text in said if not done]
+    composed: list[str] = []
+    missed: list[str] = []
+    for record in recomputed:
+        if record["says"]:
+            sentence = safe(f"{record['revision']}: {record['says']}.")
+            (composed if _was_seen(record) else missed).append(sentence)
+    return composed, missed
 
 
 def record_of(verdict: Verdict) -> dict[str, Json]:
     """A verdict as JSON."""
-    said: dict[str, Json] = asdict(verdict) | {"holds": verdict.holds}
+    record: dict[str, Json] = asdict(verdict) | {"holds": verdict.holds}
     for name in ("named", "delivered", "last"):
-        said.pop(name)
-    return said
+        record.pop(name)
+    return record
 
 
 def sections(
