@@ -12,7 +12,7 @@ from govd.cli.demo.story import HOW, Story, search_areas
 from govd.cli.demo.tables import SPOILED
 from govd.cli.report import render
 from govd.cli.report.parts import MARKS, SAYS, WORKS, heat, leak_part, tally
-from govd.service.service import HONEST
+from govd.service.evaluating import CLAIM
 from govd.types import Json
 
 
@@ -30,7 +30,7 @@ def page(story: Story) -> str:
             (what, [(p, _png(p.pixels)) for p in some]) for what, some in story.prototypes if some
         ],
         same_bytes=sum(bool(r.get("same_bytes")) for r in story.bundle["recomputed"]),
-        honest=HONEST,
+        honest=CLAIM,
         says=SAYS,
         marks=MARKS,
         works=WORKS,

@@ -16,7 +16,7 @@ from govd.cli.report.parts import WORKS, scope_of_leak
 from govd.cli.show_attacks import verdict
 from govd.cli.tables import console, scope
 from govd.grades import ATTACKS, claim_of, value_of
-from govd.service.service import HONEST
+from govd.service.evaluating import CLAIM
 from govd.types import Json, Record
 
 TOLD = (
@@ -140,7 +140,7 @@ def print_leaks(leaks: Sequence[Record]) -> None:
     console().print(chart)
     for leak in leaks:
         line(f"[bold]{scope(scope_of_leak(leak))}[/], {escape(claim_of(leak))}")
-    line(f"[red]{escape(HONEST)}[/]")
+    line(f"[red]{escape(CLAIM)}[/]")
 
 
 def print_store(stages: Sequence[Record]) -> None:

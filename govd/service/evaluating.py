@@ -1,0 +1,146 @@
+"""`govd evaluate`: the metrics of a revision on labelled pictures, and what a report shows beside
+them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from govd.edit import EvaluationData, metrics
+from govd.edit.compose import recognised
+from govd.edit.confusion import confusion
+from govd.errors import Denied, Usage
+from govd.models.core import Core
+from govd.models.evaluation_set import read_images
+from govd.models.registry import Models
+from govd.models.served import Served
+from govd.reconcile.attacking import OtherWords, checked
+from govd.reconcile.measuring import Measuring, by_cell, plain
+from govd.records.limits import bounded
+from govd.serve.serving import Serving
+from govd.service.reporting import Reports
+from govd.types import Contribution, Json, Record
+
+CLAIM: Final = (
+    "The edit suppresses the concepts in the shared space and at the model's output. It does not"
+    " erase training data or traces in earlier layers; what a stranger with examples can still do"
+    " is measured beside it."
+)
+"""What every evaluation says of itself."""
+
+
+class Evaluating:
+    """Evaluations of what is published, or was. Nothing is written."""
+
+    def __init__(
+        self,
+        core: Core,
+        models: Models,
+        measuring: Measuring,
+        serving: Serving,
+        reports: Reports,
+    ) -> None:
+        self.core, self.models, self.measuring = core, models, measuring
+        self.serving, self.reports = serving, reports
+
+    @bounded
+    def evaluate(
+        self,
+        model: str,
+        images: str | None,
+        revision: int | None = None,
+        base: bool = False,
+        report: bool = False,
+        disclose: bool = False,
+        words: OtherWords | None = None,
+    ) -> Record:
+        """The metrics of a revision, with what a stranger can still do.
+
+        Args:
+            model: its name.
+            images: a folder of labelled pictures; None: the model's own evaluation set.
+            revision: its number; None: the published one.
+            base: the unedited model instead.
+            report: also what a report shows beside them, which takes longer.
+            disclose: the report may name what private requests are about.
+            words: other words for labels, which are tried as well.
+
+        Raises:
+            Usage: the model has no evaluation set and no folder is given. BadFile: there is no
+            picture in it. Denied: a report would name what a private request is about.
+        """
+        served = self.serving.now(model, revision, base)
+        basis = served.opened.basis
+        record = self.core.desk.revision(model, served.number) if served.number else None
+        if report and record is not None and not disclose:
+            self._check_private(record)
+        data, left_out = self._data(model, images, served)
+        checked(words or {}, basis.anchors[0])
+        filed = self.measuring.filed(record)
+        contributions = [recognised(basis, contribution) for contribution in filed]
+        figures = metrics.on_images(basis, served.edit, contributions, data)
+        figures["data_free"] = metrics.data_free(basis, served.edit, contributions)
+        figures |= self.measuring.slow(served.opened, served.edit, contributions, data, words)
+        by_cell(served.opened, served.edit, contributions, data, figures)
+        figures |= {
+            "skipped": data.skipped,
+            "left_out": dict(left_out),
+            "confusion": confusion(basis, served.edit, data),
+        }
+        answer = {
+            "model": model,
+            "revision": served.number,
+            "claim": CLAIM,
+            "metrics": plain(figures),
+        }
+        if report:
+            answer["report"] = self._report(model, images, served, filed, data)
+        return answer
+
+    def _data(
+        self, model: str, images: str | None, served: Served
+    ) -> tuple[EvaluationData, Counter[str]]:
+        """What is evaluated on, and how many files of the folder were left out, by reason."""
+        if images is None:
+            data = self.measuring.evaluation(model)
+            if data is None:
+                raise Usage(f"{model} has no evaluation set", advice="Say --images DIR.")
+            return data, Counter()
+        basis, encoder = served.opened.basis, served.opened.encoder
+        spellings = self.models.spellings(model)
+        return read_images(
+            Path(images), encoder, basis.domains, self.core.progress, basis.labels, spellings
+        )
+
+    def _report(
+        self,
+        model: str,
+        images: str | None,
+        served: Served,
+        filed: Sequence[Contribution],
+        data: EvaluationData,
+    ) -> Json:
+        name = images or self.core.desk.model(model).get("images")
+        folder = Path(name) if name and Path(name).is_dir() else None
+        return plain(self.reports.figures(model, served, filed, data, folder))
+
+    def _check_private(self, revision: Record) -> None:
+        """Refuse to show what a private request is about.
+
+        Raises:
+            Denied: one of them is private.
+        """
+        private = [
+            request
+            for request in revision["requests"]
+            if self.core.desk.request(request).get("private")
+        ]
+        if private:
+            raise Denied(
+                f"a report would name what {', '.join(private)} keeps private",
+                where=f"{revision['model']}/{revision['number']}",
+                advice="Say --disclose if whoever reads it may know.",
+            )

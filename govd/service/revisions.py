@@ -1,0 +1,64 @@
+"""The nouns of `govd revision`: what was published, and what one revision has that another has
+not.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from govd.models.core import Core
+from govd.records.limits import bounded
+from govd.types import Record
+
+COMPARED: Final = ("forget_acc", "retain_acc", "retain_agreement", "accuracy")
+"""Metrics that two revisions are compared by."""
+
+
+class Revisions:
+    """The revisions of a home's models."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    @bounded
+    def all(self, model: str) -> list[Record]:
+        """A model's revisions, oldest first.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        self.core.desk.known_model(model)
+        return list(self.core.desk.views.revisions(model))
+
+    @bounded
+    def show(self, model: str, number: int) -> Record:
+        """One revision.
+
+        Raises:
+            NotFound: there is none of this number.
+        """
+        return self.core.desk.revision(model, number)
+
+    @bounded
+    def diff(self, model: str, first: int, second: int) -> Record:
+        """What the second revision has that the first has not, and the other way round.
+
+        Raises:
+            NotFound: there is none of one of these numbers.
+        """
+        before, after = self.show(model, first), self.show(model, second)
+        metrics = {
+            name: {"from": before["metrics"].get(name), "to": after["metrics"].get(name)}
+            for name in COMPARED
+            if name in before["metrics"] or name in after["metrics"]
+        }
+        return {
+            "model": model,
+            "from": first,
+            "to": second,
+            "added": sorted(set(after["requests"]) - set(before["requests"])),
+            "removed": sorted(set(before["requests"]) - set(after["requests"])),
+            "same_edit": before["edit_digest"] == after["edit_digest"],
+            "rank": {"from": before["rank"], "to": after["rank"]},
+            "metrics": metrics,
+        }
