@@ -449,8 +449,8 @@ def test_a_checkpoint_is_found_again_from_anywhere(
     seen: list[str] = []
     open_it = service.core.plugins.open_model
     monkeypatch.setattr(
-        service.core,
-        "ask_open",
+        service.core.plugins,
+        "open_model",
         lambda r: seen.append(r.reference) or open_it(replace(r, reference="colours")),
     )
     assert service.add_model("a", "colours", given, "ann")["reference"] == str(
