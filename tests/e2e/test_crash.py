@@ -24,7 +24,7 @@ from importlib.metadata import EntryPoint
 from govd.asking import plugins
 from govd.hookspecs import hookimpl
 from govd.requests import ForgetOptions
-from govd.service import open_service
+from govd.service.service import open_service
 
 POINTS = [EntryPoint(f"example-{n}", f"govd_example.{n}", "govd") for n in ("backend", "method", "policy")]
 POINTS += [EntryPoint("bounds", "govd_bounds", "govd"), EntryPoint("methods", "govd.methods", "govd")]
