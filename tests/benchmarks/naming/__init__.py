@@ -1,0 +1,1 @@
+"""What counts as the concept: pictures in the place of a name, other words for it, and a part of a class that stays."""

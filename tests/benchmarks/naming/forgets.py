@@ -1,0 +1,100 @@
+"""A forget as a request says it: phrases, pictures that somebody gave, a target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from govd.contribution import sealed
+from govd.edit import Basis, Edit, Ingredients, Material, Problem, build, compose
+from govd.methods import builtin
+from govd.types import Concept, ForgetSpec, Scope, Target, Use
+from tests.benchmarks.forgetting.sets import Split
+
+METHODS = builtin()
+METHOD = "fitted"
+
+
+@dataclass(frozen=True)
+class Forget:
+    """`phrases`, the name first, with their unit texts `(p, d)`; `examples` `(k, d)`, unit embeddings of pictures."""
+
+    phrases: tuple[str, ...]
+    texts: np.ndarray
+    examples: np.ndarray | None = None
+    target: Target = "unnamed"
+
+    def edit(self, basis: Basis) -> Edit:
+        """What is served when nothing else is in force.
+
+        Raises:
+            Unsupported: the target cannot be reached with what was given.
+        """
+        scope = Scope((Concept(self.phrases[0], self.phrases[1:]),))
+        spec = ForgetSpec(scope, METHOD, self.target)
+        given = self.examples if self.examples is not None and len(self.examples) else None
+        material = Material([self.texts], self.texts, examples=given)
+        tensors, facts = METHODS[METHOD].contribute(Problem(basis, spec, material))
+        return compose(basis, [sealed(basis.digest, spec, dict(tensors), dict(facts))], METHODS)
+
+
+def registered(split: Split, use: Use, without: Collection[str] = (), words: Sequence[tuple[str, np.ndarray]] = ()) -> Basis:
+    """A split's model registered with fewer labels, for another use, or with more words in its vocabulary; without domains."""
+    known = split.basis
+    kept = [i for i, name in enumerate(known.labels) if name not in without]
+    general = [i for i, name in enumerate(known.vocabulary) if name not in {*without, *(word for word, _ in words)}]
+    vocabulary = np.concatenate([known.tensors["vocabulary"][general], *(vector[None] for _, vector in words)])
+    prompts = known.tensors.get("label_prompts")
+    given = Ingredients(
+        known.model,
+        use,
+        known.side,
+        [known.labels[i] for i in kept],
+        known.tensors["labels"][kept],
+        [*(known.vocabulary[i] for i in general), *(word for word, _ in words)],
+        vocabulary,
+        pool=known.tensors["pool"],
+        pool_kind=known.pool_kind,
+        label_prompts=None if prompts is None else prompts[:, kept],
+    )
+    return build(replace(given, templates=known.templates))
+
+
+@dataclass
+class Table:
+    """Rows by what they are of, each a list of draws; `columns` that a draw has no figure for are left out of its mean."""
+
+    heads: Sequence[str]
+    columns: Sequence[str]
+    rows: dict[tuple[str, ...], list[dict[str, float]]] = field(default_factory=dict)
+
+    def add(self, row: tuple[str, ...], figures: dict[str, float]) -> None:
+        """One draw."""
+        self.rows.setdefault(row, []).append(figures)
+
+    def __str__(self) -> str:
+        heads = [*self.heads, "draws", *self.columns]
+        lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+        for row, draws in self.rows.items():
+            cells = [shown([figures.get(name, float("nan")) for figures in draws]) for name in self.columns]
+            lines.append(f"| {' | '.join([*row, str(len(draws)), *cells])} |")
+        return "\n".join(lines)
+
+
+def shown(listed: Sequence[float]) -> str:
+    """A mean of the numbers among them."""
+    known = np.array([x for x in listed if np.isfinite(x)])
+    return f"{known.mean():.3f}" if len(known) else "–"
+
+
+def unit(moved: np.ndarray) -> np.ndarray:
+    """Rows of length one."""
+    rows: np.ndarray = moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
+    return rows
+
+
+def nothing(x: np.ndarray) -> np.ndarray:
+    """The unedited model."""
+    return x
