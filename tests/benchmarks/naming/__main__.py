@@ -1,6 +1,8 @@
-"""`python -m tests.benchmarks.naming`: forgetting by pictures, by other words, and of a part of a class; a table each.
+"""`python -m tests.benchmarks.naming`: forgetting by pictures, by other words, and of a part of a
+class; a table each.
 
-The sets are those of `tests.benchmarks.forgetting`, the method is `fitted`, and each forget is alone in force.
+The sets are those of `tests.benchmarks.forgetting`, the method is `fitted`, and each forget is
+alone in force.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ def by_examples(folder: Path | None, names: Sequence[str], seeds: Sequence[int])
 
 
 def by_aliases(folder: Path | None, names: Sequence[str], seeds: Sequence[int]) -> Table:
-    """The sets whose labels have synonyms, which are whole models with one pool: one split has all."""
+    """The sets whose labels have synonyms: whole models with one pool, of which a split has all."""
     table = Table(aliases.HEADS, aliases.COLUMNS)
     for title, splits in portfolio(folder, names, seeds[:1]):
         aliases.report(title, splits[0], table)
@@ -41,7 +43,9 @@ def by_parts(folder: Path | None, names: Sequence[str], seeds: Sequence[int]) ->
     table = Table(subgroups.HEADS, subgroups.COLUMNS)
     for title, splits in portfolio(folder, names, seeds):
         if title == BREEDS and folder:
-            subgroups.breeds(title, splits, texts_of(folder, splits[0].labels, subgroups.KINDS), table)
+            subgroups.breeds(
+                title, splits, texts_of(folder, splits[0].labels, subgroups.KINDS), table
+            )
         elif title.startswith(SIMULATED):
             subgroups.heads(SIMULATED, splits[0], table)
     return table
@@ -49,7 +53,11 @@ def by_parts(folder: Path | None, names: Sequence[str], seeds: Sequence[int]) ->
 
 def texts_of(folder: Path, labels: Words, wanted: Sequence[str]) -> np.ndarray:
     """Unit texts `(n, d)` of words of the folder's vocabulary."""
-    known = {name: row for words in vocabulary(folder, labels) for name, row in zip(words.names, words.vectors, strict=True)}
+    known = {
+        name: row
+        for words in vocabulary(folder, labels)
+        for name, row in zip(words.names, words.vectors, strict=True)
+    }
     return np.stack([known[name] for name in wanted])
 
 
@@ -62,15 +70,24 @@ QUESTIONS: dict[str, Callable[[Path | None, Sequence[str], Sequence[int]], Table
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.naming", description=__doc__)
-    parser.add_argument("--vectors", type=Path, default=os.environ.get("GOVD_VECTORS"), help="folder of sets of real vectors")
+    parser.add_argument(
+        "--vectors",
+        type=Path,
+        default=os.environ.get("GOVD_VECTORS"),
+        help="folder of sets of real vectors",
+    )
     parser.add_argument("--sets", default="", help="names of sets, with commas; all by default")
-    parser.add_argument("--questions", default=",".join(QUESTIONS), help="what is asked, with commas")
+    parser.add_argument(
+        "--questions", default=",".join(QUESTIONS), help="what is asked, with commas"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     folder = Path(given.vectors) if given.vectors else None
     names = [name for name in given.sets.split(",") if name]
     for question in given.questions.split(","):
-        print(f"{question}\n\n{QUESTIONS[question](folder, names, range(given.seeds))}\n", flush=True)
+        print(
+            f"{question}\n\n{QUESTIONS[question](folder, names, range(given.seeds))}\n", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Other words for a label: it is forgotten by its name alone, or with its aliases, and asked for by each of them.
+"""Other words for a label: it is forgotten by its name alone, or with its aliases, and asked for by
+each of them.
 
-*By an alias not given*: of labels with several aliases, each is asked for where the name and only the others were given. Where the name
-alone was, or nothing, those are all aliases of the same labels.
+*By an alias not given*: of labels with several aliases, each is asked for where the name and only
+the others were given. Where the name alone was, or nothing, those are all aliases of the same
+labels.
 """
 
 from __future__ import annotations
@@ -20,7 +22,14 @@ from tests.benchmarks.forgetting.sets import Split, Words
 from tests.benchmarks.mini import Mini
 from tests.benchmarks.naming.forgets import Forget, Table, nothing
 
-COLUMNS = ("by its name", "by an alias", "by an alias not given", "unchanged", "unlisted", "neighbours")
+COLUMNS = (
+    "by its name",
+    "by an alias",
+    "by an alias not given",
+    "unchanged",
+    "unlisted",
+    "neighbours",
+)
 HEADS = ("set", "forgotten")
 Aliases = Mapping[str, np.ndarray]
 
@@ -39,7 +48,10 @@ def aliases_of(split: Split) -> dict[str, Aliases]:
         known = dict(zip((str(word) for word in texts["text_names"]), rows, strict=True))
     else:
         return {}
-    return {name: {word: known[word] for word in listed if word in known} for name, listed in words.items()}
+    return {
+        name: {word: known[word] for word in listed if word in known}
+        for name, listed in words.items()
+    }
 
 
 def report(title: str, split: Split, table: Table) -> None:
@@ -50,16 +62,26 @@ def report(title: str, split: Split, table: Table) -> None:
             case = Case(split, "labels", np.array([label]))
             table.add((title, "nothing"), _figures(case, nothing, aliases))
             table.add((title, "its name"), _figures(case, _forgotten(case, name, {}), aliases))
-            left_out = [_asked(case, edited, text) for text, edited in _each_left_out(case, name, aliases)]
+            left_out = [
+                _asked(case, edited, text) for text, edited in _each_left_out(case, name, aliases)
+            ]
             not_given = {"by an alias not given": float(np.mean(left_out))} if left_out else {}
-            table.add((title, "its name and aliases"), _figures(case, _forgotten(case, name, aliases), aliases) | not_given)
+            table.add(
+                (title, "its name and aliases"),
+                _figures(case, _forgotten(case, name, aliases), aliases) | not_given,
+            )
 
 
 def _each_left_out(case: Case, name: str, aliases: Aliases) -> Iterator[tuple[np.ndarray, Map]]:
     """Each alias of those that have another, with the edit for the name and the others."""
     if len(aliases) > 1:
         for word, text in aliases.items():
-            yield text, _forgotten(case, name, {other: rows for other, rows in aliases.items() if other != word})
+            yield (
+                text,
+                _forgotten(
+                    case, name, {other: rows for other, rows in aliases.items() if other != word}
+                ),
+            )
 
 
 def _forgotten(case: Case, name: str, aliases: Aliases) -> Map:

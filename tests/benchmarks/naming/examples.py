@@ -1,8 +1,9 @@
-"""Labels that are forgotten by pictures, alone or beside their name (`govd forget NAME --example PICTURE`).
+"""Labels that are forgotten by pictures, alone or beside their name (`govd forget … --example`).
 
-*Alone* the model was registered without the label, and the forget stands under a word that has nothing to do with it, as a face's or a
-logo's would; whoever judges asks by the label all the same. Pictures are drawn of those that judge a set, and judge nothing then; all rows
-of a draw are judged on the same pictures.
+*Alone* the model was registered without the label, and the forget stands under a word that has
+nothing to do with it, as a face's or a logo's would; whoever judges asks by the label all the same.
+Pictures are drawn of those that judge a set, and judge nothing then; all rows of a draw are judged
+on the same pictures.
 """
 
 from __future__ import annotations
@@ -85,12 +86,17 @@ def _beside_its_name(title: str, draw: Draw, table: Table) -> None:
             if k <= len(draw.pictures):
                 forget = Forget((draw.label,), text, draw.pictures[:k], target)
                 given = f"its name and {k}" if k else "its name"
-                table.add((title, given, target), _figures(draw, forget.edit(draw.case.split.basis).move))
+                table.add(
+                    (title, given, target), _figures(draw, forget.edit(draw.case.split.basis).move)
+                )
 
 
 def _alone(title: str, draw: Draw, table: Table) -> None:
     word, text = draw.word
-    uses: tuple[tuple[Use, tuple[Target, ...]], ...] = (("labels", ("unnamed", "level")), ("open", ("shift",)))
+    uses: tuple[tuple[Use, tuple[Target, ...]], ...] = (
+        ("labels", ("unnamed", "level")),
+        ("open", ("shift",)),
+    )
     for use, targets in uses:
         basis = registered(draw.case.split, use, without=(draw.label, word))
         for target in targets:

@@ -7,19 +7,22 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from govd.contribution import sealed
 from govd.edit import Basis, Edit, Ingredients, Material, Problem, build, compose
+from govd.edit.contribution import sealed
 from govd.methods import builtin
 from govd.types import Concept, ForgetSpec, Scope, Target, Use
 from tests.benchmarks.forgetting.sets import Split
 
 METHODS = builtin()
 METHOD = "fitted"
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class Forget:
-    """`phrases`, the name first, with their unit texts `(p, d)`; `examples` `(k, d)`, unit embeddings of pictures."""
+    """`phrases`, the name first, with their unit texts `(p, d)`; `examples` `(k, d)`, unit
+    embeddings of pictures.
+    """
 
     phrases: tuple[str, ...]
     texts: np.ndarray
@@ -40,12 +43,25 @@ class Forget:
         return compose(basis, [sealed(basis.digest, spec, dict(tensors), dict(facts))], METHODS)
 
 
-def registered(split: Split, use: Use, without: Collection[str] = (), words: Sequence[tuple[str, np.ndarray]] = ()) -> Basis:
-    """A split's model registered with fewer labels, for another use, or with more words in its vocabulary; without domains."""
+def registered(
+    split: Split,
+    use: Use,
+    without: Collection[str] = (),
+    words: Sequence[tuple[str, np.ndarray]] = (),
+) -> Basis:
+    """A split's model registered with fewer labels, for another use, or with more words in its
+    vocabulary; without domains.
+    """
     known = split.basis
     kept = [i for i, name in enumerate(known.labels) if name not in without]
-    general = [i for i, name in enumerate(known.vocabulary) if name not in {*without, *(word for word, _ in words)}]
-    vocabulary = np.concatenate([known.tensors["vocabulary"][general], *(vector[None] for _, vector in words)])
+    general = [
+        i
+        for i, name in enumerate(known.vocabulary)
+        if name not in {*without, *(word for word, _ in words)}
+    ]
+    vocabulary = np.concatenate(
+        [known.tensors["vocabulary"][general], *(vector[None] for _, vector in words)]
+    )
     prompts = known.tensors.get("label_prompts")
     given = Ingredients(
         known.model,
@@ -64,7 +80,9 @@ def registered(split: Split, use: Use, without: Collection[str] = (), words: Seq
 
 @dataclass
 class Table:
-    """Rows by what they are of, each a list of draws; `columns` that a draw has no figure for are left out of its mean."""
+    """Rows by what they are of, each a list of draws. A draw without figures is one that the method
+    refuses; it is counted apart. Means are of draws that have a column.
+    """
 
     heads: Sequence[str]
     columns: Sequence[str]
@@ -78,12 +96,17 @@ class Table:
         heads = [*self.heads, "draws", *self.columns]
         lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
         for row, draws in self.rows.items():
-            cells = [shown([figures.get(name, float("nan")) for figures in draws]) for name in self.columns]
-            lines.append(f"| {' | '.join([*row, str(len(draws)), *cells])} |")
+            answered = [figures for figures in draws if figures]
+            refused = len(draws) - len(answered)
+            count = f"{len(answered)}, {refused} refused" if refused else str(len(answered))
+            cells = [
+                mean([figures.get(name, NAN) for figures in answered]) for name in self.columns
+            ]
+            lines.append(f"| {' | '.join([*row, count, *cells])} |")
         return "\n".join(lines)
 
 
-def shown(listed: Sequence[float]) -> str:
+def mean(listed: Sequence[float]) -> str:
     """A mean of the numbers among them."""
     known = np.array([x for x in listed if np.isfinite(x)])
     return f"{known.mean():.3f}" if len(known) else "–"

@@ -1,7 +1,9 @@
-"""A part of a class goes, the class stays: breeds of Pets while "cat" and "dog" stay, "water bottle" of LVIS while "bottle" stays.
+"""A part of a class goes, the class stays: breeds of Pets while "cat" and "dog" stay, "wine bottle"
+of LVIS while "bottle" stays.
 
-What has a colour or another attribute cannot be measured: no set has pictures of both a "red apple" and other apples. A label in one
-domain, which is such a part as well, is measured by `tests.benchmarks.forgetting --kinds cells`.
+What has a colour or another attribute cannot be measured: no set has pictures of both a "red apple"
+and other apples. A label in one domain, which is such a part as well, is measured by
+`tests.benchmarks.forgetting --kinds cells`.
 """
 
 from __future__ import annotations
@@ -18,15 +20,24 @@ from tests.benchmarks.naming.forgets import Forget, Table, nothing, registered, 
 KINDS = ("cat", "dog")
 """The classes that the breeds of `oxford-pets` are parts of."""
 COMPOUNDS = 40
-COLUMNS = ("named", "part still in the class", "rest of the class", "unchanged", "unlisted", "neighbours")
+COLUMNS = (
+    "named",
+    "part still in the class",
+    "rest of the class",
+    "unchanged",
+    "unlisted",
+    "neighbours",
+)
 HEADS = ("set", "forgotten")
 
 
 def breeds(title: str, splits: Sequence[Split], kinds: np.ndarray, table: Table) -> None:
-    """Each breed alone. `kinds` `(2, d)`, texts of `KINDS`, which stay in the vocabulary or are nowhere listed.
+    """Each breed alone. `kinds` `(2, d)`, texts of `KINDS`, which stay in the vocabulary or are
+    nowhere listed.
 
-    A breed's class is what most of its pictures are unedited. *Part still in the class*: of its pictures that were told to be of that
-    class, how many still are; *rest of the class*: the same of the other breeds' pictures.
+    A breed's class is what most of its pictures are unedited. *Part still in the class*: of its
+    pictures that were told to be of that class, how many still are; *rest of the class*: the same
+    of the other breeds' pictures.
     """
     for split in splits:
         listed = {
@@ -47,20 +58,27 @@ def breeds(title: str, splits: Sequence[Split], kinds: np.ndarray, table: Table)
 def _of_breed(case: Case, edited: Map, kinds: np.ndarray, of_class: np.ndarray) -> dict[str, float]:
     before = (case.split.x @ kinds.T).argmax(1)
     same = before == (unit(edited(case.split.x)) @ kinds.T).argmax(1)
-    rest = {"part still in the class": share(same[case.inside & of_class]), "rest of the class": share(same[~case.inside & of_class])}
+    rest = {
+        "part still in the class": share(same[case.inside & of_class]),
+        "rest of the class": share(same[~case.inside & of_class]),
+    }
     return measure(case, edited) | rest
 
 
 def compounds(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs of names of which the first ends with the second as a word of its own: a part and its class, as a rule."""
+    """Pairs of places: a name of two words, and the name that its last word is. As a rule the first
+    is a part of what the second names.
+    """
     place = {name: i for i, name in enumerate(names)}
-    pairs = ((i, name.split(" ", 1)[-1] if name.count(" ") == 1 else "") for i, name in enumerate(names))
-    return [(i, place[head]) for i, head in pairs if head in place and "(" not in names[i]]
+    words = [name.split(" ") for name in names]
+    return [(i, place[w[1]]) for i, w in enumerate(words) if len(w) == 2 and w[1] in place]
 
 
 def heads(title: str, split: Split, table: Table) -> None:
-    """Some compounds, each alone. *Part still in the class*: its pictures that are answered with the class' name; *rest of the class*:
-    pictures of the class that were named with it, how many still are."""
+    """Some compounds, each alone. *Part still in the class*: its pictures that are answered with
+    the class' name; *rest of the class*: pictures of the class that were named with it, how many
+    still are.
+    """
     pairs = compounds(split.labels.names)
     chosen = np.random.default_rng(split.seed).permutation(len(pairs))[:COMPOUNDS]
     for part, whole in (pairs[i] for i in chosen):
