@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from govd.types import Json
+if TYPE_CHECKING:  # NumPy comes with it, and help and tables need none
+    from govd.types import Json
 
 
 @dataclass(frozen=True, eq=False)
-class StoredRecord(Mapping[str, Json]):
+class StoredRecord(Mapping[str, Any]):
     """A record, which nobody can change: attributes for code, and a mapping over its JSON for what
     leaves govd (HTTP, the command line, plugins). A field that an older ledger does not have is
     absent from the mapping, and its attribute says what that meant then.
