@@ -21,7 +21,7 @@ from govd.ledger import canonical
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.models.core import Core
 from govd.types import Json, Record
-from govd.verify import archive, bundle, claim
+from govd.verify import archive, bundle_format, claim
 from govd.verify.archive import Content
 from govd.verify.parts import named
 
@@ -65,10 +65,10 @@ class BundleContents:
         entries = 0
         for seq, body in bodies():
             entries += 1
-            if len(body) > bundle.STATEMENT:
+            if len(body) > bundle_format.MAX_STATEMENT_BYTES:
+                limit = bundle_format.MAX_STATEMENT_BYTES
                 raise BadFile(
-                    f"entry {seq} has {len(body)} bytes; bundles hold entries of {bundle.STATEMENT}"
-                    " bytes",
+                    f"entry {seq} has {len(body)} bytes; bundles hold entries of {limit} bytes",
                     where=f"entry {seq}",
                 )
             entry = json.loads(body)
@@ -92,7 +92,7 @@ class BundleContents:
             files("govd").joinpath("data/bundle.txt").read_bytes()
         )
         manifest = {
-            "format": bundle.FORMAT,
+            "format": bundle_format.FORMAT,
             "origin": ledger.origin,
             "key": str(signer.key),
             "size": size,
@@ -102,7 +102,7 @@ class BundleContents:
             canonical.encode({**manifest, "about": question.about})
         )
         contents["SHA256SUMS"] = Content.whole(
-            bundle.sums({name: content.sha256 for name, content in contents.items()})
+            bundle_format.sums({name: content.sha256 for name, content in contents.items()})
         )
         return contents, entries, str(signer.key)
 

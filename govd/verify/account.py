@@ -6,17 +6,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from govd.ledger.signing import LogCheckpoint
 from govd.records.actors import spoken
 from govd.verify import bounds, claim
 from govd.verify.bounds import Bounds
 from govd.verify.excerpt import DIGESTS, OTHERS, Excerpt
+from govd.verify.open_bundle import OpenBundle
 from govd.verify.sentences import honest, safe, sentence_of
-
-if TYPE_CHECKING:
-    from govd.verify.bundle import Opened
 
 TOLD: Final = 500
 """Entries that are told as sentences."""
@@ -41,7 +39,7 @@ NOT_PROVEN: Final = (
 
 
 def tell(
-    opened: Opened, newest: LogCheckpoint, found: Bounds, known: bool, kept: Sequence[int]
+    opened: OpenBundle, newest: LogCheckpoint, found: Bounds, known: bool, kept: Sequence[int]
 ) -> None:
     """Fill in the sentences of a bundle. `known`: the key came from elsewhere; `kept`: sizes of log
     checkpoints that the reader kept.
@@ -83,7 +81,7 @@ def tell(
     opened.not_proven += NOT_PROVEN
 
 
-def _proven(opened: Opened, newest: LogCheckpoint) -> list[str]:
+def _proven(opened: OpenBundle, newest: LogCheckpoint) -> list[str]:
     size, verdict = newest.size, opened.verdict
     whole = (
         f", and they are all: there is none but these up to entry {size - 1}; later ones are not"
@@ -108,7 +106,7 @@ def _proven(opened: Opened, newest: LogCheckpoint) -> list[str]:
     return said
 
 
-def _recorded(opened: Opened) -> list[str]:
+def _recorded(opened: OpenBundle) -> list[str]:
     said: list[str] = []
     for entry in opened.entries():
         sentence = sentence_of(entry)
@@ -123,7 +121,7 @@ def _recorded(opened: Opened) -> list[str]:
     return said
 
 
-def _missing(opened: Opened, found: Bounds) -> list[str]:
+def _missing(opened: OpenBundle, found: Bounds) -> list[str]:
     said: list[str] = []
     kinds = Counter(opened.missing.values())
     for what, count in sorted(kinds.items()):
@@ -148,7 +146,7 @@ def _missing(opened: Opened, found: Bounds) -> list[str]:
     return said
 
 
-def _about(opened: Opened) -> None:
+def _about(opened: OpenBundle) -> None:
     """That the bundle is about what its manifest says; of a time also what was published then."""
     said = opened.manifest.get("about")
     about: Mapping[str, Any] = said if isinstance(said, dict) else {}
@@ -176,7 +174,7 @@ def _about(opened: Opened) -> None:
         )
 
 
-def _excerpt(opened: Opened, request: str) -> bool:
+def _excerpt(opened: OpenBundle, request: str) -> bool:
     """The request is shown and nothing of others; what follows from that for the revisions that are
     made of others as well.
     """
@@ -216,7 +214,7 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _as_of(opened: Opened, about: Mapping[str, Any]) -> bool:
+def _as_of(opened: OpenBundle, about: Mapping[str, Any]) -> bool:
     """Entries from `from` to the first one after the time, without a gap: so nothing was published
     between them.
     """

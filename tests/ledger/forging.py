@@ -10,13 +10,13 @@ from typing import Any
 
 from govd.ledger import canonical, merkle
 from govd.ledger.signing import LogCheckpoint, Signer
-from govd.verify import archive, bundle, claim
+from govd.verify import archive, bundle_format, claim
 
 Files = dict[str, bytes]
 
 
 def unzipped(data: bytes) -> Files:
-    opened = archive.Archive(io.BytesIO(data), bundle.LIMIT)
+    opened = archive.Archive(io.BytesIO(data), bundle_format.MAX_BUNDLE_BYTES)
     return {name: opened.read(name) for name in opened.members}
 
 
@@ -29,7 +29,9 @@ def zipped(files: Files) -> io.BytesIO:
 def listed(files: Files) -> Files:
     """The files with sums that list them: what somebody does who changes more than a bit."""
     return files | {
-        "SHA256SUMS": bundle.sums({n: hashlib.sha256(d).hexdigest() for n, d in files.items()})
+        "SHA256SUMS": bundle_format.sums(
+            {n: hashlib.sha256(d).hexdigest() for n, d in files.items()}
+        )
     }
 
 
@@ -59,7 +61,7 @@ def forged(
     """A bundle of everything, signed."""
     bodies, note = signed([{**row, "seq": i} for i, row in enumerate(rows)], signer)
     manifest = {
-        "format": bundle.FORMAT,
+        "format": bundle_format.FORMAT,
         "origin": signer.key.name,
         "key": str(signer.key),
         "size": len(bodies),

@@ -167,7 +167,7 @@ def test_a_bundle_of_many_entries_verifies_in_flat_memory(signer: Signer, tmp_pa
         for n, d in (small | {f"checkpoints/{count}.note": note}).items()
     }
     contents["entries.ndjson"] = archive.Content.of(bodies)
-    from govd.verify.bundle import sums
+    from govd.verify.bundle_format import sums
 
     contents["SHA256SUMS"] = archive.Content.whole(sums({n: c.sha256 for n, c in contents.items()}))
     path = tmp_path / "x.zip"

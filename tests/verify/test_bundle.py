@@ -23,8 +23,8 @@ from govd.ledger.signing import Key, Signer
 from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import open_service
-from govd.verify import bundle
 from govd.verify.bundle import verify_bundle
+from govd.verify.open_bundle import OpenBundle
 from tests.ledger.forging import entry, forged, listed, signed, unzipped, zipped
 
 Files = dict[str, bytes]
@@ -66,7 +66,7 @@ def made(
     return unzipped(one), unzipped(everything), key
 
 
-def judged(files: Files, key: Key) -> bundle.Opened:
+def judged(files: Files, key: Key) -> OpenBundle:
     return verify_bundle(zipped(listed(files)), key)
 
 
