@@ -57,76 +57,68 @@ class BundleContents:
         self.core, self.checkpoints = core, checkpoints
 
     def gather(self, question: Question, since: int | None) -> tuple[dict[str, Content], int, str]:
-        ledger, whole = self.core.desk.ledger, question.seqs is None
+        """The files that answer a `question`, how many entries they have, and the key that signs.
+        `since`: the size of a log checkpoint that somebody kept.
+
+        Raises:
+            Usage: the ledger has fewer entries than `since`. NotFound: an artifact is not there.
+            BadFile: one is damaged, or an entry is larger than bundles hold.
+        """
+        whole = question.seqs is None
         frame = self._frame(question, since)
-        size, seqs, notes, signer = frame.size, frame.seqs, frame.notes, frame.signer
-        bodies = partial(self._bodies, seqs, size)
+        bodies = partial(self._bodies, frame.seqs, frame.size)
         contents: dict[str, Content] = {}
         entries = 0
         for seq, body in bodies():
             entries += 1
-            if len(body) > bundle_format.MAX_STATEMENT_BYTES:
-                limit = bundle_format.MAX_STATEMENT_BYTES
-                raise BadFile(
-                    f"entry {seq} has {len(body)} bytes; bundles hold entries of {limit} bytes",
-                    where=f"entry {seq}",
-                )
+            _check_size(seq, body)
             entry = json.loads(body)
-            self._stamp(entry, notes, contents)
+            self._stamp(entry, frame.notes, contents)
             if question.excerpt is None or question.excerpt.shows_artifacts(entry):
                 self._artifacts(entry, whole, contents)
-        for n, (note, lines) in notes.items():
-            contents[f"checkpoints/{n}.note"] = Content.whole(note.encode())
+        for size, (note, lines) in frame.notes.items():
+            contents[f"checkpoints/{size}.note"] = Content.whole(note.encode())
             if lines:
-                contents[f"cosigned/{n}.note"] = Content.whole(
-                    (note + "".join(f"{line}\n" for line in lines)).encode()
-                )
+                cosigned = note + "".join(f"{line}\n" for line in lines)
+                contents[f"cosigned/{size}.note"] = Content.whole(cosigned.encode())
         contents["entries.ndjson"] = Content.of(lambda: (body + b"\n" for _, body in bodies()))
-        older = {*notes, *([since] if since else [])} - {size}
-        proofs = b"".join(self._proofs(seqs, sorted(older), size)) if seqs is not None else b""
+        proofs = b"" if frame.seqs is None else b"".join(self._proofs(frame, frame.seqs, since))
         contents["proofs.ndjson"] = Content.whole(proofs)
-        for revision, made in self._claims(question, bodies).items():
-            sealed = claim.sealed(made, signer.key.id.hex(), signer.raw)
-            contents[f"statements/{revision[0]}-{revision[1]}.dsse.json"] = Content.whole(sealed)
-        contents["README.txt"] = Content.whole(
-            files("govd").joinpath("data/bundle.txt").read_bytes()
-        )
+        key = str(frame.signer.key)
+        for (model, number), revision_claim in self._claims(question, bodies).items():
+            sealed = claim.sealed(revision_claim, frame.signer.key.id.hex(), frame.signer.raw)
+            contents[f"statements/{model}-{number}.dsse.json"] = Content.whole(sealed)
+        readme = files("govd").joinpath("data/bundle.txt").read_bytes()
+        contents["README.txt"] = Content.whole(readme)
         manifest = {
             "format": bundle_format.FORMAT,
-            "origin": ledger.origin,
-            "key": str(signer.key),
-            "size": size,
+            "origin": self.core.desk.ledger.origin,
+            "key": key,
+            "size": frame.size,
             "whole": whole,
+            "about": question.about,
         }
-        contents["manifest.json"] = Content.whole(
-            canonical.encode({**manifest, "about": question.about})
-        )
-        contents["SHA256SUMS"] = Content.whole(
-            bundle_format.sums({name: content.sha256 for name, content in contents.items()})
-        )
-        return contents, entries, str(signer.key)
+        contents["manifest.json"] = Content.whole(canonical.encode(manifest))
+        digests = {name: content.sha256 for name, content in contents.items()}
+        contents["SHA256SUMS"] = Content.whole(bundle_format.sums(digests))
+        return contents, entries, key
 
     def _frame(self, question: Question, since: int | None) -> Frame:
         """What is shown. Filing waits only while a log checkpoint is made: the key must not be
         changed between that and its last change.
         """
-        ledger, asked = self.core.desk.ledger, question.seqs
-        seals, sealed = self._seals(asked, ledger.size())
+        ledger, seqs = self.core.desk.ledger, None
+        seals, sealed_sizes = self._seals(question.seqs, ledger.size())
         with self.core.desk.lock:
-            seqs = None if asked is None else sorted({*asked, *seals, *self._rotations()})
-            size, signer = (
-                self._size(ledger.size() if seqs is None else max(seqs) + 1, since),
-                ledger.signer,
-            )
-        return Frame(
-            size,
-            seqs,
-            {
-                n: (self.checkpoints.of_size(n), self.checkpoints.witnesses.lines(n))
-                for n in sorted({*sealed, size})
-            },
-            signer,
-        )
+            if question.seqs is not None:
+                seqs = sorted({*question.seqs, *seals, *self._rotations()})
+            size = self._size(ledger.size() if seqs is None else max(seqs) + 1, since)
+            signer = ledger.signer
+        notes = {
+            shown: (self.checkpoints.of_size(shown), self.checkpoints.witnesses.lines(shown))
+            for shown in sorted({*sealed_sizes, size})
+        }
+        return Frame(size, seqs, notes, signer)
 
     def _size(self, needed: int, since: int | None) -> int:
         """The size of the newest log checkpoint where it covers what is needed, else of a new
@@ -161,25 +153,30 @@ class BundleContents:
         earliest of each witness on a log checkpoint that has all that is asked for, and the newest.
         """
         ledger, records = self.core.desk.ledger, self.core.desk.views.records
-        known = {size for size, _ in ledger.checkpoints()}
+        signed_sizes = {size for size, _ in ledger.checkpoints()}
 
         def seals(after: int | None = None) -> Iterator[Record]:
             for page in _pages(records, "witness", after):
-                yield from (
-                    e
-                    for e in ledger.some(page)
-                    if e["seq"] < ledger.size() and e["payload"].get("size") in known
-                )
+                for entry in ledger.some(page):
+                    is_signed = entry["payload"].get("size") in signed_sizes
+                    if entry["seq"] < ledger.size() and is_signed:
+                        yield entry
 
         if seqs is None:
-            sizes = sorted({int(e["payload"]["size"]) for e in seals() if e["seq"] < size})
-            return [], sizes if len(sizes) <= NOTES else sizes[: NOTES // 2] + sizes[-NOTES // 2 :]
+            before = (entry for entry in seals() if entry["seq"] < size)
+            sizes = sorted({int(entry["payload"]["size"]) for entry in before})
+            if len(sizes) > NOTES:
+                sizes = sizes[: NOTES // 2] + sizes[-NOTES // 2 :]
+            return [], sizes
         newest = {
-            name: r
-            for name, r in list(self.core.desk.views.witnessed.items())
-            if r.get("size") in known and r["seq"] < ledger.size()
+            name: record
+            for name, record in list(self.core.desk.views.witnessed.items())
+            if record.get("size") in signed_sizes and record["seq"] < ledger.size()
         }
-        shown = {f"{name} newest": (int(r["seq"]), int(r["size"])) for name, r in newest.items()}
+        shown = {
+            f"{name} newest": (int(record["seq"]), int(record["size"]))
+            for name, record in newest.items()
+        }
         for entry in islice(seals(max(seqs)), LOOKED):
             if entry["payload"]["size"] > max(seqs):
                 shown.setdefault(
@@ -190,17 +187,16 @@ class BundleContents:
         return [seq for seq, _ in shown.values()], [size for _, size in shown.values()]
 
     def _rotations(self) -> list[int]:
-        return [s for page in _pages(self.core.desk.views.records, "key.rotate") for s in page]
+        pages = _pages(self.core.desk.views.records, "key.rotate")
+        return [seq for page in pages for seq in page]
 
     def _stamp(self, entry: Record, notes: Collection[int], contents: dict[str, Content]) -> None:
         """The time stamp that an entry is about."""
         if entry["kind"] == "witness.stamp" and entry["payload"].get("size") in notes:
-            with contextlib.suppress(
-                binascii.Error
-            ):  # what an entry only claims to be a time stamp is for verification to tell
-                contents[f"stamps/{entry['seq']}.tsr"] = Content.whole(
-                    base64.b64decode(str(entry["payload"].get("token")))
-                )
+            # what an entry only claims to be a time stamp is for verification to tell
+            with contextlib.suppress(binascii.Error):
+                token = base64.b64decode(str(entry["payload"].get("token")))
+                contents[f"stamps/{entry['seq']}.tsr"] = Content.whole(token)
 
     def _artifacts(self, entry: Record, whole: bool, contents: dict[str, Content]) -> None:
         """The artifacts that an entry names; those of filings and registrations only where all is
@@ -229,16 +225,17 @@ class BundleContents:
             )
         return content
 
-    def _proofs(self, seqs: Sequence[int], older: Iterable[int], size: int) -> Iterator[bytes]:
+    def _proofs(self, frame: Frame, seqs: Sequence[int], since: int | None) -> Iterator[bytes]:
         """Consistency from older sizes, then inclusion in the order of the entries: one proof for a
         run, else one for each.
         """
-        ledger = self.core.desk.ledger
+        ledger, size = self.core.desk.ledger, frame.size
+        older = {*frame.notes, *([since] if since else [])} - {size}
 
-        def line(said: dict[str, Json], path: list[bytes]) -> bytes:
-            return canonical.encode({**said, "path": [step.hex() for step in path]}) + b"\n"
+        def line(place: dict[str, Json], path: list[bytes]) -> bytes:
+            return canonical.encode({**place, "path": [step.hex() for step in path]}) + b"\n"
 
-        for old in older:
+        for old in sorted(older):
             yield line({"from": old}, ledger.consistency(old, size))
         for start, stop in _runs(seqs):
             if stop - start >= LEAST:
@@ -252,17 +249,28 @@ class BundleContents:
     ) -> dict[claim.Revision, claim.Claim]:
         if not question.claims:
             return {}
-        made = claim.claims_of(lambda: (json.loads(body) for _, body in bodies()), question.claims)
-        return {revision: found for revision, found in made.items() if found.composed}
+        claims = claim.claims_of(
+            lambda: (json.loads(body) for _, body in bodies()), question.claims
+        )
+        return {revision: about for revision, about in claims.items() if about.composed}
+
+
+def _check_size(seq: int, body: bytes) -> None:
+    limit = bundle_format.MAX_STATEMENT_BYTES
+    if len(body) > limit:
+        raise BadFile(
+            f"entry {seq} has {len(body)} bytes; bundles hold entries of {limit} bytes",
+            where=f"entry {seq}",
+        )
 
 
 def _runs(seqs: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Numbers that follow each other, as first and one after the last."""
     start = 0
-    for i, seq in enumerate(seqs):
-        if i + 1 == len(seqs) or seqs[i + 1] != seq + 1:
+    for following, seq in enumerate(seqs, start=1):
+        if following == len(seqs) or seqs[following] != seq + 1:
             yield seqs[start], seq + 1
-            start = i + 1
+            start = following
 
 
 def _pages(records: Any, kind: str, after: int | None = None) -> Iterator[list[int]]:

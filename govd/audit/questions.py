@@ -4,51 +4,32 @@ due.
 
 from __future__ import annotations
 
-import math
-import statistics
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from govd.errors import NotFound, Usage
+from govd.audit.deadlines import Deadlines
+from govd.audit.filters import check_filters
+from govd.audit.states import States
+from govd.errors import NotFound
 from govd.ledger.times import moment
 from govd.models.core import Core
-from govd.records.lifecycle import OPEN, has_expired
 from govd.records.limits import bounded
 from govd.types import Json, Record
 from govd.verify.sentences import sentence_of
 from govd.views import sql
 
 PAGE: Final = 10_000
-LONGEST_DAYS: Final = 36_500
-KINDS: Final = (
-    "contribution",
-    "export",
-    "key",
-    "model",
-    "request",
-    "revision",
-    "token",
-    "witness",
-    "note",
+FILED: Final = (
+    "id",
+    "concepts",
+    "domains",
+    "method",
+    "target",
+    "strength",
+    "filed_at",
+    "filed_by",
 )
-DEADLINES: Final = ("met", "met late", "open", "late", "closed")
 ATTEMPTS: Final = 2000
 """Revisions that are looked through for those which a request was in and which came to nothing."""
-
-
-def check_filters(core: Core, model: str | None, kind: str | None = None) -> None:
-    """Refuse filters that nothing can match.
-
-    Raises:
-        NotFound: a model that never was. Usage: a kind of entry that there is not.
-    """
-    if model is not None and model not in core.desk.views.heads:
-        core.desk.model(model)  # raises
-    if kind is not None and kind.partition(".")[0] not in KINDS:
-        raise Usage(
-            f"there are no entries of the kind {kind!r}",
-            advice=f"Kinds begin with {', '.join(KINDS)}.",
-        )
 
 
 class Audit:
@@ -56,6 +37,9 @@ class Audit:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        states = States(core)
+        self.as_of, self.bounds = states.as_of, states.bounds
+        self.deadlines = Deadlines(core).report
 
     @bounded
     def log(
@@ -76,7 +60,8 @@ class Audit:
         check_filters(self.core, filters.get("model"), filters.get("kind"))
         if filters.get("concept"):
             filters["concept"] = str(filters["concept"]).casefold()
-        seqs = self.core.desk.views.records.seqs(after, max(0, min(limit, PAGE)), **filters)
+        most = max(0, min(limit, PAGE))
+        seqs = self.core.desk.views.records.seqs(after, most, **filters)
         return self.core.desk.ledger.some(seqs)
 
     @bounded
@@ -87,27 +72,26 @@ class Audit:
         """
         core, request = self.core, self.core.desk.request(request_id)
         views, model = core.desk.views, str(request["model"])
-        reverts = [
-            r
-            for k in views.records.keys("reverts", request["id"], "request")
-            if (r := views.request(k))
-        ]
-        subjects = {request["id"], *(r["id"] for r in reverts)}
+        keys = views.records.keys("reverts", request["id"], "request")
+        reverts = [revert for key in keys if (revert := views.request(key))]
+        subjects = {request["id"], *(revert["id"] for revert in reverts)}
         if request.get("reverts"):
             subjects.add(request["reverts"])
         if request["contribution"]:
             subjects.add(request["contribution"])
-        subjects |= {f"{model}/{r['revision']}" for r in (request, *reverts) if r.get("revision")}
+        subjects |= {
+            f"{model}/{wish['revision']}" for wish in (request, *reverts) if wish.get("revision")
+        }
         complete = True
         for wish in (request, *reverts):
-            tried, all_of_them = self._attempts(wish, request["id"], undone=wish is not request)
-            subjects |= tried
-            complete = complete and all_of_them
+            attempts, are_all = self._attempts(wish, request["id"], undone=wish is not request)
+            subjects |= attempts
+            complete = complete and are_all
         seqs: set[int] = set()
         for subject in subjects:
-            found = views.records.seqs(limit=PAGE + 1, subject=subject)
-            complete = complete and len(found) <= PAGE
-            seqs |= set(found[:PAGE])
+            about = views.records.seqs(limit=PAGE + 1, subject=subject)
+            complete = complete and len(about) <= PAGE
+            seqs |= set(about[:PAGE])
         if request.get("model_retired"):
             seqs.add(int(request["model_retired"]["entry"]))
         entries = core.desk.ledger.some(sorted(seqs))
@@ -130,227 +114,74 @@ class Audit:
             until=wish["served_at"] or wish["ended_at"],
         )
         entries = self.core.desk.ledger.some(composed[:ATTEMPTS])
-        return {
-            e["subject"] for e in entries if (forget in e["payload"]["requests"]) != undone
-        }, len(composed) <= ATTEMPTS
-
-    @bounded
-    def as_of(self, time: str, model: str | None = None) -> Record:
-        """Which revision each model served at a time, which forgets were in force, and who had
-        approved each. A date alone means the end of that day, UTC; `time` says which moment was
-        looked at.
-
-        `covered_by` names the forget in force that covers one (None: it is in the edit itself; "":
-        another one, which the ledger does not name since one of the two is private). Each record
-        names the entries that say so; `no_later_than` bounds the time of a publishing by witnesses
-        and time stamps.
-        """
-        views = self.core.desk.views
-        at = moment(time, "time", end=True)
-        found = views.records.at(at, -1)
-        seq = -1 if found is None else found
-        if model is not None and model not in views.heads:
-            self.core.desk.model(model)  # raises
-        names = [model] if model else sorted(views.heads)
-        return {
-            "asked": time,
-            "time": at,
-            "tree_size": seq + 1,
-            "models": [self._then(name, seq) for name in names],
+        subjects = {
+            entry["subject"]
+            for entry in entries
+            if (forget in entry["payload"]["requests"]) != undone
         }
-
-    def _then(self, model: str, seq: int) -> dict[str, Json]:
-        views = self.core.desk.views
-        nothing: dict[str, Json] = {
-            "model": model,
-            "registered": False,
-            "removed": False,
-            "revision": None,
-            "forgets": [],
-            "entries": [],
-        }
-        added, removed = (
-            views.records.last(kind, model, seq) for kind in ("model.add", "model.remove")
-        )
-        if added is None:
-            return nothing
-        if removed is not None and removed > added:
-            gone = views.records.get("model", model) or {}
-            retired = gone.get("state") == "retired" and gone["retired"]["entry"] == removed
-            return nothing | {"removed": True, "retired": retired, "entries": [added, removed]}
-        nothing |= {"registered": True}
-        found = views.records.published(model, seq)
-        record = views.revision(model, found[0]) if found and found[1] > added else None
-        if record is None or found is None:
-            return nothing | {"revision": 0, "entries": [added]}
-        forgets = [self._stood(request_id, seq) for request_id in record["requests"]]
-        covered = [
-            {**self._stood(inner, seq), "covered_by": outer}
-            for inner, outer in record.get("subsumed", {}).items()
-        ]
-        return nothing | {
-            "revision": found[0],
-            "edit_digest": record["edit_digest"],
-            "published_at": record["published_at"],
-            "published_entry": found[1],
-            "no_later_than": self.bounds(found[1]),
-            "forgets": forgets + covered,
-            "entries": sorted(
-                {found[1], record["seq"], *(e for f in forgets + covered for e in f["entries"])}
-            ),
-        }
-
-    def _stood(self, request_id: str, seq: int) -> dict[str, Json]:
-        request = self.core.desk.request(request_id)
-        approvals = [a for a in request["approvals"] if a["entry"] <= seq]
-        kept = ("id", "concepts", "domains", "method", "filed_at", "filed_by")
-        entries = [request["seq"], *(a["entry"] for a in approvals)]
-        return {k: request[k] for k in kept} | {"approvals": approvals, "entries": entries}
-
-    def bounds(self, seq: int) -> list[dict[str, Json]]:
-        """Who says that an entry existed no later than when: cosignatures and time stamps on
-        checkpoints that hold it, earliest first.
-        """
-        found: dict[str, dict[str, Json]] = {}
-        for entry in self.core.desk.ledger.some(
-            self.core.desk.views.records.seqs(seq, 50, kind="witness")
-        ):
-            payload = entry["payload"]
-            if payload["size"] > seq and (
-                payload["name"] not in found or payload["at"] < found[payload["name"]]["at"]
-            ):
-                said = {
-                    "by": payload["name"],
-                    "at": payload["at"],
-                    "checkpoint": payload["size"],
-                    "entry": entry["seq"],
-                }
-                found[payload["name"]] = said
-        return sorted(found.values(), key=lambda f: str(f["at"]))
+        return subjects, len(composed) <= ATTEMPTS
 
     @bounded
     def why(self, model: str, number: int) -> Record:
-        """From a revision back to each request, vote, policy version, artifact and software
-        version.
+        """From revision `number` of a `model` back to each request, vote, policy version, artifact
+        and software version.
+
+        Raises:
+            NotFound: there is none.
         """
-        core = self.core
-        known = core.desk.views.records.get("model", model)
-        record = core.desk.views.revision(model, number) if known else None
-        if record is None or known is None:
+        desk = self.core.desk
+        registered = desk.views.records.get("model", model)
+        revision = desk.views.revision(model, number) if registered else None
+        if revision is None or registered is None:
             raise NotFound(
                 f"{model} has no revision {number}",
                 advice=f"`govd revision list --model {model}` shows them.",
             )
         subject = f"{model}/{number}"
-        entries = core.desk.ledger.some(core.desk.views.records.seqs(limit=PAGE, subject=subject))
-        requests = []
-        for request_id in [*record["requests"], *record.get("subsumed", {})]:
-            request = core.desk.request(request_id)
-            made = core.desk.views.contribution(str(request["contribution"]))
-            requests.append(
-                {
-                    k: request[k]
-                    for k in (
-                        "id",
-                        "concepts",
-                        "domains",
-                        "method",
-                        "target",
-                        "strength",
-                        "filed_at",
-                        "filed_by",
-                    )
-                }
-                | {
-                    "reason": request.get("reason", ""),
-                    "basis": request.get("basis", ""),
-                    "ticket": request.get("ticket", ""),
-                }
-                | {
-                    "votes": request["votes"],
-                    "approvals": request["approvals"],
-                    "covered_by": record.get("subsumed", {}).get(request_id),
-                }
-                | {
-                    "contribution": request["contribution"],
-                    "artifact": made.artifact if made else None,
-                    "plugins": dict(made.plugins) if made else {},
-                }
-            )
+        entries = desk.ledger.some(desk.views.records.seqs(limit=PAGE, subject=subject))
+        subsumed = revision.get("subsumed", {})
+        requests = [
+            self._why_request(request_id, subsumed.get(request_id))
+            for request_id in [*revision["requests"], *subsumed]
+        ]
         return {
             "model": model,
             "number": number,
-            "state": record["state"],
-            "published_at": record["published_at"],
-            "base": {
-                "reference": known["reference"],
-                "digest": known["digest"],
-                "files": known["files"],
-            },
+            "state": revision["state"],
+            "published_at": revision["published_at"],
+            "base": {name: registered[name] for name in ("reference", "digest", "files")},
             "edit": {
-                "digest": record["edit_digest"],
-                "artifact": record["edit"],
-                "rank": record["rank"],
-                "side": record["side"],
+                "digest": revision["edit_digest"],
+                "artifact": revision["edit"],
+                "rank": revision["rank"],
+                "side": revision["side"],
             },
-            "basis": record["basis"],
+            "basis": revision["basis"],
             "computed_by": {
-                "software": record["software"],
-                "machine": record["machine"],
-                "plugins": record.get("plugins", {}),
-            }
-            | {"composed_by": record["facts"].get("composed_by")},
+                "software": revision["software"],
+                "machine": revision["machine"],
+                "plugins": revision.get("plugins", {}),
+                "composed_by": revision["facts"].get("composed_by"),
+            },
             "requests": requests,
-            "files": record.get("files", {}),
-            "exports": core.desk.views.records.find("export", export_of=subject),
-            "entries": [_line(e) for e in entries],
+            "files": revision.get("files", {}),
+            "exports": desk.views.records.find("export", export_of=subject),
+            "entries": [_line(entry) for entry in entries],
         }
 
-    @bounded
-    def deadlines(
-        self,
-        model: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        days: int | None = None,
-        extended: int | None = None,
-    ) -> Record:
-        """What is due, late and extended, and how long each forget took from filing to publishing.
-
-        A forget is due on its own date, else `days` after its filing; one with an extension, which
-        needs a reason, at most `extended` days after it. 30 and 45 by default, in `govd.toml` as
-        `deadline_days` and `extended_days`.
-        """
-        settings = self.core.home.settings
-        days, extended = days or settings.deadline_days, extended or settings.extended_days
-        if not 0 < days <= LONGEST_DAYS or not 0 < extended <= LONGEST_DAYS:
-            raise Usage(f"{days} and {extended} days", advice=f"From 1 to {LONGEST_DAYS}.")
-        check_filters(self.core, model)
-        now = datetime.now(UTC)
-        found = self.core.desk.views.requests(
-            model=model, since=moment(since, "since"), until=moment(until, "until", end=True)
-        )
-        rows = [_due(r, now, days, extended) for r in found if r["kind"] == "forget"]
-        took = sorted(r["days"] for r in rows if r["served_at"])
-        counts = {name: sum(r["status"] == name for r in rows) for name in DEADLINES}
-        summary: dict[str, Json] = {
-            "deadline_days": days,
-            "extended_days": extended,
-            "requests": len(rows),
-            **counts,
-        }
-        summary |= {"extended": sum(bool(r["extensions"]) for r in rows)}
-        if took:
-            summary |= {
-                "median_days": statistics.median(took),
-                "p90_days": took[math.ceil(0.9 * len(took)) - 1],
-                "longest_days": took[-1],
-            }
+    def _why_request(self, request_id: str, covered_by: str | None) -> dict[str, Json]:
+        """A request in a revision; `covered_by`: the one that covers it, where one does."""
+        request = self.core.desk.request(request_id)
+        contribution: Record = self.core.desk.views.contribution(str(request["contribution"])) or {}
         return {
-            "summary": summary,
-            "requests": sorted(
-                rows, key=lambda r: (r["status"] not in ("late", "open"), r["due_at"])
-            ),
+            **{name: request[name] for name in FILED},
+            **{name: request.get(name, "") for name in ("reason", "basis", "ticket")},
+            "votes": request["votes"],
+            "approvals": request["approvals"],
+            "covered_by": covered_by,
+            "contribution": request["contribution"],
+            "artifact": contribution.get("artifact"),
+            "plugins": contribution.get("plugins", {}),
         }
 
     @bounded
@@ -363,88 +194,14 @@ class Audit:
         return sql.ask(path, text, seconds=seconds, limit=limit)
 
 
-def as_of_rows(found: Record) -> list[dict[str, Json]]:
-    """What `as_of` found as a table: a row for each model and forget in force, one without a forget
-    for a model that had none.
-    """
-    kept = (
-        "model",
-        "registered",
-        "removed",
-        "revision",
-        "edit_digest",
-        "published_at",
-        "published_entry",
-    )
-    none = dict.fromkeys(
-        (
-            "id",
-            "concepts",
-            "domains",
-            "method",
-            "filed_at",
-            "filed_by",
-            "approvals",
-            "entries",
-            "covered_by",
-        )
-    )
-    return [
-        {"time": found["time"], **{name: model.get(name) for name in kept}, **none, **forget}
-        for model in found["models"]
-        for forget in model["forgets"] or [{}]
-    ]
-
-
 def _line(entry: Record) -> dict[str, Json]:
-    said = sentence_of(entry) or str(entry["payload"].get("reason", ""))
+    sentence = sentence_of(entry) or str(entry["payload"].get("reason", ""))
     if entry["kind"] == "request.file" and entry["payload"].get("private"):
-        said = said.replace("no reason given", "reason kept private")
+        sentence = sentence.replace("no reason given", "reason kept private")
     return {
         "entry": entry["seq"],
         "time": entry["time"],
         "actor": entry["actor"],
         "kind": entry["kind"],
-        "what": said,
-    }
-
-
-def _due(request: Record, now: datetime, days: int, extended: int) -> dict[str, Json]:
-    filed = datetime.fromisoformat(str(request["filed_at"]))
-    due = (
-        datetime.fromisoformat(moment(request["due_at"], "due"))
-        if request["due_at"]
-        else filed + timedelta(days=days)
-    )
-    end = datetime.fromisoformat(
-        str(request["served_at"] or request["ended_at"] or moment(now.isoformat(), "now"))
-    )
-    if request["served_at"]:
-        status = "met" if end <= due else "met late"
-    elif request["state"] in OPEN:
-        status = "open" if now <= due else "late"
-    else:
-        status = "closed"
-    return {
-        "id": request["id"],
-        "model": request["model"],
-        "concepts": [c["name"] for c in request["concepts"]],
-        "domains": request["domains"],
-        "state": request["state"],
-        "status": status,
-        "filed_at": request["filed_at"],
-        "due_at": due.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "latest_at": (filed + timedelta(days=extended)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "served_at": request["served_at"],
-        "days": round((end - filed).total_seconds() / 86400, 4),
-        "left_days": (
-            round((due - now).total_seconds() / 86400, 1) if status in ("open", "late") else None
-        ),
-        "expires_at": request["expires_at"],
-        "expired": has_expired(request, now),
-        "extensions": [
-            {"due_at": e["due_at"], "reason": e["reason"], "by": e["by"], "at": e["at"]}
-            for e in request["extensions"]
-        ],
-        "reason": request["state_reason"],
+        "what": sentence,
     }

@@ -122,7 +122,7 @@ def as_of(
     """Which revision was served then, which forgets were in force, and who had approved each. A
     date alone: at the end of that day, UTC.
     """
-    from govd.audit.questions import as_of_rows
+    from govd.audit.states import as_of_rows
     from govd.cli.show_audit import show_as_of
 
     check_format(form)
@@ -174,7 +174,7 @@ def deadlines(
     as_json: JsonOption = False,
 ) -> None:
     """What is due, late and extended, and how long each forget took from filing to publishing."""
-    from govd.audit.questions import DEADLINES
+    from govd.audit.deadlines import DEADLINES
     from govd.cli.show_audit import show_deadlines
 
     with opened(home) as api:

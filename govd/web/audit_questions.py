@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from govd.audit.questions import as_of_rows
+from govd.audit.states import as_of_rows
 from govd.service.api import check_state
 from govd.service.rows import sql_rows
 from govd.types import Json

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from govd.audit.questions import as_of_rows
+from govd.audit.states import as_of_rows
 from govd.errors import BadFile, Conflict, Denied, GovdError, NotFound, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer

@@ -1,0 +1,35 @@
+"""Filters of questions to the ledger."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from govd.errors import Usage
+from govd.models.core import Core
+
+KINDS: Final = (
+    "contribution",
+    "export",
+    "key",
+    "model",
+    "request",
+    "revision",
+    "token",
+    "witness",
+    "note",
+)
+
+
+def check_filters(core: Core, model: str | None, kind: str | None = None) -> None:
+    """Refuse filters that nothing can match.
+
+    Raises:
+        NotFound: a model that never was. Usage: a kind of entry that there is not.
+    """
+    if model is not None and model not in core.desk.views.heads:
+        core.desk.model(model)  # raises
+    if kind is not None and kind.partition(".")[0] not in KINDS:
+        raise Usage(
+            f"there are no entries of the kind {kind!r}",
+            advice=f"Kinds begin with {', '.join(KINDS)}.",
+        )
