@@ -88,8 +88,8 @@ class RegisteredModel(StoredRecord):
         return self._json.get("publish_base")
 
     @property
-    def calibration(self) -> Mapping[str, Json] | None:
-        """Errors of predictions, measured when it was registered."""
+    def calibration(self) -> str | None:
+        """SHA-256 of the errors of predictions that were measured when it was registered."""
         return self._json.get("calibration")
 
     @property

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from govd.records.lifecycle import STANDING, WANTED, Kind, RequestState, is_final
 from govd.records.record import StoredRecord
-from govd.types import Concept, Decision, Json, Scope
+from govd.types import Concept, Decision, Json, Needs, Scope
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Approval:
 @dataclass(frozen=True)
 class RecordedVote:
     """What a policy said. `moment`: when it was asked (`filed`, `approve`, `revert`, …); `version`:
-    of its plugin; `inputs`: what it went by; `entry`: the number of the entry.
+    of its plugin; `inputs`: what it went by; `needs`: what a "wait" waits for; `entry`: the number
+    of the entry.
     """
 
     moment: str
@@ -55,6 +56,7 @@ class RecordedVote:
     inputs: Mapping[str, Json]
     at: str
     entry: int
+    needs: Needs | None = None
 
     @classmethod
     def from_json(cls, vote: Mapping[str, Json]) -> RecordedVote:
@@ -68,6 +70,7 @@ class RecordedVote:
             inputs=vote.get("inputs", {}),
             at=str(vote["at"]),
             entry=int(vote["entry"]),
+            needs=Needs(**vote["needs"]) if vote.get("needs") else None,
         )
 
 

@@ -56,10 +56,24 @@ AREAS: Final = {
             "tests/cli/test_filings.py",
         ),
     ),
-    "reconcile": Area(
-        ("govd/reconcile/loop.py", "govd/records/lifecycle.py"),
+    "records": Area(
+        ("govd/records/*.py",),
         (
-            "tests/records/test_lifecycle.py",
+            "tests/records",
+            "tests/views",
+            "tests/requests/test_rules.py",
+            "tests/reconcile/test_reconcile.py",
+        ),
+    ),
+    "reconcile": Area(
+        (
+            "govd/reconcile/loop.py",
+            "govd/reconcile/pauses.py",
+            "govd/reconcile/request_step.py",
+            "govd/reconcile/revision_steps.py",
+            "govd/reconcile/settling.py",
+        ),
+        (
             "tests/requests/test_rules.py",
             "tests/service/test_service.py",
             "tests/reconcile/test_reconcile.py",

@@ -17,7 +17,7 @@ import govd
 from govd.errors import BadFile, Conflict, MachineFault, PluginFault
 from govd.home.settings import Settings
 from govd.models.given import Given
-from govd.reconcile.loop import Pauses
+from govd.reconcile.pauses import Pauses
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 
@@ -206,7 +206,7 @@ def _past(service: Service, folder: Path) -> None:
     """Another revision, without the mending of what is published now."""
     service.reconciler.deliveries.delivery.stands = lambda *given: {}  # type: ignore[method-assign]
     service.forget("a", ForgetOptions(concepts=("green",)), "ann")
-    while service.reconciler._step("a"):
+    while service.reconciler.revisions.step("a"):
         pass
     del service.reconciler.deliveries.delivery.stands
     service.reconcile()
@@ -219,7 +219,8 @@ def test_a_revision_that_another_model_is_made_of_is_kept(
         published.core.home, "settings", replace(published.core.home.settings, keep_published=0)
     )
     forget(published, "red")
-    monkeypatch.setitem(published.core.desk.views.models["m"], "reference", str(folder / "1"))
+    models = published.core.desk.views.models
+    monkeypatch.setitem(models, "m", models["m"].with_(reference=str(folder / "1")))
     forget(published, "green")
     assert names(folder) == ["1", "2", "current"]
 

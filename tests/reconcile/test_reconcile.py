@@ -26,7 +26,7 @@ from govd.errors import (
 from govd.hookspecs import hookimpl
 from govd.ledger.entry import Draft
 from govd.models.given import Given
-from govd.reconcile.loop import FIRST_PAUSE_SECONDS
+from govd.reconcile.pauses import FIRST_PAUSE_SECONDS
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.types import Contribution, Gate, Vote
@@ -733,7 +733,7 @@ def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(
             service.requests.decide(blue, "approve", "", "bob")
         return opened(name)
 
-    monkeypatch.setattr(service.core, "opened", slow)
+    monkeypatch.setattr(service.core.models, "opened", slow)
     service.reconcile()
     for revision in service.revisions("m"):
         assert (
@@ -791,8 +791,8 @@ def test_a_delivery_whose_entry_was_lost_is_told(
     record = service.core.desk.append
     lost = "revision.deliver"
     monkeypatch.setattr(
-        service.core,
-        "record",
+        service.core.desk,
+        "append",
         lambda drafts: [] if [d.kind for d in drafts] == [lost] else record(drafts),
     )
     service.reconcile()

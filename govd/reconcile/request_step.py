@@ -1,0 +1,101 @@
+"""The step of a request: from `filed` to approved, waiting, denied or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
+from govd.ledger.entry import Draft
+from govd.models.core import Core
+from govd.records.drafts import request_draft
+from govd.records.request import Request
+from govd.requests import Requests
+from govd.requests.decisions import GOVD, verdict, vote_drafts
+from govd.types import Json
+
+
+class RequestStep:
+    """Decides requests that were filed: the contribution, the policies' votes, the owner's
+    approval.
+    """
+
+    def __init__(self, core: Core, requests: Requests) -> None:
+        self.core, self.requests = core, requests
+
+    def decide(self, request: Request) -> bool:
+        """Compute what a filed request adds, ask the policies, and record what follows; that
+        something was done.
+
+        Raises:
+            MachineFault, NotFound, BadFile: something that is stored, or the machine, is at fault;
+            the request stays filed. Exception: a bug; the request has failed.
+        """
+        try:
+            drafts, computed = self._contributed(request) if request.is_forget else ([], {})
+        except PluginFault as error:
+            return self._ended(request, "wait", spoken_fault(request, error))
+        except UnreadableImage as error:
+            return self._ended(request, "fail", spoken_fault(request, error))
+        except (MachineFault, NotFound, BadFile):
+            raise
+        except GovdError as error:
+            return self._ended(request, "fail", spoken_fault(request, error))
+        except Exception as bug:  # raised again; but this request must not be tried for ever
+            name = type(bug).__name__
+            advice = f"a bug in govd ({name}): `govd request retry ID` tries again"
+            self._ended(request, "fail", advice)
+            raise
+        return self.record(request, [*drafts, *self._decided(request, computed)])
+
+    def record(self, request: Request, drafts: Sequence[Draft]) -> bool:
+        """Append entries about a request, unless somebody decided it or changed its model
+        meanwhile; that it was dealt with.
+        """
+        core = self.core
+        with core.desk.lock:
+            now = core.desk.views.request(request.id)
+            if now is not None and now.state is request.state:
+                core.desk.append(drafts)
+        return True
+
+    def _contributed(self, request: Request) -> tuple[list[Draft], dict[str, Json]]:
+        """Entries of the contribution, and what the decision says of it."""
+        contributions = self.requests.contributions
+        opened = self.core.models.opened(request.model)
+        contribution = contributions.of_request(request, opened)
+        drafts = contributions.made(contribution, request.model, GOVD, opened)
+        computed = request.with_(contribution=contribution.digest)
+        predicted = self.requests.predicting.predicted(computed, contribution)
+        return drafts, {"contribution": contribution.digest, "predicted": predicted}
+
+    def _decided(self, request: Request, computed: dict[str, Json]) -> list[Draft]:
+        """The policies' votes, and what follows from them: people decide what they leave open,
+        unless the home approves by itself.
+        """
+        moment = "filed" if request.is_forget else "revert"
+        decisions = self.requests.decisions
+        votes = decisions.votes(
+            moment, request.with_(**computed), computed.get("predicted", {}), request.filed_by
+        )
+        event, reason = verdict(votes, "approve")
+        actor, payload = GOVD, dict(computed)
+        if event == "approve" and self.core.home.settings.approval == "person":
+            event, reason = "wait", "a person must approve (approval = person in govd.toml)"
+        elif event == "approve":
+            actor = request.filed_by
+            reason = f"approved by its filing by {actor} (approval = self in govd.toml)"
+            payload |= {"by": actor, "automatic": True}
+        return [
+            *vote_drafts(request, moment, votes, decisions.versions()),
+            request_draft(request, event, actor, {**payload, "reason": reason}),
+        ]
+
+    def _ended(self, request: Request, event: str, reason: str) -> bool:
+        return self.record(request, [request_draft(request, event, GOVD, {"reason": reason})])
+
+
+def spoken_fault(request: Request, error: GovdError) -> str:
+    """What was wrong, without what a private request hides."""
+    if request.private is None:
+        return error.message
+    return f"{error.title} (what was wrong would say what is private)"

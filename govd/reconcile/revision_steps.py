@@ -1,0 +1,250 @@
+"""The steps of a revision: compose, evaluate, gate, publish; and the figures that follow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from govd.edit import Basis, Edit
+from govd.errors import BadFile, GovdError, MachineFault, PluginFault
+from govd.ledger.entry import Draft
+from govd.models.core import Core
+from govd.reconcile.measuring import Measuring
+from govd.reconcile.pauses import Pauses
+from govd.reconcile.request_step import spoken_fault
+from govd.reconcile.settling import Desired, Settling
+from govd.records.drafts import request_draft, revision_draft
+from govd.records.lifecycle import UNSERVED, RequestState, RevisionState
+from govd.records.request import Request
+from govd.records.revision import Revision
+from govd.requests import Requests
+from govd.requests.computing import computed_with
+from govd.requests.decisions import GOVD
+from govd.types import Contribution, Gate, Json
+
+log = logging.getLogger("govd")
+MADE_FOR = ("reference", "hf_revision", "digest", "from_scratch", "evaluation")
+"""What a revision keeps of the model that it was composed for."""
+Recording = Callable[[Request, Sequence[Draft]], bool]
+
+
+class RevisionSteps:
+    """Brings a model's revisions on. `record`: appends entries about a request that nobody changed
+    meanwhile. `pauses`: when gates that failed are asked again.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        requests: Requests,
+        measuring: Measuring,
+        record: Recording,
+        pauses: Pauses,
+    ) -> None:
+        self.core, self.requests, self.measuring = core, requests, measuring
+        self._record, self._pauses = record, pauses
+        self._settling = Settling(core, requests)
+
+    def step(self, model: str) -> bool:
+        """One step for one model; whether there was one.
+
+        Raises:
+            GovdError: it cannot be done now.
+        """
+        views = self.core.desk.views
+        if model not in views.models:
+            return False
+        desired = self._settling.desired(model)
+        published, last = views.published(model), views.last(model)
+        pending = last if last is not None and last.is_pending else None
+        if pending is not None and not self._is_current(pending, desired):
+            self._revise(pending, "supersede", reason="what is wanted has changed meanwhile")
+            return True
+        if desired.contributions == (list(published.contributions) if published else []):
+            return self._settle(model, published)
+        if pending is None:
+            is_refused = last is not None and last.state is RevisionState.REFUSED
+            if (
+                is_refused
+                and last is not None
+                and list(last.contributions) == desired.contributions
+            ):
+                return False  # a gate said no to exactly this; something must change first
+            return self._compose(model, desired)
+        if pending.state is RevisionState.COMPOSED:
+            return self._evaluate(pending)
+        return self._gate(pending)
+
+    def measure(self, model: str) -> bool:
+        """Figures of the published revision that take longer, where it has none yet; whether there
+        was something to do.
+
+        Raises:
+            GovdError: it cannot be measured now.
+        """
+        published = self.core.desk.views.published(model)
+        if published is None or published.measured:
+            return False
+        evaluation = self.measuring.evaluation(model, published)
+        if evaluation is None:
+            return False
+        opened = self.core.models.opened_for(model, published)
+        edit, filed = self.measuring.edit(published, model), self.measuring.filed(published)
+        figures = self.measuring.slow(opened, edit, filed, evaluation)
+        self._revise(published, "measure", metrics=figures)
+        return True
+
+    def _is_current(self, pending: Revision, desired: Desired) -> bool:
+        """Whether it is of what is wanted now, for the model as it is now."""
+        return (
+            list(pending.contributions) == desired.contributions
+            and pending.basis == self.core.desk.model(pending.model).basis
+        )
+
+    def _revise(self, revision: Revision, event: str, **payload: Json) -> None:
+        self.core.desk.append([revision_draft(revision, event, GOVD, payload)])
+
+    def _compose(self, model: str, desired: Desired) -> bool:
+        core = self.core
+        registered = core.desk.model(model)
+        is_base = not desired.contributions
+        basis = core.models.basis(registered) if is_base else core.models.opened(model).basis
+        try:
+            load = self.requests.contributions.load
+            contributions = [load(digest) for digest in desired.contributions]
+            edit = self._composed(basis, contributions)
+        except (MachineFault, BadFile):
+            raise
+        except GovdError as error:
+            return self._hold_newest(desired.wanted, error)
+        artifact = core.artifacts.put(edit.to_bytes())
+        self.measuring.remember(artifact, edit)
+        may_tell = self._settling.may_tell
+        payload: dict[str, Json] = {
+            "edit_digest": edit.digest,
+            "edit": artifact,
+            "rank": edit.rank,
+            "side": edit.side,
+            "facts": dict(edit.facts),
+            "requests": desired.requests,
+            "subsumed": {
+                inner: outer if may_tell(inner, outer) else ""
+                for inner, outer in desired.covered.items()
+            },
+            "contributions": desired.contributions,
+            "basis": registered.basis,
+            "made_for": {field: registered[field] for field in MADE_FOR},
+            "plugins": core.plugins.versions(),
+            **computed_with(),
+        }
+        with core.desk.lock:
+            number = core.desk.views.heads[model].last + 1
+            core.desk.append([Draft("revision.compose", f"{model}/{number}", GOVD, model, payload)])
+        return True
+
+    def _composed(self, basis: Basis, contributions: list[Contribution]) -> Edit:
+        """By the host, or by a backend on its device where the owner says so (`compose_on` in
+        `govd.toml`).
+        """
+        core, where = self.core, self.core.home.settings.compose_on
+        edit: Edit | None = core.plugins.first(
+            "govd_compose_edit",
+            basis=basis,
+            contributions=contributions,
+            methods=core.plugins.methods,
+            where=where,
+        )
+        if edit is not None:
+            return edit
+        if where == "device":
+            raise PluginFault(
+                "no plugin composes on a device",
+                where="govd_compose_edit",
+                advice='Set compose_on = "host" in govd.toml, or install a backend that composes on'
+                " its device.",
+            )
+        return self.requests.contributions.figures(basis, contributions)[0]
+
+    def _hold_newest(self, wanted: list[Request], error: GovdError) -> bool:
+        """The system has no solution: the newest request that is not in force yet fails with the
+        reason (a plugin's fault: waits).
+
+        Raises:
+            GovdError: all are in force.
+        """
+        approved = [request for request in wanted if request.state is RequestState.APPROVED]
+        if not approved:
+            raise error
+        newest, event = approved[-1], "wait" if isinstance(error, PluginFault) else "fail"
+        because = {"reason": spoken_fault(newest, error)}
+        return self._record(newest, [request_draft(newest, event, GOVD, because)])
+
+    def _evaluate(self, revision: Revision) -> bool:
+        model, measuring = revision.model, self.measuring
+        opened = self.core.models.opened_for(model, revision)
+        edit, evaluation = measuring.edit(revision, model), measuring.evaluation(model, revision)
+        figures, by = measuring.fast(opened, edit, measuring.filed(revision), evaluation)
+        self._revise(revision, "evaluate", metrics=figures, evaluated_by=by or "govd")
+        return True
+
+    def _gate(self, revision: Revision) -> bool:
+        """Ask the gates, each time anew while one of them lets it wait."""
+        if not self._pauses.over("gate", revision.subject):
+            return False
+        gates, failed = self.requests.decisions.gates(revision)
+        self._pauses.note("gate", revision.subject, failed)
+        gates += self._unresolved(revision.model)
+        denial = next((gate for gate in gates if gate.decision == "deny"), None)
+        if denial is not None:
+            self._revise(revision, "refuse", reason=f"{denial.gate}: {denial.reason}")
+            return True
+        doubt = next((gate for gate in gates if gate.decision == "wait"), None)
+        if doubt is None:
+            return self._publish(revision)
+        reason = f"{doubt.gate}: {doubt.reason}"
+        if revision.state is not RevisionState.WAITING or revision.state_reason != reason:
+            self._revise(revision, "wait", reason=reason)
+        return False
+
+    def _unresolved(self, model: str) -> list[Gate]:
+        """Forgets that were served and wait now, since nobody can compute them for what the model
+        is: nothing may come back unseen.
+        """
+        return [
+            Gate("wait", GOVD, f"{request.id} was in force and waits: {request.state_reason}")
+            for request in list(self.core.desk.views.open.values())
+            if request.model == model
+            and request.is_forget
+            and request.served_at
+            and request.state in UNSERVED
+        ]
+
+    def _publish(self, revision: Revision) -> bool:
+        """The revision and everything that it makes true, in one append; then the log checkpoint
+        that vouches for it.
+        """
+        core, model = self.core, revision.model
+        with core.desk.lock:
+            if self._settling.desired(model).contributions != list(revision.contributions):
+                return True  # looked at again
+            publish = revision_draft(
+                revision, "publish", GOVD, {"edit_digest": revision.edit_digest}
+            )
+            core.desk.append([publish, *self._settling.transitions(model, revision.number)])
+            # under the lock: whoever verifies sees a publish with its checkpoint
+            core.desk.ledger.checkpoint()
+        log.info("model %s serves revision %d", model, revision.number)
+        return True
+
+    def _settle(self, model: str, published: Revision | None) -> bool:
+        """Requests whose state changes though the edit does not: a subsumed one reverted, one that
+        another covers now.
+        """
+        with self.core.desk.lock:
+            number = published.number if published else None
+            drafts = self._settling.transitions(model, number)
+            if not drafts:
+                return False
+            self.core.desk.append(drafts)
+        self.core.desk.ledger.checkpoint()
+        return True

@@ -1,0 +1,85 @@
+"""What a model's requests want of it, and what their states become once it is so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from govd.ledger.entry import Draft
+from govd.models.core import Core
+from govd.records.drafts import request_draft
+from govd.records.lifecycle import STANDING, RequestState
+from govd.records.request import Request
+from govd.requests import Requests
+from govd.requests.decisions import GOVD
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What the ledger wants of a model. `wanted`: the forgets that should be in force, oldest
+    first. `covered`: those of them that add nothing: id → id of the one that covers it.
+    `contributions`: digests of what the rest add, sorted.
+    """
+
+    wanted: list[Request]
+    covered: dict[str, str]
+    contributions: list[str]
+
+    @property
+    def requests(self) -> list[str]:
+        """Ids of the forgets that a revision is made of."""
+        return [request.id for request in self.wanted if request.id not in self.covered]
+
+
+class Settling:
+    """Compares requests with what is published."""
+
+    def __init__(self, core: Core, requests: Requests) -> None:
+        self.core, self.requests = core, requests
+
+    def desired(self, model: str) -> Desired:
+        """What is wanted of a model now."""
+        wanted = self.core.desk.views.wanted(model)
+        covered = self.requests.contributions.covered(wanted)
+        adding = [request for request in wanted if request.id not in covered]
+        return Desired(wanted, covered, sorted(str(request.contribution) for request in adding))
+
+    def may_tell(self, inner: str, outer: str) -> bool:
+        """Whether the ledger may say that two requests are about the same: neither is private."""
+        views = self.core.desk.views
+        requests = (views.request(request_id) for request_id in (inner, outer))
+        return not any(request is not None and request.private for request in requests)
+
+    def transitions(self, model: str, number: int | None) -> list[Draft]:
+        """What each request's state becomes once the wanted contributions are the published
+        ones. `number`: of the revision that has them, None for the base.
+        """
+        desired = self.desired(model)
+        drafts = []
+        for request in desired.wanted:
+            outer = desired.covered.get(request.id)
+            if outer and request.state is not RequestState.SUBSUMED:
+                drafts.append(self._subsumed(request, outer))
+            elif not outer and request.state is not RequestState.IN_FORCE:
+                published = {"revision": number, "reason": f"revision {number}"}
+                drafts.append(request_draft(request, "publish", GOVD, published))
+        for request in list(self.core.desk.views.open.values()):
+            is_approved = request.state is RequestState.APPROVED
+            if request.model == model and not request.is_forget and is_approved:
+                drafts += self._reverted(request, number)
+        return drafts
+
+    def _subsumed(self, request: Request, outer: str) -> Draft:
+        shown = outer if self.may_tell(request.id, outer) else "another forget"
+        reason = (
+            f"covered by {shown}: adds nothing while that stands, takes over when it is reverted"
+        )
+        return request_draft(request, "subsume", GOVD, {"reason": reason})
+
+    def _reverted(self, revert: Request, number: int | None) -> list[Draft]:
+        drafts = []
+        forget = self.core.desk.request(str(revert.reverts))
+        if forget.state in STANDING:
+            because = {"reason": f"reverted by {revert.id}", "by": revert.id}
+            drafts.append(request_draft(forget, "revert", GOVD, because))
+        done = {"revision": number, "reason": "reverted"}
+        return [*drafts, request_draft(revert, "publish", GOVD, done)]
