@@ -22,7 +22,7 @@ class Proofs:
         self.core, self.audit, self.checkpoints = core, audit, checkpoints
 
     @bounded
-    def inclusion(self, entry: int, size: int | None = None) -> Record:
+    def proof(self, entry: int, size: int | None = None) -> Record:
         """That an entry is in the log, for others to check (RFC 6962, section 2.1.1): its canonical
         JSON, its leaf hash, the path in hex, the root, and the signed log checkpoint of `size`
         entries (the newest that has the entry; signed now where there is none).

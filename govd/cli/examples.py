@@ -122,6 +122,7 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     ),
     "audit answer": ("govd audit answer 9b1c0f", "govd audit answer 9b1c0f --json"),
     "audit checkpoint": ("govd audit checkpoint > kept", "govd audit checkpoint --size 100"),
+    "audit consistency": ("govd audit consistency 40", "govd audit consistency 40 100 --json"),
     "audit proof": ("govd audit proof 12", "govd audit proof 12 --size 100 --json"),
     "audit key": ("govd audit key", "govd audit key --json"),
     "audit verify": ("govd audit verify", "govd audit verify evidence.zip --key KEY --recompute"),

@@ -13,8 +13,9 @@ from govd.models.given import Given
 from govd.records.actors import local_account
 from govd.requests import ForgetOptions
 from govd.requests.synthesised import pictures_of
-from govd.service.api import Api, check_state
+from govd.service.api import Api, Question
 from govd.service.service import Service, open_service
+from govd.service.states import check_state
 from govd.service.unfinished import unfinished
 from govd.types import Floats, Json, Progress, Record, silent
 from govd.verify.sentences import safe
@@ -84,6 +85,11 @@ class Local(Api):
         _ = self.resumed
         return record
 
+    def ask(self, question: Question, arguments: Mapping[str, Any]) -> Any:
+        """The answer of the room to a declared question."""
+        service = self.resumed if question.resumes else self.service
+        return question.answering(service)(**arguments)
+
     def reconcile(self) -> Record:
         before = unfinished(self.service.core)
         self._reconcile()
@@ -99,15 +105,6 @@ class Local(Api):
 
     # -- models and what they answer
 
-    def status(self) -> Record:
-        return self.resumed.status()
-
-    def models(self) -> list[Record]:
-        return self.resumed.models.all()
-
-    def model(self, name: str) -> Record:
-        return self.resumed.models.show(name)
-
     def add_model(self, name: str, reference: str, **options: Any) -> Record:
         return self.service.add_model(name, reference, Given(**options), self.actor)
 
@@ -116,15 +113,6 @@ class Local(Api):
 
     def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
         return self._went_on(self.service.models.remove(name, self.actor, reason, delete_published))
-
-    def revisions(self, model: str) -> list[Record]:
-        return self.resumed.revisions(model)
-
-    def revision(self, model: str, number: int) -> Record:
-        return self.resumed.revision(model, number)
-
-    def diff(self, model: str, first: int, second: int) -> Record:
-        return self.resumed.diff(model, first, second)
 
     def interference(self, model: str, number: int | None = None) -> Record:
         return self.resumed.interference(model, number)
@@ -248,35 +236,8 @@ class Local(Api):
             )
         yield from self.service.core.desk.ledger.entries(after + 1)
 
-    def audit_trail(self, request_id: str) -> Record:
-        return self.service.audit.trail(request_id)
-
-    def audit_as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
-        return self.service.proofs.as_of(time, model, proof)
-
-    def audit_why(self, model: str, number: int) -> Record:
-        return self.service.audit.why(model, number)
-
-    def audit_deadlines(self, **options: Any) -> Record:
-        return self.service.audit.deadlines(**options)
-
     def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
         return self.service.audit.sql(query, seconds, limit)
-
-    def audit_answer(self, key: str) -> Record:
-        return self.service.answers.show(key)
-
-    def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
-        return self.service.checkpoints.checkpoint(size, witnessed)
-
-    def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
-        return self.service.proofs.inclusion(entry, size)
-
-    def audit_consistency(self, old: int, new: int | None = None) -> Record:
-        return self.service.proofs.consistency(old, new)
-
-    def audit_key(self) -> str:
-        return self.service.checkpoints.key()
 
     def audit_verify(
         self,
@@ -287,12 +248,6 @@ class Local(Api):
         roots: Sequence[str] = (),
     ) -> Record:
         return self.service.verification.verify(since, key, recompute, witnesses, roots)
-
-    def audit_rebuild(self) -> Record:
-        return self.service.verification.rebuild()
-
-    def audit_witness(self) -> list[Record]:
-        return self.service.checkpoints.witness()
 
     def audit_rotate_key(self, reason: str) -> Record:
         return self.service.checkpoints.rotate_key(reason, self.actor)
@@ -312,9 +267,6 @@ class Local(Api):
         )
 
     # -- tokens
-
-    def tokens(self) -> list[Record]:
-        return self.resumed.tokens.all()
 
     def create_token(self, role: str, name: str) -> Json:
         return self._went_on(self.service.tokens.create(role, name, self.actor))

@@ -329,7 +329,7 @@ def list_(
 ) -> None:
     """Requests in the order of their filing."""
     from govd.cli.show import show_requests
-    from govd.service.api import check_state
+    from govd.service.states import check_state
 
     check_format(form)
     check_state(state)

@@ -18,7 +18,7 @@ from govd.errors import MachineFault, UnreadableImage, Usage
 from govd.home.regular import PICTURE_BYTES, read_regular
 from govd.records.lifecycle import MOVING
 from govd.records.limits import check_text
-from govd.service.api import Api
+from govd.service.api import Api, Question
 from govd.types import Floats, Json, Record
 
 
@@ -56,20 +56,22 @@ class Daemon(Api):
         found: Record = self._http.json("POST", path, body, **query)
         return found
 
-    # -- models and what they answer
+    def ask(self, question: Question, arguments: Mapping[str, Any]) -> Any:
+        """The daemon's answer to a declared question."""
+        parts = {name: _part(str(arguments[name])) for name in question.parts}
+        path, query = question.path.format(**parts), question.query(arguments)
+        if question.kind == "list":
+            return self._http.all(path, **query)
+        if question.kind == "text":
+            return self._http.ask(question.verb, path, **query).text
+        body: Json = {} if question.verb == "POST" else None
+        return self._http.json(question.verb, path, body, **query)
 
-    def status(self) -> Record:
-        return self._get("status")
+    # -- models and what they answer
 
     def reconcile(self) -> Record:
         self.status()  # it answers: it does by itself what is to do
         return {"daemon": True, "done": [], "left": []}
-
-    def models(self) -> list[Record]:
-        return self._http.all("models")
-
-    def model(self, name: str) -> Record:
-        return self._get(f"models/{_part(name)}")
 
     def add_model(self, name: str, reference: str, **options: Any) -> Record:
         return self._post("models", {"name": name, "reference": reference, **options})
@@ -84,15 +86,6 @@ class Daemon(Api):
         query = {"reason": reason or None, "delete_published": delete_published or None}
         found: Record = self._http.json("DELETE", f"models/{_part(name)}", **query)
         return found
-
-    def revisions(self, model: str) -> list[Record]:
-        return self._http.all(f"models/{_part(model)}/revisions")
-
-    def revision(self, model: str, number: int) -> Record:
-        return self._get(f"models/{_part(model)}/revisions/{number}")
-
-    def diff(self, model: str, first: int, second: int) -> Record:
-        return self._get(f"models/{_part(model)}/revisions/{first}/diff/{second}")
 
     def interference(self, model: str, number: int | None = None) -> Record:
         revision = number if number is not None else int(self.model(model)["revision"] or 0)
@@ -266,37 +259,8 @@ class Daemon(Api):
     def events(self, after: int = -1) -> Iterator[Record]:
         return self._http.events(after)
 
-    def audit_trail(self, request_id: str) -> Record:
-        return self._get(f"audit/trail/{_part(request_id)}")
-
-    def audit_as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
-        return self._get("audit/as-of", time=time, model=model, proof=proof)
-
-    def audit_why(self, model: str, number: int) -> Record:
-        return self._get(f"audit/why/{_part(model)}/{number}")
-
-    def audit_deadlines(self, **options: Any) -> Record:
-        return self._get("audit/deadlines", **options)
-
     def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
         return self._post("audit/sql", {"query": query, "seconds": seconds, "limit": limit})
-
-    def audit_answer(self, key: str) -> Record:
-        return self._get(f"audit/answers/{_part(key)}")
-
-    def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
-        return self._http.ask(
-            "GET", "audit/checkpoint", size=size, witnessed=witnessed or None
-        ).text
-
-    def audit_inclusion(self, entry: int, size: int | None = None) -> Record:
-        return self._get("audit/proof/inclusion", entry=entry, size=size)
-
-    def audit_consistency(self, old: int, new: int | None = None) -> Record:
-        return self._get("audit/proof/consistency", old=old, new=new)
-
-    def audit_key(self) -> str:
-        return self._http.ask("GET", "audit/key").text
 
     def audit_verify(
         self,
@@ -314,13 +278,6 @@ class Daemon(Api):
             "roots": list(roots),
         }
         return self._post("audit/verify", body)
-
-    def audit_rebuild(self) -> Record:
-        return self._post("audit/rebuild", {})
-
-    def audit_witness(self) -> list[Record]:
-        found: Json = self._post("audit/witness", {})
-        return list(found)
 
     def audit_rotate_key(self, reason: str) -> Record:
         return self._post("audit/rotate-key", {"reason": reason})
@@ -378,9 +335,6 @@ class Daemon(Api):
         }
 
     # -- tokens
-
-    def tokens(self) -> list[Record]:
-        return self._http.all("tokens")
 
     def create_token(self, role: str, name: str) -> Record:
         return self._post("tokens", {"role": role, "name": name})

@@ -11,7 +11,7 @@ from govd.types import Json, Record
 
 Prove = Callable[[int, int], Record]
 """The inclusion proof of an entry in the tree of a signed log checkpoint:
-`Daemon.audit_inclusion`.
+`Daemon.audit_proof`.
 """
 
 
@@ -19,7 +19,7 @@ class Follower:
     """Compares entries that were read with signed log checkpoints, from the first entry on, or from
     a checkpoint that was kept.
 
-    follower = Follower(key, since=note, prove=daemon.audit_inclusion)
+    follower = Follower(key, since=note, prove=daemon.audit_proof)
     for entry in daemon.events(after=follower.size - 1):
         follower.add(entry)
         …
@@ -84,7 +84,7 @@ class Follower:
         if self._prove is None:
             raise VerificationFailed(
                 "to begin at a checkpoint takes a proof",
-                advice="Give prove=daemon.audit_inclusion.",
+                advice="Give prove=daemon.audit_proof.",
             )
         last = kept.size - 1
         said = self._prove(last, kept.size)

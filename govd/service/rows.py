@@ -42,6 +42,39 @@ def sql_rows(found: Record) -> list[Record]:
     return [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
 
 
+def as_of_rows(record: Record) -> list[dict[str, Json]]:
+    """What was served at a time as a table: a row for each model and forget in force, one without a
+    forget for a model that had none.
+    """
+    kept = (
+        "model",
+        "registered",
+        "removed",
+        "revision",
+        "edit_digest",
+        "published_at",
+        "published_entry",
+    )
+    none = dict.fromkeys(
+        (
+            "id",
+            "concepts",
+            "domains",
+            "method",
+            "filed_at",
+            "filed_by",
+            "approvals",
+            "entries",
+            "covered_by",
+        )
+    )
+    return [
+        {"time": record["time"], **{name: model.get(name) for name in kept}, **none, **forget}
+        for model in record["models"]
+        for forget in model["forgets"] or [{}]
+    ]
+
+
 def page(
     found: Sequence[Mapping[str, Json]], key: str, after: str | None, limit: int
 ) -> tuple[list[Record], str | None]:

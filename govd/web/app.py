@@ -20,6 +20,7 @@ from govd.web import (
     metrics,
     models,
     problems,
+    questions,
     requests,
     tokens,
 )
@@ -34,6 +35,7 @@ from govd.web.strict import Strict
 
 log = logging.getLogger("govd")
 ROUTERS = (
+    questions.router(),
     models.router,
     requests.router,
     audit_questions.router,

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from govd.types import Json
@@ -17,36 +17,6 @@ from govd.web.heavy import heavy
 from govd.web.strict import Strict
 
 router = APIRouter(tags=["audit"], prefix="/audit", route_class=Strict)
-
-
-@router.get("/checkpoint", response_class=PlainTextResponse)
-def checkpoint(
-    context: Here, reader: Reader, size: int | None = None, witnessed: bool = False
-) -> str:
-    """The signed log checkpoint (C2SP tlog-checkpoint)."""
-    return context.service.checkpoints.checkpoint(size, witnessed)
-
-
-@router.get("/key", response_class=PlainTextResponse)
-def key(context: Here, reader: Reader) -> str:
-    """The public key of the log."""
-    return context.service.checkpoints.key()
-
-
-@router.get("/proof/inclusion")
-def inclusion(entry: int, context: Here, reader: Reader, size: int | None = None) -> Json:
-    """That an entry is in the log (RFC 9162, section 2.1.3): entry, leaf, path and the signed log
-    checkpoint that it leads to.
-    """
-    return context.service.proofs.inclusion(entry, size)
-
-
-@router.get("/proof/consistency")
-def consistency(old: int, context: Here, reader: Reader, new: int | None = None) -> Json:
-    """That the log begins with what it was (RFC 9162, section 2.1.4): path, both roots and the
-    signed log checkpoint of the new size.
-    """
-    return context.service.proofs.consistency(old, new)
 
 
 @router.get("/verify")
@@ -63,13 +33,6 @@ def verify(body: VerifyBody, context: Here, reader: Reader) -> Json:
     return context.service.verification.verify(
         body.since, body.key, body.recompute, body.witnesses, body.roots
     )
-
-
-@router.post("/witness")
-@heavy
-def witness(context: Here, actor: Owner) -> Json:
-    """Hand the newest log checkpoint to the configured witnesses now."""
-    return context.service.checkpoints.witness()
 
 
 @router.post("/rotate-key")

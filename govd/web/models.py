@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.security import HTTPAuthorizationCredentials
 
 from govd.errors import Denied, UnreadableImage, Usage
@@ -12,7 +12,6 @@ from govd.models.given import Given
 from govd.models.image_vectors import is_array, rows_of
 from govd.pictures import check_request, pixels_of
 from govd.serve.answers import digest
-from govd.service.rows import page
 from govd.types import Json
 from govd.web.bodies import (
     EvaluateBody,
@@ -25,29 +24,9 @@ from govd.web.bodies import (
 )
 from govd.web.context import Context, Credentials, Here, Owner, Reader, admit
 from govd.web.heavy import heavy
-from govd.web.rendering import Form, Limit, listed
 from govd.web.strict import Strict
 
 router = APIRouter(tags=["models"], route_class=Strict)
-
-
-@router.get("/status")
-def status(context: Here, reader: Reader) -> Json:
-    """Models, what waits, the ledger's head."""
-    return context.service.status()
-
-
-@router.get("/models")
-def every(
-    request: Request,
-    context: Here,
-    reader: Reader,
-    form: Form,
-    after: str | None = None,
-    limit: Limit = 100,
-) -> Response:
-    """Registered models, by name."""
-    return listed(request, form, *page(context.service.models.all(), "name", after, limit))
 
 
 @router.post("/models", status_code=201)
@@ -60,12 +39,6 @@ def add(body: ModelBody, response: Response, context: Here, actor: Owner) -> Jso
     response.headers["Location"] = f"/v1/models/{body.name}"  # only now is it known to be a name
     context.wake()
     return record
-
-
-@router.get("/models/{name}")
-def show(name: str, context: Here, reader: Reader) -> Json:
-    """One model."""
-    return context.service.models.show(name)
 
 
 @router.patch("/models/{name}")
@@ -87,32 +60,6 @@ def remove(
     to its folder, too.
     """
     return context.service.models.remove(name, actor, reason, delete_published)
-
-
-@router.get("/models/{name}/revisions")
-def revisions(
-    name: str,
-    request: Request,
-    context: Here,
-    reader: Reader,
-    form: Form,
-    after: str | None = None,
-    limit: Limit = 100,
-) -> Response:
-    """A model's revisions, oldest first."""
-    return listed(request, form, *page(context.service.revisions(name), "number", after, limit))
-
-
-@router.get("/models/{name}/revisions/{number}")
-def revision(name: str, number: int, context: Here, reader: Reader) -> Json:
-    """One revision."""
-    return context.service.revision(name, number)
-
-
-@router.get("/models/{name}/revisions/{first}/diff/{second}")
-def diff(name: str, first: int, second: int, context: Here, reader: Reader) -> Json:
-    """What one revision has that another has not."""
-    return context.service.diff(name, first, second)
 
 
 @router.get("/models/{name}/revisions/{number}/interference")

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from govd.errors import Denied
 from govd.requests import ForgetOptions
 from govd.requests.synthesised import picture_of, pictures_of
-from govd.service.api import check_state
+from govd.service.states import check_state
 from govd.types import Json
 from govd.web.bodies import ExtendBody, ForgetBody, ReasonBody, ScopeBody, options
 from govd.web.context import Context, Credentials, Here, Operator, Owner, Reader, admit

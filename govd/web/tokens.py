@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from govd.service.rows import page
 from govd.types import Json
 from govd.web.bodies import TokenBody
 from govd.web.context import Here, Owner
-from govd.web.rendering import Form, Limit, listed
 from govd.web.strict import Strict
 
 router = APIRouter(tags=["tokens"], route_class=Strict)
-
-
-@router.get("/tokens")
-def every(
-    request: Request,
-    context: Here,
-    actor: Owner,
-    form: Form,
-    after: str | None = None,
-    limit: Limit = 100,
-) -> Response:
-    """All tokens, oldest first, without their secrets."""
-    return listed(request, form, *page(context.service.tokens.all(), "id", after, limit))
 
 
 @router.post("/tokens", status_code=201)

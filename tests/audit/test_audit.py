@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from govd.audit.states import as_of_rows
 from govd.errors import BadFile, Conflict, Denied, GovdError, NotFound, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.times import moment, now
 from govd.models.given import Given
 from govd.requests import ForgetOptions
+from govd.service.rows import as_of_rows
 from govd.service.service import Service, open_service
 from govd.verify.offline import verify_offline
 from govd.views import sql

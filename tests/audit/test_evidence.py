@@ -537,13 +537,13 @@ def test_anybody_can_check_single_proofs(service: Service) -> None:
     old = LogCheckpoint.read(service.checkpoints.checkpoint())
     forget(service, "blue")
     key = service.core.desk.ledger.signer.key
-    proof = service.proofs.inclusion(3)
+    proof = service.proofs.proof(3)
     said = LogCheckpoint.open(proof["checkpoint"], key)
     assert (said.size, said.root.hex()) == (proof["size"], proof["root"])
     leaf = merkle.leaf_hash(proof["body"].encode())
     assert leaf.hex() == proof["leaf"]
     assert merkle.included(3, said.size, leaf, [bytes.fromhex(s) for s in proof["path"]], said.root)
-    assert service.proofs.inclusion(3, old.size)["size"] == old.size
+    assert service.proofs.proof(3, old.size)["size"] == old.size
     grown = service.proofs.consistency(old.size)
     assert grown["old_root"] == old.root.hex()
     new = LogCheckpoint.open(grown["checkpoint"], key)
@@ -552,11 +552,11 @@ def test_anybody_can_check_single_proofs(service: Service) -> None:
     )
     for wrong in (-1, 10**6):
         with pytest.raises(NotFound, match="there is no entry"):
-            service.proofs.inclusion(wrong)
+            service.proofs.proof(wrong)
     with pytest.raises(Usage, match="out of range"):
-        service.proofs.inclusion(2**70)
+        service.proofs.proof(2**70)
     with pytest.raises(NotFound, match="not among the first"):
-        service.proofs.inclusion(old.size, old.size)
+        service.proofs.proof(old.size, old.size)
     for wrong in (0, 10**6):
         with pytest.raises(Usage, match="no proof from"):
             service.proofs.consistency(wrong)
@@ -613,7 +613,7 @@ def test_nothing_is_proven_or_rebuilt_from_entries_that_were_changed(
         )
     raw.close()
     with pytest.raises(VerificationFailed, match="not in the log as it was signed"):
-        service.proofs.inclusion(red["seq"])
+        service.proofs.proof(red["seq"])
     with pytest.raises(VerificationFailed, match="The views were left as they are"):
         service.verification.rebuild()
     assert service.requests.show(red["id"])["filed_by"] == "ann"

@@ -287,19 +287,19 @@ def test_a_follower_begins_at_a_checkpoint_that_was_kept(running: Running) -> No
             return 0
 
         daemon.audit_checkpoint()  # signs the log as it is
-        assert follow(Follower(key, since=kept, prove=daemon.audit_inclusion)) == size + 2
+        assert follow(Follower(key, since=kept, prove=daemon.audit_proof)) == size + 2
         with pytest.raises(VerificationFailed, match="takes a proof"):
             follow(Follower(key, since=kept))
 
         def lies(entry: int, size: int) -> dict[str, object]:
-            said = dict(daemon.audit_inclusion(entry, size))
+            said = dict(daemon.audit_proof(entry, size))
             return {**said, "path": ["00" * 32, *said["path"][1:]]}
 
         with pytest.raises(VerificationFailed, match="does not begin"):
             follow(Follower(key, since=kept, prove=lies))
         with pytest.raises(VerificationFailed, match="is none"):
             follow(Follower(key, since=kept, prove=lambda entry, size: {"path": ["xyz"]}))
-        late = Follower(key, since=kept, prove=daemon.audit_inclusion)
+        late = Follower(key, since=kept, prove=daemon.audit_proof)
         with pytest.raises(VerificationFailed, match="should be next"):
             late.add(daemon.audit_log(limit=1)[0])
         assert late.check(kept) == size
@@ -322,18 +322,18 @@ def test_proofs_for_who_does_not_trust_the_daemon(running: Running) -> None:
         assert len(roots) == 7
         for size in roots:
             for entry in range(size):
-                proof = [bytes.fromhex(h) for h in daemon.audit_inclusion(entry, size)["path"]]
+                proof = [bytes.fromhex(h) for h in daemon.audit_proof(entry, size)["path"]]
                 assert merkle.included(entry, size, leaves[entry], proof, roots[size])
             for old in range(1, size + 1):
                 proof = [bytes.fromhex(h) for h in daemon.audit_consistency(old, size)["path"]]
                 assert merkle.consistent(old, size, roots[old], roots[size], proof)
         for entry, size in ((7, 7), (-1, 7), (0, 8), (0, 0)):
             with pytest.raises(NotFound):
-                daemon.audit_inclusion(entry, size)
+                daemon.audit_proof(entry, size)
         for old, new in ((0, 7), (3, 2), (1, 8)):
             with pytest.raises((NotFound, Usage)):
                 daemon.audit_consistency(old, new)
-        assert daemon.audit_inclusion(3)["size"] == daemon.audit_consistency(3)["new"] == 7
+        assert daemon.audit_proof(3)["size"] == daemon.audit_consistency(3)["new"] == 7
 
 
 def test_it_ends_at_once_while_somebody_reads_the_stream_and_waits(

@@ -32,19 +32,17 @@ def test_proofs_and_bundles_over_http(client: TestClient, service: Service, tmp_
     )
     kept = client.get("/v1/audit/checkpoint").text
     client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["blue"]})
-    proof = client.get("/v1/audit/proof/inclusion", params={"entry": 1}).json()
+    proof = client.get("/v1/audit/proof", params={"entry": 1}).json()
     said = LogCheckpoint.open(proof["checkpoint"], service.core.desk.ledger.signer.key)
     path = [bytes.fromhex(step) for step in proof["path"]]
     assert merkle.included(1, said.size, merkle.leaf_hash(proof["body"].encode()), path, said.root)
     old = LogCheckpoint.read(kept)
-    grown = client.get(
-        "/v1/audit/proof/consistency", params={"old": old.size, "new": said.size}
-    ).json()
+    grown = client.get("/v1/audit/consistency", params={"old": old.size, "new": said.size}).json()
     assert merkle.consistent(
         old.size, said.size, old.root, said.root, [bytes.fromhex(step) for step in grown["path"]]
     )
-    assert client.get("/v1/audit/proof/inclusion", params={"entry": 10**6}).status_code == 404
-    assert client.get("/v1/audit/proof/consistency", params={"old": 0}).status_code == 422
+    assert client.get("/v1/audit/proof", params={"entry": 10**6}).status_code == 404
+    assert client.get("/v1/audit/consistency", params={"old": 0}).status_code == 422
     for query in ({"as_of": "now", "model": "m"}, {"since": kept, "model": "m", "revision": 1}):
         file = tmp_path / f"{len(query)}.zip"
         file.write_bytes(client.get("/v1/audit/bundle", params=query).content)

@@ -102,11 +102,11 @@ def test_a_byte_order_mark_and_a_charset_are_fine(client: TestClient) -> None:
         ("/v1/requests/%0A", "control character"),
         ("/v1/requests/a%0D%0Ab/pictures", "control character"),
         ("/v1/audit/why/m/9223372036854775808", "number"),
-        ("/v1/audit/proof/inclusion?entry=99999999999999999999", "entry"),
+        ("/v1/audit/proof?entry=99999999999999999999", "entry"),
         ("/v1/audit/checkpoint?size=9223372036854775808", "size"),
         ("/v1/audit/log?after=1e5", "after"),
         ("/v1/audit/as-of?time=%C2%85", "control character"),
-        ("/v1/audit/answers/%7F", "control character"),
+        ("/v1/audit/answer/%7F", "control character"),
         ("/v1/tokens?after=%1B", "control character"),
     ],
 )

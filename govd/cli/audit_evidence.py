@@ -1,0 +1,223 @@
+"""`govd audit`: evidence for a third party: log checkpoints, proofs, bundles, verification."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from govd.cli.access import opened
+from govd.cli.options import HomeOption, JsonOption, ReasonOption
+from govd.cli.output import print_json, put
+from govd.errors import BadFile
+
+
+def checkpoint(
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size", help="That of so many entries (default: signs the ledger as it is)."
+        ),
+    ] = None,
+    witnessed: Annotated[
+        bool, typer.Option("--witnessed", help="The newest that a witness has cosigned.")
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The signed log checkpoint. Keep one elsewhere: `verify --since` proves that the log only
+    grew.
+    """
+    with opened(home) as api:
+        note = api.audit_checkpoint(size, witnessed)
+    if not as_json:
+        print(note, end="")
+        return
+    from govd.ledger.signing import LogCheckpoint
+
+    said = LogCheckpoint.read(note)
+    print_json({"origin": said.origin, "size": said.size, "root": said.root.hex(), "note": note})
+
+
+def key(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The public key that log checkpoints are signed with."""
+    with opened(home) as api:
+        found = api.audit_key()
+    put({"key": found}, as_json, lambda said: print(said["key"]))
+
+
+def rotate_key(
+    reason: ReasonOption = "", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """A new signing key; both sign the change, the old private key is destroyed, old checkpoints
+    stay verifiable.
+    """
+    from govd.cli.tables import show_record
+
+    with opened(home) as api:
+        put(api.audit_rotate_key(reason), as_json, show_record)
+
+
+def witness(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Hand the newest log checkpoint to the configured witnesses now; the daemon does it by
+    itself.
+    """
+    from govd.cli.show_audit import show_witnesses
+
+    with opened(home) as api:
+        found = api.audit_witness()
+    put(found, as_json, show_witnesses)
+    if any(said["fault"] for said in found):
+        raise typer.Exit(1)
+
+
+def bundle(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[N]", help="The revision's number, after --revision MODEL."),
+    ] = None,
+    request: Annotated[
+        str | None, typer.Option("--request", help="Evidence of one request.")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--revision", metavar="MODEL N", help="Evidence of one revision.")
+    ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option("--since", help="A log checkpoint that was kept: with the proof from there."),
+    ] = None,
+    with_others: Annotated[
+        bool,
+        typer.Option(
+            "--with-others",
+            help=(
+                "Of a request: also the others in its revisions, so that it recomposes (else"
+                " digests only)."
+            ),
+        ),
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Evidence in one file that verifies offline: of a request (others as digests only), of a
+    revision, or of everything.
+    """
+    from govd.cli.tables import show_record
+
+    kept = None if since is None else _text(since)
+    with opened(home) as api:
+        found = api.audit_bundle(
+            str(file.absolute()), request, revision, number, kept, with_others=with_others
+        )
+        put(found, as_json, show_record)
+
+
+def proof(
+    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="The entry's number.")],
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size", help="In the log of so many entries (default: the newest log checkpoint)."
+        ),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The inclusion proof of one entry, for whoever checks it with a tool of his own."""
+    from govd.cli.tables import show_record
+
+    with opened(home) as api:
+        put(api.audit_proof(entry, size), as_json, show_record)
+
+
+def consistency(
+    old: Annotated[int, typer.Argument(metavar="OLD", help="Entries of the older checkpoint.")],
+    new: Annotated[
+        int | None,
+        typer.Argument(metavar="[NEW]", help="Entries of the newer one (default: the newest)."),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The proof that the log of one log checkpoint begins with that of an older one."""
+    from govd.cli.tables import show_record
+
+    with opened(home) as api:
+        put(api.audit_consistency(old, new), as_json, show_record)
+
+
+def verify(
+    file: Annotated[
+        Path | None, typer.Argument(help="An evidence bundle (default: the ledger of the home).")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", help="The log's public key, known from elsewhere, or a file with it."
+        ),
+    ] = None,
+    recompute: Annotated[
+        bool,
+        typer.Option(
+            "--recompute", help="Compose the edits again from their contributions and compare."
+        ),
+    ] = False,
+    since: Annotated[
+        list[Path] | None,
+        typer.Option("--since", help="A log checkpoint that was kept (a file, or - )."),
+    ] = None,
+    witness: Annotated[
+        list[str] | None, typer.Option("--witness", help="A witness's public key; may be repeated.")
+    ] = None,
+    timestamp_root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--timestamp-root",
+            help="Root certificate (PEM) of a time stamp authority; may be repeated.",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Every line that is proven, recorded or open, page by page."),
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a bundle, offline, or the ledger of the home: every entry, signature, proof and
+    artifact. Exit 1 where something is wrong.
+    """
+    from govd.cli.show_verdict import show_verdict, show_whole_verdict
+
+    known, kept, roots = (
+        _key(key),
+        [_text(path) for path in since or []],
+        [_text(path) for path in timestamp_root or []],
+    )
+    witnesses = [_key(w) or "" for w in witness or []]
+    if file is not None:
+        from govd.verify.offline import verify_offline
+
+        found = verify_offline(file, known, witnesses, recompute, kept, roots)
+    else:
+        with opened(home) as api:
+            found = api.audit_verify(kept, known, recompute, witnesses, roots)
+    put(found, as_json, show_whole_verdict if everything else show_verdict)
+    if not found["holds"]:
+        raise typer.Exit(1)
+
+
+def _text(path: Path) -> str:
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise BadFile(f"cannot be read ({fault})", where=str(path)) from None
+
+
+def _key(given: str | None) -> str | None:
+    if given is None:
+        return None
+    path = Path(given)
+    return _text(path).strip() if len(given) < 4000 and path.is_file() else given

@@ -1,0 +1,48 @@
+"""What can be asked of a home, whoever answers: a daemon over HTTP (`govd.client.Daemon`) or the
+home itself (`govd.cli.local.Local`).
+
+Records are plain mappings as the HTTP API spells them; lists are whole, whatever pages they came
+in. Whatever is asked may raise the errors of `govd.errors`: `NotFound` for a name or id that is not
+there, `Usage` for what cannot be meant, `Denied` and `Unauthenticated` where a role is not enough,
+`Unreachable` where no daemon answers.
+
+What only passes through is declared with `@question` and answered by `Api.ask`; the rest is
+abstract.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from types import TracebackType
+from typing import Self
+
+from govd.service.api.audit import Audit
+from govd.service.api.models import Models
+from govd.service.api.question import Question, questions_of
+from govd.service.api.requests import Requests
+from govd.service.api.tokens import Tokens
+
+__all__ = ["QUESTIONS", "Api", "Question"]
+
+
+class Api(Models, Requests, Audit, Tokens):
+    """All of it, as a context that lets go at its end. `remote`: somebody else reconciles, so that
+    waiting means something.
+    """
+
+    remote: bool
+
+    @abstractmethod
+    def __enter__(self) -> Self: ...
+
+    @abstractmethod
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+QUESTIONS = tuple(questions_of(Api))
+"""What only passes through, in the order of its declaration."""

@@ -1,0 +1,194 @@
+"""The ledger: questions, proofs, evidence."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from govd.service.api.question import Asked, question
+from govd.service.rows import as_of_rows
+
+if TYPE_CHECKING:
+    from govd.types import Record
+
+
+class Audit(Asked):
+    """The ledger: questions, proofs, evidence."""
+
+    @abstractmethod
+    def audit_log(self, **filters: Any) -> list[Record]:
+        """Entries in order, filtered; at most `limit` (100), from the one after entry `after`."""
+
+    @abstractmethod
+    def events(self, after: int = -1) -> Iterator[Record]:
+        """Entries as they are made, from the one after entry `after`. A daemon's never end; a
+        home's end with the last entry.
+
+        Raises:
+            Unreachable: the daemon does not answer for a minute. Conflict: the ledger is shorter
+            than `after` says.
+        """
+
+    @question(
+        "audit/trail/{request_id}",
+        "audit.trail",
+        rows=lambda trail: trail["timeline"],
+    )
+    def audit_trail(self, request_id: str) -> Record:
+        """Everything that happened to a request."""
+        raise NotImplementedError
+
+    @question(
+        "audit/as-of",
+        "proofs.as_of",
+        rows=as_of_rows,
+    )
+    def audit_as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
+        """What was served at a time, which forgets were in force, who had approved them."""
+        raise NotImplementedError
+
+    @question(
+        "audit/why/{model}/{number}",
+        "audit.why",
+        rows=lambda why: why["requests"],
+    )
+    def audit_why(self, model: str, number: int) -> Record:
+        """From a revision back to requests, votes, artifacts and software."""
+        raise NotImplementedError
+
+    @question(
+        "audit/deadlines",
+        "audit.deadlines",
+        rows=lambda deadlines: deadlines["requests"],
+        least={"days": 1, "extended": 1},
+    )
+    def audit_deadlines(
+        self,
+        model: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        days: int | None = None,
+        extended: int | None = None,
+    ) -> Record:
+        """What is due, late and extended."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
+        """A question in SQL to the views."""
+
+    @question(
+        "audit/answer/{key}",
+        "answers.show",
+    )
+    def audit_answer(self, key: str) -> Record:
+        """Which revision gave an answer (its `Govd-Answer` header), where it was kept."""
+        raise NotImplementedError
+
+    @question(
+        "audit/checkpoint",
+        "checkpoints.checkpoint",
+        kind="text",
+    )
+    def audit_checkpoint(self, size: int | None = None, witnessed: bool = False) -> str:
+        """The signed log checkpoint: of the ledger as it is, of a size, or the newest that a
+        witness cosigned.
+        """
+        raise NotImplementedError
+
+    @question(
+        "audit/proof",
+        "proofs.proof",
+    )
+    def audit_proof(self, entry: int, size: int | None = None) -> Record:
+        """That an entry is in the log of the signed checkpoint of `size` entries, by default the
+        newest that has it: `leaf`, `path` from the leaf up, `root` (hex; RFC 9162, section 2.1.3),
+        and the `checkpoint`.
+
+        Raises:
+            NotFound: no such entry, or no log checkpoint of that size.
+        """
+        raise NotImplementedError
+
+    @question(
+        "audit/consistency",
+        "proofs.consistency",
+    )
+    def audit_consistency(self, old: int, new: int | None = None) -> Record:
+        """That the log of the signed checkpoint of `new` entries, by default the newest, begins
+        with that of `old`: `path`, both roots (hex; RFC 9162, section 2.1.4), and the `checkpoint`.
+
+        Raises:
+            NotFound: no log checkpoint of that size. Usage: `old` is not between 1 and `new`.
+        """
+        raise NotImplementedError
+
+    @question(
+        "audit/key",
+        "checkpoints.key",
+        kind="text",
+    )
+    def audit_key(self) -> str:
+        """The public key of the log."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def audit_verify(
+        self,
+        since: Sequence[str] = (),
+        key: str | None = None,
+        recompute: bool = False,
+        witnesses: Sequence[str] = (),
+        roots: Sequence[str] = (),
+    ) -> Record:
+        """Check the ledger; an auditor checks a bundle for himself. `since`: log checkpoints that
+        were kept; `witnesses`, `roots`: keys and root certificates (PEM) of those who vouch for
+        times.
+        """
+
+    @question(
+        "audit/rebuild",
+        "verification.rebuild",
+        verb="POST",
+        role="owner",
+        heavy=True,
+    )
+    def audit_rebuild(self) -> Record:
+        """Make the views anew from the entries and compare."""
+        raise NotImplementedError
+
+    @question(
+        "audit/witness",
+        "checkpoints.witness",
+        verb="POST",
+        role="owner",
+        heavy=True,
+    )
+    def audit_witness(self) -> list[Record]:
+        """Hand the newest log checkpoint to the configured witnesses now."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def audit_rotate_key(self, reason: str) -> Record:
+        """A new signing key."""
+
+    @abstractmethod
+    def audit_bundle(
+        self,
+        file: str,
+        request: str | None = None,
+        model: str | None = None,
+        revision: int | None = None,
+        since: str | None = None,
+        as_of: str | None = None,
+        with_others: bool = False,
+    ) -> Record:
+        """Evidence in a file on this machine: of a request, a revision, a time (`as_of`, perhaps of
+        one `model`), or everything; `since`: a log checkpoint that was kept, from which it then has
+        a proof. Of a request it shows other requests as digests only; `with_others` shows them, so
+        that the edit can be recomposed.
+
+        Raises:
+            Usage: the file exists. MachineFault: it cannot be written.
+        """

@@ -1,0 +1,166 @@
+"""Models, revisions and what they answer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from govd.service.api.question import Asked, question
+
+if TYPE_CHECKING:
+    from govd.types import Floats, Record
+
+
+class Models(Asked):
+    """Models, revisions and what they answer."""
+
+    @question(
+        "status",
+        "status",
+        resumes=True,
+    )
+    def status(self) -> Record:
+        """Models, what they serve, what waits and why, size and head of the ledger."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def reconcile(self) -> Record:
+        """Do what is still to do: `done`, a line for each thing that was, `left`, those that still
+        are; `daemon`: one does so by itself.
+        """
+
+    @question(
+        "models",
+        "models.all",
+        kind="list",
+        cursor="name",
+        resumes=True,
+    )
+    def models(self) -> list[Record]:
+        """Registered models, by name."""
+        raise NotImplementedError
+
+    @question(
+        "models/{name}",
+        "models.show",
+        resumes=True,
+    )
+    def model(self, name: str) -> Record:
+        """One model with the revision that it serves."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def add_model(self, name: str, reference: str, **options: Any) -> Record:
+        """Register a model; options as in `govd model add`, paths on the machine of the home.
+
+        Raises:
+            Conflict: the name is taken. BadFile, BadCheckpoint: something given is no good; nothing
+            is registered.
+        """
+
+    @abstractmethod
+    def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
+        """Change what a model is registered with; with `reference`, rebase it on another
+        checkpoint. What is not given stays.
+        """
+
+    @abstractmethod
+    def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
+        """Take a model out of service; its entries stay. With forgets in force it is retired: they
+        keep their states, and its name is not used again. `delete_published`: take away what was
+        published to its folder, too.
+
+        Raises:
+            Conflict: requests of it are not decided yet.
+        """
+
+    @question(
+        "models/{model}/revisions",
+        "revisions",
+        kind="list",
+        cursor="number",
+        resumes=True,
+    )
+    def revisions(self, model: str) -> list[Record]:
+        """A model's revisions, oldest first."""
+        raise NotImplementedError
+
+    @question(
+        "models/{model}/revisions/{number}",
+        "revision",
+        resumes=True,
+    )
+    def revision(self, model: str, number: int) -> Record:
+        """One revision."""
+        raise NotImplementedError
+
+    @question(
+        "models/{model}/revisions/{first}/diff/{second}",
+        "diff",
+        resumes=True,
+    )
+    def diff(self, model: str, first: int, second: int) -> Record:
+        """What one revision has that another has not."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def interference(self, model: str, number: int | None = None) -> Record:
+        """For each forget of a revision, by default the published one, what leaving it out would
+        change: `cost` to the retained answers, `others_named` of the other forgets' pictures with
+        it and without.
+        """
+
+    @abstractmethod
+    def classify(
+        self,
+        model: str,
+        images: Sequence[str],
+        labels: Sequence[str] | None = None,
+        revision: int | None = None,
+        base: bool = False,
+    ) -> list[Record]:
+        """The best label for each picture file on this machine, in their order: `path`, `label`,
+        `scores`, `revision`.
+
+        A picture that cannot be read has the label None and an `error`.
+
+        Raises:
+            UnreadableImage: none of them can be read.
+        """
+
+    @abstractmethod
+    def embeddings(
+        self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False
+    ) -> Floats:
+        """Unit embeddings `(n, d)` float32 of texts, then of picture files, by the published
+        revision.
+
+        Raises:
+            UnreadableImage: one of the pictures cannot be read; it is named.
+        """
+
+    @abstractmethod
+    def evaluate(
+        self,
+        model: str,
+        images: str | None = None,
+        revision: int | None = None,
+        base: bool = False,
+        report: bool = False,
+        disclose: bool = False,
+        words: Mapping[str, Any] | None = None,
+    ) -> Record:
+        """Metrics on a folder of labelled pictures on the machine of the home, with the confusion
+        that they were computed from. `report`: also what a report shows beside them; with private
+        forgets only where `disclose`. `words`: other words for labels that attackers try, a list
+        for each label, or lists by language.
+        """
+
+    @abstractmethod
+    def export(
+        self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any
+    ) -> Record:
+        """Write the edited model into a folder on the machine of the home; `disclose`,
+        `recipient`.
+        """

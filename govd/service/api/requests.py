@@ -1,0 +1,103 @@
+"""Forget requests and reverts."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from govd.service.api.question import Asked
+
+if TYPE_CHECKING:
+    from govd.types import Record
+
+
+class Requests(Asked):
+    """Forget requests and reverts. `wait`: return when it is decided and served."""
+
+    @abstractmethod
+    def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
+        """File a forget: `domains`, `aliases`, `all_concepts`, `target`, `strength`, `method`,
+        `reason`, `idempotency_key`, …
+
+        Raises:
+            Conflict: the same scope is wanted already. KeyReused: the key came with another body.
+        """
+
+    @abstractmethod
+    def settled(self, request_ids: Sequence[str]) -> list[Record]:
+        """Those requests once they are decided and served, or as they are when the time is over."""
+
+    @abstractmethod
+    def preview(self, *concepts: str, model: str, **options: Any) -> Record:
+        """What a forget would do; nothing is filed."""
+
+    @abstractmethod
+    def requests(self, **filters: Any) -> list[Record]:
+        """Requests in the order of their filing: `state`, `model`, `concept`, `domain`, `policy`,
+        `filed_by`, `ticket`, `reason` (a part of it), `since`, `until`, `after`, `limit`.
+        """
+
+    @abstractmethod
+    def request(self, request_id: str) -> Record:
+        """One request, by its id or an unambiguous beginning of it."""
+
+    @abstractmethod
+    def pictures(self, request_id: str) -> list[tuple[str, bytes]]:
+        """The prototypes that were synthesised for a request, as `(prompt, PNG)`; empty where there
+        are none.
+        """
+
+    @abstractmethod
+    def approve(self, request_id: str, reason: str = "") -> Record:
+        """Approve a request that waits, and return when it is served.
+
+        Raises:
+            Conflict: its state does not allow that (this goes for every decision).
+        """
+
+    @abstractmethod
+    def reject(self, request_id: str, reason: str = "") -> Record:
+        """Refuse a request that waits; needs a reason."""
+
+    @abstractmethod
+    def withdraw(self, request_id: str, reason: str = "") -> Record:
+        """Take back a request that is not in force."""
+
+    @abstractmethod
+    def retry(self, request_id: str, reason: str = "") -> Record:
+        """Try a failed request again."""
+
+    @abstractmethod
+    def revert(
+        self,
+        request_id: str,
+        reason: str = "",
+        idempotency_key: str | None = None,
+        wait: bool = False,
+    ) -> Record:
+        """Take a forget back.
+
+        Raises:
+            Conflict: it is not in force, or its revert is filed already.
+        """
+
+    @abstractmethod
+    def hold(self, request_id: str, reason: str) -> Record:
+        """A legal hold: neither reverted, withdrawn, rejected nor shredded until it is released."""
+
+    @abstractmethod
+    def release(self, request_id: str, reason: str) -> Record:
+        """End a legal hold."""
+
+    @abstractmethod
+    def extend(self, request_id: str, due: str, reason: str) -> Record:
+        """More time for an open forget; needs a reason."""
+
+    @abstractmethod
+    def reveal(self, request_id: str) -> Record:
+        """A private request with its text (for the role owner); that it was read is an entry."""
+
+    @abstractmethod
+    def shred(self, request_id: str, reason: str) -> Record:
+        """Destroy the text of a private request; needs a reason."""

@@ -1,0 +1,17 @@
+"""States of requests as somebody types them."""
+
+from __future__ import annotations
+
+from govd.errors import Usage
+from govd.records.lifecycle import REQUEST, REVERT
+
+
+def check_state(state: str | None) -> None:
+    """A request's state as somebody typed it.
+
+    Raises:
+        Usage: there is no such state.
+    """
+    states = sorted({*REQUEST, *REVERT})
+    if state is not None and state not in states:
+        raise Usage(f"unstates state {state!r}", advice=f"States: {', '.join(states)}.")

@@ -1,0 +1,93 @@
+"""What is declared once has one name in every face, and the arguments of the room that answers."""
+
+import inspect
+from operator import attrgetter
+from typing import Any
+
+import pytest
+import typer.main
+from fastapi.testclient import TestClient
+
+from govd.cli import app
+from govd.client.daemon import Daemon
+from govd.service.api import QUESTIONS, Api, Question
+from govd.service.service import Service
+from govd.web.app import create_app
+from govd.web.context import Context
+
+AUDIT = [question for question in QUESTIONS if question.path.startswith("audit/")]
+
+
+def name_of(question: Question) -> str:
+    return question.name
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=name_of)
+def test_the_room_takes_the_arguments_that_are_declared(
+    service: Service, question: Question
+) -> None:
+    answering = inspect.signature(attrgetter(question.answered_by)(service)).parameters
+    for name, parameter in question.parameters.items():
+        assert answering[name].default == parameter.default, name
+    rest = [p for name, p in answering.items() if name not in question.parameters]
+    assert all(p.default is not p.empty for p in rest)
+    assert set(question.parts) <= set(question.parameters)
+
+
+@pytest.mark.parametrize("question", AUDIT, ids=name_of)
+def test_a_question_to_the_ledger_has_one_name(question: Question) -> None:
+    """`audit as-of` is `audit_as_of`, `/v1/audit/as-of`, and `as_of` of its room."""
+    noun, _, name = question.name.partition("_")
+    assert noun == "audit"
+    command = name.replace("_", "-")
+    group: Any = typer.main.get_group(app)
+    assert command in group.commands["audit"].commands
+    assert question.path.split("/")[:2] == ["audit", command]
+    assert question.answered_by.rpartition(".")[2] in (name, "show")
+
+
+def test_each_is_a_route_with_its_documentation_and_its_arguments(service: Service) -> None:
+    paths = create_app(Context(service)).openapi()["paths"]
+    for question in QUESTIONS:
+        operation = paths[f"/v1/{question.path}"][question.verb.lower()]
+        where = {p["name"]: p["in"] for p in operation.get("parameters", ())}
+        for name in question.parameters:
+            assert where[name] == ("path" if name in question.parts else "query"), question.name
+        assert operation["description"].startswith((inspect.getdoc(question.function) or "")[:40])
+
+
+class Recorded(Daemon):
+    """A client that notes what it would send."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    def ask(self, question: Question, arguments: Any) -> Any:
+        self.sent.append((question.name, dict(arguments)))
+
+
+def test_a_call_binds_its_arguments_as_any_other() -> None:
+    daemon = Recorded()
+    daemon.audit_as_of("now", proof=True)
+    assert daemon.sent == [("audit_as_of", {"time": "now", "model": None, "proof": True})]
+    with pytest.raises(TypeError):
+        daemon.audit_why("m")  # type: ignore[call-arg]
+    (as_of,) = (q for q in QUESTIONS if q.name == "audit_as_of")
+    assert as_of.query(daemon.sent[0][1]) == {"time": "now", "proof": True}
+
+
+def test_what_is_not_declared_is_abstract() -> None:
+    declared = {question.name for question in QUESTIONS}
+    assert {"forget", "audit_verify", "audit_bundle"} <= Api.__abstractmethods__
+    assert not declared & Api.__abstractmethods__
+
+
+def test_roles_and_forms_come_from_the_declaration(service: Service) -> None:
+    token = service.tokens.create("reader", "ann", "owner")["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    with TestClient(create_app(Context(service)), "http://localhost", headers=headers) as client:
+        assert client.get("/v1/audit/why/m/1").status_code == 404
+        assert client.get("/v1/audit/deadlines", params={"days": 0}).status_code == 422
+        assert client.get("/v1/models", params={"format": "csv"}).text.startswith("name,")
+        assert client.get("/v1/audit/key").headers["content-type"].startswith("text/plain")
+        assert client.post("/v1/audit/rebuild").status_code == 403
