@@ -19,6 +19,7 @@ from govd.models.publish_folder import check_place, folder_of, is_early, real, s
 from govd.models.words import spellings
 from govd.records.lifecycle import OPEN, STANDING, UNSERVED, WANTED
 from govd.records.limits import bounded
+from govd.records.request import Request
 from govd.types import Contribution, Json, Record
 
 if TYPE_CHECKING:
@@ -30,11 +31,15 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class Computes(Protocol):
     """What computes contributions anew where a model changes (`govd.requests`)."""
 
-    def of_request(self, request: Record, opened: Opened | None = None) -> Contribution:
+    def of_request(self, request: Request, opened: Opened | None = None) -> Contribution:
         """The contribution of a request on a model that may not be registered yet."""
         ...
 
-    def made(
+
+class Keeps(Protocol):
+    """What keeps contributions (`govd.requests`)."""
+
+    def put(
         self, contribution: Contribution, model: str, actor: str, opened: Opened
     ) -> list[Draft]:
         """Keep a contribution; the entry that says so, where none does yet."""
@@ -54,8 +59,11 @@ class Calibrates(Protocol):
 class Models:
     """Registered models of a home."""
 
-    def __init__(self, core: Core, contributions: Computes, calibrating: Calibrates) -> None:
-        self.core, self.contributions, self.calibrating = core, contributions, calibrating
+    def __init__(
+        self, core: Core, computing: Computes, contributions: Keeps, calibrating: Calibrates
+    ) -> None:
+        self.core, self.computing = core, computing
+        self.contributions, self.calibrating = contributions, calibrating
 
     def all(self) -> list[Record]:
         """All registered models and those that were retired, by name; `state` says which."""
@@ -251,7 +259,7 @@ class Models:
         core.models.keep(opened)
         return self.show(name)
 
-    def _concerned(self, name: str) -> list[Record]:
+    def _concerned(self, name: str) -> list[Request]:
         """Requests whose contribution is of the model as it is."""
         mine = [
             r
@@ -285,7 +293,7 @@ class Models:
         )
         place.check()
 
-    def _again(self, request: Record, opened: Opened, actor: str) -> list[Draft]:
+    def _again(self, request: Request, opened: Opened, actor: str) -> list[Draft]:
         """A forget on another basis: its contribution, or that it waits since nobody can compute
         it.
         """
@@ -301,7 +309,7 @@ class Models:
         if request.get("shredded_at"):
             return self._shredded(request, opened, actor)
         try:
-            contribution = self.contributions.of_request(request, opened)
+            contribution = self.computing.of_request(request, opened)
         except MachineFault:
             raise
         except GovdError as error:
@@ -319,7 +327,7 @@ class Models:
             "predicted": request["predicted"],
             "reason": "the model was changed",
         }
-        made = self.contributions.made(contribution, name, actor, opened)
+        made = self.contributions.put(contribution, name, actor, opened)
         return [*made, Draft("request.recompute", request_id, actor, name, said)]
 
     def _shredded(self, request: Record, opened: Opened, actor: str) -> list[Draft]:

@@ -17,7 +17,8 @@ from govd.errors import PluginFault
 from govd.models.core import Core, Opened
 from govd.models.evaluation_set import evaluation_from
 from govd.reconcile.attacking import OtherWords, attacked
-from govd.requests.computing import Contributions, discreet
+from govd.requests.composing import Composing, discreet
+from govd.requests.contributions import Contributions
 from govd.types import Contribution, Json, Record
 
 EDITS: Final = 64
@@ -27,8 +28,8 @@ EDITS: Final = 64
 class Measuring:
     """Edits, evaluation sets and figures of a home's models."""
 
-    def __init__(self, core: Core, contributions: Contributions) -> None:
-        self.core, self.contributions = core, contributions
+    def __init__(self, core: Core, contributions: Contributions, composing: Composing) -> None:
+        self.core, self.contributions, self.composing = core, contributions, composing
         self._edits: Cache[str, Edit] = Cache(EDITS)
         self._data: dict[str, EvaluationData] = {}
 
@@ -97,7 +98,7 @@ class Measuring:
             by, found = self.core.plugins.asker.first("govd_evaluate", **asked)
         if found is None:
             composed, free = (
-                self.contributions.figures(basis, filed)
+                self.composing.figures(basis, filed)
                 if filed
                 else (edit, metrics.data_free(basis, edit, ()))
             )

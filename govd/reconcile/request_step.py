@@ -60,10 +60,9 @@ class RequestStep:
 
     def _contributed(self, request: Request) -> tuple[list[Draft], dict[str, Json]]:
         """Entries of the contribution, and what the decision says of it."""
-        contributions = self.requests.contributions
         opened = self.core.models.opened(request.model)
-        contribution = contributions.of_request(request, opened)
-        drafts = contributions.made(contribution, request.model, GOVD, opened)
+        contribution = self.requests.computing.of_request(request, opened)
+        drafts = self.requests.contributions.put(contribution, request.model, GOVD, opened)
         computed = request.with_(contribution=contribution.digest)
         predicted = self.requests.predicting.predicted(computed, contribution)
         return drafts, {"contribution": contribution.digest, "predicted": predicted}

@@ -18,7 +18,7 @@ from govd.records.lifecycle import UNSERVED, RequestState, RevisionState
 from govd.records.request import Request
 from govd.records.revision import Revision
 from govd.requests import Requests
-from govd.requests.computing import computed_with
+from govd.requests.composing import computed_with
 from govd.requests.decisions import GOVD
 from govd.types import Contribution, Gate, Json
 
@@ -163,7 +163,7 @@ class RevisionSteps:
                 advice='Set compose_on = "host" in govd.toml, or install a backend that composes on'
                 " its device.",
             )
-        return self.requests.contributions.figures(basis, contributions)[0]
+        return self.requests.composing.figures(basis, contributions)[0]
 
     def _hold_newest(self, wanted: list[Request], error: GovdError) -> bool:
         """The system has no solution: the newest request that is not in force yet fails with the

@@ -13,7 +13,7 @@ from govd.edit.calibration import Calibration, calibrated
 from govd.edit.capacity import curve
 from govd.errors import BadFile, NotFound
 from govd.models.core import Core, Opened
-from govd.requests.computing import Contributions
+from govd.requests.computing import Computing
 from govd.requests.options import method_for, target_for
 from govd.types import Contribution, ForgetSpec, Json, Scope
 
@@ -28,8 +28,8 @@ else.
 class Calibrating:
     """Errors of predictions of a home's models."""
 
-    def __init__(self, core: Core, contributions: Contributions) -> None:
-        self.core, self.contributions = core, contributions
+    def __init__(self, core: Core, computing: Computing) -> None:
+        self.core, self.computing = core, computing
         self._kept: Cache[str, Calibration] = Cache(KEPT)
 
     def measured(self, opened: Opened, record: Mapping[str, Json]) -> str | None:
@@ -51,7 +51,7 @@ class Calibrating:
 
         def make(basis: Basis, scope: Scope) -> Contribution:
             spec = ForgetSpec(scope, method, target, 1.0)
-            return self.contributions.compute(
+            return self.computing.compute(
                 spec, Opened(opened.model, opened.encoder, basis), keep=False
             )
 

@@ -10,11 +10,13 @@ from govd.edit.duals import check_room
 from govd.errors import Conflict, KeyReused, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
-from govd.records.coverage import scope_of
-from govd.records.lifecycle import OPEN, STANDING
+from govd.records.lifecycle import OPEN, RequestState
 from govd.records.limits import bounded
+from govd.records.request import Request
 from govd.requests.calibrating import Calibrating
-from govd.requests.computing import Contributions
+from govd.requests.composing import Composing
+from govd.requests.computing import Computing
+from govd.requests.contributions import Contributions
 from govd.requests.decisions import Decisions, check_hold, check_model
 from govd.requests.finding import Finding
 from govd.requests.options import ForgetOptions, date_of, fields_of, understood
@@ -33,11 +35,14 @@ class Requests:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.privacy = Privacy(core)
-        self.contributions = Contributions(core, self.privacy)
+        self.computing = Computing(core, self.privacy)
+        self.contributions, self.composing = Contributions(core), Composing(core)
         self.decisions = Decisions(core, self.privacy)
-        self.calibrating = Calibrating(core, self.contributions)
-        self.predicting = Predicting(core, self.privacy, self.contributions, self.calibrating)
-        self.previewing = Previewing(core, self.contributions, self.predicting, self.decisions)
+        self.calibrating = Calibrating(core, self.computing)
+        self.predicting = Predicting(
+            core, self.privacy, self.contributions, self.composing, self.calibrating
+        )
+        self.previewing = Previewing(core, self.computing, self.predicting, self.decisions)
         self.decide, self.extend = self.decisions.decide, self.decisions.extend
         self.all = bounded(Finding(core, self.privacy).all)
         self.hold, self.release, self.reveal = (
@@ -47,12 +52,12 @@ class Requests:
         )
 
     @bounded
-    def show(self, request_id: str) -> Record:
+    def show(self, request_id: str) -> Request:
         """One request."""
         return self.core.desk.request(request_id)
 
     @bounded
-    def forget(self, model: str, options: ForgetOptions, actor: str) -> Record:
+    def forget(self, model: str, options: ForgetOptions, actor: str) -> Request:
         """File a forget. Invalid input leaves no entry; what is filed is decided by the reconciler.
 
         Raises:
@@ -60,10 +65,9 @@ class Requests:
             KeyReused: the key came with another body.
         """
         core = self.core
-        basis = core.desk.model(model)["basis"]
-        spec, pictures = understood(
-            core, model, options
-        )  # may decode pictures and read what is large: nobody waits for that
+        basis = core.desk.model(model).basis
+        # may decode pictures and read what is large: nobody waits for that
+        spec, pictures = understood(core, model, options)
         with core.desk.lock:
             repeated = self._repeated_or_possible(model, spec, options)
         if repeated is not None:
@@ -71,7 +75,7 @@ class Requests:
         for data in pictures.values():
             core.artifacts.put(data)
         with core.desk.lock:
-            if core.desk.model(model)["basis"] != basis:  # it was changed meanwhile
+            if core.desk.model(model).basis != basis:  # it was changed meanwhile
                 spec, _ = understood(core, model, options)
             repeated = self._repeated_or_possible(model, spec, options)
             return repeated or self._file(
@@ -80,7 +84,7 @@ class Requests:
 
     def _repeated_or_possible(
         self, model: str, spec: ForgetSpec, options: ForgetOptions
-    ) -> Record | None:
+    ) -> Request | None:
         """The request that was filed with the same key; None where a new one may be filed. Both
         under one lock: the same call at once would find that the scope is wanted already, by
         itself.
@@ -121,7 +125,7 @@ class Requests:
     @bounded
     def revert(
         self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None
-    ) -> Record:
+    ) -> Request:
         """File the revert of a forget.
 
         Raises:
@@ -129,39 +133,36 @@ class Requests:
             legal hold.
         """
         with self.core.desk.lock:
-            target = self.core.desk.request(request_id)
-            private = bool(target.get("private"))
+            forget = self.core.desk.request(request_id)
+            is_private = forget.private is not None
             body: dict[str, Json] = {
                 "kind": "revert",
-                "model": target["model"],
-                "reverts": target["id"],
+                "model": forget.model,
+                "reverts": forget.id,
                 "reason": reason,
             }
-            repeated = self._repeated(idempotency_key, body, private)
+            repeated = self._repeated(idempotency_key, body, is_private)
             if repeated is not None:
                 return repeated
-            check_hold(target)
-            check_model(target)
-            if target["kind"] != "forget" or target["state"] not in STANDING:
-                what = (
-                    f"{target['id']} is"
-                    f" {'a revert' if target['kind'] != 'forget' else target['state']}: there is"
-                    " nothing to revert"
-                )
+            check_hold(forget)
+            check_model(forget)
+            if not forget.stands:
+                state = forget.state if forget.is_forget else "a revert"
                 raise Conflict(
-                    what, advice="`govd request list --state in_force` shows what can be reverted."
+                    f"{forget.id} is {state}: there is nothing to revert",
+                    advice="`govd request list --state in_force` shows what can be reverted.",
                 )
             for other in self.core.desk.views.open.values():
-                if other.get("reverts") == target["id"] and other["state"] in OPEN:
+                if other.reverts == forget.id and other.state in OPEN:
                     raise Conflict(
-                        f"its revert is filed already, as {other['id']}",
-                        advice=f"`govd request show {other['id']}`.",
+                        f"its revert is filed already, as {other.id}",
+                        advice=f"`govd request show {other.id}`.",
                     )
-            copied = {k: target[k] for k in COPIED if k in target}
-            return self._file({**body, **copied}, idempotency_key, actor, private)
+            copied = {field: forget[field] for field in COPIED if field in forget}
+            return self._file({**body, **copied}, idempotency_key, actor, is_private)
 
     @bounded
-    def shred(self, request_id: str, reason: str, actor: str) -> Record:
+    def shred(self, request_id: str, reason: str, actor: str) -> Request:
         """Destroy the text of a private request, for good.
 
         Raises:
@@ -173,7 +174,7 @@ class Requests:
             check_hold(request)
             return self.privacy.shred(request, reason, actor)
 
-    def _file(self, body: dict[str, Json], key: str | None, actor: str, private: bool) -> Record:
+    def _file(self, body: dict[str, Json], key: str | None, actor: str, private: bool) -> Request:
         request_id = uuid.uuid4().hex[:12]
         body = {**body, "idempotency_key": key, "private": None}
         if private and body["kind"] == "forget":
@@ -183,7 +184,7 @@ class Requests:
         self.core.desk.append([Draft("request.file", request_id, actor, str(body["model"]), body)])
         return self.core.desk.request(request_id)
 
-    def _repeated(self, key: str | None, body: dict[str, Json], private: bool) -> Record | None:
+    def _repeated(self, key: str | None, body: dict[str, Json], private: bool) -> Request | None:
         """The request that was filed with this key.
 
         Raises:
@@ -196,27 +197,23 @@ class Requests:
                 f"an idempotency key that begins with {PRIVATE}",
                 advice="The ledger spells those of private requests so.",
             )
-        old = self.core.desk.views.by_key(self.privacy.keyed(key) if private else key)
-        if old is None:
+        filed = self.core.desk.views.by_key(self.privacy.keyed(key) if private else key)
+        if filed is None:
             return None
-        if not self.privacy.same(old, body):
+        if not self.privacy.same(filed, body):
             raise KeyReused(
                 "this idempotency key came with another request",
                 where=key,
-                advice=f"That was {old['id']}. Use a new key.",
+                advice=f"That was {filed.id}. Use a new key.",
             )
-        return old
+        return filed
 
-    def _same_scope(self, model: str, spec: ForgetSpec) -> Record | None:
+    def _same_scope(self, model: str, spec: ForgetSpec) -> Request | None:
         """The request that wants the same scope already."""
         going, scope = self.core.desk.views.going(), self.privacy.commitment(spec.scope)
         for other in list(self.core.desk.views.open.values()):
-            if (
-                other["kind"] != "forget"
-                or other["model"] != model
-                or other["state"] == "failed"
-                or other["id"] in going
-            ):
+            is_failed = other.state is RequestState.FAILED
+            if not other.is_forget or other.model != model or is_failed or other.id in going:
                 continue
             if self.privacy.scope(other) == scope:
                 return other
@@ -226,49 +223,45 @@ class Requests:
         other = self._same_scope(model, spec)
         if other is None:
             return
-        if other.get("private"):
+        if other.private:
             advice = "Whoever may see private requests can revert it first."
             raise Conflict(
                 "the same scope is wanted already, by a private request", advice=advice, taken=True
             )
-        how = "revert" if other["state"] in STANDING else "withdraw"
+        how = "revert" if other.stands else "withdraw"
         raise Conflict(
-            f"the same scope is {other['state']} already, as {other['id']}",
+            f"the same scope is {other.state} already, as {other.id}",
             advice=(
-                f"`govd request show {other['id']}`; {how} it first if it should be forgotten in"
+                f"`govd request show {other.id}`; {how} it first if it should be forgotten in"
                 " another way."
             ),
-            request=other["id"],
+            request=other.id,
             taken=True,
         )
 
-    def _check_possible(self, model: str, spec: ForgetSpec, without: Record | None = None) -> None:
+    def _check_possible(self, model: str, spec: ForgetSpec, without: Request | None = None) -> None:
         """What can be seen without computing: no anchor left, or a system that cannot be solved
         with what is in force.
         """
         basis = self.core.models.basis(self.core.desk.model(model))
         wanted = [
-            r
-            for r in self.core.desk.views.wanted(model)
-            if without is None or r["id"] != without["id"]
+            request
+            for request in self.core.desk.views.wanted(model)
+            if without is None or request.id != without.id
         ]
-        scopes = [spec.scope, *(scope_of(r) for r in wanted)]
-        check_room(
-            basis,
-            frozenset(
-                p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases
-            ),
-        )
-        families = {
-            self.core.plugins.methods[r["method"]].family: r
-            for r in wanted
-            if r["method"] in self.core.plugins.methods
-        }
-        mine = self.core.plugins.methods[spec.method].family
-        for family, other in families.items():
-            if family != mine:
+        whole = [
+            scope
+            for scope in (spec.scope, *(request.scope for request in wanted))
+            if scope.paradigm == "concepts"
+        ]
+        phrases = (p for scope in whole for concept in scope.concepts for p in concept.phrases)
+        check_room(basis, frozenset(phrases))
+        methods = self.core.plugins.methods
+        family = methods[spec.method].family
+        for request in reversed(wanted):
+            if request.method in methods and methods[request.method].family != family:
                 raise Conflict(
-                    f"{spec.method} and {other['method']} ({other['id']}) cannot be solved as one"
+                    f"{spec.method} and {request.method} ({request.id}) cannot be solved as one"
                     " system, and edits are never multiplied",
-                    advice=f"Use --method {other['method']}, or revert {other['id']} first.",
+                    advice=f"Use --method {request.method}, or revert {request.id} first.",
                 )

@@ -14,12 +14,15 @@ from govd.edit.calibration import Calibration, cell_of
 from govd.edit.extent import in_scope
 from govd.edit.prediction import Costs, Figure, Watch, costs, watch_for
 from govd.models.core import Core, Opened
+from govd.records.request import Request
 from govd.requests.calibrating import Calibrating
-from govd.requests.computing import Contributions, discreet, known
+from govd.requests.composing import Composing, discreet
+from govd.requests.computing import phrase_embedding
+from govd.requests.contributions import Contributions
 from govd.requests.extent import Extents
 from govd.requests.naming import Names
 from govd.requests.privacy import Privacy
-from govd.types import Contribution, Json, Record
+from govd.types import Contribution, Json
 
 BOUNDS: Final = (
     "max_predicted_disagreement",
@@ -57,13 +60,19 @@ class Predicting:
     """
 
     def __init__(
-        self, core: Core, privacy: Privacy, contributions: Contributions, calibrating: Calibrating
+        self,
+        core: Core,
+        privacy: Privacy,
+        contributions: Contributions,
+        composing: Composing,
+        calibrating: Calibrating,
     ) -> None:
-        self.core, self.contributions, self.calibrating = core, contributions, calibrating
+        self.core, self.calibrating = core, calibrating
+        self.contributions, self.composing = contributions, composing
         self.extents, self._names = Extents(core), Names(core, privacy)
 
     def predicted(
-        self, request: Record, contribution: Contribution, without: str = ""
+        self, request: Request, contribution: Contribution, without: str = ""
     ) -> dict[str, Json]:
         """What the model would be with this contribution beside those in force, without a labelled
         picture.
@@ -74,7 +83,7 @@ class Predicting:
         force with it; `subsumed_by` names what covers it, if something does: then it adds nothing.
         `without`: a request that is taken for not there.
         """
-        core, model = self.core, str(request["model"])
+        core, model = self.core, request.model
         opened = core.models.opened(model)
         beside = self.beside(request, contribution, opened, without)
         predicted = dict(beside.figures)
@@ -89,48 +98,46 @@ class Predicting:
             predicted[bound] = getattr(core.home.settings, bound)
         predicted["targets"] = contribution.facts.get("terms", [])
         predicted |= self._names.doubted(
-            request, opened.basis, lambda phrase: known(opened, phrase)
+            request, opened.basis, lambda phrase: phrase_embedding(opened, phrase)
         )
         covered = beside.covered_by
         outer = core.desk.views.request(covered) if covered else None
-        private = outer is not None and (request.get("private") or outer.private)
+        private = outer is not None and (request.private or outer.private)
         predicted["subsumed_by"] = (
             "another forget" if private else covered
         )  # its id would say what the private one is about
         return predicted
 
     def beside(
-        self, request: Record, contribution: Contribution, opened: Opened, without: str = ""
+        self, request: Request, contribution: Contribution, opened: Opened, without: str = ""
     ) -> Beside:
         """A contribution beside what is in force, composed.
 
         Raises:
             OverCapacity, Unsupported: there is no such edit.
         """
-        self.contributions.know(contribution)
-        own = {**request, "contribution": contribution.digest}
-        away = {str(request["id"]), without}
-        others = [
-            r for r in self.core.desk.views.wanted(str(request["model"])) if r["id"] not in away
-        ]
-        above = self.contributions.covered(
-            [*others, own]
-        )  # once each: it goes through everything in force
+        self.contributions.compare(contribution)
+        own = request.with_(contribution=contribution.digest)
+        away = {request.id, without}
+        wanted = self.core.desk.views.wanted(request.model)
+        others = [other for other in wanted if other.id not in away]
+        # once each: it goes through everything in force
+        above = self.contributions.covered([*others, own])
         above_before = self.contributions.covered(others)
         stored = {
-            str(r["id"]): self.contributions.load(str(r["contribution"]))
-            for r in others
-            if r["contribution"]
+            other.id: self.contributions.load(other.contribution)
+            for other in others
+            if other.contribution
         }
         standing = [c for name, c in stored.items() if name not in above_before]
-        before, figures_before = self.contributions.figures(opened.basis, standing)
-        covered = above.get(str(request["id"]))
+        before, figures_before = self.composing.figures(opened.basis, standing)
+        covered = above.get(request.id)
         joint = [
             c for name, c in stored.items() if name not in above and c.digest != contribution.digest
         ]
         if not covered:
             joint = [contribution, *joint]
-        after, figures = self.contributions.figures(opened.basis, joint)
+        after, figures = self.composing.figures(opened.basis, joint)
         anchors = {
             "anchors": after.facts.get("anchors", ""),
             "soft_because": after.facts.get("soft_because", ""),

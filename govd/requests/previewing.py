@@ -19,7 +19,9 @@ from govd.edit.prediction import Figure, Prompted, Watch, effect, involved, kept
 from govd.errors import Conflict, GovdError, MachineFault, OverCapacity, Unsupported
 from govd.ledger.times import now
 from govd.models.core import Core, Opened
-from govd.requests.computing import Contributions, known
+from govd.records.lifecycle import RequestState
+from govd.records.request import Request
+from govd.requests.computing import Computing, phrase_embedding
 from govd.requests.decisions import Decisions, verdict
 from govd.requests.options import fields_of
 from govd.requests.predicting import Beside, Predicting, own_costs
@@ -43,14 +45,10 @@ class Previewing:
     """Previews of a home's models. Nothing is written."""
 
     def __init__(
-        self, core: Core, contributions: Contributions, predicting: Predicting, decisions: Decisions
+        self, core: Core, computing: Computing, predicting: Predicting, decisions: Decisions
     ) -> None:
-        self.core, self.contributions, self.predicting, self.decisions = (
-            core,
-            contributions,
-            predicting,
-            decisions,
-        )
+        self.core, self.computing = core, computing
+        self.predicting, self.decisions = predicting, decisions
         self._prompted: dict[str, list[tuple[str, Floats]]] = {}
 
     def preview(
@@ -58,7 +56,7 @@ class Previewing:
         body: Record,
         spec: ForgetSpec,
         pictures: Mapping[str, bytes],
-        same: Record | None,
+        same: Request | None,
         actor: str,
     ) -> dict[str, Json]:
         """Everything about one forget. `same`: a request of the same scope that waits or is in
@@ -69,17 +67,17 @@ class Previewing:
         """
         model = str(body["model"])
         opened = self.core.models.opened(model)
-        contribution = self.contributions.compute(spec, opened, keep=False, pictures=pictures)
-        request = {
-            **body,
+        contribution = self.computing.compute(spec, opened, keep=False, pictures=pictures)
+        filing: dict[str, Json] = {
             "id": "preview",
-            "state": "filed",
+            "state": RequestState.FILED.value,
             "filed_at": now(),
             "filed_by": actor,
             "approvals": [],
             "votes": [],
         }
-        without = str(same["id"]) if same else ""
+        request = Request.from_json({**body, **filing})
+        without = same.id if same else ""
         predicted = self.predicting.predicted(request, contribution, without)
         beside = self.predicting.beside(request, contribution, opened, without)
         watch = watch_for(opened.basis, beside.everything)
@@ -87,9 +85,8 @@ class Previewing:
         found["effect"] = self._effect(model, opened, spec, beside, watch)
         found["labelled"] = self._labelled(opened, spec, beside, model)
         found["costs"] = predicted.get("costs", {})
-        found["decision"] = self._decision(
-            {**request, "contribution": contribution.digest}, predicted
-        )
+        computed = request.with_(contribution=contribution.digest)
+        found["decision"] = self._decision(computed, predicted)
         found["others"] = self._others(opened, spec, request, pictures, without)
         found["near"] = self._near(opened, spec, contribution, watch)
         found["capacity"] = self._capacity(model, beside, predicted)
@@ -165,7 +162,9 @@ class Previewing:
     def _together(self, opened: Opened, spec: ForgetSpec) -> Prompted:
         """Labels and phrases as all prompts together spell them."""
         own = [
-            known(opened, phrase) for concept in spec.scope.concepts for phrase in concept.phrases
+            phrase_embedding(opened, phrase)
+            for concept in spec.scope.concepts
+            for phrase in concept.phrases
         ]
         return Prompted("", opened.basis.anchors[1], np.stack(own))
 
@@ -215,9 +214,9 @@ class Previewing:
 
     # -- does it wait
 
-    def _decision(self, request: Record, predicted: Mapping[str, Json]) -> dict[str, Json]:
+    def _decision(self, request: Request, predicted: Mapping[str, Json]) -> dict[str, Json]:
         """What policies would say to it as it is filed, and what follows; no entry is made."""
-        votes = self.decisions.votes("filed", request, predicted, str(request["filed_by"]))
+        votes = self.decisions.votes("filed", request, predicted, request.filed_by)
         event, reason = verdict(votes, "approve")
         if event == "approve" and self.core.home.settings.approval == "person":
             event, reason = "wait", "a person must approve (approval = person in govd.toml)"
@@ -247,7 +246,7 @@ class Previewing:
         self,
         opened: Opened,
         spec: ForgetSpec,
-        request: Record,
+        request: Request,
         pictures: Mapping[str, bytes],
         without: str,
     ) -> list[dict[str, Json]]:
@@ -264,7 +263,7 @@ class Previewing:
                 for target in TARGETS
                 if target != spec.target
             ]
-        calibration = self.predicting.calibrating.of(self.core.desk.model(str(request["model"])))
+        calibration = self.predicting.calibrating.of(self.core.desk.model(request.model))
         rows = []
         for variant in variants:
             row: dict[str, Json] = {
@@ -273,11 +272,11 @@ class Previewing:
                 "asked": variant == spec,
             }
             try:
-                contribution = self.contributions.compute(
+                contribution = self.computing.compute(
                     variant, opened, keep=False, pictures=pictures
                 )
                 beside = self.predicting.beside(
-                    {**request, **fields_of(variant)}, contribution, opened, without
+                    request.with_(**fields_of(variant)), contribution, opened, without
                 )
             except MachineFault:
                 raise
@@ -285,9 +284,7 @@ class Previewing:
                 rows.append(row | {"not_possible": error.message})
                 continue
             watch = watch_for(opened.basis, beside.everything)
-            left = self._effect(
-                str(request["model"]), opened, variant, beside, watch, prompted=False
-            )
+            left = self._effect(request.model, opened, variant, beside, watch, prompted=False)
             cost = (
                 {}
                 if watch is None
@@ -315,7 +312,7 @@ class Previewing:
             return []
         basis = opened.basis
         phrases = {phrase for concept in spec.scope.concepts for phrase in concept.phrases}
-        texts = np.stack([known(opened, phrase) for phrase in sorted(phrases)])
+        texts = np.stack([phrase_embedding(opened, phrase) for phrase in sorted(phrases)])
         rows = nearest(basis, texts, phrases)
         inside = None if watch is None else scope_mask(basis, replace_domains(contribution))
         if watch is not None and inside is not None and rows:
@@ -389,10 +386,10 @@ def labels_prompted(opened: Opened) -> list[tuple[str, Floats]]:
         return []
 
 
-def _told(same: Record | None) -> dict[str, Json] | None:
+def _told(same: Request | None) -> dict[str, Json] | None:
     """What is said of a request of the same scope; of a private one not which it is."""
     if same is None:
         return None
-    if same.get("private"):
-        return {"id": None, "state": same["state"], "private": True}
-    return {"id": same["id"], "state": same["state"], "private": False}
+    if same.private:
+        return {"id": None, "state": same.state.value, "private": True}
+    return {"id": same.id, "state": same.state.value, "private": False}

@@ -15,6 +15,7 @@ from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.records.coverage import scope_of
 from govd.records.limits import bounded
+from govd.records.request import Request
 from govd.types import PRIVATE, Json, Record, Scope
 
 HIDDEN: Final = ("concepts", "reason", "basis", "ticket")
@@ -159,7 +160,7 @@ class Privacy:
             )
             return {**self.core.desk.request(request_id), **found, "said": said}
 
-    def shred(self, request: Record, reason: str, actor: str) -> Record:
+    def shred(self, request: Request, reason: str, actor: str) -> Request:
         """Destroy the text of a private request, of its reverts, and of what was said about them:
         every proof stays valid, and the forget stays in force. The reason for it is said in the
         ledger. Where a crash or a fault kept the texts, or something was said since, asking again
@@ -198,19 +199,20 @@ class Privacy:
     def _reverts(self, request_id: str) -> list[str]:
         """The reverts of a request. The views say where to look, the entries which they are."""
         keys = self.core.desk.views.records.keys("reverts", request_id, "request")
-        rows = [row for key in keys if (row := self.core.desk.views.request(key)) is not None]
-        filings = self.core.desk.ledger.some([int(row["seq"]) for row in rows])
+        requests = (self.core.desk.views.request(key) for key in keys)
+        seqs = [request.seq for request in requests if request is not None]
+        filings = self.core.desk.ledger.some(seqs)
         return [
             str(e["subject"])
             for e in filings
             if e["kind"] == "request.file" and e["payload"].get("reverts") == request_id
         ]
 
-    def _private(self, request_id: str) -> Record:
+    def _private(self, request_id: str) -> Request:
         request = self.core.desk.request(request_id)
-        if not request.get("private"):
+        if request.private is None:
             raise Conflict(
-                f"{request['id']} is not private: what was filed is in the ledger for good",
+                f"{request.id} is not private: what was filed is in the ledger for good",
                 advice="File with --private.",
             )
         return request

@@ -14,7 +14,9 @@ from govd.models.core import Core
 from govd.models.served import Served
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
-from govd.requests.computing import Contributions
+from govd.records.request import Request
+from govd.requests.composing import Composing
+from govd.requests.contributions import Contributions
 from govd.serve.serving import Serving
 from govd.types import Contribution, Json, Record
 
@@ -28,14 +30,15 @@ class Interference:
     """
 
     def __init__(
-        self, core: Core, contributions: Contributions, measuring: Measuring, serving: Serving
+        self,
+        core: Core,
+        contributions: Contributions,
+        composing: Composing,
+        measuring: Measuring,
+        serving: Serving,
     ) -> None:
-        self.core, self.contributions, self.measuring, self.serving = (
-            core,
-            contributions,
-            measuring,
-            serving,
-        )
+        self.core, self.contributions, self.composing = core, contributions, composing
+        self.measuring, self.serving = measuring, serving
         self._kept: Cache[tuple[str, ...], list[dict[str, Json]]] = Cache(KEPT)
 
     @bounded
@@ -89,8 +92,8 @@ class Interference:
         now: Served,
         pictures: Pictures,
         digests: list[str],
-        standing: Sequence[Record],
-        by_digest: Mapping[str, Record],
+        standing: Sequence[Request],
+        by_digest: Mapping[str, Request],
     ) -> list[dict[str, Json]]:
         basis, load = now.opened.basis, self.contributions.load
         contributions = [load(digest) for digest in digests]
@@ -100,7 +103,7 @@ class Interference:
         for place, digest in enumerate(digests):
             rest = self._without(digest, digests, standing, by_digest)
             edit = (
-                self.contributions.composed(basis, rest)
+                self.composing.composed(basis, rest)
                 if rest
                 else Edit.nothing(basis.dim, basis.side)
             )
@@ -121,14 +124,14 @@ class Interference:
         self,
         digest: str,
         digests: list[str],
-        standing: Sequence[Record],
-        by_digest: Mapping[str, Record],
+        standing: Sequence[Request],
+        by_digest: Mapping[str, Request],
     ) -> list[Contribution]:
         """What would be in force without one: the others, and those that only it covered."""
         left = [d for d in digests if d != digest]
         if len(standing) > len(digests) and set(digests) <= set(by_digest):
             request = by_digest[digest]
-            rest = [dict(r) for r in standing if r["id"] != request["id"]]
+            rest = [r for r in standing if r["id"] != request["id"]]
             above = self.contributions.covered(rest)
             left = sorted(
                 {

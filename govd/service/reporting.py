@@ -22,7 +22,8 @@ from govd.models.core import Core
 from govd.models.folders import labelled
 from govd.models.served import Served
 from govd.pictures import picture
-from govd.requests.computing import Contributions
+from govd.requests.composing import Composing
+from govd.requests.computing import Computing
 from govd.serve.serving import Serving
 from govd.types import PRIVATE, Concept, Contribution, ForgetSpec, Json, Record, Scope
 
@@ -43,8 +44,15 @@ SIDE: Final = 128
 class Reports:
     """Figures for a report on a model and its forgets. Nothing is written."""
 
-    def __init__(self, core: Core, contributions: Contributions, serving: Serving) -> None:
-        self.core, self.contributions, self.serving = core, contributions, serving
+    def __init__(
+        self, core: Core, computing: Computing, composing: Composing, serving: Serving
+    ) -> None:
+        self.core, self.computing, self.composing, self.serving = (
+            core,
+            computing,
+            composing,
+            serving,
+        )
 
     def figures(
         self,
@@ -82,7 +90,7 @@ class Reports:
     def _composed(self, now: Served, contributions: Sequence[Contribution]) -> Edit:
         basis = now.opened.basis
         return (
-            self.contributions.composed(basis, contributions)
+            self.composing.composed(basis, contributions)
             if contributions
             else Edit.nothing(basis.dim, basis.side)
         )
@@ -199,7 +207,7 @@ class Reports:
                 examples=(),
             )
             try:
-                found.append(self.contributions.compute(spec, now.opened, keep=False))
+                found.append(self.computing.compute(spec, now.opened, keep=False))
             except MachineFault:
                 raise
             except GovdError as error:
@@ -228,7 +236,7 @@ class Reports:
             if strength > most:
                 break
             try:
-                again = self.contributions.compute(
+                again = self.computing.compute(
                     replace(one.spec, strength=strength), now.opened, keep=False
                 )
                 edit = self._composed(now, [*rest, again])

@@ -40,8 +40,8 @@ class Service:
     def __init__(self, home: Home, progress: Progress = silent) -> None:
         self.core = core = Core(home, progress)
         self.requests = requests = Requests(core)
-        self.models = Models(core, requests.contributions, requests.calibrating)
-        self.measuring = Measuring(core, requests.contributions)
+        self.models = Models(core, requests.computing, requests.contributions, requests.calibrating)
+        self.measuring = Measuring(core, requests.contributions, requests.composing)
         self.audit = Audit(core)
         self.checkpoints = LogCheckpoints(core)
         self.proofs = Proofs(core, self.audit, self.checkpoints)
@@ -56,9 +56,9 @@ class Service:
 
     def _reading(self, serving: Serving) -> None:
         """What only reads: each question is asked of the one who answers it."""
-        core, contributions = self.core, self.requests.contributions
+        core, requests = self.core, self.requests
         revisions = Revisions(core)
-        reports = Reports(core, contributions, serving)
+        reports = Reports(core, requests.computing, requests.composing, serving)
         self.status = Standing(core, self.requests.calibrating, self.reconciler.deliveries).status
         self.revisions, self.revision, self.diff = revisions.all, revisions.show, revisions.diff
         self.serving, self.embeddings, self.classify = (
@@ -67,7 +67,9 @@ class Service:
             serving.classify,
         )
         self.export = Exports(core, serving).write
-        self.interference = Interference(core, contributions, self.measuring, serving).of
+        self.interference = Interference(
+            core, requests.contributions, requests.composing, self.measuring, serving
+        ).of
         self.evaluate = Evaluating(core, self.models, self.measuring, serving, reports).evaluate
 
     def _resume_signing(self) -> None:

@@ -215,10 +215,10 @@ def edit_of(service: Service, method: str, target: str, words: Sequence[str]) ->
     Raises:
         GovdError: the method cannot do that.
     """
-    opened, contributions = service.core.models.opened(MODEL), service.requests.contributions
+    opened, requests = service.core.models.opened(MODEL), service.requests
     named = ("fitted" if opened.basis.has_pool else "oblique") if method == "auto" else method
     specs = [ForgetSpec(Scope((Concept(word),)), named, target or None) for word in words]  # type: ignore[arg-type]
-    return contributions.composed(opened.basis, [contributions.compute(spec, opened, keep=False) for spec in specs])
+    return requests.composing.composed(opened.basis, [requests.computing.compute(spec, opened, keep=False) for spec in specs])
 
 
 # -- counting

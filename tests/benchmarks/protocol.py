@@ -123,11 +123,11 @@ def forgotten(service: Service, data: EvaluationData, method: str, scopes: Seque
     Raises:
         GovdError: the method cannot do that.
     """
-    opened, contributions = service.core.models.opened(MODEL), service.requests.contributions
+    opened, requests = service.core.models.opened(MODEL), service.requests
     named = ("fitted" if opened.basis.has_pool else "oblique") if method == "auto" else method
     target = None if named in ("nullspace", "ccup") else "unnamed"
-    made = [contributions.compute(ForgetSpec(scope, named, target), opened, keep=False) for scope in scopes]  # type: ignore[arg-type]
-    return Outcomes.of(opened.basis, contributions.composed(opened.basis, made), made, data)
+    made = [requests.computing.compute(ForgetSpec(scope, named, target), opened, keep=False) for scope in scopes]  # type: ignore[arg-type]
+    return Outcomes.of(opened.basis, requests.composing.composed(opened.basis, made), made, data)
 
 
 def table(rows: Sequence[tuple[str, dict[str, str]]]) -> str:

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from govd.errors import NotFound
-from govd.requests.computing import Contributions
+from govd.requests.composing import Composing
 from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context
@@ -38,13 +38,13 @@ def test_what_was_covered_takes_over_where_its_cover_is_left_out(
 ) -> None:
     inner, outer = forget(service, "red", domains=("dark",)), forget(service, "red")
     assert service.requests.show(inner["id"])["state"] == "subsumed"
-    composed, sets = Contributions.composed, list[list[str]]()
+    composed, sets = Composing.composed, list[list[str]]()
 
-    def noted(self: Contributions, basis: Any, contributions: Any) -> Any:
+    def noted(self: Composing, basis: Any, contributions: Any) -> Any:
         sets.append([c.digest for c in contributions])
         return composed(self, basis, contributions)
 
-    monkeypatch.setattr(Contributions, "composed", noted)
+    monkeypatch.setattr(Composing, "composed", noted)
     (row,) = service.interference("m")["forgets"]
     assert row["id"] == outer["id"]
     assert sets == [[inner["contribution"]]]
@@ -60,7 +60,7 @@ def test_a_set_that_was_seen_is_not_composed_again(
     def never(*_: object) -> None:
         raise AssertionError("it was composed again")
 
-    monkeypatch.setattr(Contributions, "composed", never)
+    monkeypatch.setattr(Composing, "composed", never)
     assert service.interference("m") == first
 
 

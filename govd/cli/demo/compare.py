@@ -51,7 +51,7 @@ def rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]:
 
 
 def _contribution(service: Service, spec: ForgetSpec) -> Contribution:
-    return service.requests.contributions.compute(spec, service.core.models.opened(MODEL))
+    return service.requests.computing.compute(spec, service.core.models.opened(MODEL))
 
 
 def _measured(

@@ -1,0 +1,166 @@
+"""Edits of contributions, composed on the host, and what can be said of them without a labelled
+picture.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from typing import Final
+
+from govd.asking.foreign import Nonsense, edit_of
+from govd.edit import Basis, Edit, compose
+from govd.edit.algebra import Host
+from govd.edit.cache import Cache
+from govd.edit.compose import recognised
+from govd.edit.metrics import data_free
+from govd.errors import GovdError, Usage
+from govd.models.core import Core
+from govd.types import PRIVATE, Contribution, Json, Record
+
+log = logging.getLogger("govd")
+FIGURES_BYTES: Final = 256 << 20
+"""Of edits that are kept in memory with their data-free figures: a set of forgets that was in force
+before is not composed again.
+"""
+OF_CHECKPOINT: Final = (
+    "predicted_disagreement",
+    "retain_agreement",
+    "unlisted_agreement",
+    "edit_norm",
+    "rank",
+)
+"""Figures of the linear edit that are told beside those of a conditional one."""
+TELLING: Final = (
+    "spills_to",
+    "redirects",
+    "retain_worst_class",
+    "cells",
+    "concepts",
+    "base_diff",
+    "costs",
+)
+"""Figures that name concepts."""
+
+
+class Composing:
+    """Composes edits of a home's contributions; the last few are kept, with their figures, since
+    what is predicted is composed next.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._kept: Cache[tuple[str, ...], tuple[Edit, dict[str, Json]]] = Cache(
+            FIGURES_BYTES, lambda kept: 2 * kept[0].L.nbytes + 4096
+        )
+
+    def figures(
+        self, basis: Basis, contributions: Sequence[Contribution]
+    ) -> tuple[Edit, dict[str, Json]]:
+        """The edit of these contributions, and what can be said of it without a labelled picture.
+
+        Raises:
+            OverCapacity, Unsupported: there is no such edit. PluginFault: a method's own mistake.
+        """
+        key = _key(basis, contributions)
+        kept = self._kept.get(key)
+        if kept is None:
+            edit = self._edit(basis, contributions)
+            scopes = [recognised(basis, contribution) for contribution in contributions]
+            figures = data_free(basis, edit, scopes)
+            if edit.conditions:
+                linear = data_free(basis, edit.linear, scopes)
+                figures["checkpoint"] = {name: linear[name] for name in OF_CHECKPOINT}
+            kept = self._kept.put(key, (edit, figures))
+        return kept[0], dict(kept[1])
+
+    def composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+        """The edit of these contributions without figures: kept where those of the same set are.
+
+        Raises:
+            OverCapacity, Unsupported: there is no such edit. PluginFault: a method's own mistake.
+        """
+        kept = self._kept.get(_key(basis, contributions))
+        return kept[0] if kept is not None else self._edit(basis, contributions)
+
+    def _edit(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+        """The edit of these contributions: that of a revision which is made of the same, else
+        composed.
+        """
+        stored = self._stored(basis, contributions) if contributions else None
+        return self._composed(basis, contributions) if stored is None else stored
+
+    def _stored(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit | None:
+        """What was composed for a revision of the same basis and contributions, by the same
+        software on the host; None where there is none, or its artifact is not what was composed
+        then.
+        """
+        core = self.core
+        digests = [contribution.digest for contribution in contributions]
+        revision = core.desk.views.made_of(basis.digest, digests)
+        if revision is None or revision.facts.get("composed_by") != Host.name:
+            return None
+        software = {name: revision.get(name) for name in computed_with()}
+        if revision.plugins != core.plugins.versions() or software != computed_with():
+            return None
+        try:
+            edit = Edit.from_bytes(core.artifacts.get(revision.edit), revision.edit)
+        except GovdError as error:
+            log.warning("the edit of %s is composed anew: %s", revision.subject, error.message)
+            return None
+        return edit if edit.digest == revision.edit_digest else None
+
+    def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+        """By the method that the contributions share, in its plugin's name."""
+        core = self.core
+        method = next((contribution.spec.method for contribution in contributions), "")
+
+        def work() -> Edit:
+            try:
+                edit = compose(basis, contributions, core.plugins.methods)
+                return edit_of(edit, {"basis": basis})
+            except Usage as error:  # of factors that are no edit: nobody typed them
+                raise Nonsense(error.what) from error
+
+        owner = core.plugins.brought_by.get(method, "")
+        edit: Edit = core.plugins.guarded(owner, f"composing by {method}", work)
+        return edit
+
+
+@cache
+def computed_with() -> dict[str, Json]:
+    """Versions and machine, as a revision records them."""
+    software = {name: version(name) for name in ("govd", "numpy")}
+    software["python"] = platform.python_version()
+    return {"software": software, "machine": platform.machine()}
+
+
+def discreet(figures: Mapping[str, Json], contributions: Sequence[Contribution]) -> dict[str, Json]:
+    """Figures without what would name a concept, where one of the contributions is private."""
+    concepts = [concept for c in contributions for concept in c.spec.scope.concepts]
+    if not any(concept.name.startswith(PRIVATE) for concept in concepts):
+        return dict(figures)
+    told = {name: figure for name, figure in figures.items() if name not in TELLING}
+    if "leaks" in told:
+        scopes = [contribution.spec.scope.as_json() for contribution in contributions]
+        pairs = zip(told["leaks"], scopes, strict=True)
+        told["leaks"] = [{**_unworded(leak), "scope": scope} for leak, scope in pairs]
+    if "data_free" in told:
+        told["data_free"] = discreet(told["data_free"], contributions)
+    return told
+
+
+def _unworded(leak: Record) -> dict[str, Json]:
+    """What attacks attained on a forget, without the words that did best."""
+    attacks = [
+        {name: figure for name, figure in attack.items() if name != "worst"}
+        for attack in leak.get("attacks", ())
+    ]
+    return {**leak, "attacks": attacks} if attacks else dict(leak)
+
+
+def _key(basis: Basis, contributions: Sequence[Contribution]) -> tuple[str, ...]:
+    return (basis.digest, *sorted(contribution.digest for contribution in contributions))
