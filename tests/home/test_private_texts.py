@@ -139,7 +139,7 @@ def test_what_a_cut_off_filing_left_is_told_and_left(
         raise MachineFault("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(service.core, "record", full)
+        broken.setattr(service.core.desk, "append", full)
         with pytest.raises(MachineFault, match="full"):
             private(service)
     service.close()

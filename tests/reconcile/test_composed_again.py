@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from govd.models.given import Given
-from govd.requests import computing
+from govd.requests import composing
 from govd.service.service import Service, open_service
 from tests.service.test_service import forget
 from tests.verify.test_recompute import again
@@ -53,8 +53,8 @@ def test_a_set_seen_before_is_not_composed_again(
         composed.append(len(given[1]))  # type: ignore[arg-type]
         return compose(*given)  # type: ignore[arg-type]
 
-    compose = computing.compose
-    monkeypatch.setattr(computing, "compose", counted)
+    compose = composing.compose
+    monkeypatch.setattr(composing, "compose", counted)
     reverted(home)
     assert composed == []
 
@@ -71,10 +71,10 @@ def test_it_is_composed_where_the_artifact_is_damaged(home: Path, harm: str) -> 
 
 def test_other_software_composes_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     composed = []
-    compose = computing.compose
-    monkeypatch.setattr(computing, "compose", lambda *given: composed.append(1) or compose(*given))
+    compose = composing.compose
+    monkeypatch.setattr(composing, "compose", lambda *given: composed.append(1) or compose(*given))
     monkeypatch.setattr(
-        computing, "computed_with", lambda: {"software": {"govd": "0.0.1"}, "machine": "pdp11"}
+        composing, "computed_with", lambda: {"software": {"govd": "0.0.1"}, "machine": "pdp11"}
     )
     reverted(home)
     assert composed

@@ -159,7 +159,7 @@ def test_a_reason_that_came_to_no_entry_is_in_nobodys_way(
         raise MachineFault("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(service.core, "record", full)
+        broken.setattr(service.core.desk, "append", full)
         with pytest.raises(MachineFault, match="full"):
             service.requests.hold(request, "Ms Example sues", "dpo")
     assert backup(tmp_path / "home", tmp_path / "b.tar")["texts"] == 1
