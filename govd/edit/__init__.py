@@ -2,9 +2,10 @@
 
 from govd.edit import exact
 from govd.edit.algebra import Algebra, Host, OnArrays
-from govd.edit.basis import Basis, Ingredients, build
+from govd.edit.basis import Basis
 from govd.edit.compose import Material, Method, Problem, compose
 from govd.edit.factors import Edit, load_edit
+from govd.edit.ingredients import Ingredients, build
 from govd.edit.metrics import EvaluationData
 
 __all__ = [

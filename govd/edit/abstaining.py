@@ -1,8 +1,10 @@
-"""When an answer had better be none: a best label whose score few pictures fall below, or whose name is forgotten for that picture.
+"""When an answer had better be none: a best label whose score few pictures fall below, or whose
+name is forgotten for that picture.
 
-The score is calibrated on the pool, pictures that nobody labelled: under the edit that answers, and with the labels that are asked for,
-`QUANTILE` of the pictures that no forget is about score less with their best label. What was forgotten has lost what it scored highest
-with, so its pictures fall below more often than others do. Figures are for reading and are no part of any digest.
+The score is calibrated on the pool, pictures that nobody labelled: under the edit that answers, and
+with the labels that are asked for, `QUANTILE` of the pictures that no forget is about score less
+with their best label. What was forgotten has lost what it scored highest with, so its pictures fall
+below more often than others do. Figures are for reading and are no part of any digest.
 """
 
 from __future__ import annotations
@@ -30,17 +32,26 @@ LOOKED_AT: Final = 2048
 
 @dataclass(frozen=True)
 class Calibrated:
-    """When answers with some labels abstain: `below` which score, and which labels are `forgotten` in which domain `(m, domains + 1)` (the
-    last column: in a domain that nobody knows)."""
+    """When answers with some labels abstain: `below` which score, and which labels are `forgotten`
+    in which domain `(m, domains + 1)` (the last column: in a domain that nobody knows).
+    """
 
     below: float
     forgotten: Any
 
 
-def calibrated(basis: Basis, edit: Edit, contributions: Sequence[Contribution], names: Sequence[str], texts: Floats) -> Calibrated | None:
-    """For labels that are called `names`, with vectors `texts` `(m, d)`; None without a pool, or with too small a one.
+def calibrated(
+    basis: Basis,
+    edit: Edit,
+    contributions: Sequence[Contribution],
+    names: Sequence[str],
+    texts: Floats,
+) -> Calibrated | None:
+    """For labels that are called `names`, with vectors `texts` `(m, d)`; None without a pool, or
+    with too small a one.
 
-    Forgets whose concepts are not named (private ones) have no say by their names: an answer would tell what they are about.
+    Forgets whose concepts are not named (private ones) have no say by their names: an answer would
+    tell what they are about.
     """
     if not basis.has_pool:
         return None
@@ -51,12 +62,18 @@ def calibrated(basis: Basis, edit: Edit, contributions: Sequence[Contribution], 
     if len(kept) < ENOUGH:
         return None
     below = float(np.quantile(scores(edit, kept, texts).max(1), QUANTILE))
-    return Calibrated(below, forgotten_names(names, [c.spec.scope for c in contributions], basis.domains))
+    return Calibrated(
+        below, forgotten_names(names, [c.spec.scope for c in contributions], basis.domains)
+    )
 
 
-def abstaining(basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData) -> dict[str, Json] | None:
-    """How often answers with the label set abstain: `below` which score, and the shares of the `retained` pictures, of those among
-    them that are answered rightly (`right`), and of the `forgotten` ones (None: there are none). None where nothing is calibrated."""
+def abstaining(
+    basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData
+) -> dict[str, Json] | None:
+    """How often answers with the label set abstain: `below` which score, and the shares of the
+    `retained` pictures, of those among them that are answered rightly (`right`), and of the
+    `forgotten` ones (None: there are none). None where nothing is calibrated.
+    """
     names, texts = label_set(basis, data)
     known = calibrated(basis, edit, contributions, names, texts)
     if known is None:
@@ -66,12 +83,17 @@ def abstaining(basis: Basis, edit: Edit, contributions: Sequence[Contribution], 
     gone = cells([c.spec.scope for c in contributions], data)[data.class_of, data.domain_of]
     right = scored.argmax(1) == np.array([names.index(c) for c in data.classes])[data.class_of]
     groups = {"retained": ~gone, "right": ~gone & right, "forgotten": gone}
-    return {"below": known.below, **{name: float(silent[of].mean()) if of.any() else None for name, of in groups.items()}}
+    return {
+        "below": known.below,
+        **{name: float(silent[of].mean()) if of.any() else None for name, of in groups.items()},
+    }
 
 
 def abstains(basis: Basis, known: Calibrated, images: Floats, scored: Floats) -> Any:
-    """Which answers `(n,)` abstain: of unedited embeddings `(n, d)` with scores `(n, m)` of the labels that were calibrated. A name that is
-    forgotten in some domains counts for pictures that the domain selectors take for one of those."""
+    """Which answers `(n,)` abstain: of unedited embeddings `(n, d)` with scores `(n, m)` of the
+    labels that were calibrated. A name that is forgotten in some domains counts for pictures that
+    the domain selectors take for one of those.
+    """
     domain = np.full(len(images), -1)
     if "selectors" in basis.tensors and len(basis.domains) > 1:
         domain = (np.asarray(images, np.float64) @ basis.tensors["selectors"].T).argmax(1)

@@ -1,13 +1,15 @@
-"""What is computed once per (model, vocabulary, pool), so that one forget is milliseconds: metrics, their inverses, domain selectors.
+"""What is computed once per (model, vocabulary, pool), so that one forget is milliseconds: metrics,
+their inverses, domain selectors.
 
-Symbols follow the module `compose`. Every product is `exact`: the same bytes on any machine for the same embeddings.
+Symbols follow the module `compose`. Every product is `exact`: the same bytes on any machine for the
+same embeddings.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -16,30 +18,17 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
-from govd.edit.selectors import POOL_RIDGE, even, ridge, second_moment, select_domains
-from govd.errors import OverCapacity, Usage
 from govd.types import Floats, Json, Side, Use
 
 VERSION = "2"
-LABEL_WEIGHT = 10.0
-"""Weight of the label set beside the general vocabulary where labels are soft."""
-RIDGE: dict[Use, float] = {"labels": 1e-1, "open": 1e-1, "search": 1.0}
-"""Weight of the geometry itself (texts nobody thought of, image neighbours) where anchors are soft, as a multiple of trace/d. Chosen on
-real vectors, Caltech-101 and Oxford Pets: 0.1 instead of 0.01 keeps half of the neighbours that were lost, and costs the labels little."""
-HARD_RIDGE = 1.0
-"""The same where labels are hard and cannot suffer: then only neighbours and unlisted words are at stake. Chosen on the same vectors."""
-POOL_LEAST = 16
-"""Pool images below which nothing about the pool is estimated."""
 POOL_SAMPLE = {"1": 4096, "2": 16384}
-"""Pool images on which strengths are solved, by the basis' version; a larger pool is thinned evenly."""
-PROMPTS = 8
-"""Single prompts by whose worst a forget is judged, at most; they are taken evenly from the templates."""
-PROMPT_ROWS = 8192
-"""Embeddings of labels in single prompts that a basis holds at most."""
-ROOM = 8
-"""Dimensions that hard labels must leave free."""
+"""Pool images on which strengths are solved, by the basis' version; a larger pool is thinned
+evenly.
+"""
 BEST = 8
-"""Scores of a pool image that are kept at hand: so many names less one can be left out without scoring it again."""
+"""Scores of a pool image that are kept at hand: so many names less one can be left out without
+scoring it again.
+"""
 ROWS = 1024
 """Images that are scored at once."""
 
@@ -48,9 +37,10 @@ ROWS = 1024
 class Basis:
     """A model as the methods see it. Vectors are unit rows in float64.
 
-    Tensors: `labels` (n_L, d), `vocabulary` (n_V, d), `metric_inverse` (d, d) of the metric with soft anchors; with hard labels also
-    `free_inverse` (d, d) and `duals` (d, n_L); with domains `domain_prompts` (S, n, d), `selectors` (S, d); with a pool `pool` (N, d),
-    `pool_mean` (d,), `pool_inverse` (d, d), `pool_domains` (N,) where there are domains.
+    Tensors: `labels` (n_L, d), `vocabulary` (n_V, d), `metric_inverse` (d, d) of the metric with
+    soft anchors; with hard labels also `free_inverse` (d, d) and `duals` (d, n_L); with domains
+    `domain_prompts` (S, n, d), `selectors` (S, d); with a pool `pool` (N, d), `pool_mean` (d,),
+    `pool_inverse` (d, d), `pool_domains` (N,) where there are domains.
     """
 
     model: str
@@ -85,7 +75,11 @@ class Basis:
     @property
     def anchors(self) -> tuple[tuple[str, ...], Floats]:
         """What competes for an image: the label set, else the vocabulary; names and vectors."""
-        return (self.labels, self.tensors["labels"]) if self.labels else (self.vocabulary, self.tensors["vocabulary"])
+        return (
+            (self.labels, self.tensors["labels"])
+            if self.labels
+            else (self.vocabulary, self.tensors["vocabulary"])
+        )
 
     @cached_property
     def anchor_total(self) -> Floats:
@@ -96,16 +90,23 @@ class Basis:
     def anchor_names(self) -> dict[bytes, str]:
         """Anchors by the bytes of their vectors: what a target is, whatever a request calls it."""
         names, vectors = self.anchors
-        return {row.tobytes(): name for name, row in zip(names, np.ascontiguousarray(vectors), strict=True)}
+        return {
+            row.tobytes(): name
+            for name, row in zip(names, np.ascontiguousarray(vectors), strict=True)
+        }
 
     @property
     def images(self) -> Floats:
-        """What answers are predicted on: the thinned pool `(n, d)`, without one the anchors themselves."""
+        """What answers are predicted on: the thinned pool `(n, d)`, without one the anchors
+        themselves.
+        """
         return self.thinned_pool()[0] if self.has_pool else self.anchors[1]
 
     @cached_property
     def base_answers(self) -> Any:
-        """The best anchor of each of `images` `(n,)` before any edit; for figures, which need not have the same bytes on any machine."""
+        """The best anchor of each of `images` `(n,)` before any edit; for figures, which need not
+        have the same bytes on any machine.
+        """
         images, anchors = self.images, self.anchors[1]
         top = np.zeros(len(images), np.int64)
         for start in range(0, len(images), ROWS):
@@ -114,16 +115,26 @@ class Basis:
 
     @cached_property
     def _pool_best(self) -> dict[str, tuple[Floats, Any]]:
-        """For labels and vocabulary the `BEST` highest scores of each thinned pool image `(n, BEST)`, best first, and whose they are."""
+        """For labels and vocabulary the `BEST` highest scores of each thinned pool image `(n,
+        BEST)`, best first, and whose they are.
+        """
         images, best = self.thinned_pool()[0], {}
         for which in ("labels", "vocabulary"):
             texts = self.tensors[which]
-            parts = [_highest(exact.matmul(images[at : at + ROWS], texts.T)) for at in range(0, len(images), ROWS)]
-            best[which] = np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+            parts = [
+                _highest(exact.matmul(images[at : at + ROWS], texts.T))
+                for at in range(0, len(images), ROWS)
+            ]
+            best[which] = (
+                np.concatenate([p[0] for p in parts]),
+                np.concatenate([p[1] for p in parts]),
+            )
         return best
 
     def pool_best(self, which: Literal["labels", "vocabulary"], without: Collection[str]) -> Floats:
-        """The highest score `(n,)` of each thinned pool image with a label (or word) but those that are named; −∞ where none is left."""
+        """The highest score `(n,)` of each thinned pool image with a label (or word) but those that
+        are named; −∞ where none is left.
+        """
         names: tuple[str, ...] = getattr(self, which)
         out = np.array([name in without for name in names], bool)
         scored, columns = self._pool_best[which]
@@ -134,8 +145,12 @@ class Basis:
         best: Floats = scored[np.arange(len(scored)), first]
         return best
 
-    def pool_rivals(self, which: Literal["labels", "vocabulary"], without: Collection[str]) -> Floats:
-        """The highest scores `(n, BEST)` of each thinned pool image, −∞ in the place of those with a name that is left out."""
+    def pool_rivals(
+        self, which: Literal["labels", "vocabulary"], without: Collection[str]
+    ) -> Floats:
+        """The highest scores `(n, BEST)` of each thinned pool image, −∞ in the place of those with
+        a name that is left out.
+        """
         names: tuple[str, ...] = getattr(self, which)
         out = np.array([name in without for name in names], bool)
         scored, columns = self._pool_best[which]
@@ -166,14 +181,18 @@ class Basis:
 
     def to_bytes(self) -> bytes:
         """One safetensors file."""
-        return tensors_to_bytes(self.tensors, {"basis": json.dumps(self.as_json(), sort_keys=True, ensure_ascii=False)})
+        return tensors_to_bytes(
+            self.tensors, {"basis": json.dumps(self.as_json(), sort_keys=True, ensure_ascii=False)}
+        )
 
     @staticmethod
     def from_bytes(data: bytes, where: str = "") -> Basis:
         """Read what `to_bytes` wrote."""
         tensors, said = tensors_from_bytes(data, where)
         known = json.loads(said["basis"])
-        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}
+        settings: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in known.items()
+        }
         return Basis(**settings, tensors=tensors)
 
     def thinned_pool(self) -> tuple[Floats, Any]:
@@ -193,118 +212,11 @@ class Basis:
 def _highest(scored: Floats) -> tuple[Floats, Any]:
     """The `BEST` highest of each row of scores `(n, m)`, best first, and their columns."""
     few = min(BEST, scored.shape[1])
-    columns = np.argpartition(-scored, few - 1, axis=1)[:, :few] if few else np.zeros((len(scored), 0), np.int64)
+    columns = (
+        np.argpartition(-scored, few - 1, axis=1)[:, :few]
+        if few
+        else np.zeros((len(scored), 0), np.int64)
+    )
     order = np.argsort(-np.take_along_axis(scored, columns, 1), axis=1, kind="stable")
     columns = np.take_along_axis(columns, order, 1)
     return np.take_along_axis(scored, columns, 1), columns
-
-
-@dataclass(frozen=True)
-class Ingredients:
-    """What a basis is made of: embeddings `(n, d)` and names; `domain_vectors` `(S, n, d)` are prompts with the domain, `plain_vector`
-    `(d,)` the mean of prompts without one, `label_prompts` `(p, n, d)` the labels in each single prompt."""
-
-    model: str
-    use: Use
-    side: Side
-    labels: Sequence[str]
-    label_vectors: Floats
-    vocabulary: Sequence[str]
-    vocabulary_vectors: Floats
-    domains: Sequence[str] = ()
-    domain_vectors: Floats | None = None
-    plain_vector: Floats | None = None
-    templates: Sequence[str] = ()
-    pool: Floats | None = None
-    pool_kind: str = ""
-    max_edit_norm: float = 10.0
-    label_prompts: Floats | None = None
-    conditional: bool = False
-
-
-def build(of: Ingredients) -> Basis:
-    """The basis of these embeddings.
-
-    Raises:
-        Usage: no anchors, one label only, or embeddings of different widths.
-    """
-    if not len(of.labels) and not len(of.vocabulary):
-        raise Usage("there is nothing to keep: no labels and no anchors", advice="Give --labels or --anchors.")
-    if of.use == "labels" and len(of.labels) < 2:
-        raise Usage(f"{len(of.labels)} labels", advice="With --use labels at least two labels are needed.")
-    dim = int(np.asarray(of.label_vectors if len(of.labels) else of.vocabulary_vectors).shape[1])
-    labels, vocabulary = (_rows(v, dim) for v in (of.label_vectors, of.vocabulary_vectors))
-    tensors: dict[str, Any] = {"labels": labels, "vocabulary": vocabulary}
-    if of.label_prompts is not None and len(labels):
-        tensors["label_prompts"] = np.stack([_rows(rows, dim) for rows in of.label_prompts])
-    general = second_moment(vocabulary, dim)
-    listed = second_moment(labels, dim)
-    weight = LABEL_WEIGHT if of.use == "labels" else 1.0
-    metric = general + weight * listed
-    tensors["metric_inverse"] = exact.inverse(metric + ridge(metric, RIDGE[of.use]))
-    facts: dict[str, Json] = {"hard": False}
-    if of.use == "labels":
-        facts["hard_reason"] = _hard(tensors, general if len(vocabulary) else listed, labels, dim)
-        facts["hard"] = "duals" in tensors
-    pool = None if of.pool is None else _rows(of.pool, dim)
-    if pool is not None and len(pool) < POOL_LEAST:
-        advice = f"Give at least {POOL_LEAST}, better a few for each concept."
-        facts["pool_reason"] = f"a pool of {len(pool)} embeddings is not used. {advice}"
-        pool = None
-    if pool is not None:
-        mean = exact.mean(pool)
-        covariance = exact.gram(pool - mean) / len(pool)
-        tensors |= {"pool": pool, "pool_mean": mean}
-        tensors["pool_inverse"] = exact.inverse(covariance + ridge(covariance, POOL_RIDGE))
-    if len(of.domains):
-        assert of.domain_vectors is not None
-        assert of.plain_vector is not None
-        prompts = np.stack([_rows(rows, dim) for rows in of.domain_vectors])  # (S, n, d)
-        texts = np.stack([exact.mean(rows) for rows in prompts])
-        tensors["domain_prompts"] = prompts
-        tensors |= select_domains(exact.unit(texts), exact.unit(of.plain_vector[None]), pool, tensors["metric_inverse"])
-    return Basis(
-        of.model,
-        of.use,
-        of.side,
-        tuple(of.labels),
-        tuple(of.vocabulary),
-        tuple(of.domains),
-        tuple(of.templates),
-        tensors,
-        of.max_edit_norm,
-        of.pool_kind if pool is not None else "",
-        facts,
-        conditional=of.conditional and len(of.domains) > 0 and of.side == "image",
-    )
-
-
-def _hard(tensors: dict[str, Any], metric: Floats, labels: Floats, dim: int) -> str:
-    """Add what keeps the label set exactly, or say why it cannot be kept."""
-    if len(labels) > dim - ROOM:
-        return f"{len(labels)} labels leave no room in {dim} dimensions"
-    free = exact.inverse(metric + ridge(metric, HARD_RIDGE))
-    lifted = exact.matmul(free, labels.T)
-    try:
-        duals = exact.Factor(even(exact.matmul(labels, lifted)), 1e-9).solve(lifted.T).T
-    except OverCapacity as error:
-        return f"label {error.details['column']} depends on those before it"
-    tensors |= {"free_inverse": free, "duals": np.ascontiguousarray(duals)}
-    return ""
-
-
-def some_prompts(prompts: Sequence[str], labels: int) -> list[str]:
-    """At most `PROMPTS` of the prompts, evenly taken, and no more than fit with so many labels into `PROMPT_ROWS`."""
-    most = min(PROMPTS, PROMPT_ROWS // max(1, labels), len(prompts))
-    return [prompts[i * len(prompts) // most] for i in range(most)]
-
-
-def _rows(vectors: Any, dim: int) -> Floats:
-    rows = np.asarray(vectors, np.float64)
-    if not rows.size:
-        return np.zeros((0, dim))
-    if rows.ndim != 2 or rows.shape[1] != dim:
-        raise Usage(f"embeddings of shape {rows.shape}", advice=f"This model's have {dim} columns.")
-    if not np.isfinite(rows).all() or not (np.abs(rows).max(1) > 0).all():
-        raise Usage("embeddings that are zero or not finite", advice="Take those rows out.")
-    return exact.unit(rows)

@@ -1,4 +1,6 @@
-"""What is kept in memory because it is needed again soon: bounded, and safe to use from several threads."""
+"""What is kept in memory because it is needed again soon: bounded, and safe to use from several
+threads.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """The values that were used last, at most `limit` of them, or of their `size` together. Values must not be changed."""
+    """The values that were used last, at most `limit` of them, or of their `size` together. Values
+    must not be changed.
+    """
 
     def __init__(self, limit: int, size: Callable[[V], int] = lambda value: 1) -> None:
         self.limit, self._size = limit, size

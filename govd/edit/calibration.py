@@ -1,8 +1,10 @@
-"""How far predictions are off on a model: measured with random forgets on pool pictures that neither fit nor prediction saw.
+"""How far predictions are off on a model: measured with random forgets on pool pictures that
+neither fit nor prediction saw.
 
-Split conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005, chapter 4): errors of predictions,
-in units of their own spread, of which the quantiles of both ends are kept. An interval then covers what comes with the stated probability,
-over forgets that are drawn alike, whatever the model and the method do. It covers figures by pseudo-label.
+Split conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World",
+2005, chapter 4): errors of predictions, in units of their own spread, of which the quantiles of
+both ends are kept. An interval then covers what comes with the stated probability, over forgets
+that are drawn alike, whatever the model and the method do. It covers figures by pseudo-label.
 """
 
 from __future__ import annotations
@@ -17,46 +19,45 @@ from typing import Any, Final
 import numpy as np
 
 from govd.edit import exact
-from govd.edit.basis import POOL_LEAST, Basis
+from govd.edit.basis import Basis
 from govd.edit.capacity import Load
 from govd.edit.compose import Method, compose
 from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
+from govd.edit.ingredients import POOL_LEAST
 from govd.edit.prediction import Costs, Figure, Watch, costs, watch_for
+from govd.edit.random_requests import Drawn, draws
 from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
 from govd.errors import BadFile, OverCapacity, Unsupported
-from govd.types import Concept, Contribution, Floats, Json, Progress, Scope, silent
+from govd.types import Contribution, Floats, Json, Progress, Scope, silent
 
 FORMAT: Final = "govd-prediction-1"
 COVERED: Final = 0.9
 """Share of figures that an interval is to cover; what it misses is shared between its ends."""
 APART: Final = 3
-"""One part in so many of a pool is what predictions are compared with; the rest is what they are made on."""
-SIZES: Final = (1, 3, 10, 30)
-"""Concepts of a random request, as far as half of the labels are that many."""
-REQUESTS: Final = 40
-"""Random requests about concepts."""
-CELLS: Final = 22
-"""Random requests about a concept in a domain, of those that the pool shows there and elsewhere."""
-CROWD: Final = 32
-"""Labels that random requests are drawn from, at most."""
-SHOWN: Final = 3
-"""Pool pictures that a label must have to be drawn, where enough labels have so many."""
+"""One part in so many of a pool is what predictions are compared with; the rest is what they are
+made on.
+"""
 SEED: Final = 7
 ROUNDING: Final = 1e-9
 POOL: Final = 4096
-"""Pool pictures that are taken, at most: fits on fewer are worse, so that intervals are rather too wide."""
+"""Pool pictures that are taken, at most: fits on fewer are worse, so that intervals are rather too
+wide.
+"""
 SECONDS: Final = 45.0
 """Time after which no further request is measured."""
 
 Make = Callable[[Basis, Scope], Contribution]
-"""Computes the contribution of a scope on a basis; raises Unsupported or OverCapacity where there is none."""
+"""Computes the contribution of a scope on a basis; raises Unsupported or OverCapacity where there
+is none.
+"""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Errors of each figure's predictions, `(measured − predicted) / spread`, smallest first; `pictures` that were predicted on as a share
-    of what predictions are made on now."""
+    """Errors of each figure's predictions, `(measured − predicted) / spread`, smallest first;
+    `pictures` that were predicted on as a share of what predictions are made on now.
+    """
 
     errors: Mapping[str, Sequence[float]]
     pictures: float
@@ -74,12 +75,16 @@ class Calibration:
             return figure
         unit = spread(figure.share, figure.pictures * self.pictures)
         low, high = (figure.share + end * unit for end in ends)
-        return replace(figure, low=max(0.0, min(figure.share, low)), high=min(1.0, max(figure.share, high)))
+        return replace(
+            figure, low=max(0.0, min(figure.share, low)), high=min(1.0, max(figure.share, high))
+        )
 
     def to_bytes(self) -> bytes:
         """As an artifact."""
         known = {"format": FORMAT, "errors": {name: list(e) for name, e in self.errors.items()}}
-        return json.dumps({**known, "pictures": self.pictures, "facts": dict(self.facts)}, sort_keys=True).encode()
+        return json.dumps(
+            {**known, "pictures": self.pictures, "facts": dict(self.facts)}, sort_keys=True
+        ).encode()
 
     @staticmethod
     def from_bytes(data: bytes, where: str = "") -> Calibration:
@@ -91,74 +96,51 @@ class Calibration:
         try:
             known = json.loads(data)
             if known["format"] != FORMAT:
-                raise BadFile("errors of predictions in a format that this version does not read", where=where)
-            errors = {str(name): [float(e) for e in listed] for name, listed in known["errors"].items()}
+                raise BadFile(
+                    "errors of predictions in a format that this version does not read", where=where
+                )
+            errors = {
+                str(name): [float(e) for e in listed] for name, listed in known["errors"].items()
+            }
             return Calibration(errors, float(known["pictures"]), known["facts"])
         except (ValueError, KeyError, TypeError, AttributeError) as fault:
-            raise BadFile("not the errors of predictions", where=where, advice="`govd model update NAME` measures them anew.") from fault
+            raise BadFile(
+                "not the errors of predictions",
+                where=where,
+                advice="`govd model update NAME` measures them anew.",
+            ) from fault
 
 
 def spread(share: float, pictures: float) -> float:
-    """How far a share of so many pictures strays by chance: a binomial's standard deviation, with a picture added at either end."""
+    """How far a share of so many pictures strays by chance: a binomial's standard deviation, with a
+    picture added at either end.
+    """
     few = 1.0 / max(1.0, pictures)
     return math.sqrt((share + few) * (1.0 - share + few) * few)
 
 
 def _ends(errors: Sequence[float]) -> tuple[float, float] | None:
-    """The errors between which the next one lies with probability `COVERED`; None where they are too few to say."""
+    """The errors between which the next one lies with probability `COVERED`; None where they are
+    too few to say.
+    """
     ordered, tail = sorted(errors), (1 - COVERED) / 2
     below = math.floor((len(ordered) + 1) * tail + ROUNDING)
     above = math.ceil((len(ordered) + 1) * (1 - tail) - ROUNDING)
-    return (ordered[below - 1], ordered[above - 1]) if below >= 1 and above <= len(ordered) else None
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A random request: its scopes, and those of what stands beside it."""
-
-    own: tuple[Scope, ...]
-    beside: tuple[Scope, ...]
-
-
-def draws(basis: Basis, draw: np.random.Generator) -> list[Drawn]:
-    """Random requests: concepts, every second beside others; cells and whole domains where there are domains."""
-    count = np.bincount(basis.base_answers, minlength=len(basis.anchors[0]))
-    names = basis.anchors[0]
-    shown = np.flatnonzero(count >= SHOWN)
-    able = shown if len(shown) >= min(len(names), max(SIZES)) else np.arange(len(names))
-    crowd = [Scope((Concept(names[int(i)]),)) for i in draw.permutation(able)[:CROWD]]
-    sizes = [size for size in SIZES if 2 * size <= len(names) and size <= len(crowd)] or [1]
-    requests = []
-    for i in range(REQUESTS):
-        size = sizes[i % len(sizes)]
-        room = max(0, min(len(crowd), len(names) // 2) - size)
-        others = int(draw.integers(0, min(room, 10) + 1)) if (i // len(sizes)) % 2 else 0
-        chosen = [crowd[int(j)] for j in draw.permutation(len(crowd))[: size + others]]
-        requests.append(Drawn(tuple(chosen[:size]), tuple(chosen[size:])))
-    if "pool_domains" in basis.tensors:
-        requests += [Drawn((scope,), ()) for scope in _cells(basis, draw)]
-        requests += [Drawn((Scope((), (domain,)),), ()) for domain in basis.domains]
-    order = draw.permutation(len(requests))  # so that a part of them is like the whole
-    return [requests[int(i)] for i in order]
-
-
-def _cells(basis: Basis, draw: np.random.Generator) -> list[Scope]:
-    """Random cells: labels of which the pool shows pictures in the domain, and `SHOWN` in others."""
-    names, wide = basis.anchors[0], len(basis.domains)
-    domain = np.asarray(basis.tensors["pool_domains"])[basis.thinned_pool()[1]]
-    told = domain < wide
-    count = np.bincount(basis.base_answers[told] * wide + domain[told], minlength=len(names) * wide).reshape(-1, wide)
-    other = np.bincount(basis.base_answers, minlength=len(names))[:, None] - count
-    able = np.argwhere((count >= SHOWN) & (other >= SHOWN))
-    chosen = able[draw.permutation(len(able))[:CELLS]]
-    return [Scope((Concept(names[int(label)]),), (basis.domains[int(place)],)) for label, place in chosen]
+    return (
+        (ordered[below - 1], ordered[above - 1]) if below >= 1 and above <= len(ordered) else None
+    )
 
 
 def calibrated(
-    basis: Basis, make: Make, methods: Mapping[str, Method], seconds: float = SECONDS, progress: Progress = silent
+    basis: Basis,
+    make: Make,
+    methods: Mapping[str, Method],
+    seconds: float = SECONDS,
+    progress: Progress = silent,
 ) -> Calibration | None:
-    """Errors of predictions on a basis, with as many random requests as can be measured in so many seconds. None where the pool is too
-    small to be parted."""
+    """Errors of predictions on a basis, with as many random requests as can be measured in so many
+    seconds. None where the pool is too small to be parted.
+    """
     pool = len(basis.tensors["pool"]) if basis.has_pool else 0
     draw = np.random.default_rng(SEED)
     order = draw.permutation(pool)[:POOL]
@@ -191,7 +173,11 @@ def calibrated(
             loads.append(outcome.load)
     assert whole is not None
     assert seen is not None
-    facts: dict[str, Json] = {"requests": done, "seconds": round(time.monotonic() - began, 1), "covered": COVERED}
+    facts: dict[str, Json] = {
+        "requests": done,
+        "seconds": round(time.monotonic() - began, 1),
+        "covered": COVERED,
+    }
     facts["loads"] = [load.as_row() for load in sorted(loads)]
     kept = {name: [round(e, 6) for e in sorted(listed)] for name, listed in errors.items()}
     return Calibration(kept, len(seen.at) / len(whole.at), facts)
@@ -199,7 +185,11 @@ def calibrated(
 
 def _pictures(basis: Basis, rows: Any) -> Basis:
     """The basis with a part of its pool, to count on: nothing is fitted on it."""
-    parts = {name: basis.tensors[name][rows] for name in ("pool", "pool_domains") if name in basis.tensors}
+    parts = {
+        name: basis.tensors[name][rows]
+        for name in ("pool", "pool_domains")
+        if name in basis.tensors
+    }
     return replace(basis, tensors={**basis.tensors, **parts})
 
 
@@ -214,22 +204,33 @@ def of_rows(basis: Basis, rows: Any) -> Basis:
     if "pool_domains" in basis.tensors:
         texts = np.stack([exact.mean(prompts) for prompts in basis.tensors["domain_prompts"]])
         plain = exact.mean(basis.anchors[1])
-        tensors |= select_domains(exact.unit(texts), exact.unit(plain[None]), pool, basis.tensors["metric_inverse"])
+        tensors |= select_domains(
+            exact.unit(texts), exact.unit(plain[None]), pool, basis.tensors["metric_inverse"]
+        )
         tensors["pool_domains"] = part.tensors["pool_domains"]
     return replace(basis, tensors=tensors)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a random request did: errors of its predictions by figure; and, where it and what stands beside it are about concepts, what
-    both together did to the other answers."""
+    """What a random request did: errors of its predictions by figure; and, where it and what stands
+    beside it are about concepts, what both together did to the other answers.
+    """
 
     errors: Mapping[str, float]
     load: Load | None
 
 
-def _outcome(fitted: Basis, unseen: Basis, request: Drawn, made: Mapping[Scope, Contribution], methods: Mapping[str, Method]) -> Outcome:
-    """What a request was predicted to do on the pictures that were fitted on, beside what it does to unseen ones."""
+def _outcome(
+    fitted: Basis,
+    unseen: Basis,
+    request: Drawn,
+    made: Mapping[Scope, Contribution],
+    methods: Mapping[str, Method],
+) -> Outcome:
+    """What a request was predicted to do on the pictures that were fitted on, beside what it does
+    to unseen ones.
+    """
     own, beside = ([made[scope] for scope in scopes] for scopes in (request.own, request.beside))
     before, after = compose(fitted, beside, methods), compose(fitted, [*beside, *own], methods)
     watch, other = watch_for(fitted, [*own, *beside]), Watch.of(unseen)
@@ -238,7 +239,10 @@ def _outcome(fitted: Basis, unseen: Basis, request: Drawn, made: Mapping[Scope, 
     predicted = figures(fitted, watch, own, beside, before, after)
     measured = figures(unseen, other, own, beside, before, after)
     errors = {
-        name: (measured[name].share - predicted[name].share) / spread(predicted[name].share, predicted[name].pictures)
+        name: (
+            (measured[name].share - predicted[name].share)
+            / spread(predicted[name].share, predicted[name].pictures)
+        )
         for name in predicted.keys() & measured.keys()
     }
     if any(scope.paradigm != "concepts" for scope in (*request.own, *request.beside)):
@@ -246,12 +250,22 @@ def _outcome(fitted: Basis, unseen: Basis, request: Drawn, made: Mapping[Scope, 
     inside = in_scope(unseen, [*own, *beside])
     mask = np.zeros(len(other.at), bool) if inside is None else inside[other.at]
     total = costs(other, other.top, other.answers(after), mask).get("all")
-    return Outcome(errors, None if total is None else Load(len(own) + len(beside), total.share, total.pictures))
+    return Outcome(
+        errors, None if total is None else Load(len(own) + len(beside), total.share, total.pictures)
+    )
 
 
-def figures(basis: Basis, watch: Watch, own: Sequence[Contribution], beside: Sequence[Contribution], before: Edit, after: Edit) -> Costs:
-    """The costs of some forgets beside others on these pictures; `named` is the share of their own pictures that is still named so, or in
-    a domain the share that keeps its answer."""
+def figures(
+    basis: Basis,
+    watch: Watch,
+    own: Sequence[Contribution],
+    beside: Sequence[Contribution],
+    before: Edit,
+    after: Edit,
+) -> Costs:
+    """The costs of some forgets beside others on these pictures; `named` is the share of their own
+    pictures that is still named so, or in a domain the share that keeps its answer.
+    """
     everything = in_scope(basis, [*own, *beside])
     mine = in_scope(basis, own)
     if everything is None or mine is None:
@@ -261,7 +275,9 @@ def figures(basis: Basis, watch: Watch, own: Sequence[Contribution], beside: Seq
     known = costs(watch, then, now, everything[watch.at], cells)
     inside = mine[watch.at]
     if inside.any():
-        labels = np.flatnonzero(np.logical_or.reduce([own_anchors(basis, contribution) for contribution in own]))
+        labels = np.flatnonzero(
+            np.logical_or.reduce([own_anchors(basis, contribution) for contribution in own])
+        )
         whole = all(not contribution.spec.scope.concepts for contribution in own)
         left = now[inside] == watch.top[inside] if whole else np.isin(now[inside], labels)
         known["named"] = Figure(float(left.mean()), int(inside.sum()))
@@ -269,17 +285,26 @@ def figures(basis: Basis, watch: Watch, own: Sequence[Contribution], beside: Seq
 
 
 def cell_of(basis: Basis, contribution: Contribution) -> tuple[list[int], list[int]] | None:
-    """The anchors that a contribution takes away in some domains, by their texts, and those domains; None where it is about all domains, or
-    about all concepts."""
+    """The anchors that a contribution takes away in some domains, by their texts, and those
+    domains; None where it is about all domains, or about all concepts.
+    """
     scope = contribution.spec.scope
     if scope.paradigm != "cells":
         return None
     labels = [int(i) for i in np.flatnonzero(own_anchors(basis, contribution))]
-    return labels, [basis.domains.index(domain) for domain in scope.domains if domain in basis.domains]
+    return labels, [
+        basis.domains.index(domain) for domain in scope.domains if domain in basis.domains
+    ]
 
 
 def own_anchors(basis: Basis, contribution: Contribution) -> Any:
-    """Which anchors `(m,)` are phrases of a contribution, by its texts: so that private ones count."""
-    columns = contribution.tensors.get("targets", contribution.tensors.get("texts", np.zeros((basis.dim, 0))))
-    own = {basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in columns.T}
+    """Which anchors `(m,)` are phrases of a contribution, by its texts: so that private ones
+    count.
+    """
+    columns = contribution.tensors.get(
+        "targets", contribution.tensors.get("texts", np.zeros((basis.dim, 0)))
+    )
+    own = {
+        basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in columns.T
+    }
     return np.array([name in own for name in basis.anchors[0]], bool)

@@ -1,7 +1,7 @@
 """The capacity curve of a model: what forgetting more and more costs the answers that are to stay.
 
-Measured once, when a model is registered, with the random forgets that predictions are calibrated with (`govd.edit.calibration`), on pool
-pictures that neither their fit nor their prediction saw.
+Measured once, when a model is registered, with the random forgets that predictions are calibrated
+with (`govd.edit.calibration`), on pool pictures that neither their fit nor their prediction saw.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ GROUPS: Final = (1, 2, 6, 18, 54)
 
 @dataclass(frozen=True, order=True)
 class Load:
-    """What some forgets together did: how many, the share of other answers that changed, how many pictures that was counted on."""
+    """What some forgets together did: how many, the share of other answers that changed, how many
+    pictures that was counted on.
+    """
 
     forgets: int
     changed: float
@@ -38,7 +40,9 @@ class Load:
 
 
 def curve(loads: Iterable[Load]) -> list[dict[str, Json]]:
-    """Points with `forgets` (the mean of a group), `changed` (the median), `low` and `high` (the least and the most) and `draws`."""
+    """Points with `forgets` (the mean of a group), `changed` (the median), `low` and `high` (the
+    least and the most) and `draws`.
+    """
     points: list[dict[str, Json]] = []
     ordered = sorted(loads)
     for least, next_ in zip(GROUPS, (*GROUPS[1:], 1 << 30), strict=True):
@@ -48,5 +52,7 @@ def curve(loads: Iterable[Load]) -> list[dict[str, Json]]:
         changed = np.array([load.changed for load in group])
         forgets = round(float(np.mean([load.forgets for load in group])), 1)
         low, middle, high = (float(np.quantile(changed, q)) for q in (0.0, 0.5, 1.0))
-        points.append({"forgets": forgets, "changed": middle, "low": low, "high": high, "draws": len(group)})
+        points.append(
+            {"forgets": forgets, "changed": middle, "low": low, "high": high, "draws": len(group)}
+        )
     return points

@@ -1,13 +1,17 @@
-"""From contributions to one cumulative edit: a pure function of the basis and the set of contributions.
+"""From contributions to one cumulative edit: a pure function of the basis and the set of
+contributions.
 
-Scores are bilinear, so every edit is a sum of outer products, `s'(x, t) = xᵀt − Σ_j α_j (xᵀu_j)(b_jᵀt)`: a *detector* `u_j` on the image
-side says who is affected, a *removal* `b_j` on the text side says what they lose; `L = [u_j]`, `B = [α_j b_j]`.
+Scores are bilinear, so every edit is a sum of outer products, `s'(x, t) = xᵀt − Σ_j α_j
+(xᵀu_j)(b_jᵀt)`: a *detector* `u_j` on the image side says who is affected, a *removal* `b_j` on the
+text side says what they lose; `L = [u_j]`, `B = [α_j b_j]`.
 
-Methods of the family `dual` share one system. With targets `T` (d, p), the texts that lose something, and a metric `A` of what is dear,
-the duals are `A⁻¹T (Tᵀ A⁻¹ T)⁻¹`: each is 1 on its own target, 0 on the others, and as small as possible on everything else. They do not
-change when targets' outer products are added to `A` or taken out (Tᵀb is fixed by the constraint), so `A` is inverted once per model,
-over the whole vocabulary, and composing is p × p work. Where the label set is hard, the duals of the whole set are at hand
-(`Basis.tensors["duals"]`), and those of other targets are sought in the complement of its span.
+Methods of the family `dual` share one system. With targets `T` (d, p), the texts that lose
+something, and a metric `A` of what is dear, the duals are `A⁻¹T (Tᵀ A⁻¹ T)⁻¹`: each is 1 on its own
+target, 0 on the others, and as small as possible on everything else. They do not change when
+targets' outer products are added to `A` or taken out (Tᵀb is fixed by the constraint), so `A` is
+inverted once per model, over the whole vocabulary, and composing is p × p work. Where the label set
+is hard, the duals of the whole set are at hand (`Basis.tensors["duals"]`), and those of other
+targets are sought in the complement of its span.
 """
 
 from __future__ import annotations
@@ -32,9 +36,11 @@ Array = Any
 class Material:
     """The embeddings of one forget, unit rows in float64.
 
-    `phrases` has a matrix `(p, d)` for each concept: its name and aliases, averaged over the templates. `prompts` are single prompts
-    `(n, d)`, with the domain where the scope names one. `prototypes` are embeddings of synthesised pictures `(n, d)`, `prototype_of`
-    the concept of each (−1: something else that is kept). `examples` are embeddings of pictures `(n, d)` that somebody gave of the concept.
+    `phrases` has a matrix `(p, d)` for each concept: its name and aliases, averaged over the
+    templates. `prompts` are single prompts `(n, d)`, with the domain where the scope names one.
+    `prototypes` are embeddings of synthesised pictures `(n, d)`, `prototype_of` the concept of each
+    (−1: something else that is kept). `examples` are embeddings of pictures `(n, d)` that somebody
+    gave of the concept.
     """
 
     phrases: Sequence[Floats]
@@ -60,8 +66,10 @@ class Problem:
 
 
 class Method(Protocol):
-    """How a forget becomes tensors, and how tensors of its family become an edit. A method that has use for pictures of the concept, those
-    that somebody gives or prototypes beside those of others, says so by an attribute `learns_from_pictures = True`."""
+    """How a forget becomes tensors, and how tensors of its family become an edit. A method that has
+    use for pictures of the concept, those that somebody gives or prototypes beside those of others,
+    says so by an attribute `learns_from_pictures = True`.
+    """
 
     name: str
     family: str
@@ -75,12 +83,21 @@ class Method(Protocol):
         """
         ...
 
-    def compose(self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
-        """Factors `L`, `B` `(d, r)` of all contributions of the family together, and facts to report."""
+    def compose(
+        self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra
+    ) -> tuple[Array, Array, Mapping[str, Json]]:
+        """Factors `L`, `B` `(d, r)` of all contributions of the family together, and facts to
+        report.
+        """
         ...
 
 
-def compose(basis: Basis, contributions: Sequence[Contribution], methods: Mapping[str, Method], algebra: Algebra | None = None) -> Edit:
+def compose(
+    basis: Basis,
+    contributions: Sequence[Contribution],
+    methods: Mapping[str, Method],
+    algebra: Algebra | None = None,
+) -> Edit:
     """The cumulative edit. The order of `contributions` does not matter.
 
     Raises:
@@ -95,29 +112,59 @@ def compose(basis: Basis, contributions: Sequence[Contribution], methods: Mappin
         names = " and ".join(sorted({c.spec.method for c in ordered}))
         raise Unsupported(
             f"{names} cannot be solved as one system, and edits are never multiplied",
-            advice="Use one method for all forgets of a model (fitted, oblique and bilateral mix), or revert the others first.",
+            advice=(
+                "Use one method for all forgets of a model (fitted, oblique and bilateral mix), or"
+                " revert the others first."
+            ),
         )
     linear = _linear(basis, ordered, methods, algebra)
-    if not basis.conditional or families != ["dual"] or not any(c.spec.scope.domains for c in ordered):
+    if (
+        not basis.conditional
+        or families != ["dual"]
+        or not any(c.spec.scope.domains for c in ordered)
+    ):
         return linear
     everywhere = [c for c in ordered if not c.spec.scope.domains]
-    return conditional(basis, ordered, linear, _linear(basis, everywhere, methods, algebra), Cells(basis, everywhere, algebra).levelled)
+    return conditional(
+        basis,
+        ordered,
+        linear,
+        _linear(basis, everywhere, methods, algebra),
+        Cells(basis, everywhere, algebra).levelled,
+    )
 
 
-def _linear(basis: Basis, ordered: Sequence[Contribution], methods: Mapping[str, Method], algebra: Algebra) -> Edit:
+def _linear(
+    basis: Basis, ordered: Sequence[Contribution], methods: Mapping[str, Method], algebra: Algebra
+) -> Edit:
     """The edit that weights can carry."""
     if not ordered:
         return Edit.nothing(basis.dim, basis.side)
     left, right, facts = methods[ordered[0].spec.method].compose(basis, ordered, algebra)
-    return Edit(np.asarray(algebra.host(left)), np.asarray(algebra.host(right)), basis.side, {**facts, "composed_by": algebra.name})
+    return Edit(
+        np.asarray(algebra.host(left)),
+        np.asarray(algebra.host(right)),
+        basis.side,
+        {**facts, "composed_by": algebra.name},
+    )
 
 
 def recognised(basis: Basis, contribution: Contribution) -> Contribution:
-    """The contribution with the concepts that its tensors are about, where it was filed without their names."""
+    """The contribution with the concepts that its tensors are about, where it was filed without
+    their names.
+    """
     scope = contribution.spec.scope
     if not any(c.name.startswith(PRIVATE) for c in scope.concepts):
         return contribution
-    columns = contribution.tensors.get("targets", contribution.tensors.get("texts", np.zeros((basis.dim, 0)))).T
+    columns = contribution.tensors.get(
+        "targets", contribution.tensors.get("texts", np.zeros((basis.dim, 0)))
+    ).T
     names = [basis.anchor_names.get(np.ascontiguousarray(column).tobytes()) for column in columns]
     concepts = tuple(sorted({Concept(name) for name in names if name}))
-    return replace(contribution, spec=replace(contribution.spec, scope=replace(scope, concepts=concepts))) if concepts else contribution
+    return (
+        replace(
+            contribution, spec=replace(contribution.spec, scope=replace(scope, concepts=concepts))
+        )
+        if concepts
+        else contribution
+    )

@@ -1,9 +1,12 @@
-"""Conditional edits: what is forgotten in some domains is taken from pictures of these domains alone.
+"""Conditional edits: what is forgotten in some domains is taken from pictures of these domains
+alone.
 
-A linear edit can only shift scores by how much a picture looks like a domain, and pays for it elsewhere. Where govd itself edits
-vectors, served or stored, an edit may ask first: `x' = x − 1[xᵀσ_s > τ_s ‖x‖] B_s L_sᵀ x`. Inside the condition cells are levelled as
-`oblique` does it; a whole domain is *reflected*: `x − 2Hx`, `H` the projector on a half of the span of the centred anchors, drawn by
-model and domain, so that the content no longer decides which anchor is nearest, while pictures of the domain keep their distances.
+A linear edit can only shift scores by how much a picture looks like a domain, and pays for it
+elsewhere. Where govd itself edits vectors, served or stored, an edit may ask first: `x' = x −
+1[xᵀσ_s > τ_s ‖x‖] B_s L_sᵀ x`. Inside the condition cells are levelled as `oblique` does it; a
+whole domain is *reflected*: `x − 2Hx`, `H` the projector on a half of the span of the centred
+anchors, drawn by model and domain, so that the content no longer decides which anchor is nearest,
+while pictures of the domain keep their distances.
 """
 
 from __future__ import annotations
@@ -23,16 +26,30 @@ from govd.errors import OverCapacity
 from govd.types import Contribution, Floats
 
 HALF = 0.5
-"""Share of the centred anchors' dimensions that a whole domain is reflected in: with a half, no score is left to follow the content."""
+"""Share of the centred anchors' dimensions that a whole domain is reflected in: with a half, no
+score is left to follow the content.
+"""
 DEEPEST = 1e-6
-"""Tolerance of the projector's system: directions that depend on others are left out by asking for fewer."""
+"""Tolerance of the projector's system: directions that depend on others are left out by asking for
+fewer.
+"""
 
 Parts = Callable[[Sequence[Contribution]], tuple[Floats, Floats]]
-"""Factors `(L, B)`, `(d, r)` each, that level these contributions' concepts wherever they are applied."""
+"""Factors `(L, B)`, `(d, r)` each, that level these contributions' concepts wherever they are
+applied.
+"""
 
 
-def conditional(basis: Basis, contributions: Sequence[Contribution], linear: Edit, everywhere: Edit, levelled: Parts) -> Edit:
-    """The conditional edit beside the linear one; `everywhere` is that of the contributions that name no domain."""
+def conditional(
+    basis: Basis,
+    contributions: Sequence[Contribution],
+    linear: Edit,
+    everywhere: Edit,
+    levelled: Parts,
+) -> Edit:
+    """The conditional edit beside the linear one; `everywhere` is that of the contributions that
+    name no domain.
+    """
     conditions = []
     for domain in range(len(basis.domains)):
         concerned = [c for c in contributions if basis.domains[domain] in c.spec.scope.domains]
@@ -45,8 +62,15 @@ def conditional(basis: Basis, contributions: Sequence[Contribution], linear: Edi
             left, right = levelled(concerned)
         selector, threshold = condition_of(basis, domain)
         conditions.append(Condition(selector, threshold, left, right))
-    facts = {**linear.facts, "conditional": [basis.domains[i] for i in range(len(basis.domains)) if _named(basis, contributions, i)]}
-    return Edit(everywhere.L, everywhere.B, basis.side, facts, tuple(conditions), (linear.L, linear.B))
+    facts = {
+        **linear.facts,
+        "conditional": [
+            basis.domains[i] for i in range(len(basis.domains)) if _named(basis, contributions, i)
+        ],
+    }
+    return Edit(
+        everywhere.L, everywhere.B, basis.side, facts, tuple(conditions), (linear.L, linear.B)
+    )
 
 
 def _named(basis: Basis, contributions: Sequence[Contribution], domain: int) -> bool:
@@ -54,8 +78,9 @@ def _named(basis: Basis, contributions: Sequence[Contribution], domain: int) -> 
 
 
 def condition_of(basis: Basis, domain: int) -> tuple[Floats, float]:
-    """Selector `(d,)` and threshold of a domain: the one that tells best, on the pool (without one, on the prompts), its own vectors from
-    the others, both kinds with the same weight."""
+    """Selector `(d,)` and threshold of a domain: the one that tells best, on the pool (without one,
+    on the prompts), its own vectors from the others, both kinds with the same weight.
+    """
     selector = np.ascontiguousarray(basis.tensors["selectors"][domain])
     if basis.has_pool:
         images, at = basis.thinned_pool()
@@ -69,7 +94,8 @@ def condition_of(basis: Basis, domain: int) -> tuple[Floats, float]:
         return selector, 0.5
     order = np.argsort(score, kind="stable")
     own = inside[order]
-    missed = np.cumsum(own) * int(np.count_nonzero(~own))  # own vectors that a threshold after the i-th leaves out
+    # own vectors that a threshold after the i-th leaves out
+    missed = np.cumsum(own) * int(np.count_nonzero(~own))
     wrong = (int(np.count_nonzero(~own)) - np.cumsum(~own)) * int(np.count_nonzero(own))
     best = int(np.argmin(missed + wrong))
     after = min(best + 1, len(order) - 1)
@@ -80,7 +106,8 @@ def reflection(basis: Basis, domain: int, strength: float) -> tuple[Floats, Floa
     """Factors `(d, r)` of `x − 2 s H x`, `s` at most 1."""
     names, anchors = basis.anchors
     centred = anchors - exact.mean(anchors)
-    signs = np.stack([_signs(basis, domain, name, min(basis.dim, len(names))) for name in names])  # (n, r)
+    # (n, r)
+    signs = np.stack([_signs(basis, domain, name, min(basis.dim, len(names))) for name in names])
     rank = max(1, int(HALF * (min(basis.dim, len(names)) - 1)))
     while True:
         mixed = exact.matmul(centred.T, signs[:, :rank])
@@ -98,21 +125,27 @@ def reflection(basis: Basis, domain: int, strength: float) -> tuple[Floats, Floa
 def _signs(basis: Basis, domain: int, name: str, count: int) -> Floats:
     """A row `(count,)` of ±1, drawn by model, domain and name."""
     seed = f"{basis.model}\0{basis.domains[domain]}\0{name}".encode()
-    bits = np.unpackbits(np.frombuffer(hashlib.shake_256(seed).digest(-(-count // 8)), np.uint8))[:count]
+    bits = np.unpackbits(np.frombuffer(hashlib.shake_256(seed).digest(-(-count // 8)), np.uint8))[
+        :count
+    ]
     signs: Floats = 2.0 * bits - 1.0
     return signs
 
 
 @dataclass(frozen=True)
 class Cells:
-    """What is forgotten inside a domain, for a conditional edit, beside what is forgotten everywhere."""
+    """What is forgotten inside a domain, for a conditional edit, beside what is forgotten
+    everywhere.
+    """
 
     basis: Basis
     everywhere: Sequence[Contribution]
     algebra: Algebra
 
     def levelled(self, contributions: Sequence[Contribution]) -> tuple[Floats, Floats]:
-        """Factors `(d, p)` that level the concepts of these contributions: each scores what an average retained anchor does."""
+        """Factors `(d, p)` that level the concepts of these contributions: each scores what an
+        average retained anchor does.
+        """
         together = [*self.everywhere, *contributions]
         if self.basis.hard:
             left, right = self._levelled(together, contributions, True)
@@ -120,13 +153,23 @@ class Cells:
                 return left, right
         return self._levelled(together, contributions, False)
 
-    def _levelled(self, together: Sequence[Contribution], contributions: Sequence[Contribution], hard: bool) -> tuple[Floats, Floats]:
+    def _levelled(
+        self, together: Sequence[Contribution], contributions: Sequence[Contribution], hard: bool
+    ) -> tuple[Floats, Floats]:
         targets, own = targets_of(self.basis, together)
         columns = sorted({column for places in own[len(self.everywhere) :] for column in places})
-        strength = {c: k.spec.strength for k, places in zip(contributions, own[len(self.everywhere) :], strict=True) for c in places}
+        strength = {
+            c: k.spec.strength
+            for k, places in zip(contributions, own[len(self.everywhere) :], strict=True)
+            for c in places
+        }
         names = self.basis.anchor_names
-        inside = {names.get(np.ascontiguousarray(targets.vectors[:, c]).tobytes(), "") for c in columns}
+        inside = {
+            names.get(np.ascontiguousarray(targets.vectors[:, c]).tobytes(), "") for c in columns
+        }
         mean = retained_mean(self.basis, targets.everywhere | frozenset(inside))
         removals = np.asarray(self.algebra.host(duals(self.basis, targets, hard, self.algebra)))
-        left = (targets.vectors[:, columns] - mean[:, None]) * np.array([strength[c] for c in columns])
+        left = (targets.vectors[:, columns] - mean[:, None]) * np.array(
+            [strength[c] for c in columns]
+        )
         return np.ascontiguousarray(left), np.ascontiguousarray(removals[:, columns])

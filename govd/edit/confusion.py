@@ -1,4 +1,6 @@
-"""What pictures were taken for, before and after an edit: what the accuracies of an evaluation were counted from."""
+"""What pictures were taken for, before and after an edit: what the accuracies of an evaluation were
+counted from.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,17 @@ from govd.types import Json
 
 
 def confusion(basis: Basis, edit: Edit, data: EvaluationData) -> list[dict[str, Json]]:
-    """For each (class, domain) with pictures: how many got which label, `before` and `after`; labels that none got are left out."""
+    """For each (class, domain) with pictures: how many got which label, `before` and `after`;
+    labels that none got are left out.
+    """
     names, texts = label_set(basis, data)
     first = (data.vectors @ texts.T).argmax(1)
     now = scores(edit, data.vectors, texts).argmax(1)
     domains = [*data.domains, ""]
     counts: dict[tuple[int, int], tuple[Counter[str], Counter[str]]] = {}
-    for place, domain, was, is_ in zip(np.asarray(data.class_of), np.asarray(data.domain_of), first, now, strict=True):
+    for place, domain, was, is_ in zip(
+        np.asarray(data.class_of), np.asarray(data.domain_of), first, now, strict=True
+    ):
         before, after = counts.setdefault((int(place), int(domain)), (Counter(), Counter()))
         before[names[was]] += 1
         after[names[is_]] += 1

@@ -1,4 +1,6 @@
-"""A contribution as data: what names it, and its bytes as an artifact. Pure: reads nothing of the ledger, of models or of requests."""
+"""A contribution as data: what names it, and its bytes as an artifact. Pure: reads nothing of the
+ledger, of models or of requests.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,32 @@ from govd.errors import BadFile
 from govd.ledger import canonical
 from govd.types import Concept, Contribution, ForgetSpec, Json, Scope
 
-MALFORMED: Final = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
+MALFORMED: Final = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RecursionError,
+    OverflowError,
+)
 """What Python raises where data is not of the shape that was expected."""
 
 
-def sealed(basis: str, spec: ForgetSpec, tensors: Mapping[str, Any], facts: Mapping[str, Json]) -> Contribution:
-    """A contribution named by what it depends on and what it is; never by ids, times or actors. Tensors are float64, or int32 where a
-    method gives whole numbers."""
+def sealed(
+    basis: str, spec: ForgetSpec, tensors: Mapping[str, Any], facts: Mapping[str, Json]
+) -> Contribution:
+    """A contribution named by what it depends on and what it is; never by ids, times or actors.
+    Tensors are float64, or int32 where a method gives whole numbers.
+    """
     tensors = {name: _of_kind(tensor) for name, tensor in tensors.items()}
     content = hashlib.sha256(tensors_to_bytes(tensors, {})).hexdigest()
-    return Contribution(spec, tensors, facts, canonical.digest({"basis": basis, "spec": spec.as_json(), "tensors": content}))
+    return Contribution(
+        spec,
+        tensors,
+        facts,
+        canonical.digest({"basis": basis, "spec": spec.as_json(), "tensors": content}),
+    )
 
 
 def _of_kind(tensor: Any) -> Any:
@@ -33,20 +51,35 @@ def _of_kind(tensor: Any) -> Any:
 
 def spec_from(said: Mapping[str, Any]) -> ForgetSpec:
     """Read `ForgetSpec.as_json`."""
-    scope = Scope(tuple(Concept(c["name"], tuple(c["aliases"])) for c in said["scope"]["concepts"]), tuple(said["scope"]["domains"]))
+    scope = Scope(
+        tuple(Concept(c["name"], tuple(c["aliases"])) for c in said["scope"]["concepts"]),
+        tuple(said["scope"]["domains"]),
+    )
     examples = tuple(said.get("examples", ()))
-    return ForgetSpec(scope, said["method"], said["target"], said["strength"], said["prototypes"], said["seed"], examples)
+    return ForgetSpec(
+        scope,
+        said["method"],
+        said["target"],
+        said["strength"],
+        said["prototypes"],
+        said["seed"],
+        examples,
+    )
 
 
 def contribution_to_bytes(contribution: Contribution) -> bytes:
     """A safetensors file: the tensors, and as metadata the digest, the spec and the facts."""
-    said = {"digest": contribution.digest, "spec": json.dumps(contribution.spec.as_json(), sort_keys=True, ensure_ascii=False)}
+    said = {
+        "digest": contribution.digest,
+        "spec": json.dumps(contribution.spec.as_json(), sort_keys=True, ensure_ascii=False),
+    }
     said["facts"] = json.dumps(dict(contribution.facts), sort_keys=True, ensure_ascii=False)
     return tensors_to_bytes(contribution.tensors, said)
 
 
 def contribution_from_bytes(data: bytes, where: str = "") -> Contribution:
-    """Read what `contribution_to_bytes` wrote; the digest is what the file says, and for `sealed` to confirm.
+    """Read what `contribution_to_bytes` wrote; the digest is what the file says, and for `sealed`
+    to confirm.
 
     Raises:
         BadFile: not such a file, truncated, or with metadata of another shape.
@@ -54,11 +87,24 @@ def contribution_from_bytes(data: bytes, where: str = "") -> Contribution:
     tensors, said = tensors_from_bytes(data, where)
     try:
         spec, facts = spec_from(json.loads(said["spec"])), json.loads(said["facts"])
-        named = [spec.method, *spec.scope.domains, *spec.examples, *(p for c in spec.scope.concepts for p in c.phrases)]
-        whole = all(isinstance(n, int) and not isinstance(n, bool) for n in (spec.prototypes, spec.seed))
-        fine = all(isinstance(name, str) for name in named) and isinstance(spec.target, str | None) and whole
+        named = [
+            spec.method,
+            *spec.scope.domains,
+            *spec.examples,
+            *(p for c in spec.scope.concepts for p in c.phrases),
+        ]
+        whole = all(
+            isinstance(n, int) and not isinstance(n, bool) for n in (spec.prototypes, spec.seed)
+        )
+        fine = (
+            all(isinstance(name, str) for name in named)
+            and isinstance(spec.target, str | None)
+            and whole
+        )
         if not fine or not isinstance(facts, dict) or not isinstance(spec.strength, int | float):
             raise ValueError("its metadata is not of a contribution")
         return Contribution(spec, tensors, facts, said["digest"])
     except MALFORMED as error:
-        raise BadFile(f"this is no contribution ({type(error).__name__}: {error})"[:300], where=where) from None
+        raise BadFile(
+            f"this is no contribution ({type(error).__name__}: {error})"[:300], where=where
+        ) from None

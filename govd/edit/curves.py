@@ -1,4 +1,6 @@
-"""Points of the curves that a report shows: what forgetting more, or more strongly, costs on labelled pictures, and how much holds."""
+"""Points of the curves that a report shows: what forgetting more, or more strongly, costs on
+labelled pictures, and how much holds.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +22,30 @@ POINTS: Final = 12
 
 
 def about(basis: Basis, contributions: Sequence[Contribution], data: EvaluationData) -> Mask:
-    """Which labelled pictures `(n,)` one of these forgets is about: those of its classes and domains, and those that the unedited model
-    mistakes for them, whose answers are to change."""
+    """Which labelled pictures `(n,)` one of these forgets is about: those of its classes and
+    domains, and those that the unedited model mistakes for them, whose answers are to change.
+    """
     names, texts = label_set(basis, data)
-    gone = forgotten_names(names, [recognised(basis, c).spec.scope for c in contributions], data.domains)
+    gone = forgotten_names(
+        names, [recognised(basis, c).spec.scope for c in contributions], data.domains
+    )
     inside = gone[(data.vectors @ texts.T).argmax(1), data.domain_of]
     for contribution in contributions:
         inside |= labelled_in_scope(basis, contribution, data)
     return inside
 
 
-def point(basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, stays: Mask) -> dict[str, Json]:
-    """Under these forgets: `changed`, the share of the pictures `stays` `(n,)` whose best label is not the unedited model's; `named`, the
-    share of the pictures that they are about that still get a forgotten name (None: there are no such pictures)."""
+def point(
+    basis: Basis,
+    edit: Edit,
+    contributions: Sequence[Contribution],
+    data: EvaluationData,
+    stays: Mask,
+) -> dict[str, Json]:
+    """Under these forgets: `changed`, the share of the pictures `stays` `(n,)` whose best label is
+    not the unedited model's; `named`, the share of the pictures that they are about that still get
+    a forgotten name (None: there are no such pictures).
+    """
     outcomes = Outcomes.of(basis, edit, contributions, data)
     changed = (outcomes.after != outcomes.before)[stays]
     named = outcomes.named[outcomes.mine]
@@ -44,11 +57,19 @@ def point(basis: Basis, edit: Edit, contributions: Sequence[Contribution], data:
 
 
 def steps(count: int, points: int = POINTS) -> list[int]:
-    """Numbers from 0 to `count`, both among them, at most `points` + 1 and as even as whole numbers are."""
+    """Numbers from 0 to `count`, both among them, at most `points` + 1 and as even as whole numbers
+    are.
+    """
     return sorted({round(count * i / points) for i in range(points + 1)}) if count else [0]
 
 
-def differs(basis: Basis, first: Edit, second: Edit, data: EvaluationData, stays: Mask) -> tuple[int, int]:
-    """Of the pictures `stays` `(n,)`, how many get another best label by the second edit than by the first, and how many they are."""
-    answers: list[Any] = [Outcomes.of(basis, edit, (), data).after[stays] for edit in (first, second)]
+def differs(
+    basis: Basis, first: Edit, second: Edit, data: EvaluationData, stays: Mask
+) -> tuple[int, int]:
+    """Of the pictures `stays` `(n,)`, how many get another best label by the second edit than by
+    the first, and how many they are.
+    """
+    answers: list[Any] = [
+        Outcomes.of(basis, edit, (), data).after[stays] for edit in (first, second)
+    ]
     return int(np.count_nonzero(answers[0] != answers[1])), len(answers[0])

@@ -1,4 +1,6 @@
-"""What a contribution takes away, once for all contributions: distinct targets, and the removals dual to them (see `govd.edit.compose`)."""
+"""What a contribution takes away, once for all contributions: distinct targets, and the removals
+dual to them (see `govd.edit.compose`).
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,16 @@ from govd.types import Contribution, Floats
 
 Array = Any
 SAME = 1e-5
-"""Two unit text embeddings that differ less in every coordinate are one target: a model's arithmetic in float32 is no finer."""
+"""Two unit text embeddings that differ less in every coordinate are one target: a model's
+arithmetic in float32 is no finer.
+"""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """The distinct texts that lose something: vectors `(d, p)`, the same times `metric_inverse`, positions in the label set (−1: not
-    in it), and the anchors that are forgotten everywhere."""
+    """The distinct texts that lose something: vectors `(d, p)`, the same times `metric_inverse`,
+    positions in the label set (−1: not in it), and the anchors that are forgotten everywhere.
+    """
 
     vectors: Floats
     lifted: Floats
@@ -30,9 +35,12 @@ class Targets:
     everywhere: frozenset[str]
 
 
-def targets_of(basis: Basis, contributions: Sequence[Contribution]) -> tuple[Targets, list[list[int]]]:
-    """All targets without repetition, and for each contribution the columns of its own. Two that differ less than `SAME` are one, the
-    first of them: the duals of both do not exist, or are huge."""
+def targets_of(
+    basis: Basis, contributions: Sequence[Contribution]
+) -> tuple[Targets, list[list[int]]]:
+    """All targets without repetition, and for each contribution the columns of its own. Two that
+    differ less than `SAME` are one, the first of them: the duals of both do not exist, or are huge.
+    """
     place: dict[bytes, int] = {}
     sums = np.empty(sum(c.tensors["targets"].shape[1] for c in contributions))
     columns: list[Floats] = []
@@ -42,13 +50,18 @@ def targets_of(basis: Basis, contributions: Sequence[Contribution]) -> tuple[Tar
     everywhere: set[str] = set()
     for contribution in contributions:
         mine = []
-        for column, high in zip(contribution.tensors["targets"].T, contribution.tensors["lifted"].T, strict=True):
+        for column, high in zip(
+            contribution.tensors["targets"].T, contribution.tensors["lifted"].T, strict=True
+        ):
             key = np.ascontiguousarray(column).tobytes()
             name = basis.anchor_names.get(key, "")
             if key not in place:
                 total = float(exact.row_sum(np.ascontiguousarray(column)[None])[0])
-                near = np.flatnonzero(np.abs(sums[: len(columns)] - total) < basis.dim * SAME)  # equal vectors have equal sums
-                twin = next((int(i) for i in near if float(np.abs(columns[i] - column).max()) < SAME), None)
+                # equal vectors have equal sums
+                near = np.flatnonzero(np.abs(sums[: len(columns)] - total) < basis.dim * SAME)
+                twin = next(
+                    (int(i) for i in near if float(np.abs(columns[i] - column).max()) < SAME), None
+                )
                 place[key] = len(columns) if twin is None else twin
             if place[key] == len(columns):
                 sums[len(columns)] = total
@@ -60,12 +73,19 @@ def targets_of(basis: Basis, contributions: Sequence[Contribution]) -> tuple[Tar
                 everywhere.add(name)
         own.append(mine)
     position = {name: i for i, name in enumerate(basis.labels)}
-    vectors, above = (np.stack(c, axis=1) if c else np.zeros((basis.dim, 0)) for c in (columns, lifted))
-    return Targets(vectors, above, tuple(position.get(n, -1) for n in names), frozenset(everywhere)), own
+    vectors, above = (
+        np.stack(c, axis=1) if c else np.zeros((basis.dim, 0)) for c in (columns, lifted)
+    )
+    return (
+        Targets(vectors, above, tuple(position.get(n, -1) for n in names), frozenset(everywhere)),
+        own,
+    )
 
 
 def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array:
-    """Removals `(d, p)`: 1 on the own target, 0 on the other targets and, where hard, on every label that is no target."""
+    """Removals `(d, p)`: 1 on the own target, 0 on the other targets and, where hard, on every
+    label that is no target.
+    """
     t = algebra.array(targets.vectors)
     if not hard:
         lifted = algebra.array(targets.lifted)
@@ -78,7 +98,9 @@ def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array
         return mine
     out = algebra.array(targets.vectors[:, outside])
     lifted = algebra.matmul(algebra.array(basis.tensors["free_inverse"]), out)
-    lifted = lifted - algebra.matmul(algebra.array(all_duals), algebra.matmul(algebra.array(basis.tensors["labels"]), lifted))
+    lifted = lifted - algebra.matmul(
+        algebra.array(all_duals), algebra.matmul(algebra.array(basis.tensors["labels"]), lifted)
+    )
     beyond = algebra.solve(algebra.matmul(out.T, lifted), lifted.T).T
     mine = mine - algebra.matmul(beyond, algebra.matmul(out.T, mine))
     order = np.argsort([*listed, *outside])
@@ -108,4 +130,7 @@ def check_room(basis: Basis, everywhere: Collection[str]) -> None:
         OverCapacity: none would be left.
     """
     if all(name in everywhere for name in basis.anchors[0]):
-        raise OverCapacity("no anchor would be left: every label would be forgotten", advice="Keep at least one label, or add --anchors.")
+        raise OverCapacity(
+            "no anchor would be left: every label would be forgotten",
+            advice="Keep at least one label, or add --anchors.",
+        )

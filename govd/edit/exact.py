@@ -1,9 +1,10 @@
 """Linear algebra whose bytes depend on no BLAS kernel, processor or thread count.
 
-A factor is cut into slices of so few bits that every partial sum of their products is exact in float64: then the order in which a kernel
-adds cannot matter (Ozaki et al., "Error-free transformations of matrix multiplication", Numer. Algorithms 59, 2012; slices as in Rump,
-Ogita and Oishi, "Accurate floating-point summation", SIAM J. Sci. Comput. 31, 2008). What is left is elementwise arithmetic in a fixed
-order, which IEEE 754 fixes to the last bit.
+A factor is cut into slices of so few bits that every partial sum of their products is exact in
+float64: then the order in which a kernel adds cannot matter (Ozaki et al., "Error-free
+transformations of matrix multiplication", Numer. Algorithms 59, 2012; slices as in Rump, Ogita and
+Oishi, "Accurate floating-point summation", SIAM J. Sci. Comput. 31, 2008). What is left is
+elementwise arithmetic in a fixed order, which IEEE 754 fixes to the last bit.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ from govd.types import Floats
 Matrix = Floats
 
 SLICES = 3  # `matmul` and `gram` spell out their products
-"""Slices per factor: three of about 20 bits hold all of a float64 that is not far below its row's largest."""
+"""Slices per factor: three of about 20 bits hold all of a float64 that is not far below its row's
+largest.
+"""
 BLOCK = 64
 UNIT = 1e-14
-"""A squared length that is nearer to one is one: what scaling to length one leaves of rounding is less."""
+"""A squared length that is nearer to one is one: what scaling to length one leaves of rounding is
+less.
+"""
 DEPTH = 1 << 14
 """Terms that are summed at once; longer sums are cut, and the parts added in order."""
 
@@ -34,12 +39,15 @@ def _bits(terms: int) -> int:
 
 
 def _cut(a: Matrix, bits: int, axis: int, into: Iterable[Matrix]) -> None:
-    """`a` ≈ the sum of `into`, largest slice first, each a multiple of 2^−bits of the one before: per row (axis 1) or column (axis 0).
+    """`a` ≈ the sum of `into`, largest slice first, each a multiple of 2^−bits of the one before:
+    per row (axis 1) or column (axis 0).
 
-    Adding and taking off `1.5 · 2^52` units rounds to a multiple of the unit, and the rest is exact.
+    Adding and taking off `1.5 · 2^52` units rounds to a multiple of the unit, and the rest is
+    exact.
     """
     largest = np.maximum(a.max(axis=axis, keepdims=True), -a.min(axis=axis, keepdims=True))
-    round_off = np.ldexp(1.5, np.frexp(largest)[1] + (52 - bits))  # largest < 2^exponent; the unit is 2^(exponent − bits)
+    # largest < 2^exponent; the unit is 2^(exponent − bits)
+    round_off = np.ldexp(1.5, np.frexp(largest)[1] + (52 - bits))
     rest = a
     for i, piece in enumerate(into):
         np.add(rest, round_off, out=piece)
@@ -50,7 +58,12 @@ def _cut(a: Matrix, bits: int, axis: int, into: Iterable[Matrix]) -> None:
 
 
 def matmul(a: Any, b: Any) -> Matrix:
-    """`a @ b` for `(m, k)` and `(k, n)`, relative error about 2⁻⁵⁷ of row maximum times column maximum times k, the same bytes anywhere."""
+    """`a @ b` for `(m, k)` and `(k, n)`, relative error about 2⁻⁵⁷ of row maximum times column
+    maximum times k, the same bytes anywhere.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     k = a.shape[1]
     if k != b.shape[0]:
@@ -62,9 +75,14 @@ def matmul(a: Any, b: Any) -> Matrix:
         return total
     if not a.size or not b.size:
         return np.zeros((a.shape[0], b.shape[1]))
-    bits, left, right = _bits(k), np.empty((a.shape[0], SLICES * k)), np.empty((SLICES * k, b.shape[1]))
+    bits, left, right = (
+        _bits(k),
+        np.empty((a.shape[0], SLICES * k)),
+        np.empty((SLICES * k, b.shape[1])),
+    )
     _cut(a, bits, 1, [left[:, i * k : (i + 1) * k] for i in range(SLICES)])
-    _cut(b, bits, 0, [right[i * k : (i + 1) * k] for i in reversed(range(SLICES))])  # the other way round: orders that match lie together
+    # the other way round: orders that match lie together
+    _cut(b, bits, 0, [right[i * k : (i + 1) * k] for i in reversed(range(SLICES))])
     total = left @ right  # smallest first
     part = left[:, : 2 * k] @ right[k:]
     total += part
@@ -73,7 +91,9 @@ def matmul(a: Any, b: Any) -> Matrix:
 
 
 def gram(a: Any) -> Matrix:
-    """`aᵀ a`, symmetric to the last bit: as `matmul`, with each slice taken once and the products that mirror each other computed once."""
+    """`aᵀ a`, symmetric to the last bit: as `matmul`, with each slice taken once and the products
+    that mirror each other computed once.
+    """
     a = np.asarray(a, np.float64)
     k = a.shape[0]
     if k > DEPTH:
@@ -98,7 +118,8 @@ class Factor:
     """LDLᵀ of a symmetric positive definite matrix, without pivoting.
 
     Raises:
-        OverCapacity: a pivot is not above `tolerance` times the largest diagonal element: columns depend on each other.
+        OverCapacity: a pivot is not above `tolerance` times the largest diagonal element: columns
+        depend on each other.
     """
 
     def __init__(self, a: Any, tolerance: float = 1e-13) -> None:
@@ -111,7 +132,10 @@ class Factor:
         for start, end in self.blocks:
             panel = a[start:, start:end].copy()
             if start:
-                panel -= matmul(self.lower[start:, :start], self.lower[start:end, :start].T * self.pivots[:start, None])
+                panel -= matmul(
+                    self.lower[start:, :start],
+                    self.lower[start:end, :start].T * self.pivots[:start, None],
+                )
             self._eliminate(panel, start, end, limit)
             self.corners.append(_unit_inverse(self.lower[start:end, start:end]))
 
@@ -122,14 +146,19 @@ class Factor:
             if not pivot > limit:
                 raise OverCapacity(
                     "the system is singular: what is to go cannot be told from what is to stay",
-                    advice="Forget fewer concepts, drop near-duplicates, or use --use open (soft anchors).",
+                    advice=(
+                        "Forget fewer concepts, drop near-duplicates, or use --use open (soft"
+                        " anchors)."
+                    ),
                     column=start + j,
                 )
             column = panel[j:, j] / pivot
             self.pivots[start + j] = pivot
             self.lower[start + j :, start + j] = column
             if j + 1 < end - start:
-                panel[j + 1 :, j + 1 :] -= column[1:, None] * (pivot * column[1 : end - start - j])[None, :]
+                panel[j + 1 :, j + 1 :] -= (
+                    column[1:, None] * (pivot * column[1 : end - start - j])[None, :]
+                )
 
     def solve(self, b: Any) -> Matrix:
         """`a⁻¹ b` for `b` `(n, m)`."""
@@ -156,32 +185,42 @@ def _unit_inverse(lower: Matrix) -> Matrix:
 
 
 def inverse(a: Any) -> Matrix:
-    """`a⁻¹` of a symmetric positive definite matrix, symmetric to the last bit: `XᵀD⁻¹X` with `X` the inverse of the unit triangle."""
+    """`a⁻¹` of a symmetric positive definite matrix, symmetric to the last bit: `XᵀD⁻¹X` with `X`
+    the inverse of the unit triangle.
+    """
     factor = Factor(a)
     n, blocks = factor.n, factor.blocks
     x = np.zeros((n, n))
     for (start, end), corner in zip(blocks, factor.corners, strict=True):
         x[start:end, start:end] = corner
         if start:
-            x[start:end, :start] = -matmul(corner, matmul(factor.lower[start:end, :start], x[:start, :start]))
+            x[start:end, :start] = -matmul(
+                corner, matmul(factor.lower[start:end, :start], x[:start, :start])
+            )
     scaled = x / factor.pivots[:, None]
     found = np.zeros((n, n))
     for start, end in blocks:
         found[start:end, :end] = matmul(x[start:, start:end].T, scaled[start:, :end])
         found[:start, start:end] = found[start:end, :start].T
-        found[start:end, start:end] = (found[start:end, start:end] + found[start:end, start:end].T) / 2
+        found[start:end, start:end] = (
+            found[start:end, start:end] + found[start:end, start:end].T
+        ) / 2
     return found
 
 
 def unit(a: Any) -> Matrix:
-    """Rows `(n, d)` scaled to length one; those that are so already, but for rounding, stay as they are to the last bit."""
+    """Rows `(n, d)` scaled to length one; those that are so already, but for rounding, stay as they
+    are to the last bit.
+    """
     rows: Matrix = np.asarray(a, np.float64)
     size = squares(rows)
     return rows / np.where(np.abs(size - 1.0) < UNIT, 1.0, np.sqrt(size))[:, None]
 
 
 def squares(a: Matrix) -> Matrix:
-    """Squared length of each row `(n, d)` → `(n,)`, added up in halves, so that the order is fixed."""
+    """Squared length of each row `(n, d)` → `(n,)`, added up in halves, so that the order is
+    fixed.
+    """
     return row_sum(a * a)
 
 
@@ -203,8 +242,9 @@ def mean(a: Any) -> Matrix:
 
 
 def spectral_norm(left: Matrix, right: Matrix, rounds: int = 40) -> float:
-    """‖left rightᵀ‖₂ of thin factors `(d, r)`, by power iteration on the `(r, r)` Gram matrices: from below, to
-    a few per cent, which is all that a bound needs."""
+    """‖left rightᵀ‖₂ of thin factors `(d, r)`, by power iteration on the `(r, r)` Gram matrices:
+    from below, to a few per cent, which is all that a bound needs.
+    """
     if not left.shape[1]:
         return 0.0
     step = matmul(gram(left), gram(right))

@@ -1,4 +1,6 @@
-"""How much is asked for: the share of pictures that are in the scope of forgets, whatever forgetting them costs the others."""
+"""How much is asked for: the share of pictures that are in the scope of forgets, whatever
+forgetting them costs the others.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,15 @@ Mask = Any
 MASKS: Final = 4096
 """Scopes of a basis whose pictures are kept in memory."""
 DOUBT: Final = 1e-9
-"""Scores of unit vectors that are nearer than this are compared exactly: the machine's own products are far better than that."""
+"""Scores of unit vectors that are nearer than this are compared exactly: the machine's own products
+are far better than that.
+"""
 
 
 def in_scope(basis: Basis, contributions: Sequence[Contribution]) -> Mask | None:
-    """Which thinned pool pictures `(n,)` one of these forgets is about; None where that cannot be told of all of them."""
+    """Which thinned pool pictures `(n,)` one of these forgets is about; None where that cannot be
+    told of all of them.
+    """
     if not basis.has_pool:
         return None
     inside = np.zeros(len(basis.thinned_pool()[1]), bool)
@@ -49,7 +55,8 @@ def scope_mask(basis: Basis, contribution: Contribution) -> Mask | None:
 
 
 def pool_in_scope(basis: Basis, contribution: Contribution) -> Mask | None:
-    """Which thinned pool pictures `(n,)` a forget is about: best named by a text of it, in one of its domains.
+    """Which thinned pool pictures `(n,)` a forget is about: best named by a text of it, in one of
+    its domains.
 
     None where there is no pool, or no telling its domains apart.
     """
@@ -59,22 +66,30 @@ def pool_in_scope(basis: Basis, contribution: Contribution) -> Mask | None:
     images, at = basis.thinned_pool()
     inside = np.ones(len(images), bool)
     if scope.domains:
-        places = [basis.domains.index(domain) for domain in scope.domains if domain in basis.domains]
+        places = [
+            basis.domains.index(domain) for domain in scope.domains if domain in basis.domains
+        ]
         inside &= np.isin(basis.tensors["pool_domains"][at], places)
     targets = contribution.tensors.get("targets", contribution.tensors.get("texts"))
     if scope.concepts and targets is not None:
-        names = {basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in targets.T}
+        names = {
+            basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "")
+            for column in targets.T
+        }
         if "" in names:
             others = basis.pool_best("labels" if basis.labels else "vocabulary", names)
             inside &= _at_least(images, targets, others)
         else:
-            inside &= np.isin(basis.base_answers, [i for i, name in enumerate(basis.anchors[0]) if name in names])
+            inside &= np.isin(
+                basis.base_answers, [i for i, name in enumerate(basis.anchors[0]) if name in names]
+            )
     return inside
 
 
 def _at_least(images: Floats, texts: Floats, others: Floats) -> Mask:
-    """Which pictures `(n, d)` score one of the texts `(d, p)` at least as high as `others` `(n,)`: decided on exact scores, which are
-    computed only where the machine's own leave a doubt."""
+    """Which pictures `(n, d)` score one of the texts `(d, p)` at least as high as `others` `(n,)`:
+    decided on exact scores, which are computed only where the machine's own leave a doubt.
+    """
     scores = (images @ texts).max(1)
     doubt = np.flatnonzero(np.abs(scores - others) < DOUBT)
     if len(doubt):
@@ -89,9 +104,13 @@ def labelled_in_scope(basis: Basis, contribution: Contribution, data: Evaluation
     inside = np.ones(len(data.vectors), bool)
     if scope.concepts:
         phrases = {phrase for concept in scope.concepts for phrase in concept.phrases}
-        inside &= np.isin(data.class_of, [i for i, name in enumerate(data.classes) if name in phrases])
+        inside &= np.isin(
+            data.class_of, [i for i, name in enumerate(data.classes) if name in phrases]
+        )
     if scope.domains:
-        inside &= np.isin(data.domain_of, [i for i, name in enumerate(data.domains) if name in scope.domains])
+        inside &= np.isin(
+            data.domain_of, [i for i, name in enumerate(data.domains) if name in scope.domains]
+        )
     return inside
 
 

@@ -1,4 +1,6 @@
-"""An edit: two thin factors, and what can be done with them. Needs NumPy and the safetensors format, nothing else."""
+"""An edit: two thin factors, and what can be done with them. Needs NumPy and the safetensors
+format, nothing else.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ FORMATS = ("govd-edit-1", "govd-edit-2")
 
 @dataclass(frozen=True)
 class Condition:
-    """A further edit `(L, B)`, `(d, r)` each, of those vectors alone whose cosine with the selector `(d,)`, times its length, is over the
-    threshold: `xᵀσ > τ ‖x‖`."""
+    """A further edit `(L, B)`, `(d, r)` each, of those vectors alone whose cosine with the selector
+    `(d,)`, times its length, is over the threshold: `xᵀσ > τ ‖x‖`.
+    """
 
     selector: Floats
     threshold: float
@@ -37,13 +40,15 @@ class Condition:
 
 @dataclass(frozen=True)
 class Edit:
-    """`x' = x − B (Lᵀ x)` on image embeddings; the same scores come from `t' = t − L (Bᵀ t)` on text embeddings.
+    """`x' = x − B (Lᵀ x)` on image embeddings; the same scores come from `t' = t − L (Bᵀ t)` on
+    text embeddings.
 
-    `L`, `B` are `(d, r)` float64. `side` says which of the two is published. `facts` say what composed it and for which model; they
-    are no part of the digest.
+    `L`, `B` are `(d, r)` float64. `side` says which of the two is published. `facts` say what
+    composed it and for which model; they are no part of the digest.
 
-    A *conditional* edit has `conditions` besides, each read from the unedited vector, so that their order does not matter. It exists on the
-    image side alone and cannot be folded into weights: `linear` is the edit that a checkpoint gets in its place, of the `plain` factors.
+    A *conditional* edit has `conditions` besides, each read from the unedited vector, so that their
+    order does not matter. It exists on the image side alone and cannot be folded into weights:
+    `linear` is the edit that a checkpoint gets in its place, of the `plain` factors.
     """
 
     L: Floats
@@ -56,16 +61,31 @@ class Edit:
     def __post_init__(self) -> None:
         if self.side not in SIDES:
             raise Usage(f"side is {self.side!r}", advice="It is image or text.")
-        if bool(self.conditions) != (self.plain is not None) or (self.conditions and self.side != "image"):
-            raise Usage("a conditional edit without its linear one, or of texts", advice="It is of images and has both.")
-        pairs = [(self.L, self.B), *((c.L, c.B) for c in self.conditions), *([self.plain] if self.plain else [])]
+        if bool(self.conditions) != (self.plain is not None) or (
+            self.conditions and self.side != "image"
+        ):
+            raise Usage(
+                "a conditional edit without its linear one, or of texts",
+                advice="It is of images and has both.",
+            )
+        pairs = [
+            (self.L, self.B),
+            *((c.L, c.B) for c in self.conditions),
+            *([self.plain] if self.plain else []),
+        ]
         for left, right in pairs:
             if left.ndim != 2 or left.shape != right.shape or len(left) != len(self.L):
-                raise Usage(f"factors of shapes {left.shape} and {right.shape}", advice="Both must be (d, r).")
+                raise Usage(
+                    f"factors of shapes {left.shape} and {right.shape}",
+                    advice="Both must be (d, r).",
+                )
             if not (np.isfinite(left).all() and np.isfinite(right).all()):
                 raise Usage("an edit with values that are not finite")
         for condition in self.conditions:
-            if condition.selector.shape != (len(self.L),) or not np.isfinite([*condition.selector, condition.threshold]).all():
+            if (
+                condition.selector.shape != (len(self.L),)
+                or not np.isfinite([*condition.selector, condition.threshold]).all()
+            ):
                 raise Usage("a condition of another width, or with values that are not finite")
 
     @staticmethod
@@ -85,21 +105,32 @@ class Edit:
 
     @property
     def linear(self) -> Edit:
-        """What can be folded into weights: this edit itself, or the linear one beside a conditional one."""
+        """What can be folded into weights: this edit itself, or the linear one beside a conditional
+        one.
+        """
         return self if self.plain is None else Edit(*self.plain, self.side, self.facts)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of side, shape and the factors' bytes (float64, little endian, row by row); of a conditional edit over all its parts."""
+        """SHA-256 of side, shape and the factors' bytes (float64, little endian, row by row); of a
+        conditional edit over all its parts.
+        """
         head = f"govd-edit-1 {self.side} {self.dim} {self.L.shape[1]}\n".encode()
         if self.plain is None:
             return hashlib.sha256(head + _raw(self.L) + _raw(self.B)).hexdigest()
-        ranks = " ".join(str(f.shape[1]) for f in (self.L, self.plain[0], *(c.L for c in self.conditions)))
+        ranks = " ".join(
+            str(f.shape[1]) for f in (self.L, self.plain[0], *(c.L for c in self.conditions))
+        )
         whole = hashlib.sha256(f"govd-edit-2 {self.side} {self.dim} {ranks}\n".encode())
         for part in (self.L, self.B, *self.plain):
             whole.update(_raw(part))
         for condition in self.conditions:
-            for part in (condition.selector, np.array([condition.threshold]), condition.L, condition.B):
+            for part in (
+                condition.selector,
+                np.array([condition.threshold]),
+                condition.L,
+                condition.B,
+            ):
                 whole.update(_raw(part))
         return whole.hexdigest()
 
@@ -123,12 +154,18 @@ class Edit:
         """
         vectors = np.asarray(vectors)
         if vectors.ndim != 2 or vectors.shape[1] != self.dim:
-            raise Usage(f"vectors of shape {vectors.shape}", advice=f"This edit is for vectors (n, {self.dim}).")
+            raise Usage(
+                f"vectors of shape {vectors.shape}",
+                advice=f"This edit is for vectors (n, {self.dim}).",
+            )
         out = np.empty(vectors.shape, vectors.dtype if vectors.dtype.kind == "f" else np.float32)
         for start in range(0, len(vectors), ROWS):
             part = vectors[start : start + ROWS]
             if not np.isfinite(part).all():
-                raise Usage("vectors with values that are not finite", where=f"rows {start} to {start + len(part) - 1}")
+                raise Usage(
+                    "vectors with values that are not finite",
+                    where=f"rows {start} to {start + len(part) - 1}",
+                )
             moved = self.move(part)
             length = np.linalg.norm(moved, axis=1, keepdims=True)
             out[start : start + ROWS] = moved / np.where(length == 0, 1, length)
@@ -139,18 +176,27 @@ class Edit:
         return self.linear.move(np.asarray(weight, np.float64).T).T
 
     def to_bytes(self) -> bytes:
-        """The edit as a safetensors file with tensors `L` and `B`: the same bytes for the same edit and facts.
+        """The edit as a safetensors file with tensors `L` and `B`: the same bytes for the same edit
+        and facts.
 
-        A conditional edit is of format `govd-edit-2`: `plain.L`, `plain.B` beside those, and for each condition `condition.I.selector`,
-        `.threshold` (1,), `.L`, `.B`.
+        A conditional edit is of format `govd-edit-2`: `plain.L`, `plain.B` beside those, and for
+        each condition `condition.I.selector`, `.threshold` (1,), `.L`, `.B`.
         """
         tensors: dict[str, Floats] = {"B": self.B, "L": self.L}
         if self.plain is not None:
             tensors |= {"plain.L": self.plain[0], "plain.B": self.plain[1]}
         for i, condition in enumerate(self.conditions):
-            parts = {"selector": condition.selector, "threshold": np.array([condition.threshold]), "L": condition.L, "B": condition.B}
+            parts = {
+                "selector": condition.selector,
+                "threshold": np.array([condition.threshold]),
+                "L": condition.L,
+                "B": condition.B,
+            }
             tensors |= {f"condition.{i}.{name}": part for name, part in parts.items()}
-        return tensors_to_bytes(tensors, {"format": FORMATS[bool(self.conditions)], "side": self.side, **_texts(self.facts)})
+        return tensors_to_bytes(
+            tensors,
+            {"format": FORMATS[bool(self.conditions)], "side": self.side, **_texts(self.facts)},
+        )
 
     @staticmethod
     def from_bytes(data: bytes, where: str = "") -> Edit:
@@ -163,14 +209,23 @@ class Edit:
         conditional = said.get("format") == FORMATS[True]
         count = (len(tensors) - 4) // 4 if conditional else 0
         names = {"L", "B", *(("plain.L", "plain.B") if conditional else ())}
-        names |= {f"condition.{i}.{part}" for i in range(count) for part in ("selector", "threshold", "L", "B")}
+        names |= {
+            f"condition.{i}.{part}"
+            for i in range(count)
+            for part in ("selector", "threshold", "L", "B")
+        }
         if said.get("format") not in FORMATS or set(tensors) != names:
-            raise BadFile("this is no edit file", where=where, advice="`govd export MODEL DIR --format edit` writes one.")
+            raise BadFile(
+                "this is no edit file",
+                where=where,
+                advice="`govd export MODEL DIR --format edit` writes one.",
+            )
         facts = {k: json.loads(v) for k, v in said.items() if k not in ("format", "side")}
         plain = (tensors["plain.L"], tensors["plain.B"]) if conditional else None
         try:
             conditions = tuple(_condition(tensors, i) for i in range(count))
-            return Edit(tensors["L"], tensors["B"], said.get("side", "image"), facts, conditions, plain)  # type: ignore[arg-type]
+            side: Any = said.get("side", "image")
+            return Edit(tensors["L"], tensors["B"], side, facts, conditions, plain)
         except Usage as error:
             raise BadFile(error.what, where=where, advice="Export it again.") from None
 
@@ -193,23 +248,33 @@ def load_edit(path: str | PathLike[str]) -> Edit:
 
 
 def _condition(tensors: Mapping[str, Floats], at: int) -> Condition:
-    selector, threshold, left, right = (tensors[f"condition.{at}.{part}"] for part in ("selector", "threshold", "L", "B"))
+    selector, threshold, left, right = (
+        tensors[f"condition.{at}.{part}"] for part in ("selector", "threshold", "L", "B")
+    )
     if threshold.shape != (1,):
         raise Usage(f"a threshold of shape {threshold.shape}", advice="It is one number.")
     return Condition(selector, float(threshold[0]), left, right)
 
 
 def tensors_to_bytes(tensors: Mapping[str, Any], said: Mapping[str, str]) -> bytes:
-    """A safetensors file, tensors and metadata in the order of their names, so that the same content has the same bytes."""
+    """A safetensors file, tensors and metadata in the order of their names, so that the same
+    content has the same bytes.
+    """
     arrays = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     header: dict[str, Any] = {"__metadata__": {k: said[k] for k in sorted(said)}}
     at = 0
     for name, array in arrays.items():
-        header[name] = {"dtype": _CODES[array.dtype.str], "shape": list(array.shape), "data_offsets": [at, at + array.nbytes]}
+        header[name] = {
+            "dtype": _CODES[array.dtype.str],
+            "shape": list(array.shape),
+            "data_offsets": [at, at + array.nbytes],
+        }
         at += array.nbytes
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
     text += b" " * (-len(text) % 8)
-    return b"".join([len(text).to_bytes(8, "little"), text, *(array.tobytes() for array in arrays.values())])
+    return b"".join(
+        [len(text).to_bytes(8, "little"), text, *(array.tobytes() for array in arrays.values())]
+    )
 
 
 def tensors_from_bytes(data: bytes, where: str = "") -> tuple[dict[str, Any], dict[str, str]]:

@@ -19,15 +19,18 @@ GOAL = 0.01
 TIE = 1e-9
 """A forgotten label that leads by less has been levelled: what is left is rounding."""
 UNSURE = 1e-7
-"""Margins nearer to `TIE` than this are computed again exactly: the machine's own products are far better than that."""
+"""Margins nearer to `TIE` than this are computed again exactly: the machine's own products are far
+better than that.
+"""
 KEPT = 1 << 23
 """Scores of held-out pictures that are kept from step to step, at most: 64 MiB."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What competes for a picture: texts `(m, d)` averaged over the prompts and, where the basis has them, in single prompts; the place of
-    each target among them."""
+    """What competes for a picture: texts `(m, d)` averaged over the prompts and, where the basis
+    has them, in single prompts; the place of each target among them.
+    """
 
     texts: tuple[Floats, ...]
     places: tuple[int, ...]
@@ -37,13 +40,23 @@ class Answers:
         """The anchors, and the targets `(d, p)` that are none."""
         names, anchors = basis.anchors
         place = {name: i for i, name in enumerate(names)}
-        keys = [basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in targets.T]
+        keys = [
+            basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "")
+            for column in targets.T
+        ]
         outside = [i for i, name in enumerate(keys) if name not in place]
         places = [place.get(name, -1) for name in keys]
         for at, i in enumerate(outside):
             places[i] = len(names) + at
         extra = targets[:, outside].T
-        sets = [anchors, *(basis.tensors["label_prompts"] if basis.labels and "label_prompts" in basis.tensors else ())]
+        sets = [
+            anchors,
+            *(
+                basis.tensors["label_prompts"]
+                if basis.labels and "label_prompts" in basis.tensors
+                else ()
+            ),
+        ]
         return Answers(tuple(np.concatenate([rows, extra]) for rows in sets), tuple(places))
 
     def mask(self, columns: Sequence[int]) -> Any:
@@ -55,7 +68,9 @@ class Answers:
 
 @dataclass(frozen=True)
 class Held:
-    """The held-out pictures `(n, d)` of all forgets together, and a mask `(n, m)` of the texts that are forgotten where each is."""
+    """The held-out pictures `(n, d)` of all forgets together, and a mask `(n, m)` of the texts that
+    are forgotten where each is.
+    """
 
     answers: Answers
     pictures: Floats
@@ -74,11 +89,15 @@ class Held:
             held = pool.images[np.unique(np.concatenate(rows))] if rows else pool.images[:0]
             columns = everywhere | {column for one in members for column in one.columns}
             images.append(held)
-            masks.append(np.broadcast_to(answers.mask(sorted(columns)), (len(held), len(answers.texts[0]))))
+            masks.append(
+                np.broadcast_to(answers.mask(sorted(columns)), (len(held), len(answers.texts[0])))
+            )
         return Held(answers, np.concatenate(images), np.concatenate(masks))
 
     def scores(self, at: int) -> Floats:
-        """Scores `(n, m)` before any edit with one set of texts, kept where all sets together fit into `KEPT`."""
+        """Scores `(n, m)` before any edit with one set of texts, kept where all sets together fit
+        into `KEPT`.
+        """
         if at in self._scores:
             return self._scores[at]
         scores: Floats = self.pictures @ self.answers.texts[at].T
@@ -96,8 +115,10 @@ class Judges:
     _losses: dict[int, Floats] = field(default_factory=dict)
 
     def named(self, left: Floats, last: bool) -> tuple[int, int]:
-        """How many of the pictures are named, by the worst of the prompts, with a label that is forgotten where they are, after an edit
-        `(left, right)`; and how many there are. Unless it is the last, counting ends with the first prompt by which they are too many."""
+        """How many of the pictures are named, by the worst of the prompts, with a label that is
+        forgotten where they are, after an edit `(left, right)`; and how many there are. Unless it
+        is the last, counting ends with the first prompt by which they are too many.
+        """
         total, worst = len(self.held.pictures), 0
         if not total:
             return 0, 0
@@ -106,7 +127,9 @@ class Judges:
             if at not in self._losses:
                 self._losses[at] = self.right.T @ texts.T
             scores = self.held.scores(at) - hit @ self._losses[at]
-            judged = _decided(scores, self.held.pictures, texts, self.held.forgotten, left, self.right)
+            judged = _decided(
+                scores, self.held.pictures, texts, self.held.forgotten, left, self.right
+            )
             worst = max(worst, int(np.count_nonzero(judged)))
             if not last and not enough(worst, total):
                 break
@@ -119,10 +142,12 @@ def enough(count: int, total: int) -> bool:
 
 
 def named(images: Floats, texts: Floats, forgotten: Any, left: Floats, right: Floats) -> Any:
-    """Which pictures `(n,)` of `images` `(n, d)` score a forgotten text above all others after an edit `(left, right)`.
+    """Which pictures `(n,)` of `images` `(n, d)` score a forgotten text above all others after an
+    edit `(left, right)`.
 
-    `texts` `(m, d)`, `forgotten` a mask `(m,)`, or `(n, m)` where it differs from picture to picture. Normalising changes no order among
-    texts. Decided on the exact scores: the machine's own products only where they leave no doubt.
+    `texts` `(m, d)`, `forgotten` a mask `(m,)`, or `(n, m)` where it differs from picture to
+    picture. Normalising changes no order among texts. Decided on the exact scores: the machine's
+    own products only where they leave no doubt.
     """
     if not len(images):
         return np.zeros(0, bool)
@@ -130,14 +155,19 @@ def named(images: Floats, texts: Floats, forgotten: Any, left: Floats, right: Fl
     return _decided(scores, images, texts, forgotten, left, right)
 
 
-def _decided(scores: Floats, images: Floats, texts: Floats, forgotten: Any, left: Floats, right: Floats) -> Any:
+def _decided(
+    scores: Floats, images: Floats, texts: Floats, forgotten: Any, left: Floats, right: Floats
+) -> Any:
     """The same from scores `(n, m)` of the machine's own products."""
     margin = _margin(scores, forgotten)
     doubt = np.flatnonzero(np.abs(margin - TIE) < UNSURE)
     if len(doubt):
         some = images[doubt]
         spread = exact.matmul(exact.matmul(some, left), exact.matmul(right.T, texts.T))
-        margin[doubt] = _margin(exact.matmul(some, texts.T) - spread, forgotten if forgotten.ndim == 1 else forgotten[doubt])
+        margin[doubt] = _margin(
+            exact.matmul(some, texts.T) - spread,
+            forgotten if forgotten.ndim == 1 else forgotten[doubt],
+        )
     return margin > TIE
 
 

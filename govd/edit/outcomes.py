@@ -1,4 +1,6 @@
-"""What became of each labelled picture: what shares, their intervals and the scores of papers are counted from."""
+"""What became of each labelled picture: what shares, their intervals and the scores of papers are
+counted from.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,11 @@ LEVEL: Final = 0.9
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Each labelled picture `(n,)`: which label it got before and after (places in `names`) and which is true; whether it is in a forgotten
-    cell (`mine`), was and is answered rightly, keeps its best label among those that stay (`same`), and was and is given a name that is
-    forgotten in its domain, its own or another's (`named_before`, `named`)."""
+    """Each labelled picture `(n,)`: which label it got before and after (places in `names`) and
+    which is true; whether it is in a forgotten cell (`mine`), was and is answered rightly, keeps
+    its best label among those that stay (`same`), and was and is given a name that is forgotten in
+    its domain, its own or another's (`named_before`, `named`).
+    """
 
     names: tuple[str, ...]
     before: Any
@@ -36,7 +40,9 @@ class Outcomes:
     named: Any
 
     @staticmethod
-    def of(basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData) -> Outcomes:
+    def of(
+        basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData
+    ) -> Outcomes:
         """By the label set, with every forget in force.
 
         Raises:
@@ -47,12 +53,16 @@ class Outcomes:
         mine = cells(scopes, data)[data.class_of, data.domain_of]
         true = np.array([names.index(c) for c in data.classes])[data.class_of]
         scored, now = data.vectors @ texts.T, scores(edit, data.vectors, texts)
-        whole = {p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases}
+        whole = {
+            p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases
+        }
         kept = np.array([name not in whole for name in names])
         before, after = scored.argmax(1), now.argmax(1)
         same = scored[:, kept].argmax(1) == now[:, kept].argmax(1)
         gone = forgotten_names(names, scopes, data.domains)
-        named_before, named = (gone[a, data.domain_of] | (mine & (a == true)) for a in (before, after))
+        named_before, named = (
+            gone[a, data.domain_of] | (mine & (a == true)) for a in (before, after)
+        )
         return Outcomes(tuple(names), before, after, true, mine, same, named_before, named)
 
     @property
@@ -71,8 +81,10 @@ class Outcomes:
         return {name: float(value[0]) for name, value in _shares(patterns, counts[None]).items()}
 
     def intervals(self, seed: int = 0) -> dict[str, list[float]]:
-        """Percentile bootstrap intervals `[low, high]` of those shares at `LEVEL`: pictures are drawn again with replacement, all
-        figures of the same drawing together (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13)."""
+        """Percentile bootstrap intervals `[low, high]` of those shares at `LEVEL`: pictures are
+        drawn again with replacement, all figures of the same drawing together (Efron and
+        Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13).
+        """
         patterns, counts = self._patterns()
         total = int(counts.sum())
         if not total:
@@ -82,37 +94,62 @@ class Outcomes:
         outside = (1 - LEVEL) / 2
         observed = self.shares()
         return {
-            name: _at_the_ends([float(q) for q in np.nanquantile(value, [outside, 1 - outside])], observed[name], self._size(name))
+            name: _at_the_ends(
+                [float(q) for q in np.nanquantile(value, [outside, 1 - outside])],
+                observed[name],
+                self._size(name),
+            )
             for name, value in found.items()
         }
 
     def _patterns(self) -> tuple[Any, Any]:
-        """The distinct rows `(p, 6)` of (mine, right before, right, same, named before, named), and how many pictures have each `(p,)`."""
-        rows = np.stack([self.mine, self.right_before, self.right, self.same, self.named_before, self.named], axis=1)
+        """The distinct rows `(p, 6)` of (mine, right before, right, same, named before, named), and
+        how many pictures have each `(p,)`.
+        """
+        rows = np.stack(
+            [self.mine, self.right_before, self.right, self.same, self.named_before, self.named],
+            axis=1,
+        )
         patterns, counts = np.unique(rows, axis=0, return_counts=True)
         return patterns, counts
 
     def _size(self, name: str) -> int:
         """How many pictures a share is of."""
-        return int(self.mine.sum()) if name.startswith("forget") else int((~self.mine).sum()) if name.startswith("ret") else len(self.mine)
+        return (
+            int(self.mine.sum())
+            if name.startswith("forget")
+            else int((~self.mine).sum())
+            if name.startswith("ret")
+            else len(self.mine)
+        )
 
     def redirects(self, inside: Any) -> list[dict[str, Json]]:
-        """What the pictures `inside` `(n,)` are called instead of their own names: labels and their shares of those pictures, the commonest
-        `REDIRECTS` of them."""
+        """What the pictures `inside` `(n,)` are called instead of their own names: labels and their
+        shares of those pictures, the commonest `REDIRECTS` of them.
+        """
         called = Counter(self.after[inside & ~self.right].tolist())
         total = int(inside.sum())
-        return [{"label": self.names[i], "share": count / total} for i, count in called.most_common(REDIRECTS)]
+        return [
+            {"label": self.names[i], "share": count / total}
+            for i, count in called.most_common(REDIRECTS)
+        ]
 
 
-def cell_intervals(outcomes: Outcomes, data: EvaluationData, seed: int = 0) -> dict[tuple[str, str], list[float]]:
-    """The interval at `LEVEL` of the accuracy after the edit in each (class, domain) that has pictures.
+def cell_intervals(
+    outcomes: Outcomes, data: EvaluationData, seed: int = 0
+) -> dict[tuple[str, str], list[float]]:
+    """The interval at `LEVEL` of the accuracy after the edit in each (class, domain) that has
+    pictures.
 
-    Drawing `n` pictures again with replacement gives a binomial number of right ones, so that is what is drawn. Where all are right or all
-    wrong every drawing is like the sample; the open end is then the exact binomial bound `1 − ((1 − LEVEL)/2)^(1/n)` (Clopper and Pearson,
-    Biometrika 26, 1934).
+    Drawing `n` pictures again with replacement gives a binomial number of right ones, so that is
+    what is drawn. Where all are right or all wrong every drawing is like the sample; the open end
+    is then the exact binomial bound `1 − ((1 − LEVEL)/2)^(1/n)` (Clopper and Pearson, Biometrika
+    26, 1934).
     """
     draw, wide = np.random.default_rng(seed), len(data.domains) + 1
-    place = np.asarray(data.class_of) * wide + np.where(np.asarray(data.domain_of) < 0, wide - 1, data.domain_of)
+    place = np.asarray(data.class_of) * wide + np.where(
+        np.asarray(data.domain_of) < 0, wide - 1, data.domain_of
+    )
     total = np.bincount(place, minlength=len(data.classes) * wide)
     right = np.bincount(place, outcomes.right, len(data.classes) * wide)
     domains, found = [*data.domains, ""], {}
@@ -120,22 +157,32 @@ def cell_intervals(outcomes: Outcomes, data: EvaluationData, seed: int = 0) -> d
     for at in np.flatnonzero(total):
         n, share = int(total[at]), float(right[at] / total[at])
         low, high = np.quantile(draw.binomial(n, share, RESAMPLED) / n, [outside, 1 - outside])
-        found[data.classes[at // wide], domains[at % wide]] = _at_the_ends([float(low), float(high)], share, n)
+        found[data.classes[at // wide], domains[at % wide]] = _at_the_ends(
+            [float(low), float(high)], share, n
+        )
     return found
 
 
 def forgotten_names(names: Sequence[str], scopes: Sequence[Scope], domains: Sequence[str]) -> Any:
-    """Which labels are forgotten in which domain, `(labels, domains + 1)` bool; the last column is of pictures without a domain."""
+    """Which labels are forgotten in which domain, `(labels, domains + 1)` bool; the last column is
+    of pictures without a domain.
+    """
     gone = np.zeros((len(names), len(domains) + 1), bool)
     for scope in scopes:
         phrases = {p for c in scope.concepts for p in c.phrases}
-        columns = [i for i, d in enumerate(domains) if d in scope.domains] if scope.domains else list(range(len(domains) + 1))
+        columns = (
+            [i for i, d in enumerate(domains) if d in scope.domains]
+            if scope.domains
+            else list(range(len(domains) + 1))
+        )
         gone[np.ix_([i for i, name in enumerate(names) if name in phrases], columns)] = True
     return gone
 
 
 def _at_the_ends(interval: list[float], share: float, n: int) -> list[float]:
-    """Where no drawing differs from the sample, since all pictures are alike, the other end is the exact binomial bound."""
+    """Where no drawing differs from the sample, since all pictures are alike, the other end is the
+    exact binomial bound.
+    """
     bound = 1 - ((1 - LEVEL) / 2) ** (1 / n) if n else 1.0
     if share <= 0:
         return [0.0, bound]
@@ -143,7 +190,9 @@ def _at_the_ends(interval: list[float], share: float, n: int) -> list[float]:
 
 
 def _shares(patterns: Any, counts: Any) -> dict[str, Floats]:
-    """Each share `(B,)` from the counts `(B, p)` of patterns; those of forgotten pictures only where some are forgotten."""
+    """Each share `(B,)` from the counts `(B, p)` of patterns; those of forgotten pictures only
+    where some are forgotten.
+    """
     mine, was, now, same, named_before, named = patterns.T.astype(bool)
 
     def share(of: Any, among: Any) -> Floats:
@@ -154,10 +203,17 @@ def _shares(patterns: Any, counts: Any) -> dict[str, Floats]:
     everything = np.ones(len(patterns), bool)
     found = {"accuracy_before": share(was, everything), "accuracy": share(now, everything)}
     if (~mine).any():
-        found |= {"retain_acc_before": share(was, ~mine), "retain_acc": share(now, ~mine), "retain_agreement": share(same, ~mine)}
+        found |= {
+            "retain_acc_before": share(was, ~mine),
+            "retain_acc": share(now, ~mine),
+            "retain_agreement": share(same, ~mine),
+        }
     if mine.any():
         found |= {"forget_acc_before": share(was, mine), "forget_acc": share(now, mine)}
-        found |= {"forget_named_before": share(named_before, mine), "forget_named": share(named, mine)}
+        found |= {
+            "forget_named_before": share(named_before, mine),
+            "forget_named": share(named, mine),
+        }
     return found
 
 
@@ -166,21 +222,25 @@ def harmonic(first: float, second: float) -> float:
     return 2 * first * second / (first + second) if first + second else 0.0
 
 
-def published_scores(outcomes: Outcomes, data: EvaluationData, retrieval: Mapping[str, Json]) -> dict[str, Json]:
-    """The scores that papers on forgetting in CLIP print, from this model's pictures. Empty where nothing is forgotten, or nothing else is
-    left to keep.
+def published_scores(
+    outcomes: Outcomes, data: EvaluationData, retrieval: Mapping[str, Json]
+) -> dict[str, Json]:
+    """The scores that papers on forgetting in CLIP print, from this model's pictures. Empty where
+    nothing is forgotten, or nothing else is left to keep.
 
-    `adu_h`: harmonic mean of the error on what was to go and the accuracy on what was to stay (Kawamura et al., "Approximate Domain
-    Unlearning for Vision-Language Models", arXiv 2510.08132, For, Mem and H; for classes Kuwana et al., "Black-Box Forgetting",
-    arXiv 2410.23831).
+    `adu_h`: harmonic mean of the error on what was to go and the accuracy on what was to stay
+    (Kawamura et al., "Approximate Domain Unlearning for Vision-Language Models", arXiv 2510.08132,
+    For, Mem and H; for classes Kuwana et al., "Black-Box Forgetting", arXiv 2410.23831).
 
-    `cliperase`: zero-shot accuracy, and recall at 1, 5 and 10 of text and image retrieval, on the forget set (low is wanted) and the retain
-    set (Yang et al., "CLIPErase", arXiv 2410.23330); a picture's label stands for its caption.
+    `cliperase`: zero-shot accuracy, and recall at 1, 5 and 10 of text and image retrieval, on the
+    forget set (low is wanted) and the retain set (Yang et al., "CLIPErase", arXiv 2410.23330); a
+    picture's label stands for its caption.
 
-    `kravets_namboodiri`: mean of what went, `1 − A_f/A_f⁰`, and of what stayed, `A/A⁰`, over several retained sets (Kravets and Namboodiri,
-    "Zero-Shot Class Unlearning in CLIP with Synthetic Samples", arXiv 2407.07485: five terms, the forgotten class, the other classes of its
-    data set, and three other data sets). Here the other classes are one term, and each domain's a term in the place of another data set;
-    `terms` lists them.
+    `kravets_namboodiri`: mean of what went, `1 − A_f/A_f⁰`, and of what stayed, `A/A⁰`, over
+    several retained sets (Kravets and Namboodiri, "Zero-Shot Class Unlearning in CLIP with
+    Synthetic Samples", arXiv 2407.07485: five terms, the forgotten class, the other classes of its
+    data set, and three other data sets). Here the other classes are one term, and each domain's a
+    term in the place of another data set; `terms` lists them.
     """
     gone, stays = outcomes.mine, ~outcomes.mine
     if not gone.any() or not stays.any():
@@ -190,7 +250,10 @@ def published_scores(outcomes: Outcomes, data: EvaluationData, retrieval: Mappin
     terms: dict[str, float] = {}
     if was[gone].any():
         terms["forgotten"] = 1 - float(now[gone].mean()) / float(was[gone].mean())
-    for name, inside in [("other classes", stays), *((d, stays & (data.domain_of == i)) for i, d in enumerate(data.domains))]:
+    for name, inside in [
+        ("other classes", stays),
+        *((d, stays & (data.domain_of == i)) for i, d in enumerate(data.domains)),
+    ]:
         if was[inside].any():
             terms[name] = float(now[inside].mean()) / float(was[inside].mean())
     return {
@@ -199,5 +262,8 @@ def published_scores(outcomes: Outcomes, data: EvaluationData, retrieval: Mappin
             "forget": {"accuracy": forgotten, **retrieval.get("forgotten", {}).get("after", {})},
             "retain": {"accuracy": kept, **retrieval.get("retained", {}).get("after", {})},
         },
-        "kravets_namboodiri": {"score": float(np.mean(list(terms.values()))) if terms else None, "terms": terms},
+        "kravets_namboodiri": {
+            "score": float(np.mean(list(terms.values()))) if terms else None,
+            "terms": terms,
+        },
     }

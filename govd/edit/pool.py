@@ -1,7 +1,9 @@
-"""A pool as fits see it: which pictures a fit may use and which are held out, and second moments whose bytes no addition order changes.
+"""A pool as fits see it: which pictures a fit may use and which are held out, and second moments
+whose bytes no addition order changes.
 
-Pictures are rounded to a grid of 2^−`GRID` for moments: the parts of a sum of products are then integers below 2^53, so every partial sum
-is exact, a plain matrix product gives the same bytes on any machine, and sums can be kept by adding and taking off.
+Pictures are rounded to a grid of 2^−`GRID` for moments: the parts of a sum of products are then
+integers below 2^53, so every partial sum is exact, a plain matrix product gives the same bytes on
+any machine, and sums can be kept by adding and taking off.
 """
 
 from __future__ import annotations
@@ -17,11 +19,15 @@ from govd.edit.basis import Basis
 from govd.types import Floats
 
 GRID = 14
-"""Bits of a coordinate after the point: a rounding of 6e-5 beside coordinates of 0.04, and far below the ridge."""
+"""Bits of a coordinate after the point: a rounding of 6e-5 beside coordinates of 0.04, and far
+below the ridge.
+"""
 WEIGHT = 14
 """Bits of a class's weight. With both, 2,048 classes fit into 53 bits."""
 FOLDS = 5
-"""The last fold is *held out*: no fit and no choice of a forget sees it, so what an edit does to it is what it does to new pictures."""
+"""The last fold is *held out*: no fit and no choice of a forget sees it, so what an edit does to it
+is what it does to new pictures.
+"""
 RIDGE = 0.03
 """Ridge of a fit, as a multiple of trace/d of the pool's moment, times (1 + w)."""
 
@@ -32,7 +38,9 @@ def on_grid(rows: Floats) -> Floats:
 
 
 def weighted_moment(rows: Floats, weights: Floats | None = None) -> Floats:
-    """`Σ weight · row rowᵀ` `(d, d)` of rows in units of the grid; weights in units of 2^−`WEIGHT`, one for all where there are none."""
+    """`Σ weight · row rowᵀ` `(d, d)` of rows in units of the grid; weights in units of 2^−`WEIGHT`,
+    one for all where there are none.
+    """
     scaled = rows if weights is None else rows * weights[:, None]
     total: Floats = np.ldexp(scaled.T @ rows, -2 * GRID - (0 if weights is None else WEIGHT))
     return total
@@ -55,8 +63,11 @@ class PoolFit:
         if known is None:
             images, _ = basis.thinned_pool()
             at = np.arange(len(images), dtype=np.uint64)
-            spread = (at * np.uint64(2654435769)) & np.uint64(0xFFFFFFFF)  # the golden ratio: even, and in step with no order of files
-            known = PoolFit(basis, images, ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64))
+            # the golden ratio: even, and in step with no order of files
+            spread = (at * np.uint64(2654435769)) & np.uint64(0xFFFFFFFF)
+            known = PoolFit(
+                basis, images, ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64)
+            )
             vars(basis)["pool_fit"] = known
         fit: PoolFit = known
         return fit
@@ -82,8 +93,9 @@ class PoolFit:
         return float(exact.mean(self.best_score[:, None] ** 2)[0])
 
     def seen(self, half: int | None = None) -> Any:
-        """Mask `(n,)` of the pictures that fits see: all that are not held out, or a half (0 or 1) of those. Where a forget is chosen each
-        half is fitted alone, and the other judges."""
+        """Mask `(n,)` of the pictures that fits see: all that are not held out, or a half (0 or 1)
+        of those. Where a forget is chosen each half is fitted alone, and the other judges.
+        """
         return ~self.held if half is None else ~self.held & (self.fold // 2 == half)
 
     def moment(self, half: int | None = None) -> Floats:

@@ -1,7 +1,9 @@
-"""What a forget would do, counted on pictures of the pool that nobody labelled: pseudo-labels are the unedited model's own answers.
+"""What a forget would do, counted on pictures of the pool that nobody labelled: pseudo-labels are
+the unedited model's own answers.
 
-Figures are for reading and deciding; they use the machine's own linear algebra and are no part of any digest. Pictures are taken as they
-come: on those that a model is surest of nothing ever changes.
+Figures are for reading and deciding; they use the machine's own linear algebra and are no part of
+any digest. Pictures are taken as they come: on those that a model is surest of nothing ever
+changes.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ Mask = Any
 WATCHED: Final = 16_384
 """Pictures that a prediction looks at, at most: with more, an interval is hardly narrower."""
 SCORES: Final = 5_000_000
-"""Scores of pictures with anchors that a prediction compares at most, so that filing stays cheap where labels are many."""
+"""Scores of pictures with anchors that a prediction compares at most, so that filing stays cheap
+where labels are many.
+"""
 FEWEST: Final = 1024
 """Pictures that are looked at however many anchors there are."""
 FOLDS: Final = 5
@@ -31,7 +35,9 @@ FOLDS: Final = 5
 ENOUGH: Final = 200
 """Pictures that must be held out for a prediction to rest on them alone."""
 LEAST: Final = 10
-"""Pictures of a label (or cell) from which on it can be the worst one; where none has so many, all of them can."""
+"""Pictures of a label (or cell) from which on it can be the worst one; where none has so many, all
+of them can.
+"""
 ANSWERED: Final = 32
 """Edits whose answers are kept in memory."""
 AT_HAND: Final = 8 << 20
@@ -44,8 +50,9 @@ ROWS: Final = 1024
 class Watch:
     """Pictures that a prediction is counted on.
 
-    `images` `(n, d)` unit rows, `at` their positions in the thinned pool, `anchors` `(m, d)` what answers are chosen from, with `names`;
-    `top` `(n,)` the unedited answers, `domain` `(n,)` pseudo-domains (−1 where there are none) into `domains`.
+    `images` `(n, d)` unit rows, `at` their positions in the thinned pool, `anchors` `(m, d)` what
+    answers are chosen from, with `names`; `top` `(n,)` the unedited answers, `domain` `(n,)`
+    pseudo-domains (−1 where there are none) into `domains`.
     """
 
     images: Floats
@@ -55,29 +62,47 @@ class Watch:
     top: Any
     domain: Any
     domains: tuple[str, ...]
-    _answered: Cache[str, Any] = field(default_factory=lambda: Cache(ANSWERED), compare=False, repr=False)
+    _answered: Cache[str, Any] = field(
+        default_factory=lambda: Cache(ANSWERED), compare=False, repr=False
+    )
 
     @staticmethod
     def of(basis: Basis, held_out: bool = False) -> Watch | None:
-        """The pictures of a basis' pool, evenly taken; None without one. `held_out`: only those that no fit saw, where they are enough."""
+        """The pictures of a basis' pool, evenly taken; None without one. `held_out`: only those
+        that no fit saw, where they are enough.
+        """
         if not basis.has_pool:
             return None
         kept: dict[bool, Watch] = vars(basis).setdefault("watches", {})
         if held_out not in kept:
             images, rows = basis.thinned_pool()
-            at = np.flatnonzero(folds(len(images)) == FOLDS - 1) if held_out else np.arange(len(images))
+            at = (
+                np.flatnonzero(folds(len(images)) == FOLDS - 1)
+                if held_out
+                else np.arange(len(images))
+            )
             at = at if len(at) >= ENOUGH or not held_out else np.arange(len(images))
             names, anchors = basis.anchors
             most = min(WATCHED, max(FEWEST, SCORES // len(anchors)))
             at = at[:: max(1, -(-len(at) // most))]
             known = basis.tensors.get("pool_domains")
             domain = np.full(len(at), -1) if known is None else np.asarray(known)[rows[at]]
-            kept[held_out] = Watch(images[at], at, names, anchors, basis.base_answers[at], domain, basis.domains)
+            kept[held_out] = Watch(
+                images[at], at, names, anchors, basis.base_answers[at], domain, basis.domains
+            )
         return kept[held_out]
 
     def only(self, mask: Mask) -> Watch:
         """Some of these pictures."""
-        return Watch(self.images[mask], self.at[mask], self.names, self.anchors, self.top[mask], self.domain[mask], self.domains)
+        return Watch(
+            self.images[mask],
+            self.at[mask],
+            self.names,
+            self.anchors,
+            self.top[mask],
+            self.domain[mask],
+            self.domains,
+        )
 
     @cached_property
     def scores(self) -> Floats | None:
@@ -88,7 +113,9 @@ class Watch:
         return scored
 
     def answers(self, edit: Edit) -> Any:
-        """The best anchor of each picture `(n,)` after an edit, of either side: lengths change no order among anchors."""
+        """The best anchor of each picture `(n,)` after an edit, of either side: lengths change no
+        order among anchors.
+        """
         if not edit.rank:
             return self.top
         known = self._answered.get(edit.digest)
@@ -96,32 +123,43 @@ class Watch:
 
     def _scored(self, edit: Edit) -> Any:
         if edit.conditions:
-            parts = [edit.move(self.images[at : at + ROWS]) @ self.anchors.T for at in range(0, len(self.images), ROWS)]
+            parts = [
+                edit.move(self.images[at : at + ROWS]) @ self.anchors.T
+                for at in range(0, len(self.images), ROWS)
+            ]
             return np.concatenate([scored.argmax(1) for scored in parts])
         best = np.empty(len(self.images), np.int64)
         lost = edit.B.T @ self.anchors.T
         hit = self.images @ edit.L
         for start in range(0, len(best), ROWS):
             part = slice(start, start + ROWS)
-            scored = self.images[part] @ self.anchors.T if self.scores is None else self.scores[part]
+            scored = (
+                self.images[part] @ self.anchors.T if self.scores is None else self.scores[part]
+            )
             best[part] = (scored - hit[part] @ lost).argmax(1)
         return best
 
 
 def watch_for(basis: Basis, contributions: Sequence[Contribution]) -> Watch | None:
-    """What a prediction of these forgets is counted on: where a fit of theirs holds pictures out, on those. None without a pool."""
+    """What a prediction of these forgets is counted on: where a fit of theirs holds pictures out,
+    on those. None without a pool.
+    """
     return Watch.of(basis, any("beta" in contribution.tensors for contribution in contributions))
 
 
 def folds(pictures: int) -> Any:
-    """The part `(n,)` of each of so many pictures, from 0: by the golden ratio, even and in step with no order of files."""
+    """The part `(n,)` of each of so many pictures, from 0: by the golden ratio, even and in step
+    with no order of files.
+    """
     spread = (np.arange(pictures, dtype=np.uint64) * np.uint64(2654435769)) & np.uint64(0xFFFFFFFF)
     return ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A share of `pictures` that changed, and whose they are; `low` and `high` are its interval's ends, None where it is not measured."""
+    """A share of `pictures` that changed, and whose they are; `low` and `high` are its interval's
+    ends, None where it is not measured.
+    """
 
     share: float
     pictures: int
@@ -133,7 +171,13 @@ class Figure:
     def as_json(self) -> dict[str, Json]:
         """As a request's prediction says it."""
         where = {k: v for k, v in (("label", self.label), ("domain", self.domain)) if v}
-        return {"share": self.share, "low": self.low, "high": self.high, "pictures": self.pictures, **where}
+        return {
+            "share": self.share,
+            "low": self.low,
+            "high": self.high,
+            "pictures": self.pictures,
+            **where,
+        }
 
 
 Costs = dict[str, Figure]
@@ -141,11 +185,18 @@ Costs = dict[str, Figure]
 COSTS: Final = ("all", "worst_label", "worst_cell", "elsewhere")
 
 
-def costs(watch: Watch, before: Any, after: Any, inside: Mask, cells: Sequence[tuple[Sequence[int], Sequence[int]]] = ()) -> Costs:
+def costs(
+    watch: Watch,
+    before: Any,
+    after: Any,
+    inside: Mask,
+    cells: Sequence[tuple[Sequence[int], Sequence[int]]] = (),
+) -> Costs:
     """What changes for pictures that are to stay as they were.
 
-    `before` and `after` `(n,)` are answers, `inside` `(n,)` the pictures that are to go. `cells`: labels and the domains in which they are
-    forgotten; `elsewhere` is then the worst of those labels in the other domains: the share of its pictures that lost it.
+    `before` and `after` `(n,)` are answers, `inside` `(n,)` the pictures that are to go. `cells`:
+    labels and the domains in which they are forgotten; `elsewhere` is then the worst of those
+    labels in the other domains: the share of its pictures that lost it.
     """
     kept = ~inside
     if not kept.any():
@@ -158,13 +209,22 @@ def costs(watch: Watch, before: Any, after: Any, inside: Mask, cells: Sequence[t
     if told_apart.any() and watch.domains:
         wide = int(watch.domain.max()) + 1
         place, figure = _worst((watch.top * wide + watch.domain)[told_apart], changed[told_apart])
-        figures["worst_cell"] = replace(figure, label=watch.names[place // wide], domain=_domain(watch, place % wide))
+        figures["worst_cell"] = replace(
+            figure, label=watch.names[place // wide], domain=_domain(watch, place % wide)
+        )
     lost = []
     for labels, domains in cells:
         for name in labels:
-            same = kept & (before == name) & (watch.top == name) & ~np.isin(watch.domain, list(domains))
+            same = (
+                kept
+                & (before == name)
+                & (watch.top == name)
+                & ~np.isin(watch.domain, list(domains))
+            )
             if same.any():
-                lost.append(Figure(float((after[same] != name).mean()), int(same.sum()), watch.names[name]))
+                lost.append(
+                    Figure(float((after[same] != name).mean()), int(same.sum()), watch.names[name])
+                )
     enough = [figure for figure in lost if figure.pictures >= LEAST] or lost
     if enough:
         figures["elsewhere"] = max(enough, key=lambda figure: (figure.share, figure.pictures))
@@ -176,7 +236,9 @@ def _domain(watch: Watch, place: int) -> str:
 
 
 def _worst(group: Any, changed: Any) -> tuple[int, Figure]:
-    """The group of which the largest share changed, among those with enough pictures; of equal ones that with most."""
+    """The group of which the largest share changed, among those with enough pictures; of equal ones
+    that with most.
+    """
     count = np.bincount(group)
     lost = np.bincount(group, changed, len(count))
     enough = count >= LEAST if (count >= LEAST).any() else count > 0
@@ -195,7 +257,9 @@ class Prompted:
 
 
 def named(images: Floats, texts: Prompted, own_anchors: Mask, edit: Edit) -> Mask:
-    """Which pictures `(n,)` get an own phrase before all other labels. `own_anchors` `(m,)`: labels that are own phrases."""
+    """Which pictures `(n,)` get an own phrase before all other labels. `own_anchors` `(m,)`: labels
+    that are own phrases.
+    """
     others = texts.anchors[~own_anchors]
     if edit.conditions:
         moved = edit.move(images)
@@ -207,8 +271,12 @@ def named(images: Floats, texts: Prompted, own_anchors: Mask, edit: Edit) -> Mas
     return own.max(1, initial=-np.inf) > rest.max(1, initial=-np.inf)
 
 
-def effect(images: Floats, prompts: Sequence[Prompted], own_anchors: Mask, before: Edit, after: Edit) -> dict[str, Json]:
-    """How many of a concept's pictures are named with it, by each prompt and by the worst: the one by which most still are."""
+def effect(
+    images: Floats, prompts: Sequence[Prompted], own_anchors: Mask, before: Edit, after: Edit
+) -> dict[str, Json]:
+    """How many of a concept's pictures are named with it, by each prompt and by the worst: the one
+    by which most still are.
+    """
     rows = [
         {
             "prompt": texts.prompt,
@@ -222,22 +290,29 @@ def effect(images: Floats, prompts: Sequence[Prompted], own_anchors: Mask, befor
 
 
 def kept_answers(top: Any, before: Any, after: Any) -> dict[str, Json]:
-    """The same for everything in a domain: how many of its pictures `(n,)` have the answer that the unedited model gives them."""
+    """The same for everything in a domain: how many of its pictures `(n,)` have the answer that the
+    unedited model gives them.
+    """
     was, now = int((before == top).sum()), int((after == top).sum())
     row = {"prompt": "", "before": was, "after": now}
     return {"pictures": len(top), **row, "by_prompt": [row]}
 
 
-def involved(watch: Watch, inside: Mask, words: Floats, without: Mask) -> tuple[list[float | None], list[int]]:
-    """How often the pictures of each word `(w, d)` are among those that a forget is about (`inside` `(n,)`).
+def involved(
+    watch: Watch, inside: Mask, words: Floats, without: Mask
+) -> tuple[list[float | None], list[int]]:
+    """How often the pictures of each word `(w, d)` are among those that a forget is about (`inside`
+    `(n,)`).
 
-    A word's pictures are those that it names better than any label; labels that are forgotten (`without` `(m,)`) do not count. None where
-    there are none; and how many there are.
+    A word's pictures are those that it names better than any label; labels that are forgotten
+    (`without` `(m,)`) do not count. None where there are none; and how many there are.
     """
     best = np.full(len(watch.images), -np.inf)
     for start in range(0, len(best), ROWS):
         part = slice(start, start + ROWS)
-        scored = watch.images[part] @ watch.anchors.T if watch.scores is None else watch.scores[part]
+        scored = (
+            watch.images[part] @ watch.anchors.T if watch.scores is None else watch.scores[part]
+        )
         best[part] = np.where(without[None, :], -np.inf, scored).max(1)
     own = watch.images @ words.T >= best[:, None] - 1e-12
     counts = own.sum(0)

@@ -1,4 +1,6 @@
-"""Retrieval across the two sides: which pictures a label's text finds, and which labels a picture finds."""
+"""Retrieval across the two sides: which pictures a label's text finds, and which labels a picture
+finds.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,16 @@ from govd.types import Contribution, Floats, Json
 DEPTHS: Final = (1, 5, 10)
 
 
-def retrieval(basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData) -> dict[str, Json]:
-    """Recall at 1, 5 and 10 on labelled pictures, `before` and `after` the edit, of what is `retained` and what is `forgotten`.
+def retrieval(
+    basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData
+) -> dict[str, Json]:
+    """Recall at 1, 5 and 10 on labelled pictures, `before` and `after` the edit, of what is
+    `retained` and what is `forgotten`.
 
-    Text to image (`t2i@k`): the share of labels with a picture of theirs among the k best of all pictures. Image to text (`i2t@k`): the
-    share of pictures with their label among the k best. A label is asked once for its retained pictures and once for its forgotten
-    ones; a group without pictures is left out. Equal scores are in the order of the pictures or labels.
+    Text to image (`t2i@k`): the share of labels with a picture of theirs among the k best of all
+    pictures. Image to text (`i2t@k`): the share of pictures with their label among the k best. A
+    label is asked once for its retained pictures and once for its forgotten ones; a group without
+    pictures is left out. Equal scores are in the order of the pictures or labels.
     """
     names, texts = label_set(basis, data)
     mine = cells([c.spec.scope for c in contributions], data)[data.class_of, data.domain_of]
@@ -29,7 +35,10 @@ def retrieval(basis: Basis, edit: Edit, contributions: Sequence[Contribution], d
     for group, inside in (("retained", ~mine), ("forgotten", mine)):
         if inside.any():
             found[group] = {"labels": len(np.unique(true[inside])), "images": int(inside.sum())}
-    for when, scored in (("before", data.vectors @ texts.T), ("after", scores(edit, data.vectors, texts))):
+    for when, scored in (
+        ("before", data.vectors @ texts.T),
+        ("after", scores(edit, data.vectors, texts)),
+    ):
         for group, inside in (("retained", ~mine), ("forgotten", mine)):
             if inside.any():
                 found[group][when] = _recalls(scored, true, inside)

@@ -13,12 +13,15 @@ POOL_RIDGE = 0.1
 ROUNDS = 3
 
 
-def select_domains(texts: Floats, plain: Floats, pool: Floats | None, metric_inverse: Floats) -> dict[str, Any]:
+def select_domains(
+    texts: Floats, plain: Floats, pool: Floats | None, metric_inverse: Floats
+) -> dict[str, Any]:
     """Selectors `(S, d)`: `x·σ_s` is 1 at the mean of domain `s` and 0 at the others' means.
 
-    Without a pool the means are those of the prompts, in the metric of the texts. With one they are pool means: pictures are first told
-    apart by their prompts, each prompt's scores centred over the pool, then by the selectors themselves, `ROUNDS` times.
-    A single domain is told from `other`, the prompts without a domain.
+    Without a pool the means are those of the prompts, in the metric of the texts. With one they are
+    pool means: pictures are first told apart by their prompts, each prompt's scores centred over
+    the pool, then by the selectors themselves, `ROUNDS` times. A single domain is told from
+    `other`, the prompts without a domain.
     """
     known = texts if len(texts) > 1 else np.concatenate([texts, plain])
     if pool is None:
@@ -51,7 +54,9 @@ def second_moment(rows: Floats, dim: int) -> Floats:
 def ridge(matrix: Floats, share: float) -> Floats:
     """`share · trace/d · I`."""
     d = matrix.shape[0]
-    found: Floats = np.eye(d) * (share * float(exact.row_sum(np.diagonal(matrix)[None].copy())[0]) / d)
+    found: Floats = np.eye(d) * (
+        share * float(exact.row_sum(np.diagonal(matrix)[None].copy())[0]) / d
+    )
     return found
 
 

@@ -1,4 +1,6 @@
-"""How strong a forget must be: the smallest α that reaches its target, solved on images for this forget alone."""
+"""How strong a forget must be: the smallest α that reaches its target, solved on images for this
+forget alone.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +15,44 @@ from govd.types import Floats, Json
 UNNAMED = 0.02
 """Share of a concept's images that may still get its name."""
 FAINT = 0.5
-"""A picture that the detector hardly sees is taken to be seen this much: one stray picture must not drive the strength for all."""
+"""A picture that the detector hardly sees is taken to be seen this much: one stray picture must not
+drive the strength for all.
+"""
 SAFETY = 1.5
-"""Pictures that nobody has seen lie further from the pool's than these from each other: the solved strength is multiplied by this."""
+"""Pictures that nobody has seen lie further from the pool's than these from each other: the solved
+strength is multiplied by this.
+"""
 CHANCE = 1.5
-"""A whole domain is forgotten when its images keep their label at most this often, as a multiple of chance."""
+"""A whole domain is forgotten when its images keep their label at most this often, as a multiple of
+chance.
+"""
 ELSEWHERE = 0.85
-"""Share of the answers in other domains that forgetting a whole domain must leave as they were; the rest of the target is given up."""
+"""Share of the answers in other domains that forgetting a whole domain must leave as they were; the
+rest of the target is given up.
+"""
 TIE = 1e-9
-"""Scores whose difference is below this are equal: absolutely for those below 1, cosines among them, relatively for larger ones."""
+"""Scores whose difference is below this are equal: absolutely for those below 1, cosines among
+them, relatively for larger ones.
+"""
 STEPS = 24
 MOST = 32.0
 
 
-def unnamed(images: Floats, hit: Floats, removal: Floats, own: Floats, others: Floats) -> tuple[float, dict[str, Json]]:
-    """The smallest α at which at most `UNNAMED` of the images `(n, d)` score an own phrase `(p, d)` above all others `(m, d)`.
+def unnamed(
+    images: Floats, hit: Floats, removal: Floats, own: Floats, others: Floats
+) -> tuple[float, dict[str, Json]]:
+    """The smallest α at which at most `UNNAMED` of the images `(n, d)` score an own phrase `(p, d)`
+    above all others `(m, d)`.
 
-    `hit` `(n,)` is `xᵀu`, `removal` `(d, 1)`. Normalising the image changes no order among texts, so plain scores decide.
+    `hit` `(n,)` is `xᵀu`, `removal` `(d, 1)`. Normalising the image changes no order among texts,
+    so plain scores decide.
     """
     mine, rest = exact.matmul(images, own.T), exact.matmul(images, others.T)
-    lose, spill, reach = exact.matmul(own, removal).T, exact.matmul(others, removal).T, np.maximum(hit, FAINT)[:, None]
+    lose, spill, reach = (
+        exact.matmul(own, removal).T,
+        exact.matmul(others, removal).T,
+        np.maximum(hit, FAINT)[:, None],
+    )
 
     def share(alpha: float) -> float:
         named = (mine - alpha * reach * lose).max(1) > (rest - alpha * reach * spill).max(1)
@@ -42,13 +62,22 @@ def unnamed(images: Floats, hit: Floats, removal: Floats, own: Floats, others: F
     return SAFETY * alpha, {"named": share(SAFETY * alpha)}
 
 
-def level(images: Floats, hit: Floats, own: Any, among: Any, removal: Floats, text: Floats) -> tuple[float, dict[str, Json]]:
-    """The smallest α at which the text `(d,)` ranks its `own` images (a mask) no higher than those they are `among`: AUC 0.5."""
+def level(
+    images: Floats, hit: Floats, own: Any, among: Any, removal: Floats, text: Floats
+) -> tuple[float, dict[str, Json]]:
+    """The smallest α at which the text `(d,)` ranks its `own` images (a mask) no higher than those
+    they are `among`: AUC 0.5.
+    """
     cross, score = exact.matmul(images, removal)[:, 0], exact.matmul(images, text[:, None])[:, 0]
-    lose, size = float(exact.matmul(removal.T, text[:, None])[0, 0]), float(exact.squares(removal.T)[0])
+    lose, size = (
+        float(exact.matmul(removal.T, text[:, None])[0, 0]),
+        float(exact.squares(removal.T)[0]),
+    )
 
     def area(alpha: float) -> float:
-        length = np.sqrt(np.maximum(1 - 2 * alpha * hit * cross + alpha * alpha * hit * hit * size, 1e-12))
+        length = np.sqrt(
+            np.maximum(1 - 2 * alpha * hit * cross + alpha * alpha * hit * hit * size, 1e-12)
+        )
         after = (score - alpha * hit * lose) / length
         return auc(after[own], after[among])
 
@@ -56,13 +85,20 @@ def level(images: Floats, hit: Floats, own: Any, among: Any, removal: Floats, te
     return alpha, {"auc": left}
 
 
-def softly_level(images: Floats, hit: Floats, likely: Floats, removal: Floats, text: Floats) -> tuple[float, dict[str, Json]]:
+def softly_level(
+    images: Floats, hit: Floats, likely: Floats, removal: Floats, text: Floats
+) -> tuple[float, dict[str, Json]]:
     """As `level`, where pictures `(n,)` show the concept with a likelihood between 0 and 1."""
     cross, score = exact.matmul(images, removal)[:, 0], exact.matmul(images, text[:, None])[:, 0]
-    lose, size = float(exact.matmul(removal.T, text[:, None])[0, 0]), float(exact.squares(removal.T)[0])
+    lose, size = (
+        float(exact.matmul(removal.T, text[:, None])[0, 0]),
+        float(exact.squares(removal.T)[0]),
+    )
 
     def area(alpha: float) -> float:
-        length = np.sqrt(np.maximum(1 - 2 * alpha * hit * cross + alpha * alpha * hit * hit * size, 1e-12))
+        length = np.sqrt(
+            np.maximum(1 - 2 * alpha * hit * cross + alpha * alpha * hit * hit * size, 1e-12)
+        )
         return soft_auc((score - alpha * hit * lose) / length, likely)
 
     alpha, left = smallest(area, 0.5)
@@ -70,7 +106,9 @@ def softly_level(images: Floats, hit: Floats, likely: Floats, removal: Floats, t
 
 
 def soft_auc(scores: Floats, likely: Floats) -> float:
-    """P(a picture that shows it scores above one that does not), each `(n,)` with its likelihood; 0.5 where there are none of a kind."""
+    """P(a picture that shows it scores above one that does not), each `(n,)` with its likelihood;
+    0.5 where there are none of a kind.
+    """
     order = np.argsort(scores, kind="stable")
     own, rest = likely[order], 1.0 - likely[order]
     below = np.cumsum(rest) - rest / 2
@@ -78,11 +116,15 @@ def soft_auc(scores: Floats, likely: Floats) -> float:
     return float((own * below).sum()) / total if total > 0 else 0.5
 
 
-def scattered(images: Floats, inside: Any, hit: Floats, removal: Floats, labels: Floats, sinks: int) -> tuple[float, dict[str, Json]]:
-    """The smallest α at which images in the domain keep the best of the labels `(m, d)` no more often than chance leaves it.
+def scattered(
+    images: Floats, inside: Any, hit: Floats, removal: Floats, labels: Floats, sinks: int
+) -> tuple[float, dict[str, Json]]:
+    """The smallest α at which images in the domain keep the best of the labels `(m, d)` no more
+    often than chance leaves it.
 
-    `inside` is a mask, `hit` `(n, 1)` is `xᵀσ`, `removal` `(d, 1)`; chance is `CHANCE`/m, and what the `sinks` keep of their own. No more
-    than what leaves `ELSEWHERE` of the answers outside as they were; `target_reached` says whether that was enough.
+    `inside` is a mask, `hit` `(n, 1)` is `xᵀσ`, `removal` `(d, 1)`; chance is `CHANCE`/m, and what
+    the `sinks` keep of their own. No more than what leaves `ELSEWHERE` of the answers outside as
+    they were; `target_reached` says whether that was enough.
     """
     scores, change = exact.matmul(images, labels.T), hit * exact.matmul(labels, removal).T
     before = scores.argmax(1)
@@ -94,7 +136,11 @@ def scattered(images: Floats, inside: Any, hit: Floats, removal: Floats, labels:
     wanted = SAFETY * smallest(lambda alpha: kept(alpha, inside), (sinks + CHANCE) / len(labels))[0]
     bound = _largest(lambda alpha: kept(alpha, ~inside), ELSEWHERE)
     alpha = min(wanted, bound)
-    return alpha, {"kept_inside": kept(alpha, inside), "kept_elsewhere": kept(alpha, ~inside), "target_reached": wanted <= bound}
+    return alpha, {
+        "kept_inside": kept(alpha, inside),
+        "kept_elsewhere": kept(alpha, ~inside),
+        "target_reached": wanted <= bound,
+    }
 
 
 def _largest(measure: Callable[[float], float], floor: float) -> float:
@@ -107,7 +153,9 @@ def _largest(measure: Callable[[float], float], floor: float) -> float:
 
 
 def smallest(measure: Callable[[float], float], goal: float) -> tuple[float, float]:
-    """The smallest α in [0, MOST] with `measure(α) ≤ goal`, taken as falling; where none is, the α of a fine grid that comes nearest."""
+    """The smallest α in [0, MOST] with `measure(α) ≤ goal`, taken as falling; where none is, the α
+    of a fine grid that comes nearest.
+    """
     if measure(0.0) <= goal:
         return 0.0, measure(0.0)
     high = 0.0625
@@ -127,10 +175,14 @@ def smallest(measure: Callable[[float], float], goal: float) -> tuple[float, flo
 def auc(positive: Floats, negative: Floats) -> float:
     """P(a positive scores above a negative), ties count half; 0.5 where either is empty.
 
-    Scores nearer than `TIE` are a tie: where an edit leaves nothing, what is left in their last bits is rounding, and says nothing.
+    Scores nearer than `TIE` are a tie: where an edit leaves nothing, what is left in their last
+    bits is rounding, and says nothing.
     """
     if not len(positive) or not len(negative):
         return 0.5
     ranks, near = np.sort(negative), TIE * np.maximum(1.0, np.abs(positive))
-    below, upto = np.searchsorted(ranks, positive - near, "left"), np.searchsorted(ranks, positive + near, "right")
+    below, upto = (
+        np.searchsorted(ranks, positive - near, "left"),
+        np.searchsorted(ranks, positive + near, "right"),
+    )
     return float(int(below.sum()) + int(upto.sum())) / (2 * len(positive) * len(negative))

@@ -1,4 +1,6 @@
-"""Composing of the family `dual`: contributions of several methods as one system (see `govd.edit.compose`)."""
+"""Composing of the family `dual`: contributions of several methods as one system (see
+`govd.edit.compose`).
+"""
 
 from __future__ import annotations
 
@@ -20,16 +22,21 @@ from govd.types import Contribution, Floats, Json
 class Dual:
     """Composing of the family `dual`.
 
-    A contribution has tensors `targets` (d, p), `lifted` (d, p) (`metric_inverse` times those, so that composing need not multiply them
-    again), `detectors` (d, m), `incidence` (m, p), for each mode (`hard`, `soft`) a `strength_*`
-    (m,), and perhaps `removal` (d, m), directions of its own, which are taken off all targets. The fact `minus_mean` says that `t̄` is to
-    be subtracted from the detectors.
+    A contribution has tensors `targets` (d, p), `lifted` (d, p) (`metric_inverse` times those, so
+    that composing need not multiply them again), `detectors` (d, m), `incidence` (m, p), for each
+    mode (`hard`, `soft`) a `strength_*` (m,), and perhaps `removal` (d, m), directions of its own,
+    which are taken off all targets. The fact `minus_mean` says that `t̄` is to be subtracted from
+    the detectors.
     """
 
     family = "dual"
 
-    def compose(self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
-        """Hard where the basis allows it and the edit stays under `max_edit_norm`, else soft; the fact `anchors` says which."""
+    def compose(
+        self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra
+    ) -> tuple[Array, Array, Mapping[str, Json]]:
+        """Factors `(d, r)`: hard where the basis allows it and the edit stays under
+        `max_edit_norm`, else soft; the fact `anchors` says which.
+        """
         reason = "" if basis.hard else str(basis.facts.get("hard_reason") or f"use is {basis.use}")
         system = System.of(basis, contributions, algebra)
         if basis.hard:
@@ -47,8 +54,10 @@ class Dual:
         return left, right, {"anchors": "soft", "soft_because": reason, **facts}
 
     def _held(self, system: System, algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
-        """One system for all. Columns that are fitted on the pool are judged together on pictures that no fit sees: while too many of those
-        are named, every such column goes one step down its list; the fact `step` says how many."""
+        """One system for all. Columns that are fitted on the pool are judged together on pictures
+        that no fit sees: while too many of those are named, every such column goes one step down
+        its list; the fact `step` says how many.
+        """
         left, right = system.fixed(algebra)
         if system.fits is None:
             return left, right, {}
@@ -57,7 +66,9 @@ class Dual:
         judges = system.judges(np.asarray(algebra.host(right)))
         for extra in range(len(STEPS)):
             both = algebra.concat([left, algebra.array(system.fits.columns(extra)[:, columns])])
-            count, total = judges.named(np.asarray(algebra.host(both)), last=extra == len(STEPS) - 1)
+            count, total = judges.named(
+                np.asarray(algebra.host(both)), last=extra == len(STEPS) - 1
+            )
             if enough(count, total):
                 break
         return both, right, {"step": extra, "held_out": total, "held_out_named": count}
@@ -65,7 +76,9 @@ class Dual:
 
 @dataclass(frozen=True)
 class System:
-    """Contributions of the family as one system: its targets, their duals `(d, p)`, `t̄` `(d,)`, and which columns are each one's."""
+    """Contributions of the family as one system: its targets, their duals `(d, p)`, `t̄` `(d,)`,
+    and which columns are each one's.
+    """
 
     contributions: Sequence[Contribution]
     targets: Targets
@@ -78,7 +91,9 @@ class System:
 
     @staticmethod
     def of(basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> System:
-        """What these contributions take away; the duals are yet to come, since they alone depend on whether labels are hard."""
+        """What these contributions take away; the duals are yet to come, since they alone depend on
+        whether labels are hard.
+        """
         targets, own = targets_of(basis, contributions)
         mean = retained_mean(basis, targets.everywhere)
         levelled = tuple(
@@ -95,8 +110,14 @@ class System:
         return System(contributions, targets, own, algebra.array(nothing), mean, "", fits, held)
 
     def with_duals(self, basis: Basis, hard: bool, algebra: Algebra) -> System:
-        """The same with removals, hard or soft; what is fitted on the pool does not depend on it and is shared."""
-        return replace(self, removals=duals(basis, self.targets, hard, algebra), mode="hard" if hard else "soft")
+        """The same with removals, hard or soft; what is fitted on the pool does not depend on it
+        and is shared.
+        """
+        return replace(
+            self,
+            removals=duals(basis, self.targets, hard, algebra),
+            mode="hard" if hard else "soft",
+        )
 
     def judges(self, right: Floats) -> Judges:
         """Who judges detectors whose removals are `right` `(d, r)`."""
@@ -113,11 +134,16 @@ class System:
             tensors = contribution.tensors
             if "rows" in tensors or tensors["detectors"].shape[1] == 0:
                 continue
-            detectors = tensors["detectors"] - self.mean[:, None] if contribution.facts.get("minus_mean") else tensors["detectors"]
+            detectors = (
+                tensors["detectors"] - self.mean[:, None]
+                if contribution.facts.get("minus_mean")
+                else tensors["detectors"]
+            )
             strength = algebra.array(tensors[f"strength_{self.mode}"][None, :])
             incidence = tensors["incidence"]
             right = self.removals[:, columns]
-            if incidence.shape != (1, 1) or incidence[0, 0] != 1:  # one phrase, one detector: nothing to add up
+            # one phrase, one detector: nothing to add up
+            if incidence.shape != (1, 1) or incidence[0, 0] != 1:
                 right = algebra.matmul(right, algebra.array(incidence.T))
             right = right * strength
             if "removal" in tensors:

@@ -20,7 +20,9 @@ def builtin() -> dict[str, Method]:
     from govd.methods.dual import Oblique
     from govd.methods.fitted import Fitted
 
-    return {method.name: method for method in (NullSpace(), Ccup(), Oblique(), Bilateral(), Fitted())}
+    return {
+        method.name: method for method in (NullSpace(), Ccup(), Oblique(), Bilateral(), Fitted())
+    }
 
 
 @hookimpl

@@ -1,4 +1,6 @@
-"""The published closed forms, as they are: `nullspace` (arXiv 2512.14113) and `ccup` (arXiv 2512.14137, from secondary accounts)."""
+"""The published closed forms, as they are: `nullspace` (arXiv 2512.14113) and `ccup` (arXiv
+2512.14137, from secondary accounts).
+"""
 
 from __future__ import annotations
 
@@ -16,37 +18,61 @@ from govd.types import Contribution, Floats, Json
 
 
 class NullSpace:
-    """The orthogonal projector off the texts (and the prototypes) of what is forgotten: `x' = x − D D⁺ x`, partial where α < 1.
+    """The orthogonal projector off the texts (and the prototypes) of what is forgotten: `x' = x − D
+    D⁺ x`, partial where α < 1.
 
-    It takes away what all texts have in common, too; kept as the baseline that the other methods are measured against.
+    It takes away what all texts have in common, too; kept as the baseline that the other methods
+    are measured against.
     """
 
     name, family, max_strength = "nullspace", "projection", 1.0
 
     def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
-        """Directions `(d, m)` and a strength each."""
+        """Directions `(d, m)` and a strength each.
+
+        Raises:
+            Unsupported: the scope has no text of its own.
+        """
         rows = [problem.material.prompts]
         if problem.material.prototypes is not None:
             own = [i for i, of in enumerate(problem.material.prototype_of) if of >= 0]
             rows.append(problem.material.prototypes[own])
         directions = np.ascontiguousarray(np.concatenate(rows).T)
         if not directions.shape[1]:
-            raise Unsupported("nullspace has no direction for this scope", advice="Name a concept or a domain.")
-        counts: dict[str, Json] = {"texts": len(rows[0]), "prototypes": len(rows[1]) if len(rows) > 1 else 0}
-        return {"directions": directions, "strength": np.full(directions.shape[1], problem.spec.strength)}, counts
+            raise Unsupported(
+                "nullspace has no direction for this scope", advice="Name a concept or a domain."
+            )
+        counts: dict[str, Json] = {
+            "texts": len(rows[0]),
+            "prototypes": len(rows[1]) if len(rows) > 1 else 0,
+        }
+        return {
+            "directions": directions,
+            "strength": np.full(directions.shape[1], problem.spec.strength),
+        }, counts
 
-    def compose(self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
-        """`L = D diag(α)`, `B = D (DᵀD)⁻¹`; a direction that depends on those before it is left out."""
+    def compose(
+        self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra
+    ) -> tuple[Array, Array, Mapping[str, Json]]:
+        """`L = D diag(α)`, `B = D (DᵀD)⁻¹`, both `(d, r)`; a direction that depends on those before
+        it is left out.
+        """
         directions = np.concatenate([c.tensors["directions"] for c in contributions], axis=1)
         strength = np.concatenate([c.tensors["strength"] for c in contributions])
         keep = _independent(directions)
         d = algebra.array(directions[:, keep])
         right = algebra.solve(algebra.matmul(d.T, d), d.T).T
-        return d * algebra.array(strength[keep][None, :]), right, {"dropped_directions": int(directions.shape[1] - len(keep))}
+        return (
+            d * algebra.array(strength[keep][None, :]),
+            right,
+            {"dropped_directions": int(directions.shape[1] - len(keep))},
+        )
 
 
 def _independent(directions: Floats) -> list[int]:
-    """Columns that add something, by Gram–Schmidt in their order (twice, so that rounding does not add up)."""
+    """Columns that add something, by Gram–Schmidt in their order (twice, so that rounding does not
+    add up).
+    """
     kept: list[int] = []
     basis: list[Floats] = []
     for j in range(directions.shape[1]):
@@ -63,9 +89,11 @@ def _independent(directions: Floats) -> list[int]:
 
 
 class Ccup:
-    """`W = (I + μ T_r T_rᵀ)(I + λ T_f T_fᵀ + μ T_r T_rᵀ)⁻¹`, the minimiser of `|W − I|² + λ|W T_f|² + μ|W T_r − T_r|²`.
+    """`W = (I + μ T_r T_rᵀ)(I + λ T_f T_fᵀ + μ T_r T_rᵀ)⁻¹`, the minimiser of `|W − I|² + λ|W T_f|²
+    + μ|W T_r − T_r|²`.
 
-    Applied as `x' = Wᵀ x`, so that text scores become `xᵀ W t` (the reading that keeps more); `transposed = False` is the other one.
+    Applied as `x' = Wᵀ x`, so that text scores become `xᵀ W t` (the reading that keeps more);
+    `transposed = False` is the other one.
     """
 
     name, family, max_strength = "ccup", "ccup", 1.0
@@ -74,28 +102,62 @@ class Ccup:
         self.forget, self.retain, self.transposed = forget, retain, transposed
 
     def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
-        """The texts to forget and a strength each."""
-        if problem.spec.scope.paradigm == "domains":
-            raise Unsupported("ccup forgets texts of concepts, not domains", advice="Use --method bilateral or oblique.")
-        rows = problem.material.prompts if problem.spec.scope.domains else np.concatenate(problem.material.phrases)
-        names = [p for c in problem.spec.scope.concepts for p in c.phrases] if not problem.spec.scope.domains else []
-        return {"texts": np.ascontiguousarray(rows.T), "strength": np.full(len(rows), problem.spec.strength)}, {"targets": names}
+        """The texts to forget `(d, m)` and a strength each.
 
-    def compose(self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
-        """`W = I − λ T_f (S⁻¹ T_f)ᵀ` with `S` the matrix that is inverted: rank k."""
+        Raises:
+            Unsupported: the scope is a whole domain.
+        """
+        if problem.spec.scope.paradigm == "domains":
+            raise Unsupported(
+                "ccup forgets texts of concepts, not domains",
+                advice="Use --method bilateral or oblique.",
+            )
+        rows = (
+            problem.material.prompts
+            if problem.spec.scope.domains
+            else np.concatenate(problem.material.phrases)
+        )
+        names = (
+            [p for c in problem.spec.scope.concepts for p in c.phrases]
+            if not problem.spec.scope.domains
+            else []
+        )
+        return {
+            "texts": np.ascontiguousarray(rows.T),
+            "strength": np.full(len(rows), problem.spec.strength),
+        }, {"targets": names}
+
+    def compose(
+        self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra
+    ) -> tuple[Array, Array, Mapping[str, Json]]:
+        """`W = I − λ T_f (S⁻¹ T_f)ᵀ` with `S` the matrix that is inverted: factors `(d, k)`.
+
+        Raises:
+            OverCapacity: nothing that is kept would be left, or `S` is singular.
+        """
         texts = np.concatenate([c.tensors["texts"] for c in contributions], axis=1)
         strength = np.concatenate([c.tensors["strength"] for c in contributions])
         texts, first = np.unique(texts, axis=1, return_index=True)
         everywhere = [c for c in contributions if not c.spec.scope.domains]
-        gone = frozenset(basis.anchor_names.get(np.ascontiguousarray(t).tobytes(), "") for c in everywhere for t in c.tensors["texts"].T)
+        gone = frozenset(
+            basis.anchor_names.get(np.ascontiguousarray(t).tobytes(), "")
+            for c in everywhere
+            for t in c.tensors["texts"].T
+        )
         names, anchors = basis.anchors
         retained_mean(basis, gone)  # raises where nothing would be left
         kept = algebra.array(anchors[[i for i, n in enumerate(names) if n not in gone]])
         t = algebra.array(texts)
-        s = algebra.array(np.eye(basis.dim)) + self.retain * algebra.matmul(kept.T, kept) + self.forget * algebra.matmul(t, t.T)
+        s = (
+            algebra.array(np.eye(basis.dim))
+            + self.retain * algebra.matmul(kept.T, kept)
+            + self.forget * algebra.matmul(t, t.T)
+        )
         try:
             solved = algebra.solve(s, t)
         except OverCapacity:
-            raise OverCapacity("ccup's system is singular", advice="Forget fewer concepts.") from None
+            raise OverCapacity(
+                "ccup's system is singular", advice="Forget fewer concepts."
+            ) from None
         weighted = t * algebra.array(self.forget * strength[first][None, :])
         return (weighted, solved, {}) if self.transposed else (solved, weighted, {})

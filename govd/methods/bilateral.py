@@ -1,4 +1,6 @@
-"""`bilateral`: detectors learned from unlabelled images, strengths solved on them. Of this project; see `govd.edit.compose`."""
+"""`bilateral`: detectors learned from unlabelled images, strengths solved on them. Of this project;
+see `govd.edit.compose`.
+"""
 
 from __future__ import annotations
 
@@ -24,37 +26,62 @@ from govd.methods.dual import (
 from govd.types import Floats, Json
 
 FEWEST = 3
-"""Images that a mean is taken of at least; a concept or cell with fewer falls back to a detector from texts."""
+"""Images that a mean is taken of at least; a concept or cell with fewer falls back to a detector
+from texts.
+"""
 CONFIDENT = 5
-"""Images of a concept that are kept at least, the surest first, where a word of the general vocabulary fits them better."""
+"""Images of a concept that are kept at least, the surest first, where a word of the general
+vocabulary fits them better.
+"""
 FOLDS = 5
-"""Strengths are solved on images that the detector was not made of: each fifth with a detector of the others."""
+"""Strengths are solved on images that the detector was not made of: each fifth with a detector of
+the others.
+"""
 SEEN = 0.05
-"""Where no image shows a cell, its images are taken to be seen as well as all but this share of the domain's are."""
+"""Where no image shows a cell, its images are taken to be seen as well as all but this share of the
+domain's are.
+"""
 
 
 class Bilateral(Dual):
-    """The detector is the discriminant of the concept (in the domain) among images: a pool's, pseudo-labelled by their best text, or
-    synthesised ones. Strengths are solved for the target on the same images."""
+    """The detector is the discriminant of the concept (in the domain) among images: a pool's,
+    pseudo-labelled by their best text, or synthesised ones. Strengths are solved for the target on
+    the same images.
+    """
 
     name = "bilateral"
     max_strength = 2.0
     learns_from_pictures = True
 
     def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
-        """Detectors and strengths from images."""
+        """Detectors `(d, m)` and strengths from images.
+
+        Raises:
+            Unsupported: there are no images, or the target is none of this scope's or use's.
+        """
         basis, spec = problem.basis, problem.spec
         if not basis.has_pool and problem.material.prototypes is None:
             advice = "Add one (govd model add --pool), use --prototypes N, or use --method oblique."
             raise Unsupported("bilateral needs images: the model has no pool", advice=advice)
         if spec.target == "shift" and spec.scope.domains:
-            raise Unsupported("target shift is for concepts in all domains", advice="Choose --target unnamed.")
+            raise Unsupported(
+                "target shift is for concepts in all domains", advice="Choose --target unnamed."
+            )
         if spec.target == "shift" and basis.use == "labels":
-            advice = "Register the model with --use open or search, or choose --target unnamed or level."
-            raise Unsupported("target shift keeps no label exactly, and this model is used with a label set", advice=advice)
+            advice = (
+                "Register the model with --use open or search, or choose --target unnamed or level."
+            )
+            raise Unsupported(
+                "target shift keeps no label exactly, and this model is used with a label set",
+                advice=advice,
+            )
         if spec.scope.domains:
-            return tensors_of(problem, domain_terms(problem, _term if basis.has_pool else by_selector), False)
-        return tensors_of(problem, [_term(problem, i, None) for i in range(len(spec.scope.concepts))], False)
+            return tensors_of(
+                problem, domain_terms(problem, _term if basis.has_pool else by_selector), False
+            )
+        return tensors_of(
+            problem, [_term(problem, i, None) for i in range(len(spec.scope.concepts))], False
+        )
 
 
 def _term(problem: Problem, concept: int, domain: int | None) -> Term:
@@ -64,16 +91,28 @@ def _term(problem: Problem, concept: int, domain: int | None) -> Term:
     chosen = named
     if domain is not None:
         inside = basis.tensors["pool_domains"][basis.thinned_pool()[1]] == domain
-        chosen = named & np.concatenate([inside, np.ones(len(images) - len(inside), bool)])  # examples are of what is to go
+        # examples are of what is to go
+        chosen = named & np.concatenate([inside, np.ones(len(images) - len(inside), bool)])
     place, count = places_of(problem)[concept], int(np.count_nonzero(chosen))
     if count < FEWEST:
         return _few(problem, concept, domain, count)
     name = problem.spec.scope.concepts[concept].name
-    facts: dict[str, Json] = {"about": name if domain is None else f"{name} in {basis.domains[domain]}", "detector": "discriminant"}
-    facts |= {"images": count, "strength_from": f"{len(images)} {basis.pool_kind or 'prototype'} embeddings"}
+    facts: dict[str, Json] = {
+        "about": name if domain is None else f"{name} in {basis.domains[domain]}",
+        "detector": "discriminant",
+    }
+    facts |= {
+        "images": count,
+        "strength_from": f"{len(images)} {basis.pool_kind or 'prototype'} embeddings",
+    }
     detector, points = _discriminant(images, chosen, named & ~chosen, inverse)
     if target == "shift":
-        return Term(detector, (), facts | {"alpha": 1.0}, removal=np.ascontiguousarray((points[0] - points[1])[:, None]))
+        return Term(
+            detector,
+            (),
+            facts | {"alpha": 1.0},
+            removal=np.ascontiguousarray((points[0] - points[1])[:, None]),
+        )
     hit = _crossed(images, chosen, named & ~chosen, inverse)
     rest = _others(problem)
 
@@ -95,12 +134,18 @@ def _others(problem: Problem) -> Floats:
 
 
 def _images(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
-    """Embeddings, which of them get the concept's name (the examples that somebody gave among them), and the inverse covariance."""
+    """Embeddings, which of them get the concept's name (the examples that somebody gave among
+    them), and the inverse covariance.
+    """
     images, named, inverse = _found(problem, concept)
     given = problem.material.examples
     if given is None:
         return images, named, inverse
-    return np.concatenate([images, given]), np.concatenate([named, np.ones(len(given), bool)]), inverse
+    return (
+        np.concatenate([images, given]),
+        np.concatenate([named, np.ones(len(given), bool)]),
+        inverse,
+    )
 
 
 def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
@@ -117,19 +162,26 @@ def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
     phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
     mine = exact.matmul(images, material.phrases[concept].T).max(1)
     best = basis.pool_best("labels" if basis.labels else "vocabulary", phrases)
-    for i, texts in enumerate(material.phrases):  # the other concepts of the same forget compete, too
+    # the other concepts of the same forget compete, too
+    for i, texts in enumerate(material.phrases):
         if i != concept:
             best = np.maximum(best, exact.matmul(images, texts.T).max(1))
     if basis.labels and len(basis.vocabulary):
-        return images, _surest(mine - best, mine - basis.pool_best("vocabulary", phrases)), basis.tensors["pool_inverse"]
+        return (
+            images,
+            _surest(mine - best, mine - basis.pool_best("vocabulary", phrases)),
+            basis.tensors["pool_inverse"],
+        )
     return images, mine > best, basis.tensors["pool_inverse"]
 
 
 def _surest(margin: Floats, beyond: Floats) -> Any:
-    """Which images `(n,)` show a concept: those that win among the labels (`margin` > 0) and against the general vocabulary (`beyond` > 0).
+    """Which images `(n,)` show a concept: those that win among the labels (`margin` > 0) and
+    against the general vocabulary (`beyond` > 0).
 
-    A label set is short, and everything that it has no name for gets the nearest one; most of a pool is of that kind. But a vocabulary
-    may have another word for the concept itself: at least the `CONFIDENT` surest of the first kind stay.
+    A label set is short, and everything that it has no name for gets the nearest one; most of a
+    pool is of that kind. But a vocabulary may have another word for the concept itself: at least
+    the `CONFIDENT` surest of the first kind stay.
     """
     named = margin > 0
     sure = named & (beyond > 0)
@@ -138,9 +190,12 @@ def _surest(margin: Floats, beyond: Floats) -> Any:
     return sure & named
 
 
-def _discriminant(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> tuple[Floats, list[Floats]]:
-    """`(d, 1)`: 1 at the mean of the chosen, 0 at the mean of the rest (and of the same concept in other domains), smallest in the
-    images' metric; and those means."""
+def _discriminant(
+    images: Floats, chosen: Any, elsewhere: Any, inverse: Floats
+) -> tuple[Floats, list[Floats]]:
+    """`(d, 1)`: 1 at the mean of the chosen, 0 at the mean of the rest (and of the same concept in
+    other domains), smallest in the images' metric; and those means.
+    """
     points = [exact.mean(images[chosen]), exact.mean(images[~chosen & ~elsewhere])]
     if np.count_nonzero(elsewhere) >= FEWEST:
         points.append(exact.mean(images[elsewhere]))
@@ -151,7 +206,9 @@ def _discriminant(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) 
 
 
 def _crossed(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> Floats:
-    """`xᵀu` `(n,)` with a detector that was made without `x`: what it will be on images that nobody has seen."""
+    """`xᵀu` `(n,)` with a detector that was made without `x`: what it will be on images that nobody
+    has seen.
+    """
     hit = np.zeros(len(images))
     turn = np.zeros(len(images), np.int64)
     turn[chosen] = np.arange(np.count_nonzero(chosen)) % FOLDS
@@ -159,7 +216,11 @@ def _crossed(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> Fl
     folds = min(FOLDS, int(np.count_nonzero(chosen)))
     for fold in range(folds):
         held = turn % folds == fold
-        detector, _ = _discriminant(images, chosen & ~held, elsewhere & ~held, inverse) if (chosen & ~held).any() else (None, None)
+        detector, _ = (
+            _discriminant(images, chosen & ~held, elsewhere & ~held, inverse)
+            if (chosen & ~held).any()
+            else (None, None)
+        )
         if detector is not None:
             hit[held] = exact.matmul(images[held], detector)[:, 0]
     return hit
@@ -172,24 +233,41 @@ def _few(problem: Problem, concept: int, domain: int | None, images: int) -> Ter
         term = _unseen_cell(problem, concept, domain)
     elif problem.spec.target == "shift":
         name = problem.spec.scope.concepts[concept].name
-        raise Unsupported(f"only {images} images get the name {name}", advice="Choose --target unnamed, or add to the pool.")
+        raise Unsupported(
+            f"only {images} images get the name {name}",
+            advice="Choose --target unnamed, or add to the pool.",
+        )
     else:
         phrases = frozenset(p for c in problem.spec.scope.concepts for p in c.phrases)
-        detector = exact.mean(problem.material.phrases[concept]) - retained_mean(problem.basis, phrases)
-        term = by_text(detector, places_of(problem)[concept], problem.spec.scope.concepts[concept].name)
+        detector = exact.mean(problem.material.phrases[concept]) - retained_mean(
+            problem.basis, phrases
+        )
+        term = by_text(
+            detector, places_of(problem)[concept], problem.spec.scope.concepts[concept].name
+        )
     return replace(term, facts={**term.facts, "warning": warning, "images": images})
 
 
 def _unseen_cell(problem: Problem, concept: int, domain: int) -> Term:
-    """The domain's selector as detector; strength by the concept's images in the other domains, seen as the domain's images are."""
+    """The domain's selector as detector; strength by the concept's images in the other domains,
+    seen as the domain's images are.
+    """
     term, basis = by_selector(problem, concept, domain), problem.basis
     images, named, _ = _images(problem, concept)
     if not basis.has_pool or not named.any() or problem.spec.target != "unnamed":
         return term
     pool, at = basis.thinned_pool()
-    hits = np.sort(exact.matmul(pool[basis.tensors["pool_domains"][at] == domain], term.detectors)[:, 0])
+    hits = np.sort(
+        exact.matmul(pool[basis.tensors["pool_domains"][at] == domain], term.detectors)[:, 0]
+    )
     if not len(hits):
         return term
     hit, rest = np.full(np.count_nonzero(named), hits[int(SEEN * len(hits))]), _others(problem)
-    said = {k: v for k, v in term.facts.items() if k != "alpha"} | {"strength_from": f"{len(hit)} images in other domains"}
-    return replace(term, facts=said, solve=lambda removal, own: strength.unnamed(images[named], hit, removal, own, rest))
+    said = {k: v for k, v in term.facts.items() if k != "alpha"} | {
+        "strength_from": f"{len(hit)} images in other domains"
+    }
+    return replace(
+        term,
+        facts=said,
+        solve=lambda removal, own: strength.unnamed(images[named], hit, removal, own, rest),
+    )

@@ -1,8 +1,10 @@
-"""`fitted`: detectors fitted on a pool, as certain as each forget needs. Of this project; see `govd.edit.levelling`.
+"""`fitted`: detectors fitted on a pool, as certain as each forget needs. Of this project; see
+`govd.edit.levelling`.
 
-The default where a model has a pool. For target `unnamed` a contribution says which pictures of the pool are its own, and how certain its
-columns must be: of the steps from cheap to certain, the first that on pictures that its fit did not see leaves the label unnamed. What was
-tried, what each step leaves and what it costs are facts of the contribution.
+The default where a model has a pool. For target `unnamed` a contribution says which pictures of the
+pool are its own, and how certain its columns must be: of the steps from cheap to certain, the first
+that on pictures that its fit did not see leaves the label unnamed. What was tried, what each step
+leaves and what it costs are facts of the contribution.
 """
 
 from __future__ import annotations
@@ -33,8 +35,9 @@ from govd.methods.dual import (
 from govd.types import Floats, Json
 
 FLOOR = 1
-"""The first step that is tried. Chosen on `mini`'s calibration drawings, which other vendors drew than its pool: there the step before
-leaves 12 of 408 named, this one 1, the next none."""
+"""The first step that is tried. Chosen on `mini`'s calibration drawings, which other vendors drew
+than its pool: there the step before leaves 12 of 408 named, this one 1, the next none.
+"""
 TEMPERATURE = 100.0
 """The logit scale that CLIPs are trained to."""
 OTHERS = 512
@@ -72,7 +75,9 @@ class Fitted(Dual):
         if spec.target == "level":
             if spec.scope.domains or problem.material.examples is not None:
                 return Bilateral().contribute(problem)
-            return tensors_of(problem, [_level(problem, i) for i in range(len(spec.scope.concepts))], True)
+            return tensors_of(
+                problem, [_level(problem, i) for i in range(len(spec.scope.concepts))], True
+            )
         return self._levelled(problem)
 
     def _levelled(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
@@ -83,11 +88,17 @@ class Fitted(Dual):
         targets = np.ascontiguousarray(texts.T)
         lifted = exact.matmul(basis.tensors["metric_inverse"], targets)
         concepts = [_Concept.of(problem, pool, i, shows) for i in range(len(scope.concepts))]
-        tensors: dict[str, Any] = {"targets": targets, "lifted": lifted, "domains": np.array(problem.domains, np.int32)}
+        tensors: dict[str, Any] = {
+            "targets": targets,
+            "lifted": lifted,
+            "domains": np.array(problem.domains, np.int32),
+        }
         for name in ("rows", "elsewhere"):
             parts = [getattr(concept, name) for concept in concepts]
             tensors[name] = (np.concatenate(parts) * basis.thinning).astype(np.int32)
-            tensors[f"{name}_of"] = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.int32)
+            tensors[f"{name}_of"] = np.repeat(
+                np.arange(len(parts)), [len(part) for part in parts]
+            ).astype(np.int32)
         if problem.material.examples is not None:
             tensors["examples"] = np.ascontiguousarray(problem.material.examples.T)
         tensors["guess"] = np.stack([concept.guess for concept in concepts], axis=1)
@@ -103,8 +114,12 @@ class Fitted(Dual):
         tensors["beta"], tensors["w"] = (np.array([step[i] for step in choices]) for i in (0, 1))
         return tensors, {"targets": phrases, "terms": terms, "minus_mean": True}
 
-    def _chosen(self, problem: Problem, pool: PoolFit, concept: _Concept, removals: Floats) -> tuple[Step, list[dict[str, Json]]]:
-        """The first step that leaves so few of the concept's pictures named that it is enough, and all that were tried."""
+    def _chosen(
+        self, problem: Problem, pool: PoolFit, concept: _Concept, removals: Floats
+    ) -> tuple[Step, list[dict[str, Json]]]:
+        """The first step that leaves so few of the concept's pictures named that it is enough, and
+        all that were tried.
+        """
         tried: list[dict[str, Json]] = []
         for step in steps_of(problem.domains)[self.floor :]:
             left, total, cost = concept.outcome(problem, pool, step, removals)
@@ -116,8 +131,10 @@ class Fitted(Dual):
 
 @dataclass(frozen=True)
 class _Concept:
-    """One concept of a request: its pictures and those of the same concept in other domains (positions in the thinned pool), examples
-    `(m, d)`, the guess `(d,)` that a fit leans on, its phrases `(p, d)`."""
+    """One concept of a request: its pictures and those of the same concept in other domains
+    (positions in the thinned pool), examples `(m, d)`, the guess `(d,)` that a fit leans on, its
+    phrases `(p, d)`.
+    """
 
     at: int
     rows: Any
@@ -148,10 +165,20 @@ class _Concept:
     def facts(self, problem: Problem) -> dict[str, Json]:
         """What there is to say of it before anything is chosen."""
         name = problem.spec.scope.concepts[self.at].name
-        where = f"{name} in {', '.join(problem.spec.scope.domains)}" if problem.spec.scope.domains else name
-        facts: dict[str, Json] = {"about": where, "detector": "fitted on the pool", "images": len(self.rows) + len(self.examples)}
+        where = (
+            f"{name} in {', '.join(problem.spec.scope.domains)}"
+            if problem.spec.scope.domains
+            else name
+        )
+        facts: dict[str, Json] = {
+            "about": where,
+            "detector": "fitted on the pool",
+            "images": len(self.rows) + len(self.examples),
+        }
         if len(self.rows) < FEWEST:
-            facts["warning"] = f"only {len(self.rows)} images get this name: the detector leans on texts"
+            facts["warning"] = (
+                f"only {len(self.rows)} images get this name: the detector leans on texts"
+            )
         return facts
 
     def others(self, pool: PoolFit, half: int, answers: Answers) -> _Sample:
@@ -160,17 +187,32 @@ class _Concept:
             self._samples[half] = _Sample.of(pool, half, self.rows, answers)
         return self._samples[half]
 
-    def outcome(self, problem: Problem, pool: PoolFit, step: Step, removals: Floats) -> tuple[int, int, dict[str, Json]]:
-        """Over both halves of the pool, each fitted without the other: how many of the concept's pictures are still named with it by the
-        worst of the prompts, how many there are; and of other pictures, the share whose answer changed, and how far they moved. Of a cell
-        also the share of the same concept's pictures in other domains that are no longer named with it."""
+    def _levelled(self, problem: Problem, step: Step) -> Levelled:
+        """This concept alone, at a step and full strength."""
+        width = len(self.texts)
+        return Levelled(
+            tuple(problem.domains),
+            (self.rows,),
+            (self.elsewhere,),
+            (self.examples,),
+            (self.guess,),
+            tuple(range(width)),
+            (steps_of(problem.domains).index(step),) * width,
+            1.0,
+        )
+
+    def outcome(
+        self, problem: Problem, pool: PoolFit, step: Step, removals: Floats
+    ) -> tuple[int, int, dict[str, Json]]:
+        """Over both halves of the pool, each fitted without the other: how many of the concept's
+        pictures are still named with it by the worst of the prompts, how many there are; and of
+        other pictures, the share whose answer changed, and how far they moved. Of a cell also the
+        share of the same concept's pictures in other domains that are no longer named with it.
+        """
         basis, width = problem.basis, len(self.texts)
         phrases = frozenset(phrase for phrase in problem.spec.scope.concepts[self.at].phrases)
         aims = self.texts.T - retained_mean(basis, phrases)[:, None]
-        steps = tuple(steps_of(problem.domains).index(step) for _ in range(width))
-        levelled = Levelled(
-            tuple(problem.domains), (self.rows,), (self.elsewhere,), (self.examples,), (self.guess,), tuple(range(width)), steps, 1.0
-        )
+        levelled = self._levelled(problem, step)
         answers = Answers.of(basis, np.ascontiguousarray(self.texts.T))
         forgotten = answers.mask(range(width))
         counts = [0] * len(answers.texts)
@@ -180,9 +222,13 @@ class _Concept:
             judges = self.rows[pool.seen(1 - half)[self.rows]]
             total += len(judges)
             for i, texts in enumerate(answers.texts):
-                counts[i] += int(np.count_nonzero(named(pool.images[judges], texts, forgotten, left, removals)))
+                counts[i] += int(
+                    np.count_nonzero(named(pool.images[judges], texts, forgotten, left, removals))
+                )
             same = pool.images[self.elsewhere[pool.seen(1 - half)[self.elsewhere]]]
-            lost += len(same) - int(np.count_nonzero(named(same, answers.texts[0], forgotten, left, removals)))
+            lost += len(same) - int(
+                np.count_nonzero(named(same, answers.texts[0], forgotten, left, removals))
+            )
             sample = self.others(pool, half, answers)
             hit = pool.images[sample.positions] @ left
             after = (sample.scores - hit @ (removals.T @ answers.texts[0].T)).argmax(1)
@@ -190,7 +236,10 @@ class _Concept:
             changed += int(np.count_nonzero(after[kept] != sample.top[kept]))
             moved += float(((hit @ removals.T) ** 2).sum())
             others += len(sample.positions)
-        cost = {"others_changed": round(changed / max(1, others), DIGITS), "others_moved": round((moved / max(1, others)) ** 0.5, DIGITS)}
+        cost = {
+            "others_changed": round(changed / max(1, others), DIGITS),
+            "others_moved": round((moved / max(1, others)) ** 0.5, DIGITS),
+        }
         if len(self.elsewhere):
             judged = int(np.count_nonzero(~pool.held[self.elsewhere]))
             cost["elsewhere_lost"] = round(lost / max(1, judged), DIGITS)
@@ -199,8 +248,9 @@ class _Concept:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Pictures of other things in the half that was not fitted: positions `(n,)`, scores `(n, m)` with the answers' texts before any edit,
-    and the best `(n,)`."""
+    """Pictures of other things in the half that was not fitted: positions `(n,)`, scores `(n, m)`
+    with the answers' texts before any edit, and the best `(n,)`.
+    """
 
     positions: Any
     scores: Floats
@@ -218,8 +268,9 @@ class _Sample:
 
 
 def _cell_guess(pool: PoolFit, shows: Any, inside: Any, text: Floats, guess: Floats) -> Floats:
-    """Where a cell's pictures should lie: the concept's mean, or its text where no picture shows it, moved as the domain's mean is from
-    the pool's."""
+    """Where a cell's pictures should lie: the concept's mean, or its text where no picture shows
+    it, moved as the domain's mean is from the pool's.
+    """
     if not inside.any() or inside.all():
         return guess
     away = exact.mean(pool.images[inside]) - exact.mean(pool.images)
@@ -230,8 +281,9 @@ def _cell_guess(pool: PoolFit, shows: Any, inside: Any, text: Floats, guess: Flo
 
 
 def shown(problem: Problem, pool: PoolFit) -> list[Any]:
-    """For each concept of a request a mask `(n,)` of the (thinned) pool's pictures that it is the best text of, among the labels in use
-    and the request's other concepts."""
+    """For each concept of a request a mask `(n,)` of the (thinned) pool's pictures that it is the
+    best text of, among the labels in use and the request's other concepts.
+    """
     basis, material = problem.basis, problem.material
     phrases = {phrase for concept in problem.spec.scope.concepts for phrase in concept.phrases}
     rest = basis.pool_best("labels" if basis.labels else "vocabulary", phrases)
@@ -247,8 +299,10 @@ def shown(problem: Problem, pool: PoolFit) -> list[Any]:
 
 
 def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
-    """How likely each (thinned) pool picture `(n,)` shows a concept, as the model itself answers: its share of a softmax over the labels in
-    use, in steps of 2^−20, so that no machine's exponential enters a digest."""
+    """How likely each (thinned) pool picture `(n,)` shows a concept, as the model itself answers:
+    its share of a softmax over the labels in use, in steps of 2^−20, so that no machine's
+    exponential enters a digest.
+    """
     phrases = {phrase for each in problem.spec.scope.concepts for phrase in each.phrases}
     scores = [exact.matmul(pool.images, texts.T).max(1) for texts in problem.material.phrases]
     rivals = problem.basis.pool_rivals("labels" if problem.basis.labels else "vocabulary", phrases)
@@ -260,7 +314,9 @@ def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
 
 
 def _level(problem: Problem, concept: int) -> Term:
-    """`t_c − t̄` with the strength at which the text ranks the pictures that show the concept, as far as can be told, like any others."""
+    """`t_c − t̄` with the strength at which the text ranks the pictures that show the concept, as
+    far as can be told, like any others.
+    """
     basis = problem.basis
     pool = PoolFit.of(basis)
     texts = problem.material.phrases[concept]
@@ -279,4 +335,6 @@ def _level(problem: Problem, concept: int) -> Term:
     def solve(removal: Floats, own: Floats) -> tuple[float, Mapping[str, Json]]:
         return strength.softly_level(pool.images, hit, soft, removal, own[0])
 
-    return Term(np.ascontiguousarray(text[:, None]), places_of(problem)[concept], facts, solve=solve)
+    return Term(
+        np.ascontiguousarray(text[:, None]), places_of(problem)[concept], facts, solve=solve
+    )

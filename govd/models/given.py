@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from govd.edit import EvaluationData, Ingredients, build, exact
-from govd.edit.basis import some_prompts
+from govd.edit.ingredients import some_prompts
 from govd.errors import Unsupported, Usage
 from govd.models import phrases
 from govd.models.core import Core, Opened

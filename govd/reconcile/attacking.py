@@ -12,7 +12,7 @@ import numpy as np
 
 from govd.edit import Edit, EvaluationData, exact
 from govd.edit.attacks import UNSEEN, Models, Space, Subject, graded, lost, tried
-from govd.edit.basis import PROMPT_ROWS, some_prompts
+from govd.edit.ingredients import PROMPT_ROWS, some_prompts
 from govd.edit.metrics import label_set
 from govd.errors import GovdError, Usage
 from govd.models.core import Opened

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from govd.edit import Basis, Edit, EvaluationData, attacks, metrics
+from govd.edit import Basis, Edit, EvaluationData, attacks, metrics, unlabelled
 from govd.edit.abstaining import abstaining
 from govd.edit.cache import Cache
 from govd.edit.compose import recognised
@@ -100,12 +100,14 @@ class Measuring:
             composed, free = (
                 self.composing.figures(basis, filed)
                 if filed
-                else (edit, metrics.data_free(basis, edit, ()))
+                else (edit, unlabelled.data_free(basis, edit, ()))
             )
             same = (
                 composed.digest == edit.digest
             )  # by another's device it may differ in its last bits
-            found = {"data_free": free if same else metrics.data_free(basis, edit, contributions)}
+            found = {
+                "data_free": free if same else unlabelled.data_free(basis, edit, contributions)
+            }
             if data is not None:
                 found |= metrics.on_images(basis, edit, contributions, data)
         told = discreet(plain(found), filed)
@@ -123,7 +125,7 @@ class Measuring:
         data: EvaluationData | None,
     ) -> Record:
         """The same figures of the linear edit, which weights get where the edit is conditional."""
-        figures = {"data_free": metrics.data_free(basis, linear, contributions)}
+        figures = {"data_free": unlabelled.data_free(basis, linear, contributions)}
         return (
             figures
             if data is None

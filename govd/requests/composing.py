@@ -16,7 +16,7 @@ from govd.edit import Basis, Edit, compose
 from govd.edit.algebra import Host
 from govd.edit.cache import Cache
 from govd.edit.compose import recognised
-from govd.edit.metrics import data_free
+from govd.edit.unlabelled import data_free
 from govd.errors import GovdError, Usage
 from govd.models.core import Core
 from govd.types import PRIVATE, Contribution, Json, Record

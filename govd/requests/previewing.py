@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 
 from govd.edit import Basis, exact
-from govd.edit.basis import some_prompts
 from govd.edit.calibration import own_anchors
 from govd.edit.extent import labelled_in_scope, scope_mask
+from govd.edit.ingredients import some_prompts
 from govd.edit.prediction import Figure, Prompted, Watch, effect, involved, kept_answers, watch_for
 from govd.errors import Conflict, GovdError, MachineFault, OverCapacity, Unsupported
 from govd.ledger.times import now

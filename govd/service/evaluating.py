@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from govd.edit import EvaluationData, metrics
+from govd.edit import EvaluationData, metrics, unlabelled
 from govd.edit.compose import recognised
 from govd.edit.confusion import confusion
 from govd.errors import Denied, Usage
@@ -82,7 +82,7 @@ class Evaluating:
         filed = self.measuring.filed(record)
         contributions = [recognised(basis, contribution) for contribution in filed]
         figures = metrics.on_images(basis, served.edit, contributions, data)
-        figures["data_free"] = metrics.data_free(basis, served.edit, contributions)
+        figures["data_free"] = unlabelled.data_free(basis, served.edit, contributions)
         figures |= self.measuring.slow(served.opened, served.edit, contributions, data, words)
         by_cell(served.opened, served.edit, contributions, data, figures)
         figures |= {

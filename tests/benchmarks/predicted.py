@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from govd.edit import Basis, Material, Problem
-from govd.edit.calibration import Calibration, calibrated, draws, figures, of_rows
+from govd.edit.calibration import Calibration, calibrated, figures, of_rows
 from govd.edit.compose import compose
 from govd.edit.contribution import sealed
 from govd.edit.prediction import Figure, Watch, costs, watch_for
+from govd.edit.random_requests import draws
 from govd.errors import OverCapacity, Unsupported
 from govd.methods import builtin
 from govd.types import Contribution, ForgetSpec, Scope

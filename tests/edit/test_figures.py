@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from govd.edit import Basis, compose, metrics
+from govd.edit import Basis, compose, metrics, unlabelled
 from govd.edit.confusion import confusion
 from govd.methods import builtin
 from tests.edit.conftest import World
@@ -175,7 +175,7 @@ def test_figures_without_pictures(
     edit = compose(bases[side], contributions, METHODS)
     if seed % 2:  # turned round: what stays is answered with what was to go
         edit = dataclasses.replace(edit, B=-3 * edit.B)
-    figures: dict[str, Any] = metrics.data_free(basis, edit, contributions)
+    figures: dict[str, Any] = unlabelled.data_free(basis, edit, contributions)
     pool, names, texts = (
         list(basis.tensors["pool"]),
         list(basis.labels),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.edit import Basis, Edit, attacks, compose, exact, metrics
+from govd.edit import Basis, Edit, attacks, compose, exact, metrics, norms, unlabelled
 from govd.edit.strength import auc, smallest
 from govd.errors import Unsupported, Usage
 from govd.ledger import canonical
@@ -171,7 +171,7 @@ def test_metrics_are_shares_and_canonical(world: World, basis: Basis) -> None:
         world.contribution(basis, method="bilateral", domains=("photo",)),
     ]
     edit, found = measured(world, basis, *contributions)
-    free = metrics.data_free(basis, edit, contributions)
+    free = unlabelled.data_free(basis, edit, contributions)
     canonical.encode(plain({"images": found, "free": free}))
     shares = (
         "forget_acc",
@@ -193,7 +193,7 @@ def test_metrics_are_shares_and_canonical(world: World, basis: Basis) -> None:
     assert 0 < attacks.neighbour_agreement(edit, world.data.vectors) < 1
     assert attacks.neighbour_agreement(Edit(edit.L, edit.B, "text"), world.data.vectors) == 1
     assert attacks.base_diff(basis, Edit.nothing(96)) == []
-    assert np.isclose(metrics.norm(edit), np.linalg.norm(edit.B @ edit.L.T, 2))
+    assert np.isclose(norms.norm(edit), np.linalg.norm(edit.B @ edit.L.T, 2))
 
 
 def test_the_difference_to_the_base_names_what_was_forgotten(world: World, basis: Basis) -> None:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from govd.edit import Basis, Edit, compose, metrics, strength
-from govd.edit.basis import HARD_RIDGE, LABEL_WEIGHT, POOL_RIDGE, RIDGE
+from govd.edit import Basis, Edit, compose, metrics, strength, unlabelled
 from govd.edit.duals import retained_mean
+from govd.edit.ingredients import HARD_RIDGE, LABEL_WEIGHT, RIDGE
+from govd.edit.selectors import POOL_RIDGE
 from govd.methods import bilateral, builtin
 from tests.edit.conftest import World
 
@@ -320,7 +321,7 @@ def test_what_a_pool_shows_beside_the_labels_misleads_nobody(world: World) -> No
     edit = compose(basis, gone, METHODS)
     found = metrics.on_images(basis, edit, gone, world.data)
     assert found["forget_acc"] <= 0.1
-    predicted = metrics.data_free(basis, edit, gone)["predicted_disagreement"]
+    predicted = unlabelled.data_free(basis, edit, gone)["predicted_disagreement"]
     after = metrics.scores(edit, basis.tensors["pool"], world.texts[:40]).argmax(1)
     others = [i for i in range(len(text)) if text[i].argmax() not in range(3, 33, 6)]
     assert predicted == pytest.approx(np.mean([text[i].argmax() != after[i] for i in others])), (

@@ -1,6 +1,8 @@
-"""What somebody can still do to an edit, from asking in other words to inverting it, what each attack costs him, and which claim is left.
+"""What somebody can still do to an edit, from asking in other words to inverting it, what each
+attack costs him, and which claim is left.
 
-Figures are for reading: they use the machine's own linear algebra and are no part of any digest. Definitions: README of the folder above.
+Figures are for reading: they use the machine's own linear algebra and are no part of any digest.
+Definitions: README of the folder above.
 """
 
 from govd.edit.attacks.grading import graded

@@ -10,7 +10,9 @@ from govd.types import Json
 
 
 def graded(attempts: Sequence[Attempt]) -> dict[str, Json]:
-    """The `grade` of a forget, 0 to the number of rungs, each rung with its state and the attack that decides it, and the attacks."""
+    """The `grade` of a forget, 0 to the number of rungs, each rung with its state and the attack
+    that decides it, and the attacks.
+    """
     by_name = {one.attack: one for one in attempts}
     rungs = [{"rung": name, **_rung(rung, by_name)} for name, rung in RUNGS.items()]
     held = [rung["state"] == "held" for rung in rungs]
@@ -19,8 +21,9 @@ def graded(attempts: Sequence[Attempt]) -> dict[str, Json]:
 
 
 def _rung(rung: Rung, by_name: Mapping[str, Attempt]) -> dict[str, Json]:
-    """Broken by any attack that works; held where every required one was measured and failed, and one of them worked on the unedited model;
-    else why not."""
+    """Broken by any attack that works; held where every required one was measured and failed, and
+    one of them worked on the unedited model; else why not.
+    """
     missing = Attempt("", why="nobody tried it")
     required = [(name, by_name.get(name, missing)) for name in rung.required]
     tried = [*required, *((name, by_name[name]) for name in rung.optional if name in by_name)]
@@ -36,4 +39,7 @@ def _rung(rung: Rung, by_name: Mapping[str, Attempt]) -> dict[str, Json]:
     failed = [(name, one) for name, one in required if one.state == "held"]
     if not failed:
         return {"state": "unknown", "by": rung.required[0]}
-    return {"state": "held", "by": max(failed, key=lambda pair: pair[1].now.interval[1] if pair[1].now else 0.0)[0]}
+    return {
+        "state": "held",
+        "by": max(failed, key=lambda pair: pair[1].now.interval[1] if pair[1].now else 0.0)[0],
+    }

@@ -1,4 +1,6 @@
-"""Intervals of what attacks attain: exact for shares, Newcombe's for areas under a curve. Standard library and NumPy."""
+"""Intervals of what attacks attain: exact for shares, Newcombe's for areas under a curve. Standard
+library and NumPy.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +21,28 @@ HALVINGS: Final = 50
 
 
 def share_interval(count: int, total: int) -> tuple[float, float]:
-    """The interval at `LEVEL` of a share of `count` in `total`, exact (Clopper and Pearson, Biometrika 26, 1934); (0, 1) of nothing."""
+    """The interval at `LEVEL` of a share of `count` in `total`, exact (Clopper and Pearson,
+    Biometrika 26, 1934); (0, 1) of nothing.
+    """
     if total == 0:
         return 0.0, 1.0
     low = 0.0 if count == 0 else _crossing(lambda p: _at_least(count, total, p) - OUTSIDE)
-    high = 1.0 if count == total else _crossing(lambda p: OUTSIDE - (1 - _at_least(count + 1, total, p)))
+    high = (
+        1.0
+        if count == total
+        else _crossing(lambda p: OUTSIDE - (1 - _at_least(count + 1, total, p)))
+    )
     return low, high
 
 
 def area_interval(area: float, positives: int, negatives: int) -> tuple[float, float]:
-    """The interval at `LEVEL` of an AUC of `positives` against `negatives`; (0, 1) where either is none.
+    """The interval at `LEVEL` of an AUC of `positives` against `negatives`; (0, 1) where either is
+    none.
 
-    All θ with `|area − θ| ≤ z √V(θ)`, so that its ends stay within 0 and 1 and an area of exactly 1 has a width, too (method 5 of
-    Newcombe, "Confidence intervals for an effect size measure based on the Mann–Whitney statistic", part 2, Statistics in Medicine 25,
-    2006). At θ = ½ V is the variance of the Mann–Whitney statistic under no difference.
+    All θ with `|area − θ| ≤ z √V(θ)`, so that its ends stay within 0 and 1 and an area of exactly 1
+    has a width, too (method 5 of Newcombe, "Confidence intervals for an effect size measure based
+    on the Mann–Whitney statistic", part 2, Statistics in Medicine 25, 2006). At θ = ½ V is the
+    variance of the Mann–Whitney statistic under no difference.
     """
     if not positives or not negatives:
         return 0.0, 1.0

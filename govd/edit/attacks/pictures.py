@@ -1,5 +1,6 @@
-"""Attacks with pictures: a search with some of them, the nearest labelled one, a linear probe. Halves learn and judge, the same ones before
-and after."""
+"""Attacks with pictures: a search with some of them, the nearest labelled one, a linear probe.
+Halves learn and judge, the same ones before and after.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +19,11 @@ SHOTS: Final = (1, 4, 8, 16)
 """Examples that somebody searches with."""
 
 
-def leaks(edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, seed: int = 0) -> list[dict[str, Json]]:
-    """What somebody with examples can still do, for each forget: query by k examples, nearest neighbours, a linear probe. AUC, 0.5 is none.
+def leaks(
+    edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, seed: int = 0
+) -> list[dict[str, Json]]:
+    """What somebody with examples can still do, for each forget: query by k examples, nearest
+    neighbours, a linear probe. AUC, 0.5 is none.
 
     Halves of the images are used for learning and for judging; the same halves before and after.
     """
@@ -41,14 +45,17 @@ def halves(count: int, seed: int = 0) -> Any:
 
 
 def shown(x: Floats, y: Floats, own: Any, half: Any) -> dict[str, Json]:
-    """AUCs of the attacks with pictures on a model's vectors `x` (n, d) and another's `y` of the same pictures; empty where too few are
-    `own` (n,)."""
+    """AUCs of the attacks with pictures on a model's vectors `x` (n, d) and another's `y` of the
+    same pictures; empty where too few are `own` (n,).
+    """
     learn, judge = own & half, own & ~half
     if not (learn.any() and judge.any() and (~own & half).any()):
         return {}
     record: dict[str, Json] = {}
     for name, z in (("before", x), ("after", y)):
-        record[f"examples_{name}"] = {str(k): _examples(z, learn, judge, own, half, k) for k in SHOTS if k <= learn.sum()}
+        record[f"examples_{name}"] = {
+            str(k): _examples(z, learn, judge, own, half, k) for k in SHOTS if k <= learn.sum()
+        }
         record[f"probe_{name}"] = _probe(z, own, half)
         record[f"knn_{name}"] = _nearest(z, own, half)
     return record
@@ -67,10 +74,15 @@ def attempts(record: Mapping[str, Json], own: Any, half: Any) -> list[Attempt]:
         if str(k) not in record["examples_after"]:
             done.append(Attempt(f"examples_{k}", why=FEW))
             continue
-        was, is_now = (area_reading(record[f"examples_{w}"][str(k)], judged, rest, both_ways=True) for w in ("before", "after"))
+        was, is_now = (
+            area_reading(record[f"examples_{w}"][str(k)], judged, rest, both_ways=True)
+            for w in ("before", "after")
+        )
         done.append(Attempt(f"examples_{k}", was, is_now, {"pictures": k}))
     for name, key in (("neighbours", "knn"), ("probe", "probe")):
-        was, is_now = (area_reading(record[f"{key}_{when}"], judged, rest) for when in ("before", "after"))
+        was, is_now = (
+            area_reading(record[f"{key}_{when}"], judged, rest) for when in ("before", "after")
+        )
         done.append(Attempt(name, was, is_now, labelled))
     return done
 
@@ -97,7 +109,9 @@ def _nearest(z: Floats, own: Any, half: Any) -> float:
 
 
 def neighbour_agreement(edit: Edit, vectors: Floats) -> float:
-    """Share of images whose nearest other image is the same after the edit; 1 where the text side carries it."""
+    """Share of images whose nearest other image is the same after the edit; 1 where the text side
+    carries it.
+    """
     if edit.side == "text" or len(vectors) < 2:
         return 1.0
     x = np.asarray(vectors, np.float64)

@@ -11,8 +11,10 @@ from govd.grades import State
 from govd.types import Json
 
 HALF_WAY: Final = 0.5
-"""How far from chance to complete success an interval may reach for an attack that is not told from chance to count as failed. Beyond that,
-the pictures are so few that the attack may work more often than not: then nothing is claimed."""
+"""How far from chance to complete success an interval may reach for an attack that is not told from
+chance to count as failed. Beyond that, the pictures are so few that the attack may work more often
+than not: then nothing is claimed.
+"""
 CHANCE: Final = 0.5
 """AUC of an order that has nothing to do with what is looked for."""
 DIGITS: Final = 6
@@ -25,7 +27,8 @@ DOMAIN: Final = "a whole domain has no word of its own"
 
 @dataclass(frozen=True)
 class Reading:
-    """A share or an area with its interval and what chance gives, counted on `judged` pictures of the forget.
+    """A share or an area with its interval and what chance gives, counted on `judged` pictures of
+    the forget.
 
     `both_ways`: an order that is better than chance when it is read backwards works as well.
     """
@@ -46,7 +49,11 @@ class Reading:
         """It is not told from chance, by pictures enough to tell."""
         above = self.chance + HALF_WAY * (1 - self.chance)
         below = self.chance * (1 - HALF_WAY)
-        return not self.works and self.interval[1] < above and (not self.both_ways or self.interval[0] > below)
+        return (
+            not self.works
+            and self.interval[1] < above
+            and (not self.both_ways or self.interval[0] > below)
+        )
 
     @property
     def beyond(self) -> float:
@@ -65,18 +72,20 @@ def area_reading(area: float, positives: int, negatives: int, both_ways: bool = 
 
 
 def place_reading(place: int, of: int) -> Reading:
-    """The place (from 1) of a word in a list of so many: by chance it is among the first p of them with probability p. It works at the
-    level of the other intervals."""
+    """The place (from 1) of a word in a list of so many: by chance it is among the first p of them
+    with probability p. It works at the level of the other intervals.
+    """
     share = place / of if of else 1.0
     return Reading(1 - share, (1 - share, 1 - share), 1 - OUTSIDE, of)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attack on one forget: before the edit, and now; why it could not be tried, where it could not.
+    """One attack on one forget: before the edit, and now; why it could not be tried, where it could
+    not.
 
-    `needs`: how many pictures, others, words or prompts it takes; `worst`: the word or prompt of several that does best;
-    `place`: of an attack that is a rank, from 1.
+    `needs`: how many pictures, others, words or prompts it takes; `worst`: the word or prompt of
+    several that does best; `place`: of an attack that is a rank, from 1.
     """
 
     attack: str
@@ -123,7 +132,9 @@ Variant = tuple[str, Reading, Reading]
 
 
 def worst_of(attack: str, tried: Sequence[Variant], needs: Mapping[str, int], why: str) -> Attempt:
-    """Of several variants (name, before, now) the one that does best now: one that works, else one that worked before."""
+    """Of several variants (name, before, now) the one that does best now: one that works, else one
+    that worked before.
+    """
     if not tried:
         return Attempt(attack, why=why)
     name, before, now = max(tried, key=lambda one: (one[2].works, one[1].works, one[2].beyond))

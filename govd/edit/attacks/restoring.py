@@ -1,4 +1,6 @@
-"""Attacks on the edit itself: learning the projection back, inverting it, and reading in the weights what was taken away."""
+"""Attacks on the edit itself: learning the projection back, inverting it, and reading in the
+weights what was taken away.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,13 @@ from govd.edit.metrics import GUESSES
 from govd.types import Floats, Json, Scope
 
 RIDGES: Final = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1)
-"""Ridges that somebody who learns the projection back tries, as multiples of the mean variance; he keeps the one with the least error on
-pictures that he left out."""
+"""Ridges that somebody who learns the projection back tries, as multiples of the mean variance; he
+keeps the one with the least error on pictures that he left out.
+"""
 SINGULAR: Final = 1e-5
-"""Singular values of `I − LᵀB`, as a share of the largest, that cannot be inverted from vectors in single precision (2⁻²³ apart)."""
+"""Singular values of `I − LᵀB`, as a share of the largest, that cannot be inverted from vectors in
+single precision (2⁻²³ apart).
+"""
 CONDITIONS: Final = 6
 """Conditions of which every combination is tried; of more, at most two at once."""
 AGREES: Final = 1e-4
@@ -26,10 +31,11 @@ AGREES: Final = 1e-4
 
 
 def relearned(edited: Floats, base: Floats, target: Floats) -> Floats:
-    """Vectors `target` (k, d) of the edited model as somebody maps them back who has base and edited vectors (n, d) of the same pictures.
+    """Vectors `target` (k, d) of the edited model as somebody maps them back who has base and
+    edited vectors (n, d) of the same pictures.
 
-    Ridge regression on the pairs, from zero or from the identity. Its ridge is chosen by the error on a half of the pairs that the fit did
-    not see. Nobody tells which pictures show what.
+    Ridge regression on the pairs, from zero or from the identity. Its ridge is chosen by the error
+    on a half of the pairs that the fit did not see. Nobody tells which pictures show what.
     """
     x, y = np.asarray(edited, np.float64), np.asarray(base, np.float64)
     fit = np.arange(len(x)) % 2 == 0
@@ -43,7 +49,9 @@ def relearned(edited: Floats, base: Floats, target: Floats) -> Floats:
 
 
 def _map(moment: Any, x: Floats, y: Floats, ridge: float, identity: bool) -> Floats:
-    """`(d, d')` that takes rows of `x` to rows of `y`; `moment` is `XᵀX` by its eigenvalues and eigenvectors."""
+    """`(d, d')` that takes rows of `x` to rows of `y`; `moment` is `XᵀX` by its eigenvalues and
+    eigenvectors.
+    """
     values, vectors = moment
     toward = vectors.T @ (x.T @ (y - x if identity else y))
     taken: Floats = vectors @ (toward / (values + ridge * values.mean())[:, None])
@@ -58,9 +66,10 @@ def is_invertible(edit: Edit) -> bool:
 def undone(edit: Edit, vectors: Floats) -> Floats:
     """Edited vectors `(n, d)` of the edit's side as they were, unit again, from the factors alone.
 
-    `x' = (I − B Lᵀ) x` has the inverse `I + B (I − LᵀB)⁻¹ Lᵀ` (Woodbury); where `I − LᵀB` is singular, its pseudo-inverse leaves out what
-    is lost. Which conditions held for a vector is not stored with it: of all combinations the one is taken whose vector gives the stored
-    one when it is edited again.
+    `x' = (I − B Lᵀ) x` has the inverse `I + B (I − LᵀB)⁻¹ Lᵀ` (Woodbury); where `I − LᵀB` is
+    singular, its pseudo-inverse leaves out what is lost. Which conditions held for a vector is not
+    stored with it: of all combinations the one is taken whose vector gives the stored one when it
+    is edited again.
     """
     y = _unit(np.asarray(vectors, np.float64))
     if not edit.conditions:
@@ -73,7 +82,10 @@ def undone(edit: Edit, vectors: Floats) -> Floats:
             held &= condition.holds(candidate) == any(condition is one for one in some)
         apart = 1 - (_unit(edit.move(candidate)) * y).sum(1) + np.where(held, 0.0, 1.0)
         better = apart < distance - AGREES
-        best, distance = np.where(better[:, None], candidate, best), np.where(better, apart, distance)
+        best, distance = (
+            np.where(better[:, None], candidate, best),
+            np.where(better, apart, distance),
+        )
     return best
 
 
@@ -116,16 +128,23 @@ def _unit(x: Floats) -> Floats:
 
 
 def base_diff(basis: Basis, edit: Edit) -> list[dict[str, Json]]:
-    """Words whose texts lie nearest to the span of the removals: what the difference to a public base model names."""
+    """Words whose texts lie nearest to the span of the removals: what the difference to a public
+    base model names.
+    """
     weights = lost(basis, edit)
     return [{"word": word, "weight": weights[word]} for word in list(weights)[:GUESSES]]
 
 
 def lost(basis: Basis, edit: Edit) -> dict[str, float]:
-    """How much the edit takes of each word at most, the first of equal names; most first. Empty where nothing is edited."""
+    """How much the edit takes of each word at most, the first of equal names; most first. Empty
+    where nothing is edited.
+    """
     if not edit.rank:
         return {}
-    pairs = [(basis.labels, basis.tensors["labels"]), (basis.vocabulary, basis.tensors["vocabulary"])]
+    pairs = [
+        (basis.labels, basis.tensors["labels"]),
+        (basis.vocabulary, basis.tensors["vocabulary"]),
+    ]
     names = [n for names, _ in pairs for n in names]
     texts = np.concatenate([v for _, v in pairs])
     taken = np.abs(texts @ edit.B).max(1)
@@ -136,14 +155,19 @@ def lost(basis: Basis, edit: Edit) -> dict[str, float]:
 
 
 def difference(weights: Mapping[str, float], scope: Scope, forgotten: Collection[str]) -> Attempt:
-    """At which place the difference to the base weights names a forget, by the best of its phrases, among all words but those that are
-    `forgotten` beside it."""
+    """At which place the difference to the base weights names a forget, by the best of its phrases,
+    among all words but those that are `forgotten` beside it.
+    """
     phrases = {p for c in scope.concepts for p in c.phrases}
     if not phrases:
         return Attempt("base_diff", why=DOMAIN)
     best = max((weights[p] for p in phrases if p in weights), default=None)
     if best is None:
         return Attempt("base_diff", why="its name is none of the words that are compared")
-    others = [weight for word, weight in weights.items() if word not in phrases and word not in forgotten]
+    others = [
+        weight for word, weight in weights.items() if word not in phrases and word not in forgotten
+    ]
     place, total = 1 + sum(weight > best for weight in others), 1 + len(others)
-    return Attempt("base_diff", now=place_reading(place, total), needs={"words": total}, place=place)
+    return Attempt(
+        "base_diff", now=place_reading(place, total), needs={"words": total}, place=place
+    )

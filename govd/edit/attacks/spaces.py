@@ -1,4 +1,6 @@
-"""What an attacker sees of a model: pictures and texts in its joint space, edited or not; and what one forget is about in them."""
+"""What an attacker sees of a model: pictures and texts in its joint space, edited or not; and what
+one forget is about in them.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,10 @@ MOST: Final = 8192
 class Space:
     """A model's vectors of the same labelled pictures and labels, whichever model it is.
 
-    `images` (n, d), unit. `prompts`: for each of the attacks `label`, `prompts`, `unseen_prompts` and `ensemble` the labels (m, d) by the
-    prompt that they stand in. `words`: for `synonyms` and `translations` other words by the place of the label that they stand for, a
-    vector (d,) each. What a model has no vectors of is left out.
+    `images` (n, d), unit. `prompts`: for each of the attacks `label`, `prompts`, `unseen_prompts`
+    and `ensemble` the labels (m, d) by the prompt that they stand in. `words`: for `synonyms` and
+    `translations` other words by the place of the label that they stand for, a vector (d,) each.
+    What a model has no vectors of is left out.
     """
 
     images: Floats
@@ -35,12 +38,20 @@ class Space:
         return next(iter(self.prompts["label"].values()))
 
     def edited(self, edit: Edit) -> Space:
-        """The same after an edit. Texts that the edit moves keep the lengths it gives them: so scores are compared."""
+        """The same after an edit. Texts that the edit moves keep the lengths it gives them: so
+        scores are compared.
+        """
         if edit.side == "image":
             return replace(self, images=edit.apply(self.images))
-        prompts = {attack: {t: edit.move(rows) for t, rows in of.items()} for attack, of in self.prompts.items()}
+        prompts = {
+            attack: {t: edit.move(rows) for t, rows in of.items()}
+            for attack, of in self.prompts.items()
+        }
         words = {
-            attack: {place: {word: edit.move(row[None])[0] for word, row in some.items()} for place, some in of.items()}
+            attack: {
+                place: {word: edit.move(row[None])[0] for word, row in some.items()}
+                for place, some in of.items()
+            }
             for attack, of in self.words.items()
         }
         return replace(self, prompts=prompts, words=words)
@@ -48,8 +59,10 @@ class Space:
 
 @dataclass(frozen=True)
 class Subject:
-    """What one forget is about, in labelled pictures: those that are its `own` (n,), those of `others` (n,) that show nothing of it, the
-    true label of each (n,) by its place, and the places of the labels that it names (none: everything in some domains)."""
+    """What one forget is about, in labelled pictures: those that are its `own` (n,), those of
+    `others` (n,) that show nothing of it, the true label of each (n,) by its place, and the places
+    of the labels that it names (none: everything in some domains).
+    """
 
     own: Any
     others: Any
@@ -68,13 +81,22 @@ class Subject:
 
 
 def thinned(data: EvaluationData, scopes: Sequence[Scope], most: int = MOST) -> EvaluationData:
-    """Evenly fewer pictures, `most` of them: of what is forgotten as many as there are, up to half."""
+    """Evenly fewer pictures, `most` of them: of what is forgotten as many as there are, up to
+    half.
+    """
     if len(data.vectors) <= most:
         return data
     mine = cells(scopes, data)[data.class_of, data.domain_of]
     forgotten = _evenly(np.flatnonzero(mine), most // 2)
-    kept = np.sort(np.concatenate([forgotten, _evenly(np.flatnonzero(~mine), most - len(forgotten))]))
-    return replace(data, vectors=data.vectors[kept], class_of=np.asarray(data.class_of)[kept], domain_of=np.asarray(data.domain_of)[kept])
+    kept = np.sort(
+        np.concatenate([forgotten, _evenly(np.flatnonzero(~mine), most - len(forgotten))])
+    )
+    return replace(
+        data,
+        vectors=data.vectors[kept],
+        class_of=np.asarray(data.class_of)[kept],
+        domain_of=np.asarray(data.domain_of)[kept],
+    )
 
 
 def _evenly(places: Any, most: int) -> Any:

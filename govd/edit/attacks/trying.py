@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,10 +23,11 @@ TRAINED = "the model was not edited"
 
 @dataclass(frozen=True)
 class Models:
-    """The unedited model's vectors and those of a model that forgot, of the same pictures and labels.
+    """The unedited model's vectors and those of a model that forgot, of the same pictures and
+    labels.
 
-    `edit` is what lies between them, where it is an edit; `weights` how much of each word its difference to the base weights takes;
-    `missing` why vectors are left out, by attack.
+    `edit` is what lies between them, where it is an edit; `weights` how much of each word its
+    difference to the base weights takes; `missing` why vectors are left out, by attack.
     """
 
     base: Space
@@ -43,9 +44,11 @@ def tried(
     seed: int = 0,
     records: Sequence[Mapping[str, Json]] | None = None,
 ) -> list[list[Attempt]]:
-    """Every attack on each forget; a search with pictures, neighbours and a probe learn on a half of the pictures that the seed draws.
+    """Every attack on each forget; a search with pictures, neighbours and a probe learn on a half
+    of the pictures that the seed draws.
 
-    `records`: what `leaks` measured of the same pictures with the same seed, so that it is not measured twice.
+    `records`: what `leaks` measured of the same pictures with the same seed, so that it is not
+    measured twice.
     """
     base, now = models.base, models.now
     half = halves(len(base.images), seed)
@@ -60,27 +63,53 @@ def tried(
     forgotten = {p for scope in scopes for c in scope.concepts for p in c.phrases}
     lists = []
     for at, (scope, subject) in enumerate(zip(scopes, subjects, strict=True)):
-        record = records[at] if records is not None else shown(base.images, now.images, subject.own, half)
+        record = (
+            records[at]
+            if records is not None
+            else shown(base.images, now.images, subject.own, half)
+        )
         one = [of_prompts[attack][at] for attack in of_prompts]
-        one += [worded(attack, subject, base, now, first, last, models.missing.get(attack, NO_WORD)) for attack in WORDED]
+        one += [
+            worded(attack, subject, base, now, first, last, models.missing.get(attack, NO_WORD))
+            for attack in WORDED
+        ]
         one += [search(subject, base, now), *attempts(record, subject.own, half)]
-        one += [_restoring("relearning", subject, first, answers["relearning"], {"pictures": int(half.sum())}, FEW)]
+        needs = {"pictures": int(half.sum())}
+        one += [_restoring("relearning", subject, first, answers["relearning"], needs, FEW)]
         one += [_restoring("undoing", subject, first, answers["undoing"], {}, TRAINED)]
-        one += [difference(models.weights, scope, forgotten) if models.edit else Attempt("base_diff", why=TRAINED)]
+        one += [_base_diff(models, scope, forgotten)]
         lists.append(one)
     return lists
 
 
-def _restoring(attack: str, subject: Subject, base: Answers, restored: Answers | None, needs: Mapping[str, int], why: str) -> Attempt:
+def _base_diff(models: Models, scope: Scope, forgotten: Collection[str]) -> Attempt:
+    """What the difference to the base's weights tells of a forget."""
+    if not models.edit:
+        return Attempt("base_diff", why=TRAINED)
+    return difference(models.weights, scope, forgotten)
+
+
+def _restoring(
+    attack: str,
+    subject: Subject,
+    base: Answers,
+    restored: Answers | None,
+    needs: Mapping[str, int],
+    why: str,
+) -> Attempt:
     """How many of a forget's pictures get its name again."""
     if restored is None:
         return Attempt(attack, why=why)
     return Attempt(attack, *naming(subject, base, restored), needs)
 
 
-def _relearned(models: Models, subjects: Sequence[Subject], half: Any) -> tuple[Floats, Floats] | None:
-    """Pictures and labels as somebody sees them who learned the way back to the base model; each half of the pictures by what the other
-    taught. Where texts are edited, he learns from those of labels that are not forgotten."""
+def _relearned(
+    models: Models, subjects: Sequence[Subject], half: Any
+) -> tuple[Floats, Floats] | None:
+    """Pictures and labels as somebody sees them who learned the way back to the base model; each
+    half of the pictures by what the other taught. Where texts are edited, he learns from those of
+    labels that are not forgotten.
+    """
     base, now = models.base, models.now
     if models.edit is not None and models.edit.side == "text":
         kept = np.ones(len(base.labels), bool)

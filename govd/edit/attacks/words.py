@@ -1,4 +1,6 @@
-"""Attacks with words: registered prompts, prompts that nobody registered, their average, other words, other languages, search by text."""
+"""Attacks with words: registered prompts, prompts that nobody registered, their average, other
+words, other languages, search by text.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,13 @@ UNSEEN: Final = (
     "the small {}",
     "something that looks like a {}",
 )
-"""Prompts that attackers try; those that are registered are left out. Chosen by nobody's figures: a photograph, a detail, a work of art, a
-sentence, an article with an adjective, a paraphrase."""
+"""Prompts that attackers try; those that are registered are left out. Chosen by nobody's figures: a
+photograph, a detail, a work of art, a sentence, an article with an adjective, a paraphrase.
+"""
 BEST: Final = 16
-"""Best labels of a picture that are kept at hand: so many names less one can be left out without scoring it again."""
+"""Best labels of a picture that are kept at hand: so many names less one can be left out without
+scoring it again.
+"""
 ROWS: Final = 1024
 
 
@@ -58,10 +63,14 @@ class Answers:
             parts.append((order, np.take_along_axis(scored, order, axis=1)))
         if not parts:
             return Answers(images, texts, np.zeros((0, kept), np.int64), np.zeros((0, kept)))
-        return Answers(images, texts, *(np.concatenate([part[i] for part in parts]) for i in (0, 1)))
+        return Answers(
+            images, texts, *(np.concatenate([part[i] for part in parts]) for i in (0, 1))
+        )
 
     def named(self, subject: Subject) -> Any:
-        """Which pictures `(n,)` get a name of the forget; of a whole domain, which get their own."""
+        """Which pictures `(n,)` get a name of the forget; of a whole domain, which get their
+        own.
+        """
         first = self.best[:, 0]
         return np.isin(first, subject.places) if subject.places else first == subject.label_of
 
@@ -79,20 +88,28 @@ class Answers:
 def naming(subject: Subject, before: Answers, now: Answers) -> tuple[Reading, Reading]:
     """How many of the forget's pictures get its name, before and now.
 
-    Chance is how often the unedited model gives that name to other pictures. For a whole domain it is how often a picture would get its own
-    name if answers were as frequent as they are and had nothing to do with the pictures.
+    Chance is how often the unedited model gives that name to other pictures. For a whole domain it
+    is how often a picture would get its own name if answers were as frequent as they are and had
+    nothing to do with the pictures.
     """
     readings = []
     for answers in (before, now):
         mask = answers.named(subject)
-        chance = _mean(before.named(subject)[subject.others]) if subject.places else _luck(answers, subject)
+        chance = (
+            _mean(before.named(subject)[subject.others])
+            if subject.places
+            else _luck(answers, subject)
+        )
         readings.append(share_reading(int(mask[subject.own].sum()), int(subject.own.sum()), chance))
     return readings[0], readings[1]
 
 
 def _luck(answers: Answers, subject: Subject) -> float:
     labels = len(answers.texts)
-    first, true = (np.bincount(of[subject.own], minlength=labels) for of in (answers.best[:, 0], subject.label_of))
+    first, true = (
+        np.bincount(of[subject.own], minlength=labels)
+        for of in (answers.best[:, 0], subject.label_of)
+    )
     total = int(subject.own.sum())
     return float(first @ true) / total**2 if total else 0.0
 
@@ -102,35 +119,57 @@ def _mean(mask: Any) -> float:
 
 
 def prompted(
-    attack: str, subjects: Sequence[Subject], base: Mapping[str, Floats], now: Mapping[str, Floats], spaces: tuple[Space, Space], why: str
+    attack: str,
+    subjects: Sequence[Subject],
+    base: Mapping[str, Floats],
+    now: Mapping[str, Floats],
+    spaces: tuple[Space, Space],
+    why: str,
 ) -> list[Attempt]:
-    """One attack with labels in one or several prompts, for each forget; `base` and `now` are the labels in each prompt."""
+    """One attack with labels in one or several prompts, for each forget; `base` and `now` are the
+    labels in each prompt.
+    """
     tried: list[list[Variant]] = [[] for _ in subjects]
     for template in (t for t in base if t in now):
-        first, last = (Answers.of(s.images, texts[template]) for s, texts in zip(spaces, (base, now), strict=True))
+        first, last = (
+            Answers.of(s.images, texts[template])
+            for s, texts in zip(spaces, (base, now), strict=True)
+        )
         for readings, subject in zip(tried, subjects, strict=True):
             readings.append((template, *naming(subject, first, last)))
     return [worst_of(attack, readings, {"prompts": len(readings)}, why) for readings in tried]
 
 
-def worded(attack: str, subject: Subject, base: Space, now: Space, first: Answers, last: Answers, why: str) -> Attempt:
-    """Other words in the place of the forgotten labels: how many pictures of the label that a word stands for get it."""
+def worded(
+    attack: str, subject: Subject, base: Space, now: Space, first: Answers, last: Answers, why: str
+) -> Attempt:
+    """Other words in the place of the forgotten labels: how many pictures of the label that a word
+    stands for get it.
+    """
     if not subject.places:
         return Attempt(attack, why=DOMAIN)
     tried: list[Variant] = []
     rivals = first.rival(subject), last.rival(subject)
     for place, word, vectors in other_words(attack, subject, base, now):
         own = subject.own & (subject.label_of == place)
-        was, is_now = (s.images @ v > rival for s, v, rival in zip((base, now), vectors, rivals, strict=True))
+        was, is_now = (
+            s.images @ v > rival for s, v, rival in zip((base, now), vectors, rivals, strict=True)
+        )
         chance, total = _mean(was[subject.others]), int(own.sum())
         if total:
-            before, after = (share_reading(int(mask[own].sum()), total, chance) for mask in (was, is_now))
+            before, after = (
+                share_reading(int(mask[own].sum()), total, chance) for mask in (was, is_now)
+            )
             tried.append((word, before, after))
     return worst_of(attack, tried, {"words": len(tried)}, why)
 
 
-def other_words(attack: str, subject: Subject, base: Space, now: Space) -> Iterator[tuple[int, str, tuple[Floats, Floats]]]:
-    """Each other word for a label of the forget that both models have a vector of: the label's place, the word, its vectors."""
+def other_words(
+    attack: str, subject: Subject, base: Space, now: Space
+) -> Iterator[tuple[int, str, tuple[Floats, Floats]]]:
+    """Each other word for a label of the forget that both models have a vector of: the label's
+    place, the word, its vectors.
+    """
     for place in subject.places:
         known = base.words.get(attack, {}).get(place, {})
         edited = now.words.get(attack, {}).get(place, {})
@@ -140,7 +179,9 @@ def other_words(attack: str, subject: Subject, base: Space, now: Space) -> Itera
 
 
 def search(subject: Subject, base: Space, now: Space) -> Attempt:
-    """Pictures ordered by their score with a text: the label as registered, in the ensemble of prompts, and each other word."""
+    """Pictures ordered by their score with a text: the label as registered, in the ensemble of
+    prompts, and each other word.
+    """
     if not subject.places:
         return Attempt("search", why=DOMAIN)
     tried: list[Variant] = []
@@ -152,10 +193,32 @@ def search(subject: Subject, base: Space, now: Space) -> Attempt:
         texts = [("", (base.labels[place], now.labels[place]))]
         for template in base.prompts.get("ensemble", {}):
             if template in now.prompts.get("ensemble", {}):
-                texts.append((template, (base.prompts["ensemble"][template][place], now.prompts["ensemble"][template][place])))
-        texts += [(w, v) for attack in WORDED for p, w, v in other_words(attack, subject, base, now) if p == place]
+                texts.append(
+                    (
+                        template,
+                        (
+                            base.prompts["ensemble"][template][place],
+                            now.prompts["ensemble"][template][place],
+                        ),
+                    )
+                )
+        texts += [
+            (w, v)
+            for attack in WORDED
+            for p, w, v in other_words(attack, subject, base, now)
+            if p == place
+        ]
         for word, vectors in texts:
-            was, is_now = (auc(s.images[own] @ v, s.images[rest] @ v) for s, v in zip((base, now), vectors, strict=True))
+            was, is_now = (
+                auc(s.images[own] @ v, s.images[rest] @ v)
+                for s, v in zip((base, now), vectors, strict=True)
+            )
             counts = int(own.sum()), int(rest.sum())
-            tried.append((word, area_reading(was, *counts, both_ways=True), area_reading(is_now, *counts, both_ways=True)))
+            tried.append(
+                (
+                    word,
+                    area_reading(was, *counts, both_ways=True),
+                    area_reading(is_now, *counts, both_ways=True),
+                )
+            )
     return worst_of("search", tried, {"words": len(tried)}, FEW)
