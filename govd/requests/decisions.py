@@ -13,8 +13,11 @@ from govd.ledger.times import moment
 from govd.models.core import Core
 from govd.records import lifecycle
 from govd.records.actors import roles_of, spoken
+from govd.records.drafts import request_draft
 from govd.records.lifecycle import OPEN
 from govd.records.limits import bounded
+from govd.records.request import Request
+from govd.records.revision import Revision
 from govd.requests.options import date_of
 from govd.requests.privacy import Privacy
 from govd.types import Gate, Json, Record, Vote
@@ -29,7 +32,7 @@ class Decisions:
         self.core, self.privacy = core, privacy
 
     @bounded
-    def decide(self, request_id: str, event: str, reason: str, actor: str) -> Record:
+    def decide(self, request_id: str, event: str, reason: str, actor: str) -> Request:
         """A person's decision: `approve` (policies may still deny it or let it wait), `reject`,
         `withdraw`, `retry`.
 
@@ -39,69 +42,63 @@ class Decisions:
         """
         core = self.core
         votes: list[Vote] = []
-        check_model(core.desk.request(request_id))
+        request = core.desk.request(request_id)
+        check_model(request)
         if event == "approve":  # policies are asked before the lock: they may take their time
-            request = core.desk.request(request_id)
-            lifecycle.decide(request["kind"], request["state"], event)
+            lifecycle.decide(request.kind, request.state, event)
             self._check_computed(request)
-            votes = self.votes("approve", request, request["predicted"] or {}, actor)
+            votes = self.votes("approve", request, request.predicted, actor)
         with core.desk.lock:
             core.desk.refresh()
             request = core.desk.request(request_id)
-            lifecycle.decide(request["kind"], request["state"], event)
-            if event in ("withdraw", "reject"):
-                check_hold(request)
-            if event == "retry" and request.get("shredded_at"):
-                what = f"the text of {request['id']} was destroyed: nothing can be looked at again"
-                raise Conflict(
-                    what, advice="Approve it where it waits for a person, or withdraw it."
-                )
-            if event == "reject" and not reason.strip():
-                raise Usage("a rejection needs a reason", advice="Say --reason TEXT.")
+            lifecycle.decide(request.kind, request.state, event)
+            self._check_allowed(request, event, reason)
             drafts: list[Draft] = []
             if event == "approve":
-                self._check_computed(request)
                 drafts = vote_drafts(request, "approve", votes, self.versions())
-                event, held = verdict(votes, event)
-                if held:
-                    spoken = {
-                        **self.privacy.reason(request, reason or f"by {actor}"),
-                        "held_by": held,
-                    }
-                    drafts.append(
-                        Draft("request.approval", request["id"], actor, request["model"], spoken)
-                    )
-                    core.desk.append(
-                        [
-                            *drafts,
-                            Draft(
-                                f"request.{event}",
-                                request["id"],
-                                GOVD,
-                                request["model"],
-                                {"reason": held},
-                            ),
-                        ]
-                    )
-                    return core.desk.request(request["id"])
-            payload = {**self.privacy.reason(request, reason or f"by {actor}"), "by": actor}
-            core.desk.append(
-                [
-                    *drafts,
-                    Draft(f"request.{event}", request["id"], actor, request["model"], payload),
+            outcome, objection = verdict(votes, event)
+            payload = self.privacy.reason(request, reason or f"by {actor}")
+            if objection:
+                approval = {**payload, "held_by": objection}
+                drafts += [
+                    request_draft(request, "approval", actor, approval),
+                    request_draft(request, outcome, GOVD, {"reason": objection}),
                 ]
-            )
-            return core.desk.request(request["id"])
+            else:
+                decision = {**payload, "by": actor}
+                drafts.append(request_draft(request, event, actor, decision))
+            core.desk.append(drafts)
+            return core.desk.request(request.id)
 
-    def _check_computed(self, request: Record) -> None:
-        """A forget is approved for what the model is now."""
-        if request["kind"] != "forget":
-            return
-        made = self.core.desk.views.contribution(str(request["contribution"]))
-        if (made.basis if made else None) != self.core.desk.model(str(request["model"]))["basis"]:
-            advice = "Withdraw it, or set the model back to what it was."
+    def _check_allowed(self, request: Request, event: str, reason: str) -> None:
+        """What forbids a person's decision though the request's state allows it.
+
+        Raises:
+            Denied: a legal hold. Conflict: its text was destroyed, or it is not computed for what
+            the model is now. Usage: a rejection without a reason.
+        """
+        if event in ("withdraw", "reject"):
+            check_hold(request)
+        if event == "retry" and request.shredded_at:
             raise Conflict(
-                f"{request['id']} is not computed for what the model is now", advice=advice
+                f"the text of {request.id} was destroyed: nothing can be looked at again",
+                advice="Approve it where it waits for a person, or withdraw it.",
+            )
+        if event == "reject" and not reason.strip():
+            raise Usage("a rejection needs a reason", advice="Say --reason TEXT.")
+        if event == "approve":
+            self._check_computed(request)
+
+    def _check_computed(self, request: Request) -> None:
+        """A forget is approved for what the model is now."""
+        if not request.is_forget:
+            return
+        reference = self.core.desk.views.contribution(str(request.contribution))
+        basis = None if reference is None else reference.basis
+        if basis != self.core.desk.model(request.model).basis:
+            raise Conflict(
+                f"{request.id} is not computed for what the model is now",
+                advice="Withdraw it, or set the model back to what it was.",
             )
 
     def versions(self) -> dict[str, str]:
@@ -109,7 +106,7 @@ class Decisions:
         return {p.name: p.version for p in self.core.plugins.known}
 
     @bounded
-    def extend(self, request_id: str, due: str, reason: str, actor: str) -> Record:
+    def extend(self, request_id: str, due: str, reason: str, actor: str) -> Request:
         """More time for a forget that is not in force yet.
 
         Raises:
@@ -121,40 +118,38 @@ class Decisions:
             core.desk.refresh()
             request = core.desk.request(request_id)
             check_model(request)
-            if request["kind"] != "forget" or request["state"] not in OPEN:
+            if not request.is_forget or request.state not in OPEN:
                 raise Conflict(
-                    f"{request['id']} is {request['state']}: nothing is due",
+                    f"{request.id} is {request.state}: nothing is due",
                     advice="Only open forgets can be extended.",
                 )
             if not reason.strip():
                 raise Usage("an extension needs a reason", advice="Say --reason TEXT.")
-            settings, filed = core.home.settings, datetime.fromisoformat(str(request["filed_at"]))
-            new = str(date_of(due, "due"))
-            known = str(request["due_at"] or _after(filed, settings.deadline_days))
-            if new <= known:
+            settings, filed = core.home.settings, datetime.fromisoformat(request.filed_at)
+            due_at = str(date_of(due, "due"))
+            due_already = request.due_at or _after(filed, settings.deadline_days)
+            if due_at <= due_already:
                 raise Usage(
-                    f"{due} is no later than {known[:10]}, when it is due already",
+                    f"{due} is no later than {due_already[:10]}, when it is due already",
                     advice="Say a later --due.",
                 )
             latest = _after(filed, settings.extended_days)
-            if new > latest:
+            if due_at > latest:
                 advice = f"At most until {latest[:10]} (extended_days in govd.toml)."
                 raise Usage(
                     f"{due} is more than {settings.extended_days} days after the filing",
                     advice=advice,
                 )
             payload: dict[str, Json] = {
-                "due_at": new,
-                "was": known,
+                "due_at": due_at,
+                "was": due_already,
                 **self.privacy.reason(request, reason),
             }
-            core.desk.append(
-                [Draft("request.extend", request["id"], actor, request["model"], payload)]
-            )
-            return core.desk.request(request["id"])
+            core.desk.append([request_draft(request, "extend", actor, payload)])
+            return core.desk.request(request.id)
 
     @bounded
-    def hold(self, request_id: str, reason: str, actor: str) -> Record:
+    def hold(self, request_id: str, reason: str, actor: str) -> Request:
         """A legal hold: until it is released the request is neither reverted, withdrawn, rejected
         nor shredded.
 
@@ -164,7 +159,7 @@ class Decisions:
         return self._held(request_id, "hold", reason, actor)
 
     @bounded
-    def release(self, request_id: str, reason: str, actor: str) -> Record:
+    def release(self, request_id: str, reason: str, actor: str) -> Request:
         """End a legal hold.
 
         Raises:
@@ -172,30 +167,29 @@ class Decisions:
         """
         return self._held(request_id, "release", reason, actor)
 
-    def _held(self, request_id: str, event: str, reason: str, actor: str) -> Record:
+    def _held(self, request_id: str, event: str, reason: str, actor: str) -> Request:
         with self.core.desk.lock:
             self.core.desk.refresh()
             request = self.core.desk.request(request_id)
-            if bool(request["held"]) == (event == "hold"):
+            if (request.hold is not None) == (event == "hold"):
                 raise Conflict(
-                    f"{request['id']} is {'held already' if event == 'hold' else 'not held'}",
+                    f"{request.id} is {'held already' if event == 'hold' else 'not held'}",
                     advice="`govd request show ID`",
                 )
             if not reason.strip():
                 raise Usage(f"a {event} needs a reason", advice="Say --reason TEXT.")
-            said = self.privacy.reason(request, reason)
-            self.core.desk.append(
-                [Draft(f"request.{event}", request["id"], actor, request["model"], said)]
-            )
-            return self.core.desk.request(request["id"])
+            payload = self.privacy.reason(request, reason)
+            self.core.desk.append([request_draft(request, event, actor, payload)])
+            return self.core.desk.request(request.id)
 
     # -- policies
 
     def votes(
-        self, moment: str, request: Record, predicted: Mapping[str, Json], actor: str
+        self, moment: str, request: Request, predicted: Mapping[str, Json], actor: str
     ) -> list[Vote]:
         """What the policies say to a request when `actor` files or approves it, each under its
-        plugin's name; one that fails or answers nonsense lets it wait.
+        plugin's name; one that fails or answers nonsense lets it wait. `moment`: `filed`, `approve`
+        or `revert`; `predicted`: what the request is predicted to do.
         """
         votes = []
         answers = self.core.plugins.asker.each(
@@ -216,7 +210,7 @@ class Decisions:
                 votes.append(Vote(answer.decision, plugin, answer.reason, inputs, answer.needs))
         return votes
 
-    def gates(self, revision: Record) -> tuple[list[Gate], bool]:
+    def gates(self, revision: Revision) -> tuple[list[Gate], bool]:
         """What the gates say to an evaluated revision, each under its plugin's name; and whether
         one of them failed.
         """
@@ -236,9 +230,9 @@ def _failed(fault: PluginFault) -> str:
     return f"it failed: {fault.message}"
 
 
-def approvals_of(request: Record) -> list[Record]:
-    """The approvals of a request so far, oldest first: those that policies did not find enough,
-    and those that were.
+def approvals_of(request: Request) -> list[Record]:
+    """The approvals of a request so far, as JSON, oldest first: those that policies did not find
+    enough, and those that were.
     """
     approvals = [*request.get("approvals_held", ()), *request.get("approvals", ())]
     return sorted(approvals, key=lambda approval: int(approval["entry"]))
@@ -256,9 +250,11 @@ def verdict(votes: Sequence[Vote], otherwise: str) -> tuple[str, str]:
 
 
 def vote_drafts(
-    request: Record, at: str, votes: Sequence[Vote], versions: Mapping[str, str]
+    request: Request, at: str, votes: Sequence[Vote], versions: Mapping[str, str]
 ) -> list[Draft]:
-    """Every vote as an entry."""
+    """Every vote as an entry. `at`: the moment when policies were asked; `versions`: of the
+    plugins.
+    """
     drafts = []
     for vote in votes:
         payload: dict[str, Json] = {
@@ -270,43 +266,38 @@ def vote_drafts(
         payload |= {"reason": vote.reason, "inputs": dict(vote.inputs)}
         if vote.needs is not None:
             payload["needs"] = vote.needs.as_json()
-        drafts.append(
-            Draft("request.vote", str(request["id"]), GOVD, str(request["model"]), payload)
-        )
+        drafts.append(request_draft(request, "vote", GOVD, payload))
     return drafts
 
 
-def check_hold(request: Record) -> None:
+def check_hold(request: Request) -> None:
     """Refuse what a legal hold forbids.
 
     Raises:
         Denied: the request is under one.
     """
-    held = request.get("held")
-    if held:
-        what = (
-            f"it is under a legal hold since {held['at'][:10]} by {spoken(held['by'])}:"
-            f" {held['reason']}"
-        )
+    hold = request.hold
+    if hold is not None:
         raise Denied(
-            what, where=str(request["id"]), advice="`govd request release ID --reason …` ends it."
+            f"it is under a legal hold since {hold.at[:10]} by {spoken(hold.by)}: {hold.reason}",
+            where=request.id,
+            advice="`govd request release ID --reason …` ends it.",
         )
 
 
-def check_model(request: Record) -> None:
+def check_model(request: Request) -> None:
     """Refuse what would change a request whose model was retired.
 
     Raises:
         Conflict: it was.
     """
-    retired = request.get("model_retired")
-    if retired:
-        what = (
-            f"the model {request['model']} was retired on {retired['at'][:10]}: nothing serves it,"
-            " and its requests stay as they are"
-        )
+    retired = request.model_retired
+    if retired is not None:
         raise Conflict(
-            what, where=str(request["id"]), advice=f"`govd request show {request['id']}`"
+            f"the model {request.model} was retired on {retired['at'][:10]}: nothing serves it,"
+            " and its requests stay as they are",
+            where=request.id,
+            advice=f"`govd request show {request.id}`",
         )
 
 

@@ -14,8 +14,9 @@ from govd.ledger import canonical
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.records.coverage import scope_of
+from govd.records.drafts import request_draft
 from govd.records.limits import bounded
-from govd.records.request import Request
+from govd.records.request import Hidden, Request
 from govd.types import PRIVATE, Json, Record, Scope
 
 HIDDEN: Final = ("concepts", "reason", "basis", "ticket")
@@ -60,16 +61,15 @@ class Privacy:
         """
         return f"{PRIVATE}{hmac.new(self.core.home.secret(), key.encode(), 'sha256').hexdigest()}"
 
-    def reason(self, request: Record, text: str) -> dict[str, Json]:
+    def reason(self, request: Request, text: str) -> dict[str, Json]:
         """What somebody said about a request, for an entry: as it is, or as a commitment where the
         request is private.
         """
-        if not request.get("private") or not text:
+        if request.private is None or not text:
             return {"reason": text}
         self.core.desk.refresh()  # the name counts every entry that there is
-        box = self.core.private.free(
-            str(request["id"]), len(self.core.desk.request(str(request["id"]))["entries"])
-        )
+        entries = self.core.desk.request(request.id).entries
+        box = self.core.private.free(request.id, len(entries))
         return {
             "reason": "",
             "private": {
@@ -96,11 +96,11 @@ class Privacy:
         """
         return hmac.new(self._secret, canonical.encode(scope.as_json()), "sha256").hexdigest()
 
-    def scope(self, request: Record) -> str | None:
+    def scope(self, request: Request) -> str | None:
         """The commitment of a request's scope, of a private one as long as its text is there; None
         where it is lost.
         """
-        key = (str(request["id"]), bool(request.get("shredded_at")))
+        key = (request.id, bool(request.shredded_at))
         kept = self._scopes.get(key)
         if kept is not None:
             return kept
@@ -122,43 +122,32 @@ class Privacy:
             Conflict: it is not private. NotFound: it was destroyed.
         """
         with self.core.desk.lock:
-            request = self._private(request_id)
-            if request.get("shredded_at"):
+            request, hidden = self._private(request_id)
+            if request.shredded_at:
                 raise NotFound(
-                    f"the text of {request['id']} was destroyed on {request['shredded_at'][:10]}",
+                    f"the text of {request.id} was destroyed on {request.shredded_at[:10]}",
                     advice="Nobody can bring it back.",
                 )
-            found = self.core.private.open(
-                str(request["id"]), str(request["private"]["commitment"])
-            )
-            said: list[dict[str, Json]] = []
-            for entry in self.core.desk.ledger.some(request["entries"]):
-                hidden = entry["payload"].get("private") or {}
-                if "box" in hidden:
-                    try:
-                        text = self.core.private.open(hidden["box"], hidden["commitment"])["reason"]
-                    except (NotFound, BadFile):
-                        text = "(this text is lost)"
-                    said.append(
-                        {
-                            "entry": entry["seq"],
-                            "kind": entry["kind"],
-                            "actor": entry["actor"],
-                            "reason": text,
-                        }
-                    )
-            self.core.desk.append(
-                [
-                    Draft(
-                        "request.read",
-                        request["id"],
-                        actor,
-                        request["model"],
-                        {"reason": f"read by {actor}"},
-                    )
-                ]
-            )
-            return {**self.core.desk.request(request_id), **found, "said": said}
+            text = self.core.private.open(request.id, hidden.commitment)
+            reasons = self._reasons(request)
+            read = request_draft(request, "read", actor, {"reason": f"read by {actor}"})
+            self.core.desk.append([read])
+            return {**self.core.desk.request(request_id), **text, "said": reasons}
+
+    def _reasons(self, request: Request) -> list[dict[str, Json]]:
+        """What was said in private when it was decided, entry after entry."""
+        reasons: list[dict[str, Json]] = []
+        for entry in self.core.desk.ledger.some(list(request.entries)):
+            hidden = entry["payload"].get("private") or {}
+            if "box" not in hidden:
+                continue
+            try:
+                text = self.core.private.open(hidden["box"], hidden["commitment"])["reason"]
+            except (NotFound, BadFile):
+                text = "(this text is lost)"
+            about = {"entry": entry["seq"], "kind": entry["kind"], "actor": entry["actor"]}
+            reasons.append({**about, "reason": text})
+        return reasons
 
     def shred(self, request: Request, reason: str, actor: str) -> Request:
         """Destroy the text of a private request, of its reverts, and of what was said about them:
@@ -170,14 +159,14 @@ class Privacy:
             Conflict: it is not private, or destroyed already. Usage: no reason.
         """
         core = self.core
-        self._private(str(request["id"]))
-        subjects = [str(request["id"]), *self._reverts(str(request["id"]))]
+        self._private(request.id)
+        subjects = [request.id, *self._reverts(request.id)]
         names = [name for name in core.private.names() if name.partition(".")[0] in subjects]
-        known = core.desk.boxes(subjects)
-        if subjects[0] in known.shredded and not names:
-            when = str(request.get("shredded_at") or "an earlier day")[:10]
+        boxes = core.desk.boxes(subjects)
+        if subjects[0] in boxes.shredded and not names:
+            when = (request.shredded_at or "an earlier day")[:10]
             raise Conflict(
-                f"the text of {request['id']} was destroyed on {when}",
+                f"the text of {request.id} was destroyed on {when}",
                 advice="There is nothing left.",
             )
         if not reason.strip():
@@ -185,16 +174,16 @@ class Privacy:
                 "destroying a text needs a reason",
                 advice="Say --reason TEXT; it is said in the ledger, so name nobody in it.",
             )
-        said_since = {name.partition(".")[0] for name in names if name in known.living}
+        said_since = {name.partition(".")[0] for name in names if name in boxes.living}
         drafts = [
-            Draft("request.shred", subject, actor, str(request["model"]), {"reason": reason})
+            Draft("request.shred", subject, actor, request.model, {"reason": reason})
             for subject in subjects
-            if subject not in known.shredded or subject in said_since
+            if subject not in boxes.shredded or subject in said_since
         ]
         core.desk.append(drafts)
         for name in names:
             core.private.shred(name)
-        return core.desk.request(str(request["id"]))
+        return core.desk.request(request.id)
 
     def _reverts(self, request_id: str) -> list[str]:
         """The reverts of a request. The views say where to look, the entries which they are."""
@@ -208,21 +197,26 @@ class Privacy:
             if e["kind"] == "request.file" and e["payload"].get("reverts") == request_id
         ]
 
-    def _private(self, request_id: str) -> Request:
+    def _private(self, request_id: str) -> tuple[Request, Hidden]:
+        """A request, and what the ledger only commits to of it.
+
+        Raises:
+            Conflict: it is not private.
+        """
         request = self.core.desk.request(request_id)
         if request.private is None:
             raise Conflict(
                 f"{request.id} is not private: what was filed is in the ledger for good",
                 advice="File with --private.",
             )
-        return request
+        return request, request.private
 
-    def same(self, request: Record, body: dict[str, Json]) -> bool:
+    def same(self, request: Request, body: dict[str, Json]) -> bool:
         """Whether a request was filed with this body; a private one is compared by its text, as
         long as that is there.
         """
-        filed = self.core.desk.ledger.some([int(request["seq"])])[0]["payload"]
-        if request.get("shredded_at"):  # what was destroyed nobody can compare any more
+        filed = self.core.desk.ledger.some([request.seq])[0]["payload"]
+        if request.shredded_at:  # what was destroyed nobody can compare any more
             open_ = {
                 name: value
                 for name, value in body.items()
@@ -231,9 +225,7 @@ class Privacy:
             as_many = len(body.get("concepts", filed["concepts"])) == len(filed["concepts"])
             return as_many and all(filed.get(name) == value for name, value in open_.items())
         try:
-            said = self.revealed(
-                {**filed, "id": request["id"], "shredded_at": request.get("shredded_at")}
-            )
+            revealed = self.revealed({**filed, "id": request.id, "shredded_at": None})
         except GovdError:
             return False
-        return all(said.get(name) == value for name, value in body.items())
+        return all(revealed.get(name) == value for name, value in body.items())
