@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from govd.cli import audit, homes, models, requests, revisions, tokens
+from govd.cli import audit, forgetting, homes, models, requests, revisions, tokens
 from govd.cli.command import model_first
 from govd.cli.examples import epilog
 from govd.errors import REPORT, GovdError
@@ -35,7 +35,7 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(homes.demo, homes.serve, homes.status, homes.reconcile, homes.doctor, homes.config),
-    *(requests.forget, requests.preview, requests.revert),
+    *(forgetting.forget, forgetting.preview, forgetting.revert),
     *(revisions.export, revisions.classify, revisions.evaluate),
     *(homes.backup, homes.restore),
 )

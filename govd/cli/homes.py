@@ -67,7 +67,7 @@ def serve(
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Models, published revisions, what waits and why, size and head of the ledger."""
-    from govd.cli.show import show_status
+    from govd.cli.show_status import show_status
 
     with opened(home) as api:
         put(api.status(), as_json, show_status)
@@ -77,7 +77,7 @@ def reconcile(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Do what is still to do, without a daemon: what was cut off, and what waits for nobody. Exit 1
     where something is left.
     """
-    from govd.cli.show import show_reconciled
+    from govd.cli.show_status import show_reconciled
 
     with opened(home) as api:
         done = api.reconcile()
@@ -90,7 +90,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Devices, versions, database, keys and plugins: what is wrong and what to do. Exit 4 where
     something is.
     """
-    from govd.cli.show import show_doctor
+    from govd.cli.show_machine import show_doctor
     from govd.service.doctor import examine
 
     found = examine(home)
@@ -101,7 +101,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 def config(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Every setting of govd.toml: the value in force, its default, and what it means."""
-    from govd.cli.show import show_settings
+    from govd.cli.show_machine import show_settings
     from govd.home.home import default_home
     from govd.home.settings import Settings
 
@@ -119,7 +119,7 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Ledger, artifacts, keys and settings in one file; works while a daemon runs."""
-    from govd.cli.show import show_backup
+    from govd.cli.show_machine import show_backup
     from govd.home.home import default_home
     from govd.service.backup import backup as run
 
@@ -132,7 +132,7 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """A backup into a home that does not exist yet."""
-    from govd.cli.show import show_restored
+    from govd.cli.show_machine import show_restored
     from govd.home.home import default_home
     from govd.service.backup import restore as run
 

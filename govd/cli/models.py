@@ -183,7 +183,7 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Register a model; makes the home where there is none."""
-    from govd.cli.show import show_model
+    from govd.cli.show_models import show_model
 
     given = _given(
         labels,
@@ -210,7 +210,7 @@ def add(
 @app.command("list")
 def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Registered models."""
-    from govd.cli.show import show_models
+    from govd.cli.show_models import show_models
 
     with opened(home) as api:
         put(api.models(), as_json, show_models)
@@ -244,7 +244,7 @@ def update(
     """Change what a model is registered with; what is not given stays. Every forget in force is
     computed anew and published.
     """
-    from govd.cli.show import show_model
+    from govd.cli.show_models import show_model
 
     given = _given(
         labels,
@@ -283,7 +283,7 @@ def rebase(
     """Put another checkpoint in a model's place: every forget in force is computed anew for it and
     published.
     """
-    from govd.cli.show import show_model
+    from govd.cli.show_models import show_model
 
     given = _given(
         labels,

@@ -32,7 +32,7 @@ app = typer.Typer(
 @app.command("list")
 def list_(model: ModelOption, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """A model's revisions, oldest first."""
-    from govd.cli.show import show_revisions
+    from govd.cli.show_revisions import show_revisions
 
     with opened(home) as api:
         put(api.revisions(model), as_json, show_revisions)
@@ -147,7 +147,7 @@ def classify(
     """The best label for each picture, by the published revision. Exit 1 where a picture cannot be
     read.
     """
-    from govd.cli.show import show_answers
+    from govd.cli.show_revisions import show_answers
 
     if labels is not None and labels_file is not None:
         raise Usage("--labels and --labels-file", advice="Give one of them.")
@@ -193,7 +193,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Metrics on labelled pictures, with what a stranger can still do."""
-    from govd.cli.show import show_evaluation
+    from govd.cli.show_revisions import show_evaluation
 
     if images is not None and vectors is not None:
         raise Usage("--images and --vectors", advice="Give one of them.")

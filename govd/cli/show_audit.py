@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from govd.cli.show import approver, show_request
+from govd.cli.show_requests import approver, show_request
 from govd.cli.tables import console, count, escape, scope, state, table
 from govd.ledger.times import now
 from govd.records.actors import spoken

@@ -9,6 +9,13 @@ from govd.cli.tables import console, count, escape
 
 if TYPE_CHECKING:
     from govd.types import Json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from govd.cli.tables import said, table
+
+if TYPE_CHECKING:
+    from govd.types import Json
 
 
 def show_removed(model: Mapping[str, Json]) -> None:
@@ -56,3 +63,91 @@ def show_retired(models: list[Mapping[str, Json]]) -> None:
             f"[dim]{escape(model['name'])} was retired on {model['at'][:10]} with {kept} in"
             f" force{why}[/]"
         )
+
+
+TOLD = 20
+"""Repeated names that are told one by one."""
+
+
+def show_models(models: Sequence[Mapping[str, Json]]) -> None:
+    """Registered models."""
+    rows = [
+        (
+            escape(m["name"]),
+            escape(m["reference"]),
+            m["dim"],
+            said(m.get("use")),
+            said(m.get("side")),
+            escape(said(m.get("pool"))),
+            "retired" if m["state"] == "retired" else m["revision"] or "base",
+        )
+        for m in models
+    ]
+    console().print(
+        table("model", "reference", "width", "use", "side", "pool", "revision", rows=rows)
+    )
+
+
+def show_model(model: Mapping[str, Json]) -> None:
+    """A model that was registered, changed or taken out of service, in short."""
+    out = console()
+    name = escape(model["name"])
+    out.print(
+        f"[bold]{name}[/]: {escape(model['reference'])},"
+        f" {escape(model.get('architecture') or 'model')} of {model['dim']} dimensions"
+    )
+    backend, device, side, use = (
+        escape(said(model.get(key))) for key in ("backend", "device", "side", "use")
+    )
+    asks = ", edits conditional on domains" if model.get("conditional") else ""
+    out.print(f"  opened by the plugin {backend} on {device}; side {side}, use {use}{asks}")
+    out.print(
+        f"  {count(model.get('labels', 0), 'label')}, {count(model.get('anchors', 0), 'anchor')},"
+        f" {_pool(model)}"
+    )
+    for line in _given(model):
+        out.print(f"  {line}")
+    for key in ("domains", "images", "publish_to"):
+        if model.get(key):
+            out.print(f"  {key.replace('_', ' ')}: {escape(said(model[key]))}")
+    out.print(f"  [dim]everything: govd model show {name}[/]")
+
+
+def _pool(model: Mapping[str, Json]) -> str:
+    """The pool in short."""
+    if not model.get("pool"):
+        return "no pool"
+    total = model.get("pool_total", model["pool"])
+    of = f" of {total}, taken evenly" if total > model["pool"] else ""
+    return f"{escape(model['pool'])} {escape(model.get('pool_kind', ''))} embeddings{of}"
+
+
+def _given(model: Mapping[str, Json]) -> Iterator[str]:
+    """What was left out of the files and folders that were given, and names that add nothing."""
+    for what in ("labels", "anchors"):
+        merged = model.get(f"{what}_merged", [])
+        for row in merged[:TOLD]:
+            yield f"[yellow]{escape(_repeat(row, what.removesuffix('s')))}[/]"
+        if len(merged) > TOLD:
+            yield f"[yellow]{len(merged) - TOLD} more {what} add nothing[/]"
+    for what in ("pool", "images"):
+        left_out = model.get(f"{what}_left_out")
+        if left_out:
+            reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(left_out.items()))
+            yield (
+                "[yellow]left out of"
+                f" {'the pool' if what == 'pool' else 'the evaluation pictures'}:"
+                f" {escape(reasons)}[/]"
+            )
+
+
+def _repeat(row: Mapping[str, Json], what: str) -> str:
+    """Why a name adds nothing."""
+    first, second = row["lines"]
+    if row["why"] == "repeated":
+        return f"{what} {row['name']!r} stands on lines {first} and {second}: it counts once"
+    where = f"line {first}" if first else "a label"
+    return (
+        f"{what} {row['name']!r} (line {second}) reads like {row['kept']!r} ({where}) to this"
+        f" model: one {what}"
+    )

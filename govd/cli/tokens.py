@@ -45,7 +45,7 @@ def create(
 @app.command("list")
 def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """All tokens, without their secrets."""
-    from govd.cli.show import show_tokens
+    from govd.cli.show_tokens import show_tokens
 
     with opened(home) as api:
         put(api.tokens(), as_json, show_tokens)

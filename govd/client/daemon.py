@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
 import numpy as np
 
+from govd.client.files import as_body, new_file, part_of_path, picture_file, save
 from govd.client.transport import Transport
-from govd.errors import MachineFault, UnreadableImage, Usage
-from govd.home.regular import PICTURE_BYTES, read_regular
+from govd.errors import UnreadableImage
 from govd.records.lifecycle import MOVING
-from govd.records.limits import check_text
 from govd.service.api import Api, Question
 from govd.types import Floats, Json, Record
 
@@ -58,7 +53,7 @@ class Daemon(Api):
 
     def ask(self, question: Question, arguments: Mapping[str, Any]) -> Any:
         """The daemon's answer to a declared question."""
-        parts = {name: _part(str(arguments[name])) for name in question.parts}
+        parts = {name: part_of_path(str(arguments[name])) for name in question.parts}
         path, query = question.path.format(**parts), question.query(arguments)
         if question.kind == "list":
             return self._http.all(path, **query)
@@ -78,18 +73,18 @@ class Daemon(Api):
 
     def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
         found: Record = self._http.json(
-            "PATCH", f"models/{_part(name)}", {"reference": reference, **options}
+            "PATCH", f"models/{part_of_path(name)}", {"reference": reference, **options}
         )
         return found
 
     def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
         query = {"reason": reason or None, "delete_published": delete_published or None}
-        found: Record = self._http.json("DELETE", f"models/{_part(name)}", **query)
+        found: Record = self._http.json("DELETE", f"models/{part_of_path(name)}", **query)
         return found
 
     def interference(self, model: str, number: int | None = None) -> Record:
         revision = number if number is not None else int(self.model(model)["revision"] or 0)
-        return self._get(f"models/{_part(model)}/revisions/{revision}/interference")
+        return self._get(f"models/{part_of_path(model)}/revisions/{revision}/interference")
 
     def classify(
         self,
@@ -103,7 +98,7 @@ class Daemon(Api):
         sent: dict[int, str] = {}
         for i, path in enumerate(images):
             try:
-                sent[i] = _file(path)
+                sent[i] = picture_file(path)
             except UnreadableImage as error:
                 answers[i] = {
                     "path": str(path),
@@ -123,7 +118,7 @@ class Daemon(Api):
             "labels": labels and list(labels),
         }
         found: Json = self._post(
-            f"models/{_part(model)}/classify", {**body, "revision": revision, "base": base}
+            f"models/{part_of_path(model)}/classify", {**body, "revision": revision, "base": base}
         )
         answers |= dict(zip(sent, found, strict=True))
         number = found[0]["revision"]
@@ -134,12 +129,12 @@ class Daemon(Api):
     ) -> Floats:
         body = {
             "texts": list(texts),
-            "images": [_file(i) for i in images],
+            "images": [picture_file(i) for i in images],
             "names": [str(i) for i in images],
             "base": base,
         }
         return np.asarray(
-            self._post(f"models/{_part(model)}/embeddings", body)["embeddings"], np.float32
+            self._post(f"models/{part_of_path(model)}/embeddings", body)["embeddings"], np.float32
         )
 
     def evaluate(
@@ -160,13 +155,13 @@ class Daemon(Api):
             "disclose": disclose,
             "words": words or {},
         }
-        return self._post(f"models/{_part(model)}/evaluate", body)
+        return self._post(f"models/{part_of_path(model)}/evaluate", body)
 
     def export(
         self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any
     ) -> Record:
         return self._post(
-            f"models/{_part(model)}/export",
+            f"models/{part_of_path(model)}/export",
             {"folder": folder, "revision": revision, "format": format, **how},
         )
 
@@ -175,7 +170,7 @@ class Daemon(Api):
     def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
         found = self._post(
             "requests",
-            {"model": model, "concepts": list(concepts), **_lists(options)},
+            {"model": model, "concepts": list(concepts), **as_body(options)},
             wait=wait or None,
         )
         return self._settled(found) if wait else found
@@ -194,24 +189,24 @@ class Daemon(Api):
 
     def preview(self, *concepts: str, model: str, **options: Any) -> Record:
         return self._post(
-            "preview", {"model": model, "concepts": list(concepts), **_lists(options)}
+            "preview", {"model": model, "concepts": list(concepts), **as_body(options)}
         )
 
     def requests(self, **filters: Any) -> list[Record]:
         return self._http.all("requests", **filters)
 
     def request(self, request_id: str) -> Record:
-        return self._get(f"requests/{_part(request_id)}")
+        return self._get(f"requests/{part_of_path(request_id)}")
 
     def pictures(self, request_id: str) -> list[tuple[str, bytes]]:
-        path = f"requests/{_part(request_id)}/pictures"
+        path = f"requests/{part_of_path(request_id)}/pictures"
         return [
             (p["prompt"], self._http.ask("GET", f"{path}/{p['png']}").content)
             for p in self._http.all(path)
         ]
 
     def _decide(self, request_id: str, event: str, reason: str) -> Record:
-        return self._post(f"requests/{_part(request_id)}/{event}", {"reason": reason})
+        return self._post(f"requests/{part_of_path(request_id)}/{event}", {"reason": reason})
 
     def approve(self, request_id: str, reason: str = "") -> Record:
         return self._settled(self._decide(request_id, "approve", reason))
@@ -233,7 +228,7 @@ class Daemon(Api):
         wait: bool = False,
     ) -> Record:
         body = {"reason": reason, "idempotency_key": idempotency_key}
-        found = self._post(f"requests/{_part(request_id)}/revert", body, wait=wait or None)
+        found = self._post(f"requests/{part_of_path(request_id)}/revert", body, wait=wait or None)
         return self._settled(found) if wait else found
 
     def hold(self, request_id: str, reason: str) -> Record:
@@ -243,13 +238,15 @@ class Daemon(Api):
         return self._decide(request_id, "release", reason)
 
     def extend(self, request_id: str, due: str, reason: str) -> Record:
-        return self._post(f"requests/{_part(request_id)}/extend", {"due": due, "reason": reason})
+        return self._post(
+            f"requests/{part_of_path(request_id)}/extend", {"due": due, "reason": reason}
+        )
 
     def reveal(self, request_id: str) -> Record:
-        return self._post(f"requests/{_part(request_id)}/reveal", {})
+        return self._post(f"requests/{part_of_path(request_id)}/reveal", {})
 
     def shred(self, request_id: str, reason: str) -> Record:
-        return self._post(f"requests/{_part(request_id)}/shred", {"reason": reason})
+        return self._post(f"requests/{part_of_path(request_id)}/shred", {"reason": reason})
 
     # -- the ledger
 
@@ -292,45 +289,22 @@ class Daemon(Api):
         as_of: str | None = None,
         with_others: bool = False,
     ) -> Record:
-        path = Path(file)
-        if path.exists():
-            raise Usage(
-                "this file exists",
-                where=file,
-                advice="Choose another name; nothing is overwritten.",
-            )
-        asked = {
+        path = new_file(file)
+        about = {
             "request": request,
             "model": model,
             "revision": revision,
             "since": since,
             "as_of": as_of,
         }
-        answer = self._http.ask("GET", "audit/bundle", **asked, with_others=with_others or None)
-        part = path.with_name(f".{path.name}.part")
-        try:
-            part.write_bytes(answer.content)
-            os.replace(part, path)
-        except OSError as fault:
-            part.unlink(missing_ok=True)
-            raise MachineFault(
-                f"cannot be written ({fault.strerror})", where=file, advice="Nothing was written."
-            ) from None
-        about = {
-            k: v
-            for k, v in (
-                ("request", request),
-                ("model", model),
-                ("revision", revision),
-                ("as_of", as_of),
-            )
-            if v is not None
-        }
-        about |= {"others": "digests"} if request is not None and not with_others else {}
+        answer = self._http.ask("GET", "audit/bundle", **about, with_others=with_others or None)
+        save(path, answer.content)
+        kept = {k: v for k, v in about.items() if v is not None and k != "since"}
+        kept |= {"others": "digests"} if request is not None and not with_others else {}
         return {
             "file": file,
             "bytes": len(answer.content),
-            "about": about or {"everything": True},
+            "about": kept or {"everything": True},
             "key": self.audit_key(),
         }
 
@@ -340,29 +314,5 @@ class Daemon(Api):
         return self._post("tokens", {"role": role, "name": name})
 
     def revoke_token(self, token_id: str) -> Record:
-        found: Record = self._http.json("DELETE", f"tokens/{_part(token_id)}")
+        found: Record = self._http.json("DELETE", f"tokens/{part_of_path(token_id)}")
         return found
-
-
-def _part(name: str) -> str:
-    """A name as one part of a path: a name with a slash in it is not another path."""
-    if not name.strip("."):
-        raise Usage(f"{name!r} is no name", advice="Say the name or id as it was printed.")
-    check_text(name, "name")
-    return quote(name, safe="")
-
-
-def _lists(options: dict[str, Any]) -> dict[str, Any]:
-    said = {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
-    if said.get("examples"):
-        said["examples"] = [base64.b64encode(data).decode() for data in said["examples"]]
-    return said
-
-
-def _file(path: str) -> str:
-    try:
-        return base64.b64encode(read_regular(Path(path), PICTURE_BYTES)).decode()
-    except OSError as fault:
-        raise UnreadableImage(
-            f"cannot be read ({fault.strerror})", where=str(path), path=str(path)
-        ) from None

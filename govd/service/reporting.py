@@ -4,12 +4,10 @@ beside measurements, and pictures.
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -17,14 +15,13 @@ from govd.edit import Edit, EvaluationData
 from govd.edit.compose import recognised
 from govd.edit.curves import about, differs, point, steps
 from govd.edit.outcomes import LEVEL, RESAMPLED
-from govd.errors import GovdError, MachineFault, UnreadableImage
+from govd.errors import GovdError, MachineFault
 from govd.models.core import Core
-from govd.models.folders import labelled
 from govd.models.served import Served
-from govd.pictures import picture
 from govd.requests.composing import Composing
 from govd.requests.computing import Computing
 from govd.serve.serving import Serving
+from govd.service.report_pictures import Pictures
 from govd.types import PRIVATE, Concept, Contribution, ForgetSpec, Json, Record, Scope
 
 SEED: Final = 0
@@ -35,10 +32,6 @@ AHEAD: Final = 4
 STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 COMPARED: Final = 30
 """Forgets whose prediction is held against a measurement, at most."""
-GONE, STAYS = 5, 4
-"""Classes whose pictures are shown, of what was to go and of what was to stay."""
-SIDE: Final = 128
-"""Pixels of the longer side of a picture in a report."""
 
 
 class Reports:
@@ -47,12 +40,8 @@ class Reports:
     def __init__(
         self, core: Core, computing: Computing, composing: Composing, serving: Serving
     ) -> None:
-        self.core, self.computing, self.composing, self.serving = (
-            core,
-            computing,
-            composing,
-            serving,
-        )
+        self.core, self.computing, self.composing = core, computing, composing
+        self.pictures = Pictures(serving)
 
     def figures(
         self,
@@ -79,7 +68,9 @@ class Reports:
             "forgets": self._forgets(now, requests, contributions, data),
             "capacity": self._capacity(now, contributions, data),
             "strength": self._strength(now, contributions, data),
-            "pictures": self._pictures(model, now, contributions, data, folder) if folder else [],
+            "pictures": self.pictures.shown(model, now, contributions, data, folder)
+            if folder
+            else [],
         }
 
     def _requests(self, record: Record | None) -> dict[str, Record]:
@@ -255,78 +246,6 @@ class Reports:
             "points": points,
         }
 
-    # -- pictures
-
-    def _pictures(
-        self,
-        model: str,
-        now: Served,
-        contributions: Sequence[Contribution],
-        data: EvaluationData,
-        folder: Path,
-    ) -> list[dict[str, Json]]:
-        """One picture of each (class, domain) for some classes of what was to go and of what was to
-        stay, with labels before and after.
-        """
-        basis = now.opened.basis
-        try:
-            files = labelled(folder, basis.domains, set(basis.labels))
-        # the model keeps the embeddings of its evaluation set; the pictures themselves may be gone
-        except GovdError:
-            return []
-        gone = np.unique(np.asarray(data.class_of)[about(basis, contributions, data)])
-        draw = np.random.default_rng(SEED)
-        went = {data.classes[i] for i in draw.permutation(gone)[:GONE]}
-        stays = [name for i, name in enumerate(data.classes) if i not in set(gone.tolist())]
-        shown = went | {stays[i] for i in draw.permutation(len(stays))[:STAYS]}
-        first: dict[tuple[str, str], Path] = {}
-        for path, name, domain in zip(files.paths, files.classes, files.domains, strict=True):
-            if name in shown:
-                first.setdefault((name, domain), path)
-        chosen = sorted(first.items(), key=lambda item: (item[0][0] not in went, item[0]))
-        if not chosen:
-            return []
-        return self._answered(model, now, chosen, _forgotten_in(contributions, data))
-
-    def _answered(
-        self,
-        model: str,
-        now: Served,
-        chosen: Sequence[tuple[tuple[str, str], Path]],
-        forgotten: Callable[[str, str], bool],
-    ) -> list[dict[str, Json]]:
-        images = [(str(path), path) for _, path in chosen]
-        try:
-            before = self.serving.classify(model, images, revision=0)
-            after = self.serving.classify(model, images, revision=now.number)
-        except UnreadableImage:
-            return []
-        return [
-            {
-                "png": base64.b64encode(_thumbnail(path)).decode(),
-                "class": name,
-                "domain": domain,
-                "before": was["label"],
-                "after": is_["label"],
-                "forgotten": forgotten(name, domain),
-            }
-            for ((name, domain), path), was, is_ in zip(chosen, before, after, strict=True)
-            if was["label"] is not None
-        ]
-
-
-def _forgotten_in(
-    contributions: Sequence[Contribution], data: EvaluationData
-) -> Callable[[str, str], bool]:
-    """Whether a class is forgotten in a domain (`""`: pictures of none)."""
-    scopes = [c.spec.scope for c in contributions]
-
-    def forgotten(name: str, domain: str) -> bool:
-        named = [s for s in scopes if not s.concepts or any(name in c.phrases for c in s.concepts)]
-        return any(not s.domains or domain in s.domains for s in named)
-
-    return forgotten
-
 
 def _open(spec: ForgetSpec) -> bool:
     """Whether a spec says what it is about."""
@@ -366,12 +285,3 @@ def _interval(count: int, total: int) -> list[float]:
     drawn = np.random.default_rng(SEED).binomial(total, count / total, RESAMPLED) / total
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return [float(low), float(high)]
-
-
-def _thumbnail(path: Path) -> bytes:
-    """A picture file as a small PNG."""
-    image: Any = picture(path)
-    image.thumbnail((SIDE, SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()

@@ -28,7 +28,8 @@ from govd.web.context import Context, needs
 from govd.web.cut_off import CutOff
 from govd.web.described import described
 from govd.web.guards import Bodies, Hosts
-from govd.web.idempotency import PURGE_SECONDS, Idempotency, Store
+from govd.web.idempotency import PURGE_SECONDS, Idempotency
+from govd.web.kept_answers import Store
 from govd.web.metrics import Meter, Metered
 from govd.web.rendering import Document
 from govd.web.strict import Strict

@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from govd.types import Json
 from govd.web import answers as a
+from govd.web import audit_answers as audit
 from govd.web.problems import PROBLEM
 
 Model = type[BaseModel]
@@ -44,20 +45,20 @@ ANSWERS: Final[dict[str, Model]] = {
         f"POST /v1/requests/{{request_id}}/{verb}": a.Request
         for verb in ("revert", "reveal", "shred", "extend", "hold", "release", "{event}")
     },
-    "GET /v1/audit/log": a.Page[a.Entry],
-    "GET /v1/audit/trail/{request_id}": a.Trail,
-    "GET /v1/audit/as-of": a.AsOf,
-    "GET /v1/audit/why/{model}/{number}": a.Why,
-    "GET /v1/audit/deadlines": a.Deadlines,
-    "POST /v1/audit/sql": a.Rows,
-    "GET /v1/audit/answer/{key}": a.Given,
-    "POST /v1/audit/rebuild": a.Rebuilt,
-    "GET /v1/audit/proof": a.Inclusion,
-    "GET /v1/audit/consistency": a.Consistency,
-    "GET /v1/audit/verify": a.Verified,
-    "POST /v1/audit/verify": a.Verified,
-    "POST /v1/audit/witness": a.Witnessed,
-    "POST /v1/audit/rotate-key": a.Rotated,
+    "GET /v1/audit/log": a.Page[audit.Entry],
+    "GET /v1/audit/trail/{request_id}": audit.Trail,
+    "GET /v1/audit/as-of": audit.AsOf,
+    "GET /v1/audit/why/{model}/{number}": audit.Why,
+    "GET /v1/audit/deadlines": audit.Deadlines,
+    "POST /v1/audit/sql": audit.Rows,
+    "GET /v1/audit/answer/{key}": audit.Given,
+    "POST /v1/audit/rebuild": audit.Rebuilt,
+    "GET /v1/audit/proof": audit.Inclusion,
+    "GET /v1/audit/consistency": audit.Consistency,
+    "GET /v1/audit/verify": audit.Verified,
+    "POST /v1/audit/verify": audit.Verified,
+    "POST /v1/audit/witness": audit.Witnessed,
+    "POST /v1/audit/rotate-key": audit.Rotated,
     "GET /v1/tokens": a.Page[a.Token],
     "POST /v1/tokens": a.NewToken,
     "DELETE /v1/tokens/{token_id}": a.Token,

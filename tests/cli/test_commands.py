@@ -13,8 +13,10 @@ from fastapi.testclient import TestClient
 
 from govd.cli import main
 from govd.cli.local import Local
-from govd.cli.show import show_evaluation, show_model, show_models, show_request
+from govd.cli.show_models import show_model, show_models
 from govd.cli.show_preview import show_preview
+from govd.cli.show_requests import show_request
+from govd.cli.show_revisions import show_evaluation
 from govd.errors import REPORT, Usage
 from govd.home.home import Home, announced
 from govd.ledger.entry import Draft

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from govd.cli.show import show_answers
+from govd.cli.show_revisions import show_answers
 from govd.edit.abstaining import calibrated
 from govd.models.given import Given
 from govd.service.service import Service

@@ -21,7 +21,8 @@ from govd.service.service import Service
 from govd.web import idempotency
 from govd.web.app import create_app
 from govd.web.context import Context
-from govd.web.idempotency import Answer, Idempotency, Store
+from govd.web.idempotency import Idempotency
+from govd.web.kept_answers import Answer, Store
 
 KEY = {"Idempotency-Key": "once"}
 

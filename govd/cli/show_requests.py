@@ -1,0 +1,186 @@
+"""Requests, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
+from govd.records.actors import spoken
+from govd.records.lifecycle import has_expired
+
+if TYPE_CHECKING:
+    from govd.types import Json
+
+
+def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
+    """Requests, a line each."""
+    optional = [
+        name
+        for name in ("ticket", "due")
+        if any(r.get("ticket" if name == "ticket" else "due_at") for r in requests)
+    ]
+    rows = []
+    for r in requests:
+        what = (
+            f"revert of {r['reverts']}"
+            if r["kind"] == "revert"
+            else f"{scope(r)} · {escape(r['model'])}"
+        )
+        more = {"ticket": escape(r.get("ticket") or ""), "due": (r.get("due_at") or "")[:10]}
+        rows.append(
+            (
+                r["id"],
+                what,
+                state(r["state"]),
+                *(more[name] for name in optional),
+                escape(spoken(r["filed_by"])),
+                r["filed_at"][:10],
+            )
+        )
+    console().print(table("id", "what", "state", *optional, "filed by", "filed", rows=rows))
+
+
+def show_filings(answers: Sequence[Mapping[str, Json]]) -> None:
+    """What became of each row of a file."""
+    rows = []
+    for answer in answers:
+        what = ", ".join(answer["concepts"]) or "everything"
+        where = ", ".join(answer["domains"]) or "everywhere"
+        outcome = state(answer["state"]) if answer["answer"] == "filed" else answer["answer"]
+        rows.append(
+            (
+                answer["line"],
+                answer["id"] or "–",
+                f"{escape(what)} {escape(where)}",
+                outcome,
+                escape(said(answer["reason"])),
+            )
+        )
+    out = console()
+    out.print(table("line", "id", "what", "state", "why", rows=rows))
+    counts = {
+        kind: sum(answer["answer"] == kind for answer in answers)
+        for kind in ("filed", "already", "refused")
+    }
+    out.print(
+        f"{count(len(answers), 'row')}: "
+        + ", ".join(f"{number} {kind}" for kind, number in counts.items())
+    )
+
+
+def show_request(request: Mapping[str, Json]) -> None:
+    """One request, with what it was predicted to do and how it was decided."""
+    out = console()
+    verb = f"revert of {request['reverts']}" if request["kind"] == "revert" else "forget"
+    out.print(
+        f"[bold]{request['id']}[/] {verb}: {scope(request)} · {escape(request['model'])} ·"
+        f" {state(request['state'])}"
+    )
+    if request["state_reason"]:
+        out.print(f"  {escape(request['state_reason'])}")
+    for line in _circumstances(request):
+        out.print(f"  {line}")
+    if request["kind"] == "forget":
+        target = f", target {request['target']}" if request["target"] else ""
+        out.print(f"  method {escape(request['method'])}{target}, strength {request['strength']:g}")
+    if request["predicted"]:
+        _predicted(request["predicted"])
+    for vote in request["votes"]:
+        out.print(
+            f"  vote of {escape(vote['policy'])}: {vote['decision']} ({escape(vote['reason'])})"
+        )
+    for path in request.get("pictures", []):
+        out.print(f"  wrote {escape(path)}")
+    if (
+        request.get("prototypes")
+        and "pictures" not in request
+        and request["kind"] == "forget"
+        and not request.get("private")
+    ):
+        out.print(
+            f"  [dim]the pictures that were synthesised for it: govd request show {request['id']}"
+            " --pictures DIR[/]"
+        )
+    if request.get("held"):
+        out.print(f"  [dim]to end the hold: govd request release {request['id']} --reason …[/]")
+    elif request["state"] == "waiting":
+        out.print(
+            f"  [yellow]next:[/] govd request approve {request['id']}, or reject, or withdraw"
+        )
+    elif request["state"] == "failed":
+        out.print(f"  [yellow]next:[/] govd request retry {request['id']}, or withdraw")
+    elif request["state"] in ("in_force", "subsumed"):
+        out.print(f"  [dim]to take it back: govd revert {request['id']} --reason …[/]")
+
+
+def approver(approval: Mapping[str, Json]) -> str:
+    """Who approved, and whether that is who filed it."""
+    who = escape(spoken(approval["principal"]))
+    if approval.get("automatic"):
+        return f"{who} [yellow](automatic: the home approves by itself)[/]"
+    return f"{who} [yellow](who filed it)[/]" if approval.get("by_filer") else who
+
+
+def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
+    """Who asked, why, by when; who approved; what holds it."""
+    hidden = "" if not request.get("private") else " (a commitment: --reveal shows the text)"
+    if request.get("shredded_at"):
+        hidden = (
+            f" (its text was destroyed on {request['shredded_at'][:10]}; a backup made before may"
+            " still hold it)"
+        )
+    yield f"filed by {escape(spoken(request['filed_by']))} on {minute(request['filed_at'])}{hidden}"
+    said = [(name, request.get(name)) for name in ("reason", "basis", "ticket")]
+    if any(text for _, text in said):
+        yield ", ".join(f"{name}: {escape(str(text))}" for name, text in said if text)
+    aliases = [a for c in request["concepts"] for a in c["aliases"]]
+    if aliases:
+        yield f"also as {escape(', '.join(aliases))}"
+    for name, text in (("due", request.get("due_at")), ("expires", request.get("expires_at"))):
+        if text:
+            passed = name == "expires" and has_expired(request)
+            yield (
+                f"[yellow]expired {text[:10]}, and still in force[/]"
+                if passed
+                else f"{name} {text[:10]}"
+            )
+    for approval in request.get("approvals", []):
+        yield (
+            f"approved by {approver(approval)} on {minute(approval['at'])}:"
+            f" {escape(approval['reason'])}"
+        )
+    for approval in request.get("approvals_held", []):
+        yield (
+            f"{approver(approval)} approved it on {minute(approval['at'])}"
+            f" ({escape(approval['reason'])}), but a policy did not"
+        )
+    for words in request.get("said", []):
+        yield f"entry {words['entry']}, {escape(spoken(words['actor']))}: {escape(words['reason'])}"
+    if request.get("held"):
+        held = request["held"]
+        yield (
+            f"[yellow]under a legal hold since {held['at'][:10]} by {escape(spoken(held['by']))}:"
+            f" {escape(held['reason'])}[/]"
+        )
+
+
+def _predicted(predicted: Mapping[str, Json]) -> None:
+    out = console()
+    out.print(f"  predicted on {escape(said(predicted.get('on')))}: {_changes(predicted)}")
+    for target in predicted.get("targets", ()):
+        if target.get("warning"):
+            out.print(f"  [yellow]{escape(target['about'])}: {escape(target['warning'])}[/]")
+
+
+def _changes(predicted: Mapping[str, Json]) -> str:
+    """How many answers to other images change by this forget, and by all that are in force with
+    it.
+    """
+    if predicted.get("subsumed_by"):
+        return f"it adds nothing while {escape(predicted['subsumed_by'])} stands"
+    added = share(predicted.get("disagreement"))
+    total = share(predicted["total_disagreement"]) if "total_disagreement" in predicted else added
+    return f"{added} of the other answers change by it" + (
+        f", {total} with all that is in force" if total != added else ""
+    )

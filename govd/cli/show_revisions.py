@@ -1,0 +1,55 @@
+"""Revisions and what they answer, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from govd.cli.tables import console, escape, minute, share, state, table
+
+if TYPE_CHECKING:
+    from govd.types import Json
+
+
+def show_revisions(revisions: Sequence[Mapping[str, Json]]) -> None:
+    """Revisions, a line each."""
+    rows = [
+        (
+            r["number"],
+            state(r["state"]),
+            r["edit_digest"][:12],
+            r["rank"],
+            share((r["metrics"] or {}).get("forget_acc")),
+            share((r["metrics"] or {}).get("retain_acc")),
+            minute(r["published_at"]),
+        )
+        for r in revisions
+    ]
+    console().print(
+        table("no.", "state", "edit", "rank", "forgotten", "retained", "published", rows=rows)
+    )
+
+
+def show_answers(answers: Sequence[Mapping[str, Json]]) -> None:
+    """Labels of pictures."""
+    out = console()
+    for answer in answers:
+        if answer["label"] is None:
+            out.print(f"{escape(answer['path'])}  [red]not read: {escape(answer['error'])}[/]")
+            continue
+        best = ", ".join(
+            f"{name} {score:.3f}" for name, score in list(answer["scores"].items())[:3]
+        )
+        unsure = "  [yellow]abstains[/]" if answer.get("abstain") else ""
+        revision = f"revision {answer['revision'] or 'base'}"
+        out.print(
+            f"{escape(answer['path'])}  [bold]{escape(answer['label'])}[/]{unsure} "
+            f" ({escape(best)}; {revision})"
+        )
+
+
+def show_evaluation(found: Mapping[str, Json]) -> None:
+    """Metrics of a revision, with what a stranger can still do."""
+    from govd.cli.show_evaluation import print_evaluation
+
+    print_evaluation(found)

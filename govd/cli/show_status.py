@@ -1,0 +1,64 @@
+"""How a home stands, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from govd.cli.capacity import capacity_line
+from govd.cli.show_models import show_retired
+from govd.cli.tables import console, count, escape, state, table
+
+if TYPE_CHECKING:
+    from govd.types import Json
+
+
+def show_status(found: Mapping[str, Json]) -> None:
+    """What serves, what waits, how large the ledger is."""
+    out = console()
+    rows = [
+        (escape(m["name"]), m["revision"] or "base", m["rank"], m["in_force"], m["subsumed"])
+        for m in found["models"]
+    ]
+    if rows:
+        out.print(table("model", "revision", "rank", "in force", "subsumed", rows=rows))
+    else:
+        out.print("No model is registered yet: govd model add NAME REFERENCE")
+    for model in found["models"]:
+        if model.get("undelivered"):
+            out.print(
+                f"[red]not delivered[/] {escape(model['name'])}: {escape(model['undelivered'])}"
+            )
+        if model.get("capacity"):
+            out.print(
+                f"{escape(model['name'])}: other answers that change, by how many forgets:"
+                f" {capacity_line(model['capacity'])}"
+            )
+    show_retired(found["retired"])
+    for waiting in found["waiting"]:
+        out.print(f"{waiting['id']} {state(waiting['state'])} {escape(waiting['reason'])}")
+    for expired in found.get("expired", ()):
+        identifier, day = expired["id"], expired["expires_at"][:10]
+        out.print(
+            f"{identifier} [yellow]expired[/] on {day} and still in force: govd revert {identifier}"
+            " --reason …"
+        )
+    ledger = found["ledger"]
+    if ledger.get("fault"):
+        out.print(f"[red]the ledger takes no entries[/]: {escape(ledger['fault'])}")
+    out.print(
+        f"ledger {escape(ledger['origin'])}: {count(ledger['size'], 'entry')}, root"
+        f" {ledger['root'][:16]}…"
+    )
+
+
+def show_reconciled(record: Mapping[str, Json]) -> None:
+    """What was still to do, and what is left of it."""
+    out = console()
+    if record["daemon"]:
+        out.print("A daemon runs on this home: it does by itself what is to do (govd status).")
+        return
+    for what, lines in (("was", record["done"]), ("is left", record["left"])):
+        for line in lines:
+            out.print(f"{what}: {escape(line)}", soft_wrap=True)
+    out.print("[red]Something is left.[/]" if record["left"] else "Nothing is left to do.")
