@@ -15,17 +15,18 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from govd.errors import Conflict, MachineFault
 from govd.models.core import Core
+from govd.models.paths import real
 from govd.types import Json, Record
 
 MARK: Final = "revision.json"
-MARK_BYTES: Final = 4 << 20
+MAX_MARK_BYTES: Final = 4 << 20
 CURRENT: Final = "current"
 NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,14}")
 ADVICE: Final = (
@@ -33,10 +34,8 @@ ADVICE: Final = (
     " wrote there itself."
 )
 AGAIN: Final = "The revision is published; delivery is tried again."
-TOLD: Final = 5
+MAX_NAMED: Final = 5
 """Names that are told of what is in the way."""
-SEEN: Final = 2000
-"""Folders in which is looked for others' revisions, at most."""
 
 
 def folder_of(core: Core, model: str, path: Path, early: bool) -> PublishFolder:
@@ -44,20 +43,18 @@ def folder_of(core: Core, model: str, path: Path, early: bool) -> PublishFolder:
     origin).
     """
 
-    def known(number: int) -> Mapping[str, Json] | None:
-        record = core.desk.views.models.get(model)
+    def ledger_facts(number: int) -> Mapping[str, Json] | None:
         if number == 0:
-            return (
-                None if record is None else {"edit_digest": None, "model_digest": record["digest"]}
-            )
+            record = core.desk.views.models.get(model)
+            if record is None:
+                return None
+            return {"edit_digest": None, "model_digest": record["digest"]}
         revision = core.desk.views.revision(model, number)
-        return (
-            None
-            if revision is None or not revision["published_at"]
-            else {"edit_digest": revision["edit_digest"]}
-        )
+        if revision is None or not revision["published_at"]:
+            return None
+        return {"edit_digest": revision["edit_digest"]}
 
-    return PublishFolder(path, core.desk.ledger.origin, model, known, early)
+    return PublishFolder(path, core.desk.ledger.origin, model, ledger_facts, early)
 
 
 def is_early(record: Record) -> bool:
@@ -71,16 +68,16 @@ def is_early(record: Record) -> bool:
 class PublishFolder:
     """A folder for one model of one ledger.
 
-    `known`: what the ledger says of a revision that was published (`model_digest`, `edit_digest`),
-    None where there is none of that number. `early`: the model was registered by a version that
-    wrote no origin into `revision.json`; such a one is this model's where it says what the ledger
-    says.
+    `ledger_facts`: what the ledger says of a revision that was published (`model_digest`,
+    `edit_digest`), None where there is none of that number. `early`: the model was registered by a
+    version that wrote no origin into `revision.json`; such a one is this model's where it says what
+    the ledger says.
     """
 
     path: Path
     origin: str
     model: str
-    known: Callable[[int], Mapping[str, Json] | None] = lambda number: None
+    ledger_facts: Callable[[int], Mapping[str, Json] | None] = lambda number: None
     early: bool = False
 
     @property
@@ -106,21 +103,20 @@ class PublishFolder:
         if number is None and not self.unfinished(name):
             return None
         mark = read_mark(folder)
-        if (
-            mark is None
-            or mark.get("model") != self.model
-            or (number is not None and mark.get("number") != number)
-        ):
+        if mark is None or mark.get("model") != self.model:
+            return None
+        if number is not None and mark.get("number") != number:
             return None
         if "origin" not in mark and number is not None and self.early:
-            known = self.known(number)
-            return (
-                mark
-                if known is not None
-                and all(mark.get(name) == value for name, value in known.items())
-                else None
-            )
+            return mark if self._is_published(number, mark) else None
         return mark if mark.get("origin") == self.origin else None
+
+    def _is_published(self, number: int, mark: Mapping[str, Json]) -> bool:
+        """Whether a mark says of a revision what the ledger says."""
+        facts = self.ledger_facts(number)
+        if facts is None:
+            return False
+        return all(mark.get(name) == value for name, value in facts.items())
 
     def numbers(self) -> list[int]:
         """The revisions of this model that lie here, in order."""
@@ -166,8 +162,8 @@ class PublishFolder:
         """Whether `current` leads to a folder that was delivered and is gone: the ledger knows that
         number.
         """
-        gone = NUMBER.fullmatch(name) is not None and not os.path.lexists(self.path / name)
-        return gone and self.known(int(name)) is not None
+        is_missing = NUMBER.fullmatch(name) is not None and not os.path.lexists(self.path / name)
+        return is_missing and self.ledger_facts(int(name)) is not None
 
     def check(self) -> None:
         """Whether nothing that is not this model's lies where its revisions go.
@@ -175,11 +171,12 @@ class PublishFolder:
         Raises:
             Conflict: something does; it is named, and nothing was touched.
         """
-        there = next(path for path in (self.path, *self.path.parents) if os.path.lexists(path))
-        if not there.is_dir():
+        parents = (self.path, *self.path.parents)
+        nearest = next(path for path in parents if os.path.lexists(path))
+        if not nearest.is_dir():
             raise Conflict(
                 "it is no folder",
-                where=str(there),
+                where=str(nearest),
                 advice="Choose another --publish-to. Nothing was touched.",
             )
         strangers = [
@@ -188,8 +185,10 @@ class PublishFolder:
             if NUMBER.fullmatch(name) and self.mark(name) is None
         ]
         if strangers:
-            more = f", and {len(strangers) - TOLD} more" if len(strangers) > TOLD else ""
-            what = f"{'; '.join(strangers[:TOLD])}{more}: in the way of revisions of {self.model}"
+            more = f", and {len(strangers) - MAX_NAMED} more" if len(strangers) > MAX_NAMED else ""
+            what = (
+                f"{'; '.join(strangers[:MAX_NAMED])}{more}: in the way of revisions of {self.model}"
+            )
             raise Conflict(what, where=str(self.path), advice=ADVICE)
         self.leads_to()
 
@@ -206,15 +205,13 @@ class PublishFolder:
     def pinned(self) -> set[str]:
         """The folders here that links here lead to, by whatever way, and where they end."""
         root, names = real(self.path), set[str]()
-        for name in self._names():
-            link = self.path / name
-            if link.is_symlink():
-                names |= {
-                    part
-                    for target in (Path(os.path.normpath(root / os.readlink(link))), real(link))
-                    if target.is_relative_to(root)
-                    for part in target.relative_to(root).parts[:1]
-                }
+        links = (self.path / name for name in self._names())
+        for link in links:
+            if not link.is_symlink():
+                continue
+            for target in (Path(os.path.normpath(root / os.readlink(link))), real(link)):
+                if target.is_relative_to(root):
+                    names.update(target.relative_to(root).parts[:1])
         return names
 
     def remove(self, name: str) -> bool:
@@ -235,7 +232,7 @@ class PublishFolder:
         Raises:
             MachineFault: it cannot be taken away, or it is not this model's.
         """
-        with told(self):
+        with delivering(self):
             if self.leads_to() is None:
                 return False
             self.current.unlink()
@@ -248,7 +245,7 @@ class PublishFolder:
         Raises:
             MachineFault: it cannot be taken away.
         """
-        with told(self):
+        with delivering(self):
             return [name for name in map(str, self.numbers()) if not self.remove(name)]
 
     def tidy(self) -> None:
@@ -266,7 +263,7 @@ class PublishFolder:
 
 
 @contextlib.contextmanager
-def told(folder: PublishFolder) -> Iterator[None]:
+def delivering(folder: PublishFolder) -> Iterator[None]:
     """Faults of a delivery, with what became of the revision.
 
     Raises:
@@ -297,133 +294,14 @@ def read_mark(folder: Path) -> dict[str, Json] | None:
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode) or not stat.S_ISREG(os.lstat(path).st_mode):
             return None
-        if path.stat().st_size > MARK_BYTES:
+        if path.stat().st_size > MAX_MARK_BYTES:
             return None
         mark = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    known = (
+    is_mark = (
         isinstance(mark, dict)
         and isinstance(mark.get("files"), dict)
         and isinstance(mark.get("model"), str)
     )
-    return mark if known and type(mark.get("number")) is int else None
-
-
-def real(path: Path) -> Path:
-    """Where a path leads; links that lead in a circle end where they meet (`Path.resolve` would
-    raise).
-    """
-    return Path(os.path.realpath(path))
-
-
-def same(first: Path, second: Path) -> bool:
-    """Whether two paths are one place, by whatever names, links and mounts."""
-    if real(first) == real(second):
-        return True
-    try:
-        return first.samefile(second)
-    except OSError:
-        return False
-
-
-def within(inner: Path, outer: Path) -> bool:
-    """Whether a place is another one or lies inside it."""
-    inner = real(inner)
-    return any(same(path, outer) for path in (inner, *inner.parents))
-
-
-def check_place(folder: PublishFolder, home: Path, models: Collection[Record]) -> None:
-    """Whether a folder can be this model's alone: not the home, nor another model's, nor inside or
-    around one of them; a model's checkpoint is not published into.
-
-    Raises:
-        Conflict: it is; what it meets is named, and nothing was touched. MachineFault: it cannot be
-        looked into.
-    """
-    try:
-        _check_place(folder, home, models)
-    except OSError as fault:
-        what = f"the folder to publish to cannot be looked into ({fault.strerror})"
-        raise MachineFault(
-            what,
-            where=str(folder.path),
-            advice="Correct its permissions, or choose another --publish-to.",
-        ) from None
-
-
-def _check_place(folder: PublishFolder, home: Path, models: Collection[Record]) -> None:
-    path = folder.path
-    if within(path, home) or within(home, path):
-        what = (
-            "is the home"
-            if same(path, home)
-            else "lies in the home"
-            if within(path, home)
-            else "has the home in it"
-        )
-        raise Conflict(
-            f"the folder to publish to {what}",
-            where=str(path),
-            advice="Choose another --publish-to.",
-        )
-    for other in models:
-        taken = other["publish_to"]
-        if (
-            taken
-            and other["name"] != folder.model
-            and (within(path, Path(taken)) or within(Path(taken), path))
-        ):
-            how = (
-                "to this folder"
-                if same(path, Path(taken))
-                else f"to {taken}: neither may lie inside the other"
-            )
-            raise Conflict(
-                f"{other['name']} is published {how}",
-                where=str(path),
-                advice="Choose another --publish-to.",
-            )
-        if same(path, Path(str(other["reference"])).expanduser()):
-            what = f"this is the checkpoint of {other['name']}"
-            raise Conflict(what, where=str(path), advice="Choose another --publish-to.")
-    for place in (*_around(path), *_inside(path)):
-        raise Conflict(
-            f"revisions are published to {place}: neither may lie inside the other",
-            where=str(path),
-            advice=ADVICE,
-        )
-
-
-def _around(path: Path) -> Iterator[Path]:
-    """A folder around this one that revisions are published to."""
-    for outer in real(path).parents:
-        if read_mark(outer) is not None or _is_published(outer):
-            yield outer
-
-
-def _inside(path: Path) -> Iterator[Path]:
-    """A folder in this one, up to two deep, that revisions are published to; none in those of this
-    one's own numbers.
-    """
-    for looked, (at, folders, _) in enumerate(os.walk(path)):
-        depth = len(Path(at).relative_to(path).parts)
-        if depth == 0:
-            folders[:] = [name for name in folders if not NUMBER.fullmatch(name)]
-        elif _is_published(Path(at)):
-            yield Path(at)
-        if depth >= 2 or looked > SEEN:
-            folders.clear()
-
-
-def _is_published(folder: Path) -> bool:
-    """Whether some govd publishes to a folder, as far as can be seen: `current` leads to a
-    revision, or one lies there.
-    """
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return False
-    if len(names) > SEEN:
-        return read_mark(real(folder / CURRENT)) is not None
-    return any(NUMBER.fullmatch(name) and read_mark(folder / name) is not None for name in names)
+    return mark if is_mark and type(mark.get("number")) is int else None

@@ -9,7 +9,8 @@ from pathlib import Path
 from govd.errors import Conflict, GovdError
 from govd.ledger.entry import Draft
 from govd.models.core import Core
-from govd.models.publish_folder import PublishFolder, check_place, folder_of, is_early
+from govd.models.publish_folder import PublishFolder, folder_of, is_early
+from govd.models.publish_places import check_place
 from govd.models.served import Served
 from govd.reconcile.delivery import Delivery
 from govd.reconcile.measuring import Measuring

@@ -18,7 +18,8 @@ from typing import Any
 
 from govd.errors import Conflict, MachineFault
 from govd.models.embeddings import file_digest
-from govd.models.publish_folder import ADVICE, CURRENT, MARK, PublishFolder, told, within
+from govd.models.paths import within
+from govd.models.publish_folder import ADVICE, CURRENT, MARK, PublishFolder, delivering
 from govd.types import Json
 
 log = logging.getLogger("govd")
@@ -88,7 +89,7 @@ class Delivery:
             half-written is left. BadCheckpoint: the base is not the one that was registered.
         """
         number = str(what["number"])
-        with told(folder):
+        with delivering(folder):
             check()
             folder.path.mkdir(parents=True, exist_ok=True)
             with _alone(folder.path):
@@ -133,7 +134,7 @@ class Delivery:
         old = before[: max(0, len(before) - keep)] + ([0] if 0 in numbers and not base else [])
         if not old:
             return
-        with told(folder), _alone(folder.path):
+        with delivering(folder), _alone(folder.path):
             pinned = folder.pinned()
             for name in map(str, old):
                 place = folder.path / name

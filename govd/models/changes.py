@@ -1,0 +1,221 @@
+"""Changing what a model is registered with: every forget in force is computed anew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from govd.errors import Conflict, GovdError, MachineFault, Usage
+from govd.ledger.entry import Draft
+from govd.models.core import Core, Opened
+from govd.models.given import Given
+from govd.models.paths import same
+from govd.models.pool import Pool
+from govd.models.prepared import prepared
+from govd.models.publish_places import check_folder
+from govd.records.lifecycle import WANTED
+from govd.records.request import Request
+from govd.types import Contribution, Json, Record
+
+if TYPE_CHECKING:
+    from govd.edit import Basis
+
+
+class Computes(Protocol):
+    """What computes contributions anew where a model changes (`govd.requests`)."""
+
+    def of_request(self, request: Request, opened: Opened | None = None) -> Contribution:
+        """The contribution of a request on a model that may not be registered yet."""
+        ...
+
+
+class Keeps(Protocol):
+    """What keeps contributions (`govd.requests`)."""
+
+    def put(
+        self, contribution: Contribution, model: str, actor: str, opened: Opened
+    ) -> list[Draft]:
+        """Keep a contribution; the entry that says so, where none does yet."""
+        ...
+
+
+class Calibrates(Protocol):
+    """What measures how far predictions are off (`govd.requests`)."""
+
+    def measured(self, opened: Opened, record: Mapping[str, Json]) -> str | None:
+        """The artifact with the errors of a model as its entry describes it; None where they cannot
+        be measured.
+        """
+        ...
+
+
+class Changes:
+    """Changes registered models of a home."""
+
+    def __init__(
+        self, core: Core, computing: Computes, contributions: Keeps, calibrating: Calibrates
+    ) -> None:
+        self.core, self.computing = core, computing
+        self.contributions, self.calibrating = contributions, calibrating
+
+    def update(self, name: str, given: Given, actor: str, reference: str | None = None) -> None:
+        """Change what a model is registered with, or (`reference`: rebase) the checkpoint itself;
+        what is not given stays.
+
+        Every forget in force is computed anew; model and contributions change in one append, and
+        reconciling publishes what follows. A forget whose text was destroyed cannot be computed for
+        another basis: it waits for a person, and nothing new is published until somebody decides
+        (so that nothing comes back unseen).
+
+        Raises:
+            Conflict: a forget cannot be computed anew (its domain is gone, say); nothing is
+            changed. Usage, BadFile, BadCheckpoint: something given is wrong.
+        """
+        core, old = self.core, self.core.desk.model(name)
+        basis, rebased = core.models.basis(old), reference is not None
+        if reference is not None:
+            self._check_pool(name, given, basis, reference)
+        place = reference or str(old["reference"])
+        options = _options(given, old, basis, rebased)
+        pool = None
+        if basis.has_pool and given.pool is None and not rebased:
+            pool = _kept_pool(basis, old)
+        check_folder(core, options.publish_to, name, place)
+        opened, payload = prepared(core, place, options, pool, None if rebased else old)
+        same_basis = opened.basis.digest == basis.digest
+        payload["calibration"] = (
+            old.get("calibration") if same_basis else self.calibrating.measured(opened, payload)
+        )
+        drafts = [Draft("model.update", name, actor, name, {**payload, "rebased": rebased})]
+        recomputed: dict[str, list[Draft]] = {}
+        if not same_basis:
+            for request in self._concerned(name):  # before the lock: this takes time
+                recomputed[str(request["id"])] = self._again(request, opened, actor)
+        with core.desk.lock:
+            check_folder(core, payload["publish_to"], name, str(payload["reference"]))
+            for request in [] if same_basis else self._concerned(name):
+                request_id = str(request["id"])
+                if request.get("shredded_at") or request_id not in recomputed:
+                    recomputed[request_id] = self._again(request, opened, actor)
+                drafts += recomputed[request_id]
+            core.desk.append(drafts)
+        core.models.keep(opened)
+
+    def _check_pool(self, name: str, given: Given, basis: Basis, reference: str) -> None:
+        """Refuse a rebase that would keep a pool of the checkpoint before it."""
+        stays = basis.has_pool and basis.pool_kind == "pool" and given.pool is None
+        if stays and not self.core.plugins.brings_default(reference, "pool"):
+            raise Usage(
+                "the pool has embeddings of the checkpoint that there is now",
+                where=name,
+                advice="Give --pool of embeddings by the new one, or a folder of pictures.",
+            )
+
+    def _concerned(self, name: str) -> list[Request]:
+        """Requests whose contribution is of the model as it is."""
+        requests = list(self.core.desk.views.open.values())
+        return [
+            request
+            for request in requests
+            if request["model"] == name and request["kind"] == "forget" and request["contribution"]
+        ]
+
+    def _again(self, request: Request, opened: Opened, actor: str) -> list[Draft]:
+        """A forget on another basis: its contribution, or that it waits since nobody can compute
+        it.
+        """
+        name, request_id = str(request["model"]), str(request["id"])
+        domains = [domain for domain in request["domains"] if domain not in opened.basis.domains]
+        if domains:
+            raise Conflict(
+                f"it is about {', '.join(domains)}, which would be no domain any more",
+                where=request_id,
+                advice="Revert it first, or keep the domain; nothing was changed.",
+            )
+        if request.get("shredded_at"):
+            return self._shredded(request, opened, actor)
+        try:
+            contribution = self.computing.of_request(request, opened)
+        except MachineFault:
+            raise
+        except GovdError as error:
+            advice = "Revert it first."
+            if request.get("private"):
+                fault = "it cannot be computed anew"
+                raise Conflict(fault, where=request_id, advice=advice) from None
+            fault = f"it cannot be computed anew: {error.message}"
+            raise Conflict(fault, where=request_id, advice=advice) from error
+        payload: dict[str, Json] = {
+            "contribution": contribution.digest,
+            "predicted": request["predicted"],
+            "reason": "the model was changed",
+        }
+        drafts = self.contributions.put(contribution, name, actor, opened)
+        return [*drafts, Draft("request.recompute", request_id, actor, name, payload)]
+
+    def _shredded(self, request: Request, opened: Opened, actor: str) -> list[Draft]:
+        """Back in force where its contribution is of this very basis; else it waits."""
+        name, request_id = str(request["model"]), str(request["id"])
+        contribution = self.core.desk.views.contribution(str(request["contribution"]))
+        if (contribution.basis if contribution else None) == opened.basis.digest:
+            # it was in force, and waits for this alone
+            if request["state"] != "waiting" or not request["served_at"]:
+                return []
+            reason = "the model is again the one that it was computed for"
+            payload: dict[str, Json] = {"reason": reason, "by": actor}
+            return [Draft("request.approve", request_id, actor, name, payload)]
+        if request["state"] not in WANTED:
+            return []
+        reason = (
+            "its text was destroyed: nobody can compute it for what the model is now. Nothing new"
+            " is published for this model until this is withdrawn (it then ends) or the model is"
+            " set back to what it was"
+        )
+        return [Draft("request.wait", request_id, actor, name, {"reason": reason})]
+
+
+def _options(given: Given, old: Record, basis: Basis, rebased: bool) -> Given:
+    """What was given, and for the rest what the model (`old`, with its `basis`) has; a model that
+    is rebased keeps no revision of its repository.
+    """
+    conditional = given.conditional
+    if conditional is None:
+        conditional = bool(old.get("conditional"))
+    return replace(
+        given,
+        labels=list(basis.labels) if given.labels is None else given.labels,
+        anchors=list(basis.vocabulary) if given.anchors is None else given.anchors,
+        templates=list(basis.templates) if given.templates is None else given.templates,
+        domains=given.domains or list(basis.domains),
+        images=given.images or old["images"],
+        use=given.use or old["use"],
+        side=old["side"],
+        publish_to=given.publish_to or old["publish_to"],
+        publish_base=_publish_base(given, old),
+        hf_revision=given.hf_revision if rebased else old["hf_revision"],
+        from_scratch=given.from_scratch or bool(old["from_scratch"]),
+        conditional=conditional,
+        merged=old.get("labels_merged", []) if given.labels is None else [],
+    )
+
+
+def _kept_pool(basis: Basis, record: Record) -> Pool:
+    """The pool that a model has, with what was said of it when it was read."""
+    rows = basis.tensors["pool"]
+    left_out = Counter[str](record.get("pool_left_out", {}))
+    return Pool(rows, basis.pool_kind, int(record.get("pool_total", len(rows))), left_out)
+
+
+def _publish_base(given: Given, old: Record) -> bool | None:
+    """Whether the base is published: as is said, else as it was; None where it was said to an early
+    version, which always did.
+    """
+    if given.publish_base is not None:
+        return given.publish_base
+    stays = old["publish_to"] and (
+        not given.publish_to or same(Path(given.publish_to), Path(old["publish_to"]))
+    )
+    return old.get("publish_base") if stays or "publish_base" in old else False

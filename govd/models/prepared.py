@@ -1,0 +1,238 @@
+"""A model prepared from what was given: opened, encoded, its basis computed; nothing but artifacts
+is written.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from govd.edit import Basis, EvaluationData, build
+from govd.errors import Unsupported, Usage
+from govd.models import phrases
+from govd.models.core import Core, Opened
+from govd.models.embeddings import Encoder, Known
+from govd.models.evaluation_set import evaluation_bytes, of_classes, read_images
+from govd.models.folders import UNREADABLE
+from govd.models.given import Given
+from govd.models.ingredients import Texts, ingredients_of, pool_of, read_texts
+from govd.models.paths import real
+from govd.models.pool import Pool
+from govd.models.words import Words, spellings
+from govd.types import (
+    SIDES,
+    USES,
+    Json,
+    Model,
+    ModelFacts,
+    ModelReference,
+    Record,
+    Side,
+    Use,
+)
+
+log = logging.getLogger("govd")
+MAX_MERGED_ANCHORS: Final = 100
+"""Repeated anchors that a model's entry names at most."""
+
+
+def prepared(
+    core: Core,
+    reference: str,
+    given: Given,
+    known_pool: Pool | None = None,
+    registered: Record | None = None,
+) -> tuple[Opened, dict[str, Json]]:
+    """A model opened and encoded, and what its entry says. `known_pool`: a pool that is at hand
+    already; `registered`: the record of the model whose checkpoint it must be.
+
+    Raises:
+        Usage, BadFile, BadCheckpoint, Unsupported: something that was given is wrong.
+    """
+    names_anchors = given.anchors is not None  # the model's own need no account of repeats
+    model, reference = _opened(core, reference, given, registered)
+    facts = model.facts
+    given = _with_words(given, facts.words)
+    side, chosen_use = _checked(given)
+    embeddings = None if given.from_scratch else facts.defaults.get("embeddings")
+    encoder = Encoder(model, Known.read(embeddings, facts) if embeddings else None)
+    texts = read_texts(core, encoder, given)
+    words = texts.words
+    use: Use = chosen_use or ("labels" if words.labels else "open")
+    pool = known_pool or pool_of(core, given, facts.defaults, encoder, words)
+    basis = build(ingredients_of(core, encoder, texts, pool, side, use, bool(given.conditional)))
+    if basis.facts.get("pool_reason"):
+        log.warning("%s", basis.facts["pool_reason"])
+    evaluation_facts = _evaluation_facts(core, given, encoder, texts)
+    core.progress("storing", 0, 1)
+    payload: dict[str, Json] = {
+        "reference": reference,
+        **_model_facts(facts),
+        "use": use,
+        "side": side,
+        "labels": len(words.labels),
+        "anchors": len(words.vocabulary),
+        "labels_merged": list(texts.merged),
+        "anchors_merged": texts.anchors_merged[:MAX_MERGED_ANCHORS] if names_anchors else [],
+        "domains": words.domains,
+        "templates": words.templates,
+        **_pool_facts(basis, pool),
+        "hard": basis.hard,
+        "soft_because": basis.facts.get("hard_reason", ""),
+        "basis": core.artifacts.put(basis.to_bytes()),
+        **evaluation_facts,
+        "publish_to": str(real(Path(given.publish_to))) if given.publish_to else None,
+        "from_scratch": given.from_scratch,
+    }
+    if basis.conditional:
+        payload["conditional"] = True
+    if given.publish_base is not None:
+        payload["publish_base"] = given.publish_base
+    return Opened(model, encoder, basis), payload
+
+
+def _opened(
+    core: Core, reference: str, given: Given, registered: Record | None
+) -> tuple[Model, str]:
+    """The model, which has the digest that was `registered`, and its reference from anywhere."""
+    path = Path(reference).expanduser()
+    if path.exists():  # whoever opens it again may be somewhere else
+        reference = str(path.absolute())
+    files = {} if registered is None else registered.get("files") or {}
+    model = core.plugins.open_model(ModelReference(reference, given.hf_revision, files=files))
+    if registered is not None and model.facts.digest != str(registered["digest"]):
+        advice = (
+            "Restore the files, or put what is there now in their place with `govd model rebase`."
+            " Nothing was changed."
+        )
+        raise Unsupported(
+            "this is not the checkpoint that was registered: its files were changed since",
+            where=reference,
+            advice=advice,
+        )
+    return model, reference
+
+
+def _checked(given: Given) -> tuple[Side, Use | None]:
+    """Which side is edited, and what for, where that is given.
+
+    Raises:
+        Usage: what is given is neither of those that there are.
+    """
+    side, use = given.side, given.use
+    if side not in SIDES or (use is not None and use not in USES):
+        raise Usage(
+            f"side is {side!r}, use is {use!r}",
+            advice=f"Sides: {', '.join(SIDES)}; uses: {', '.join(USES)}.",
+        )
+    return side, use
+
+
+def _model_facts(facts: ModelFacts) -> dict[str, Json]:
+    return {
+        "hf_revision": facts.hf_revision,
+        "digest": facts.digest,
+        "files": dict(facts.files),
+        "backend": facts.backend,
+        "device": facts.device,
+        "architecture": facts.architecture,
+        "dim": facts.dim,
+        "logit_scale": facts.logit_scale,
+    }
+
+
+def _pool_facts(basis: Basis, pool: Pool | None) -> dict[str, Json]:
+    return {
+        "pool": len(pool.rows) if pool and basis.has_pool else 0,
+        "pool_because": basis.facts.get("pool_reason", ""),
+        "pool_total": pool.total if pool else 0,
+        "pool_kind": basis.pool_kind,
+        "pool_unreadable": pool.left_out[UNREADABLE] if pool else 0,
+        "pool_left_out": dict(pool.left_out) if pool else {},
+    }
+
+
+def _evaluation_facts(core: Core, given: Given, encoder: Encoder, texts: Texts) -> dict[str, Json]:
+    """The evaluation set that is given, or the checkpoint's own, kept as an artifact."""
+    words, defaults = texts.words, encoder.model.facts.defaults
+    own_images = defaults.get("images")
+    images = given.images or (str(own_images) if own_images is not None else None)
+    evaluation: EvaluationData | None = None
+    left_out: dict[str, int] = {}
+    if images:
+        others = {
+            **spellings(texts.merged),
+            **{phrases.spelled(name): name for name in words.labels},
+        }
+        evaluation, left_out = _evaluation(
+            core, images, given.images is None, encoder, words, defaults, others
+        )
+    return {
+        "evaluation": core.artifacts.put(evaluation_bytes(evaluation)) if evaluation else None,
+        "images": images if evaluation else None,
+        "images_unreadable": evaluation.skipped if evaluation else 0,
+        "images_left_out": left_out,
+    }
+
+
+def _with_words(given: Given, words: Mapping[str, tuple[str, ...]]) -> Given:
+    """What was given, and what the model brings as words where nothing was given."""
+    texts = (*words.get("labels", ()), *words.get("anchors", ()))
+    labels = set(words.get("labels", ()) if given.labels is None else given.labels)
+    return replace(
+        given,
+        labels=words.get("labels") if given.labels is None else given.labels,
+        anchors=(
+            tuple(text for text in texts if text not in labels)
+            if given.anchors is None and texts
+            else given.anchors
+        ),
+        templates=words.get("templates") if given.templates is None else given.templates,
+        domains=given.domains or words.get("domains", ()),
+    )
+
+
+def _evaluation(
+    core: Core,
+    folder: str,
+    default: bool,
+    encoder: Encoder,
+    words: Words,
+    defaults: Mapping[str, Path],
+    others: Mapping[str, str],
+) -> tuple[EvaluationData | None, dict[str, int]]:
+    """The labelled pictures, and what was left out of the folder; of a checkpoint's own (`default`)
+    those whose classes are labels.
+
+    `others`: labels by other spellings.
+    """
+    data: EvaluationData | None
+    data, left_out = read_images(
+        Path(folder), encoder, words.domains, core.progress, words.labels, others
+    )
+    assert data is not None
+    if default and words.labels:
+        data = of_classes(data, words.labels)
+        if data is None:
+            return None, {}
+    unknown = sorted(set(data.classes) - set(words.labels)) if words.labels else []
+    if unknown:
+        advice = "Name the folders as the labels are spelled."
+        raise Usage(
+            f"evaluation classes that are no labels: {', '.join(unknown[:5])}",
+            where=folder,
+            advice=advice,
+        )
+    paraphrases: Mapping[str, Sequence[str]] = {}
+    if "paraphrases" in defaults:
+        paraphrases = json.loads(phrases.text_of(defaults["paraphrases"]))
+    rows = {
+        name: encoder.averaged(paraphrases[name], words.templates)
+        for name in data.classes
+        if paraphrases.get(name)
+    }
+    return replace(data, paraphrases=rows), dict(left_out)
