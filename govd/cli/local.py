@@ -170,7 +170,7 @@ class Local(Api):
 
     def requests(self, **filters: Any) -> list[Record]:
         check_state(filters.get("state"))
-        return self.resumed.requests.all(private_too=True, **filters)
+        return list(self.resumed.requests.all(private_too=True, **filters))
 
     def request(self, request_id: str) -> Record:
         return self.resumed.requests.show(request_id)

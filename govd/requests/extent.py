@@ -43,7 +43,7 @@ class Extents:
             shares.append(float(inside.mean()))
         data = self.labelled(model)
         if data is not None:
-            digest = str(self.core.desk.model(model)["evaluation"])
+            digest = str(self.core.desk.model(model).evaluation)
             labelled = [
                 self._of_set(basis, contribution, digest, data) for contribution in contributions
             ]
@@ -56,7 +56,7 @@ class Extents:
 
     def labelled(self, model: str) -> EvaluationData | None:
         """The model's evaluation set, if it has one."""
-        digest = self.core.desk.model(model)["evaluation"]
+        digest = self.core.desk.model(model).evaluation
         if digest is None:
             return None
         return self._sets.get(digest) or self._sets.put(

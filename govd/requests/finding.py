@@ -10,8 +10,8 @@ from typing import Final
 from govd.errors import GovdError
 from govd.ledger.times import moment
 from govd.models.core import Core
+from govd.records.request import Request
 from govd.requests.privacy import Privacy
-from govd.types import Record
 
 PAGE: Final = 500
 """Records that are looked through at once where a filter is no word of the views."""
@@ -33,7 +33,7 @@ class Finding:
         reason: str | None = None,
         private_too: bool = False,
         **filters: str | None,
-    ) -> list[Record]:
+    ) -> list[Request]:
         """Requests in the order of their filing, from the one after entry `after`.
 
         `reason`: a part of what was given as reason, upper and lower case alike. `private_too`: a
@@ -61,43 +61,43 @@ class Finding:
             others,
             after,
             limit,
-            lambda record: self._names(record, concept) and self._written(reason)(record),
+            lambda request: self._names(request, concept) and self._written(reason)(request),
         )
-        return sorted([*named, *hidden], key=lambda record: int(record["seq"]))[:limit]
+        return sorted([*named, *hidden], key=lambda request: request.seq)[:limit]
 
     def _first(
         self,
         filters: dict[str, str | None],
         after: int | None,
         limit: int | None,
-        wanted: Callable[[Record], bool] | None,
-    ) -> list[Record]:
+        wanted: Callable[[Request], bool] | None,
+    ) -> list[Request]:
         """The first `limit` records that are wanted."""
         if wanted is None:
             return list(self.core.desk.views.requests(after=after, limit=limit, **filters))
-        chosen: list[Record] = []
-        for record in self._pages(filters, after):
+        chosen: list[Request] = []
+        for request in self._pages(filters, after):
             if limit is not None and len(chosen) >= limit:
                 break
-            if wanted(record):
-                chosen.append(record)
+            if wanted(request):
+                chosen.append(request)
         return chosen
 
-    def _pages(self, filters: dict[str, str | None], after: int | None) -> Iterator[Record]:
+    def _pages(self, filters: dict[str, str | None], after: int | None) -> Iterator[Request]:
         while page := self.core.desk.views.requests(after=after, limit=PAGE, **filters):
             yield from page
-            after = int(page[-1]["seq"])
+            after = page[-1].seq
 
     @staticmethod
-    def _written(reason: str | None) -> Callable[[Record], bool]:
-        """Whether a record's reason has this part."""
+    def _written(reason: str | None) -> Callable[[Request], bool]:
+        """Whether a request's reason has this part."""
         part = (reason or "").casefold()
-        return lambda record: part in str(record.get("reason") or "").casefold()
+        return lambda request: part in request.reason.casefold()
 
-    def _names(self, record: Record, concept: str) -> bool:
+    def _names(self, request: Request, concept: str) -> bool:
         """Whether a private request is about a concept of exactly this name."""
         try:
-            revealed = self.privacy.revealed(record)
+            revealed = self.privacy.revealed(request)
         except GovdError:
             return False
         return concept in {

@@ -26,6 +26,7 @@ from govd.errors import GovdError
 from govd.models.core import Core
 from govd.models.phrases import folded
 from govd.models.words import MORE
+from govd.records.request import Request
 from govd.requests.privacy import Privacy
 from govd.requests.spelling import SHORT, alike, is_turned_or_doubled, is_variant
 from govd.types import Floats, Json, Record
@@ -121,26 +122,23 @@ class Names:
         self._yardsticks: Cache[str, Yardstick] = Cache(YARDSTICKS)
 
     def doubted(
-        self, request: Record, basis: Basis, embedded: Callable[[str], Floats]
+        self, request: Request, basis: Basis, embedded: Callable[[str], Floats]
     ) -> dict[str, Json]:
         """`doubted_names`, as a prediction says it: nothing where there is no name to judge, or
         where pictures show what is meant.
 
         `embedded`: a phrase's unit embedding `(d,)`.
         """
-        if not request["concepts"] or request.get("examples"):
+        if not request.concepts or request.examples:
             return {}
         unknown = strangers(phrases_of(self.privacy.revealed(request)), basis)
         if unknown:  # what was let pass once is known while it stands
-            others = [
-                other
-                for other in self.core.desk.views.wanted(str(request["model"]))
-                if other["id"] != request["id"]
-            ]
+            wanted = self.core.desk.views.wanted(request.model)
+            others = [other for other in wanted if other.id != request.id]
             passed = {phrase for other in others for phrase in phrases_of(other)}
             unknown = [phrase for phrase in unknown if phrase not in passed]
         doubted = doubts(unknown, self._yardstick(basis), embedded) if unknown else []
-        if doubted and request.get("private"):
+        if doubted and request.private:
             return {"doubted_names": [{"reason": HIDDEN}]}
         return {"doubted_names": [doubt.as_json() for doubt in doubted]}
 

@@ -14,6 +14,7 @@ from govd.models.core import Core
 from govd.models.phrases import check_phrase, spelled
 from govd.pictures import decoded
 from govd.records.coverage import scope_of
+from govd.records.model import RegisteredModel
 from govd.types import TARGETS, Concept, ForgetSpec, Json, Record, Scope
 
 EXAMPLES: Final = 256
@@ -54,19 +55,19 @@ def understood(
         NotFound: unknown model or domain. Usage: something that cannot be meant. UnreadableImage:
         an example is no picture.
     """
-    record = core.desk.model(model)
+    registered = core.desk.model(model)
     names = _concepts(core, options)
-    domains = _domains(model, record, options)
-    labels = core.models.basis(record).labels
+    domains = _domains(registered, options)
+    labels = core.models.basis(registered).labels
     if domains and labels and set(labels) <= set(names):
         names = []  # every label there is: everything
-    if domains and set(domains) == set(record["domains"]):
+    if domains and set(domains) == set(registered.domains):
         if not names:
             raise Usage(
                 "all concepts in all domains is the whole model", advice="Name fewer domains."
             )
         domains = []  # in every domain that there is: everywhere
-    method = _method(core, record, options)
+    method = _method(core, registered, options)
     limit = core.plugins.methods[method].max_strength
     if not 0 < options.strength <= limit:
         raise Usage(
@@ -83,7 +84,7 @@ def understood(
         tuple(sorted(Concept(n, tuple(sorted(map(spelled, options.aliases)))) for n in names)),
         tuple(sorted(domains)),
     )
-    target: Any = target_for(core, record, method, options.target)
+    target: Any = target_for(core, registered, method, options.target)
     pictures = _examples(core, options, method)
     spec = ForgetSpec(
         scope,
@@ -127,15 +128,17 @@ def _concepts(core: Core, options: ForgetOptions) -> list[str]:
     return names
 
 
-def _domains(model: str, record: Record, options: ForgetOptions) -> list[str]:
+def _domains(registered: RegisteredModel, options: ForgetOptions) -> list[str]:
     """The domains that are named, as the model's record spells them."""
-    known = {spelled(domain): domain for domain in record["domains"]}
+    by_spelling = {spelled(domain): domain for domain in registered.domains}
     domains = list(dict.fromkeys(map(spelled, options.domains)))
     for domain in domains:
-        if domain not in known:
-            names = ", ".join(record["domains"]) or "none (register the model with --domains)"
-            raise NotFound(f"{model} has no domain {domain!r}", advice=f"Known domains: {names}.")
-    return [known[domain] for domain in domains]
+        if domain not in by_spelling:
+            names = ", ".join(registered.domains) or "none (register the model with --domains)"
+            raise NotFound(
+                f"{registered.name} has no domain {domain!r}", advice=f"Known domains: {names}."
+            )
+    return [by_spelling[domain] for domain in domains]
 
 
 def _method(core: Core, record: Record, options: ForgetOptions) -> str:
@@ -189,19 +192,16 @@ def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, byte
 
 
 def spec_of(request: Record) -> ForgetSpec:
-    """The spec that a request's record says."""
-    strength, prototypes, examples = (
-        float(request["strength"]),
-        int(request["prototypes"]),
-        tuple(request.get("examples", ())),
-    )
+    """The spec that a request's record says; `request` may be one whose private text is there
+    again (`Privacy.revealed`).
+    """
     return ForgetSpec(
         scope_of(request),
         request["method"],
         request["target"],
-        strength,
-        prototypes,
-        examples=examples,
+        float(request["strength"]),
+        int(request["prototypes"]),
+        examples=tuple(request.get("examples", ())),
     )
 
 
@@ -230,9 +230,9 @@ def date_of(text: str | None, what: str) -> str | None:
     if text is None:
         return None
     try:
-        found = str(moment(text, what, end=True))
+        date = str(moment(text, what, end=True))
     except Usage:
         raise Usage(f"{what} is {text!r}", advice="Write a date as 2027-01-31.") from None
-    if found <= now():
+    if date <= now():
         raise Usage(f"{what} is {text!r}, which is past", advice="Say a date to come.")
-    return found
+    return date

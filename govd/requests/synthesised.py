@@ -6,20 +6,21 @@ from __future__ import annotations
 
 from govd.errors import NotFound
 from govd.models.core import Core
+from govd.records.request import Request
 from govd.types import Record
 
 
-def pictures_of(core: Core, request: Record) -> list[Record]:
+def pictures_of(core: Core, request: Request) -> list[Record]:
     """`prompt` and `png` (an artifact's SHA-256) of each; none for a private request, whose
     pictures would show what it keeps.
     """
-    if request.get("private") or not request["contribution"]:
+    if request.private or not request.contribution:
         return []
-    contribution = core.desk.views.contribution(str(request["contribution"]))
+    contribution = core.desk.views.contribution(request.contribution)
     return [] if contribution is None else list(contribution.facts.get("prototypes", []))
 
 
-def picture_of(core: Core, request: Record, digest: str) -> bytes:
+def picture_of(core: Core, request: Request, digest: str) -> bytes:
     """One of them as PNG.
 
     Raises:
@@ -27,7 +28,7 @@ def picture_of(core: Core, request: Record, digest: str) -> bytes:
     """
     if digest not in {picture["png"] for picture in pictures_of(core, request)}:
         raise NotFound(
-            f"{request['id']} has no such picture",
+            f"{request.id} has no such picture",
             where=digest,
             advice="Ask for /pictures; each has its digest.",
         )

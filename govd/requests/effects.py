@@ -1,0 +1,149 @@
+"""Whether a forget will work: how many pictures of what was typed are still named so after it, by
+the worst prompt.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from govd.edit import exact
+from govd.edit.calibration import own_anchors
+from govd.edit.extent import labelled_in_scope, scope_mask
+from govd.edit.ingredients import some_prompts
+from govd.edit.prediction import Figure, Prompted, Watch, effect, kept_answers
+from govd.errors import GovdError
+from govd.models.core import Core, Opened
+from govd.requests.computing import phrase_embedding
+from govd.requests.predicting import Beside, Predicting
+from govd.types import Floats, ForgetSpec, Json
+
+PROMPT_LABELS: Final = 512
+"""Labels that are encoded in each single prompt at most, where the basis does not have them."""
+PROMPTS: Final = 8
+ROUNDING: Final = 1e-9
+
+
+class Effects:
+    """Effects of forgets on pictures of what they are about."""
+
+    def __init__(self, core: Core, predicting: Predicting) -> None:
+        self.core, self.predicting = core, predicting
+        self._prompted: dict[str, list[tuple[str, Floats]]] = {}
+
+    def on_pool(
+        self,
+        model: str,
+        opened: Opened,
+        spec: ForgetSpec,
+        beside: Beside,
+        watch: Watch | None,
+        prompted: bool = True,
+    ) -> dict[str, Json] | None:
+        """Pictures of what was typed that are named so: before, and after by the worst prompt. None
+        where there is nothing to count on.
+
+        `beside`: the forget beside what is in force. `watch`: pictures of the pool to count on.
+        `prompted`: ask in each single prompt, too.
+        """
+        inside = None if watch is None else scope_mask(beside.basis, beside.own)
+        if watch is None or inside is None:
+            return None
+        inside = inside[watch.at]
+        counted: dict[str, Json] = {
+            "on": f"{len(watch.at)} {beside.basis.pool_kind} embeddings",
+            "what": spec.scope.paradigm,
+        }
+        if spec.scope.paradigm == "domains":
+            answers = (watch.answers(edit)[inside] for edit in (beside.before, beside.after))
+            kept = kept_answers(watch.top[inside], *answers)
+            return self._with_interval(model, counted | kept)
+        prompts = [_together(opened, spec), *(self._prompts(opened, spec) if prompted else ())]
+        own = own_anchors(beside.basis, beside.own)
+        named = effect(watch.images[inside], prompts, own, beside.before, beside.after)
+        return self._with_interval(model, counted | named)
+
+    def on_labelled(
+        self, model: str, opened: Opened, spec: ForgetSpec, beside: Beside
+    ) -> dict[str, Json] | None:
+        """The same on pictures whose labels are known. None where there are none of it."""
+        data = self.predicting.extents.labelled(model)
+        inside = None if data is None else labelled_in_scope(beside.basis, beside.own, data)
+        if data is None or inside is None or not inside.any() or not spec.scope.concepts:
+            return None
+        prompts = [_together(opened, spec), *self._prompts(opened, spec)]
+        own = own_anchors(beside.basis, beside.own)
+        return effect(data.vectors[inside], prompts, own, beside.before, beside.after)
+
+    def _with_interval(self, model: str, counted: dict[str, Json]) -> dict[str, Json]:
+        """An effect with the ends of the interval of what is left, in pictures, where it was
+        measured.
+        """
+        calibration = self.predicting.calibrating.of(self.core.desk.model(model))
+        unmeasured: dict[str, Json] = {"after_low": None, "after_high": None}
+        pictures = counted["pictures"]
+        if calibration is None or not pictures:
+            return counted | unmeasured
+        left = calibration.around("named", Figure(counted["after"] / pictures, pictures))
+        if left.low is None or left.high is None:
+            return counted | unmeasured
+        return counted | {
+            "after_low": math.floor(left.low * pictures + ROUNDING),
+            "after_high": math.ceil(left.high * pictures - ROUNDING),
+        }
+
+    def _prompts(self, opened: Opened, spec: ForgetSpec) -> list[Prompted]:
+        """The labels and the phrases in each single prompt; none where there is one prompt, or
+        nothing can be encoded.
+        """
+        basis = opened.basis
+        phrases = [phrase for concept in spec.scope.concepts for phrase in concept.phrases]
+        places = {name: place for place, name in enumerate(basis.anchors[0])}
+        prompts = []
+        for template, rows in self._labels_prompted(opened):
+            try:
+                own = [
+                    (
+                        rows[places[phrase]]
+                        if phrase in places
+                        else opened.encoder.averaged([phrase], [template], keep=False)[0]
+                    )
+                    for phrase in phrases
+                ]
+            except GovdError:  # a model of vectors has no other texts
+                return []
+            prompts.append(Prompted(template, rows, exact.unit(np.stack(own))))
+        return prompts
+
+    def _labels_prompted(self, opened: Opened) -> list[tuple[str, Floats]]:
+        digest = opened.basis.digest
+        if digest not in self._prompted:
+            self._prompted[digest] = labels_prompted(opened)
+        return self._prompted[digest]
+
+
+def labels_prompted(opened: Opened) -> list[tuple[str, Floats]]:
+    """The anchors in each single prompt: the template, and unit rows `(m, d)`."""
+    basis = opened.basis
+    names, _ = basis.anchors
+    if "label_prompts" in basis.tensors:
+        templates = some_prompts(basis.templates, len(names))
+        return list(zip(templates, basis.tensors["label_prompts"], strict=True))
+    if len(basis.templates) < 2 or len(names) > PROMPT_LABELS:
+        return []
+    try:
+        return [
+            (template, exact.unit(opened.encoder.averaged(list(names), [template])))
+            for template in basis.templates[:PROMPTS]
+        ]
+    except GovdError:
+        return []
+
+
+def _together(opened: Opened, spec: ForgetSpec) -> Prompted:
+    """Labels and phrases as all prompts together spell them."""
+    phrases = [phrase for concept in spec.scope.concepts for phrase in concept.phrases]
+    own = [phrase_embedding(opened, phrase) for phrase in phrases]
+    return Prompted("", opened.basis.anchors[1], np.stack(own))
