@@ -254,14 +254,5 @@ def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-for command in (
-    evidence.checkpoint,
-    evidence.key,
-    evidence.witness,
-    evidence.bundle,
-    evidence.proof,
-    evidence.consistency,
-    evidence.verify,
-):
-    app.command()(command)
-app.command("rotate-key")(evidence.rotate_key)
+for command in evidence.COMMANDS:
+    app.command(command.__name__.replace("_", "-"))(command)

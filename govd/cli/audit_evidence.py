@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -221,3 +222,16 @@ def _key(given: str | None) -> str | None:
         return None
     path = Path(given)
     return _text(path).strip() if len(given) < 4000 and path.is_file() else given
+
+
+COMMANDS: Final[tuple[Callable[..., None], ...]] = (
+    checkpoint,
+    key,
+    rotate_key,
+    witness,
+    bundle,
+    proof,
+    consistency,
+    verify,
+)
+"""What is added to `govd audit`."""
