@@ -91,7 +91,11 @@ def sha256(path: Path) -> str:
 
 
 def fold(weight: Floats, edit: LinearEdit) -> Floats:
-    """The projection `(d, w)` after the edit, computed in float64."""
+    """The projection `(d, w)` after the edit, computed in float64.
+
+    Raises:
+        Unsupported: the edit is of another model, or not finite.
+    """
     w, left, right = (
         weight.astype(np.float64),
         np.asarray(edit.L, np.float64),

@@ -111,7 +111,11 @@ def _begins(path: Path, begin: bytes) -> bool:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file of a checkpoint."""
+    """A JSON object from a file of a checkpoint.
+
+    Raises:
+        BadCheckpoint: it is missing, or no JSON object.
+    """
     try:
         check_regular(path, LARGEST_CONFIG)
         value = json.loads(path.read_bytes())
@@ -135,7 +139,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_config(folder: Path) -> Config:
-    """The config in `folder`, with the defaults that transformers gives to what it leaves out."""
+    """The config in `folder`, with the defaults that transformers gives to what it leaves out.
+
+    Raises:
+        BadCheckpoint: it is of another model, or says what cannot be.
+    """
     from transformers import CLIPConfig
 
     path = folder / "config.json"

@@ -55,7 +55,11 @@ class Slot:
     size: int
 
     def read(self, name: str) -> Floats:
-        """The tensor, as stored."""
+        """The tensor, as stored. Its shape is `shape`, (m, n) of a matrix.
+
+        Raises:
+            BadCheckpoint: the file ends within it.
+        """
         raw = np.fromfile(self.path, np.uint8, self.size, offset=self.begin)
         if raw.size != self.size:
             raise BadCheckpoint(f"ends within {name}", where=str(self.path), advice=AGAIN)
@@ -67,6 +71,9 @@ def weight_files(folder: Path) -> list[Path]:
 
     Of several that lie there, those that transformers would load: `model.safetensors`, else the
     shards of the index; `pytorch_model.bin` is never opened, since it can run code.
+
+    Raises:
+        BadCheckpoint: there are none, or some are missing.
     """
     if (folder / SINGLE).exists():
         return [folder / SINGLE]
@@ -126,6 +133,9 @@ def header(path: Path) -> tuple[dict[str, Any], int]:
     other up to the file's end.
 
     Format: https://github.com/huggingface/safetensors#format.
+
+    Raises:
+        BadCheckpoint: the file is cut off, or no safetensors file.
     """
     check_regular(path, 2**63)
     size = path.stat().st_size
@@ -198,7 +208,11 @@ def _entries(data: bytes) -> dict[str, Any]:
 
 
 def slots(folder: Path) -> dict[str, Slot]:
-    """Every tensor of the checkpoint by name, without reading one."""
+    """Every tensor of the checkpoint by name, without reading one.
+
+    Raises:
+        BadCheckpoint: a tensor is of another type than weights, or is there twice.
+    """
     found: dict[str, Slot] = {}
     for path in weight_files(folder):
         entries, start = header(path)

@@ -55,7 +55,16 @@ def locate(reference: ModelReference) -> tuple[Path, str | None] | None:
 
 
 def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
-    """A Hub repository's checkpoint files at one commit: all of them or none."""
+    """A Hub repository's checkpoint files at one commit: all of them or none. Their folder and the
+    commit; None where the repository is no checkpoint.
+
+    `repo`: its id, `OWNER/NAME`. `revision`: a branch, tag or commit; the default branch where
+    None.
+
+    Raises:
+        NotFound: the Hub knows no such repository or revision. Unreachable: it does not answer.
+        BadCheckpoint: there are no safetensors weights.
+    """
     from huggingface_hub import hf_hub_download, snapshot_download
     from huggingface_hub.errors import (
         EntryNotFoundError,

@@ -39,7 +39,15 @@ def synthesise(
     steps: int | None = None,
     progress: Progress = silent,
 ) -> Prototypes:
-    """One picture for each prompt, with the embedding of the picture as it is given."""
+    """One picture for each prompt, with the embedding of the picture as it is given. Pictures are
+    `(n, H, W, 3)` uint8, embeddings `(n, d)`.
+
+    `encoder`: the model. `prompts`: n texts. `seed` and the prompt decide where a picture starts;
+    `steps` of ascent, `STEPS` where None; `progress` is called after each batch.
+
+    Raises:
+        Usage: no steps.
+    """
     steps = STEPS if steps is None else steps
     if steps < 1:
         raise Usage(f"steps is {steps}", advice="Take at least one.")

@@ -59,7 +59,12 @@ def _check_prefix(found: Mapping[str, Slot], folder: Path) -> None:
 
 
 def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
-    """That names and shapes are exactly those that the config asks for, in both directions."""
+    """That names and shapes are exactly those that the config asks for, in both directions.
+    `found`: the tensors of the files in `folder`, by name.
+
+    Raises:
+        BadCheckpoint: they are not; it names some.
+    """
     _check_prefix(found, folder)
     _check_layers(config, found, folder)
     wanted = {name: _stored(path, value.shape) for path, name, value in _parameters(config)}
@@ -113,6 +118,10 @@ def tensors(
 def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -> Clip:
     """The model with the folder's weights, as float32. `files`: SHA-256 of the registered files,
     which the weights must be of.
+
+    Raises:
+        BadCheckpoint: the weights are not those that the config asks for, or that were
+        registered.
     """
     found = slots(folder)
     check(config, found, folder)

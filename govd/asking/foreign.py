@@ -129,7 +129,11 @@ def _decision(value: Any) -> Decision:
 
 
 def vote_of(answer: Any, arguments: Mapping[str, Any]) -> Vote:
-    """A vote; whose it is, is not for itself to say."""
+    """A vote; whose it is, is not for itself to say.
+
+    Raises:
+        Nonsense: the answer is none.
+    """
     _is(answer, Vote)
     inputs = plain_json(answer.inputs, SMALL)
     if not isinstance(inputs, dict):
@@ -174,7 +178,11 @@ def gate_of(answer: Any, arguments: Mapping[str, Any]) -> Gate:
 
 
 def methods_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Methods that can be asked."""
+    """Methods that can be asked.
+
+    Raises:
+        Nonsense: the answer is none.
+    """
     _is(answer, Mapping)
     methods = {}
     for name, method in answer.items():
@@ -194,7 +202,11 @@ def methods_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def model_of(answer: Any, arguments: Mapping[str, Any]) -> Model:
-    """An opened model."""
+    """An opened model.
+
+    Raises:
+        Nonsense: the answer is none.
+    """
     _is(answer, Model)
     facts = answer.facts
     _is(facts, ModelFacts)
@@ -221,7 +233,11 @@ def model_of(answer: Any, arguments: Mapping[str, Any]) -> Model:
 
 
 def tensors_of(tensors: Any) -> dict[str, Any]:
-    """Named arrays in float64, finite; copies, so that nobody changes them afterwards."""
+    """Named arrays in float64, finite; copies, so that nobody changes them afterwards.
+
+    Raises:
+        Nonsense: they are none.
+    """
     _is(tensors, Mapping)
     arrays = {}
     for name, tensor in tensors.items():
@@ -236,7 +252,11 @@ def tensors_of(tensors: Any) -> dict[str, Any]:
 
 
 def contributed(answer: Any) -> tuple[dict[str, Any], dict[str, Json]]:
-    """What a method contributes: tensors and facts."""
+    """What a method contributes: tensors and facts.
+
+    Raises:
+        Nonsense: it is something else.
+    """
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise Nonsense("something other than tensors and facts")
     facts = plain_json(answer[1])
@@ -248,6 +268,9 @@ def contributed(answer: Any) -> tuple[dict[str, Any], dict[str, Json]]:
 def contribution_of(answer: Any, arguments: Mapping[str, Any]) -> Contribution:
     """A contribution of what was asked. Its digest is taken anew: what it says of itself is not
     believed.
+
+    Raises:
+        Nonsense: the answer is none.
     """
     _is(answer, Contribution)
     tensors, facts = contributed((answer.tensors, answer.facts))
@@ -258,7 +281,11 @@ def contribution_of(answer: Any, arguments: Mapping[str, Any]) -> Contribution:
 
 
 def edit_of(answer: Any, arguments: Mapping[str, Any]) -> Edit:
-    """An edit for the basis that was asked for."""
+    """An edit for the basis that was asked for.
+
+    Raises:
+        Nonsense: the answer is none.
+    """
     _is(answer, Edit)
     basis = arguments["basis"]
     factors = tensors_of({"L": answer.L, "B": answer.B})
@@ -291,7 +318,11 @@ def files_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, str]:
 
 
 def lines_of(answer: Any, arguments: Mapping[str, Any]) -> list[str]:
-    """Signature lines."""
+    """Signature lines.
+
+    Raises:
+        Nonsense: the answer is none.
+    """
     if isinstance(answer, str) or not isinstance(answer, Sequence):
         raise Nonsense(f"a {type(answer).__name__} in the place of signature lines")
     if len(answer) > DEPTH:
@@ -300,7 +331,11 @@ def lines_of(answer: Any, arguments: Mapping[str, Any]) -> list[str]:
 
 
 def stamp_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """A time stamp: `token` and what else was said."""
+    """A time stamp: `token` and what else was said.
+
+    Raises:
+        Nonsense: the answer is none.
+    """
     _is(answer, Mapping)
     if not isinstance(answer.get("token"), bytes | bytearray):
         raise Nonsense("a time stamp without the bytes of a token")

@@ -62,7 +62,11 @@ class Guarded:
         return drawn
 
     def write_checkpoint(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
-        """As `Model.write_checkpoint`; what the disk refuses is the disk's fault."""
+        """As `Model.write_checkpoint`; what the disk refuses is the disk's fault.
+
+        Raises:
+            OSError: the disk refuses it. PluginFault: the model fails.
+        """
         refused: list[OSError] = []
 
         def work() -> Mapping[str, str] | None:

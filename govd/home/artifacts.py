@@ -27,7 +27,11 @@ class Artifacts:
         self.folder = folder
 
     def path(self, digest: str) -> Path:
-        """Where a blob lies, whether or not it does."""
+        """Where a blob lies, whether or not it does.
+
+        Raises:
+            NotFound: it is no digest.
+        """
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
             raise NotFound(
                 f"{digest!r} is no SHA-256 digest", advice="It has 64 hexadecimal digits."

@@ -188,7 +188,11 @@ def announced(folder: Path) -> tuple[str, str] | None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a small file for its owner alone, whole or not at all."""
+    """Write a small file for its owner alone, whole or not at all.
+
+    Raises:
+        MachineFault: it cannot be written.
+    """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

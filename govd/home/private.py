@@ -143,6 +143,9 @@ class Private:
     def shred(self, name: str) -> None:
         """Destroy the key, then the box. What a disk or a backup still holds is beyond a program's
         reach.
+
+        Raises:
+            MachineFault: the disk refuses it.
         """
         box, key_file = self._paths(name)
         try:

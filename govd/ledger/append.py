@@ -101,6 +101,9 @@ class Appender:
     ) -> list[Record]:
         """As `Ledger.append`; `then` is called once they are written and before anything else is
         written or signed.
+
+        Raises:
+            As `Ledger.append`.
         """
         job = _Job(drafts, then)
         with self._queue:

@@ -273,7 +273,11 @@ def fault_of(
 
 @contextmanager
 def faults(url: str) -> Iterator[None]:
-    """The database's errors as govd's."""
+    """The database's errors as govd's.
+
+    Raises:
+        MachineFault, BadFile: in the place of what the database raises.
+    """
     try:
         yield
     except (sqlite3.Error, SQLAlchemyError) as error:

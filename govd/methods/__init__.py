@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from govd.edit import Method
 
 AUTO = "auto"
+"""What requests that name no method ask for: one of the next two."""
+WITH_POOL = "fitted"
+"""The method of requests of a model with a pool."""
+WITHOUT_POOL = "oblique"
+"""The method of requests of a model without one."""
 
 
 def builtin() -> dict[str, Method]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from govd.errors import NotFound, Usage
 from govd.ledger.times import moment, now
-from govd.methods import AUTO
+from govd.methods import AUTO, WITH_POOL, WITHOUT_POOL
 from govd.models.core import Core
 from govd.models.phrases import check_phrase, spelled
 from govd.pictures import decoded
@@ -154,7 +154,7 @@ def _method(core: Core, record: Record, options: ForgetOptions) -> str:
 
 def method_for(record: Record) -> str:
     """The method of requests that name none."""
-    return "fitted" if record["pool"] else "oblique"
+    return WITH_POOL if record["pool"] else WITHOUT_POOL
 
 
 def target_for(core: Core, record: Record, method: str, target: str | None = None) -> str | None:

@@ -16,7 +16,9 @@ from govd.verify.proofs import Proofs
 
 
 def notes_of(opened: OpenBundle) -> dict[int, tuple[str, LogCheckpoint]]:
-    """The log checkpoints by size, as notes and read, whoever signed them."""
+    """The log checkpoints by size, as notes and read, whoever signed them. One that is malformed is
+    a fault, and left out.
+    """
     notes: dict[int, tuple[str, LogCheckpoint]] = {}
     for name in opened.files.members:
         if name.startswith("checkpoints/"):

@@ -38,6 +38,8 @@ class Function:
     node: FunctionNode
     owners: tuple[str, ...]
     """Names of the classes and functions around it."""
+    is_nested: bool = False
+    """Whether one of them is a function."""
 
     @property
     def place(self) -> str:
@@ -54,12 +56,12 @@ class Function:
 
     @property
     def is_public(self) -> bool:
-        """No name on the way to it begins with an underscore, and it is no hook's implementation,
-        whose reference is the hook's own docstring.
+        """No name on the way to it begins with an underscore, it is in no other function, and no
+        hook's implementation, whose reference is the hook's own docstring.
         """
         names = (*self.path.with_suffix("").parts, *self.owners, self.node.name)
         hooks = any("hookimpl" in ast.unparse(mark) for mark in self.node.decorator_list)
-        return not hooks and not any(name.startswith("_") for name in names)
+        return not hooks and not self.is_nested and not any(name.startswith("_") for name in names)
 
     @cached_property
     def own(self) -> tuple[ast.AST, ...]:
@@ -166,14 +168,16 @@ class Source:
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:
-        return tuple(self._functions(self.tree, ()))
+        return tuple(self._functions(self.tree, (), False))
 
-    def _functions(self, node: ast.AST, owners: tuple[str, ...]) -> Iterator[Function]:
+    def _functions(
+        self, node: ast.AST, owners: tuple[str, ...], is_nested: bool
+    ) -> Iterator[Function]:
         for child in ast.iter_child_nodes(node):
-            inner = owners
+            inner, within_function = owners, is_nested
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield Function(self.path, child, owners)
-                inner = (*owners, child.name)
+                yield Function(self.path, child, owners, is_nested)
+                inner, within_function = (*owners, child.name), True
             elif isinstance(child, ast.ClassDef):
                 inner = (*owners, child.name)
-            yield from self._functions(child, inner)
+            yield from self._functions(child, inner, within_function)

@@ -69,6 +69,12 @@ def test_a_raise_without_raises_is_noticed_in_public_functions() -> None:
     assert figure.places == ("govd/sample.py:8 read",)
 
 
+def test_a_function_in_another_is_not_public() -> None:
+    inner = "def outer():\n    def inner(a, b, c):\n        raise ValueError(a)\n    return inner\n"
+    assert measured(inner)["raise without Raises, %"].places == ()
+    assert measured(inner)["parameters unnamed, %"].places == ()
+
+
 def test_arrays_want_a_shape() -> None:
     assert measured(SAMPLE)["arrays without a shape, %"].places == ("govd/sample.py:8 read",)
     prose = SAMPLE.replace("Rows (n, d) as", "Rows (numbers, mostly) as")

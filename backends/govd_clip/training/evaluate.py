@@ -32,7 +32,7 @@ _texts = jax.jit(encode_texts, static_argnames=("eos", "shape"))
 
 @lru_cache(1)
 def resize_matrix(side: int = 64) -> np.ndarray:
-    """Pillow's bicubic resize of one axis as a matrix `(48, 64)`, read off its answer to unit
+    """Pillow's bicubic resize of one axis as a matrix `(48, n)`, read off its answer to unit
     pictures.
     """
     unit = [
@@ -79,6 +79,7 @@ class Judge:
         )
 
     def texts(self, params: Params, prompts: list[str]) -> np.ndarray:
+        """Embeddings `(n, d)` of `prompts`, unit."""
         return np.asarray(
             _texts(
                 params,
@@ -89,8 +90,10 @@ class Judge:
         )
 
     def guesses(self, params: Params, template: str, words: list[str]) -> np.ndarray:
-        """The class guessed for each drawing; a template with `{domain}` names the drawing's
+        """The class guessed for each drawing `(N,)`; a template with `{domain}` names the drawing's
         own.
+
+        `params`: the model's. `words`: one for each class, put into the template.
         """
         images = embed_images(params, self.pictures, self.shape)
         guess = np.zeros(len(images), np.int64)
