@@ -275,7 +275,8 @@ def test_a_token_counts_as_far_as_its_entry_says_so(service: Service) -> None:
     """Even where the views in memory say otherwise."""
     made = service.tokens.create("inference", "eve", "ann")
     assert service.tokens.admit(made["token"], "inference") == "principal:eve"
-    service.core.desk.views.tokens[made["id"]] |= {"role": "owner"}
+    tokens = service.core.desk.views.tokens
+    tokens[made["id"]] = tokens[made["id"]].with_(role="owner")
     with pytest.raises(Unauthenticated):
         service.tokens.admit(made["token"], "owner")
     service.core.desk.views.tokens[made["id"]] |= {"role": "inference", "seq": 0}
