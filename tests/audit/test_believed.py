@@ -279,7 +279,7 @@ def test_a_token_counts_as_far_as_its_entry_says_so(service: Service) -> None:
     tokens[made["id"]] = tokens[made["id"]].with_(role="owner")
     with pytest.raises(Unauthenticated):
         service.tokens.admit(made["token"], "owner")
-    service.core.desk.views.tokens[made["id"]] |= {"role": "inference", "seq": 0}
+    tokens[made["id"]] = tokens[made["id"]].with_(role="inference", seq=0)
     service.tokens._looked_at.clear()
     with pytest.raises(Unauthenticated):
         service.tokens.admit(made["token"], "inference")
