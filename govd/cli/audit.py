@@ -31,35 +31,40 @@ SinceOption = Annotated[
 UntilOption = Annotated[str | None, typer.Option("--until", help="Before this time.")]
 
 
+ActorOption = Annotated[str | None, typer.Option("--actor", help="Made by this person or token.")]
+KindOption = Annotated[str | None, typer.Option("--kind", help="request.file, or a noun: request")]
+SubjectOption = Annotated[
+    str | None, typer.Option("--subject", help="A request's id, model/number, a model's name.")
+]
+ConceptOption = Annotated[
+    str | None, typer.Option("--concept", help="About requests that name this concept.")
+]
+DomainOption = Annotated[
+    str | None, typer.Option("--domain", help="About requests that name this domain.")
+]
+StateOption = Annotated[
+    str | None, typer.Option("--state", help="About requests that are in this state now.")
+]
+AfterOption = Annotated[
+    int | None,
+    typer.Option("--after", help="Entries after this number: the last one of the page before."),
+]
+
+
 @app.command()
 def log(
     since: SinceOption = None,
     until: UntilOption = None,
-    actor: Annotated[
-        str | None, typer.Option("--actor", help="Made by this person or token.")
-    ] = None,
-    kind: Annotated[
-        str | None, typer.Option("--kind", help="request.file, or a noun: request")
-    ] = None,
-    subject: Annotated[
-        str | None, typer.Option("--subject", help="A request's id, model/number, a model's name.")
-    ] = None,
+    actor: ActorOption = None,
+    kind: KindOption = None,
+    subject: SubjectOption = None,
     model: OfModelOption = None,
-    concept: Annotated[
-        str | None, typer.Option("--concept", help="About requests that name this concept.")
-    ] = None,
-    domain: Annotated[
-        str | None, typer.Option("--domain", help="About requests that name this domain.")
-    ] = None,
-    state: Annotated[
-        str | None, typer.Option("--state", help="About requests that are in this state now.")
-    ] = None,
+    concept: ConceptOption = None,
+    domain: DomainOption = None,
+    state: StateOption = None,
     policy: Annotated[str | None, typer.Option("--policy", help="Votes of this policy.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
-    after: Annotated[
-        int | None,
-        typer.Option("--after", help="Entries after this number: the last one of the page before."),
-    ] = None,
+    after: AfterOption = None,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,

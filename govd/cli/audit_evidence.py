@@ -150,40 +150,47 @@ def consistency(
         put(api.audit_consistency(old, new), as_json, show_record)
 
 
+FileArgument = Annotated[
+    Path | None, typer.Argument(help="An evidence bundle (default: the ledger of the home).")
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", help="The log's public key, known from elsewhere, or a file with it."),
+]
+RecomputeOption = Annotated[
+    bool,
+    typer.Option(
+        "--recompute", help="Compose the edits again from their contributions and compare."
+    ),
+]
+SinceOption = Annotated[
+    list[Path] | None,
+    typer.Option("--since", help="A log checkpoint that was kept (a file, or - )."),
+]
+WitnessOption = Annotated[
+    list[str] | None, typer.Option("--witness", help="A witness's public key; may be repeated.")
+]
+TimestampRootOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--timestamp-root",
+        help="Root certificate (PEM) of a time stamp authority; may be repeated.",
+    ),
+]
+EverythingOption = Annotated[
+    bool,
+    typer.Option("--all", help="Every line that is proven, recorded or open, page by page."),
+]
+
+
 def verify(
-    file: Annotated[
-        Path | None, typer.Argument(help="An evidence bundle (default: the ledger of the home).")
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            "--key", help="The log's public key, known from elsewhere, or a file with it."
-        ),
-    ] = None,
-    recompute: Annotated[
-        bool,
-        typer.Option(
-            "--recompute", help="Compose the edits again from their contributions and compare."
-        ),
-    ] = False,
-    since: Annotated[
-        list[Path] | None,
-        typer.Option("--since", help="A log checkpoint that was kept (a file, or - )."),
-    ] = None,
-    witness: Annotated[
-        list[str] | None, typer.Option("--witness", help="A witness's public key; may be repeated.")
-    ] = None,
-    timestamp_root: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--timestamp-root",
-            help="Root certificate (PEM) of a time stamp authority; may be repeated.",
-        ),
-    ] = None,
-    everything: Annotated[
-        bool,
-        typer.Option("--all", help="Every line that is proven, recorded or open, page by page."),
-    ] = False,
+    file: FileArgument = None,
+    key: KeyOption = None,
+    recompute: RecomputeOption = False,
+    since: SinceOption = None,
+    witness: WitnessOption = None,
+    timestamp_root: TimestampRootOption = None,
+    everything: EverythingOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -78,12 +78,43 @@ PrototypesOption = Annotated[
 ]
 
 
+ForgetModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="The registered model; with --from a column may say it."),
+]
+ExpiresOption = Annotated[
+    str | None, typer.Option("--expires", help="A date after which it may be reverted.")
+]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Return when it is decided and served.")]
+PrivateOption = Annotated[
+    bool,
+    typer.Option(
+        "--private",
+        help=(
+            "The ledger holds a commitment; names and reasons can be destroyed. Without"
+            " concepts, they are asked for: what is typed "
+            "behind a command is in the list of processes and in the shell's history."
+        ),
+    ),
+]
+RowsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help=(
+            "A forget for each row: one name a line, or CSV with a column concept and these"
+            " options as columns (several values "
+            "between |); - for standard input. Each row is answered; one that is wanted already"
+            " is told and is no fault."
+        ),
+    ),
+]
+
+
 def forget(
     concepts: ConceptsArgument = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", help="The registered model; with --from a column may say it."),
-    ] = None,
+    model: ForgetModelOption = None,
     domain: DomainOption = None,
     alias: AliasOption = None,
     all_concepts: AllOption = False,
@@ -96,37 +127,11 @@ def forget(
     basis: Annotated[str, typer.Option("--basis", help="The legal or contractual basis.")] = "",
     ticket: Annotated[str, typer.Option("--ticket", help="A reference elsewhere.")] = "",
     due: Annotated[str | None, typer.Option("--due", help="Must be in force by this date.")] = None,
-    expires: Annotated[
-        str | None, typer.Option("--expires", help="A date after which it may be reverted.")
-    ] = None,
+    expires: ExpiresOption = None,
     key: KeyOption = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Return when it is decided and served.")
-    ] = False,
-    private: Annotated[
-        bool,
-        typer.Option(
-            "--private",
-            help=(
-                "The ledger holds a commitment; names and reasons can be destroyed. Without"
-                " concepts, they are asked for: what is typed "
-                "behind a command is in the list of processes and in the shell's history."
-            ),
-        ),
-    ] = False,
-    rows: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help=(
-                "A forget for each row: one name a line, or CSV with a column concept and these"
-                " options as columns (several values "
-                "between |); - for standard input. Each row is answered; one that is wanted already"
-                " is told and is no fault."
-            ),
-        ),
-    ] = None,
+    wait: WaitOption = False,
+    private: PrivateOption = False,
+    rows: RowsOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -136,14 +141,8 @@ def forget(
     from govd.cli.show_requests import show_request
 
     options = _scope(domain, alias, all_concepts, target, strength, method, prototypes, example)
-    circumstances: dict[str, Any] = {
-        "reason": reason,
-        "basis": basis,
-        "ticket": ticket,
-        "due": due,
-        "expires": expires,
-    }
-    options |= circumstances | {"idempotency_key": key, "private": private}
+    options |= {"reason": reason, "basis": basis, "ticket": ticket, "due": due}
+    options |= {"expires": expires, "idempotency_key": key, "private": private}
     if rows is not None:
         _forget_rows(rows, concepts, model, options, wait, home, as_json)
         return
@@ -152,12 +151,12 @@ def forget(
     if private and not concepts and not all_concepts:
         from govd.cli.filings import read_private_names
 
-        concepts, asked_reason = read_private_names()
-        options["reason"] = reason or asked_reason or ""
+        concepts, typed_reason = read_private_names()
+        options["reason"] = reason or typed_reason or ""
     with opened(home) as api:
-        found = api.forget(*(concepts or ()), model=model, wait=wait or not api.remote, **options)
-    put(found, as_json, show_request)
-    if found["state"] in ("denied", "failed"):
+        request = api.forget(*(concepts or ()), model=model, wait=wait or not api.remote, **options)
+    put(request, as_json, show_request)
+    if request["state"] in ("denied", "failed"):
         raise typer.Exit(1)
 
 

@@ -144,6 +144,26 @@ def _given(
     return said | {"conditional": conditional}
 
 
+PrototypesOption = Annotated[
+    int,
+    typer.Option(help="Without a pool: synthesise one, N pictures for each label (and domain)."),
+]
+SideOption = Annotated[
+    str,
+    typer.Option(
+        help=(
+            "Which tower carries the edit: image (the weights, or stored picture vectors) or"
+            " text "
+            "(queries; nothing that is stored changes)."
+        )
+    ),
+]
+FromScratchOption = Annotated[
+    bool,
+    typer.Option("--from-scratch", help="Do not use embeddings that come with the checkpoint."),
+]
+
+
 @app.command("add")
 def add(
     name: NameArgument,
@@ -154,31 +174,14 @@ def add(
     domains: DomainsOption = "",
     images: ImagesOption = None,
     pool: PoolOption = None,
-    prototypes: Annotated[
-        int,
-        typer.Option(
-            help="Without a pool: synthesise one, N pictures for each label (and domain)."
-        ),
-    ] = 0,
+    prototypes: PrototypesOption = 0,
     use: UseOption = None,
-    side: Annotated[
-        str,
-        typer.Option(
-            help=(
-                "Which tower carries the edit: image (the weights, or stored picture vectors) or"
-                " text "
-                "(queries; nothing that is stored changes)."
-            )
-        ),
-    ] = "image",
+    side: SideOption = "image",
     publish_to: PublishOption = None,
     publish_base: PublishBaseOption = None,
     conditional: ConditionalOption = None,
     hf_revision: CommitOption = None,
-    from_scratch: Annotated[
-        bool,
-        typer.Option("--from-scratch", help="Do not use embeddings that come with the checkpoint."),
-    ] = False,
+    from_scratch: FromScratchOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

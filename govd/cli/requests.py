@@ -34,48 +34,54 @@ app = typer.Typer(
 )
 
 
+StateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--state",
+        help=(
+            "filed, waiting (for a vote, a person, capacity), approved, in_force, subsumed"
+            " (covered by "
+            "another), reverted, denied (by a vote), rejected (by a person), withdrawn, failed;"
+            " of a "
+            "revert: done."
+        ),
+    ),
+]
+ConceptOption = Annotated[
+    str | None,
+    typer.Option(
+        "--concept",
+        help="That name this concept (a private one: exactly, for whoever may see it).",
+    ),
+]
+FiledByOption = Annotated[
+    str | None, typer.Option("--filed-by", help="Filed by this person or token.")
+]
+TicketOption = Annotated[
+    str | None, typer.Option("--ticket", help="With this reference elsewhere.")
+]
+ListReasonOption = Annotated[
+    str | None, typer.Option("--reason", help="Whose reason has this part.")
+]
+AfterOption = Annotated[
+    int | None,
+    typer.Option("--after", help="Those after this entry: seq of the last one of the page before."),
+]
+
+
 @app.command("list")
 def list_(
-    state: Annotated[
-        str | None,
-        typer.Option(
-            "--state",
-            help=(
-                "filed, waiting (for a vote, a person, capacity), approved, in_force, subsumed"
-                " (covered by "
-                "another), reverted, denied (by a vote), rejected (by a person), withdrawn, failed;"
-                " of a "
-                "revert: done."
-            ),
-        ),
-    ] = None,
+    state: StateOption = None,
     model: OfModelOption = None,
-    concept: Annotated[
-        str | None,
-        typer.Option(
-            "--concept",
-            help="That name this concept (a private one: exactly, for whoever may see it).",
-        ),
-    ] = None,
+    concept: ConceptOption = None,
     domain: Annotated[str | None, typer.Option("--domain", help="That name this domain.")] = None,
     policy: Annotated[str | None, typer.Option("--policy", help="Voted on by this policy.")] = None,
-    filed_by: Annotated[
-        str | None, typer.Option("--filed-by", help="Filed by this person or token.")
-    ] = None,
-    ticket: Annotated[
-        str | None, typer.Option("--ticket", help="With this reference elsewhere.")
-    ] = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", help="Whose reason has this part.")
-    ] = None,
+    filed_by: FiledByOption = None,
+    ticket: TicketOption = None,
+    reason: ListReasonOption = None,
     since: Annotated[str | None, typer.Option("--since", help="Filed from this time on.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Filed before this time.")] = None,
-    after: Annotated[
-        int | None,
-        typer.Option(
-            "--after", help="Those after this entry: seq of the last one of the page before."
-        ),
-    ] = None,
+    after: AfterOption = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
     form: FormatOption = "table",
     home: HomeOption = None,

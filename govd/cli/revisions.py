@@ -161,34 +161,39 @@ def classify(
         raise typer.Exit(1)
 
 
+ImagesOption = Annotated[
+    Path | None,
+    typer.Option("--images", help="DIR/<domain>/<class>/*.png (default: the model's own)."),
+]
+VectorsOption = Annotated[
+    Path | None,
+    typer.Option("--vectors", help="A .npz in their place: vectors, labels, perhaps domains."),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option("--report", help="Also an HTML report, with pictures and curves, into this file."),
+]
+DiscloseOption = Annotated[
+    bool, typer.Option("--disclose", help="A report also with private forgets in it.")
+]
+WordsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--words",
+        help="JSON: other words for labels, {label: [word]} or {label: {language: [word]}}.",
+    ),
+]
+
+
 def evaluate(
     model: ModelArgument,
-    images: Annotated[
-        Path | None,
-        typer.Option("--images", help="DIR/<domain>/<class>/*.png (default: the model's own)."),
-    ] = None,
-    vectors: Annotated[
-        Path | None,
-        typer.Option("--vectors", help="A .npz in their place: vectors, labels, perhaps domains."),
-    ] = None,
+    images: ImagesOption = None,
+    vectors: VectorsOption = None,
     revision: RevisionOption = None,
     base: BaseOption = False,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            "--report", help="Also an HTML report, with pictures and curves, into this file."
-        ),
-    ] = None,
-    disclose: Annotated[
-        bool, typer.Option("--disclose", help="A report also with private forgets in it.")
-    ] = False,
-    words: Annotated[
-        Path | None,
-        typer.Option(
-            "--words",
-            help="JSON: other words for labels, {label: [word]} or {label: {language: [word]}}.",
-        ),
-    ] = None,
+    report: ReportOption = None,
+    disclose: DiscloseOption = False,
+    words: WordsOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
