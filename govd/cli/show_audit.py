@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -126,63 +126,60 @@ def show_as_of(found: Mapping[str, Json]) -> None:
         out.print(table("id", "what", "how", "filed by", "approved by", rows=rows))
 
 
-def show_why(found: Mapping[str, Json]) -> None:
+def show_why(revision: Mapping[str, Json]) -> None:
     """What a revision is made of."""
     out = console()
-    software = ", ".join(f"{k} {v}" for k, v in found["computed_by"]["software"].items())
-    plugins = ", ".join(f"{k} {v}" for k, v in found["computed_by"]["plugins"].items())
-    published = (found["published_at"] or "–")[:19]
+    published = (revision["published_at"] or "–")[:19]
     out.print(
-        f"[bold]{escape(found['model'])} revision {found['number']}[/] {state(found['state'])},"
-        f" published {published}"
+        f"[bold]{escape(revision['model'])} revision {revision['number']}[/]"
+        f" {state(revision['state'])}, published {published}"
     )
-    rows = [
-        (
-            "edit",
-            (
-                f"{found['edit']['digest']} (rank {found['edit']['rank']}, {found['edit']['side']}"
-                " side)"
-            ),
-        ),
-        ("artifact of the edit", found["edit"]["artifact"]),
-        ("basis", found["basis"]),
-        ("base model", f"{found['base']['reference']}, {found['base']['digest']}"),
-        (
-            "composed by",
-            f"{found['computed_by']['composed_by']} on {found['computed_by']['machine']}",
-        ),
-        ("software", software),
-        ("plugins", plugins),
-        ("published files", ", ".join(f"{k} {v[:12]}…" for k, v in found["files"].items()) or "–"),
-        (
-            "exported to",
-            ", ".join(
-                f"{e.get('recipient') or spoken(e['by'])} ({e['at'][:10]})"
-                for e in found["exports"]
-            )
-            or "–",
-        ),
+    rows = [(name, escape(str(value))) for name, value in _made_of(revision)]
+    out.print(table("", "", rows=rows))
+    for request in revision["requests"]:
+        for line in _request(request):
+            out.print(line)
+    _timeline(revision["entries"])
+
+
+def _made_of(revision: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """What went into a revision and where it went, by what it is."""
+    edit, base, by = revision["edit"], revision["base"], revision["computed_by"]
+    exports = [
+        f"{export.get('recipient') or spoken(export['by'])} ({export['at'][:10]})"
+        for export in revision["exports"]
     ]
-    out.print(table("", "", rows=[(k, escape(str(v))) for k, v in rows]))
-    for request in found["requests"]:
-        out.print(
-            f"[bold]{request['id']}[/] {scope(request)}: filed by"
-            f" {escape(spoken(request['filed_by']))} {request['filed_at'][:19]}Z"
+    files = [f"{name} {digest[:12]}…" for name, digest in revision["files"].items()]
+    yield "edit", f"{edit['digest']} (rank {edit['rank']}, {edit['side']} side)"
+    yield "artifact of the edit", edit["artifact"]
+    yield "basis", revision["basis"]
+    yield "base model", f"{base['reference']}, {base['digest']}"
+    yield "composed by", f"{by['composed_by']} on {by['machine']}"
+    yield "software", ", ".join(f"{name} {version}" for name, version in by["software"].items())
+    yield "plugins", ", ".join(f"{name} {version}" for name, version in by["plugins"].items())
+    yield "published files", ", ".join(files) or "–"
+    yield "exported to", ", ".join(exports) or "–"
+
+
+def _request(request: Mapping[str, Json]) -> Iterator[str]:
+    """A request of a revision: who filed it and why, who voted and approved."""
+    yield (
+        f"[bold]{request['id']}[/] {scope(request)}: filed by"
+        f" {escape(spoken(request['filed_by']))} {request['filed_at'][:19]}Z"
+    )
+    if request["reason"]:
+        yield f"  because: {escape(str(request['reason']))}"
+    for vote in request["votes"]:
+        yield (
+            f"  vote of {escape(vote['policy'])} {escape(vote.get('version', ''))}:"
+            f" {vote['decision']} ({escape(vote['reason'])})"
         )
-        if request["reason"]:
-            out.print(f"  because: {escape(str(request['reason']))}")
-        for vote in request["votes"]:
-            out.print(
-                f"  vote of {escape(vote['policy'])} {escape(vote.get('version', ''))}:"
-                f" {vote['decision']} ({escape(vote['reason'])})"
-            )
-        for approval in request["approvals"]:
-            out.print(
-                f"  approved by {approver(approval)} {approval['at'][:19]}Z"
-                f" ({escape(approval['reason'])})"
-            )
-        out.print(f"  contribution {request['contribution']}, artifact {request['artifact']}")
-    _timeline(found["entries"])
+    for approval in request["approvals"]:
+        yield (
+            f"  approved by {approver(approval)} {approval['at'][:19]}Z"
+            f" ({escape(approval['reason'])})"
+        )
+    yield f"  contribution {request['contribution']}, artifact {request['artifact']}"
 
 
 def show_deadlines(found: Mapping[str, Json]) -> None:

@@ -21,7 +21,7 @@ from govd.models.served import Served
 from govd.pictures import Source
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
-from govd.types import Floats, Record
+from govd.types import Floats, Json, Record
 
 CALIBRATED: Final = 64
 """Calibrated scores that are kept in memory: of a revision with a list of labels."""
@@ -135,25 +135,18 @@ class Serving:
         no_answer = {} if unsure is None else dict(zip(places, unsure.tolist(), strict=True))
         answers: list[Record] = []
         for i, name in enumerate(called):
-            if i in failed:
-                answers.append(
-                    {
-                        "path": name,
-                        "label": None,
-                        "scores": {},
-                        "revision": now.number,
-                        "error": failed[i],
-                    }
-                )
-                continue
-            order = np.argsort(-found[i], kind="stable")
-            scores = {names[j]: round(float(found[i][j]), 6) for j in order}
-            answer = {
+            answer: dict[str, Json] = {
                 "path": name,
-                "label": names[order[0]],
-                "scores": scores,
+                "label": None,
+                "scores": {},
                 "revision": now.number,
             }
+            if i in failed:
+                answers.append({**answer, "error": failed[i]})
+                continue
+            order = np.argsort(-found[i], kind="stable")
+            answer["label"] = names[order[0]]
+            answer["scores"] = {names[j]: round(float(found[i][j]), 6) for j in order}
             answers.append({**answer, "abstain": no_answer[i]} if i in no_answer else answer)
         return answers
 

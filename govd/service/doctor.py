@@ -124,6 +124,23 @@ def _devices() -> tuple[list[str], list[str]]:
     return done.stdout.split("\n")[:-1], []
 
 
+def _ledger(folder: Path) -> dict[str, Json]:
+    """Origin, key, size and schema of a home's ledger.
+
+    Raises:
+        BadFile: it cannot be read, or the key that signs it is missing.
+    """
+    origin = (folder / "origin").read_text(encoding="ascii").strip()
+    key = folder / "keys" / "signing.key"
+    if not key.exists():
+        raise BadFile(
+            "the key that signs this ledger is missing",
+            where=str(key),
+            advice="Restore it from a backup.",
+        )
+    return {"origin": origin, "key": str(Signer.at(key, origin).key), **peek(folder / "ledger.db")}
+
+
 def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
     """The home: whether it can be written, who may read its keys, whether its ledger can be read
     and is of a schema known here.
@@ -163,16 +180,7 @@ def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
     try:
         found["settings"] = asdict(Settings.read(folder / "govd.toml"))
         if found["exists"]:
-            origin = (folder / "origin").read_text(encoding="ascii").strip()
-            key = folder / "keys" / "signing.key"
-            if not key.exists():
-                raise BadFile(
-                    "the key that signs this ledger is missing",
-                    where=str(key),
-                    advice="Restore it from a backup.",
-                )
-            signer = Signer.at(key, origin)
-            found |= {"origin": origin, "key": str(signer.key), **peek(folder / "ledger.db")}
+            found |= _ledger(folder)
             faults += _texts(folder)
     except GovdError as error:
         faults.append(error.message)

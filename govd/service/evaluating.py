@@ -80,11 +80,7 @@ class Evaluating:
         data, left_out = self._data(model, images, served)
         checked(words or {}, basis.anchors[0])
         filed = self.measuring.filed(record)
-        contributions = [recognised(basis, contribution) for contribution in filed]
-        figures = metrics.on_images(basis, served.edit, contributions, data)
-        figures["data_free"] = unlabelled.data_free(basis, served.edit, contributions)
-        figures |= self.measuring.slow(served.opened, served.edit, contributions, data, words)
-        by_cell(served.opened, served.edit, contributions, data, figures)
+        figures = self._figures(served, filed, data, words)
         figures |= {
             "skipped": data.skipped,
             "left_out": dict(left_out),
@@ -99,6 +95,21 @@ class Evaluating:
         if report:
             answer["report"] = self._report(model, images, served, filed, data)
         return answer
+
+    def _figures(
+        self,
+        served: Served,
+        filed: Sequence[Contribution],
+        data: EvaluationData,
+        words: OtherWords | None,
+    ) -> dict[str, Json]:
+        basis, edit = served.opened.basis, served.edit
+        contributions = [recognised(basis, contribution) for contribution in filed]
+        figures = dict(metrics.on_images(basis, edit, contributions, data))
+        figures["data_free"] = unlabelled.data_free(basis, edit, contributions)
+        figures |= self.measuring.slow(served.opened, edit, contributions, data, words)
+        by_cell(served.opened, edit, contributions, data, figures)
+        return figures
 
     def _data(
         self, model: str, images: str | None, served: Served

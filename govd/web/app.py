@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from govd.errors import PluginFault
+from govd.service.service import Service
 from govd.web import (
     audit_proofs,
     audit_questions,
@@ -52,21 +53,6 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
     """
     service, meter = context.service, Meter()
     store = Store(service.core.home.folder / "idempotency.db")
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service.core.plugins.manager.register(context.news, "news")
-        purging = asyncio.create_task(_purging(store))
-        try:
-            yield
-        finally:
-            purging.cancel()
-            with suppress(asyncio.CancelledError):
-                await purging  # a thread that is in the file comes out of it first
-            context.news.close()
-            service.core.plugins.manager.unregister(name="news")
-            store.close()
-
     app = FastAPI(
         title="govd",
         description=(
@@ -75,7 +61,7 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
         ),
         version="1",
         default_response_class=Document,
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, context, store),
         openapi_url=None,  # this and the next two take a token, so they are routes of ours
         docs_url=None,
         redoc_url=None,
@@ -88,17 +74,7 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
     app.include_router(metrics.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
-    extra = APIRouter(prefix="/v1/x", dependencies=[Depends(needs("reader"))], route_class=Strict)
-    for plugin, answer in service.core.plugins.asker.each(
-        "govd_routes", router=extra, service=service
-    ):
-        if isinstance(answer, PluginFault):
-            log.error(
-                "plugin %s: its routes are not offered, or not all of them (%s)",
-                plugin,
-                answer.what,
-            )
-    app.include_router(extra)
+    app.include_router(_plugin_routes(service))
     # the last one added is the first one asked
     app.add_middleware(Idempotency, store=store, tokens=service.tokens)
     app.add_middleware(Bodies)
@@ -106,6 +82,37 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
     app.add_middleware(CutOff)
     app.add_middleware(Metered, meter=meter)
     return app
+
+
+def _plugin_routes(service: Service) -> APIRouter:
+    """What plugins add below `/v1/x/`."""
+    router = APIRouter(prefix="/v1/x", dependencies=[Depends(needs("reader"))], route_class=Strict)
+    asker = service.core.plugins.asker
+    for plugin, answer in asker.each("govd_routes", router=router, service=service):
+        if isinstance(answer, PluginFault):
+            log.error(
+                "plugin %s: its routes are not offered, or not all of them (%s)",
+                plugin,
+                answer.what,
+            )
+    return router
+
+
+@asynccontextmanager
+async def _lifespan(context: Context, store: Store, app: FastAPI) -> AsyncIterator[None]:
+    """Tell waiting calls of news, and forget old answers, while the application runs."""
+    manager = context.service.core.plugins.manager
+    manager.register(context.news, "news")
+    purging = asyncio.create_task(_purging(store))
+    try:
+        yield
+    finally:
+        purging.cancel()
+        with suppress(asyncio.CancelledError):
+            await purging  # a thread that is in the file comes out of it first
+        context.news.close()
+        manager.unregister(name="news")
+        store.close()
 
 
 async def _purging(store: Store) -> None:

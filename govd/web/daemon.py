@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from govd.errors import MachineFault, Usage
 from govd.service.service import open_service
@@ -97,26 +98,15 @@ def serve(
     if log_level not in LEVELS:
         raise Usage(f"unknown log level {log_level!r}", advice=f"One of {', '.join(LEVELS)}.")
     names = [check_name(name) for name in allowed]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
-    if log_level == "info":
-        for talkative in (
-            "httpx",
-            "jax",
-        ):  # every call to a witness, every device that is not there
-            logging.getLogger(talkative).setLevel(logging.WARNING)
+    _log_to_stderr(log_level)
     listening = _listen(host, port)
     with listening, open_service(folder) as service:
         home = service.core.home
         home.token()
         names += [check_name(name) for name in home.settings.allowed_hosts]
         service.core.plugins.manager.register(EntryLog(), "entry log")
-        worker, warming, deadline = (
-            Worker(service),
-            Warming(service),
-            _Deadline(home.folder / "daemon.json"),
-        )
+        worker, warming = Worker(service), Warming(service)
+        deadline = _Deadline(home.folder / "daemon.json")
         context = Context(
             service, worker.news.set, worker.trouble, lambda: dict(worker.faults), warming.trouble
         )
@@ -128,25 +118,13 @@ def serve(
             context.news.close()
 
         everywhere = host in EVERYWHERE
-        app = create_app(
-            context, names if everywhere else [*names, check_name(host)], addresses=everywhere
-        )
-        url = f"http://{_reached(host)}:{listening.getsockname()[1]}"
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            log_level=log_level,
-            access_log=False,
-            timeout_graceful_shutdown=GRACE,
-        )
+        names += [] if everywhere else [check_name(host)]
+        app = create_app(context, names, addresses=everywhere)
+        port = listening.getsockname()[1]
+        url = f"http://{_reached(host)}:{port}"
+        config = _configured(app, log_level)
         with home.announced(url):
-            log.info(
-                "govd listens on %s:%d, ask for %s, home %s",
-                host,
-                listening.getsockname()[1],
-                url,
-                home.folder,
-            )
+            log.info("govd listens on %s:%d, ask for %s, home %s", host, port, url, home.folder)
             for thread in (deadline, warming, worker):
                 thread.start()
             worker.news.set()
@@ -158,6 +136,26 @@ def serve(
                 worker.end()
                 warming.join()
         log.info("govd has stopped")
+
+
+def _log_to_stderr(log_level: str) -> None:
+    """Log JSON lines on standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
+    if log_level == "info":  # not every call to a witness, every device that is not there
+        for talkative in ("httpx", "jax"):
+            logging.getLogger(talkative).setLevel(logging.WARNING)
+
+
+def _configured(app: FastAPI, log_level: str) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        log_level=log_level,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+    )
 
 
 def _reached(host: str) -> str:

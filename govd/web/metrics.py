@@ -7,13 +7,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from govd.types import Json, Record
 from govd.web.context import Context, Here, Reader
 from govd.web.gauges import age_seconds, free_bytes, lateness, peak_bytes, resident_bytes
 from govd.web.strict import Strict
@@ -23,6 +24,8 @@ BUCKETS = (0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0)
 ENDLESS = "/v1/events"
 """Streams: how long they last says nothing."""
 Labels = tuple[tuple[str, str], ...]
+OPEN_STATES = ("filed", "waiting", "approved", "failed")
+"""States of requests that nothing serves yet."""
 router = APIRouter(tags=["health"], route_class=Strict)
 
 
@@ -129,62 +132,84 @@ def metrics(request: Request, context: Here, actor: Reader) -> Response:
 
 def exposition(context: Context, meter: Meter) -> str:
     """All metrics as text."""
-    found = context.service.status()
-    models = found["models"]
+    status = context.service.status()
+    parts = [
+        *_ledger(status["ledger"]),
+        *_models(status["models"]),
+        *_reconciler(context, status["waiting"]),
+        *_late(context),
+        *_machine(context),
+        *meter.lines(),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _ledger(head: Json) -> list[str]:
+    """How long the ledger is, and whether it grows."""
+    return [
+        *_metric(
+            "govd_ledger_entries_total",
+            "counter",
+            "Entries of the ledger.",
+            [((), head["size"])],
+        ),
+        *_metric(
+            "govd_ledger_refuses_entries",
+            "gauge",
+            "Whether the ledger takes no entries, as its database was changed.",
+            [((), int(bool(head["fault"])))],
+        ),
+    ]
+
+
+def _models(models: Sequence[Record]) -> list[str]:
+    """What each model serves."""
 
     def each(key: str) -> list[tuple[Labels, float]]:
-        return [((("model", m["name"]),), m[key]) for m in models]
+        return [((("model", str(model["name"])),), model[key]) for model in models]
 
-    waiting = Counter(w["state"] for w in found["waiting"])
-    faults = {
-        (("step", step),): n
-        for step, n in ({"reconcile": 0, "measure": 0, "vouch": 0} | context.faults()).items()
-    }
-    out = _metric(
-        "govd_ledger_entries_total",
-        "counter",
-        "Entries of the ledger.",
-        [((), found["ledger"]["size"])],
-    )
-    refuses = [((), int(bool(found["ledger"]["fault"])))]
-    out += _metric(
-        "govd_ledger_refuses_entries",
-        "gauge",
-        "Whether the ledger takes no entries, as its database was changed.",
-        refuses,
-    )
-    out += _metric(
-        "govd_revision", "gauge", "The published revision; 0: the unedited model.", each("revision")
-    )
-    out += _metric(
-        "govd_forgets_in_force",
-        "gauge",
-        "Forgets that the published edit carries.",
-        each("in_force"),
-    )
-    out += _metric("govd_edit_rank", "gauge", "Rank of the published edit.", each("rank"))
-    still = [
-        ((("state", state),), waiting[state])
-        for state in ("filed", "waiting", "approved", "failed")
+    return [
+        *_metric(
+            "govd_revision",
+            "gauge",
+            "The published revision; 0: the unedited model.",
+            each("revision"),
+        ),
+        *_metric(
+            "govd_forgets_in_force",
+            "gauge",
+            "Forgets that the published edit carries.",
+            each("in_force"),
+        ),
+        *_metric("govd_edit_rank", "gauge", "Rank of the published edit.", each("rank")),
     ]
-    out += _metric(
-        "govd_requests_open", "gauge", "Requests that nothing serves yet, by state.", still
-    )
-    out += _metric(
-        "govd_reconcile_faults_total",
-        "counter",
-        "Steps of the reconciler that failed.",
-        faults.items(),
-    )
+
+
+def _reconciler(context: Context, waiting: Sequence[Record]) -> list[str]:
+    """What is still to do, what failed, and whether the daemon is ready."""
+    counts = Counter(request["state"] for request in waiting)
+    faults = {"reconcile": 0, "measure": 0, "vouch": 0} | context.faults()
     ready = not (context.trouble() or context.cold())
-    out += _metric(
-        "govd_ready",
-        "gauge",
-        "Whether the reconciler works and every model has answered.",
-        [((), int(ready))],
-    )
-    out += _late(context) + _machine(context)
-    return "\n".join([*out, *meter.lines()]) + "\n"
+    return [
+        *_metric(
+            "govd_requests_open",
+            "gauge",
+            "Requests that nothing serves yet, by state.",
+            [((("state", state),), counts[state]) for state in OPEN_STATES],
+        ),
+        *_metric(
+            "govd_reconcile_faults_total",
+            "counter",
+            "Steps of the reconciler that failed.",
+            [((("step", step),), number) for step, number in faults.items()],
+        ),
+        *_metric(
+            "govd_ready",
+            "gauge",
+            "Whether the reconciler works and every model has answered.",
+            [((), int(ready))],
+        ),
+    ]
 
 
 def _late(context: Context) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
@@ -38,10 +39,8 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
         line("[yellow]Everything that can be is computed anew: two minutes or so on two cores.[/]")
     rule("1. A model that knows too much")
     with _registered(home or temporary / "home", from_scratch) as service:
-        model, base = (
-            service.models.show(MODEL),
-            service.evaluate(MODEL, None, base=True)["metrics"],
-        )
+        model = service.models.show(MODEL)
+        base = service.evaluate(MODEL, None, base=True)["metrics"]
         _introduce(model, base)
         anew = _anew(service) if from_scratch else []
         stages = [look.store(service, "before")]
@@ -49,8 +48,7 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
         requests = [_wish(service, title, options) for title, options in WISHES]
         stages.append(look.store(service, "three forgets in force"))
         rule("3. What went, what stayed")
-        compared = rows(service, requests)
-        tables.print_rows(compared)
+        tables.print_rows(compared := rows(service, requests))
         cells = service.revision(MODEL, service.serving(MODEL).number)["metrics"]["cells"]
         pictures, drawn = look.pictures(service), look.prototypes(service, requests)
         who = origins.origins(service, len(pictures))
@@ -58,18 +56,9 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
         rule("4. What a stranger can still do")
         leaks = service.evaluate(MODEL, None)["metrics"]["leaks"]
         tables.print_leaks(leaks)
-        rule("5. Taking one back")
-        digests = _undo(service, requests[1], temporary, from_scratch)
-        stages.append(look.store(service, f"{scope(requests[1])}: reverted"))
-        for request in (requests[0], requests[2]):
-            _take_back(service, request)
-        stages.append(look.store(service, "all reverted"))
-        digests["weights"] = _base_weights(service, temporary)
-        rule("6. Stored vectors, never encoded again")
-        tables.print_store(stages)
+        digests = _taken_back(service, requests, temporary, from_scratch, stages)
         rule("7. The ledger")
         verdict, bundle = _verified(service, home, temporary)
-        seconds = time.monotonic() - began
         return Story(
             model,
             base,
@@ -85,8 +74,30 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
             drawn,
             verdict,
             bundle,
-            seconds,
+            time.monotonic() - began,
         )
+
+
+def _taken_back(
+    service: Service,
+    requests: Sequence[Record],
+    temporary: Path,
+    from_scratch: bool,
+    stages: list[dict[str, Json]],
+) -> dict[str, str]:
+    """One forget taken back, then the others; digests of before and after. `stages` gets what
+    stored vectors find then.
+    """
+    rule("5. Taking one back")
+    digests = _undo(service, requests[1], temporary, from_scratch)
+    stages.append(look.store(service, f"{scope(requests[1])}: reverted"))
+    for request in (requests[0], requests[2]):
+        _take_back(service, request)
+    stages.append(look.store(service, "all reverted"))
+    digests["weights"] = _base_weights(service, temporary)
+    rule("6. Stored vectors, never encoded again")
+    tables.print_store(stages)
+    return digests
 
 
 def _registered(folder: Path, from_scratch: bool) -> Service:
