@@ -61,7 +61,10 @@ def attacked(
 def _decisive(record: Mapping[str, Json]) -> dict[str, Json]:
     """A grade with those attacks alone that decide its rungs."""
     deciding = {rung["by"] for rung in record["rungs"]}
-    return {**record, "attacks": [one for one in record["attacks"] if one["attack"] in deciding]}
+    return {
+        **record,
+        "attacks": [attack for attack in record["attacks"] if attack["attack"] in deciding],
+    }
 
 
 def space_of(
@@ -74,28 +77,14 @@ def space_of(
     """The unedited model's vectors of what attackers ask, other words for the labels at `places`
     alone; and what cannot be had, by attack.
     """
-    basis, encoder = opened.basis, opened.encoder
+    basis = opened.basis
     names, texts = label_set(basis, data)
-    single = {}
+    single: dict[str, Floats] = {}
     if "label_prompts" in basis.tensors and basis.labels:
-        single = dict(
-            zip(
-                some_prompts(basis.templates, len(names)),
-                basis.tensors["label_prompts"],
-                strict=True,
-            )
-        )
-    missing, unseen = {"prompts": "one prompt is registered"}, dict[str, Floats]()
-    fresh = [t for t in UNSEEN if t not in basis.templates]
-    try:
-        for template in fresh[: max(1, PROMPT_ROWS // max(1, len(names)))]:
-            unseen[template] = encoder.averaged(list(names), [template])
-    except GovdError as error:
-        unseen = {}
-        missing |= dict.fromkeys(
-            ("unseen_prompts", "ensemble"),
-            f"the model gives no vectors of other prompts: {error.what}",
-        )
+        templates = some_prompts(basis.templates, len(names))
+        single = dict(zip(templates, basis.tensors["label_prompts"], strict=True))
+    missing = {"prompts": "one prompt is registered"}
+    unseen = _unseen_prompts(opened, names, missing)
     prompts: dict[str, dict[str, Floats]] = {
         "label": {"": texts},
         "prompts": single,
@@ -116,6 +105,24 @@ def space_of(
         ),
         missing,
     )
+
+
+def _unseen_prompts(
+    opened: Opened, names: Sequence[str], missing: dict[str, str]
+) -> dict[str, Floats]:
+    """Vectors `(m, d)` of the names in prompts that are not registered, by the prompt; where the
+    model has none, `missing` says so.
+    """
+    fresh = [template for template in UNSEEN if template not in opened.basis.templates]
+    count = max(1, PROMPT_ROWS // max(1, len(names)))
+    try:
+        return {
+            template: opened.encoder.averaged(list(names), [template]) for template in fresh[:count]
+        }
+    except GovdError as error:
+        why = f"the model gives no vectors of other prompts: {error.what}"
+        missing |= dict.fromkeys(("unseen_prompts", "ensemble"), why)
+        return {}
 
 
 def checked(words: OtherWords, names: Collection[str]) -> None:
@@ -155,10 +162,10 @@ def _other_words(
     aliases = _aliases(contributions, names)
     for place in places:
         name = names[place]
-        known = (data.paraphrases or {}).get(name, ())
+        paraphrases = (data.paraphrases or {}).get(name, ())
         synonyms[place] |= {
             f"word {i + 1} that came with the model": np.asarray(v, np.float64)
-            for i, v in enumerate(known)
+            for i, v in enumerate(paraphrases)
         }
         synonyms[place] |= near_words(opened, names, place)
         given = words.get(name, ())

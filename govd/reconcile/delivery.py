@@ -68,10 +68,10 @@ class Delivery:
         if not stat.S_ISREG(status.st_mode):
             return ""
         signature = (status.st_ino, status.st_size, status.st_mtime_ns)
-        known = self._seen.get(path)
-        if known is None or known[0] != signature:
-            known = self._seen[path] = (signature, file_digest(path))
-        return known[1]
+        seen = self._seen.get(path)
+        if seen is None or seen[0] != signature:
+            seen = self._seen[path] = (signature, file_digest(path))
+        return seen[1]
 
     def deliver(
         self,
@@ -150,8 +150,12 @@ class Delivery:
 def _check_foreign(folder: PublishFolder, number: str) -> None:
     """Refuse to replace a folder that something was put into."""
     if folder.mark(number) is not None and (foreign := folder.foreign(number)):
-        what = f"{number} has {', '.join(foreign[:5])} in it, which govd did not write"
-        raise Conflict(what, where=str(folder.path), advice=ADVICE)
+        names = ", ".join(foreign[:5])
+        raise Conflict(
+            f"{number} has {names} in it, which govd did not write",
+            where=str(folder.path),
+            advice=ADVICE,
+        )
 
 
 def _put(folder: PublishFolder, part: str, number: str) -> None:

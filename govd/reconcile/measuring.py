@@ -17,6 +17,7 @@ from govd.errors import PluginFault
 from govd.models.core import Core, Opened
 from govd.models.evaluation_set import evaluation_from
 from govd.reconcile.attacking import OtherWords, attacked
+from govd.records.revision import Revision
 from govd.requests.composing import Composing, discreet
 from govd.requests.contributions import Contributions
 from govd.types import Contribution, Json, Record
@@ -33,50 +34,48 @@ class Measuring:
         self._edits: Cache[str, Edit] = Cache(EDITS)
         self._data: dict[str, EvaluationData] = {}
 
-    def edit(self, revision: Record | None, model: str) -> Edit:
+    def edit(self, revision: Revision | None, model: str) -> Edit:
         """The edit of a revision (None: the base).
 
         Raises:
             PluginFault: what is stored is not what was composed.
         """
         if revision is None:
-            record = self.core.desk.model(model)
-            return Edit.nothing(int(record["dim"]), record["side"])
-        artifact = str(revision["edit"])
-        found = self._edits.get(artifact) or Edit.from_bytes(
+            registered = self.core.desk.model(model)
+            return Edit.nothing(registered.dim, registered.side)
+        artifact = revision.edit
+        edit = self._edits.get(artifact) or Edit.from_bytes(
             self.core.artifacts.get(artifact), artifact
         )
-        if found.digest != revision["edit_digest"]:
+        if edit.digest != revision.edit_digest:
             raise PluginFault(
-                "the stored edit is not the one that was composed",
-                where=f"{model}/{revision['number']}",
+                "the stored edit is not the one that was composed", where=revision.subject
             )
-        self.remember(artifact, found)
-        return found
+        self.remember(artifact, edit)
+        return edit
 
     def remember(self, artifact: str, edit: Edit) -> None:
         """Keep an edit in memory."""
         self._edits.put(artifact, edit)
 
-    def evaluation(self, model: str, revision: Record | None = None) -> EvaluationData | None:
+    def evaluation(self, model: str, revision: Revision | None = None) -> EvaluationData | None:
         """The model's evaluation set, if it has one, as the checkpoint sees it that a revision was
         made for (None: the registered one).
         """
-        made_for = (
-            revision["made_for"]
-            if revision and revision["contributions"]
-            else self.core.desk.model(model)
-        )
-        digest = made_for["evaluation"]
+        if revision is not None and revision.contributions:
+            digest = revision.made_for["evaluation"]
+        else:
+            digest = self.core.desk.model(model).evaluation
         if digest is None:
             return None
         if digest not in self._data:
             self._data[digest] = evaluation_from(self.core.artifacts.get(digest))
         return self._data[digest]
 
-    def filed(self, revision: Record | None) -> list[Contribution]:
+    def filed(self, revision: Revision | None) -> list[Contribution]:
         """The contributions of a revision, as they were filed."""
-        return [self.contributions.load(d) for d in revision["contributions"]] if revision else []
+        digests = revision.contributions if revision else ()
+        return [self.contributions.load(digest) for digest in digests]
 
     def fast(
         self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData | None
@@ -85,37 +84,33 @@ class Measuring:
         some; and which plugin measured it (empty: govd itself).
         """
         basis, contributions = opened.basis, [recognised(opened.basis, c) for c in filed]
-        found: Json = None
+        figures: Json = None
         by = ""
         if contributions:
-            asked = {
-                "model": opened.model,
-                "basis": basis,
-                "edit": edit,
-                "contributions": contributions,
-                "data": data,
-            }
-            by, found = self.core.plugins.asker.first("govd_evaluate", **asked)
-        if found is None:
+            by, figures = self.core.plugins.asker.first(
+                "govd_evaluate",
+                model=opened.model,
+                basis=basis,
+                edit=edit,
+                contributions=contributions,
+                data=data,
+            )
+        if figures is None:
             composed, free = (
                 self.composing.figures(basis, filed)
                 if filed
                 else (edit, unlabelled.data_free(basis, edit, ()))
             )
-            same = (
-                composed.digest == edit.digest
-            )  # by another's device it may differ in its last bits
-            found = {
-                "data_free": free if same else unlabelled.data_free(basis, edit, contributions)
-            }
+            if composed.digest != edit.digest:  # by a device: its last bits may differ
+                free = unlabelled.data_free(basis, edit, contributions)
+            figures = {"data_free": free}
             if data is not None:
-                found |= metrics.on_images(basis, edit, contributions, data)
-        told = discreet(plain(found), filed)
+                figures |= metrics.on_images(basis, edit, contributions, data)
+        shown = discreet(plain(figures), filed)
         if edit.conditions:
-            told["checkpoint"] = discreet(
-                plain(self._of_checkpoint(basis, edit.linear, contributions, data)), filed
-            )
-        return told, by
+            linear = self._of_checkpoint(basis, edit.linear, contributions, data)
+            shown["checkpoint"] = discreet(plain(linear), filed)
+        return shown, by
 
     def _of_checkpoint(
         self,
@@ -144,25 +139,23 @@ class Measuring:
         leaves, retrieval, intervals of the shares, and the scores that papers print. `words`: other
         words for labels, which attackers try.
         """
-        known = [recognised(opened.basis, c) for c in filed]
-        some = attacks.thinned(data, [c.spec.scope for c in known])
-        leaks = attacks.leaks(edit, known, some)
-        graded = attacked(opened, edit, known, some, leaks, words)
-        outcomes, recalls = (
-            Outcomes.of(opened.basis, edit, known, data),
-            retrieval(opened.basis, edit, known, data),
-        )
-        found: dict[str, Json] = {
-            "forget_named": outcomes.shares().get("forget_named"),
-            "forget_named_before": outcomes.shares().get("forget_named_before"),
+        contributions = [recognised(opened.basis, contribution) for contribution in filed]
+        thinned = attacks.thinned(data, [c.spec.scope for c in contributions])
+        leaks = attacks.leaks(edit, contributions, thinned)
+        graded = attacked(opened, edit, contributions, thinned, leaks, words)
+        outcomes = Outcomes.of(opened.basis, edit, contributions, data)
+        recalls, shares = retrieval(opened.basis, edit, contributions, data), outcomes.shares()
+        figures: dict[str, Json] = {
+            "forget_named": shares.get("forget_named"),
+            "forget_named_before": shares.get("forget_named_before"),
             "intervals": outcomes.intervals(),
             "retrieval": recalls,
             "published_scores": published_scores(outcomes, data, recalls),
             "leaks": [leak | claim for leak, claim in zip(leaks, graded, strict=True)],
-            "neighbour_agreement": attacks.neighbour_agreement(edit, some.vectors),
+            "neighbour_agreement": attacks.neighbour_agreement(edit, thinned.vectors),
             "base_diff": attacks.base_diff(opened.basis, edit.linear),
         }
-        return discreet(plain(found), filed)
+        return discreet(plain(figures), filed)
 
 
 def by_cell(
@@ -170,18 +163,18 @@ def by_cell(
     edit: Edit,
     contributions: Sequence[Contribution],
     data: EvaluationData,
-    found: dict[str, Json],
+    figures: dict[str, Json],
 ) -> None:
     """Add to figures on labelled pictures what only an evaluation tells: an interval for each cell,
     what the pictures of each forget are called instead, and how often answers abstain.
     """
-    found["abstain"] = abstaining(opened.basis, edit, contributions, data)
+    figures["abstain"] = abstaining(opened.basis, edit, contributions, data)
     outcomes = Outcomes.of(opened.basis, edit, contributions, data)
     intervals = cell_intervals(outcomes, data)
-    found["cells"] = [
-        {**cell, "interval": intervals[cell["class"], cell["domain"]]} for cell in found["cells"]
+    figures["cells"] = [
+        {**cell, "interval": intervals[cell["class"], cell["domain"]]} for cell in figures["cells"]
     ]
-    for concept, contribution in zip(found.get("concepts", []), contributions, strict=False):
+    for concept, contribution in zip(figures.get("concepts", []), contributions, strict=False):
         own = metrics.cells([contribution.spec.scope], data)[data.class_of, data.domain_of]
         concept["redirects"] = outcomes.redirects(own)
 

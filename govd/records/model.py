@@ -8,7 +8,7 @@ from functools import cached_property
 
 from govd.records.lifecycle import ModelState
 from govd.records.record import StoredRecord
-from govd.types import Json
+from govd.types import Json, Side
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,11 @@ class RegisteredModel(StoredRecord):
         return str(self._json["digest"])
 
     @property
+    def dim(self) -> int:
+        """Width of the model's joint space."""
+        return int(self._json["dim"])
+
+    @property
     def basis(self) -> str:
         """SHA-256 of its basis: the label set, anchors and pool, encoded."""
         return str(self._json["basis"])
@@ -61,9 +66,9 @@ class RegisteredModel(StoredRecord):
         return str(self._json["use"])
 
     @property
-    def side(self) -> str:
+    def side(self) -> Side:
         """Which projection is edited, `image` or `text`."""
-        return str(self._json["side"])
+        return "text" if self._json["side"] == "text" else "image"
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -81,11 +86,11 @@ class RegisteredModel(StoredRecord):
         return self._json.get("publish_to")
 
     @property
-    def publish_base(self) -> bool | None:
-        """Whether the base is delivered, too, while nothing is forgotten; None: it was registered
-        when nobody could say so, and the base is.
+    def publish_base(self) -> bool:
+        """Whether the base is delivered, too, while nothing is forgotten; it is where the model was
+        registered before that could be said.
         """
-        return self._json.get("publish_base")
+        return bool(self._json.get("publish_base", True))
 
     @property
     def calibration(self) -> str | None:

@@ -45,9 +45,9 @@ class Calibrating:
         target: Any = target_for(core, record, method)
 
         key = (opened.basis.digest, method, core.plugins.brought_by.get(method, ""), str(target))
-        known = MEASURED.get(key)
-        if known is not None:
-            return core.artifacts.put(known)
+        measured = MEASURED.get(key)
+        if measured is not None:
+            return core.artifacts.put(measured)
 
         def make(basis: Basis, scope: Scope) -> Contribution:
             spec = ForgetSpec(scope, method, target, 1.0)

@@ -143,14 +143,14 @@ def discreet(figures: Mapping[str, Json], contributions: Sequence[Contribution])
     concepts = [concept for c in contributions for concept in c.spec.scope.concepts]
     if not any(concept.name.startswith(PRIVATE) for concept in concepts):
         return dict(figures)
-    told = {name: figure for name, figure in figures.items() if name not in TELLING}
-    if "leaks" in told:
+    nameless = {name: figure for name, figure in figures.items() if name not in TELLING}
+    if "leaks" in nameless:
         scopes = [contribution.spec.scope.as_json() for contribution in contributions]
-        pairs = zip(told["leaks"], scopes, strict=True)
-        told["leaks"] = [{**_unworded(leak), "scope": scope} for leak, scope in pairs]
-    if "data_free" in told:
-        told["data_free"] = discreet(told["data_free"], contributions)
-    return told
+        pairs = zip(nameless["leaks"], scopes, strict=True)
+        nameless["leaks"] = [{**_unworded(leak), "scope": scope} for leak, scope in pairs]
+    if "data_free" in nameless:
+        nameless["data_free"] = discreet(nameless["data_free"], contributions)
+    return nameless
 
 
 def _unworded(leak: Record) -> dict[str, Json]:

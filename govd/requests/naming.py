@@ -174,8 +174,8 @@ def strangers(phrases: Sequence[str], basis: Basis) -> list[str]:
     """Those of the phrases that are no labels, in open use no words of the vocabulary either: those
     that must be measured.
     """
-    known = {*basis.labels} if basis.use == "labels" else {*basis.labels, *basis.vocabulary}
-    return [phrase for phrase in phrases if phrase not in known]
+    words = {*basis.labels} if basis.use == "labels" else {*basis.labels, *basis.vocabulary}
+    return [phrase for phrase in phrases if phrase not in words]
 
 
 def doubts(

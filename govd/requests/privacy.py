@@ -85,10 +85,10 @@ class Privacy:
         Raises:
             NotFound, BadFile: its text is lost or damaged, though nobody destroyed it.
         """
-        said = request.get("private")
-        if not said or request.get("shredded_at"):
+        hidden = request.get("private")
+        if not hidden or request.get("shredded_at"):
             return dict(request)
-        return {**request, **self.core.private.open(str(request["id"]), str(said["commitment"]))}
+        return {**request, **self.core.private.open(str(request["id"]), str(hidden["commitment"]))}
 
     def commitment(self, scope: Scope) -> str:
         """What two scopes have in common if and only if they are the same; it tells nothing without

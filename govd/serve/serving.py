@@ -21,6 +21,7 @@ from govd.models.served import Served
 from govd.pictures import Source
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
+from govd.records.revision import Revision
 from govd.types import Floats, Json, Record
 
 CALIBRATED: Final = 64
@@ -48,7 +49,7 @@ class Serving:
             return Served(
                 0, Edit.nothing(int(record["dim"]), record["side"]), core.models.opened(model)
             )
-        found: Record | None = (
+        found: Revision | None = (
             core.desk.views.published(model)
             if revision is None
             else core.desk.revision(model, revision)
