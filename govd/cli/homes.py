@@ -134,6 +134,6 @@ def restore(
     """A backup into a home that does not exist yet."""
     from govd.cli.show_machine import show_restored
     from govd.home.home import default_home
-    from govd.service.backup import restore as run
+    from govd.service.restore import restore as run
 
     put(run(file, home or default_home()), as_json, show_restored)

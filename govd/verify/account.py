@@ -5,7 +5,8 @@ does not follow.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from govd.ledger.signing import LogCheckpoint
@@ -214,6 +215,70 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+@dataclass
+class _Window:
+    """The entries from one to the first that is dated after a time, without a gap."""
+
+    start: int
+    stop: int
+    """One after the last of them that is not dated later."""
+    after: dict[str, Any] | None = None
+    """The first that is dated later, where it is here."""
+    until: str = ""
+    """The time that is known of: that which was asked for, or that of the last entry."""
+    added: dict[str, int] = field(default_factory=dict)
+    """Models with the entries that registered them, before the time."""
+    published: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Models with the last entry that changed what they serve."""
+
+    @classmethod
+    def of(cls, entries: Iterable[dict[str, Any]], start: int, time: str) -> _Window:
+        window, latest = cls(start, start), ""
+        for entry in entries:
+            latest = max(latest, entry["time"])  # in older ledgers the clock may have been set back
+            if entry["kind"] == "model.add" and latest <= time:
+                window.added[entry["subject"]] = entry["seq"]
+            if entry["seq"] < start:
+                continue
+            if entry["seq"] != window.stop:
+                break
+            window.stop += 1
+            if entry["time"] > time:
+                window.after, window.until = entry, time
+                break
+            window.until = entry["time"]  # nothing says what came after the last entry
+            if entry["kind"] == "revision.publish":
+                window.published[entry["subject"].rpartition("/")[0]] = entry
+            elif entry["kind"] == "model.remove":
+                window.published[entry["subject"]] = entry
+        return window
+
+    def end(self) -> str:
+        """The entry that ends it, in words."""
+        if self.after is None:
+            return f"entry {self.stop - 1}, the last that is signed"
+        date = self.after["time"][:19]
+        return f"entry {self.after['seq']}, the first that is dated later ({date}Z)"
+
+    def served(self, model: str) -> str:
+        """What a model served, and by which entries; "" where they do not say it."""
+        entry = self.published.get(model)
+        if entry is not None:
+            state = f"served revision {entry['subject'].rpartition('/')[2]}"
+            if entry["kind"] == "model.remove":
+                state = "was taken out of service"
+            return (
+                f"{state}, by entry {entry['seq']}; from there to {self.end()}, no entry is missing"
+                " and none publishes another"
+            )
+        if self.added.get(model, -1) >= self.start:
+            return (
+                f"served the unedited model, registered by entry {self.added[model]}; from there to"
+                f" {self.end()}, none publishes a revision"
+            )
+        return ""
+
+
 def _as_of(opened: OpenBundle, about: Mapping[str, Any]) -> bool:
     """Entries from `from` to the first one after the time, without a gap: so nothing was published
     between them.
@@ -221,62 +286,23 @@ def _as_of(opened: OpenBundle, about: Mapping[str, Any]) -> bool:
     time, start = about["as_of"], about["from"]
     if not isinstance(time, str) or type(start) is not int:
         return False
-    at, after, published, models, last, latest = start, None, {}, {}, "", ""
-    for entry in opened.entries():
-        model = entry["subject"].rpartition("/")[0]
-        latest = max(latest, entry["time"])  # in older ledgers the clock may have been set back
-        if entry["kind"] == "model.add" and latest <= time:
-            models[entry["subject"]] = entry["seq"]
-        if entry["seq"] < start:
-            continue
-        if entry["seq"] != at:
-            break
-        at += 1
-        if entry["time"] > time:
-            after, last = entry, time
-            break
-        last = entry["time"]  # as far as is known: nothing says what came after the last entry
-        if entry["kind"] == "revision.publish":
-            published[model] = entry
-        elif entry["kind"] == "model.remove":
-            published[entry["subject"]] = entry
-    ended = after is not None or at == opened.verdict.signed_size
-    wanted = [about["model"]] if "model" in about else sorted({*models, *published})
-    if not ended or not all(isinstance(name, str) for name in wanted):
+    window = _Window.of(opened.entries(), start, time)
+    is_ended = window.after is not None or window.stop == opened.verdict.signed_size
+    models = sorted({*window.added, *window.published})
+    if "model" in about:
+        models = [about["model"]]
+    if not is_ended or not all(isinstance(name, str) for name in models):
         return False
-    until = (
-        f"entry {after['seq']}, the first that is dated later ({after['time'][:19]}Z)"
-        if after
-        else f"entry {at - 1}, the last that is signed"
-    )
     opened.proven.append(
-        f"The entries {start} to {at - 1} are all that there are between those numbers."
+        f"The entries {start} to {window.stop - 1} are all that there are between those numbers."
     )
     opened.not_proven.append(
         "That the daemon's clock was right: which entries come before a time is by the times that"
         " they bear."
     )
-    for name in wanted:
-        if name in published:
-            entry = published[name]
-            what = (
-                "was taken out of service"
-                if entry["kind"] == "model.remove"
-                else f"served revision {entry['subject'].rpartition('/')[2]}"
-            )
-            text = (
-                f"by entry {entry['seq']}; from there to {until}, no entry is missing and none"
-                " publishes another"
-            )
-        elif models.get(name, -1) >= start:
-            what, text = (
-                "served the unedited model",
-                (
-                    f"registered by entry {models[name]}; from there to {until}, none publishes a"
-                    " revision"
-                ),
-            )
-        else:
+    for name in models:
+        served = window.served(name)
+        if not served:
             return False
-        opened.recorded.append(f"On {safe(last[:19])}Z {safe(name)} {what}, {text}.")
+        opened.recorded.append(f"On {safe(window.until[:19])}Z {safe(name)} {served}.")
     return True

@@ -47,7 +47,7 @@ def _written(code: int) -> str:
     )
 
 
-SAID: Final = {
+HAPPENED: Final = {
     "request.approve": "was approved",
     "request.wait": "waits",
     "request.deny": "was denied",
@@ -77,16 +77,39 @@ def sentence_of(entry: Mapping[str, Any]) -> str:
 
 
 def _sentence(entry: Mapping[str, Any]) -> str:
-    payload, subject = entry["payload"], entry["subject"]
+    payload, subject, kind = entry["payload"], entry["subject"], str(entry["kind"])
+    noun = kind.partition(".")[0]
+    sentence = None
+    if noun == "request":
+        sentence = _of_request(kind, subject, entry)
+    elif noun == "revision":
+        sentence = _of_revision(kind, subject, payload)
+    else:
+        sentence = _of_other(kind, subject, payload)
+    if sentence is not None:
+        return sentence
+    happened = HAPPENED.get(kind, "")
+    if not happened:
+        return ""
+    reason = _reason(payload)
+    return f"{subject} {happened}" + (f": {reason}" if reason else "")
+
+
+def _reason(payload: Mapping[str, Any]) -> str:
+    return "reason kept private" if payload.get("private") else str(payload.get("reason") or "")
+
+
+def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None:
+    payload = entry["payload"]
     reason = str(payload.get("reason") or "")
-    match entry["kind"]:
+    match kind:
         case "request.file":
-            why = "reason kept private" if payload.get("private") else reason or "no reason given"
+            reason = _reason(payload) or "no reason given"
             if payload.get("kind") == "revert":
-                return f"asked to revert {payload.get('reverts')} (request {subject}): {why}"
+                return f"asked to revert {payload.get('reverts')} (request {subject}): {reason}"
             return (
                 f"asked to forget {scope(payload)} by {payload.get('method')} (request {subject}):"
-                f" {why}"
+                f" {reason}"
             )
         case "request.vote":
             return (
@@ -94,9 +117,8 @@ def _sentence(entry: Mapping[str, Any]) -> str:
                 f" {reason}"
             )
         case "request.approval":
-            why = "reason kept private" if payload.get("private") else reason
             return (
-                f"{entry['actor']} approved {subject} ({why}), but policies did not:"
+                f"{entry['actor']} approved {subject} ({_reason(payload)}), but policies did not:"
                 f" {payload.get('held_by')}"
             )
         case "request.extend":
@@ -108,36 +130,43 @@ def _sentence(entry: Mapping[str, Any]) -> str:
             return f"the text of {subject} was destroyed: {reason}"
         case "request.publish":
             return f"{subject} is served: {reason}"
-        case "contribution.make":
-            return f"the contribution {subject[:12]}… was computed by {payload.get('method')}"
+    return None
+
+
+def _of_revision(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
+    match kind:
         case "revision.compose":
-            return (
-                f"revision {subject} was composed of {len(_list(payload.get('contributions')))}"
-                " contributions"
-            )
+            count = len(_list(payload.get("contributions")))
+            return f"revision {subject} was composed of {count} contributions"
         case "revision.publish":
             return f"revision {subject} was published, edit {str(payload.get('edit_digest'))[:12]}…"
         case "revision.deliver":
             return f"revision {subject} was written as a model checkpoint"
-        case "export.write":
-            return f"{subject} was exported to {payload.get('recipient') or payload.get('folder')}"
         case "revision.evaluate":
             return _figures(subject, payload.get("metrics"))
         case "revision.measure":
-            found = attacks(payload.get("metrics"))
-            return f"{subject} was attacked; what it forgets is found {found}" if found else ""
+            outcome = attacks(payload.get("metrics"))
+            return f"{subject} was attacked; what it forgets is found {outcome}" if outcome else ""
+    return None
+
+
+def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
+    reason = str(payload.get("reason") or "")
+    match kind:
+        case "contribution.make":
+            return f"the contribution {subject[:12]}… was computed by {payload.get('method')}"
+        case "export.write":
+            return f"{subject} was exported to {payload.get('recipient') or payload.get('folder')}"
         case "model.remove" if payload.get("retired"):
-            kept = len(_list(payload.get("requests")))
-            why = f": {reason}" if reason else ""
+            count = len(_list(payload.get("requests")))
+            because = f": {reason}" if reason else ""
             return (
-                f"{subject} was retired with {kept} forget{'' if kept == 1 else 's'} in force,"
-                f" which keep their states{why}"
+                f"{subject} was retired with {count} forget{'' if count == 1 else 's'} in force,"
+                f" which keep their states{because}"
             )
         case "key.rotate":
             return f"the key of the log was changed to {str(payload.get('new'))[-20:]}: {reason}"
-    said = SAID.get(entry["kind"], "")
-    why = "reason kept private" if payload.get("private") else reason
-    return f"{subject} {said}" + (f": {why}" if why else "") if said else ""
+    return None
 
 
 def scope(payload: Mapping[str, Any]) -> str:

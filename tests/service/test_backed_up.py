@@ -13,7 +13,9 @@ from fastapi.testclient import TestClient
 from govd.asking.failures import FILE, Failures
 from govd.models.given import Given
 from govd.requests import ForgetOptions
-from govd.service.backup import FOREIGN, LEFT_OUT, backup, restore, why_left_out
+from govd.service.backup import backup
+from govd.service.backup_format import FOREIGN, LEFT_OUT, why_left_out
+from govd.service.restore import restore
 from govd.service.service import Service, open_service
 from govd.web.app import create_app
 from govd.web.context import Context

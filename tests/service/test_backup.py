@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-import govd.service.backup as module
+import govd.service.backup_parts as module
 from govd.errors import BadFile, MachineFault, NotFound, Usage
 from govd.requests import ForgetOptions
-from govd.service.backup import backup, restore
+from govd.service.backup import backup
+from govd.service.restore import restore
 from govd.service.service import Service, open_service
 
 Change = Callable[[dict[str, bytes]], Any]
