@@ -19,10 +19,11 @@ from govd.models.core import Core
 from govd.records.limits import bounded
 from govd.types import Json, Record
 from govd.verify import bounds, claim, delivered
-from govd.verify.entries import Verdict, verify
+from govd.verify.entries import verify
+from govd.verify.honest import honest
 from govd.verify.offline import composed_again, record_of, sections, told, trust_of
 from govd.verify.parts import DELIVERIES, delivery
-from govd.verify.sentences import honest
+from govd.verify.verdict import Verdict
 from govd.views.sealed_tables import remove_tables
 
 PROVEN: Final = (

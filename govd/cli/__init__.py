@@ -171,7 +171,7 @@ def main() -> None:
 
 
 def _said(text: str, code: int) -> int:
-    from govd.verify.sentences import safe
+    from govd.verify.safe_text import safe
 
     print(f"govd: {safe(text, 100_000)}", file=sys.stderr)
     return code

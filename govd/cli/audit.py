@@ -241,7 +241,7 @@ def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Make the views anew from the entries and compare; exit 1 where those in use said something
     else.
     """
-    from govd.verify.sentences import safe
+    from govd.verify.safe_text import safe
 
     with opened(home) as api:
         found = api.audit_rebuild()

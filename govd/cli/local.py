@@ -18,7 +18,7 @@ from govd.service.service import Service, open_service
 from govd.service.states import check_state
 from govd.service.unfinished import unfinished
 from govd.types import Floats, Json, Progress, Record, silent
-from govd.verify.sentences import safe
+from govd.verify.safe_text import safe
 
 
 class Local(Api):

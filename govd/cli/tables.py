@@ -9,7 +9,7 @@ from rich import box, markup
 from rich.console import Console
 from rich.table import Table
 
-from govd.verify.sentences import safe
+from govd.verify.safe_text import safe
 
 if TYPE_CHECKING:
     from govd.types import Json

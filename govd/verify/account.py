@@ -14,8 +14,10 @@ from govd.records.actors import spoken
 from govd.verify import bounds, claim
 from govd.verify.bounds import Bounds
 from govd.verify.excerpt import DIGESTS, OTHERS, Excerpt
+from govd.verify.honest import honest
 from govd.verify.open_bundle import OpenBundle
-from govd.verify.sentences import honest, safe, sentence_of
+from govd.verify.safe_text import safe
+from govd.verify.sentences import sentence_of
 
 TOLD: Final = 500
 """Entries that are told as sentences."""

@@ -11,11 +11,11 @@ from govd.records.standing import Standing, event_of
 from govd.verify import bounds
 from govd.verify.bounds import Vouched
 from govd.verify.bundle_format import MAX_STATEMENT_BYTES, entry_of
-from govd.verify.entries import Verdict, told
 from govd.verify.keys import MOST as ROTATIONS
 from govd.verify.open_bundle import OpenBundle
 from govd.verify.parts import MOST, Times, named
 from govd.verify.proofs import Proofs
+from govd.verify.verdict import Verdict, clock_sentences
 
 MAX_VOUCHERS: Final = 50_000
 """Cosignatures and time stamps that are checked."""
@@ -66,7 +66,7 @@ def read_entries(
         if verdict.full:
             break
     standing.finish()
-    verdict.notes += told(scan.times)
+    verdict.notes += clock_sentences(scan.times)
     if opened.whole:
         sizes_fit = scan.last + 1 == verdict.size == newest.size
         if not sizes_fit or tree.root() != newest.root:

@@ -8,72 +8,18 @@ import base64
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from typing import Any
 
 from govd.errors import GovdError
 from govd.ledger import canonical, merkle
 from govd.ledger.signing import Key, LogCheckpoint
-from govd.ledger.times import is_time, seconds_between
 from govd.records.standing import Standing
 from govd.verify import bounds, parts
-from govd.verify.bounds import Bound, Trust, Vouched
-from govd.verify.claim import newest
+from govd.verify.bounds import Trust, Vouched
+from govd.verify.kept_notes import check_notes
 from govd.verify.keys import Keys
-from govd.verify.parts import MOST, Part, Source, Times
-
-
-@dataclass
-class Verdict:
-    """What was looked at and what was wrong with it."""
-
-    size: int = 0
-    root: str = ""
-    checkpoints: int = 0
-    signed_size: int = 0
-    artifacts: int = 0
-    named: set[str] = field(default_factory=set)
-    keys: list[str] = field(default_factory=list)
-    bounds: list[Bound] = field(default_factory=list)
-    delivered: list[dict[str, Any]] = field(default_factory=list)
-    last: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    """What is no fault and yet to be told, whether or not anything was wrong."""
-    faults: list[str] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing was wrong."""
-        return not self.faults
-
-    def newest(self) -> list[tuple[str, int]]:
-        """For each model the revision that was published last; the last composed one where none
-        was.
-        """
-        return newest(
-            {"kind": kind, "subject": s}
-            for kind in ("revision.compose", "revision.publish")
-            for s in self._of(kind)
-        )
-
-    def published(self) -> list[tuple[str, int]]:
-        """For each model the revision that was published last."""
-        return newest(
-            {"kind": "revision.publish", "subject": s} for s in self._of("revision.publish")
-        )
-
-    def _of(self, kind: str) -> list[str]:
-        return [subject for key, subject in self.last.items() if key.startswith(f"{kind} ")]
-
-    @property
-    def full(self) -> bool:
-        """Whether more faults would not be told."""
-        return len(self.faults) >= MOST
-
-    def fault(self, text: str) -> None:
-        """Note a fault."""
-        if not self.full:
-            self.faults.append(text)
+from govd.verify.parts import Part, Source, Times
+from govd.verify.verdict import Verdict, clock_sentences
 
 
 def verify(
@@ -140,11 +86,11 @@ def _verify(
     verdict.root = verdict.root or merkle.EMPTY.hex()
     keys = Keys(key, origin, scan.rotations, verdict.fault)
     verdict.keys = [str(k) for k in keys.keys]
-    _check_notes(asked, scan.roots, keys, last, verdict)
+    check_notes(asked, scan.roots, keys, last, verdict)
     if not asked:
         verdict.fault("there is no signed log checkpoint: nothing vouches for these entries")
     _check_published(scan.published, verdict)
-    verdict.notes += told(scan.times)
+    verdict.notes += clock_sentences(scan.times)
     _check_vouchers(source, dict(source.checkpoints()), scan.vouchers, trust, verdict)
 
 
@@ -230,26 +176,6 @@ def _check_published(published: Sequence[tuple[int, str]], verdict: Verdict) -> 
         verdict.fault(f"{what} came before one was signed")
 
 
-def told(times: Times) -> list[str]:
-    """What there is to say of the times that entries bear."""
-    said = []
-    if times.back:
-        seq, before, own = times.back[0]
-        more = f" (and {len(times.back) - 1} times more)" if times.back[1:] else ""
-        by = f"{seconds_between(own, before):,.0f} s " if is_time(own) and is_time(before) else ""
-        said.append(
-            f"Times go back: entry {seq} is dated {by}before the one before it{more}; `as-of` takes"
-            " the greatest time so far."
-        )
-    if times.behind:
-        seq, seconds = max(times.behind, key=lambda b: b[1])
-        said.append(
-            f"The clock was behind at {len(times.behind)} entries, by up to {seconds:,.0f} s (entry"
-            f" {seq})."
-        )
-    return said
-
-
 def _check_vouchers(
     source: Source,
     notes: Mapping[int, str],
@@ -265,92 +191,3 @@ def _check_vouchers(
 
     verdict.bounds = bounds.check(vouchers, notes.get, token, trust, verdict.fault).found
     bounds.idle(verdict.bounds, trust, verdict.fault)
-
-
-def _opens(note: str, key: Key) -> bool:
-    try:
-        LogCheckpoint.open(note, key)
-    except GovdError:
-        return False
-    return True
-
-
-@dataclass
-class _Notes:
-    """Signed log checkpoints that the entries do not bear out, by their sizes."""
-
-    last: int
-    """The last entry that there is."""
-    beyond: list[int] = field(default_factory=list)
-    """Of more entries than there are."""
-    other_roots: list[int] = field(default_factory=list)
-    """Of other entries."""
-
-    def fault_of_beyond(self, size: int, note: str, checkpoint: LogCheckpoint, keys: Keys) -> str:
-        """What is wrong with one of more entries than there are; "" where one of the log's keys
-        signed it: it is told with the others.
-        """
-        if checkpoint.origin not in [key.name for key in keys.keys]:
-            return f"log checkpoint {size} speaks of another log, {checkpoint.origin[:100]}"
-        if any(_opens(note, key) for key in keys.keys):
-            self.beyond.append(size)
-            return ""
-        return (
-            f"log checkpoint {size} is signed by no key that is known here; if it is genuine,"
-            f" entries were cut off: the ledger has {self.last + 1}"
-        )
-
-    def tell(self, verdict: Verdict) -> None:
-        """The faults of those that say the same, each kind once."""
-        if self.beyond:
-            more = f", and {len(self.beyond) - 1} more," if self.beyond[1:] else ""
-            verdict.fault(
-                f"a signed log checkpoint of {self.beyond[0]} entries{more} exists, but the ledger"
-                f" has {self.last + 1}: entries were cut off"
-            )
-        if self.other_roots:
-            first, size = self.other_roots[0], verdict.signed_size
-            extent = "a later one holds"
-            if size < first:
-                extent = f"the first {size} are: what was changed is entry {size} or one after it"
-            more = ""
-            if self.other_roots[1:]:
-                more = f", nor those of {len(self.other_roots) - 1} more log checkpoints"
-            verdict.fault(
-                f"the first {first} entries are not those that were signed{more}; {extent}"
-            )
-
-
-def _check_notes(
-    notes: Sequence[tuple[int, str, LogCheckpoint]],
-    roots: dict[int, bytes],
-    keys: Keys,
-    last: int,
-    verdict: Verdict,
-) -> None:
-    """Every signed log checkpoint against the entries; those that say the same are told once."""
-    unborne = _Notes(last)
-    for size, note, checkpoint in sorted(notes, key=lambda entry: entry[0]):
-        if size > last + 1:
-            fault = unborne.fault_of_beyond(size, note, checkpoint, keys)
-            if fault:
-                verdict.fault(fault)
-            continue
-        key = keys.at(size)
-        try:
-            LogCheckpoint.open(note, key)
-        except GovdError as error:
-            verdict.fault(f"log checkpoint {size}: {error.message}")
-            continue
-        if checkpoint.size != size or checkpoint.origin != key.name:
-            verdict.fault(
-                f"log checkpoint {size} speaks of {checkpoint.origin} at {checkpoint.size}"
-            )
-        elif size > verdict.size:
-            continue  # an entry before is missing, which is told
-        elif roots.get(size) != checkpoint.root:
-            unborne.other_roots.append(size)
-        else:
-            verdict.checkpoints += 1
-            verdict.signed_size = max(verdict.signed_size, size)
-    unborne.tell(verdict)

@@ -13,10 +13,10 @@ from govd.ledger.signing import Key
 from govd.types import Json, Record
 from govd.verify.bounds import Trust
 from govd.verify.bundle import verified
-from govd.verify.entries import Verdict
 from govd.verify.excerpt import Excerpt
-from govd.verify.sentences import safe
+from govd.verify.safe_text import safe
 from govd.verify.stamps import certificates
+from govd.verify.verdict import Verdict
 
 
 def trust_of(witnesses: Iterable[str], roots: Iterable[str]) -> Trust:

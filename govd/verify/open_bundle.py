@@ -11,8 +11,8 @@ from typing import Any
 from govd.errors import BadFile, NotFound
 from govd.verify import archive, claim
 from govd.verify.bundle_format import MAX_STATEMENT_BYTES, is_entry
-from govd.verify.entries import Verdict
 from govd.verify.excerpt import Excerpt
+from govd.verify.verdict import Verdict
 
 
 @dataclass

@@ -18,7 +18,8 @@ from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.store import Ledger
 from govd.ledger.stored import Stored
 from govd.ledger.tables import REVISION
-from govd.verify.entries import Verdict, verify
+from govd.verify.entries import verify
+from govd.verify.verdict import Verdict
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from govd.errors import BadFile, Usage
 from govd.grades import ATTACKS, RUNGS, claim_of
 from govd.service.service import Service
-from govd.verify.sentences import grades
+from govd.verify.honest import grades
 from tests.cli.conftest import Shell, govd  # noqa: F401 - a fixture
 from tests.service.test_service import forget, published
 

@@ -24,7 +24,7 @@ from govd.requests import ForgetOptions
 from govd.service.service import open_service
 from govd.verify.bundle import verify_bundle
 from govd.verify.offline import verify_offline
-from govd.verify.sentences import safe
+from govd.verify.safe_text import safe
 from tests.ledger.forging import Files, forged, listed, restated, unzipped, zipped
 
 Rows = list[dict[str, Any]]

@@ -1,0 +1,207 @@
+"""The honest claim about a revision, in words: what it suppresses, and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from govd.grades import claim_of
+from govd.verify.claim import Claim
+from govd.verify.safe_text import safe
+
+NOT_ERASURE: Final = (
+    "It is not erasure: training data and the traces in earlier layers stay, and who has examples"
+    " may still find what is hidden."
+)
+CLAIMED: Final = (
+    "The claim is reversible suppression in the space that images and texts share, at the model's"
+    " output"
+)
+SHOWN: Final = 20
+"""Forgets that a claim names."""
+LEVEL: Final = 0.5
+"""AUC at which the text of a concept ranks its pictures like any others."""
+
+
+def honest(claim: Claim | None) -> str:
+    """The claim, composed of what the entries have, and saying what they do not have."""
+    if claim is None or not claim.composed:
+        return (
+            "No edit is shown here: nothing is claimed to be forgotten. What was asked for is not"
+            " what was done."
+        )
+    predicate, metrics = claim.predicate, claim.predicate["metrics"]
+    requests = predicate["requests"]
+    phrases = [
+        f"{scope(r)} (target {r.get('target') or 'none: full strength'})" for r in requests[:SHOWN]
+    ]
+    phrases += [f"and {len(requests) - SHOWN} more"] if len(requests) > SHOWN else []
+    hidden = len(claim.requests) - len(requests)
+    phrases += (
+        [
+            f"{'and ' if phrases else ''}what {hidden} other request{'s' if hidden > 1 else ''} asked"
+            " for, not shown here"
+        ]
+        if hidden > 0
+        else []
+    )
+    about = "; ".join(phrases)
+    state = "was published" if "published_at" in predicate else "is not published"
+    if claim.followed_by:
+        state += f" and followed by revision {claim.followed_by}"
+    if claim.predicate.get("retired_at"):
+        state += " (its model was retired later)"
+    if not claim.requests:
+        return safe(
+            f"Nothing is claimed to be forgotten: revision {claim.number} of {claim.model}, which"
+            f" {state}, is the unedited model."
+        )
+    parts = [
+        f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about}.",
+        _targets(predicate, metrics),
+    ]
+    linear = metrics.get("checkpoint")
+    if isinstance(linear, dict):
+        parts.append(_of_checkpoint(linear))
+    outcome = attacks(metrics)
+    if outcome:
+        parts.append(f"Attacks were measured: with examples it is still found {outcome}.")
+        parts += grades(metrics)
+    elif hidden <= 0:
+        parts.append("Attacks with examples were not measured.")
+    software = predicate.get("software")
+    if isinstance(software, dict) and software:
+        parts.append(f"Computed with {', '.join(f'{k} {v}' for k, v in sorted(software.items()))}.")
+    return " ".join([safe(part) for part in parts] + [NOT_ERASURE])
+
+
+def _of_checkpoint(linear: Mapping[str, Any]) -> str:
+    """What the linear edit does, where answers and vectors get a conditional one."""
+    text = (
+        "These are figures of the conditional edit, of answers and vectors; a checkpoint carries"
+        " the linear one"
+    )
+    if "forget_acc" not in linear:
+        return f"{text}, which was not measured on labelled images of what is forgotten."
+    named = f"{share(linear.get('forget_acc_before'))} → {share(linear.get('forget_acc'))}"
+    return (
+        f"{text}: named right {named}, what stays {share(linear.get('retain_acc_before'))} →"
+        f" {share(linear.get('retain_acc'))}."
+    )
+
+
+def _targets(said: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Whether the evaluation says that the targets were met."""
+    if not metrics:
+        return "No evaluation is shown: whether it does what it aims at is not known."
+    kinds = sorted({str(r.get("target")) for r in said["requests"] if r.get("target")})
+    if "forget_acc" not in metrics:
+        return (
+            "It was evaluated without labelled images of what is forgotten: whether the targets are"
+            " met was not measured."
+        )
+    named, mistakes = metrics.get("forget_acc"), metrics.get("base_false_positives")
+    text = (
+        f"On {metrics.get('on')} what is forgotten is named right"
+        f" {share(metrics.get('forget_acc_before'))} → {share(named)}, what stays"
+        f" {share(metrics.get('retain_acc_before'))} → {share(metrics.get('retain_acc'))}"
+    )
+    clauses = []
+    if (
+        "unnamed" in kinds
+        and named is not None
+        and mistakes is not None
+        and is_number(named)
+        and is_number(mistakes)
+    ):
+        met = "met" if named <= mistakes else "not met"
+        clauses.append(
+            f"the target unnamed (no more often than by mistake, {share(mistakes)}) is {met} over"
+            " all that is forgotten"
+        )
+    if "level" in kinds:
+        areas = [
+            c["text_auc"]
+            for c in json_list(metrics.get("concepts"))
+            if isinstance(c, dict) and is_number(c.get("text_auc"))
+        ]
+        if areas:
+            above = sum(a > LEVEL for a in areas)
+            worst = f"the highest AUC of a concept's text is {max(areas):.3f}"
+            clauses.append(
+                f"the target level (AUC {LEVEL}) is"
+                f" {'met' if not above else f'not met by {above} of {len(areas)}'}: {worst}"
+            )
+    unsaid = [kind for kind in kinds if not any(f"target {kind}" in line for line in clauses)]
+    clauses += [f"whether the target {kind} is met was not measured" for kind in unsaid]
+    return ", and ".join([text, *clauses]) + "."
+
+
+def attacks(metrics: Any) -> str:
+    """What somebody with examples still finds, in words: areas under the curve, 0.5 is chance."""
+    leaks = [
+        leak
+        for leak in json_list(metrics.get("leaks") if isinstance(metrics, dict) else None)
+        if isinstance(leak, dict)
+    ]
+    clauses = []
+    for name, means in (("probe", "by a linear probe"), ("knn", "by nearest neighbours")):
+        pairs = [
+            (leak.get(f"{name}_before"), leak[f"{name}_after"])
+            for leak in leaks
+            if is_number(leak.get(f"{name}_after"))
+        ]
+        if pairs:
+            before, after = max(pairs, key=lambda pair: pair[1])
+            clauses.append(f"{means} with AUC {f'{before:.2f} → ' if is_number(before) else ''}{after:.2f}")
+    shots = [
+        (k, v)
+        for leak in leaks
+        for k, v in json_dict(leak.get("examples_after")).items()
+        if is_number(v)
+    ]
+    if shots:
+        k, worst = max(shots, key=lambda pair: pair[1])
+        clauses.append(f"by a query with {k} example{'s' if k != '1' else ''} with AUC {worst:.2f}")
+    return ", ".join(clauses) + (" (the worst of all forgets; 0.5 is chance)" if clauses else "")
+
+
+def grades(metrics: Mapping[str, Any]) -> list[str]:
+    """For each forget, `SHOWN` at most, which claim the attacks on it leave."""
+    leaks = [
+        leak
+        for leak in json_list(metrics.get("leaks"))
+        if isinstance(leak, dict) and "rungs" in leak
+    ]
+    sentences = [
+        f"On {scope(json_dict(leak.get('scope')))}, {claim_of(leak)}." for leak in leaks[:SHOWN]
+    ]
+    return sentences + ([f"And {len(leaks) - SHOWN} more."] if len(leaks) > SHOWN else [])
+
+
+def share(value: Any) -> str:
+    """A share in per cent."""
+    return f"{100 * value:.1f} %" if is_number(value) else "–"
+
+
+def scope(payload: Mapping[str, Any]) -> str:
+    """Concepts and domains, in words."""
+    concepts = [
+        str(c.get("name")) for c in json_list(payload.get("concepts")) if isinstance(c, dict)
+    ]
+    domains = [str(d) for d in json_list(payload.get("domains"))]
+    return (", ".join(concepts) or "everything") + (
+        f" in {', '.join(domains)}" if domains else " everywhere"
+    )
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+
+
+def json_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def json_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
