@@ -72,12 +72,12 @@ def check_beside(folder: Path) -> None:
         BadCheckpoint: an adapter lies there, or something that is no regular file of a usual size.
     """
     if (folder / ADAPTER).exists():
-        what = (
+        reason = (
             f"{ADAPTER} lies beside the weights: with peft installed, transformers puts that"
             " adapter upon the model"
         )
         raise BadCheckpoint(
-            what, where=str(folder), advice=f"{MERGE} Or move the adapter's files away."
+            reason, where=str(folder), advice=f"{MERGE} Or move the adapter's files away."
         )
     for entry in sorted(folder.iterdir()):
         if entry.suffix in READ and entry.exists() and not entry.is_dir():
@@ -102,8 +102,8 @@ def fold(weight: Floats, edit: LinearEdit) -> Floats:
         np.asarray(edit.B, np.float64),
     )
     if left.shape != right.shape or left.ndim != 2 or left.shape[0] != w.shape[0]:
-        what = f"the edit is of shape {left.shape}, the model's joint space of {w.shape[0]}"
-        raise Unsupported(what, advice="An edit fits only the model that it was computed for.")
+        reason = f"the edit is of shape {left.shape}, the model's joint space of {w.shape[0]}"
+        raise Unsupported(reason, advice="An edit fits only the model that it was computed for.")
     if not (np.isfinite(left).all() and np.isfinite(right).all()):
         raise Unsupported("the edited projection is not finite", advice="Check the edit.")
     new: Floats = w - right @ (left.T @ w) if edit.side == "image" else w - left @ (right.T @ w)
@@ -135,9 +135,9 @@ def write(folder: Path, files: Mapping[str, str], edit: LinearEdit, out: Path) -
             else:
                 written[file] = copy(folder, file, digest, out / file)
     except OSError as error:
-        what = f"cannot be written ({error.strerror or error})"
+        reason = f"cannot be written ({error.strerror or error})"
         raise MachineFault(
-            what, where=str(out), advice="Make room, or choose another folder."
+            reason, where=str(out), advice="Make room, or choose another folder."
         ) from error
     return written
 

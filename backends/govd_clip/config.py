@@ -91,12 +91,12 @@ def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
             "is no regular file", where=str(path), advice="Copy the file itself there."
         )
     if about.st_size > largest:
-        what = f"has {about.st_size:,} bytes, more than {largest:,}"
-        raise BadCheckpoint(what, where=str(path), advice="Download the checkpoint again.")
+        reason = f"has {about.st_size:,} bytes, more than {largest:,}"
+        raise BadCheckpoint(reason, where=str(path), advice="Download the checkpoint again.")
     if about.st_size <= POINTER_BYTES and _begins(path, POINTER):
-        what = "is a Git LFS pointer: the file itself was not downloaded"
+        reason = "is a Git LFS pointer: the file itself was not downloaded"
         raise BadCheckpoint(
-            what,
+            reason,
             where=str(path),
             advice="Run `git lfs pull` where it was cloned, or download the checkpoint again.",
         )
@@ -235,8 +235,8 @@ def _check(config: Config, path: Path) -> None:
     for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
         numbers |= {f"{side}.hidden_size": tower.width, f"{side}.intermediate_size": tower.inner}
         if tower.layers > LAYERS:
-            what = f"{side}.num_hidden_layers is {tower.layers:,}, more than {LAYERS:,}"
-            raise BadCheckpoint(what, where=str(path), advice="Correct the config.")
+            reason = f"{side}.num_hidden_layers is {tower.layers:,}, more than {LAYERS:,}"
+            raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")
         if not (math.isfinite(tower.eps) and tower.eps >= 0):
             raise BadCheckpoint(
                 f"{side}.layer_norm_eps is {tower.eps}",
@@ -252,16 +252,18 @@ def _check(config: Config, path: Path) -> None:
             )
     for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
         if tower.act not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
+            activations = ", ".join(ACTIVATIONS)
             raise BadCheckpoint(
-                f"{side}.hidden_act is {tower.act!r}", where=str(path), advice=f"Known are {known}."
+                f"{side}.hidden_act is {tower.act!r}",
+                where=str(path),
+                advice=f"Known are {activations}.",
             )
         if (
             min(tower.width, tower.inner, tower.layers, tower.heads) < 1
             or tower.width % tower.heads
         ):
-            what = f"{side}.hidden_size {tower.width} does not divide among {tower.heads} heads"
-            raise BadCheckpoint(what, where=str(path), advice="Correct the config.")
+            reason = f"{side}.hidden_size {tower.width} does not divide among {tower.heads} heads"
+            raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")
     if config.channels != 3:
         raise BadCheckpoint(
             f"num_channels is {config.channels}, not 3",
@@ -273,8 +275,8 @@ def _check(config: Config, path: Path) -> None:
         or config.image < config.patch
         or min(config.dim, config.vocab, config.context) < 1
     ):
-        what = (
+        reason = (
             f"patch_size is {config.patch} and image_size {config.image}, projection_dim"
             f" {config.dim}, vocab_size {config.vocab}"
         )
-        raise BadCheckpoint(what, where=str(path), advice="Correct the config.")
+        raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")

@@ -64,15 +64,15 @@ def _same(path: Path, name: str, listed: dict[str, str]) -> None:
 def _listed(path: Path) -> dict[str, str]:
     check_regular(path, LARGEST_CONFIG)
     try:
-        said = json.loads(path.read_text(encoding="utf-8-sig"))
+        index = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as fault:
         raise BadCheckpoint(
             f"this list cannot be read ({fault})", where=str(path), advice=AGAIN
         ) from None
-    if not isinstance(said, dict) or not all(
-        isinstance(d, str) and SHA256.fullmatch(d) for d in said.values()
+    if not isinstance(index, dict) or not all(
+        isinstance(d, str) and SHA256.fullmatch(d) for d in index.values()
     ):
         raise BadCheckpoint(
             "this is no list of a SHA-256 for each file", where=str(path), advice=AGAIN
         )
-    return said
+    return index

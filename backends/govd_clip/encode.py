@@ -66,8 +66,8 @@ class Encoder:
     @property
     def model(self) -> Clip:
         """The model with its weights."""
-        found: Clip = self._once("model", lambda: load(self.config, self.folder, self.files))
-        return found
+        model: Clip = self._once("model", lambda: load(self.config, self.folder, self.files))
+        return model
 
     @property
     def tokenizer(self) -> Tokenizer:

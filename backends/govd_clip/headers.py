@@ -171,9 +171,9 @@ def header(path: Path) -> tuple[dict[str, Any], int]:
             )
         end = after
     if 8 + length + end != size:
-        what = "is truncated" if size < 8 + length + end else "has more than its header says"
+        reason = "is truncated" if size < 8 + length + end else "has more than its header says"
         raise BadCheckpoint(
-            f"{what}: {size:,} bytes, not {8 + length + end:,}", where=str(path), advice=AGAIN
+            f"{reason}: {size:,} bytes, not {8 + length + end:,}", where=str(path), advice=AGAIN
         )
     return entries, 8 + length
 
@@ -213,7 +213,7 @@ def slots(folder: Path) -> dict[str, Slot]:
     Raises:
         BadCheckpoint: a tensor is of another type than weights, or is there twice.
     """
-    found: dict[str, Slot] = {}
+    slot_of: dict[str, Slot] = {}
     for path in weight_files(folder):
         entries, start = header(path)
         for name, entry in entries.items():
@@ -226,9 +226,9 @@ def slots(folder: Path) -> dict[str, Slot]:
                     where=str(path),
                     advice=f"Weights must be one of {', '.join(DTYPES)}.",
                 )
-            if name in found:
+            if name in slot_of:
                 raise BadCheckpoint(
-                    f"{name} is also in {found[name].path.name}", where=str(path), advice=AGAIN
+                    f"{name} is also in {slot_of[name].path.name}", where=str(path), advice=AGAIN
                 )
             if end - begin != math.prod(shape) * np.dtype(DTYPES[kind]).itemsize:
                 raise BadCheckpoint(
@@ -236,5 +236,5 @@ def slots(folder: Path) -> dict[str, Slot]:
                     where=str(path),
                     advice=AGAIN,
                 )
-            found[name] = Slot(path, kind, shape, start + begin, end - begin)
-    return found
+            slot_of[name] = Slot(path, kind, shape, start + begin, end - begin)
+    return slot_of

@@ -97,10 +97,10 @@ def govd_open_model(reference: ModelReference) -> Model | None:
     """
     from govd_clip.hub import locate
 
-    found = locate(reference)
-    if found is None:
+    located = locate(reference)
+    if located is None:
         return None
-    return open_folder(*found, reference.reference, reference.files)
+    return open_folder(*located, reference.reference, reference.files)
 
 
 @hookimpl
@@ -223,8 +223,8 @@ def defaults(folder: Path) -> dict[str, Path]:
     from govd_clip.digests import check
 
     paths = {option: [folder / f"{option}{suffix}" for suffix in SUFFIXES] for option in DEFAULTS}
-    found = {option: [path for path in some if path.exists()] for option, some in paths.items()}
-    chosen = {option: some[0] for option, some in found.items() if some}
+    existing = {option: [path for path in some if path.exists()] for option, some in paths.items()}
+    chosen = {option: some[0] for option, some in existing.items() if some}
     check(folder, chosen.values())
     return chosen
 

@@ -136,8 +136,8 @@ def _opened(folder: Path) -> Any:
     if name.removesuffix("Pil").removesuffix("ImageProcessor") not in KNOWN or not name.endswith(
         "ImageProcessorPil"
     ):
-        known = ", ".join(f"{family}ImageProcessor" for family in KNOWN)
-        advice = f"Known are {known}."
+        processors = ", ".join(f"{family}ImageProcessor" for family in KNOWN)
+        advice = f"Known are {processors}."
         raise BadCheckpoint(
             f"its image processor is {name.removesuffix('Pil')}, which is not known here",
             where=str(folder),

@@ -42,22 +42,22 @@ class Tokenizer:
                     f"the tokenizer makes no token of {text[:40]!r}: nothing ends a text", _SAME
                 )
             if self.config.eos != LEGACY_EOS and self.config.eos not in row:
-                what = (
+                reason = (
                     f"eos_token_id is {self.config.eos} in config.json,"
                     f" {self._tokenizer.eos_token_id} in the tokenizer"
                 )
                 if self.config.eos == self._tokenizer.eos_token_id:
-                    what = (
+                    reason = (
                         f"the tokenizer does not end texts with token {self.config.eos}, where the"
                         " model reads"
                     )
-                raise self._bad(f"{what} (text {text[:40]!r})", _CORRECT)
+                raise self._bad(f"{reason} (text {text[:40]!r})", _CORRECT)
             if self.config.eos == LEGACY_EOS and pad is not None and pad > max(row):
-                what = (
+                reason = (
                     "eos_token_id is 2, so that the model reads at the highest id, and the"
                     f" padding's ({pad}) is higher than the text's"
                 )
-                raise self._bad(f"{what}: embeddings would depend on the batch", _CORRECT)
+                raise self._bad(f"{reason}: embeddings would depend on the batch", _CORRECT)
         return rows
 
     def _check(self) -> None:
@@ -66,10 +66,10 @@ class Tokenizer:
         if largest >= vocab:
             raise self._bad(f"the tokenizer has {largest + 1} tokens, the model {vocab}", _SAME)
         if tokenizer.padding_side != "right":
-            what = (
+            reason = (
                 f"padding_side is {tokenizer.padding_side!r}: embeddings would depend on the batch"
             )
-            raise self._bad(what, "Set it to right in tokenizer_config.json.")
+            raise self._bad(reason, "Set it to right in tokenizer_config.json.")
         self([*PROBES, "many words " * self.config.context])
 
     def try_out(self, texts: Sequence[str]) -> None:

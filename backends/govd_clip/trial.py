@@ -49,9 +49,9 @@ class Trial:
 
     def __init__(self, folder: Path, registered: Mapping[str, str]) -> None:
         self.folder, self.files = folder, digests(folder)
-        known = {name: digest for name, digest in registered.items() if name in PARSED}
+        digest_of = {name: digest for name, digest in registered.items() if name in PARSED}
         self._is_known = (
-            self.files == known
+            self.files == digest_of
             or frozenset(self.files.items()) in _fine
             or folder.resolve() == SHIPPED
         )
@@ -108,22 +108,22 @@ class Trial:
         assert self._process is not None
         ending = self._process.ending() or f"not within {WAIT_SECONDS:g} s"
         if not where:
-            what = f"the process that tries a checkpoint's files does not start ({ending})"
+            reason = f"the process that tries a checkpoint's files does not start ({ending})"
             return MachineFault(
-                what,
+                reason,
                 where=str(self.folder),
                 advice="Look whether this machine has memory and processes left; try again.",
             )
         if ending.startswith("SIGXCPU"):
-            what = f"takes more than {FILE_SECONDS} s of processor time to be read and tried"
+            reason = f"takes more than {FILE_SECONDS} s of processor time to be read and tried"
         elif ending.startswith("SIG"):
-            what = (
+            reason = (
                 f"ends the process that reads it ({ending}), as what needs more than"
                 f" {MEMORY_BYTES / 2**30:g} GiB of memory does"
             )
         else:
-            what = f"cannot be read and tried ({ending})"
-        return BadCheckpoint(what, where=where, advice=ADVICE)
+            reason = f"cannot be read and tried ({ending})"
+        return BadCheckpoint(reason, where=where, advice=ADVICE)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -138,9 +138,9 @@ def digests(folder: Path) -> dict[str, str]:
             try:
                 files[path.name] = sha256(path)
             except OSError as fault:
-                what = f"cannot be read ({fault.strerror or fault})"
+                reason = f"cannot be read ({fault.strerror or fault})"
                 raise BadCheckpoint(
-                    what, where=str(path), advice="Give the right to read it."
+                    reason, where=str(path), advice="Give the right to read it."
                 ) from None
     return files
 

@@ -33,12 +33,12 @@ def _check_layers(config: Config, found: Mapping[str, Slot], folder: Path) -> No
         begin = f"{side}_model.encoder.layers."
         stored = {name[len(begin) :].partition(".")[0] for name in found if name.startswith(begin)}
         if layers > len(stored):
-            what = (
+            reason = (
                 f"{side}_config.num_hidden_layers is {layers} in config.json, the weights have"
                 f" {len(stored)}"
             )
             raise BadCheckpoint(
-                f"missing: {begin}{len(stored)}: {what}", where=str(folder), advice=SAME
+                f"missing: {begin}{len(stored)}: {reason}", where=str(folder), advice=SAME
             )
 
 
@@ -50,9 +50,9 @@ def _check_prefix(found: Mapping[str, Slot], folder: Path) -> None:
         (name[: name.index(f".{top}")] for name in found for top in TOP if f".{top}" in name), ""
     )
     if prefix and all(name.startswith(f"{prefix}.") for name in found):
-        what = f"every weight's name begins with {prefix}., as a wrapper of the model saved it"
+        reason = f"every weight's name begins with {prefix}., as a wrapper of the model saved it"
         raise BadCheckpoint(
-            what,
+            reason,
             where=str(folder),
             advice="Save the CLIPModel inside it with save_pretrained, and give that folder.",
         )
@@ -69,16 +69,16 @@ def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
     _check_layers(config, found, folder)
     wanted = {name: _stored(path, value.shape) for path, name, value in _parameters(config)}
     missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
-    for what, names in (("missing", missing), ("not used by this config", extra)):
+    for kind, names in (("missing", missing), ("not used by this config", extra)):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             raise BadCheckpoint(
-                f"{what}: {', '.join(names[:3])}{more}", where=str(folder), advice=SAME, names=names
+                f"{kind}: {', '.join(names[:3])}{more}", where=str(folder), advice=SAME, names=names
             )
     for name, shape in wanted.items():
         if found[name].shape != shape:
-            what = f"{name} has shape {found[name].shape}, where config.json asks for {shape}"
-            raise BadCheckpoint(what, where=str(found[name].path), advice=SAME)
+            kind = f"{name} has shape {found[name].shape}, where config.json asks for {shape}"
+            raise BadCheckpoint(kind, where=str(found[name].path), advice=SAME)
 
 
 def tensors(
@@ -123,13 +123,15 @@ def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -
         BadCheckpoint: the weights are not those that the config asks for, or that were
         registered.
     """
-    found = slots(folder)
-    check(config, found, folder)
+    stored_slots = slots(folder)
+    check(config, stored_slots, folder)
     graph, state = nnx.split(abstract(config))
     flat = dict(nnx.to_flat_state(state))
     places = {name: path for path, name, _ in _parameters(config)}
-    for file in sorted({found[name].path.name for name in places}):
-        wanted = {name: found[name] for name in places if found[name].path.name == file}
+    for file in sorted({stored_slots[name].path.name for name in places}):
+        wanted = {
+            name: stored_slots[name] for name in places if stored_slots[name].path.name == file
+        }
         for name, stored in tensors(
             folder, file, None if files is None else files.get(file, ""), wanted
         ):

@@ -52,15 +52,15 @@ class VectorModel:
             are in the message. MachineFault, PluginFault: the encoder cannot be asked, or answers
             something else.
         """
-        known = self._vectors.prompts
-        missing = list(dict.fromkeys(text for text in texts if text not in known))
+        prompts = self._vectors.prompts
+        missing = list(dict.fromkeys(text for text in texts if text not in prompts))
         fresh: dict[str, Floats] = {}
         if missing:
             if self._encoder is None:
                 raise self._refusal(missing)
             progress("texts", 0, len(missing))
             fresh = dict(zip(missing, self._encoder(missing), strict=True))
-        rows = [known[text] if text in known else fresh[text] for text in texts]
+        rows = [prompts[text] if text in prompts else fresh[text] for text in texts]
         return np.stack(rows) if rows else np.zeros((0, self.facts.dim), np.float32)
 
     def _refusal(self, missing: Sequence[str]) -> Unsupported:

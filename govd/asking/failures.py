@@ -41,14 +41,14 @@ class Failures:
         """It failed."""
         with self._lock:
             times = int(self._known.get((plugin, hook), {}).get("times", 0)) + 1
-            said = what if hook in SPEAKING or not what.count(":") else what.partition(":")[0]
+            message = what if hook in SPEAKING or not what.count(":") else what.partition(":")[0]
             row = {
                 "plugin": plugin,
                 "version": version,
                 "hook": hook,
                 "times": times,
                 "at": now(),
-                "what": said,
+                "what": message,
                 "answered": False,
             }
             self._known[plugin, hook] = row

@@ -48,8 +48,10 @@ class Plugins:
         Raises:
             Unsupported: no backend knows this reference. BadCheckpoint: it is broken.
         """
-        asked = replace(reference, text_encoder=self.settings.text_encoder(reference.reference))
-        plugin, opened = self.asker.first("govd_open_model", reference=asked)
+        model_reference = replace(
+            reference, text_encoder=self.settings.text_encoder(reference.reference)
+        )
+        plugin, opened = self.asker.first("govd_open_model", reference=model_reference)
         if opened is None:
             backends = [p.name for p in self.known if not p.fault]
             raise Unsupported(

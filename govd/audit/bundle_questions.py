@@ -60,20 +60,20 @@ class BundleQuestions:
         as the digests that those revisions name.
         """
         request = self.core.desk.request(request_id)
-        mine, model = str(request["id"]), str(request["model"])
-        subjects = {mine, model, *self.core.desk.views.records.keys("reverts", mine, "request")}
-        entries = self._closure(subjects, mine, with_others)
+        own_id, model = str(request["id"]), str(request["model"])
+        subjects = {own_id, model, *self.core.desk.views.records.keys("reverts", own_id, "request")}
+        entries = self._closure(subjects, own_id, with_others)
         served = [
             e["payload"].get("revision")
             for e in entries
-            if e["subject"] == mine and e["kind"] == "request.publish"
+            if e["subject"] == own_id and e["kind"] == "request.publish"
         ]
         claims = [(model, int(n)) for n in served[:1] if n]
         if with_others:
-            return Question({"request": mine}, {int(e["seq"]) for e in entries}, claims)
-        excerpt = Excerpt.of(lambda: entries, mine)
+            return Question({"request": own_id}, {int(e["seq"]) for e in entries}, claims)
+        excerpt = Excerpt.of(lambda: entries, own_id)
         seqs = {int(e["seq"]) for e in entries if excerpt.shows(e)}
-        return Question({"request": mine, OTHERS: DIGESTS}, seqs, claims, excerpt)
+        return Question({"request": own_id, OTHERS: DIGESTS}, seqs, claims, excerpt)
 
     def of_revision(self, model: str, number: int) -> Question:
         """A revision: its entries, those of its requests and contributions, and what its model was
@@ -87,9 +87,11 @@ class BundleQuestions:
                 f"{model} has no revision {number}",
                 advice=f"`govd revision list --model {model}` shows them.",
             )
-        found = self._closure({f"{model}/{number}", model})
+        entries = self._closure({f"{model}/{number}", model})
         return Question(
-            {"model": model, "revision": number}, {int(e["seq"]) for e in found}, [(model, number)]
+            {"model": model, "revision": number},
+            {int(e["seq"]) for e in entries},
+            [(model, number)],
         )
 
     def as_of(self, time: str, model: str | None, then: Record) -> Question:
@@ -100,23 +102,23 @@ class BundleQuestions:
             NotFound: no model was registered then.
         """
         at, ledger = moment(time, "time", end=True), self.core.desk.ledger
-        known = [m for m in then["models"] if m["registered"]]
-        if not known:
+        registered = [m for m in then["models"] if m["registered"]]
+        if not registered:
             raise NotFound(
                 "no model was registered then",
                 where=time,
                 advice="`govd audit log --kind model` shows since when.",
             )
-        start = min(int(m.get("published_entry", m["entries"][0])) for m in known)
+        start = min(int(m.get("published_entry", m["entries"][0])) for m in registered)
         stop = int(then["tree_size"])
         while stop < ledger.size() and next(ledger.entries(stop, stop + 1))["time"] <= at:
             stop += 1
         seqs = set(range(start, min(stop + 1, ledger.size())))
-        subjects = {str(m["model"]) for m in known} | {
-            f"{m['model']}/{m['revision']}" for m in known if m["revision"]
+        subjects = {str(m["model"]) for m in registered} | {
+            f"{m['model']}/{m['revision']}" for m in registered if m["revision"]
         }
         seqs |= {int(e["seq"]) for e in self._closure(subjects)}
-        claims = [(str(m["model"]), int(m["revision"])) for m in known if m["revision"]]
+        claims = [(str(m["model"]), int(m["revision"])) for m in registered if m["revision"]]
         return Question(
             {"as_of": at, "from": start} | ({"model": model} if model else {}), seqs, claims
         )
@@ -131,7 +133,7 @@ class BundleQuestions:
         `request`: the one that is asked about, whose reverts and revisions are followed as well.
         `with_others`: revisions lead to all that they were made of.
         """
-        core, asked, fresh = self.core, set(subjects), set(subjects)
+        core, subjects_seen, fresh = self.core, set(subjects), set(subjects)
         # what is appended from here on is of another moment: some subjects would have it, others
         # not
         size = core.desk.ledger.size()
@@ -143,46 +145,46 @@ class BundleQuestions:
             ]
             fresh = (
                 _leads(core.desk.ledger.some([s for s in seqs if s < size]), request, with_others)
-                - asked
+                - subjects_seen
             )
-            asked |= fresh
+            subjects_seen |= fresh
         while True:
-            found = core.desk.ledger.some(
-                [s for s in core.desk.ledger.stored().about(asked) if s < size]
+            entries = core.desk.ledger.some(
+                [s for s in core.desk.ledger.stored().about(subjects_seen) if s < size]
             )
-            more = _leads(found, request, with_others) - asked
+            more = _leads(entries, request, with_others) - subjects_seen
             if not more:
-                return found
-            asked |= more
+                return entries
+            subjects_seen |= more
 
 
 def _leads(entries: Iterable[Record], request: str, with_others: bool) -> set[str]:
     """The subjects that entries lead to: the parts of a revision (`with_others`), the contributions
     of a request; of `request` and its reverts also the revisions that brought and undid it.
     """
-    found: set[str] = set()
-    mine = {request}
+    leads: set[str] = set()
+    own_requests = {request}
     for entry in entries:
         payload, kind, subject = entry["payload"], str(entry["kind"]), str(entry["subject"])
         if kind == "revision.compose":
             subsumed = payload.get("subsumed") or {}
-            found |= (
+            leads |= (
                 {*payload["requests"], *payload["contributions"], *subsumed}
                 if with_others
                 else set()
             )
         elif kind.startswith("request.") and payload.get("contribution"):
-            found.add(str(payload["contribution"]))
+            leads.add(str(payload["contribution"]))
         if (
             kind == "request.file"
             and payload.get("reverts")
             and (payload["reverts"] == request or subject == request)
         ):
-            mine.add(subject)
-            found.add(str(payload["reverts"]))
+            own_requests.add(subject)
+            leads.add(str(payload["reverts"]))
         elif kind == "request.revert" and subject == request:
-            mine.add(str(payload["by"]))
-            found.add(str(payload["by"]))
-        elif kind == "request.publish" and subject in mine and payload.get("revision"):
-            found.add(f"{entry['model']}/{payload['revision']}")
-    return found
+            own_requests.add(str(payload["by"]))
+            leads.add(str(payload["by"]))
+        elif kind == "request.publish" and subject in own_requests and payload.get("revision"):
+            leads.add(f"{entry['model']}/{payload['revision']}")
+    return leads

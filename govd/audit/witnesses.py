@@ -36,10 +36,10 @@ class Witnesses:
 
     def lines(self, size: int) -> list[str]:
         """The cosignatures of a log checkpoint, as lines of its note."""
-        found = self.core.desk.views.records.seqs(size - 1, 1000, kind="witness.cosign")
+        seqs = self.core.desk.views.records.seqs(size - 1, 1000, kind="witness.cosign")
         return [
             e["payload"]["line"]
-            for e in self.core.desk.ledger.some(found)
+            for e in self.core.desk.ledger.some(seqs)
             if e["payload"]["size"] == size
         ]
 
@@ -94,7 +94,7 @@ class Witnesses:
 
     def _ask(self, hook: str, name: str, size: int, **arguments: Any) -> Record:
         core = self.core
-        said: Record = {"name": name, "size": size, "fault": None}
+        outcome: Record = {"name": name, "size": size, "fault": None}
         try:
             if hook == "govd_witness":
                 answer = core.plugins.first(
@@ -110,9 +110,9 @@ class Witnesses:
                 )
         except GovdError as error:
             self._failed[name] = time.monotonic()
-            return {**said, "fault": error.message}
+            return {**outcome, "fault": error.message}
         core.desk.append([Draft(event, name, "govd", "", payload)])
-        return {**said, "at": payload["at"]}
+        return {**outcome, "at": payload["at"]}
 
 
 def _cosigned(lines: Any, arguments: dict[str, Any], size: int) -> dict[str, Json]:

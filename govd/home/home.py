@@ -180,8 +180,10 @@ def announced(folder: Path) -> tuple[str, str] | None:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                said: dict[str, Json] = json.load(file)
-                return str(said["url"]), (folder / "token").read_text(encoding="ascii").strip()
+                announcement: dict[str, Json] = json.load(file)
+                return str(announcement["url"]), (folder / "token").read_text(
+                    encoding="ascii"
+                ).strip()
     except (OSError, ValueError, KeyError):
         pass
     return None

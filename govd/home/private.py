@@ -79,7 +79,7 @@ class Private:
         Raises:
             MachineFault: it cannot be written, or there is something of this name.
         """
-        said, salt, key, nonce = (
+        plaintext, salt, key, nonce = (
             canonical.encode(text),
             secrets.token_bytes(SALT),
             AESGCM.generate_key(256),
@@ -91,7 +91,7 @@ class Private:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             for path, data in (
                 (key_file, key),
-                (box, nonce + AESGCM(key).encrypt(nonce, salt + said, name.encode())),
+                (box, nonce + AESGCM(key).encrypt(nonce, salt + plaintext, name.encode())),
             ):
                 handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 written.append(path)
@@ -110,7 +110,7 @@ class Private:
             raise MachineFault(
                 os.strerror(fault.errno or 0), where=str(self.folder), advice="Nothing was changed."
             ) from fault
-        return hashlib.sha256(salt + said).hexdigest()
+        return hashlib.sha256(salt + plaintext).hexdigest()
 
     def open(self, name: str, commitment: str) -> dict[str, Json]:
         """The text, checked against its commitment.
@@ -126,19 +126,19 @@ class Private:
                 f"the text of {name} was destroyed", advice="Nobody can bring it back."
             ) from None
         try:
-            said = AESGCM(key).decrypt(data[:12], data[12:], name.encode())
+            plaintext = AESGCM(key).decrypt(data[:12], data[12:], name.encode())
         except (InvalidTag, ValueError):
             raise BadFile(
                 "the text is damaged", where=str(box), advice="Restore it from a backup."
             ) from None
-        if hashlib.sha256(said).hexdigest() != commitment:
+        if hashlib.sha256(plaintext).hexdigest() != commitment:
             raise BadFile(
                 "the text is not the one that the ledger speaks of",
                 where=str(box),
                 advice="Restore it from a backup.",
             )
-        found: dict[str, Json] = canonical.decode(said[SALT:])
-        return found
+        text: dict[str, Json] = canonical.decode(plaintext[SALT:])
+        return text
 
     def shred(self, name: str) -> None:
         """Destroy the key, then the box. What a disk or a backup still holds is beyond a program's

@@ -161,17 +161,17 @@ class Settings:
             raise BadFile(
                 f"not TOML: {error}", where=str(path), advice="`govd config` shows every setting."
             ) from None
-        known = {one.name: one for one in fields(Settings)}
+        settings = {setting.name: setting for setting in fields(Settings)}
         checked: dict[str, Json] = {}
         for name, value in values.items():
-            if name not in known:
+            if name not in settings:
                 raise BadFile(
                     f"unknown setting {name}",
                     where=str(path),
-                    advice=f"Known: {', '.join(sorted(known))}.",
+                    advice=f"Known: {', '.join(sorted(settings))}.",
                 )
-            checked[name] = _of_kind(name, value, type(known[name].default), path)
-            check = known[name].metadata["check"]
+            checked[name] = _of_kind(name, value, type(settings[name].default), path)
+            check = settings[name].metadata["check"]
             wrong = check(checked[name]) if check else ""
             if wrong:
                 raise BadFile(f"{name} is {value!r}", where=str(path), advice=wrong)
@@ -181,12 +181,12 @@ class Settings:
         """Every setting: `name`, `value` in force, `default`, `meaning`."""
         return [
             {
-                "name": one.name,
-                "value": _plain(getattr(self, one.name)),
-                "default": _plain(one.default),
-                "meaning": one.metadata["meaning"],
+                "name": setting.name,
+                "value": _plain(getattr(self, setting.name)),
+                "default": _plain(setting.default),
+                "meaning": setting.metadata["meaning"],
             }
-            for one in fields(self)
+            for setting in fields(self)
         ]
 
 

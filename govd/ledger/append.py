@@ -43,7 +43,7 @@ class _Job:
         """Canonical entries numbered from `size`, none dated before `last`; none where something is
         wrong with one of them.
         """
-        made: list[bytes] = []
+        bodies: list[bytes] = []
         self.records, self.error = [], None  # it may be the second try
         for seq, draft in enumerate(self.drafts, size):
             time = now()
@@ -59,12 +59,12 @@ class _Job:
             if time < last:
                 record["clock_behind_seconds"] = seconds_between(time, last)
             try:
-                made.append(canonical.encode(record))
+                bodies.append(canonical.encode(record))
             except GovdError as error:
                 self.error = error
                 return []
             self.records.append(record)
-        return made
+        return bodies
 
 
 class Appender:
@@ -132,11 +132,13 @@ class Appender:
             with self.lock:
                 self._write(jobs)
         except BaseException as error:  # it is raised here; who waits is told as well
-            what = f"the entries could not be written ({type(error).__name__}: {error})"
+            fault = f"the entries could not be written ({type(error).__name__}: {error})"
             self._fail(
                 jobs,
                 MachineFault(
-                    what, where=self.url, advice="Look whether they are there before you try again."
+                    fault,
+                    where=self.url,
+                    advice="Look whether they are there before you try again.",
                 ),
             )
             raise
@@ -205,7 +207,7 @@ class Appender:
                 rows.append(
                     (
                         seq,
-                        b"".join([made for _, _, made in tree.add(merkle.leaf_hash(body))[1:]]),
+                        b"".join([node for _, _, node in tree.add(merkle.leaf_hash(body))[1:]]),
                         body,
                     )
                 )
@@ -280,6 +282,6 @@ class Appender:
     def _writer(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = self._engine.raw_connection()
-        found = self._connection.driver_connection
-        assert isinstance(found, sqlite3.Connection)
-        return found
+        driver = self._connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        return driver

@@ -71,20 +71,20 @@ def prepare(engine: sa.Engine) -> None:
         MachineFault: it is from a newer govd.
     """
     with engine.connect() as connection:
-        known = sa.inspect(connection).has_table("alembic_version")
-        found = (
+        has_version = sa.inspect(connection).has_table("alembic_version")
+        revision = (
             connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-            if known
+            if has_version
             else None
         )
         connection.rollback()
-    if found == REVISION:
+    if revision == REVISION:
         _guard(engine)
         return
-    if found is not None and found > REVISION:
+    if revision is not None and revision > REVISION:
         advice = f"Update govd; it knows ledgers up to {REVISION}. Nothing was changed."
         raise MachineFault(
-            f"this ledger is from a newer govd (schema {found})",
+            f"this ledger is from a newer govd (schema {revision})",
             where=str(engine.url),
             advice=advice,
         )
@@ -221,10 +221,10 @@ def copy_database(source: Path, target: Path) -> None:
     uri = f"{source.absolute().as_uri()}?mode=ro"
     with (
         faults(str(source)),
-        closing(sqlite3.connect(uri, uri=True, timeout=10)) as mine,
+        closing(sqlite3.connect(uri, uri=True, timeout=10)) as ledger,
         closing(sqlite3.connect(target)) as copy,
     ):
-        mine.backup(copy)
+        ledger.backup(copy)
 
 
 def schema_of(path: Path) -> list[tuple[str, str, str]]:

@@ -43,7 +43,7 @@ def foreign(connection: sqlite3.Connection) -> list[str]:
     reads otherwise is foreign, too.
     """
     strangers = []
-    known = TABLES | TRIGGERS
+    own_names = TABLES | TRIGGERS
     for kind, name, on, sql in connection.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
     ):
@@ -51,7 +51,7 @@ def foreign(connection: sqlite3.Connection) -> list[str]:
             continue
         if str(name).startswith("sqlite_stat"):  # somebody ran ANALYZE
             continue
-        if _plain(known.get(str(name), "")) != _plain(str(sql)):
+        if _plain(own_names.get(str(name), "")) != _plain(str(sql)):
             strangers.append(
                 f"{kind} {str(name)[:TOLD]!r} on {str(on)[:TOLD]!r}: {_plain(str(sql))[:TOLD]}"
             )

@@ -269,14 +269,14 @@ class Growing:
         first.
         """
         edge, index, level, value = self.edge, self.size, 0, leaf
-        made = [(0, index, leaf)]
+        nodes = [(0, index, leaf)]
         while index & 1:
             value = node_hash(edge.pop(), value)
             level, index = level + 1, index >> 1
-            made.append((level, index, value))
+            nodes.append((level, index, value))
         edge.append(value)
         self.size += 1
-        return made
+        return nodes
 
     def root(self, beyond: Sequence[bytes] = ()) -> bytes:
         """Root of what was added; `beyond` are the complete subtrees of leaves after those, largest

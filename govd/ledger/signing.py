@@ -183,12 +183,12 @@ class LogCheckpoint:
                 or not origin
             ):
                 raise ValueError(size)
-            found = LogCheckpoint(origin, int(size), base64.b64decode(root, validate=True))
+            checkpoint = LogCheckpoint(origin, int(size), base64.b64decode(root, validate=True))
         except (ValueError, binascii.Error):
             raise VerificationFailed("a note that is no log checkpoint") from None
-        if len(found.root) != 32 or found.text != text:
+        if len(checkpoint.root) != 32 or checkpoint.text != text:
             raise VerificationFailed("a note that is no log checkpoint of this kind")
-        return found
+        return checkpoint
 
     @staticmethod
     def open(note: str, key: Key) -> LogCheckpoint:

@@ -76,12 +76,12 @@ class Ledger:
                     return None
                 kept = LogCheckpoint.read(note)
                 self._check_goes_on(connection, kept)
-                known = connection.execute(
+                row = connection.execute(
                     sa.select(checkpoints.c.size).where(checkpoints.c.size == kept.size)
                 ).scalar()
             except GovdError as error:
                 return error
-        if known is None:  # it was signed, and a crash came before the database had it
+        if row is None:  # it was signed, and a crash came before the database had it
             with self._engine.begin() as connection:
                 self._put_checkpoint(connection, kept.size, note)
         return None
@@ -100,11 +100,11 @@ class Ledger:
             )
         size = stored_tree.size_of(connection)
         if kept.size > size:
-            what = (
+            reason = (
                 f"the ledger has {size} entries, and {kept.size} were signed: entries were cut off,"
                 " or an older file put there"
             )
-            raise VerificationFailed(what, where=self._where, advice=OTHER)
+            raise VerificationFailed(reason, where=self._where, advice=OTHER)
         (root,) = stored_tree.proof(connection, lambda node: [merkle.root(kept.size, node)])
         if root != kept.root:
             raise VerificationFailed(
@@ -200,16 +200,16 @@ class Ledger:
 
     def bodies_of(self, seqs: Sequence[int]) -> dict[int, bytes]:
         """Canonical bytes of entries by their numbers, in the order asked for."""
-        found: dict[int, bytes] = {}
+        bodies: dict[int, bytes] = {}
         with faults(self.url), self._reads.connect() as connection:
             for at in range(0, len(seqs), PAGE):
                 query = sa.select(entries.c.seq, entries.c.body).where(
                     entries.c.seq.in_(seqs[at : at + PAGE])
                 )
-                found |= {
+                bodies |= {
                     seq: stored_tree.as_bytes(body, seq) for seq, body in connection.execute(query)
                 }
-        return {seq: found[seq] for seq in seqs if seq in found}
+        return {seq: bodies[seq] for seq in seqs if seq in bodies}
 
     def root(self, size: int | None = None) -> bytes:
         """Root of the first `size` entries (all where None)."""
@@ -291,17 +291,17 @@ class Ledger:
             self._check_goes_on(connection, last)
         (root,) = stored_tree.proof(connection, lambda node: [merkle.root(size, node)])
         if self._appender.wrote(size) not in (None, root):
-            what = "the entries since the last log checkpoint are not those that were written"
-            raise VerificationFailed(what, where=self._where, advice=OTHER)
+            reason = "the entries since the last log checkpoint are not those that were written"
+            raise VerificationFailed(reason, where=self._where, advice=OTHER)
         return root
 
     def checkpoint_of(self, size: int) -> str | None:
         """The signed log checkpoint of that size, None where none was made."""
         with faults(self.url), self._reads.connect() as connection:
-            found = connection.execute(
+            row = connection.execute(
                 sa.select(checkpoints.c.note).where(checkpoints.c.size == size)
             ).scalar()
-        return None if found is None else str(found)
+        return None if row is None else str(row)
 
     def last_checkpoint(self) -> tuple[int, str] | None:
         """Size of the newest signed log checkpoint, and when it was made; None where there is
@@ -313,8 +313,8 @@ class Ledger:
                 .order_by(checkpoints.c.size.desc())
                 .limit(1)
             )
-            found = connection.execute(query).first()
-        return (int(found[0]), str(found[1])) if found else None
+            row = connection.execute(query).first()
+        return (int(row[0]), str(row[1])) if row else None
 
     def checkpoints(self) -> list[tuple[int, str]]:
         """All signed log checkpoints, by size."""

@@ -31,8 +31,8 @@ class Stored:
 
     def _ask(self, query: str, *values: int | bytes) -> Iterator[tuple[Any, ...]]:
         with closing(self._opened()) as connection:
-            asked = connection.execute(query, values)
-            while page := asked.fetchmany(PAGE):
+            result = connection.execute(query, values)
+            while page := result.fetchmany(PAGE):
                 yield from page
 
     def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes, bytes]]:
@@ -63,20 +63,20 @@ class Stored:
             for length, ends in by_length.items()
             for at in range(0, len(ends), 200)
         ]
-        found: set[int] = set()
+        seqs: set[int] = set()
         for at in range(0, len(ends), 8):
             where = [
                 f"substr(body, {-length - TIME}, {length}) IN ({', '.join('?' * len(few))})"
                 for length, few in ends[at : at + 8]
             ]
             values = [end for _, few in ends[at : at + 8] for end in few]
-            found |= {
+            seqs |= {
                 int(seq)
                 for (seq,) in self._ask(
                     f"SELECT seq FROM entries WHERE {' OR '.join(where)}", *values
                 )
             }
-        return sorted(found)
+        return sorted(seqs)
 
     def checkpoints(self) -> list[tuple[int, str]]:
         return [

@@ -87,13 +87,13 @@ def proof(connection: sa.Connection, make: Callable[[merkle.Node], list[bytes]])
     make(ask)
     rows = {_last(level, number) for level, number in wanted if level}
     query = sa.select(entries.c.seq, entries.c.nodes).where(entries.c.seq.in_(rows))
-    found: dict[int, bytes] = (
+    hashes: dict[int, bytes] = (
         {row.seq: row.nodes for row in connection.execute(query)} if rows else {}
     )
 
     def read(level: int, number: int) -> bytes:
         return (
-            _picked(found.get(_last(level, number)), level, number)
+            _picked(hashes.get(_last(level, number)), level, number)
             if level
             else node(connection, 0, number)
         )
@@ -107,7 +107,7 @@ def _last(level: int, number: int) -> int:
 
 
 def _picked(hashes: bytes | None, level: int, number: int) -> bytes:
-    found = bytes(hashes or b"")[WIDTH * (level - 1) : WIDTH * level]
-    if len(found) != WIDTH:
+    picked = bytes(hashes or b"")[WIDTH * (level - 1) : WIDTH * level]
+    if len(picked) != WIDTH:
         raise BadFile(f"Merkle node {level}/{number} is missing", where="ledger", advice=_ADVICE)
-    return found
+    return picked

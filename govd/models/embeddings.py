@@ -45,22 +45,22 @@ class Known:
         Raises:
             BadFile: broken, of another model, or changed since it was written.
         """
-        tensors, said = tensors_from_bytes(path.read_bytes(), str(path))
-        if said.get("format") != FORMAT:
+        tensors, header = tensors_from_bytes(path.read_bytes(), str(path))
+        if header.get("format") != FORMAT:
             raise BadFile("this is no file of embeddings", where=str(path))
-        if said.get("model") != facts.digest:
+        if header.get("model") != facts.digest:
             raise BadFile(
                 "these embeddings are of another model",
                 where=str(path),
                 advice="Delete the file: they are computed anew then.",
             )
-        if said.get("digest") != _digest(tensors["texts"], tensors["images"]):
+        if header.get("digest") != _digest(tensors["texts"], tensors["images"]):
             raise BadFile(
                 "these embeddings were changed",
                 where=str(path),
                 advice="Delete the file: they are computed anew then.",
             )
-        texts, images = json.loads(said["text_names"]), json.loads(said["image_names"])
+        texts, images = json.loads(header["text_names"]), json.loads(header["image_names"])
         return Known(
             dict(zip(texts, tensors["texts"], strict=True)),
             dict(zip(images, tensors["images"], strict=True)),
@@ -78,12 +78,12 @@ class Known:
             if self.images
             else np.zeros((0, facts.dim), np.float32)
         )
-        said = {"format": FORMAT, "model": facts.digest, "digest": _digest(texts, images)}
-        said |= {
+        header = {"format": FORMAT, "model": facts.digest, "digest": _digest(texts, images)}
+        header |= {
             "text_names": json.dumps(list(self.texts)),
             "image_names": json.dumps(list(self.images)),
         }
-        return tensors_to_bytes({"texts": texts, "images": images}, said)
+        return tensors_to_bytes({"texts": texts, "images": images}, header)
 
 
 def _digest(texts: Floats, images: Floats) -> str:
@@ -128,8 +128,8 @@ class Encoder:
         self.encoded += len(missing)
         if keep:
             self.known.texts |= fresh
-        found = [fresh[t] if t in fresh else self.known.texts[t] for t in texts]
-        return np.stack(found) if found else np.zeros((0, self.model.facts.dim), np.float32)
+        rows = [fresh[t] if t in fresh else self.known.texts[t] for t in texts]
+        return np.stack(rows) if rows else np.zeros((0, self.model.facts.dim), np.float32)
 
     def files(self, paths: Sequence[Path], progress: Progress = silent) -> tuple[Floats, list[str]]:
         """Unit embeddings `(n, d)` of picture files, and the digests of the files."""
@@ -139,9 +139,9 @@ class Encoder:
             vectors = self.model.encode_images(list(missing.values()), progress)
             self.known.images |= dict(zip(missing, vectors, strict=True))
             self.encoded += len(missing)
-        found = [self.known.images[d] for d in digests]
+        rows = [self.known.images[d] for d in digests]
         return (
-            np.stack(found) if found else np.zeros((0, self.model.facts.dim), np.float32)
+            np.stack(rows) if rows else np.zeros((0, self.model.facts.dim), np.float32)
         ), digests
 
     def readable(
@@ -234,9 +234,9 @@ class Encoder:
             images, names or [_name(image, i) for i, image in enumerate(images)]
         )
         if faults:
-            told = "; ".join(faults[i].message for i in sorted(faults))[:2000]
+            messages = "; ".join(faults[i].message for i in sorted(faults))[:2000]
             raise UnreadableImage(
-                told,
+                messages,
                 advice="Leave them out, or replace them.",
                 path=next(iter(faults.values())).where,
             )

@@ -44,8 +44,8 @@ def read_images(
     files = labelled(folder, [spelled(domain) for domain in domains], {*labels, *spellings})
     named = sorted({domain for domain in files.domains if domain})
     names = list(domains) if domains else named
-    known = {spelled(domain): at for at, domain in enumerate(names)}
-    unknown = [domain for domain in named if domain not in known]
+    place_of = {spelled(domain): at for at, domain in enumerate(names)}
+    unknown = [domain for domain in named if domain not in place_of]
     if unknown:
         advice = f"Known: {', '.join(domains)}."
         raise Usage(
@@ -64,7 +64,7 @@ def read_images(
     classes = sorted(set(class_names))
     place = {name: at for at, name in enumerate(classes)}
     class_of = np.array([place[name] for name in class_names])
-    domain_of = np.array([known[files.domains[i]] if files.domains[i] else -1 for i in places])
+    domain_of = np.array([place_of[files.domains[i]] if files.domains[i] else -1 for i in places])
     skipped = len(files.paths) - len(places)
     left_out = files.left_out + Counter({UNREADABLE: skipped})
     data = EvaluationData(
@@ -84,16 +84,16 @@ def of_classes(data: EvaluationData, names: Collection[str]) -> EvaluationData |
     classes = tuple(c for c in data.classes if c in names)
     if classes == data.classes:
         return data
-    mine = np.isin(np.array(data.classes)[data.class_of], classes)
-    if not mine.any():
+    kept_rows = np.isin(np.array(data.classes)[data.class_of], classes)
+    if not kept_rows.any():
         return None
-    class_of = np.array([classes.index(data.classes[c]) for c in data.class_of[mine]])
+    class_of = np.array([classes.index(data.classes[c]) for c in data.class_of[kept_rows]])
     return EvaluationData(
-        data.vectors[mine],
+        data.vectors[kept_rows],
         classes,
         data.domains,
         class_of,
-        data.domain_of[mine],
+        data.domain_of[kept_rows],
         data.paraphrases,
         data.skipped,
     )
@@ -102,12 +102,12 @@ def of_classes(data: EvaluationData, names: Collection[str]) -> EvaluationData |
 def evaluation_bytes(data: EvaluationData) -> bytes:
     """An evaluation set's embeddings as an artifact."""
     words = dict(data.paraphrases or {})
-    said = {
+    header = {
         "classes": json.dumps(data.classes),
         "domains": json.dumps(data.domains),
         "skipped": str(data.skipped),
     }
-    said["paraphrases"] = json.dumps({name: len(rows) for name, rows in words.items()})
+    header["paraphrases"] = json.dumps({name: len(rows) for name, rows in words.items()})
     tensors: dict[str, Any] = {
         "vectors": data.vectors,
         "class_of": data.class_of,
@@ -116,21 +116,21 @@ def evaluation_bytes(data: EvaluationData) -> bytes:
     tensors["paraphrases"] = (
         np.concatenate(list(words.values())) if words else np.zeros((0, data.vectors.shape[1]))
     )
-    return tensors_to_bytes(tensors, said)
+    return tensors_to_bytes(tensors, header)
 
 
 def evaluation_from(data: bytes) -> EvaluationData:
     """Read what `evaluation_bytes` wrote."""
-    tensors, said = tensors_from_bytes(data)
-    counts: dict[str, int] = json.loads(said["paraphrases"])
+    tensors, header = tensors_from_bytes(data)
+    counts: dict[str, int] = json.loads(header["paraphrases"])
     ends = np.cumsum(list(counts.values()))
     parts = np.split(tensors["paraphrases"], ends[:-1]) if counts else []
     return EvaluationData(
         tensors["vectors"],
-        tuple(json.loads(said["classes"])),
-        tuple(json.loads(said["domains"])),
+        tuple(json.loads(header["classes"])),
+        tuple(json.loads(header["domains"])),
         tensors["class_of"],
         tensors["domain_of"],
         dict(zip(counts, parts, strict=True)),
-        int(said["skipped"]),
+        int(header["skipped"]),
     )

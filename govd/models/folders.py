@@ -55,8 +55,8 @@ def walk(folder: Path) -> Walk:
         BadFile: there is no such folder, or it cannot be opened.
     """
     if not folder.is_dir():
-        what = "this is a file, not a folder" if folder.exists() else "no such folder"
-        raise BadFile(what, where=str(folder), advice="Give a folder of pictures.")
+        reason = "this is a file, not a folder" if folder.exists() else "no such folder"
+        raise BadFile(reason, where=str(folder), advice="Give a folder of pictures.")
     if not os.access(folder, os.R_OK | os.X_OK):
         raise BadFile(
             "this folder cannot be opened",
@@ -74,16 +74,16 @@ def labelled(folder: Path, domains: Collection[str] = (), labels: Collection[str
     Raises:
         BadFile: there is no such folder, or no picture in a class folder.
     """
-    found = walk(folder)
-    left_out = Counter(found.left_out)
+    files = walk(folder)
+    left_out = Counter(files.left_out)
     paths, classes, of_domain = [], [], []
-    known, names = set(labels), set(domains)
-    for path in found.paths:
+    label_set, names = set(labels), set(domains)
+    for path in files.paths:
         parts = [spelled(part) for part in path.relative_to(folder).parts[:-1]]
         if not parts:
             left_out[LOOSE] += 1
             continue
-        in_domain = len(parts) > 1 and (parts[0] in names or parts[0] not in known)
+        in_domain = len(parts) > 1 and (parts[0] in names or parts[0] not in label_set)
         paths.append(path)
         classes.append(parts[1] if in_domain else parts[0])
         of_domain.append(parts[0] if in_domain else "")

@@ -138,9 +138,9 @@ def read_labelled_vectors(
         rows = _unit_rows(_as_npy(arrays[name]), str(path), dim)
     except UnreadableImage as error:
         raise BadFile(error.what, where=str(path), advice=error.advice) from None
-    known = {**{spelled(label): label for label in labels}, **(spellings or {})}
+    label_of = {**{spelled(label): label for label in labels}, **(spellings or {})}
     written = [spelled(text) for text in _texts(arrays["labels"], len(rows), "labels", path)]
-    names = [known.get(text, text) for text in written]
+    names = [label_of.get(text, text) for text in written]
     in_domain = (
         [spelled(text) for text in _texts(arrays["domains"], len(rows), "domains", path)]
         if "domains" in arrays

@@ -58,10 +58,10 @@ class OpenModels:
     def basis(self, record: Record) -> Basis:
         """A basis from the artifact that a model's or a revision's record names."""
         digest = str(record["basis"])
-        found = self._bases.get(digest)
-        if found is None:
-            found = self._bases[digest] = Basis.from_bytes(self.artifacts.get(digest), digest)
-        return found
+        basis = self._bases.get(digest)
+        if basis is None:
+            basis = self._bases[digest] = Basis.from_bytes(self.artifacts.get(digest), digest)
+        return basis
 
     def keep(self, opened: Opened) -> None:
         """Keep a model in memory that was just registered, and let go of those that nothing speaks
@@ -90,12 +90,12 @@ class OpenModels:
 
     def _open(self, name: str, record: Record) -> Opened:
         key = (str(record["digest"]), str(record["basis"]))
-        found = self._opened.get(key)
-        if found is not None:
-            return found
+        model_in_use = self._opened.get(key)
+        if model_in_use is not None:
+            return model_in_use
         with self._opening(key[0]):
-            if (known := self._opened.get(key)) is not None:
-                return known
+            if (already_open := self._opened.get(key)) is not None:
+                return already_open
             same = next(
                 (o for (digest, _), o in list(self._opened.items()) if digest == record["digest"]),
                 None,

@@ -153,11 +153,11 @@ def _matrix(part: Any, dim: int, start: int, where: str) -> Any:
         lengths = part.value_lengths().to_numpy(zero_copy_only=False)
         if (lengths != dim).any():
             at = int(np.flatnonzero(lengths != dim)[0])
-            what = f"row {start + at} has {lengths[at]} numbers"
-            raise BadFile(what, where=where, advice=f"This model's embeddings have {dim}.")
+            reason = f"row {start + at} has {lengths[at]} numbers"
+            raise BadFile(reason, where=where, advice=f"This model's embeddings have {dim}.")
     elif part.type.list_size != dim:
-        what = f"rows of {part.type.list_size} numbers"
-        raise BadFile(what, where=where, advice=f"This model's embeddings have {dim}.")
+        reason = f"rows of {part.type.list_size} numbers"
+        raise BadFile(reason, where=where, advice=f"This model's embeddings have {dim}.")
     values = part.flatten()
     if values.null_count:
         raise BadFile(

@@ -52,9 +52,9 @@ def read_pool(given: str, encoder: Encoder, progress: Progress) -> Pool:
     if files and not pictures.paths:
         return _of_files(files, name, encoder.model.facts.dim, progress)
     if not pictures.paths:
-        what = f"no pictures in this folder{told(pictures.left_out, '; left out: ')}"
+        reason = f"no pictures in this folder{told(pictures.left_out, '; left out: ')}"
         raise BadFile(
-            what, where=str(path), advice="Give a folder of pictures, or a file of vectors."
+            reason, where=str(path), advice="Give a folder of pictures, or a file of vectors."
         )
     vectors, places = encoder.readable(pictures.paths, progress)
     if not places:

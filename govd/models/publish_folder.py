@@ -132,9 +132,9 @@ class PublishFolder:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as fault:
-            what = f"the folder to publish to cannot be looked into ({fault.strerror})"
+            reason = f"the folder to publish to cannot be looked into ({fault.strerror})"
             advice = "Correct its permissions, or choose another --publish-to. Nothing was touched."
-            raise MachineFault(what, where=str(self.path), advice=advice) from None
+            raise MachineFault(reason, where=str(self.path), advice=advice) from None
 
     def foreign(self, name: str) -> list[str]:
         """What lies in a folder of this model's that was not delivered with it."""
@@ -155,8 +155,8 @@ class PublishFolder:
         name = target.rstrip("/").removeprefix("./")
         if self.mark(name) is not None or self._missing(name):
             return name
-        what = f"leads to {target}" if target else "is no link"
-        raise Conflict(f"{CURRENT} {what}: it is in the way", where=str(self.path), advice=ADVICE)
+        reason = f"leads to {target}" if target else "is no link"
+        raise Conflict(f"{CURRENT} {reason}: it is in the way", where=str(self.path), advice=ADVICE)
 
     def _missing(self, name: str) -> bool:
         """Whether `current` leads to a folder that was delivered and is gone: the ledger knows that
@@ -186,10 +186,10 @@ class PublishFolder:
         ]
         if strangers:
             more = f", and {len(strangers) - MAX_NAMED} more" if len(strangers) > MAX_NAMED else ""
-            what = (
+            reason = (
                 f"{'; '.join(strangers[:MAX_NAMED])}{more}: in the way of revisions of {self.model}"
             )
-            raise Conflict(what, where=str(self.path), advice=ADVICE)
+            raise Conflict(reason, where=str(self.path), advice=ADVICE)
         self.leads_to()
 
     def _why(self, name: str) -> str:
@@ -280,9 +280,9 @@ def delivering(folder: PublishFolder) -> Iterator[None]:
             advice=advice,
         ) from fault
     except (Conflict, MachineFault) as fault:
-        what = f"cannot deliver the checkpoint ({fault.what})"
+        reason = f"cannot deliver the checkpoint ({fault.what})"
         raise MachineFault(
-            what, where=str(folder.path), advice=f"{fault.advice} {AGAIN}".strip()
+            reason, where=str(folder.path), advice=f"{fault.advice} {AGAIN}".strip()
         ) from fault
 
 

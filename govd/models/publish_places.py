@@ -59,9 +59,9 @@ def check_place(folder: PublishFolder, home: Path, models: Collection[Record]) -
     try:
         _check_place(folder, home, models)
     except OSError as fault:
-        what = f"the folder to publish to cannot be looked into ({fault.strerror})"
+        reason = f"the folder to publish to cannot be looked into ({fault.strerror})"
         raise MachineFault(
-            what,
+            reason,
             where=str(folder.path),
             advice="Correct its permissions, or choose another --publish-to.",
         ) from None

@@ -188,16 +188,16 @@ def _check_array(array: _Array, dim: int) -> _Array:
         BadFile: it is another.
     """
     if array.dtype.hasobject:
-        what = "this array holds Python objects, which are not read"
+        reason = "this array holds Python objects, which are not read"
         raise BadFile(
-            what,
+            reason,
             where=array.where,
             advice="Save it as float32: numpy.save(file, numpy.stack(rows).astype('float32')).",
         )
     if not _fits(array, dim):
-        what = f"this array is {array.dtype} of shape {array.shape}"
+        reason = f"this array is {array.dtype} of shape {array.shape}"
         raise BadFile(
-            what,
+            reason,
             where=array.where,
             advice=f"This model's embeddings are (n, {dim}), float16, float32 or float64.",
         )

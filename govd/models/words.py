@@ -64,8 +64,8 @@ def words_of(given: Given, defaults: Mapping[str, Path]) -> Words:
     anchors = phrases.default_vocabulary() if given.anchors is None else given.anchors
     anchor_lines = None if given.anchors is None else given.anchor_lines
     words, word_places, word_repeats = phrases.once(anchors, "anchor", anchor_lines)
-    taken = set(names)
-    free = [i for i, word in enumerate(words) if word not in taken]
+    own_names = set(names)
+    free = [i for i, word in enumerate(words) if word not in own_names]
     return Words(
         names,
         [words[i] for i in free],
@@ -99,10 +99,10 @@ def read_apart(
     if not names:
         return Names([], np.zeros((0, encoder.model.facts.dim)), [])
     rows = encoder.averaged(names, templates, progress)
-    known = beside or Names([], np.zeros((0, rows.shape[1])), [])
-    every = [*known.names, *names]
-    same = twins(np.concatenate([known.rows, rows]))
-    first = len(known.names)
+    earlier = beside or Names([], np.zeros((0, rows.shape[1])), [])
+    every = [*earlier.names, *names]
+    same = twins(np.concatenate([earlier.rows, rows]))
+    first = len(earlier.names)
     repeats = []
     for at, twin in sorted(same.items()):
         if at < first:

@@ -92,7 +92,7 @@ def _proven(opened: OpenBundle, newest: LogCheckpoint) -> list[str]:
         if opened.whole
         else ""
     )
-    said = [
+    sentences = [
         (
             f"{verdict.size} entries are in the log {safe(newest.origin)} as it was signed at"
             f" {size} entries, byte for byte{whole}."
@@ -102,57 +102,57 @@ def _proven(opened: OpenBundle, newest: LogCheckpoint) -> list[str]:
     for model, number in opened.statements:
         subjects = opened.statements[model, number]["subject"]
         about = f"revision {number} of {safe(model)}"
-        said.append(
+        sentences.append(
             f"The log's key signed the claim about {about}; the files that it names"
             f" ({len(subjects)}) are those of the entries."
         )
-    return said
+    return sentences
 
 
 def _recorded(opened: OpenBundle) -> list[str]:
-    said: list[str] = []
+    sentences: list[str] = []
     for entry in opened.entries():
         sentence = sentence_of(entry)
         if not sentence:
             continue
-        if len(said) == TOLD:
-            return [*said, "And more, which entries.ndjson has."]
-        said.append(
+        if len(sentences) == TOLD:
+            return [*sentences, "And more, which entries.ndjson has."]
+        sentences.append(
             f"Entry {entry['seq']}, {safe(entry['time'][:19])}Z, {safe(spoken(entry['actor']))}:"
             f" {sentence}"
         )
-    return said
+    return sentences
 
 
 def _missing(opened: OpenBundle, found: Bounds) -> list[str]:
-    said: list[str] = []
+    sentences: list[str] = []
     kinds = Counter(opened.missing.values())
-    for what, count in sorted(kinds.items()):
-        names = [f"{digest[:16]}…" for digest, kind in opened.missing.items() if kind == what][:5]
+    for noun, count in sorted(kinds.items()):
+        names = [f"{digest[:16]}…" for digest, kind in opened.missing.items() if kind == noun][:5]
         more = f" and {count - len(names)} more" if count > len(names) else ""
-        said.append(
-            f"What is in the {what} {', '.join(names)}{more}: the digest is proven, the bytes are"
+        sentences.append(
+            f"What is in the {noun} {', '.join(names)}{more}: the digest is proven, the bytes are"
             " not in this bundle."
         )
     if not opened.statements:
-        said.append("There is no signed claim about a published revision in this bundle.")
+        sentences.append("There is no signed claim about a published revision in this bundle.")
     if found.without:
-        said.append(
+        sentences.append(
             f"{found.without} cosignatures and time stamps are on log checkpoints that are not in"
             " this bundle: they were not checked."
         )
     if not opened.whole:
-        said.append(
+        sentences.append(
             "That nothing else happened: entries that are not here may exist (a bundle of the whole"
             " ledger shows all)."
         )
-    return said
+    return sentences
 
 
 def _about(opened: OpenBundle) -> None:
     """That the bundle is about what its manifest says; of a time also what was published then."""
-    said = opened.manifest.get("about")
-    about: Mapping[str, Any] = said if isinstance(said, dict) else {}
+    question = opened.manifest.get("about")
+    about: Mapping[str, Any] = question if isinstance(question, dict) else {}
     if set(about) == {"everything"}:
         fine = about["everything"] is True and opened.whole
     elif set(about) == {"request", OTHERS} and about[OTHERS] == DIGESTS:
@@ -192,18 +192,18 @@ def _excerpt(opened: OpenBundle, request: str) -> bool:
         )
     for composed in excerpt.shared():
         model, _, number = composed.revision.rpartition("/")
-        what, others = f"revision {number} of {safe(model)}", _counted(composed.others, "other")
+        subject, others = f"revision {number} of {safe(model)}", _counted(composed.others, "other")
         own = (
             f"the contribution {composed.own[0][:16]}… of this request and of {others}"
             if composed.own
             else f"{others}, not of this request"
         )
         opened.proven.append(
-            f"Entry {composed.entry} records {what} as composed of {own}: those are shown as"
+            f"Entry {composed.entry} records {subject} as composed of {own}: those are shown as"
             " digests only."
         )
         opened.not_proven.append(
-            f"That the edit of {what} is what these come to, and how it was measured: its edit,"
+            f"That the edit of {subject} is what these come to, and how it was measured: its edit,"
             " figures and other contributions would say what others asked for (govd audit bundle"
             " FILE --request ID --with-others brings them, and recomposes)."
         )

@@ -160,11 +160,11 @@ class Archive:
                 )
             if head + name.encode() != _local(name.encode(), crc, size):
                 raise BadFile("the header is not as bundles have it", where=name)
-            found, digest = 0, hashlib.sha256()
+            checksum, digest = 0, hashlib.sha256()
             for piece in _pieces(file, size):
-                found = zlib.crc32(piece, found)
+                checksum = zlib.crc32(piece, checksum)
                 digest.update(piece)
-            if found != crc:
+            if checksum != crc:
                 raise BadFile("the contents were changed", where=name)
             self.members[name], before = (
                 Member(start + at + len(head) + length, size, digest.hexdigest()),

@@ -129,26 +129,26 @@ def check(
     is a fault as well: see `idle`.
     """
     bounds = Bounds()
-    for said in vouchers:
-        if said.fault:
-            fault(said.fault)
+    for voucher in vouchers:
+        if voucher.fault:
+            fault(voucher.fault)
             continue
-        note = note_of(said.size)
+        note = note_of(voucher.size)
         if note is None:
             bounds.without += 1
             if required:
                 fault(
-                    f"entry {said.entry} vouches for the first {said.size} entries, of which there"
-                    " is no log checkpoint"
+                    f"entry {voucher.entry} vouches for the first {voucher.size} entries, of which"
+                    " there is no log checkpoint"
                 )
             continue
         bound = (
-            _cosigned(said, note, trust)
-            if said.kind == "cosign"
-            else _stamped(said, note, token_of, trust)
+            _cosigned(voucher, note, trust)
+            if voucher.kind == "cosign"
+            else _stamped(voucher, note, token_of, trust)
         )
         if isinstance(bound, str):
-            fault(f"entry {said.entry}: {bound}")
+            fault(f"entry {voucher.entry}: {bound}")
         else:
             bounds.found.append(bound)
     return bounds
@@ -164,8 +164,8 @@ def _cosigned(said: Vouched, note: str, trust: Trust) -> Bound | str:
         )
     if when(seconds)[:19] != said.at[:19]:
         return f"the cosignature is of {when(seconds)[:19]}Z, not of {said.at[:19]}Z"
-    mine = [key for key in trust.witnesses if key.name == said.name]
-    if mine and said.key not in mine:
+    own_keys = [key for key in trust.witnesses if key.name == said.name]
+    if own_keys and said.key not in own_keys:
         return (
             f"the cosignature in the name of {said.name} is by another key than the one that is"
             " known"
@@ -181,20 +181,18 @@ def _stamped(
     assert said.stamp is not None
     if not said.stamp.of(note.encode()):
         return f"the time stamp is of something else than the log checkpoint of {said.size} entries"
-    known = (
-        stamps.trusted(token_of(said.entry), note.encode(), trust.roots) if trust.roots else None
-    )
-    if known is not None:
-        return Bound(said.size, known[0], known[1], "stamp", True, said.entry)
+    root = stamps.trusted(token_of(said.entry), note.encode(), trust.roots) if trust.roots else None
+    if root is not None:
+        return Bound(said.size, root[0], root[1], "stamp", True, said.entry)
     return Bound(said.size, said.stamp.at, said.name, "stamp", False, said.entry)
 
 
 def lines_bounds(size: int, text: str, lines: Sequence[str], trust: Trust) -> list[Bound]:
     """Bounds by the cosignature lines of a note."""
-    found = [(key, seen_at(text, lines, key)) for key in trust.witnesses]
+    times = [(key, seen_at(text, lines, key)) for key in trust.witnesses]
     return [
         Bound(size, when(seconds), key.name, "cosign", True)
-        for key, seconds in found
+        for key, seconds in times
         if seconds is not None
     ]
 
@@ -219,23 +217,23 @@ def tell(found: Sequence[Bound]) -> tuple[list[str], list[str]]:
     recorded: list[str] = []
     by: dict[tuple[str, str, bool], dict[int, Bound]] = {}
     for bound in found:
-        known = by.setdefault((bound.kind, bound.by, bound.checked), {})
-        if bound.size not in known or bound.at < known[bound.size].at:
-            known[bound.size] = bound
+        bounds_of = by.setdefault((bound.kind, bound.by, bound.checked), {})
+        if bound.size not in bounds_of or bound.at < bounds_of[bound.size].at:
+            bounds_of[bound.size] = bound
     for (kind, name, checked), sizes in sorted(by.items()):
         order = [sizes[size] for size in sorted(sizes)]
         shown = order if len(order) <= SHOWN else [*order[: SHOWN // 2], *order[-SHOWN // 2 :]]
         who = f"the witness {name}" if kind == "cosign" else f"the time stamp authority {name}"
         for bound in shown:
-            said = (
+            sentence = (
                 f"The first {bound.size} entries existed no later than {bound.at[:19]}Z, by {who}"
             )
             if checked:
-                proven.append(f"{said}.")
+                proven.append(f"{sentence}.")
             else:
                 give = "--witness KEY" if kind == "cosign" else "--timestamp-root PEM"
                 recorded.append(
-                    f"{said}, as entry {bound.entry} records: who signed it was not checked (give"
-                    f" {give})."
+                    f"{sentence}, as entry {bound.entry} records: who signed it was not checked"
+                    f" (give {give})."
                 )
     return proven, recorded

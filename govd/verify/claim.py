@@ -61,22 +61,22 @@ def claims_of(
     entries: Callable[[], Iterable[Entry]], revisions: Iterable[Revision]
 ) -> dict[Revision, Claim]:
     """The claims about revisions, from entries in their order, which are read twice."""
-    found = {
+    claims = {
         r: Claim(*r, {"model": r[0], "revision": r[1], "metrics": {}, "requests": []})
         for r in revisions
     }
-    by_subject = {f"{model}/{number}": claim for (model, number), claim in found.items()}
+    by_subject = {f"{model}/{number}": claim for (model, number), claim in claims.items()}
     of_model: dict[str, list[Claim]] = {}
-    for claim in found.values():
+    for claim in claims.values():
         of_model.setdefault(claim.model, []).append(claim)
     for entry in entries():
         if entry["kind"] in ("model.add", "model.update"):
             for claim in of_model.get(entry["subject"], ()):
                 if not claim.composed:
-                    said = entry["payload"]
+                    payload = entry["payload"]
                     claim.predicate["base"] = {
-                        "reference": said.get("reference"),
-                        "digest": said.get("digest"),
+                        "reference": payload.get("reference"),
+                        "digest": payload.get("digest"),
                     }
             continue
         if entry["kind"] == "model.remove" and entry["payload"].get("retired"):
@@ -90,17 +90,17 @@ def claims_of(
             for claim in of_model.get(entry["subject"].rpartition("/")[0], ()):
                 claim.followed_by = _after(claim, entry["subject"])
     wanted: dict[str, list[Claim]] = {}
-    for claim in found.values():
+    for claim in claims.values():
         for request in claim.requests:
             wanted.setdefault(request, []).append(claim)
     for entry in entries() if wanted else ():
         if entry["kind"] == "request.file":
             for claim in wanted.get(entry["subject"], ()):
-                said = {"id": entry["subject"]} | {
+                payload = {"id": entry["subject"]} | {
                     k: entry["payload"][k] for k in KEPT if k in entry["payload"]
                 }
-                claim.predicate["requests"].append(said)
-    return found
+                claim.predicate["requests"].append(payload)
+    return claims
 
 
 def _revision(claim: Claim, entry: Entry) -> None:

@@ -42,7 +42,7 @@ class Delivered:
 
 
 def check(
-    said: Said,
+    deliveries: Said,
     fault: Callable[[str], None],
     later: Callable[[], Said] = tuple,
     published: Mapping[str, int] = MappingProxyType({}),
@@ -50,35 +50,35 @@ def check(
     """Compare delivered files with what entries say. `later`: what was said after these, asked for
     before looking again. `published`: the number of each model's revision that was published last.
     """
-    said = list(said)
-    written, found = _written(said), Delivered()
-    for problem in _changed_base(said):
+    deliveries = list(deliveries)
+    written, delivered = _written(deliveries), Delivered()
+    for problem in _changed_base(deliveries):
         fault(problem)
     problems = {place: _problems(place, files) for place, files in written.items()}
     if any(problems.values()) or any(_strays(folder, written) for folder in _folders(written)):
         time.sleep(MOMENT)
-        written = _written([*said, *later()])
+        written = _written([*deliveries, *later()])
         fine = {place for place, wrong in problems.items() if not wrong and _lies(place)}
         problems |= {
             place: _problems(place, files) for place, files in written.items() if place not in fine
         }
     for place, files in written.items():
         if not _lies(place):
-            found.gone.append(str(Path(*place)))
+            delivered.gone.append(str(Path(*place)))
             continue
         for problem in problems[place]:
             fault(problem)
-        found.files += len(files) - len(problems[place])
+        delivered.files += len(files) - len(problems[place])
     for folder in _folders(written):
         current = Path(folder) / "current"
         if stray := _strays(folder, written):
             fault(f"{current} leads to {stray}, which was never published there")
-        if os.path.lexists(current) and folder in _retired(said):
+        if os.path.lexists(current) and folder in _retired(deliveries):
             fault(f"{current} is there, though the model that was published there is retired")
         if current.exists():
-            found.serves.append(f"{current} leads to revision {current.resolve().name}")
-    found.behind = _behind(said, published)
-    return found
+            delivered.serves.append(f"{current} leads to revision {current.resolve().name}")
+    delivered.behind = _behind(deliveries, published)
+    return delivered
 
 
 def _written(said: Said) -> dict[Place, dict[str, str]]:
@@ -184,13 +184,13 @@ def _strays(folder: str, written: Collection[Place]) -> str:
 def _problems(place: Place, files: Mapping[str, str]) -> list[str]:
     """What is wrong with the files of a revision; nothing where it is not there any more."""
     at = Path(*place)
-    found = (
+    problems = (
         {name: _problem(at, name, digest) for name, digest in files.items()} if _lies(place) else {}
     )
     return [
-        f"{at / name}: what was published is not what lies there ({what})"
-        for name, what in found.items()
-        if what
+        f"{at / name}: what was published is not what lies there ({problem})"
+        for name, problem in problems.items()
+        if problem
     ]
 
 

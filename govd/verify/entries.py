@@ -70,12 +70,12 @@ def _verify(
 ) -> None:
     for strange in source.foreign():
         verdict.fault(f"the database has what no ledger has: {strange}")
-    asked = _notes(source, kept, verdict)
+    notes = _notes(source, kept, verdict)
     first, last = source.extent()  # after the checkpoints: what is appended meanwhile is in neither
     if first < 0:
         verdict.fault("there are entries with numbers below zero")
     scan = _Scan(verdict, last)
-    sizes, step = sorted({size for size, _, _ in asked}), 1 << parts.LEVEL
+    sizes, step = sorted({size for size, _, _ in notes}), 1 << parts.LEVEL
     cut = [
         (source, start, min(start + step, last + 1), sizes) for start in range(0, last + 1, step)
     ]
@@ -86,8 +86,8 @@ def _verify(
     verdict.root = verdict.root or merkle.EMPTY.hex()
     keys = Keys(key, origin, scan.rotations, verdict.fault)
     verdict.keys = [str(k) for k in keys.keys]
-    check_notes(asked, scan.roots, keys, last, verdict)
-    if not asked:
+    check_notes(notes, scan.roots, keys, last, verdict)
+    if not notes:
         verdict.fault("there is no signed log checkpoint: nothing vouches for these entries")
     _check_published(scan.published, verdict)
     verdict.notes += clock_sentences(scan.times)
@@ -100,18 +100,18 @@ def _notes(
     """The log checkpoints that are stored and those that were kept, each with the size under which
     it lies; none twice.
     """
-    asked: list[tuple[int, str, LogCheckpoint]] = []
+    notes: list[tuple[int, str, LogCheckpoint]] = []
     for size, note in dict.fromkeys([*source.checkpoints(), *((-1, note) for note in kept)]):
         try:
-            said = LogCheckpoint.read(note)
+            checkpoint = LogCheckpoint.read(note)
         except GovdError as error:
             verdict.fault(
                 f"log checkpoint {'that was kept' if size < 0 else size}: {error.message}"
             )
             continue
-        if size >= 0 or (said.size, note, said) not in asked[-1:]:
-            asked.append((said.size if size < 0 else size, note, said))
-    return asked
+        if size >= 0 or (checkpoint.size, note, checkpoint) not in notes[-1:]:
+            notes.append((checkpoint.size if size < 0 else size, note, checkpoint))
+    return notes
 
 
 class _Scan:
@@ -169,11 +169,11 @@ def _check_published(published: Sequence[tuple[int, str]], verdict: Verdict) -> 
     if bare and verdict.signed_size:
         seq, subject = bare[0]
         more = f" (nor are {len(bare) - 1} later ones)" if bare[1:] else ""
-        what = (
+        fault = (
             f"{subject} was published by entry {seq}, which no signed log checkpoint covers{more}:"
             " checkpoints were deleted, or a crash"
         )
-        verdict.fault(f"{what} came before one was signed")
+        verdict.fault(f"{fault} came before one was signed")
 
 
 def _check_vouchers(

@@ -37,14 +37,11 @@ def honest(claim: Claim | None) -> str:
     ]
     phrases += [f"and {len(requests) - SHOWN} more"] if len(requests) > SHOWN else []
     hidden = len(claim.requests) - len(requests)
-    phrases += (
-        [
-            f"{'and ' if phrases else ''}what {hidden} other request{'s' if hidden > 1 else ''} asked"
-            " for, not shown here"
-        ]
-        if hidden > 0
-        else []
-    )
+    if hidden > 0:
+        conjunction, plural = "and " if phrases else "", "s" if hidden > 1 else ""
+        phrases.append(
+            f"{conjunction}what {hidden} other request{plural} asked for, not shown here"
+        )
     about = "; ".join(phrases)
     state = "was published" if "published_at" in predicate else "is not published"
     if claim.followed_by:
@@ -153,7 +150,8 @@ def attacks(metrics: Any) -> str:
         ]
         if pairs:
             before, after = max(pairs, key=lambda pair: pair[1])
-            clauses.append(f"{means} with AUC {f'{before:.2f} → ' if is_number(before) else ''}{after:.2f}")
+            change = f"{before:.2f} → {after:.2f}" if is_number(before) else f"{after:.2f}"
+            clauses.append(f"{means} with AUC {change}")
     shots = [
         (k, v)
         for leak in leaks

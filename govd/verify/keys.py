@@ -37,14 +37,14 @@ class Keys:
                 " followed"
             )
         for seq, payload in rotations[:MOST]:
-            found = _changed(origin, payload)
-            if found is None or (self.keys and self.keys[-1] != found[0]):
+            key = _changed(origin, payload)
+            if key is None or (self.keys and self.keys[-1] != key[0]):
                 fault(f"entry {seq} changes the key without the signatures of both keys")
                 continue
             if not self.keys:
-                self.keys.append(found[0])
+                self.keys.append(key[0])
             self.starts.append(seq + 1)
-            self.keys.append(found[1])
+            self.keys.append(key[1])
         self.keys = self.keys or [trusted]
         if trusted not in self.keys:
             names = ", ".join(map(str, self.keys[:10]))

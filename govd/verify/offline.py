@@ -25,9 +25,9 @@ def trust_of(witnesses: Iterable[str], roots: Iterable[str]) -> Trust:
     Raises:
         BadFile: one of them is none.
     """
-    found = Trust(tuple(Key.parse(w) for w in witnesses), tuple(root.encode() for root in roots))
-    certificates(found.roots)
-    return found
+    trust = Trust(tuple(Key.parse(w) for w in witnesses), tuple(root.encode() for root in roots))
+    certificates(trust.roots)
+    return trust
 
 
 def verify_offline(
@@ -54,14 +54,14 @@ def verify_offline(
             if again and verdict.holds
             else []
         )
-        said = record_of(verdict) | {"origin": opened.manifest.get("origin"), "file": str(path)}
-        said |= {
+        record = record_of(verdict) | {"origin": opened.manifest.get("origin"), "file": str(path)}
+        record |= {
             "key": key or str(opened.manifest.get("key")),
             "key_given": key is not None,
             "whole": opened.whole,
         }
         if verdict.holds:
-            said["about"] = opened.manifest.get("about")
+            record["about"] = opened.manifest.get("about")
         proven, open_ = told(recomputed)
         sentences = sections(
             verdict,
@@ -70,7 +70,7 @@ def verify_offline(
             opened.recorded,
             open_ + opened.not_proven,
         )
-        return said | sentences | {"recomputed": recomputed}
+        return record | sentences | {"recomputed": recomputed}
 
 
 def composed_again(

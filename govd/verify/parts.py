@@ -145,11 +145,11 @@ class Part:
 
 def named(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The artifacts that an entry names: what each is, and its digest."""
-    found: list[tuple[str, Any]] = []
-    for name, what in ARTIFACTS.get(entry["kind"], {}).items():
-        said = entry["payload"].get(name)
-        found += [(what, digest) for digest in (said if isinstance(said, list) else [said])]
-    return [(what, digest) for what, digest in found if isinstance(digest, str)]
+    digests: list[tuple[str, Any]] = []
+    for name, role in ARTIFACTS.get(entry["kind"], {}).items():
+        value = entry["payload"].get(name)
+        digests += [(role, digest) for digest in (value if isinstance(value, list) else [value])]
+    return [(role, digest) for role, digest in digests if isinstance(digest, str)]
 
 
 def delivery(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,15 +158,15 @@ def delivery(entry: Mapping[str, Any]) -> dict[str, Any]:
     they were made of.
     """
     payload = entry["payload"]
-    said = {
+    record = {
         "subject": entry["subject"],
         "folder": payload.get("publish_to"),
         "files": payload.get("files"),
     }
     if entry["kind"] == "revision.deliver":
-        return said | {"digest": payload.get("model_digest")}
-    said |= {"files": None, "registered": payload.get("files"), "digest": payload.get("digest")}
-    return said | {"retired": bool(payload.get("retired"))}
+        return record | {"digest": payload.get("model_digest")}
+    record |= {"files": None, "registered": payload.get("files"), "digest": payload.get("digest")}
+    return record | {"retired": bool(payload.get("retired"))}
 
 
 def part(asked: tuple[Source, int, int, list[int]]) -> Part:
@@ -174,10 +174,10 @@ def part(asked: tuple[Source, int, int, list[int]]) -> Part:
     their hashes.
     """
     source, start, stop, sizes = asked
-    found = Part()
+    summary = Part()
     leaves: list[bytes] = []
     stored: list[Any] = []
-    fault, sha256, decode = found.faults.append, hashlib.sha256, canonical.decode
+    fault, sha256, decode = summary.faults.append, hashlib.sha256, canonical.decode
     for seq, body, nodes in source.entries(start, stop):
         if seq != start + len(leaves) or type(body) is not bytes:
             fault(
@@ -192,16 +192,16 @@ def part(asked: tuple[Source, int, int, list[int]]) -> Part:
             if entry["seq"] != seq or entry.keys() not in (FIELDS, CLAMPED):
                 fault(f"entry {seq} is no entry, or says that it is another one")
             else:
-                found.take(seq, entry)
+                summary.take(seq, entry)
         except (GovdError, TypeError, KeyError, AttributeError, ValueError) as error:
             fault(f"entry {seq} is no entry: {error}")
-        if len(found.faults) > MOST:
+        if len(summary.faults) > MOST:
             break
     else:
         if start + len(leaves) != stop:
             fault(f"entry {start + len(leaves)} is missing")
-    _hash(found, start, leaves, stored, sizes)
-    return found
+    _hash(summary, start, leaves, stored, sizes)
+    return summary
 
 
 def _hash(
@@ -211,7 +211,7 @@ def _hash(
     them.
     """
     sha256 = hashlib.sha256
-    found.entries, levels, made = len(leaves), [leaves], [b""] * len(leaves)
+    found.entries, levels, hashes = len(leaves), [leaves], [b""] * len(leaves)
     for level in range(1, LEVEL + 1):
         below = levels[-1]
         levels.append(
@@ -221,10 +221,10 @@ def _hash(
             ]
         )
         for i, value in enumerate(levels[-1], 1):
-            made[(i << level) - 1] += value
+            hashes[(i << level) - 1] += value
     if len(leaves) == 1 << LEVEL and type(stored[-1]) is bytes:
-        stored[-1], found.above = stored[-1][: len(made[-1])], stored[-1][len(made[-1]) :]
-    wrong = [start + i for i in range(len(leaves)) if stored[i] != made[i]]
+        stored[-1], found.above = stored[-1][: len(hashes[-1])], stored[-1][len(hashes[-1]) :]
+    wrong = [start + i for i in range(len(leaves)) if stored[i] != hashes[i]]
     if wrong:
         more = (
             f" (nor are those of {len(wrong) - 1} more, up to entry {wrong[-1]})"

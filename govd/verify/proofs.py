@@ -45,10 +45,10 @@ class Proofs:
         self._line = None
         for line in self._lines:
             try:
-                found = canonical.decode(line)
+                proof = canonical.decode(line)
             except GovdError:
-                found = None
-            self._line = found if isinstance(found, dict) else {}
+                proof = None
+            self._line = proof if isinstance(proof, dict) else {}
             return
 
     def check(self, seq: int, leaf: bytes) -> None:
@@ -60,9 +60,9 @@ class Proofs:
                     self._ends()
                 return
             self._ends()
-        said, path = self._line or {}, _path((self._line or {}).get("path"))
+        proof, path = self._line or {}, _path((self._line or {}).get("path"))
         self._advance()
-        start, stop = said.get("start"), said.get("stop")
+        start, stop = proof.get("start"), proof.get("stop")
         if (
             path is not None
             and type(start) is int
@@ -73,7 +73,7 @@ class Proofs:
             self.check(seq, leaf)
         elif (
             path is None
-            or said.get("entry") != seq
+            or proof.get("entry") != seq
             or not merkle.included(seq, self.newest.size, leaf, path, self.newest.root)
         ):
             self.fault(f"entry {seq} is not proven to be in the log")

@@ -12,8 +12,8 @@ def safe(text: object, longest: int = LONGEST) -> str:
     """A text on one line, with everything that a terminal would obey or hide written out: controls,
     line ends, bidirectional overrides.
     """
-    said = str(text)
-    cut = said if len(said) <= longest else said[:longest] + "…"
+    line = str(text)
+    cut = line if len(line) <= longest else line[:longest] + "…"
     if cut.isprintable():
         return cut
     return "".join(c if c.isprintable() else _written(ord(c)) for c in cut)

@@ -118,17 +118,17 @@ def _signer(answer: Any) -> str:
     from cryptography.x509 import load_der_x509_certificate
 
     (info,) = answer.signed_data.signer_infos
-    found = [load_der_x509_certificate(data) for data in answer.signed_data.certificates]
+    certificates = [load_der_x509_certificate(data) for data in answer.signed_data.certificates]
     return next(
         str(c.subject.rfc4514_string())
-        for c in found
+        for c in certificates
         if (c.issuer, c.serial_number) == (info.issuer, info.serial_number)
     )
 
 
 def _items(data: bytes) -> list[tuple[int, bytes]]:
     """Tags and contents, one after the other (definite lengths, one byte of tag)."""
-    found, at = [], 0
+    items, at = [], 0
     while at < len(data):
         tag, size = data[at], data[at + 1]
         at += 2
@@ -139,29 +139,29 @@ def _items(data: bytes) -> list[tuple[int, bytes]]:
             size, at = int.from_bytes(data[at : at + count], "big"), at + count
         if tag & 0x1F == 0x1F or at + size > len(data):
             raise ValueError("truncated")
-        found.append((tag, data[at : at + size]))
+        items.append((tag, data[at : at + size]))
         at += size
-    return found
+    return items
 
 
 def _only(data: bytes, tag: int) -> bytes:
-    ((found, content),) = _items(data)
-    if found != tag:
+    ((only_tag, content),) = _items(data)
+    if only_tag != tag:
         raise ValueError("another type than expected")
     return content
 
 
 def _sequence(data: bytes, *tags: int) -> list[bytes]:
     """The first contents of a sequence, of these types; more may follow."""
-    found = _items(data)[: len(tags)]
-    if [tag for tag, _ in found] != list(tags):
+    items = _items(data)[: len(tags)]
+    if [tag for tag, _ in items] != list(tags):
         raise ValueError("another type than expected")
-    return [content for _, content in found]
+    return [content for _, content in items]
 
 
 def _time(said: bytes) -> str:
     text, _, fraction = said.decode("ascii").removesuffix("Z").partition(".")
     if fraction and not fraction.isdigit():
         raise ValueError("no time")
-    found = datetime.strptime(text, "%Y%m%d%H%M%S")
-    return f"{found.isoformat()}.{fraction[:6].ljust(6, '0')}Z"
+    parsed = datetime.strptime(text, "%Y%m%d%H%M%S")
+    return f"{parsed.isoformat()}.{fraction[:6].ljust(6, '0')}Z"

@@ -76,21 +76,21 @@ def other_words(names: list[str], emojibase: Path) -> dict[str, list[str]]:
     """
     emoji = json.loads((emojibase / "en" / "compact.json").read_text())
     holders: dict[str, set[str]] = defaultdict(set)
-    known = set(names)
-    for one in emoji:
-        label = one["label"].lower().removesuffix(" face")
-        for tag in one.get("tags", ()):
+    own_names = set(names)
+    for icon in emoji:
+        label = icon["label"].lower().removesuffix(" face")
+        for tag in icon.get("tags", ()):
             holders[tag.lower()].add(label)
     out: dict[str, list[str]] = {name: list(synonyms(name)) for name in names}
-    taken = known | {word for words in out.values() for word in words}
+    used_words = own_names | {word for words in out.values() for word in words}
     for tag, labels in holders.items():
         label = min(labels)
         if (
             len(labels) == 1
-            and label in known
+            and label in own_names
             and not synonyms(label)
-            and tag not in taken
+            and tag not in used_words
             and tag.replace(" ", "").isalpha()
         ):
             out[label].append(tag)
-    return {name: [word for word in words if word not in known] for name, words in out.items()}
+    return {name: [word for word in words if word not in own_names] for name, words in out.items()}

@@ -62,20 +62,20 @@ def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.nda
         )
     icons = json.loads((folder / "icons.json").read_text())
     out = []
-    for icon, what in icons["icons"].items():
-        found = concept(icon_set, icon)
-        if found is None or "<animate" in what["body"]:
+    for icon, drawing in icons["icons"].items():
+        named = concept(icon_set, icon)
+        if named is None or "<animate" in drawing["body"]:
             continue
         width, height = (
-            what.get("width", icons.get("width", 16)),
-            what.get("height", icons.get("height", 16)),
+            drawing.get("width", icons.get("width", 16)),
+            drawing.get("height", icons.get("height", 16)),
         )
         try:
-            picture = render(what["body"], width, height)
+            picture = render(drawing["body"], width, height)
         except (ValueError, RuntimeError, OSError):
             continue
         if picture.min() < 200:
-            out.append((icon, *found, picture))
+            out.append((icon, *named, picture))
     return out
 
 
@@ -94,7 +94,7 @@ def drawings(packages: Path, roles: Sequence[Role], split: Split = "shipped") ->
             for _, name, _, _ in icons:
                 families[name].add(icon_set.family)
     rows = []
-    taken: set[str] = set()
+    seen_hashes: set[str] = set()
     for icon_set, icons in drawn.items():
         role = icon_set.role
         for icon, name, domain, picture in icons:
@@ -105,8 +105,8 @@ def drawings(packages: Path, roles: Sequence[Role], split: Split = "shipped") ->
                 "pool": True,
                 "train": len(families[name]) >= FAMILIES,
             }
-            if keep[role] and digest not in taken:
-                taken.add(digest)
+            if keep[role] and digest not in seen_hashes:
+                seen_hashes.add(digest)
                 rows.append(
                     Drawing(role, icon_set.name, icon, name, DOMAINS.index(domain), digest, picture)
                 )

@@ -123,7 +123,10 @@ class Judge:
             self.accuracy(params, words=[synonyms(name)[pick] for name in self.classes])
             for pick in (0, -1)
         ]
-        return {domain: float(np.mean([one[domain] for one in both])) for domain in DOMAINS}
+        return {
+            domain: float(np.mean([accuracies[domain] for accuracies in both]))
+            for domain in DOMAINS
+        }
 
     def confusions(self, params: Params) -> list[tuple[int, str, str]]:
         """(how often, what it is, what was guessed), the most frequent first."""
@@ -168,7 +171,8 @@ def report(cache: Path) -> str:
     }
     lines = ["| | " + " | ".join(DOMAINS) + " |", "|---" * (len(DOMAINS) + 1) + "|"]
     lines += [
-        f"| {what} | " + " | ".join(row[d] for d in DOMAINS) + " |" for what, row in rows.items()
+        f"| {row_name} | " + " | ".join(row[d] for d in DOMAINS) + " |"
+        for row_name, row in rows.items()
     ]
     lines += [
         "",

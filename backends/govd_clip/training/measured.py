@@ -40,13 +40,13 @@ def write(packages: Path, folder: Path, model: Model) -> None:
         ),
         "pool_row": np.array([-1] * len(held) + inside, np.int32),
     }
-    said = {
+    document = {
         "classes": json.dumps(list(CLASSES)),
         "domains": json.dumps(DOMAINS),
         "sets": json.dumps([s.name for s in SETS]),
     }
     (folder / "calibration.safetensors").write_bytes(
-        tensors_to_bytes(tensors, {**said, "model": model.facts.digest})
+        tensors_to_bytes(tensors, {**document, "model": model.facts.digest})
     )
 
 
@@ -70,21 +70,21 @@ def digests(folder: Path) -> None:
     them.
     """
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != DIGESTS)
-    found = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
-    (folder / DIGESTS).write_text(json.dumps(found, indent=0) + "\n", encoding="utf-8")
+    digest_of = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
+    (folder / DIGESTS).write_text(json.dumps(digest_of, indent=0) + "\n", encoding="utf-8")
 
 
 def _packages(packages: Path) -> list[tuple[str, str, str, str, str, str]]:
     rows = []
     for icon_set in SETS:
-        said = json.loads(
+        report = json.loads(
             (packages / "@iconify-json" / icon_set.name / "info.json").read_text(encoding="utf-8")
         )
-        author, licence = said["author"], said["license"]
+        author, licence = report["author"], report["license"]
         rows.append(
             (
                 icon_set.name,
-                said["name"],
+                report["name"],
                 author["name"],
                 author.get("url", ""),
                 licence["spdx"],

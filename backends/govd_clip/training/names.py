@@ -140,10 +140,10 @@ def synonyms(name: str) -> tuple[str, ...]:
 
 def concept(icon_set: IconSet, icon: str) -> tuple[str, Domain] | None:
     """What an icon shows and in which domain; None where its name does not tell."""
-    found = icon_set.split(_SIZE.sub("", icon))
-    if found is None:
+    split = icon_set.split(_SIZE.sub("", icon))
+    if split is None:
         return None
-    stem, domain = found
+    stem, domain = split
     stem = re.sub(r"(-\d+)+$", "", stem)
     if (icon_set.name, stem) in HOMONYMS or len(stem) < 3 or stem.startswith(("flag-", "flag-for")):
         return None

@@ -66,14 +66,14 @@ def prototypes(folder: Path, model) -> None:
     again.
     """
     prompts = [f"a {domain or 'picture'} of a {name}" for domain, name in SHOWN]
-    made = model.synthesise(prompts, seed=0, steps=STEPS)
-    said = {"prompts": json.dumps(prompts), "seed": "0", "steps": str(STEPS)}
-    said |= {
+    drawn = model.synthesise(prompts, seed=0, steps=STEPS)
+    header = {"prompts": json.dumps(prompts), "seed": "0", "steps": str(STEPS)}
+    header |= {
         "domains": json.dumps([d for d, _ in SHOWN]),
         "concepts": json.dumps([name for _, name in SHOWN]),
     }
     (folder / "prototypes.safetensors").write_bytes(
-        tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said)
+        tensors_to_bytes({"embeddings": drawn.embeddings, "pictures": drawn.pictures}, header)
     )
 
 

@@ -56,10 +56,10 @@ class IconSet:
         if icon.endswith(OTHER_SUFFIXES):
             return None
         stem, domain = icon, self.plain
-        for suffixes, said in ((GLYPH_SUFFIXES, "glyph"), (LINE_SUFFIXES, "line")):
+        for suffixes, style in ((GLYPH_SUFFIXES, "glyph"), (LINE_SUFFIXES, "line")):
             for suffix in suffixes:
                 if icon.endswith(suffix):
-                    stem, domain = icon[: -len(suffix)], self.bold if suffix == "-bold" else said  # type: ignore[assignment]
+                    stem, domain = icon[: -len(suffix)], self.bold if suffix == "-bold" else style  # type: ignore[assignment]
         return (stem, domain) if domain else None
 
 

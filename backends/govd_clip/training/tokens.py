@@ -49,5 +49,5 @@ def load(folder: Path) -> CLIPTokenizer:
 
 def ids(tokenizer: CLIPTokenizer, texts: list[str], length: int = POSITIONS) -> np.ndarray:
     """Token ids `(B, length)` int32, cut or padded with the end token."""
-    found = tokenizer(texts, padding="max_length", truncation=True, max_length=length)
-    return np.asarray(found["input_ids"], np.int32)
+    encoded = tokenizer(texts, padding="max_length", truncation=True, max_length=length)
+    return np.asarray(encoded["input_ids"], np.int32)

@@ -142,7 +142,7 @@ def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
         emoji = json.loads(
             (cache / "node_modules" / "emojibase-data" / "en" / "compact.json").read_text()
         )
-        words += [word.lower() for one in emoji for word in (one["label"], *one.get("tags", ()))]
+        words += [word.lower() for icon in emoji for word in (icon["label"], *icon.get("tags", ()))]
         present = [name for name in CLASSES if name in drawings.vocabulary]
         classes = [
             word
@@ -189,8 +189,8 @@ def train(
     into.mkdir(parents=True, exist_ok=True)
     path = into / "checkpoint.safetensors"
     if resume or restart:
-        flat, said = load_file(path), json.loads(path.with_suffix(".json").read_text())
-        count, used = said["count"], 0.0 if restart else said["used_seconds"]
+        flat, progress_record = load_file(path), json.loads(path.with_suffix(".json").read_text())
+        count, used = progress_record["count"], 0.0 if restart else progress_record["used_seconds"]
         before = count if restart else 0
         kinds = ("raw", "m", "v", "average")
         trees = [
