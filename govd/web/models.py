@@ -10,7 +10,8 @@ from fastapi.security import HTTPAuthorizationCredentials
 from govd.errors import Denied, UnreadableImage, Usage
 from govd.models.given import Given
 from govd.models.image_vectors import is_array, rows_of
-from govd.pictures import check_request, pixels_of
+from govd.pictures import pixels_of
+from govd.pictures.limits import check_request
 from govd.serve.answers import digest
 from govd.types import Json
 from govd.web.bodies import (

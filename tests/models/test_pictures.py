@@ -20,7 +20,7 @@ from PIL import Image
 
 from govd import pictures
 from govd.errors import TooManyPixels, UnreadableImage, Usage
-from govd.pictures import decoded, picture, pixels_of
+from govd.pictures import decoded, limits, picture, pixels_of
 
 ROWS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
 UPRIGHT = np.random.default_rng(1).integers(0, 256, (2, 3, 3), np.uint8)
@@ -174,9 +174,9 @@ def test_what_is_too_large_is_refused_by_its_header() -> None:
         assert tracemalloc.get_traced_memory()[1] < 2**22
         tracemalloc.stop()
     assert pixels_of(bare_png(11_000, 11_000)) == 121_000_000
-    pictures.check_request(pictures.REQUEST_PIXELS)
+    limits.check_request(limits.REQUEST_PIXELS)
     with pytest.raises(TooManyPixels, match="in all"):
-        pictures.check_request(pictures.REQUEST_PIXELS + 1)
+        limits.check_request(limits.REQUEST_PIXELS + 1)
 
 
 def test_a_jpeg_that_draws_itself_over_and_over_is_refused() -> None:

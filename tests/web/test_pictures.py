@@ -60,15 +60,15 @@ def test_pictures_are_counted_before_they_are_decoded(
 ) -> None:
     good = sent(pictures / "dark" / "red" / "0.png")  # 8 × 8
     body = {"images": [good, good, good], "names": ["a.png", "b.png", "c.png"]}
-    monkeypatch.setattr("govd.pictures.REQUEST_PIXELS", 191)
+    monkeypatch.setattr("govd.pictures.limits.REQUEST_PIXELS", 191)
     for noun in ("classify", "embeddings"):
         refused = client.post(f"/v1/models/m/{noun}", json=body)
         assert refused.status_code == 413
         assert refused.headers["content-type"] == "application/problem+json"
         assert "192 pixels in all" in refused.json()["detail"]
-    monkeypatch.setattr("govd.pictures.REQUEST_PIXELS", 192)
+    monkeypatch.setattr("govd.pictures.limits.REQUEST_PIXELS", 192)
     assert client.post("/v1/models/m/classify", json=body).status_code == 200
-    monkeypatch.setattr("govd.pictures.PIXELS", 63)
+    monkeypatch.setattr("govd.pictures.limits.PIXELS", 63)
     refused = client.post("/v1/models/m/classify", json=body)
     assert refused.status_code == 422
     assert all(name in refused.json()["detail"] for name in body["names"])
