@@ -28,6 +28,7 @@ class Forget:
     texts: np.ndarray
     examples: np.ndarray | None = None
     target: Target = "unnamed"
+    method: str = METHOD
 
     def edit(self, basis: Basis) -> Edit:
         """What is served when nothing else is in force.
@@ -36,10 +37,10 @@ class Forget:
             Unsupported: the target cannot be reached with what was given.
         """
         scope = Scope((Concept(self.phrases[0], self.phrases[1:]),))
-        spec = ForgetSpec(scope, METHOD, self.target)
+        spec = ForgetSpec(scope, self.method, self.target)
         given = self.examples if self.examples is not None and len(self.examples) else None
         material = Material([self.texts], self.texts, examples=given)
-        tensors, facts = METHODS[METHOD].contribute(Problem(basis, spec, material))
+        tensors, facts = METHODS[self.method].contribute(Problem(basis, spec, material))
         return compose(basis, [sealed(basis.digest, spec, dict(tensors), dict(facts))], METHODS)
 
 

@@ -20,6 +20,7 @@ from tests.benchmarks.naming.forgets import Forget, Table, nothing, registered, 
 KINDS = ("cat", "dog")
 """The classes that the breeds of `oxford-pets` are parts of."""
 COMPOUNDS = 40
+BY = ("oblique", "bilateral", "fitted")
 COLUMNS = (
     "named",
     "part still in the class",
@@ -86,8 +87,10 @@ def heads(title: str, split: Split, table: Table) -> None:
         table.add((title, "nothing"), _of_compound(case, nothing, whole))
         deleted = _of_compound(case, nothing, whole, without=True)
         table.add((title, "nothing, a compound no answer any more"), deleted)
-        forget = Forget((split.labels.names[part],), case.texts)
-        table.add((title, "a compound"), _of_compound(case, forget.edit(split.basis).move, whole))
+        for method in BY:
+            forget = Forget((split.labels.names[part],), case.texts, method=method)
+            figures = _of_compound(case, forget.edit(split.basis).move, whole)
+            table.add((title, f"a compound, by {method}"), figures)
 
 
 def _of_compound(case: Case, edited: Map, whole: int, *, without: bool = False) -> dict[str, float]:
