@@ -131,11 +131,11 @@ def main() -> None:
     """The entry point: errors of govd become a message and their exit code; a bug is reported as
     one.
     """
-    known = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands} | {
+    commands = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands} | {
         g.name for g in app.registered_groups
     }
     words = [w for w in sys.argv[1:] if not w.startswith("-")]
-    if words and words[0] not in known:
+    if words and words[0] not in commands:
         _plugin_commands()  # only then: loading plugins costs time
     try:
         try:

@@ -23,8 +23,8 @@ def opened(home: Path | None, create: bool = False) -> Iterator[Api]:
     Raises:
         Usage: there is no home. HomeLocked: another process works on it.
     """
-    with bar() as progress, access(home, progress, create) as found:
-        yield found
+    with bar() as progress, access(home, progress, create) as api:
+        yield api
 
 
 def access(home: Path | None, progress: Progress, create: bool = False) -> Api:

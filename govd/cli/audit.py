@@ -85,11 +85,11 @@ def log(
     }
     filters |= {"concept": concept, "domain": domain, "state": state, "policy": policy}
     with opened(home) as api:
-        found = api.audit_log(limit=limit, after=after, **filters)
-    put_rows(found, form, as_json, show_log, found)
-    if len(found) == limit:
+        entries = api.audit_log(limit=limit, after=after, **filters)
+    put_rows(entries, form, as_json, show_log, entries)
+    if len(entries) == limit:
         print(
-            f"govd: there may be more: --after {found[-1]['seq']}, or a larger --limit",
+            f"govd: there may be more: --after {entries[-1]['seq']}, or a larger --limit",
             file=sys.stderr,
         )
 
@@ -105,8 +105,8 @@ def trail(
     from govd.cli.show_audit import show_trail
 
     with opened(home) as api:
-        found = api.audit_trail(request_id)
-    put_rows(found, form, as_json, show_trail, found["timeline"])
+        record = api.audit_trail(request_id)
+    put_rows(record, form, as_json, show_trail, record["timeline"])
 
 
 @app.command("as-of")
@@ -134,8 +134,8 @@ def as_of(
     with opened(home) as api:
         if bundle is not None:
             api.audit_bundle(str(bundle.absolute()), model=model, as_of=time)
-        found = api.audit_as_of(time, model, proof)
-    put_rows(found, form, as_json or proof, show_as_of, as_of_rows(found))
+        record = api.audit_as_of(time, model, proof)
+    put_rows(record, form, as_json or proof, show_as_of, as_of_rows(record))
 
 
 @app.command()
@@ -152,8 +152,8 @@ def why(
     from govd.cli.show_audit import show_why
 
     with opened(home) as api:
-        found = api.audit_why(model, number)
-    put_rows(found, form, as_json, show_why, found["requests"])
+        record = api.audit_why(model, number)
+    put_rows(record, form, as_json, show_why, record["requests"])
 
 
 @app.command()
@@ -183,14 +183,14 @@ def deadlines(
     from govd.cli.show_audit import show_deadlines
 
     with opened(home) as api:
-        found = dict(
+        record = dict(
             api.audit_deadlines(model=model, since=since, until=until, days=days, extended=extended)
         )
     if status is not None:
         if status not in DEADLINES:
             raise Usage(f"unknown status {status!r}", advice=f"One of {', '.join(DEADLINES)}.")
-        found["requests"] = [r for r in found["requests"] if r["status"] == status]
-    put_rows(found, form, as_json, show_deadlines, found["requests"])
+        record["requests"] = [r for r in record["requests"] if r["status"] == status]
+    put_rows(record, form, as_json, show_deadlines, record["requests"])
 
 
 @app.command()
@@ -215,10 +215,10 @@ def sql(
     from govd.cli.show_audit import show_table
 
     with opened(home) as api:
-        found = api.audit_sql(query, seconds, limit)
-    if found["more"]:
+        answer = api.audit_sql(query, seconds, limit)
+    if answer["more"]:
         print(f"govd: there are more than {limit} rows (--limit)", file=sys.stderr)
-    put_rows(found, form, as_json, show_table, sql_rows(found))
+    put_rows(answer, form, as_json, show_table, sql_rows(answer))
 
 
 @app.command()
@@ -244,18 +244,18 @@ def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from govd.verify.safe_text import safe
 
     with opened(home) as api:
-        found = api.audit_rebuild()
+        comparison = api.audit_rebuild()
     if as_json:
-        print_json(found)
-    elif found["same"]:
-        print(f"The views say what the {found['entries']} entries say.")
+        print_json(comparison)
+    elif comparison["same"]:
+        print(f"The views say what the {comparison['entries']} entries say.")
     else:
         print(
-            f"{found['differences']} rows of the views were not what the entries say, and were"
+            f"{comparison['differences']} rows of the views were not what the entries say, and were"
             " replaced:"
         )
-        print("".join(f"  {safe(example)}\n" for example in found["examples"]), end="")
-    if not found["same"]:
+        print("".join(f"  {safe(example)}\n" for example in comparison["examples"]), end="")
+    if not comparison["same"]:
         raise typer.Exit(1)
 
 

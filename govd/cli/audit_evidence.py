@@ -38,15 +38,22 @@ def checkpoint(
         return
     from govd.ledger.signing import LogCheckpoint
 
-    said = LogCheckpoint.read(note)
-    print_json({"origin": said.origin, "size": said.size, "root": said.root.hex(), "note": note})
+    log_checkpoint = LogCheckpoint.read(note)
+    print_json(
+        {
+            "origin": log_checkpoint.origin,
+            "size": log_checkpoint.size,
+            "root": log_checkpoint.root.hex(),
+            "note": note,
+        }
+    )
 
 
 def key(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """The public key that log checkpoints are signed with."""
     with opened(home) as api:
-        found = api.audit_key()
-    put({"key": found}, as_json, lambda said: print(said["key"]))
+        public_key = api.audit_key()
+    put({"key": public_key}, as_json, lambda said: print(said["key"]))
 
 
 def rotate_key(
@@ -68,9 +75,9 @@ def witness(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from govd.cli.show_audit import show_witnesses
 
     with opened(home) as api:
-        found = api.audit_witness()
-    put(found, as_json, show_witnesses)
-    if any(said["fault"] for said in found):
+        answers = api.audit_witness()
+    put(answers, as_json, show_witnesses)
+    if any(answer["fault"] for answer in answers):
         raise typer.Exit(1)
 
 
@@ -110,10 +117,10 @@ def bundle(
 
     kept = None if since is None else _text(since)
     with opened(home) as api:
-        found = api.audit_bundle(
+        bundled = api.audit_bundle(
             str(file.absolute()), request, revision, number, kept, with_others=with_others
         )
-        put(found, as_json, show_record)
+        put(bundled, as_json, show_record)
 
 
 def proof(
@@ -199,7 +206,7 @@ def verify(
     """
     from govd.cli.show_verdict import show_verdict, show_whole_verdict
 
-    known, kept, roots = (
+    log_key, checkpoints, roots = (
         _key(key),
         [_text(path) for path in since or []],
         [_text(path) for path in timestamp_root or []],
@@ -208,12 +215,12 @@ def verify(
     if file is not None:
         from govd.verify.offline import verify_offline
 
-        found = verify_offline(file, known, witnesses, recompute, kept, roots)
+        verdict = verify_offline(file, log_key, witnesses, recompute, checkpoints, roots)
     else:
         with opened(home) as api:
-            found = api.audit_verify(kept, known, recompute, witnesses, roots)
-    put(found, as_json, show_whole_verdict if everything else show_verdict)
-    if not found["holds"]:
+            verdict = api.audit_verify(checkpoints, log_key, recompute, witnesses, roots)
+    put(verdict, as_json, show_whole_verdict if everything else show_verdict)
+    if not verdict["holds"]:
         raise typer.Exit(1)
 
 

@@ -116,7 +116,7 @@ def _text(path: Path) -> str:
 
 def _column(name: str) -> str:
     plain = name.strip().lower().replace("-", "_")
-    return next((one for one, several in SEVERAL.items() if plain == several), plain)
+    return next((singular for singular, several in SEVERAL.items() if plain == several), plain)
 
 
 def _from_csv(text: str, columns: list[str], delimiter: str, path: Path) -> list[Filing]:

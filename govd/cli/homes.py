@@ -93,9 +93,9 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from govd.cli.show_machine import show_doctor
     from govd.service.doctor import examine
 
-    found = examine(home)
-    put(found, as_json, show_doctor)
-    if found["faults"]:
+    report = examine(home)
+    put(report, as_json, show_doctor)
+    if report["faults"]:
         raise typer.Exit(4)
 
 

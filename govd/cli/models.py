@@ -116,7 +116,7 @@ def _given(
     conditional: bool | None,
 ) -> dict[str, Any]:
     """What was given, read and with paths that a daemon finds."""
-    said: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for key, path, what in (
         ("label", labels, "label set"),
         ("anchor", anchors, "anchor vocabulary"),
@@ -129,19 +129,19 @@ def _given(
                 advice="Write one a line, or leave --labels out.",
             )
         if names is not None:
-            said |= {f"{key}s": list(names.names), f"{key}_lines": list(names.lines)}
-    said |= {
+            options |= {f"{key}s": list(names.names), f"{key}_lines": list(names.lines)}
+    options |= {
         "templates": lines(templates, "templates"),
         "domains": split(domains) or [],
         "use": use,
     }
-    said |= {
+    options |= {
         "images": absolute(images),
         "pool": absolute(pool),
         "publish_to": absolute(publish_to),
         "publish_base": publish_base,
     }
-    return said | {"conditional": conditional}
+    return options | {"conditional": conditional}
 
 
 PrototypesOption = Annotated[

@@ -103,8 +103,8 @@ def list_(
     }
     filters |= {"ticket": ticket, "reason": reason}
     with opened(home) as api:
-        found = api.requests(since=since, until=until, after=after, limit=limit, **filters)
-    put_rows(found, form, as_json, show_requests, found)
+        requests = api.requests(since=since, until=until, after=after, limit=limit, **filters)
+    put_rows(requests, form, as_json, show_requests, requests)
 
 
 @app.command("show")
@@ -127,10 +127,10 @@ def show(
     from govd.cli.show_requests import show_request
 
     with opened(home) as api:
-        found = api.reveal(request_id) if reveal else api.request(request_id)
+        request = api.reveal(request_id) if reveal else api.request(request_id)
         if pictures is not None:
-            found = {**found, "pictures": _write_pictures(api, str(found["id"]), pictures)}
-    put(found, as_json, show_request)
+            request = {**request, "pictures": _write_pictures(api, str(request["id"]), pictures)}
+    put(request, as_json, show_request)
 
 
 def _write_pictures(api: Api, request_id: str, folder: Path) -> list[str]:

@@ -153,11 +153,11 @@ def classify(
         raise Usage("--labels and --labels-file", advice="Give one of them.")
     names = lines(labels_file, "label file") if labels_file else split(labels)
     with opened(home) as api:
-        found = api.classify(
+        answers = api.classify(
             model, [str(i) for i in images], labels=names, revision=revision, base=base
         )
-    put(found, as_json, show_answers)
-    if any(answer["label"] is None for answer in found):
+    put(answers, as_json, show_answers)
+    if any(answer["label"] is None for answer in answers):
         raise typer.Exit(1)
 
 

@@ -45,16 +45,20 @@ def rows(attacks: Sequence[Record]) -> list[tuple[str, ...]]:
     """Those attacks that were measured: what is done, what it needs, what it attains, and whether
     that is beyond chance.
     """
-    known = [one for one in attacks if one["attack"] in ATTACKS and one["state"] != "unmeasured"]
+    measured = [
+        attack
+        for attack in attacks
+        if attack["attack"] in ATTACKS and attack["state"] != "unmeasured"
+    ]
     return [
         (
-            escape(ATTACKS[one["attack"]].does),
-            escape(cost_of(one)),
-            value_of(one, "before").removeprefix("AUC "),
-            f"{value_of(one)}{span(one)}",
-            verdict(one["state"]),
+            escape(ATTACKS[attack["attack"]].does),
+            escape(cost_of(attack)),
+            value_of(attack, "before").removeprefix("AUC "),
+            f"{value_of(attack)}{span(attack)}",
+            verdict(attack["state"]),
         )
-        for one in known
+        for attack in measured
     ]
 
 

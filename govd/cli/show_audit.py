@@ -41,11 +41,11 @@ def _short(subject: str) -> str:
 
 
 def _gist(entry: Mapping[str, Json]) -> str:
-    said = (
+    gist = (
         sentence_of(entry)
         or f"{_short(entry['subject'])} {entry['payload'].get('reason', '')}".strip()
     )
-    return said if len(said) <= GIST else f"{said[: GIST - 1]}…"
+    return gist if len(gist) <= GIST else f"{gist[: GIST - 1]}…"
 
 
 def show_trail(found: Mapping[str, Json]) -> None:
@@ -55,19 +55,19 @@ def show_trail(found: Mapping[str, Json]) -> None:
 
 
 def _timeline(lines: Sequence[Mapping[str, Json]]) -> None:
-    made = Table(box=None, pad_edge=False, header_style="dim")
-    made.add_column("entry", justify="right", no_wrap=True)
-    made.add_column("time (UTC)", no_wrap=True)
-    made.add_column("who", overflow="fold")
-    made.add_column("what", overflow="fold", ratio=1)
+    timeline = Table(box=None, pad_edge=False, header_style="dim")
+    timeline.add_column("entry", justify="right", no_wrap=True)
+    timeline.add_column("time (UTC)", no_wrap=True)
+    timeline.add_column("who", overflow="fold")
+    timeline.add_column("what", overflow="fold", ratio=1)
     for line in lines:
-        made.add_row(
+        timeline.add_row(
             str(line["entry"]),
             line["time"][:19].replace("T", " "),
             escape(spoken(line["actor"])),
             escape(line["what"] or line["kind"]),
         )
-    console().print(made)
+    console().print(timeline)
 
 
 def _absent(model: Mapping[str, Json]) -> str:
@@ -208,16 +208,16 @@ def show_deadlines(found: Mapping[str, Json]) -> None:
                 f"{r['id']} extended to {extension['due_at'][:10]} by"
                 f" {escape(spoken(extension['by']))}: {escape(extension['reason'])}"
             )
-    said = [
+    summary_parts = [
         f"{count(summary['requests'], 'forget')}: {summary['met']} met, {summary['met late']} met"
         f" late, {summary['open']} open"
     ]
-    said += [
+    summary_parts += [
         f"{summary['late']} late, {summary['closed']} closed without effect, {summary['extended']}"
         " extended"
     ]
     out.print(
-        ", ".join(said)
+        ", ".join(summary_parts)
         + f" (due {summary['deadline_days']} days after filing, {summary['extended_days']} with an"
         " extension)"
     )
@@ -234,18 +234,20 @@ def show_table(found: Mapping[str, Json]) -> None:
     console().print(table(*(escape(name) for name in found["columns"]), rows=cells))
 
 
-def show_witnesses(found: Sequence[Mapping[str, Json]]) -> None:
+def show_witnesses(answers: Sequence[Mapping[str, Json]]) -> None:
     """What witnesses answered."""
     out = console()
-    if not found:
+    if not answers:
         out.print(
             "Nobody had to be asked: those in govd.toml (witnesses, timestamp_authorities), if any,"
             " have seen the newest checkpoint."
         )
-    for said in found:
+    for answer in answers:
         text = (
-            f"[red]{escape(said['fault'])}[/]"
-            if said["fault"]
-            else f"[green]no later than {said['at'][:19]}Z[/]"
+            f"[red]{escape(answer['fault'])}[/]"
+            if answer["fault"]
+            else f"[green]no later than {answer['at'][:19]}Z[/]"
         )
-        out.print(f"{escape(said['name'])}: checkpoint of {count(said['size'], 'entry')}, {text}")
+        out.print(
+            f"{escape(answer['name'])}: checkpoint of {count(answer['size'], 'entry')}, {text}"
+        )

@@ -131,9 +131,9 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
             " still hold it)"
         )
     yield f"filed by {escape(spoken(request['filed_by']))} on {minute(request['filed_at'])}{hidden}"
-    said = [(name, request.get(name)) for name in ("reason", "basis", "ticket")]
-    if any(text for _, text in said):
-        yield ", ".join(f"{name}: {escape(str(text))}" for name, text in said if text)
+    texts = [(name, request.get(name)) for name in ("reason", "basis", "ticket")]
+    if any(text for _, text in texts):
+        yield ", ".join(f"{name}: {escape(str(text))}" for name, text in texts if text)
     aliases = [a for c in request["concepts"] for a in c["aliases"]]
     if aliases:
         yield f"also as {escape(', '.join(aliases))}"

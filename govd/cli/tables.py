@@ -108,7 +108,7 @@ def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Tabl
     """A plain table; cells may hold markup, so what is in them is escaped by whoever fills them.
     Made to be read at 80 columns.
     """
-    made = Table(
+    drawn = Table(
         title=title or None,
         title_justify="left",
         box=box.SIMPLE_HEAD,
@@ -118,20 +118,20 @@ def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Tabl
     )
     for place, name in enumerate(columns):
         least = min(NARROW, max((len(str(row[place])) for row in rows), default=0))
-        made.add_column(name, no_wrap=name in WHOLE, overflow="fold", min_width=least)
+        drawn.add_column(name, no_wrap=name in WHOLE, overflow="fold", min_width=least)
     for row in rows:
-        made.add_row(*(str(cell) for cell in row))
-    return made
+        drawn.add_row(*(str(cell) for cell in row))
+    return drawn
 
 
 def show_record(record: Mapping[str, Json]) -> None:
     """Any record, a line for each field."""
-    made = Table(show_header=False, box=None)
-    made.add_column(no_wrap=True)
-    made.add_column(overflow="fold")
+    drawn = Table(show_header=False, box=None)
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(overflow="fold")
     for name, value in record.items():
-        made.add_row(f"[bold]{escape(name)}[/]", escape(said(value)))
-    console().print(made)
+        drawn.add_row(f"[bold]{escape(name)}[/]", escape(said(value)))
+    console().print(drawn)
 
 
 def said(value: Json) -> str:

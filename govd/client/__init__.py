@@ -26,12 +26,12 @@ def connect(url: str | None = None, token: str | None = None, timeout: float = 6
     if url is None:
         from govd.home.home import announced, default_home
 
-        found = announced(default_home())
-        if found is None:
+        announcement = announced(default_home())
+        if announcement is None:
             raise Unreachable(
                 "no daemon runs on this home",
                 where=str(default_home()),
                 advice="Start one: govd serve.",
             )
-        url, token = found
+        url, token = announcement
     return Daemon(url, token, timeout)

@@ -44,12 +44,12 @@ class Daemon(Api):
         self._http.close()
 
     def _get(self, path: str, **query: Any) -> Record:
-        found: Record = self._http.json("GET", path, **query)
-        return found
+        record: Record = self._http.json("GET", path, **query)
+        return record
 
     def _post(self, path: str, body: Json, **query: Any) -> Record:
-        found: Record = self._http.json("POST", path, body, **query)
-        return found
+        record: Record = self._http.json("POST", path, body, **query)
+        return record
 
     def ask(self, question: Question, arguments: Mapping[str, Any]) -> Any:
         """The daemon's answer to a declared question."""
@@ -72,15 +72,15 @@ class Daemon(Api):
         return self._post("models", {"name": name, "reference": reference, **options})
 
     def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
-        found: Record = self._http.json(
+        model: Record = self._http.json(
             "PATCH", f"models/{part_of_path(name)}", {"reference": reference, **options}
         )
-        return found
+        return model
 
     def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
         query = {"reason": reason or None, "delete_published": delete_published or None}
-        found: Record = self._http.json("DELETE", f"models/{part_of_path(name)}", **query)
-        return found
+        model: Record = self._http.json("DELETE", f"models/{part_of_path(name)}", **query)
+        return model
 
     def interference(self, model: str, number: int | None = None) -> Record:
         revision = number if number is not None else int(self.model(model)["revision"] or 0)
@@ -117,11 +117,11 @@ class Daemon(Api):
             "names": [str(images[i]) for i in sent],
             "labels": labels and list(labels),
         }
-        found: Json = self._post(
+        labels_of_sent: Json = self._post(
             f"models/{part_of_path(model)}/classify", {**body, "revision": revision, "base": base}
         )
-        answers |= dict(zip(sent, found, strict=True))
-        number = found[0]["revision"]
+        answers |= dict(zip(sent, labels_of_sent, strict=True))
+        number = labels_of_sent[0]["revision"]
         return [{**answers[i], "revision": number} for i in sorted(answers)]
 
     def embeddings(
@@ -168,12 +168,12 @@ class Daemon(Api):
     # -- requests
 
     def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
-        found = self._post(
+        request = self._post(
             "requests",
             {"model": model, "concepts": list(concepts), **as_body(options)},
             wait=wait or None,
         )
-        return self._settled(found) if wait else found
+        return self._settled(request) if wait else request
 
     def _settled(self, record: Record) -> Record:
         """The record once it is decided and served; the daemon holds each call for a minute at
@@ -228,8 +228,8 @@ class Daemon(Api):
         wait: bool = False,
     ) -> Record:
         body = {"reason": reason, "idempotency_key": idempotency_key}
-        found = self._post(f"requests/{part_of_path(request_id)}/revert", body, wait=wait or None)
-        return self._settled(found) if wait else found
+        request = self._post(f"requests/{part_of_path(request_id)}/revert", body, wait=wait or None)
+        return self._settled(request) if wait else request
 
     def hold(self, request_id: str, reason: str) -> Record:
         return self._decide(request_id, "hold", reason)
@@ -314,5 +314,5 @@ class Daemon(Api):
         return self._post("tokens", {"role": role, "name": name})
 
     def revoke_token(self, token_id: str) -> Record:
-        found: Record = self._http.json("DELETE", f"tokens/{part_of_path(token_id)}")
-        return found
+        token: Record = self._http.json("DELETE", f"tokens/{part_of_path(token_id)}")
+        return token

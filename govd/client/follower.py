@@ -59,20 +59,20 @@ class Follower:
             VerificationFailed: it is not, or the checkpoint is of more than was read, or of less
             than it began with.
         """
-        said = LogCheckpoint.open(note, self.key)
-        if said.size > self.size:
+        log_checkpoint = LogCheckpoint.open(note, self.key)
+        if log_checkpoint.size > self.size:
             raise VerificationFailed(
-                f"{said.size} entries were signed, {self.size} were read",
+                f"{log_checkpoint.size} entries were signed, {self.size} were read",
                 advice="Read on, then check again.",
             )
-        if said.size not in self._roots:
+        if log_checkpoint.size not in self._roots:
             raise VerificationFailed(
                 f"reading began at entry {self._kept.size if self._kept else 0}",
                 advice="Take a later checkpoint.",
             )
-        if self._roots[said.size] != said.root:
+        if self._roots[log_checkpoint.size] != log_checkpoint.root:
             raise VerificationFailed("the entries that were read are not those that were signed")
-        return said.size
+        return log_checkpoint.size
 
     def _from(self, kept: LogCheckpoint) -> merkle.Growing:
         """The tree that the kept checkpoint is the root of, ready to grow.
@@ -87,11 +87,11 @@ class Follower:
                 advice="Give prove=daemon.audit_proof.",
             )
         last = kept.size - 1
-        said = self._prove(last, kept.size)
+        proof = self._prove(last, kept.size)
         tree = merkle.Growing()
-        tree.size, tree.edge = last, list(reversed(_hashes(said["path"])))
+        tree.size, tree.edge = last, list(reversed(_hashes(proof["path"])))
         if len(tree.edge) == last.bit_count():
-            tree.add(*_hashes([said["leaf"]]))
+            tree.add(*_hashes([proof["leaf"]]))
         if tree.size != kept.size or tree.root() != kept.root:
             raise VerificationFailed(
                 "the daemon's log does not begin with the one that the kept checkpoint was of"
@@ -99,11 +99,11 @@ class Follower:
         return tree
 
 
-def _hashes(said: Json) -> Sequence[bytes]:
+def _hashes(texts: Json) -> Sequence[bytes]:
     try:
-        found = [bytes.fromhex(text) for text in said]
+        hashes = [bytes.fromhex(text) for text in texts]
     except (TypeError, ValueError):
-        found = [b""]
-    if any(len(value) != len(merkle.EMPTY) for value in found):
+        hashes = [b""]
+    if any(len(value) != len(merkle.EMPTY) for value in hashes):
         raise VerificationFailed("a proof that is none")
-    return found
+    return hashes

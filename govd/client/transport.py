@@ -70,14 +70,14 @@ class Transport:
         """A list, page by page: all of it, or the first `limit` records after the cursor
         `after`.
         """
-        found: list[Record] = []
+        records: list[Record] = []
         while True:
-            wanted = PAGE if limit is None else min(PAGE, limit - len(found))
+            wanted = PAGE if limit is None else min(PAGE, limit - len(records))
             answer = self.json("GET", path, after=after, limit=wanted, **query)
-            found += answer["items"]
+            records += answer["items"]
             after = answer["next"]
-            if after is None or (limit is not None and len(found) >= limit):
-                return found
+            if after is None or (limit is not None and len(records) >= limit):
+                return records
 
     def events(self, after: int) -> Iterator[Record]:
         """Server-sent events from entry `after` on; a connection that breaks is taken up where it
@@ -89,11 +89,11 @@ class Transport:
             try:
                 with self._http.stream(
                     "GET", "/v1/events", headers=last, timeout=PATIENCE
-                ) as found:
-                    if not found.is_success:
-                        found.read()
-                        raise problem(found)
-                    for line in found.iter_lines():
+                ) as stream:
+                    if not stream.is_success:
+                        stream.read()
+                        raise problem(stream)
+                    for line in stream.iter_lines():
                         silent_since = time.monotonic()
                         if line.startswith("data: "):
                             entry: dict[str, Json] = json.loads(line[6:])
@@ -113,26 +113,34 @@ PROBLEM = ("type", "title", "status", "detail", "instance", "where", "advice", "
 
 def problem(answer: httpx.Response) -> GovdError:
     """The daemon's problem details (RFC 9457) as the error that it was."""
-    said = _document(answer)
-    name = "".join(part.title() for part in str(said.get("type", "")).rpartition(":")[2].split("-"))
-    found = getattr(errors, name, None)
-    made = found if isinstance(found, type) and issubclass(found, GovdError) else GovdError
-    advice = str(said.get("advice") or "")
+    document = _document(answer)
+    name = "".join(
+        part.title() for part in str(document.get("type", "")).rpartition(":")[2].split("-")
+    )
+    named_error = getattr(errors, name, None)
+    error_class = (
+        named_error
+        if isinstance(named_error, type) and issubclass(named_error, GovdError)
+        else GovdError
+    )
+    advice = str(document.get("advice") or "")
     what = (
-        str(said.get("detail") or said.get("title") or answer.reason_phrase)
+        str(document.get("detail") or document.get("title") or answer.reason_phrase)
         .removesuffix(advice)
         .rstrip()
     )
-    details = {name: value for name, value in said.items() if name not in PROBLEM}
-    return made(what, advice=advice, **details)
+    details = {name: value for name, value in document.items() if name not in PROBLEM}
+    return error_class(what, advice=advice, **details)
 
 
 def _document(answer: httpx.Response) -> Json:
     try:
-        said = answer.json()
+        document = answer.json()
     except ValueError:
-        said = None
-    if not isinstance(said, dict | list) or (not answer.is_success and not isinstance(said, dict)):
+        document = None
+    if not isinstance(document, dict | list) or (
+        not answer.is_success and not isinstance(document, dict)
+    ):
         what = f"what answers there is no govd daemon (HTTP {answer.status_code})"
         raise Unreachable(what, where=str(answer.url), advice="Check GOVD_URL.")
-    return said
+    return document

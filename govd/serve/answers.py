@@ -95,22 +95,22 @@ class Answers:
         Raises:
             NotFound: it was not kept. MachineFault, BadFile: the sample cannot be read.
         """
-        found = None
+        row = None
         if self.path.exists():
             try:
                 with self._lock:
                     query = "SELECT time, model, revision, said FROM answers WHERE id = ?"
-                    found = self._opened().execute(query, (key,)).fetchone()
+                    row = self._opened().execute(query, (key,)).fetchone()
             except sqlite3.Error as error:
                 raise fault_of(error, str(self.path), "the sample of answers", _REPAIR) from error
-        if found is None:
+        if row is None:
             advice = "Only a sample is kept: inference_log in govd.toml is its share."
             raise NotFound(f"the answer {key!r} was not kept", advice=advice)
-        said = {
+        noted = {
             "id": key,
-            "time": found[0],
-            "model": found[1],
-            "revision": found[2],
-            **json.loads(found[3]),
+            "time": row[0],
+            "model": row[1],
+            "revision": row[2],
+            **json.loads(row[3]),
         }
-        return said | {"evidence": "none: a sample that is kept beside the ledger, not signed"}
+        return noted | {"evidence": "none: a sample that is kept beside the ledger, not signed"}

@@ -75,7 +75,7 @@ class Exports:
 
     def _written(self, model: str, folder: Path, format: str, now: Served) -> Mapping[str, str]:
         """The files with their SHA-256; where that fails the folder is as it was."""
-        made = [p for p in (folder, *folder.parents) if not p.exists()]
+        new_folders = [p for p in (folder, *folder.parents) if not p.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
@@ -100,13 +100,13 @@ class Exports:
             part.rmdir()
             return files
         except OSError as fault:
-            _clear(folder, made)
+            _clear(folder, new_folders)
             advice = "Free some space, or choose another folder; nothing was changed."
             raise MachineFault(
                 f"cannot be written ({fault.strerror})", where=str(folder), advice=advice
             ) from fault
         except BaseException:
-            _clear(folder, made)
+            _clear(folder, new_folders)
             raise
 
     def _files(self, model: str, folder: Path, format: str, now: Served) -> Mapping[str, str]:

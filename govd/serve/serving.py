@@ -49,16 +49,16 @@ class Serving:
             return Served(
                 0, Edit.nothing(int(record["dim"]), record["side"]), core.models.opened(model)
             )
-        found: Revision | None = (
+        revision_record: Revision | None = (
             core.desk.views.published(model)
             if revision is None
             else core.desk.revision(model, revision)
         )
-        number = int(found["number"]) if found else 0
+        number = int(revision_record["number"]) if revision_record else 0
         try:
-            opened = core.models.opened_for(model, found)
+            opened = core.models.opened_for(model, revision_record)
         except Unsupported as error:
-            if found and found["made_for"]["digest"] != record["digest"]:
+            if revision_record and revision_record["made_for"]["digest"] != record["digest"]:
                 what = (
                     f"revision {number} was made for another checkpoint of {model} than there is"
                     f" now: {error.message}"
@@ -70,7 +70,7 @@ class Serving:
                     ),
                 ) from error
             raise
-        return Served(number, self.measuring.edit(found, model), opened)
+        return Served(number, self.measuring.edit(revision_record, model), opened)
 
     @bounded
     def embeddings(
@@ -93,12 +93,12 @@ class Serving:
             raise Usage("nothing to encode", advice="Give texts or images.")
         now = self.now(model, revision, base)
         rows: list[Floats] = []
-        for side, found in (
+        for side, vectors in (
             ("text", now.opened.encoder.texts(list(texts), keep=False) if texts else None),
             ("image", self._image_rows(now, images, names) if images else None),
         ):
-            if found is not None:
-                rows.append(now.edit.apply(found) if now.edit.side == side else found)
+            if vectors is not None:
+                rows.append(now.edit.apply(vectors) if now.edit.side == side else vectors)
         return np.concatenate(rows), now.number
 
     @bounded
@@ -131,7 +131,7 @@ class Serving:
         places = sorted(rows)
         given = np.stack([rows[i] for i in places])
         scored = metrics.scores(now.edit, given, texts)
-        found = dict(zip(places, scored, strict=True))
+        scores_at = dict(zip(places, scored, strict=True))
         unsure = self._abstains(model, now, given, names, texts, scored)
         no_answer = {} if unsure is None else dict(zip(places, unsure.tolist(), strict=True))
         answers: list[Record] = []
@@ -145,9 +145,9 @@ class Serving:
             if i in failed:
                 answers.append({**answer, "error": failed[i]})
                 continue
-            order = np.argsort(-found[i], kind="stable")
+            order = np.argsort(-scores_at[i], kind="stable")
             answer["label"] = names[order[0]]
-            answer["scores"] = {names[j]: round(float(found[i][j]), 6) for j in order}
+            answer["scores"] = {names[j]: round(float(scores_at[i][j]), 6) for j in order}
             answers.append({**answer, "abstain": no_answer[i]} if i in no_answer else answer)
         return answers
 
@@ -181,10 +181,10 @@ class Serving:
         """
         called, pictures, rows = with_vectors(images, now.opened.model.facts.dim)
         places = list(pictures)
-        found, faults = now.opened.encoder.judged(
+        judged, faults = now.opened.encoder.judged(
             list(pictures.values()), [called[i] for i in places]
         )
-        rows |= {places[i]: row for i, row in found.items()}
+        rows |= {places[i]: row for i, row in judged.items()}
         return called, rows, {places[i]: fault for i, fault in faults.items()}
 
     def _image_rows(self, now: Served, images: Sequence[Source], names: Sequence[str]) -> Floats:

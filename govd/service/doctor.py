@@ -72,15 +72,15 @@ def _texts(folder: Path) -> list[str]:
     private = Private(folder / "private")
     here = set(private.names())
     whole = {name for name in here if private.is_whole(name)}
-    known = Boxes.of(marked(folder / "ledger.db", MARKS))
+    boxes = Boxes.of(marked(folder / "ledger.db", MARKS))
     faults = []
-    if unnamed := sorted(here - known.living - known.destroyed):
+    if unnamed := sorted(here - boxes.living - boxes.destroyed):
         faults.append(
             f"no entry names these private texts, and nothing destroys them: {_few(unnamed)}. Where"
             " ledger.db is older than they are, put the newer one back; what a filing left that"
             f" was cut off can be deleted in {private.folder}."
         )
-    if lost := sorted(known.living - whole):
+    if lost := sorted(boxes.living - whole):
         faults.append(
             f"these private texts are lost, though no entry destroys them: {_few(lost)}. Restore"
             " them from a backup."
@@ -107,12 +107,14 @@ def _devices() -> tuple[list[str], list[str]]:
     """What JAX would compute on, asked of another process: a device that is broken may hang or end
     who asks.
     """
-    asked = "import jax; print('\\n'.join(f'{d.platform}: {d.device_kind}' for d in jax.devices()))"
+    script = (
+        "import jax; print('\\n'.join(f'{d.platform}: {d.device_kind}' for d in jax.devices()))"
+    )
     if find_spec("jax") is None:
         return [], []
     try:
         done = subprocess.run(
-            [sys.executable, "-c", asked], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
         )
     except subprocess.TimeoutExpired:
         return [], [
@@ -145,7 +147,7 @@ def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
     """The home: whether it can be written, who may read its keys, whether its ledger can be read
     and is of a schema known here.
     """
-    found: dict[str, Json] = {
+    home: dict[str, Json] = {
         "folder": str(folder),
         "exists": False,
         "daemon": None,
@@ -154,10 +156,10 @@ def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
     }
     faults: list[str] = []
     try:
-        found["exists"] = (folder / "ledger.db").exists()
+        home["exists"] = (folder / "ledger.db").exists()
         at = next(p for p in (folder, *folder.parents) if p.exists())
     except OSError as fault:
-        return found, [
+        return home, [
             f"{folder} cannot be looked into ({fault.strerror}). Work as its owner, or choose"
             " another home (--home DIR)."
         ]
@@ -166,24 +168,24 @@ def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
             f"{at} cannot be written. Choose another home (--home DIR or GOVD_HOME), or correct its"
             " permissions."
         )
-    found["free_bytes"] = shutil.disk_usage(at).free
-    if found["free_bytes"] < LITTLE:
+    home["free_bytes"] = shutil.disk_usage(at).free
+    if home["free_bytes"] < LITTLE:
         faults.append(
-            f"the disk of {at} has only {found['free_bytes'] >> 20} MiB left. Free some space."
+            f"the disk of {at} has only {home['free_bytes'] >> 20} MiB left. Free some space."
         )
     for name in ("keys/signing.key", "token"):
         path = folder / name
         if path.exists() and path.stat().st_mode & 0o077:
             faults.append(f"{path} can be read by others. Run: chmod 600 {path}")
     running = announced(folder)
-    found["daemon"] = running[0] if running else None
+    home["daemon"] = running[0] if running else None
     try:
-        found["settings"] = asdict(Settings.read(folder / "govd.toml"))
-        if found["exists"]:
-            found |= _ledger(folder)
+        home["settings"] = asdict(Settings.read(folder / "govd.toml"))
+        if home["exists"]:
+            home |= _ledger(folder)
             faults += _texts(folder)
     except GovdError as error:
         faults.append(error.message)
     except OSError as fault:
         faults.append(f"{fault.filename}: {fault.strerror}. Restore it from a backup.")
-    return found, faults
+    return home, faults

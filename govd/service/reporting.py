@@ -75,8 +75,10 @@ class Reports:
 
     def _requests(self, record: Record | None) -> dict[str, Record]:
         """The requests of a revision by the digests of their contributions."""
-        found = [self.core.desk.views.request(str(i)) for i in record["requests"]] if record else []
-        return {str(r["contribution"]): r for r in found if r is not None}
+        requests = (
+            [self.core.desk.views.request(str(i)) for i in record["requests"]] if record else []
+        )
+        return {str(r["contribution"]): r for r in requests if r is not None}
 
     def _composed(self, now: Served, contributions: Sequence[Contribution]) -> Edit:
         basis = now.opened.basis
@@ -188,7 +190,7 @@ class Reports:
                 BEYOND, max(4, len(ordered)), len(basis.labels) // 2 - len(ordered), len(free) // 2
             ),
         )
-        found: list[Contribution] = []
+        ahead: list[Contribution] = []
         for i in draw.permutation(len(free))[:room]:
             spec = replace(
                 ordered[0].spec,
@@ -198,12 +200,12 @@ class Reports:
                 examples=(),
             )
             try:
-                found.append(self.computing.compute(spec, now.opened, keep=False))
+                ahead.append(self.computing.compute(spec, now.opened, keep=False))
             except MachineFault:
                 raise
             except GovdError as error:
-                return found, error.what
-        return found, ""
+                return ahead, error.what
+        return ahead, ""
 
     def _strength(
         self, now: Served, contributions: Sequence[Contribution], data: EvaluationData
@@ -219,16 +221,16 @@ class Reports:
         ]
         if not able:
             return None
-        one = able[0]
-        rest = [c for c in contributions if c.digest != one.digest]
+        contribution = able[0]
+        rest = [c for c in contributions if c.digest != contribution.digest]
         stays, points = ~about(basis, contributions, data), list[dict[str, Json]]()
-        most = self.core.plugins.methods[one.spec.method].max_strength
+        most = self.core.plugins.methods[contribution.spec.method].max_strength
         for strength in STRENGTHS:
             if strength > most:
                 break
             try:
                 again = self.computing.compute(
-                    replace(one.spec, strength=strength), now.opened, keep=False
+                    replace(contribution.spec, strength=strength), now.opened, keep=False
                 )
                 edit = self._composed(now, [*rest, again])
             except MachineFault:
@@ -237,12 +239,12 @@ class Reports:
                 continue
             at = point(basis, edit, [again], data, stays)
             points.append({"strength": strength, "changed": at["changed"], "named": at["named"]})
-        scope = one.spec.scope.as_json()
+        scope = contribution.spec.scope.as_json()
         return {
             **scope,
-            "target": one.spec.target,
-            "method": one.spec.method,
-            "chosen": one.spec.strength,
+            "target": contribution.spec.target,
+            "method": contribution.spec.method,
+            "chosen": contribution.spec.strength,
             "points": points,
         }
 

@@ -50,10 +50,10 @@ class Tokens:
 
     def all(self) -> list[Record]:
         """All tokens, without what would let somebody in."""
-        known = list(self.core.desk.views.tokens.values())
+        tokens = list(self.core.desk.views.tokens.values())
         return [
             {k: v for k, v in t.items() if k != "sha256"} | {"actor": principal(str(t["name"]))}
-            for t in known
+            for t in tokens
         ]
 
     @bounded
@@ -83,42 +83,42 @@ class Tokens:
         if hmac.compare_digest(token.encode(), self.core.home.token().encode()):
             return OWNER
         digest = hashlib.sha256(token.encode()).hexdigest()
-        for known in list(self.core.desk.views.tokens.values()):
+        for holder in list(self.core.desk.views.tokens.values()):
             if (
-                hmac.compare_digest(known["sha256"], digest)
-                and not known["revoked_at"]
-                and self._is_made(known)
+                hmac.compare_digest(holder["sha256"], digest)
+                and not holder["revoked_at"]
+                and self._is_made(holder)
             ):
-                if ROLES.index(known["role"]) > ROLES.index(needs):
+                if ROLES.index(holder["role"]) > ROLES.index(needs):
                     raise Denied(
-                        f"the role {known['role']} may not do this",
+                        f"the role {holder['role']} may not do this",
                         advice=f"It needs the role {needs}.",
                     )
-                return principal(str(known["name"]))
+                return principal(str(holder["name"]))
         raise Unauthenticated(
             "this token is not known",
             advice="It may have been revoked; `govd token list` shows those in use.",
         )
 
-    def _is_made(self, known: Record) -> bool:
+    def _is_made(self, token: Record) -> bool:
         """Whether the ledger itself says so: the entry that made a token is looked at when it is
         first used.
 
         A token is never changed; that it was not revoked meanwhile is what the seals of the views
         vouch for.
         """
-        key = (str(known["id"]), str(known["sha256"]), str(known["role"]), str(known["name"]))
+        key = (str(token["id"]), str(token["sha256"]), str(token["role"]), str(token["name"]))
         if key not in self._looked_at:
-            entries = self.core.desk.ledger.some([int(known["seq"])])
-            made = [
-                e for e in entries if e["kind"] == "token.create" and e["subject"] == known["id"]
+            entries = self.core.desk.ledger.some([int(token["seq"])])
+            creations = [
+                e for e in entries if e["kind"] == "token.create" and e["subject"] == token["id"]
             ]
-            said = made[0]["payload"] if made else {}
-            if (said.get("sha256"), said.get("role"), said.get("name")) != key[1:]:
+            payload = creations[0]["payload"] if creations else {}
+            if (payload.get("sha256"), payload.get("role"), payload.get("name")) != key[1:]:
                 log.error(
                     "token %s is in the views, but the ledger has not made it so: it lets"
                     " nobody in",
-                    known["id"],
+                    token["id"],
                 )
                 return False
             self._looked_at.add(key)

@@ -42,8 +42,10 @@ class Scope:
         """Whether everything in `other` is in this scope: each phrase of its concepts, each domain
         by its name.
         """
-        mine, theirs = ({p for c in scope.concepts for p in c.phrases} for scope in (self, other))
-        concepts = not mine or (bool(theirs) and theirs <= mine)
+        phrases, theirs = (
+            {p for c in scope.concepts for p in c.phrases} for scope in (self, other)
+        )
+        concepts = not phrases or (bool(theirs) and theirs <= phrases)
         domains = not self.domains or (
             bool(other.domains) and set(other.domains) <= set(self.domains)
         )

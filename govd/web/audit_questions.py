@@ -45,9 +45,9 @@ def log(
         "model": model,
     }
     filters |= {"concept": concept, "domain": domain, "state": state, "policy": policy}
-    found = context.service.audit.log(after, limit + 1, **filters)
+    entries = context.service.audit.log(after, limit + 1, **filters)
     return listed(
-        request, form, found[:limit], found[limit - 1]["seq"] if len(found) > limit else None
+        request, form, entries[:limit], entries[limit - 1]["seq"] if len(entries) > limit else None
     )
 
 
@@ -55,5 +55,5 @@ def log(
 @heavy
 def sql(body: SqlBody, context: Here, reader: Reader, form: Form) -> Response:
     """A question in SQL to the views, read-only."""
-    found = context.service.audit.sql(body.query, body.seconds, body.limit)
-    return rows(form, found, sql_rows(found))
+    answer = context.service.audit.sql(body.query, body.seconds, body.limit)
+    return rows(form, answer, sql_rows(answer))

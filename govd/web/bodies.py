@@ -167,12 +167,12 @@ class TokenBody(Body):
 
 def options(body: Body, *leave: str) -> dict[str, Any]:
     """A body's fields but some; files are decoded."""
-    said = {k: v for k, v in body.model_dump().items() if k not in leave}
-    if "examples" in said:
-        said["examples"] = [
-            file_of(text, f"example {i + 1}") for i, text in enumerate(said["examples"])
+    values = {k: v for k, v in body.model_dump().items() if k not in leave}
+    if "examples" in values:
+        values["examples"] = [
+            file_of(text, f"example {i + 1}") for i, text in enumerate(values["examples"])
         ]
-    return said
+    return values
 
 
 def file_of(text: str, name: str) -> bytes:

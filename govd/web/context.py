@@ -42,8 +42,8 @@ class Context:
 
 async def context_of(request: Request) -> Context:
     """The application's context."""
-    found: Context = request.app.state.context
-    return found
+    context: Context = request.app.state.context
+    return context
 
 
 Here = Annotated[Context, Depends(context_of)]

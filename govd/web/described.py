@@ -108,7 +108,7 @@ KEY: Final[Json] = {
 def described(app: FastAPI) -> dict[str, Json]:
     """The description, made on first use."""
     if app.openapi_schema is None:
-        made = get_openapi(
+        description = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         models: list[tuple[Model, Literal["validation", "serialization"]]] = [
@@ -116,19 +116,19 @@ def described(app: FastAPI) -> dict[str, Json]:
         ]
         models += [(model, "serialization") for model in dict.fromkeys(ANSWERS.values())]
         _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")
-        schemas = made.setdefault("components", {}).setdefault("schemas", {})
+        schemas = description.setdefault("components", {}).setdefault("schemas", {})
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         schemas.update(definitions["$defs"])
         problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        made["components"]["responses"] = {
+        description["components"]["responses"] = {
             f"Refused{status}": {"description": text, "content": problem}
             for status, text in REFUSALS.items()
         }
-        for path, operations in made["paths"].items():
+        for path, operations in description["paths"].items():
             for method, operation in operations.items():
                 _complete(f"{method.upper()} {path}", operation)
-        app.openapi_schema = made
+        app.openapi_schema = description
     return app.openapi_schema
 
 

@@ -65,8 +65,8 @@ class Hosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
-            asked = headers.get("host", "")
-            host, origin = host_of(asked), headers.get("origin")
+            asked_host = headers.get("host", "")
+            host, origin = host_of(asked_host), headers.get("origin")
             if host not in self.names and not (self.addresses and _is_address(host)):
                 error = Usage(
                     f"this daemon is not called {host!r}",
@@ -74,7 +74,7 @@ class Hosts:
                 )
                 await problem(421, error.as_problem() | {"status": 421})(scope, receive, send)
                 return
-            if origin is not None and origin.partition("://")[2].lower() != asked.lower():
+            if origin is not None and origin.partition("://")[2].lower() != asked_host.lower():
                 await refusal(403, "Foreign origin", f"not from {origin}")(scope, receive, send)
                 return
         await self.app(scope, receive, send)

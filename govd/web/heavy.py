@@ -50,9 +50,9 @@ def heavy(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
         context: Context = arguments["context"]
         body = arguments.get("body")
         model = arguments.get("name") or arguments.get("model") or getattr(body, "model", None)
-        known = model in context.service.core.desk.views.models
+        is_registered = model in context.service.core.desk.views.models
         name = (
-            str(model) if known else f"{kind} {getattr(body, 'reference', '')}"
+            str(model) if is_registered else f"{kind} {getattr(body, 'reference', '')}"
         )  # of one checkpoint, where one is registered
         return await context.turns.take(name, functools.partial(function, *given, **named))
 

@@ -103,8 +103,8 @@ class Idempotency:
         body = await _read(receive)
         if body is None:  # whoever asked has gone
             return
-        asked = f"{scope['path']}?{scope['query_string'].decode('latin-1')}\n".encode()
-        fingerprint = _keyed_digest(token, asked + body)
+        call = f"{scope['path']}?{scope['query_string'].decode('latin-1')}\n".encode()
+        fingerprint = _keyed_digest(token, call + body)
         name = (hashlib.sha256(token).hexdigest(), _keyed_digest(token, key.encode()))
         if not await self._turn(name):
             advice = "Wait for its answer, then send the same again."
@@ -116,9 +116,9 @@ class Idempotency:
             )
             return
         try:
-            known = await run_in_threadpool(self.store.get, *name)
-            if known is not None and await self._repeated(
-                known, fingerprint, key, scope, receive, send
+            first = await run_in_threadpool(self.store.get, *name)
+            if first is not None and await self._repeated(
+                first, fingerprint, key, scope, receive, send
             ):
                 return
             answer = await self._first(fingerprint, body, scope, receive, send)
@@ -139,29 +139,29 @@ class Idempotency:
         return True
 
     async def _repeated(
-        self, known: Answer, fingerprint: str, key: str, scope: Scope, receive: Receive, send: Send
+        self, first: Answer, fingerprint: str, key: str, scope: Scope, receive: Receive, send: Send
     ) -> bool:
         """Answer from what is known; False where the call has to be made again."""
         error: GovdError
-        if known.fingerprint != fingerprint:
+        if first.fingerprint != fingerprint:
             error = KeyReused(
                 "this idempotency key came with another call", where=key, advice="Use a new key."
             )
-        elif known.body is not None:
-            await _replay(known, send)
+        elif first.body is not None:
+            await _replay(first, send)
             return True
-        elif "location" in known.headers:
-            made = known.headers["location"]
+        elif "location" in first.headers:
+            location = first.headers["location"]
             advice = (
                 "What the first answer held is shown once: undo that and ask with a new key if it"
                 " was lost."
             )
             error = Conflict(
-                f"this was done already, as {made}",
+                f"this was done already, as {location}",
                 where=key,
                 advice=advice,
-                location=made,
-                id=made.rpartition("/")[2],
+                location=location,
+                id=location.rpartition("/")[2],
             )
         else:
             return False
@@ -203,8 +203,8 @@ class Idempotency:
             or UNKEPT.fullmatch(scope["path"])
             or len(parts) > LARGEST
         )
-        said = {name: headers[name] for name in KEPT if name in headers}
-        return Answer(fingerprint, status, said, None if secret else bytes(parts))
+        kept_headers = {name: headers[name] for name in KEPT if name in headers}
+        return Answer(fingerprint, status, kept_headers, None if secret else bytes(parts))
 
 
 def _keyed_digest(token: bytes, said: bytes) -> str:

@@ -118,12 +118,12 @@ class Store:
             "SELECT fingerprint, status, headers, body FROM answers WHERE principal = ? AND key = ?"
             " AND time > ?"
         )
-        asked = (principal, key, time.time() - 3600 * HOURS)
-        found = self._done(
-            lambda db: db.execute(query, asked).fetchone(),
+        place = (principal, key, time.time() - 3600 * HOURS)
+        row = self._done(
+            lambda db: db.execute(query, place).fetchone(),
             "whether a call was answered before is not known",
         )
-        return Answer(found[0], found[1], json.loads(found[2]), found[3]) if found else None
+        return Answer(row[0], row[1], json.loads(row[2]), row[3]) if row else None
 
     def put(self, principal: str, key: str, answer: Answer) -> None:
         """Keep an answer; those that are too old go."""

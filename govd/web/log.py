@@ -55,18 +55,18 @@ class JsonLines(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said = {
+        fields = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": record.levelname.lower(),
         }
-        said |= {
+        fields |= {
             "logger": record.name,
             "message": record.getMessage(),
             **getattr(record, "entry", {}),
         }
         if record.exc_info:
-            said["error"] = trace_of(record.exc_info[1])
-        return json.dumps(said, ensure_ascii=False, default=str)
+            fields["error"] = trace_of(record.exc_info[1])
+        return json.dumps(fields, ensure_ascii=False, default=str)
 
 
 class EntryLog:

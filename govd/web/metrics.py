@@ -215,28 +215,28 @@ def _reconciler(context: Context, waiting: Sequence[Record]) -> list[str]:
 def _late(context: Context) -> list[str]:
     """What waits too long: requests, and entries for their signature."""
     core = context.service.core
-    found, last = lateness(core), core.desk.ledger.last_checkpoint()
+    overdue, last = lateness(core), core.desk.ledger.last_checkpoint()
     out = _metric(
         "govd_oldest_request_seconds",
         "gauge",
         "Age of the oldest request that nothing serves yet.",
-        [((), found["oldest_seconds"])],
+        [((), overdue["oldest_seconds"])],
     )
     help_ = "Age of the oldest request that waits for a person, a plugin or capacity."
     out += _metric(
-        "govd_oldest_waiting_seconds", "gauge", help_, [((), found["oldest_waiting_seconds"])]
+        "govd_oldest_waiting_seconds", "gauge", help_, [((), overdue["oldest_waiting_seconds"])]
     )
     out += _metric(
         "govd_requests_late",
         "gauge",
         "Open forgets that are past their due date.",
-        [((), found["late"])],
+        [((), overdue["late"])],
     )
     out += _metric(
         "govd_forgets_expired",
         "gauge",
         "Forgets in force that are past their expiry.",
-        [((), found["expired"])],
+        [((), overdue["expired"])],
     )
     if last is not None:
         age = age_seconds(last[1], datetime.now(UTC))
@@ -286,8 +286,8 @@ def _head(name: str, kind: str, help_: str) -> list[str]:
 
 
 def _sample(name: str, labels: Labels, value: float) -> str:
-    said = ",".join(f'{key}="{text.translate(_ESCAPES)}"' for key, text in labels)
-    return f"{name}{{{said}}} {value}" if said else f"{name} {value}"
+    pairs = ",".join(f'{key}="{text.translate(_ESCAPES)}"' for key, text in labels)
+    return f"{name}{{{pairs}}} {value}" if pairs else f"{name} {value}"
 
 
 _ESCAPES: Mapping[int, str] = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})

@@ -33,8 +33,8 @@ def problem(status: int, body: dict[str, Json], headers: dict[str, str] | None =
 
 def refusal(status: int, title: str, detail: str, advice: str = "") -> Response:
     """A problem that is no error of the service's."""
-    said = {"title": title, "detail": f"{detail}. {advice}" if advice else detail}
-    return problem(status, said | ({"advice": advice} if advice else {}))
+    document = {"title": title, "detail": f"{detail}. {advice}" if advice else detail}
+    return problem(status, document | ({"advice": advice} if advice else {}))
 
 
 def known(request: Request, error: Exception) -> Response:
@@ -56,11 +56,11 @@ def http(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> list[str]:
     """The methods that a path is described with."""
-    found = set[str]()
+    methods = set[str]()
     for template, operations in request.app.openapi()["paths"].items():
         if re.fullmatch(re.sub(r"\\\{.*?\\\}", "[^/]+", re.escape(template)), request.url.path):
-            found |= {method.upper() for method in operations}
-    return sorted(found) or ["GET"]
+            methods |= {method.upper() for method in operations}
+    return sorted(methods) or ["GET"]
 
 
 def invalid(request: Request, error: Exception) -> Response:

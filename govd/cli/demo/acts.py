@@ -142,18 +142,18 @@ def _anew(service: Service) -> list[str]:
     line("Comparing with what came with the model; its prototypes are drawn anew:")
     with bar() as progress:
         service.core.progress = progress
-        found = scratch.compared(service)
-    for text in found:
+        comparison = scratch.compared(service)
+    for text in comparison:
         note(escape(text))
-    return found
+    return comparison
 
 
 def _wish(service: Service, title: str, options: ForgetOptions) -> Record:
     """File one, see it through, tell what happened."""
     at = time.monotonic()
-    request, asked = _file(service, options)
+    request, approvals = _file(service, options)
     line(f"[bold]{title}[/]: {scope(request)}")
-    for reason in asked:
+    for reason in approvals:
         note(f"[yellow]{escape(reason)}[/]")
         note(f"approved as a person would: govd request approve {request['id']}")
     note(
@@ -167,8 +167,8 @@ def _file(service: Service, options: ForgetOptions) -> tuple[Record, list[str]]:
     """File a forget and see it through: the request as it is then, and why it had to wait for a
     person.
     """
-    request, asked = _through(service, service.forget(MODEL, options, ACTOR))
-    return dict(request), asked  # a copy: later it will be reverted
+    request, approvals = _through(service, service.forget(MODEL, options, ACTOR))
+    return dict(request), approvals  # a copy: later it will be reverted
 
 
 def _take_back(service: Service, request: Record) -> float:
@@ -182,11 +182,11 @@ def _through(service: Service, request: Record) -> tuple[Record, list[str]]:
     """Reconcile until a request is served; where a policy or the home's settings ask for a person,
     approve it.
     """
-    asked: list[str] = []
+    approvals: list[str] = []
     service.reconcile()
     now = service.requests.show(request["id"])
     if now["state"] == "waiting":
-        asked = origins.decisions(service, now)
+        approvals = origins.decisions(service, now)
         service.requests.decide(now["id"], "approve", "the demo's user accepts the cost", ACTOR)
         service.reconcile()
         now = service.requests.show(now["id"])
@@ -196,7 +196,7 @@ def _through(service: Service, request: Record) -> tuple[Record, list[str]]:
             where=str(now["id"]),
             advice="Try another --home.",
         )
-    return now, asked
+    return now, approvals
 
 
 def _undo(service: Service, request: Record, temporary: Path, from_scratch: bool) -> dict[str, str]:
@@ -210,9 +210,9 @@ def _undo(service: Service, request: Record, temporary: Path, from_scratch: bool
     )
     with _registered(temporary / "never", from_scratch) as other:
         for title, options in (WISHES[2], WISHES[0]):
-            filed, asked = _file(other, options)
-            said = "; a policy asked for a person here, too: approved" if asked else ""
-            note(f"second ledger, {title}: {scope(filed)} → {filed['state']}{said}")
+            filed, approvals = _file(other, options)
+            remark = "; a policy asked for a person here, too: approved" if approvals else ""
+            note(f"second ledger, {title}: {scope(filed)} → {filed['state']}{remark}")
         never = other.serving(MODEL).edit.digest
     if after != never:
         raise VerificationFailed(
@@ -244,20 +244,20 @@ def _verified(service: Service, home: Path | None, temporary: Path) -> tuple[Rec
     """The ledger verified where it is, and a bundle of it without the home."""
     verdict = service.verification.verify()
     show_verdict(verdict)
-    file, said = temporary / "evidence.zip", f" --home {home}" if home else ""
+    file, home_option = temporary / "evidence.zip", f" --home {home}" if home else ""
     service.bundles.bundle(file)
     key = service.checkpoints.key()
     line(
         "The same for somebody who has neither this machine nor its trust: a bundle, verified"
         " offline with the key alone."
     )
-    command(f"govd audit bundle evidence.zip{said}")
+    command(f"govd audit bundle evidence.zip{home_option}")
     command(f"govd audit verify evidence.zip --recompute --key {key}")
     bundle: dict[str, Json] = dict(verify_offline(file, key, again=True))
-    for found in (verdict, bundle):
-        if not found["holds"]:
+    for record in (verdict, bundle):
+        if not record["holds"]:
             raise VerificationFailed(
-                f"the demo's own ledger does not hold: {'; '.join(found['faults'])}", advice=BUG
+                f"the demo's own ledger does not hold: {'; '.join(record['faults'])}", advice=BUG
             )
     tables.print_bundle(bundle)
     if not home:

@@ -31,11 +31,11 @@ def rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]:
     (None: it cannot do that).
     """
     data, methods = evaluation(service), service.core.plugins.methods
-    found = []
+    compared = []
     for chosen in (*([r] for r in requests), list(requests)):
         specs = [spec_of(r) for r in chosen]
         plain = [replace(s, method="nullspace", target=None) for s in specs]
-        found.append(
+        compared.append(
             {
                 "what": scope(chosen[0]) if len(chosen) == 1 else ALL,
                 "govd": _measured(service, specs, methods, data),
@@ -47,7 +47,7 @@ def rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]:
                 ),
             }
         )
-    return found
+    return compared
 
 
 def _contribution(service: Service, spec: ForgetSpec) -> Contribution:
@@ -71,8 +71,8 @@ def _ccup(
     """The published form in one of its two readings; it knows concepts, not whole domains."""
     if any(s.scope.paradigm == "domains" for s in specs):
         return None
-    made = [replace(s, method="ccup", target=None, strength=1.0) for s in specs]
-    return _measured(service, made, {**service.core.plugins.methods, "ccup": reading}, data)
+    ccup_specs = [replace(s, method="ccup", target=None, strength=1.0) for s in specs]
+    return _measured(service, ccup_specs, {**service.core.plugins.methods, "ccup": reading}, data)
 
 
 def _without_label(
@@ -91,14 +91,14 @@ def _without_label(
         (data.vectors @ texts.T).argmax(1),
         np.array(kept)[(data.vectors @ texts[kept].T).argmax(1)],
     )
-    mine = np.array([names[i] in gone for i in true])
+    of_forgotten = np.array([names[i] in gone for i in true])
     own = data.vectors @ texts[[i for i in range(len(names)) if i not in kept]].T
     return {
-        "forget_acc_before": float((first == true)[mine].mean()),
-        "forget_acc": float((found == true)[mine].mean()),
-        "retain_acc_before": float((first == true)[~mine].mean()),
-        "retain_acc": float((found == true)[~mine].mean()),
+        "forget_acc_before": float((first == true)[of_forgotten].mean()),
+        "forget_acc": float((found == true)[of_forgotten].mean()),
+        "retain_acc_before": float((first == true)[~of_forgotten].mean()),
+        "retain_acc": float((found == true)[~of_forgotten].mean()),
         # nothing moves: the order of the labels that are left is what it was
         "retain_agreement": 1.0,
-        "text_auc": auc(own[mine, 0], own[~mine, 0]),
+        "text_auc": auc(own[of_forgotten, 0], own[~of_forgotten, 0]),
     }

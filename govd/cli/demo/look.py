@@ -29,11 +29,11 @@ def store(service: Service, when: str) -> dict[str, Json]:
     data, now = evaluation(service), service.serving(MODEL)
     vectors = now.edit.apply(data.vectors)
     names, texts = service.core.models.opened(MODEL).basis.anchors
-    found: dict[str, Json] = {}
+    hits: dict[str, Json] = {}
     for word in QUERIED:
         best = np.argsort(-(vectors @ texts[names.index(word)]), kind="stable")[:BEST]
-        found[word] = int(sum(data.classes[data.class_of[i]] == word for i in best))
-    return {"when": when, "revision": now.number, "found": found}
+        hits[word] = int(sum(data.classes[data.class_of[i]] == word for i in best))
+    return {"when": when, "revision": now.number, "found": hits}
 
 
 def pictures(service: Service) -> list[Picture]:
@@ -63,26 +63,28 @@ def prototypes(service: Service, requests: Sequence[Record]) -> list[tuple[str, 
     if path is None:
         return []
     model = service.models.show(MODEL)
-    tensors, said = tensors_from_bytes(path.read_bytes(), str(path))
+    tensors, header = tensors_from_bytes(path.read_bytes(), str(path))
     drawn = zip(
-        json.loads(said["prompts"]),
-        json.loads(said["concepts"]),
-        json.loads(said["domains"]),
+        json.loads(header["prompts"]),
+        json.loads(header["concepts"]),
+        json.loads(header["domains"]),
         tensors["pictures"],
         strict=True,
     )
-    made = [Prototype(p, c, d, pixels, _beside(model, c, d)) for p, c, d, pixels in drawn]
-    found = []
+    prototypes_left = [
+        Prototype(p, c, d, pixels, _beside(model, c, d)) for p, c, d, pixels in drawn
+    ]
+    shown = []
     for request in requests:
         names, domains = {c["name"] for c in request["concepts"]}, set(request["domains"])
-        mine = [
+        of_request = [
             p
-            for p in made
+            for p in prototypes_left
             if (not names or p.concept in names) and (not domains or p.domain in domains)
         ]
-        made = [p for p in made if p not in mine]
-        found.append((scope(request), mine))
-    return found
+        prototypes_left = [p for p in prototypes_left if p not in of_request]
+        shown.append((scope(request), of_request))
+    return shown
 
 
 def _forgotten(name: str, domain: str) -> bool:
@@ -91,8 +93,8 @@ def _forgotten(name: str, domain: str) -> bool:
 
 def _beside(model: Record, name: str, domain: str) -> tuple[bytes, ...]:
     domains = [domain] if domain else list(model["domains"])
-    found = [path for d in domains for path in _real(model, name, d)[: BESIDE if domain else 1]]
-    return tuple(path.read_bytes() for path in found[: max(BESIDE, len(domains))])
+    paths = [path for d in domains for path in _real(model, name, d)[: BESIDE if domain else 1]]
+    return tuple(path.read_bytes() for path in paths[: max(BESIDE, len(domains))])
 
 
 def _real(model: Record, name: str, domain: str) -> list[Path]:

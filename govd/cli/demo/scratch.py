@@ -42,7 +42,7 @@ def _embeddings(service: Service) -> list[str]:
         Known.read(opened.model.facts.defaults["embeddings"], opened.model.facts),
         opened.encoder.known,
     )
-    found = []
+    rows = []
     for what, old, new in (
         ("texts", shipped.texts, fresh.texts),
         ("evaluation pictures", shipped.images, fresh.images),
@@ -52,11 +52,11 @@ def _embeddings(service: Service) -> list[str]:
             raise VerificationFailed(
                 f"{what} encoded anew differ by {far:.1e} from those that came with {MODEL}"
             )
-        found.append(
+        rows.append(
             f"{count:,} {what} encoded anew: the largest difference of a component to what came"
             f" with {MODEL} is {far:.1e}."
         )
-    return found
+    return rows
 
 
 def _largest(old: Mapping[str, Floats], new: Mapping[str, Floats]) -> tuple[int, float]:
@@ -85,13 +85,16 @@ def _pool(service: Service) -> list[str]:
 def _prototypes(service: Service) -> list[str]:
     opened = service.core.models.opened(MODEL)
     path = opened.model.facts.defaults["prototypes"]
-    tensors, said = tensors_from_bytes(path.read_bytes(), str(path))
-    prompts = json.loads(said["prompts"])
-    made = opened.model.synthesise(
-        prompts, seed=int(said["seed"]), steps=int(said["steps"]), progress=service.core.progress
+    tensors, header = tensors_from_bytes(path.read_bytes(), str(path))
+    prompts = json.loads(header["prompts"])
+    drawn = opened.model.synthesise(
+        prompts,
+        seed=int(header["seed"]),
+        steps=int(header["steps"]),
+        progress=service.core.progress,
     )
-    near = np.sum(np.asarray(made.embeddings) * tensors["embeddings"], axis=1)
-    same = float(np.mean(made.pictures == tensors["pictures"]))
+    near = np.sum(np.asarray(drawn.embeddings) * tensors["embeddings"], axis=1)
+    same = float(np.mean(drawn.pictures == tensors["pictures"]))
     if near.min() < ALIKE:
         raise VerificationFailed(
             f"the prototype of “{prompts[int(near.argmin())]}” drawn anew is another, cosine"

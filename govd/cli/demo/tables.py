@@ -59,10 +59,10 @@ def rule(title: str) -> None:
 
 
 def _plain(*columns: tuple[str, str]) -> Table:
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
+    plain_table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
     for name, side in columns:
-        made.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
-    return made
+        plain_table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    return plain_table
 
 
 def from_to(before: Any, after: Any) -> str:
@@ -73,27 +73,27 @@ def from_to(before: Any, after: Any) -> str:
 def print_origins(rows: Sequence[Record]) -> None:
     """Which plugin computed what, and where; as the ledger's entries say."""
     line("Who computed what, as the ledger says:")
-    made = _plain(("what was done", "left"), ("by the plugin", "left"), ("on", "left"))
+    origins_table = _plain(("what was done", "left"), ("by the plugin", "left"), ("on", "left"))
     for row in rows:
-        made.add_row(
+        origins_table.add_row(
             row["work"],
             escape(f"{row['plugin']} {row['version']}".strip()),
             escape(str(row["device"])),
         )
-    console().print(made)
+    console().print(origins_table)
 
 
 def print_rows(rows: Sequence[Record]) -> None:
     """What went and what stayed, by each way of forgetting."""
-    made = _plain(
+    rows_table = _plain(
         ("", "left"),
         ("what was\nto go", "right"),
         ("all that\nwas to stay", "right"),
         ("same\nanswers", "right"),
     )
-    made.add_column("search\nAUC", justify="right")
+    rows_table.add_column("search\nAUC", justify="right")
     for row in rows:
-        made.add_row(f"[bold]{row['what']}[/]")
+        rows_table.add_row(f"[bold]{row['what']}[/]")
         for key, title in HOW:
             m = row[key]
             if m is None:
@@ -108,15 +108,15 @@ def print_rows(rows: Sequence[Record]) -> None:
                 ", ".join(f"[red]{a:.2f}[/]" if a > WORKS else f"{a:.2f}" for a in search_areas(m))
                 or "–"
             )
-            made.add_row(
+            rows_table.add_row(
                 f"  {'[bold]' if key == 'govd' else ''}{title}",
                 f"[red]{went}[/]" if m["forget_acc"] > m["forget_acc_before"] / 2 else went,
                 f"[red]{stayed}[/]" if spoiled else stayed,
                 f"[red]{same}[/]" if spoiled else same,
                 found,
             )
-        made.add_section()
-    console().print(made)
+        rows_table.add_section()
+    console().print(rows_table)
     line(
         "Zero-shot accuracy, before → after. Same answers: of what was to stay, to the same best"
         " label among those that are left. Search AUC: how well the word still finds its pictures"
@@ -132,10 +132,10 @@ def print_leaks(leaks: Sequence[Record]) -> None:
     chart = _plain(("somebody who", "left"), ("before", "right"), ("now", "right"), ("", "left"))
     for leak in leaks:
         chart.add_row(f"[bold]{scope(scope_of_leak(leak))}[/]")
-        for one in leak["attacks"]:
-            if one["attack"] in TOLD and one["state"] != "unmeasured":
-                row = ATTACKS[one["attack"]].does, value_of(one, "before"), value_of(one)
-                chart.add_row(f"  {row[0]}", *row[1:], verdict(one["state"]))
+        for attack in leak["attacks"]:
+            if attack["attack"] in TOLD and attack["state"] != "unmeasured":
+                row = ATTACKS[attack["attack"]].does, value_of(attack, "before"), value_of(attack)
+                chart.add_row(f"  {row[0]}", *row[1:], verdict(attack["state"]))
         chart.add_section()
     console().print(chart)
     for leak in leaks:
@@ -145,13 +145,13 @@ def print_leaks(leaks: Sequence[Record]) -> None:
 
 def print_store(stages: Sequence[Record]) -> None:
     """What a search of stored vectors finds at each stage."""
-    made = _plain(
+    stages_table = _plain(
         ("of the ten best pictures for the word …", "left"),
         *((f"“{word}”", "right") for word in QUERIED),
     )
     for stage in stages:
-        made.add_row(stage["when"], *(str(stage["found"][word]) for word in QUERIED))
-    console().print(made)
+        stages_table.add_row(stage["when"], *(str(stage["found"][word]) for word in QUERIED))
+    console().print(stages_table)
     line(
         "The vectors were encoded once, by the unedited model; each edit was applied to them as"
         f" they are. “{CELL[0]}” was to go in {CELL[1]} only, and like all else in colour."

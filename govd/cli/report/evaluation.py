@@ -69,8 +69,8 @@ def _mapped(cells: Sequence[Record]) -> list[Record]:
     """Every cell, or of many classes those of which something is to be told."""
     if len({c["class"] for c in cells}) <= MAPPED:
         return list(cells)
-    told = {c["class"] for c in cells if c["forgotten"] or c["before"] != c["after"]}
-    return [c for c in cells if c["class"] in told]
+    shown = {c["class"] for c in cells if c["forgotten"] or c["before"] != c["after"]}
+    return [c for c in cells if c["class"] in shown]
 
 
 def _pictures(pictures: Sequence[Record]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -102,7 +102,7 @@ def leak_part(leak: Record) -> dict[str, Any]:
     for rung in leak["rungs"]:
         words, deciding = (
             RUNGS[rung["rung"]],
-            [one for one in leak["attacks"] if one["attack"] == rung["by"]],
+            [attack for attack in leak["attacks"] if attack["attack"] == rung["by"]],
         )
         by = (
             f"somebody {ATTACKS[rung['by']].does}, {value_of(deciding[0])}"
@@ -122,7 +122,7 @@ def leak_part(leak: Record) -> dict[str, Any]:
         "grade": leak["grade"],
         "claim": claim_of(leak),
         "rungs": rungs,
-        "attacks": [_attack(one) for one in leak["attacks"]],
+        "attacks": [_attack(attack) for attack in leak["attacks"]],
     }
 
 
