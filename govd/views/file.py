@@ -19,6 +19,9 @@ def opened_views(path: Path, ledger: Ledger, key: bytes) -> Views:
     """The views beside a ledger, as far as they go, sealed with `key`; made anew where somebody
     else changed them, where they are damaged, of another ledger, of another history of it, or of
     another govd.
+
+    Raises:
+        BadFile: they cannot be made. MachineFault: they cannot be read or written.
     """
     for last in (False, True):
         records: Records | None = None
@@ -26,13 +29,13 @@ def opened_views(path: Path, ledger: Ledger, key: bytes) -> Views:
             records = Records(path, key)
             at = records.position()
             size = int(at.get("size", 0))
-            mine = (
+            is_ours = (
                 at.get("version") == VERSION
                 and at.get("origin") == ledger.origin
                 and 0 < size <= ledger.size()
             )
             if not at or (
-                mine and canonical.digest(next(iter(ledger.some([size - 1])))) == at["last"]
+                is_ours and canonical.digest(next(iter(ledger.some([size - 1])))) == at["last"]
             ):
                 return Views(records, ledger.origin)
             records.close()

@@ -39,9 +39,8 @@ class Condition:
 
     def holds(self, key: str) -> str:
         """That the record with a key meets it."""
-        small = (
-            " INDEXED BY records_by_key" if self.table == "records" else ""
-        )  # the table itself has the records' texts in its way
+        # the table itself has the records' texts in its way
+        small = " INDEXED BY records_by_key" if self.table == "records" else ""
         return (
             f"EXISTS (SELECT 1 FROM {self.table} AS other{small} WHERE {self._where('other')} AND"
             f" other.key = {key})"
@@ -53,16 +52,16 @@ class Condition:
 
 def conditions(noun: str, terms: Mapping[str, str]) -> list[Condition]:
     """A state and words as conditions on records of a noun; a model is none."""
-    found = []
+    every = []
     for term, word in terms.items():
         if term == "state":
-            found.append(Condition("records", ("noun", "state"), (noun, word)))
+            every.append(Condition("records", ("noun", "state"), (noun, word)))
         elif term != "model":
-            found.append(Condition("terms", ("term", "word", "noun"), (term, word, noun)))
-    return found
+            every.append(Condition("terms", ("term", "word", "noun"), (term, word, noun)))
+    return every
 
 
-def known(filters: Mapping[str, str | None], names: Iterable[str]) -> dict[str, str]:
+def given_filters(filters: Mapping[str, str | None], names: Iterable[str]) -> dict[str, str]:
     """The filters that are given.
 
     Raises:

@@ -40,15 +40,15 @@ def limit_process(memory_bytes: int, seconds: float) -> None:
     os.nice(5)  # the daemon comes first
 
 
-def opened(asked: dict[str, Any], ends: float) -> sqlite3.Connection:
+def opened(question: dict[str, Any], ends: float) -> sqlite3.Connection:
     """The database, read-only, with its own limits."""
-    uri = f"{Path(asked['path']).absolute().as_uri()}?mode=ro"
+    uri = f"{Path(question['path']).absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, timeout=5, isolation_level=None)
     connection.text_factory = lambda data: data.decode("utf-8", "replace")
     connection.execute("PRAGMA temp_store = MEMORY")  # what is sorted is bounded with the rest
-    connection.execute(f"PRAGMA hard_heap_limit = {asked['memory_bytes'] // 2}")
+    connection.execute(f"PRAGMA hard_heap_limit = {question['memory_bytes'] // 2}")
     for limit, most in (
-        (sqlite3.SQLITE_LIMIT_LENGTH, asked["value_bytes"]),
+        (sqlite3.SQLITE_LIMIT_LENGTH, question["value_bytes"]),
         (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000),
         (sqlite3.SQLITE_LIMIT_COLUMN, 200),
         (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 50),
@@ -80,40 +80,40 @@ def cell(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def answered(asked: dict[str, Any]) -> str:
+def answered(question: dict[str, Any]) -> str:
     """Columns and rows as JSON; or what is wrong, in words."""
-    ends = time.monotonic() + float(asked["seconds"])
+    ends = time.monotonic() + float(question["seconds"])
     try:
-        connection = opened(asked, ends)
-        found = connection.execute(asked["text"])
+        connection = opened(question, ends)
+        cursor = connection.execute(question["text"])
         rows: list[str] = []
         size, more = 0, False
-        for row in found:
-            if len(rows) == asked["limit"]:
+        for row in cursor:
+            if len(rows) == question["limit"]:
                 more = True
                 break
             rows.append(json.dumps([cell(value) for value in row], ensure_ascii=False))
             size += len(rows[-1].encode("utf-8", "replace"))
-            if size > asked["bytes"]:
+            if size > question["bytes"]:
                 return json.dumps(
-                    {"problem": f"the answer is larger than {asked['bytes'] // 2**20} MiB"}
+                    {"problem": f"the answer is larger than {question['bytes'] // 2**20} MiB"}
                 )
-        columns = json.dumps([column[0] for column in found.description or ()], ensure_ascii=False)
+        columns = json.dumps([column[0] for column in cursor.description or ()], ensure_ascii=False)
     except MemoryError:
         return json.dumps(
-            {"problem": f"it needs more than {asked['memory_bytes'] // 2**20} MiB of memory"}
+            {"problem": f"it needs more than {question['memory_bytes'] // 2**20} MiB of memory"}
         )
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-        slow = f"it took longer than {float(asked['seconds']):g} s"
+        slow = f"it took longer than {float(question['seconds']):g} s"
         return json.dumps({"problem": slow if "interrupted" in str(error) else str(error)})
     return f'{{"columns": {columns}, "rows": [{", ".join(rows)}], "more": {json.dumps(more)}}}'
 
 
 def main() -> None:
     """One question, one answer."""
-    asked = json.load(sys.stdin.buffer)
-    limit_process(int(asked["memory_bytes"]), float(asked["seconds"]))
-    sys.stdout.buffer.write(answered(asked).encode("utf-8", "replace"))
+    question = json.load(sys.stdin.buffer)
+    limit_process(int(question["memory_bytes"]), float(question["seconds"]))
+    sys.stdout.buffer.write(answered(question).encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from govd.records.record import StoredRecord
 from govd.types import Json, Record
-from govd.views.filters import OF_ENTRIES, OF_REQUESTS, WORDS, conditions, known
+from govd.views.filters import OF_ENTRIES, OF_REQUESTS, WORDS, conditions, given_filters
 from govd.views.sealed_tables import ROW, VERSION, SealedTables, mended
 
 __all__ = ["VERSION", "Records", "line", "row"]
@@ -28,6 +29,25 @@ MANY: Final = 10_000
 """Rows that are counted, or gone through, to find out whether few match."""
 
 
+@dataclass
+class EntryQuery:
+    """A question for entries as it is put together: conditions with their values; the columns that
+    must equal a value, of which one's index is used; the first and the last entry that can match.
+    One bound each: the database would use the first that it sees.
+    """
+
+    where: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    equal: list[tuple[str, str]] = field(default_factory=list)
+    start: int = 0
+    stop: int = NEVER
+
+    def add(self, condition: str, *values: str) -> None:
+        """Another condition, with the values of its question marks."""
+        self.where.append(condition)
+        self.values += values
+
+
 class Records(SealedTables):
     """The derived tables of one ledger, and what is asked of them."""
 
@@ -38,10 +58,8 @@ class Records(SealedTables):
         Raises:
             BadFile: it is not as it was written.
         """
-        found = self._ask(
-            f"SELECT {ROW}, seal FROM records WHERE noun = ? AND key = ?", (noun, key)
-        )
-        return self._read(found[0]) if found else None
+        rows = self._ask(f"SELECT {ROW}, seal FROM records WHERE noun = ? AND key = ?", (noun, key))
+        return self._read(rows[0]) if rows else None
 
     @mended
     def starting(self, noun: str, prefix: str) -> list[str]:
@@ -59,10 +77,8 @@ class Records(SealedTables):
         """Keys and records that something can still happen to, in the order of their first
         entry.
         """
-        found = self._ask(
-            f"SELECT {ROW}, seal FROM records WHERE noun = ? AND live ORDER BY seq", (noun,)
-        )
-        return [(row[1], self._read(row)) for row in found]
+        query = f"SELECT {ROW}, seal FROM records WHERE noun = ? AND live ORDER BY seq"
+        return [(row[1], self._read(row)) for row in self._ask(query, (noun,))]
 
     @mended
     def find(
@@ -103,15 +119,14 @@ class Records(SealedTables):
         Raises:
             Usage: an unknown term.
         """
-        asked = known(terms, ("state", "model", *WORDS))
-        few = (
-            self._few(noun, asked) if any(term in WORDS for term in asked) else None
-        )  # an index has states and models in order
+        words = given_filters(terms, ("state", "model", *WORDS))
+        # an index has states and models in order
+        few = self._few(noun, words) if any(term in WORDS for term in words) else None
         where, values, table = ["records.noun = ?"], [noun], "records"
         if few is not None:  # `CROSS`: in this order
             table, values = "json_each(?) AS few CROSS JOIN records", [json.dumps(few), *values]
             where.append("records.key = few.value")
-        for term, word in asked.items():
+        for term, word in words.items():
             if term == "model" or (term == "state" and few is None):
                 where.append(f"records.{term} = ?")
                 values.append(word)
@@ -151,8 +166,8 @@ class Records(SealedTables):
 
     def _count(self, query: str, values: Sequence[Any]) -> int:
         """How many rows there are, up to one more than `MANY`."""
-        ((found,),) = self._ask(f"SELECT count(*) FROM ({query} LIMIT {MANY + 1})", values)
-        return int(found)
+        ((count,),) = self._ask(f"SELECT count(*) FROM ({query} LIMIT {MANY + 1})", values)
+        return int(count)
 
     @mended
     def at(self, time: str | None, default: int | None, before: bool = False) -> int | None:
@@ -161,25 +176,25 @@ class Records(SealedTables):
         """
         if time is None:
             return default
-        found = self._ask(
+        query = (
             f"SELECT seq FROM log WHERE time {'<' if before else '<='} ? ORDER BY time DESC, seq"
-            " DESC LIMIT 1",
-            (time,),
+            " DESC LIMIT 1"
         )
-        return int(found[0][0]) if found else -1
+        rows = self._ask(query, (time,))
+        return int(rows[0][0]) if rows else -1
 
     def _first(self, time: str) -> int:
         """The first entry that was made from a time on; where there is none, one that will not
         be.
         """
-        found = self._ask("SELECT seq FROM log WHERE time >= ? ORDER BY time, seq LIMIT 1", (time,))
-        return int(found[0][0]) if found else NEVER
+        rows = self._ask("SELECT seq FROM log WHERE time >= ? ORDER BY time, seq LIMIT 1", (time,))
+        return int(rows[0][0]) if rows else NEVER
 
     @mended
     def latest(self) -> str:
         """The greatest time of all entries that were read; empty where there are none."""
-        ((found,),) = self._ask("SELECT max(time) FROM log")
-        return "" if found is None else str(found)
+        ((time,),) = self._ask("SELECT max(time) FROM log")
+        return "" if time is None else str(time)
 
     @mended
     def last(self, kind: str, subject: str, seq: int) -> int | None:
@@ -188,8 +203,8 @@ class Records(SealedTables):
             "SELECT seq FROM log WHERE subject = ? AND kind = ? AND seq <= ? ORDER BY seq DESC"
             " LIMIT 1"
         )
-        found = self._ask(query, (subject, kind, seq))
-        return int(found[0][0]) if found else None
+        rows = self._ask(query, (subject, kind, seq))
+        return int(rows[0][0]) if rows else None
 
     @mended
     def published(self, model: str, seq: int) -> tuple[int, int] | None:
@@ -200,8 +215,8 @@ class Records(SealedTables):
             "SELECT number, start FROM spans WHERE model = ? AND start <= ? ORDER BY start DESC"
             " LIMIT 1"
         )
-        found = self._ask(query, (model, seq))
-        return (int(found[0][0]), int(found[0][1])) if found else None
+        rows = self._ask(query, (model, seq))
+        return (int(rows[0][0]), int(rows[0][1])) if rows else None
 
     @mended
     def keys(self, term: str, word: str, noun: str) -> list[str]:
@@ -232,59 +247,54 @@ class Records(SealedTables):
         Raises:
             Usage: an unknown filter.
         """
-        asked = known(filters, (*OF_ENTRIES, *OF_REQUESTS))
-        where, values = [], []
-        start, stop = (
-            0 if after is None else max(0, int(after) + 1),
-            NEVER,
-        )  # one bound each: the database would use the first it sees
-        equal: list[tuple[str, str]] = []
-        for name, value in asked.items():
-            if (
-                name == "since"
+        given = given_filters(filters, (*OF_ENTRIES, *OF_REQUESTS))
+        query = self._of_entries(given, after)
+        about = {name: word for name, word in given.items() if name in OF_REQUESTS}
+        few = self._few("request", about)
+        if few is None:
+            self._of_requests(query, about)
+            table = f"log {self._along(query.equal)}"
+        else:
+            query.where.append("log.subject IN (SELECT value FROM json_each(?))")
+            query.values.append(json.dumps(few))
+            table = "log INDEXED BY log_by_subject"
+        where = [*query.where, f"log.seq >= {query.start}", f"log.seq <= {query.stop}"]
+        text = (
+            f"SELECT log.seq FROM {table} WHERE {' AND '.join(where)} ORDER BY log.seq LIMIT"
+            f" {int(limit)}"
+        )
+        return text, query.values
+
+    def _of_entries(self, given: Mapping[str, str], after: int | None) -> EntryQuery:
+        """Conditions on entries by what they say themselves."""
+        query = EntryQuery(start=0 if after is None else max(0, int(after) + 1))
+        for name, value in given.items():
+            if name == "since":
+                query.start = max(query.start, self._first(value))
                 # `+`: in the order of entries, not by the index of times, which it would sort
-            ):
-                start = max(start, self._first(value))
-                where.append("+log.time >= ?")
+                query.add("+log.time >= ?", value)
             elif name == "until":
-                stop = int(self.at(value, -1, before=True) or 0)
-                where.append("+log.time < ?")
+                query.stop = int(self.at(value, -1, before=True) or 0)
+                query.add("+log.time < ?", value)
             elif name in OF_ENTRIES:
                 column = "noun" if name == "kind" and "." not in value else name
-                equal.append((column, value))
-                where.append(f"log.{column} = ?")
-            else:
-                continue
-            values.append(value)
-        about = {name: value for name, value in asked.items() if name in OF_REQUESTS}
-        few = self._few("request", about)
-        if few is not None:
-            table = "log INDEXED BY log_by_subject"
-            where.append("log.subject IN (SELECT value FROM json_each(?))")
-            values.append(json.dumps(few))
-        else:
-            if about:
-                equal.append(("noun", "request"))
-                where.append("log.noun = 'request'")
-            for condition in conditions("request", about):
-                where.append(condition.holds("log.subject"))
-                values += condition.values
-            if "state" in about:
-                first = self._ask(
-                    "SELECT seq FROM records WHERE noun = 'request' AND state = ? ORDER BY seq"
-                    " LIMIT 1",
-                    (about["state"],),
-                )
-                start = max(start, int(first[0][0]))
-            table = f"log {self._along(equal)}"
-        where += [f"log.seq >= {start}", f"log.seq <= {stop}"]
-        return (
-            (
-                f"SELECT log.seq FROM {table} WHERE {' AND '.join(where)} ORDER BY log.seq LIMIT"
-                f" {int(limit)}"
-            ),
-            values,
-        )
+                query.equal.append((column, value))
+                query.add(f"log.{column} = ?", value)
+        return query
+
+    def _of_requests(self, query: EntryQuery, about: Mapping[str, str]) -> None:
+        """Add conditions on the requests that entries are about."""
+        if about:
+            query.equal.append(("noun", "request"))
+            query.add("log.noun = 'request'")
+        for condition in conditions("request", about):
+            query.add(condition.holds("log.subject"), *condition.values)
+        if "state" in about:
+            first = self._ask(
+                "SELECT seq FROM records WHERE noun = 'request' AND state = ? ORDER BY seq LIMIT 1",
+                (about["state"],),
+            )
+            query.start = max(query.start, int(first[0][0]))
 
     def _along(self, equal: Sequence[tuple[str, str]]) -> str:
         """The index of the column whose value is the rarest."""
@@ -305,7 +315,7 @@ def line(entry: Record, latest: str = "") -> tuple[Any, ...]:
     """An entry as `add_log` takes it. `latest`: the greatest time of those before it."""
     kind = str(entry["kind"])
     policy = entry["payload"].get("policy") if kind == "request.vote" else None
-    said = (
+    return (
         entry["seq"],
         max(entry["time"], latest),
         entry["actor"],
@@ -313,8 +323,8 @@ def line(entry: Record, latest: str = "") -> tuple[Any, ...]:
         kind.partition(".")[0],
         entry["subject"],
         entry.get("model", ""),
+        None if policy is None else str(policy),
     )
-    return (*said, None if policy is None else str(policy))
 
 
 def row(noun: str, key: str, record: StoredRecord, live: bool, seq: int) -> tuple[Any, ...]:

@@ -172,8 +172,8 @@ class SealedTables:
         first.
         """
         names = ("version", "origin", "size", "last")
-        found = self._ask(f"SELECT {', '.join(names)} FROM position")
-        return dict(zip(names, found[0], strict=True)) if found else {}
+        rows = self._ask(f"SELECT {', '.join(names)} FROM position")
+        return dict(zip(names, rows[0], strict=True)) if rows else {}
 
     def check(self) -> None:
         """That the tables define what they should, and that the position and all live records are
@@ -184,17 +184,18 @@ class SealedTables:
         """
         if self._ask(DEFINED) != _defined():
             raise self._changed("they define something else than govd's tables")
-        found = self._ask("SELECT version, origin, size, last, live, seal FROM position")
-        said, seal = (found[0][:-1], found[0][-1]) if found else ((VERSION, "", 0, "", "0"), None)
-        if found and seal != self._seals.of("position", *said):
+        positions = self._ask("SELECT version, origin, size, last, live, seal FROM position")
+        position: Sequence[Any] = positions[0] if positions else (VERSION, "", 0, "", "0", None)
+        cells, seal = position[:-1], position[-1]
+        if positions and seal != self._seals.of("position", *cells):
             raise self._changed("their position is not the one that was written")
         rows = self._ask(f"SELECT {ROW}, seal FROM records WHERE live ORDER BY noun, seq")
         seals = [self._seals.record(row[:-1]) for row in rows]
         if any(seal != row[-1] for seal, row in zip(seals, rows, strict=True)) or added(
             0, seals
-        ) != int(said[4], 16):
+        ) != int(cells[4], 16):
             raise self._changed("their live records are not those that were written")
-        self._live = int(said[4], 16)
+        self._live = int(cells[4], 16)
 
     def _changed(self, what: str) -> BadFile:
         advice = "They are made anew from the entries: govd audit rebuild, or start anew."
@@ -222,10 +223,10 @@ class SealedTables:
 
     def mark(self, origin: str, size: int, last: str) -> None:
         """Say up to where entries were read."""
-        said = (VERSION, origin, size, last, f"{self._live:x}")
+        cells = (VERSION, origin, size, last, f"{self._live:x}")
         self._put(
             "INSERT OR REPLACE INTO position VALUES (0, ?, ?, ?, ?, ?, ?)",
-            [(*said, self._seals.of("position", *said))],
+            [(*cells, self._seals.of("position", *cells))],
         )
 
     def add_log(self, rows: Iterable[Sequence[Any]]) -> None:

@@ -42,8 +42,13 @@ def ask(path: Path, text: str, *, seconds: float = 10.0, limit: int = ROWS) -> R
     """
     if not 0 < seconds <= SECONDS:
         raise Usage(f"{seconds:g} seconds", advice=f"A question may take up to {SECONDS:g} s.")
-    asked = {"path": str(path), "text": text, "seconds": seconds, "limit": max(0, min(limit, ROWS))}
-    asked |= {"bytes": BYTES, "value_bytes": VALUE_BYTES, "memory_bytes": MEMORY_BYTES}
+    question = {
+        "path": str(path),
+        "text": text,
+        "seconds": seconds,
+        "limit": max(0, min(limit, ROWS)),
+    }
+    question |= {"bytes": BYTES, "value_bytes": VALUE_BYTES, "memory_bytes": MEMORY_BYTES}
     if not _turns.acquire(timeout=PATIENCE_SECONDS):
         raise Conflict(
             "other questions in SQL are being answered", advice="Try again in a few seconds."
@@ -52,20 +57,20 @@ def ask(path: Path, text: str, *, seconds: float = 10.0, limit: int = ROWS) -> R
         command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("question.py"))]
         done = subprocess.run(
             command,
-            input=json.dumps(asked).encode(),
+            input=json.dumps(question).encode(),
             capture_output=True,
             timeout=seconds + 10,
             check=False,
         )
-        found: Record = (
+        answer: Record = (
             json.loads(done.stdout)
             if done.returncode == 0
             else {"problem": "it took more time or memory than it may"}
         )
     except subprocess.TimeoutExpired:
-        found = {"problem": f"it took longer than {seconds:g} s"}
+        answer = {"problem": f"it took longer than {seconds:g} s"}
     finally:
         _turns.release()
-    if "problem" in found:
-        raise Usage(f"this SQL cannot be answered ({found['problem']})", advice=_ADVICE)
-    return found
+    if "problem" in answer:
+        raise Usage(f"this SQL cannot be answered ({answer['problem']})", advice=_ADVICE)
+    return answer
