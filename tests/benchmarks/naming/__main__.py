@@ -1,8 +1,8 @@
 """`python -m tests.benchmarks.naming`: forgetting by pictures, by other words, and of a part of a
 class; a table each.
 
-The sets are those of `tests.benchmarks.forgetting`, the method is `fitted`, and each forget is
-alone in force.
+The sets are those of `tests.benchmarks.forgetting`, the method is `fitted` where nothing else is
+said, and each forget is alone in force.
 """
 
 from __future__ import annotations
