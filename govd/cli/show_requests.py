@@ -89,6 +89,7 @@ def show_request(request: Mapping[str, Json]) -> None:
     for vote in request["votes"]:
         out.print(
             f"  vote of {escape(vote['policy'])}: {vote['decision']} ({escape(vote['reason'])})"
+            f"{_needs(vote)}"
         )
     for path in request.get("pictures", []):
         out.print(f"  wrote {escape(path)}")
@@ -112,6 +113,17 @@ def show_request(request: Mapping[str, Json]) -> None:
         out.print(f"  [yellow]next:[/] govd request retry {request['id']}, or withdraw")
     elif request["state"] in ("in_force", "subsumed"):
         out.print(f"  [dim]to take it back: govd revert {request['id']} --reason …[/]")
+
+
+def _needs(vote: Mapping[str, Json]) -> str:
+    """What a vote that waits needs, where it says so."""
+    needs = vote.get("needs")
+    if not needs:
+        return ""
+    from govd.types import Needs  # which loads NumPy
+
+    people = Needs(needs["n"], needs["role"], needs["not_filer"])
+    return f", needs {escape(str(people))}"
 
 
 def approver(approval: Mapping[str, Json]) -> str:

@@ -82,6 +82,9 @@ class Transport:
     def events(self, after: int) -> Iterator[Record]:
         """Server-sent events from entry `after` on; a connection that breaks is taken up where it
         was.
+
+        Raises:
+            GovdError: as the daemon says. Unreachable: it does not answer for a minute.
         """
         silent_since = time.monotonic()
         while True:

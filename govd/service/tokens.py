@@ -58,7 +58,11 @@ class Tokens:
 
     @bounded
     def revoke(self, token_id: str, actor: str) -> Record:
-        """End a token."""
+        """End a token.
+
+        Raises:
+            NotFound: no token in use has this id.
+        """
         if (
             token_id not in self.core.desk.views.tokens
             or self.core.desk.views.tokens[token_id]["revoked_at"]

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from govd import hookspecs
 from govd.asking import plugins
 from govd.asking.foreign import Nonsense, store_of, vote_of
+from govd.cli.show_requests import show_request
 from govd.edit import Edit
 from govd.errors import BadFile, Conflict, Unsupported
 from govd.records.actors import roles_of
@@ -97,7 +98,7 @@ def by_two(service: Service) -> tuple[Service, Record]:
 
 
 def test_a_wait_says_what_it_needs_and_counts_by_who_approved_so_far(
-    by_two: tuple[Service, Record],
+    by_two: tuple[Service, Record], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`govd_vote` with the actor, his roles and the approvals so far."""
     service, request = by_two
@@ -105,6 +106,9 @@ def test_a_wait_says_what_it_needs_and_counts_by_who_approved_so_far(
     assert request["state"] == "waiting"
     (vote,) = (v for v in request["votes"] if v["decision"] == "wait")
     assert vote["needs"] == needs
+    show_request(request)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "needs 2 people with the role operator, not the filer" in shown
     (entry,) = (
         e
         for e in service.audit.log(kind="request.vote", subject=request["id"])
