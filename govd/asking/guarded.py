@@ -7,23 +7,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from govd.asking.foreign import Nonsense, files_of
 from govd.types import Bytes, Floats, LinearEdit, Model, Progress, Prototypes, silent
 
-if TYPE_CHECKING:
-    from govd.asking.asker import Asker
-
 
 class Guarded:
-    """`inner` is the model as its plugin made it, and what hooks are given."""
+    """`inner` is the model as its plugin made it, and what hooks are given. `ask(what, work)` calls
+    some work of that plugin for a limited time.
+    """
 
-    def __init__(self, inner: Model, plugin: str, asker: Asker) -> None:
-        self.inner, self.facts = inner, inner.facts
-        self._plugin, self._asker = plugin, asker
+    def __init__(self, inner: Model, ask: Callable[[str, Callable[[], Any]], Any]) -> None:
+        self.inner, self.facts, self._ask = inner, inner.facts, ask
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """As `Model.encode_texts`."""
@@ -58,7 +56,7 @@ class Guarded:
                 tuple(drawn.prompts), self._rows(drawn.embeddings, len(prompts)), pictures
             )
 
-        drawn: Prototypes = self._asker.call(self._plugin, "synthesise", work)
+        drawn: Prototypes = self._ask("synthesise", work)
         return drawn
 
     def write_checkpoint(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
@@ -76,13 +74,13 @@ class Guarded:
                 refused.append(fault)
                 return None
 
-        files: Mapping[str, str] = self._asker.call(self._plugin, "write_checkpoint", work)
+        files: Mapping[str, str] = self._ask("write_checkpoint", work)
         if refused:
             raise refused[0]
         return files
 
     def _asked(self, what: str, work: Callable[[], Any], count: int) -> Any:
-        return self._asker.call(self._plugin, what, lambda: self._rows(work(), count))
+        return self._ask(what, lambda: self._rows(work(), count))
 
     def _rows(self, answer: Any, count: int) -> Floats:
         """Embeddings `(count, d)`, finite."""

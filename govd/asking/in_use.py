@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from govd.asking.asker import Asker
@@ -61,7 +62,7 @@ class Plugins:
                     " model needs govd[clip]."
                 ),
             )
-        return Guarded(opened, plugin, self.asker)
+        return Guarded(opened, partial(self.asker.call, plugin))
 
     def brings_default(self, reference: str | None, what: str) -> bool:
         """Whether a checkpoint brings a file of its own for an option."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from govd.errors import BadFile
-from govd.models.vector_files import PART_BYTES, check_vectors, chosen
+from govd.models.vector_rows import PART_BYTES, check_vectors, chosen
 from govd.types import Floats
 
 

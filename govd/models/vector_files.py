@@ -17,15 +17,12 @@ from typing import IO, Any, Final, Protocol
 import numpy as np
 
 from govd.errors import BadFile
+from govd.models.vector_rows import PART_BYTES, check_vectors, chosen, unusable
 from govd.types import Floats
 
-PART_BYTES: Final = 2**22
-"""Bytes of a file that are looked at at once."""
 KINDS: Final = (
     "Give a .npy, a .npz, a Parquet file with a column of float lists, or a folder of pictures."
 )
-OURS: Final = ("image_vectors", "vectors")
-"""Arrays and columns that are taken where there are several, the first that is there."""
 FOREIGN: Final = (
     (b"\x80", "a pickle"),
     (b"\x89HDF", "an HDF5 file"),
@@ -158,7 +155,7 @@ class _Array:
                 first, last = np.searchsorted(positions, (start, start + len(part)))
                 kept[first:last, column] = part[positions[first:last] - start]
         if empty.any():
-            raise _unusable("zero", int(np.flatnonzero(empty)[0]), int(empty.sum()), self.where)
+            raise unusable("zero", int(np.flatnonzero(empty)[0]), int(empty.sum()), self.where)
         return kept
 
     def _values(self, file: IO[bytes], count: int) -> Any:
@@ -254,59 +251,6 @@ class _Member:
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
-
-
-def chosen(path: Path, name: str, names: list[str], fitting: list[str], what: str) -> str:
-    """Which of several arrays or columns is meant: the one named, the only one that fits, or one
-    that govd itself calls so.
-
-    Raises:
-        BadFile: none or several could be.
-    """
-    if name:
-        if name not in names:
-            raise BadFile(
-                f"there is no {what} {name!r}",
-                where=str(path),
-                advice=f"There are: {', '.join(names)}.",
-            )
-        return name
-    ours = [key for key in OURS if key in fitting]
-    if len(fitting) == 1 or ours:
-        return (ours or fitting)[0]
-    if not fitting:
-        if len(names) == 1 and what == "array":
-            return names[0]
-        raise BadFile(
-            f"no {what} holds vectors of this model's width",
-            where=str(path),
-            advice=f"There are: {', '.join(names)}.",
-        )
-    advice = f"Say which: --pool {path}::{fitting[0]}"
-    raise BadFile(
-        f"several {what}s could be the pool: {', '.join(fitting)}", where=str(path), advice=advice
-    )
-
-
-def check_vectors(part: Any, start: int, where: str, zeros: bool = False) -> None:
-    """Refuse rows `(n, d)` that are no directions; `start`: the position of the first. `zeros`: let
-    rows of zeros pass.
-
-    Raises:
-        BadFile: a row is not finite, or zero.
-    """
-    if not np.isfinite(part).all():
-        bad = ~np.isfinite(part).all(1)
-        raise _unusable("not finite", start + int(np.flatnonzero(bad)[0]), int(bad.sum()), where)
-    if not zeros and not (bare := part.any(1)).all():
-        raise _unusable("zero", start + int(np.flatnonzero(~bare)[0]), int((~bare).sum()), where)
-
-
-def _unusable(what: str, first: int, count: int, where: str) -> BadFile:
-    more = f" and {count - 1} more near it" if count > 1 else ""
-    return BadFile(
-        f"row {first}{more} of the vectors is {what}", where=where, advice="Take such rows out."
-    )
 
 
 def parts(total: int, sizes: list[int], keep: int) -> Iterator[Any]:

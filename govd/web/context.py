@@ -12,8 +12,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from govd.service.service import Service
 from govd.web.gauges import Sizes
-from govd.web.heavy import Turns
 from govd.web.news import News
+from govd.web.turns import Turns
 
 
 def _nothing() -> str:
