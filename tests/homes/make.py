@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import DOMAINS, NAMES, paint
-from tests.plugins.test_witness import Witness, served
+from tests.plugins.answering import served
+from tests.plugins.test_witness import Witness
 
 TOP = Path(__file__).parents[2]
 PLUGINS = (

@@ -9,7 +9,7 @@ from govd.errors import Conflict, Denied, Usage
 from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service
-from tests.audit.test_audit import forget, revert
+from tests.audit.asking import forget, revert
 
 
 def accuracy(service: Service, name: str) -> float:

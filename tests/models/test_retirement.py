@@ -14,7 +14,7 @@ from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.verify.bundle import verified
 from govd.verify.sentences import sentence_of
-from tests.audit.test_audit import tick
+from tests.audit.asking import tick
 
 
 def forget(service: Service, *concepts: str, private: bool = False) -> str:

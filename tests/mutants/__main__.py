@@ -110,8 +110,11 @@ AREAS: Final = {
             "tests/ledger",
             "tests/verify",
             "tests/audit/test_believed.py",
+            "tests/audit/test_signed.py",
             "tests/audit/test_evidence.py",
+            "tests/audit/test_proofs.py",
             "tests/plugins/test_witness.py",
+            "tests/plugins/test_timestamps.py",
         ),
     ),
 }

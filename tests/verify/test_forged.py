@@ -4,79 +4,18 @@ that do not belong together.
 
 import copy
 import hashlib
-import io
 import json
-import re
-import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
-from govd.ledger.signing import Signer
-from govd.models.given import Given
-from govd.requests import ForgetOptions
-from govd.service.service import open_service
-from govd.verify.bundle import verify_bundle
-from govd.verify.offline import verify_offline
 from govd.verify.safe_text import safe
-from tests.ledger.forging import Files, forged, listed, restated, unzipped, zipped
+from tests.ledger.forging import Files, forged, listed, restated
+from tests.verify.forged import Made, Rows, judged, of
 
-Rows = list[dict[str, Any]]
 STATEMENT = "statements/m-2.dsse.json"
-
-
-class Made(NamedTuple):
-    files: Files
-    rows: Rows
-    artifacts: dict[str, bytes]
-    signer: Signer
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -> Made:
-    """A bundle of everything: two forgets, evaluated and measured, written to a folder."""
-    from tests.conftest import DOMAINS, NAMES, POINTS
-
-    folder = tmp_path_factory.mktemp("forged")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("govd.asking.plugins.found_entry_points", lambda: POINTS)
-        given = Given(
-            labels=NAMES,
-            anchors=("wood", "sea"),
-            domains=DOMAINS,
-            pool=str(pool),
-            images=str(pictures),
-        )
-        with open_service(folder / "home") as service:
-            service.add_model("m", "colours", given, "ann")
-            for name in ("red", "blue"):
-                request = service.forget(
-                    "m", ForgetOptions(concepts=(name,), reason="a reason"), "ann"
-                )
-                service.reconcile()
-                if service.requests.show(request["id"])["state"] == "waiting":
-                    service.requests.decide(request["id"], "approve", "seen", "bob")
-                    service.reconcile()
-            service.measure()
-            service.bundles.bundle(folder / "all.zip")
-            signer = service.core.desk.ledger.signer
-    files = unzipped((folder / "all.zip").read_bytes())
-    rows = [json.loads(line) for line in files["entries.ndjson"].splitlines()]
-    return Made(
-        files, rows, {n[10:]: d for n, d in files.items() if n.startswith("artifacts/")}, signer
-    )
-
-
-def judged(files: Files, tmp_path: Path, made: Made, again: bool = False) -> dict[str, Any]:
-    path = tmp_path / "x.zip"
-    path.write_bytes(zipped(files).getvalue())
-    return dict(verify_offline(path, str(made.signer.key), again=again))
 
 
 def rewritten(
@@ -87,18 +26,11 @@ def rewritten(
     return forged(rows, (made.artifacts if artifacts is None else artifacts).values(), made.signer)
 
 
-def of(rows: Rows, kind: str, at: int = 0) -> dict[str, Any]:
-    return [row for row in rows if row["kind"] == kind][at]
-
-
 def test_what_is_made_here_holds(made: Made, tmp_path: Path) -> None:
     found = judged(made.files, tmp_path, made, again=True)
     assert found["holds"], found["faults"]
     assert [f["same_bytes"] for f in found["recomputed"]] == [True, True]
     assert judged(rewritten(made, lambda rows: None), tmp_path, made, again=True)["holds"]
-
-
-# -- the claim
 
 
 def of_the_base(statement: dict[str, Any], made: Made) -> None:
@@ -237,9 +169,6 @@ def test_the_reason_of_a_private_request_is_kept_private(made: Made, tmp_path: P
     assert any("reason kept private" in line for line in found["recorded"])
 
 
-# -- parts that do not belong together
-
-
 def test_tensors_of_another_concept_are_not_what_was_asked_for(made: Made, tmp_path: Path) -> None:
     def elephant(rows: Rows) -> None:
         for row in rows:
@@ -365,146 +294,3 @@ def test_missing_parts_are_named_and_composing_nothing_is_no_success(
     )
     assert found["holds"], "one of two could be composed"
     assert any("m/2: it was not composed again" in line for line in found["not_proven"])
-
-
-# -- hostile artifacts
-
-
-def swapped(made: Made, old: str, new: bytes) -> Files:
-    rows: Rows = json.loads(json.dumps(made.rows).replace(old, hashlib.sha256(new).hexdigest()))
-    return forged(rows, [*(d for n, d in made.artifacts.items() if n != old), new], made.signer)
-
-
-def parts(made: Made) -> dict[str, str]:
-    compose = of(made.rows, "revision.compose")["payload"]
-    return {
-        "contribution": of(made.rows, "contribution.make")["payload"]["artifact"],
-        "basis": compose["basis"],
-        "edit": compose["edit"],
-    }
-
-
-def bent(data: bytes) -> dict[str, bytes]:
-    tensors, said = tensors_from_bytes(data)
-    deep = b'{"__metadata__":{"spec":"' + b"[" * 50_000 + b'"}}'
-    deep += b" " * (-len(deep) % 8)
-    found = {
-        "noise": b"\x00" * 100,
-        "a deep header": struct.pack("<Q", len(deep)) + deep,
-        "nothing": b"",
-    }
-    for name in said:
-        for what, value in (
-            ("deep", "[" * 100_000),
-            ("a list", "[]"),
-            ("a number", "7"),
-            ("no JSON", "{"),
-            ("null", "null"),
-        ):
-            found[f"{name} is {what}"] = tensors_to_bytes(tensors, said | {name: value})
-        found[f"no {name}"] = tensors_to_bytes(
-            tensors, {k: v for k, v in said.items() if k != name}
-        )
-    for name in tensors:
-        found[f"no tensor {name}"] = tensors_to_bytes(
-            {k: v for k, v in tensors.items() if k != name}, said
-        )
-        for shape in ((3, 2), (0, 0), (5,)):
-            found[f"{name} of shape {shape}"] = tensors_to_bytes(
-                tensors | {name: np.zeros(shape)}, said
-            )
-        found[f"{name} of whole numbers"] = tensors_to_bytes(
-            tensors | {name: np.zeros(tensors[name].shape, np.int64)}, said
-        )
-        found[f"{name} is huge"] = tensors_to_bytes(
-            tensors | {name: np.full(tensors[name].shape, 1e308)}, said
-        )
-    return {
-        what: changed for what, changed in found.items() if changed != data
-    }  # a tensor of no numbers cannot be huge
-
-
-@pytest.mark.parametrize("what", ["contribution", "basis", "edit"])
-def test_malformed_artifacts_are_faults_that_name_them(
-    made: Made, tmp_path: Path, what: str
-) -> None:
-    old = parts(made)[what]
-    for name, data in bent(made.artifacts[old]).items():
-        found = judged(swapped(made, old, data), tmp_path, made, again=True)
-        idle = what == "edit" and not name.startswith(
-            ("format", "side", "no format", "no tensor", "L ", "B ", "noise", "a deep", "nothing")
-        )
-        if idle and not found["faults"]:  # facts about the edit that nothing depends on
-            assert all(f["same_bytes"] for f in found["recomputed"])
-            continue
-        assert found["faults"], f"{what}: {name}"
-        assert "again" in found["faults"][0], f"{what}: {name}"
-
-
-JSONS = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-3, 3)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=5),
-    lambda s: st.lists(s, max_size=3) | st.dictionaries(st.text(max_size=4), s, max_size=3),
-    max_leaves=6,
-)
-
-
-WHERE = st.sampled_from(["entries", "contribution", "basis", "edit"])
-PLACE = st.integers(0, 10_000)
-
-
-@given(WHERE, PLACE, PLACE, st.booleans(), JSONS)
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-def test_recomputing_whatever_was_bent_ends_in_a_verdict(
-    made: Made, tmp_path: Path, what: str, at: int, place: int, inside: bool, value: Any
-) -> None:
-    """A value somewhere in the entries, or in the metadata of an artifact, is another one."""
-    if what == "entries":
-        rows = copy.deepcopy(made.rows)
-        bendable = [
-            r["payload"]
-            for r in rows
-            if r["kind"].split(".")[0] in ("request", "revision", "contribution", "model")
-        ]
-        payload = bendable[at % len(bendable)]
-        payload[sorted(payload)[place % len(payload)]] = value
-        files = forged(rows, made.artifacts.values(), made.signer)
-    else:
-        tensors, said = tensors_from_bytes(made.artifacts[parts(made)[what]])
-        name = sorted(said)[at % len(said)]
-        known = json.loads(said[name]) if said[name].startswith("{") else None
-        if known and inside:
-            value = known | {sorted(known)[place % len(known)]: value}
-        files = swapped(
-            made, parts(made)[what], tensors_to_bytes(tensors, said | {name: json.dumps(value)})
-        )
-    assert isinstance(judged(files, tmp_path, made, again=True)["holds"], bool)
-
-
-def test_noise_in_tensors_is_a_verdict(made: Made, tmp_path: Path) -> None:
-    draw = np.random.default_rng(5)
-    for what, old in parts(made).items():
-        tensors, said = tensors_from_bytes(made.artifacts[old])
-        for _ in range(5):
-            noise = {
-                k: draw.standard_normal(v.shape) * 10.0 ** draw.integers(-200, 200)
-                for k, v in tensors.items()
-            }
-            assert not judged(
-                swapped(made, old, tensors_to_bytes(noise, said)), tmp_path, made, again=True
-            )["holds"], what
-
-
-def test_the_key_that_is_shown_is_the_one_that_was_checked(made: Made, tmp_path: Path) -> None:
-    found = judged(made.files, tmp_path, made)
-    assert found["key"] == str(made.signer.key) == found["keys"][0]
-    stranger = Signer.at(tmp_path / "k", made.signer.key.name)
-    assert not verify_bundle(io.BytesIO(zipped(made.files).getvalue()), stranger.key).verdict.holds
-    assert re.fullmatch(r"[0-9a-f]{64}", found["root"])
