@@ -1,9 +1,12 @@
-"""`python -m tests.benchmarks.accelerator`: what JAX finds, beside the host: encoding, and `--part edits`, prototypes and composing.
+"""`python -m tests.benchmarks.accelerator`: what JAX finds, beside the host: encoding, and `--part
+edits`, prototypes and composing.
 
-Encoding: pictures a second of a CLIP of random weights (speed does not depend on them), by default ViT-L/14 in bfloat16, as a share
-of what that device multiplies at its best. The best rate is measured in the same run with one product of large square matrices in
-the same precision. The work of a picture is counted from the model's widths: two operations for a weight and a token, and attention.
-Embeddings are held against the same weights in float32 on the host. The edits: `tests.benchmarks.accelerator_edits`.
+Encoding: pictures a second of a CLIP of random weights (speed does not depend on them), by default
+ViT-L/14 in bfloat16, as a share of what that device multiplies at its best. The best rate is
+measured in the same run with one product of large square matrices in the same precision. The work
+of a picture is counted from the model's widths: two operations for a weight and a token, and
+attention. Embeddings are held against the same weights in float32 on the host. The edits:
+`tests.benchmarks.accelerator_edits`.
 """
 
 import argparse
@@ -23,8 +26,20 @@ from govd_clip.config import read_config
 from govd_clip.model import Clip
 
 SHAPES = {
-    "vit-b-32": {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "patch_size": 32},
-    "vit-l-14": {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16, "patch_size": 14},
+    "vit-b-32": {
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "patch_size": 32,
+    },
+    "vit-l-14": {
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "patch_size": 14,
+    },
 }
 WIDTHS = {"vit-b-32": 512, "vit-l-14": 768}
 SQUARE = 8192
@@ -35,7 +50,9 @@ COMPARED = 4
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(prog="python -m tests.benchmarks.accelerator", description=__doc__)
+    options = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.accelerator", description=__doc__
+    )
     options.add_argument("--shape", choices=SHAPES, default="vit-l-14")
     options.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
     options.add_argument("--batch", type=int, default=256)
@@ -66,13 +83,21 @@ def main() -> None:
     best = peak(device, dtype, given.rounds)
     host = jax.devices("cpu")[0]
     with jax.default_device(host):
-        there = np.asarray(encode(jax.device_put(state, host), jnp.asarray(pixels[:COMPARED])), np.float64)
+        there = np.asarray(
+            encode(jax.device_put(state, host), jnp.asarray(pixels[:COMPARED])), np.float64
+        )
     here = np.asarray(compiled(moved, batch)[:COMPARED], np.float64)
     cosine = float((unit(here) * unit(there)).sum(1).min())
-    print(f"{given.shape}, {given.dtype}, batch {given.batch}, on {device.device_kind} ({device.platform})\n")
+    print(
+        f"{given.shape}, {given.dtype}, batch {given.batch}, on {device.device_kind}"
+        f" ({device.platform})\n"
+    )
     print("| | |\n|---|---|")
     print(f"| pictures a second | {given.batch / seconds:.1f} |")
-    print(f"| work | {work / given.batch / 1e9:.1f} GFLOP a picture, {work / seconds / 1e9:,.0f} GFLOP/s |")
+    print(
+        f"| work | {work / given.batch / 1e9:.1f} GFLOP a picture, {work / seconds / 1e9:,.0f}"
+        " GFLOP/s |"
+    )
     print(f"| best rate of a product, same precision | {best / 1e9:,.0f} GFLOP/s |")
     print(f"| share of it | {work / seconds / best:.0%} |")
     print(f"| least cosine to float32 on the host, of {len(here)} pictures | {cosine:.6f} |")
@@ -80,16 +105,24 @@ def main() -> None:
 
 def clip(shape: str) -> Clip:
     """A model of random weights, in float32."""
-    known = CLIPConfig(vision_config={**SHAPES[shape], "image_size": IMAGE_SIDE}, projection_dim=WIDTHS[shape])
+    known = CLIPConfig(
+        vision_config={**SHAPES[shape], "image_size": IMAGE_SIDE}, projection_dim=WIDTHS[shape]
+    )
     with tempfile.TemporaryDirectory() as folder:
         known.save_pretrained(folder)
         return Clip(read_config(Path(folder)), nnx.Rngs(0))
 
 
 def operations(shape: str) -> float:
-    """Floating-point operations of one picture: products of weights, and of queries, keys and values; the last block reads one token."""
+    """Floating-point operations of one picture: products of weights, and of queries, keys and
+    values; the last block reads one token.
+    """
     sizes = SHAPES[shape]
-    width, inner, layers = sizes["hidden_size"], sizes["intermediate_size"], sizes["num_hidden_layers"]
+    width, inner, layers = (
+        sizes["hidden_size"],
+        sizes["intermediate_size"],
+        sizes["num_hidden_layers"],
+    )
     patches = (IMAGE_SIDE // sizes["patch_size"]) ** 2
     tokens = patches + 1
     weights = 4 * width * width + 2 * width * inner

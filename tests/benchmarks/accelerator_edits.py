@@ -1,4 +1,6 @@
-"""What previews and sweeps do on an accelerator, beside the host in the same process: `mini`'s embeddings and prototypes, composing."""
+"""What previews and sweeps do on an accelerator, beside the host in the same process: `mini`'s
+embeddings and prototypes, composing.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -54,17 +56,25 @@ def _encoder_rows() -> Iterator[str]:
                 seconds[where] = time.perf_counter() - began
         cosine = float((rows["device"] * rows["host"]).sum(1).min())
         apart = float(np.abs(rows["device"] - rows["host"]).max())
-        yield f"| {what} | {1000 * seconds['device']:.0f} ms | {1000 * seconds['host']:.0f} ms | {cosine:.6f} | {apart:.1e} |"
+        yield (
+            f"| {what} | {1000 * seconds['device']:.0f} ms | {1000 * seconds['host']:.0f} ms |"
+            f" {cosine:.6f} | {apart:.1e} |"
+        )
 
 
 def _compose_rows(width: int) -> Iterator[str]:
     names, vectors, _ = named_texts(width)
-    basis = build(Ingredients("benchmark", "open", "image", (), np.zeros((0, width)), names, vectors))
+    basis = build(
+        Ingredients("benchmark", "open", "image", (), np.zeros((0, width)), names, vectors)
+    )
     forgets = contributions(basis, "oblique", list(names[: max(FORGETS)]), vectors)
     for count in FORGETS:
         there = timed(partial(_on_device, basis, forgets[:count]), 3)
         here = timed(partial(compose, basis, forgets[:count], builtin()), 3)
-        device, host = _on_device(basis, forgets[:count]), compose(basis, forgets[:count], builtin())
+        device, host = (
+            _on_device(basis, forgets[:count]),
+            compose(basis, forgets[:count], builtin()),
+        )
         apart = max(_relative(device, host, vectors))
         yield f"| {width} | {count} | {there:.0f} ms | {here:.0f} ms | {apart:.1e} |"
 

@@ -1,10 +1,12 @@
-"""`python -m tests.benchmarks.calibration [--grid | --held-out]`: the constants of detectors and strengths, one by one, on drawings that
-no figure is told of.
+"""`python -m tests.benchmarks.calibration [--grid | --held-out]`: the constants of detectors and
+strengths, one by one, on drawings that no figure is told of.
 
-Requests one at a time (every concept; every cell of at least three drawings), five concepts at once, whole domains. The rule: of the
-settings that leave at most `LEFT` of the accuracy on what is forgotten, mean over the groups of concepts and cells, the one with the
-highest mean agreement; for whole domains, `strength.ELSEWHERE` is policy (the share of other answers that must stay), not chosen here.
-`--held-out` prints the same figures on the evaluation drawings: for README, not for choosing.
+Requests one at a time (every concept; every cell of at least three drawings), five concepts at
+once, whole domains. The rule: of the settings that leave at most `LEFT` of the accuracy on what is
+forgotten, mean over the groups of concepts and cells, the one with the highest mean agreement; for
+whole domains, `strength.ELSEWHERE` is policy (the share of other answers that must stay), not
+chosen here. `--held-out` prints the same figures on the evaluation drawings: for README, not for
+choosing.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ FEWEST = 3
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one request or several at once: right answers among the forgotten drawings and the rest, before and after."""
+    """Of one request or several at once: right answers among the forgotten drawings and the rest,
+    before and after.
+    """
 
     gone: int
     gone_before: int
@@ -55,7 +59,9 @@ class Outcome:
         return self.same / self.kept
 
 
-def outcome(part: Part, scopes: Sequence[tuple[tuple[str, ...], tuple[str, ...]]], method: str = "fitted") -> Outcome:
+def outcome(
+    part: Part, scopes: Sequence[tuple[tuple[str, ...], tuple[str, ...]]], method: str = "fitted"
+) -> Outcome:
     """Forget the scopes (concepts, domains) together, and look at the part's drawings."""
     edit = part.edit(*(part.contribution(*scope, method=method) for scope in scopes))
     data, (names, texts) = part.data, part.basis.anchors
@@ -67,12 +73,21 @@ def outcome(part: Part, scopes: Sequence[tuple[tuple[str, ...], tuple[str, ...]]
     kept = np.array([name not in whole for name in names])
     right, now = before.argmax(1) == true, after.argmax(1) == true
     same = before[:, kept].argmax(1) == after[:, kept].argmax(1)
-    return Outcome(*(int(x.sum()) for x in (mine, right[mine], now[mine], ~mine, right[~mine], now[~mine], same[~mine])))
+    return Outcome(
+        *(
+            int(x.sum())
+            for x in (mine, right[mine], now[mine], ~mine, right[~mine], now[~mine], same[~mine])
+        )
+    )
 
 
 def shown(part: Part, name: str) -> int:
     """Drawings of a class in a part."""
-    return int((part.data.class_of == part.data.classes.index(name)).sum()) if name in part.data.classes else 0
+    return (
+        int((part.data.class_of == part.data.classes.index(name)).sum())
+        if name in part.data.classes
+        else 0
+    )
 
 
 def each_concept(mini: Mini, held: bool) -> list[Outcome]:
@@ -80,12 +95,16 @@ def each_concept(mini: Mini, held: bool) -> list[Outcome]:
     return [outcome(part, [((name,), ())]) for part, name in parts if shown(part, name)]
 
 
-def each_cell(mini: Mini, held: bool, domains: Iterable[str], fewest: int = FEWEST) -> list[Outcome]:
+def each_cell(
+    mini: Mini, held: bool, domains: Iterable[str], fewest: int = FEWEST
+) -> list[Outcome]:
     found = []
     for name, domain in itertools.product(mini.labels, domains):
         part = mini.evaluation if held else mini.part_of(name)
         if shown(part, name):
-            at = (part.data.class_of == part.data.classes.index(name)) & (part.data.domain_of == mini.domains.index(domain))
+            at = (part.data.class_of == part.data.classes.index(name)) & (
+                part.data.domain_of == mini.domains.index(domain)
+            )
             if at.sum() >= fewest:
                 found.append(outcome(part, [((name,), (domain,))]))
     return found
@@ -95,23 +114,36 @@ def several(mini: Mini, held: bool, count: int = 5, draws: int = 12) -> list[Out
     draw, found = np.random.default_rng(count), []
     for i in range(draws):
         part = mini.evaluation if held else mini.calibration[i % FOLDS]
-        there = [name for j, name in enumerate(mini.labels) if (held or j % FOLDS == i % FOLDS) and shown(part, name)]
-        found.append(outcome(part, [((str(name),), ()) for name in draw.choice(there, count, replace=False)]))
+        there = [
+            name
+            for j, name in enumerate(mini.labels)
+            if (held or j % FOLDS == i % FOLDS) and shown(part, name)
+        ]
+        found.append(
+            outcome(part, [((str(name),), ()) for name in draw.choice(there, count, replace=False)])
+        )
     return found
 
 
 def whole(mini: Mini, held: bool) -> dict[str, list[Outcome]]:
     parts = [mini.evaluation] if held else mini.calibration
-    return {f"everything in {domain}": [outcome(p, [((), (domain,))]) for p in parts] for domain in mini.domains}
+    return {
+        f"everything in {domain}": [outcome(p, [((), (domain,))]) for p in parts]
+        for domain in mini.domains
+    }
 
 
 def groups(mini: Mini, held: bool, wanted: Sequence[str]) -> dict[str, list[Outcome]]:
     """Outcomes of every group asked for."""
     made = {
         "concepts": lambda: {"each concept": each_concept(mini, held)},
-        "line and glyph": lambda: {"each cell in line and glyph": each_cell(mini, held, ("line", "glyph"))},
+        "line and glyph": lambda: {
+            "each cell in line and glyph": each_cell(mini, held, ("line", "glyph"))
+        },
         # on the calibration drawings no colour cell has three
-        "colour": lambda: {"each cell in colour": each_cell(mini, held, ("colour",), FEWEST if held else 1)},
+        "colour": lambda: {
+            "each cell in colour": each_cell(mini, held, ("colour",), FEWEST if held else 1)
+        },
         "five": lambda: {"five concepts at once": several(mini, held)},
         "whole": lambda: whole(mini, held),
     }
@@ -143,11 +175,14 @@ def constant(name: str, value: float) -> Iterator[None]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--grid", action="store_true", help="every constant at every value, the others as they are")
+    parser.add_argument(
+        "--grid", action="store_true", help="every constant at every value, the others as they are"
+    )
     parser.add_argument("--held-out", action="store_true", help="on the evaluation drawings")
     given, mini = parser.parse_args(), Mini()
     print(
-        "| setting | forgotten | requests | its accuracy | the rest's accuracy | same answers | worst |\n|---|---|---|---|---|---|---|",
+        "| setting | forgotten | requests | its accuracy | the rest's accuracy | same answers |"
+        " worst |\n|---|---|---|---|---|---|---|",
         flush=True,
     )
     usual = ("concepts", "line and glyph", "colour", "five")
@@ -160,9 +195,15 @@ def main() -> None:
         for group, outcomes in found.items():
             print(row(f"{name} = {value:g}", group, outcomes), flush=True)
         counted = [(now | found)[g] for g in now if not g.startswith("everything")]
-        left = statistics.mean(share(o, "gone_after", "gone") / share(o, "gone_before", "gone") for o in counted)
+        left = statistics.mean(
+            share(o, "gone_after", "gone") / share(o, "gone_before", "gone") for o in counted
+        )
         same = statistics.mean(share(o, "same", "kept") for o in counted)
-        print(f"| {name} = {value:g} | **mean of concepts and cells** | | {left:.3f} left (≤ {LEFT:g}) | | {same:.4f} | |", flush=True)
+        print(
+            f"| {name} = {value:g} | **mean of concepts and cells** | | {left:.3f} left (≤"
+            f" {LEFT:g}) | | {same:.4f} | |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

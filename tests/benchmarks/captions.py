@@ -1,13 +1,16 @@
-"""`python -m tests.benchmarks.captions FOLDER --model MODEL --forget WORD …`: retrieval on pictures with captions, before and after.
+"""`python -m tests.benchmarks.captions FOLDER --model MODEL --forget WORD …`: retrieval on pictures
+with captions, before and after.
 
-The protocol of CLIPErase (Yang et al., arXiv 2410.23330): R@1, 5 and 10 of text → image and image → text, on pairs whose caption has a
-forgotten word and on all others. Rows: the captions with the word (low is wanted), the same captions without it (the reference: what the
-rest of the sentence finds, which a model that does not know the word can do, too), and the others (as before is wanted).
+The protocol of CLIPErase (Yang et al., arXiv 2410.23330): R@1, 5 and 10 of text → image and image →
+text, on pairs whose caption has a forgotten word and on all others. Rows: the captions with the
+word (low is wanted), the same captions without it (the reference: what the rest of the sentence
+finds, which a model that does not know the word can do, too), and the others (as before is wanted).
 
-FOLDER holds pictures and one file that names them: `metadata.csv` or `metadata.jsonl` as `datasets.ImageFolder` reads them (`file_name`,
-and `text` or `caption`), or `captions.txt` with a line `file<tab>caption` or `file,caption`, with a header or without; Flickr8k's `file#0`
-is understood. A picture may have several captions. No picture of the folder is fitted on: a pool is given by `--pool`, else it is the one
-that the model brings, else there is none.
+FOLDER holds pictures and one file that names them: `metadata.csv` or `metadata.jsonl` as
+`datasets.ImageFolder` reads them (`file_name`, and `text` or `caption`), or `captions.txt` with a
+line `file<tab>caption` or `file,caption`, with a header or without; Flickr8k's `file#0` is
+understood. A picture may have several captions. No picture of the folder is fitted on: a pool is
+given by `--pool`, else it is the one that the model brings, else there is none.
 """
 
 from __future__ import annotations
@@ -36,7 +39,9 @@ MODEL = "captions"
 FILES: Final = ("metadata.csv", "metadata.jsonl", "captions.txt", "captions.csv", "captions.tsv")
 NAMED: Final = ("file_name", "image", "file", "filename")
 SAYING: Final = ("text", "caption", "captions")
-LAYOUT: Final = "Lay it out as pictures with metadata.csv (file_name,text) or captions.txt (file<tab>caption)."
+LAYOUT: Final = (
+    "Lay it out as pictures with metadata.csv (file_name,text) or captions.txt (file<tab>caption)."
+)
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,21 @@ class Captioned:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table for each method and target."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.captions", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.captions", description=__doc__
+    )
     parser.add_argument("folder", type=Path, help="pictures with captions")
-    parser.add_argument("--model", default="mini", help="what `govd model add` takes: a folder, a Hugging Face id, mini")
+    parser.add_argument(
+        "--model",
+        default="mini",
+        help="what `govd model add` takes: a folder, a Hugging Face id, mini",
+    )
     parser.add_argument("--forget", nargs="+", required=True, metavar="WORD")
-    parser.add_argument("--pool", default=None, help="unlabelled pictures or embeddings, others than those of the folder")
+    parser.add_argument(
+        "--pool",
+        default=None,
+        help="unlabelled pictures or embeddings, others than those of the folder",
+    )
     parser.add_argument("--use", default=None, choices=("labels", "open", "search"))
     parser.add_argument("--methods", default="auto,nullspace")
     parser.add_argument("--targets", default="unnamed,level", help="of methods that have targets")
@@ -71,9 +86,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as home, open_service(Path(home) / "home") as service:
         service.add_model(MODEL, given.model, Given(pool=given.pool, use=given.use), "benchmark")
         groups = Groups.of(captioned, given.forget)
-        record, sizes = service.models.show(MODEL), ", ".join(f"{len(pairs)} {name}" for name, pairs in groups.pairs.items())
+        record, sizes = (
+            service.models.show(MODEL),
+            ", ".join(f"{len(pairs)} {name}" for name, pairs in groups.pairs.items()),
+        )
         pool = f"{record['pool']} embeddings" if record["pool"] else "none"
-        print(f"{given.model}, {len(captioned.paths)} pictures; captions: {sizes}; pool: {pool}; forgotten: {', '.join(given.forget)}")
+        print(
+            f"{given.model}, {len(captioned.paths)} pictures; captions: {sizes}; pool: {pool};"
+            f" forgotten: {', '.join(given.forget)}"
+        )
         if captioned.missing:
             print(f"{captioned.missing} captions name files that are not there; they are left out")
         vectors = Vectors.of(service, captioned, groups)
@@ -108,7 +129,9 @@ def read(folder: Path) -> Captioned:
             continue
         pairs.append(Pair(places.setdefault(path, len(places)), " ".join(caption.split())))
     if not pairs:
-        raise BadFile("none of the pictures that have captions is there", where=str(listing), advice=LAYOUT)
+        raise BadFile(
+            "none of the pictures that have captions is there", where=str(listing), advice=LAYOUT
+        )
     return Captioned(tuple(places), tuple(pairs), missing)
 
 
@@ -129,7 +152,11 @@ def _lines(listing: Path) -> Iterator[tuple[str, str]]:
         yield from _of_records(csv.DictReader(text.splitlines()), listing)
     else:
         tabs = "\t" in text.partition("\n")[0]
-        rows = csv.reader(text.splitlines(), delimiter="\t" if tabs else ",", quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL)
+        rows = csv.reader(
+            text.splitlines(),
+            delimiter="\t" if tabs else ",",
+            quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
+        )
         for at, row in enumerate(rows):
             if len(row) < 2 or (at == 0 and row[0].strip().lower() in NAMED):
                 continue
@@ -138,9 +165,15 @@ def _lines(listing: Path) -> Iterator[tuple[str, str]]:
 
 def _of_records(records: Iterable[Mapping[str, Any]], listing: Path) -> Iterator[tuple[str, str]]:
     for record in records:
-        name, caption = (next((record[key] for key in keys if record.get(key)), None) for keys in (NAMED, SAYING))
+        name, caption = (
+            next((record[key] for key in keys if record.get(key)), None) for keys in (NAMED, SAYING)
+        )
         if name is None or caption is None:
-            raise BadFile(f"a line without {'a file' if name is None else 'a caption'}", where=str(listing), advice=LAYOUT)
+            raise BadFile(
+                f"a line without {'a file' if name is None else 'a caption'}",
+                where=str(listing),
+                advice=LAYOUT,
+            )
         for one in caption if isinstance(caption, list) else [caption]:
             yield str(name), str(one)
 
@@ -149,19 +182,27 @@ def _of_records(records: Iterable[Mapping[str, Any]], listing: Path) -> Iterator
 
 
 def without(caption: str, words: Sequence[str]) -> str:
-    """A caption without the words, singular or plural, whole and in any case; articles that are left before nothing go, too."""
+    """A caption without the words, singular or plural, whole and in any case; articles that are
+    left before nothing go, too.
+    """
     found = _pattern(words).sub(" ", caption)
-    found = re.sub(r"\b(?:an?|the)\b\s*(?=[.,;!?]|$)", " ", " ".join(found.split()), flags=re.IGNORECASE)
+    found = re.sub(
+        r"\b(?:an?|the)\b\s*(?=[.,;!?]|$)", " ", " ".join(found.split()), flags=re.IGNORECASE
+    )
     return " ".join(re.sub(r"\s+([.,;!?])", r"\1", found).split()).strip(" ,;")
 
 
 def _pattern(words: Sequence[str]) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(re.escape(word) for word in words)})(?:s|es)?\b", re.IGNORECASE)
+    return re.compile(
+        rf"\b(?:{'|'.join(re.escape(word) for word in words)})(?:s|es)?\b", re.IGNORECASE
+    )
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Pairs by what is asked of them: `forgotten`, the same as `reference` without the word, and `others`."""
+    """Pairs by what is asked of them: `forgotten`, the same as `reference` without the word, and
+    `others`.
+    """
 
     pairs: Mapping[str, tuple[Pair, ...]]
 
@@ -176,9 +217,18 @@ class Groups:
         others = tuple(pair for pair in captioned.pairs if not _pattern(words).search(pair.caption))
         if not forgotten or not others:
             what = "no caption has" if not forgotten else "every caption has"
-            raise BadFile(f"{what} one of the words {', '.join(words)}", advice="Name words that some captions have: --forget WORD.")
+            raise BadFile(
+                f"{what} one of the words {', '.join(words)}",
+                advice="Name words that some captions have: --forget WORD.",
+            )
         stripped = (Pair(pair.picture, without(pair.caption, words)) for pair in forgotten)
-        return Groups({"forgotten": forgotten, "reference": tuple(p for p in stripped if p.caption), "others": others})
+        return Groups(
+            {
+                "forgotten": forgotten,
+                "reference": tuple(p for p in stripped if p.caption),
+                "others": others,
+            }
+        )
 
     def captions(self, name: str) -> list[str]:
         """A group's captions, equal ones once."""
@@ -195,7 +245,9 @@ class Groups:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Unit embeddings of the pictures `(n, d)` and of each group's captions `(m, d)`, of the unedited model."""
+    """Unit embeddings of the pictures `(n, d)` and of each group's captions `(m, d)`, of the
+    unedited model.
+    """
 
     images: np.ndarray
     captions: Mapping[str, np.ndarray]
@@ -205,7 +257,10 @@ class Vectors:
         """Captions are encoded as they stand, in no template."""
         encoder = service.core.models.opened(MODEL).encoder
         images = np.asarray(encoder.files(list(captioned.paths))[0], np.float64)
-        texts = {name: np.asarray(encoder.texts(groups.captions(name), keep=False), np.float64) for name in groups.pairs}
+        texts = {
+            name: np.asarray(encoder.texts(groups.captions(name), keep=False), np.float64)
+            for name in groups.pairs
+        }
         return Vectors(exact.unit(images), texts)
 
 
@@ -218,40 +273,55 @@ def edit_of(service: Service, method: str, target: str, words: Sequence[str]) ->
     opened, requests = service.core.models.opened(MODEL), service.requests
     named = ("fitted" if opened.basis.has_pool else "oblique") if method == "auto" else method
     specs = [ForgetSpec(Scope((Concept(word),)), named, target or None) for word in words]  # type: ignore[arg-type]
-    return requests.composing.composed(opened.basis, [requests.computing.compute(spec, opened, keep=False) for spec in specs])
+    return requests.composing.composed(
+        opened.basis, [requests.computing.compute(spec, opened, keep=False) for spec in specs]
+    )
 
 
 # -- counting
 
 
-def recalls(scored: np.ndarray, shows: np.ndarray, beside: np.ndarray, beside_shows: np.ndarray) -> dict[str, float]:
-    """Recall of a group: `t2i@k`, a picture of a caption is among its k best of all pictures; `i2t@k`, a caption of a picture is among its
-    k best of the group's and the others. Of equal scores the first wins.
+def recalls(
+    scored: np.ndarray, shows: np.ndarray, beside: np.ndarray, beside_shows: np.ndarray
+) -> dict[str, float]:
+    """Recall of a group: `t2i@k`, a picture of a caption is among its k best of all pictures;
+    `i2t@k`, a caption of a picture is among its k best of the group's and the others. Of equal
+    scores the first wins.
 
-    `scored` (n, m) are all pictures' scores with the group's captions, `shows` (n, m) which are of which, `beside` and `beside_shows`
-    (n, l) the same of others.
+    `scored` (n, m) are all pictures' scores with the group's captions, `shows` (n, m) which are of
+    which, `beside` and `beside_shows` (n, l) the same of others.
     """
     best = np.argsort(-scored, axis=0, kind="stable")[: max(DEPTHS)]
     hit = np.take_along_axis(shows, best, axis=0)
     shares = {f"t2i@{k}": float(hit[:k].any(0).mean()) for k in DEPTHS}
     rows = shows.any(1)
-    whole, of_whole = (np.concatenate(pair, axis=1)[rows] for pair in ((scored, beside), (shows, beside_shows)))
+    whole, of_whole = (
+        np.concatenate(pair, axis=1)[rows] for pair in ((scored, beside), (shows, beside_shows))
+    )
     order = np.argsort(-whole, axis=1, kind="stable")[:, : max(DEPTHS)]
     hit = np.take_along_axis(of_whole, order, axis=1)
     return shares | {f"i2t@{k}": float(hit[:, :k].any(1).mean()) for k in DEPTHS}
 
 
 def measured(vectors: Vectors, groups: Groups, edit: Edit) -> dict[str, dict[str, float]]:
-    """Recalls of each group after an edit; forgotten captions and their reference never compete with each other."""
+    """Recalls of each group after an edit; forgotten captions and their reference never compete
+    with each other.
+    """
     scored = {name: scores(edit, vectors.images, texts) for name, texts in vectors.captions.items()}
     shows = {name: groups.shows(name, len(vectors.images)) for name in groups.pairs}
     beside = {"forgotten": "others", "reference": "others", "others": "forgotten"}
     return {
-        name: recalls(scored[name], shows[name], scored[other], shows[other]) for name, other in beside.items() if groups.captions(name)
+        name: recalls(scored[name], shows[name], scored[other], shows[other])
+        for name, other in beside.items()
+        if groups.captions(name)
     }
 
 
-SAID: Final = {"forgotten": "with the word", "reference": "the same without it", "others": "all others"}
+SAID: Final = {
+    "forgotten": "with the word",
+    "reference": "the same without it",
+    "others": "all others",
+}
 WAYS: Final = {"t2i": "text → image", "i2t": "image → text"}
 
 
@@ -259,10 +329,16 @@ def table(vectors: Vectors, groups: Groups, edit: Edit) -> str:
     """Markdown: recall in per cent before → after."""
     nothing = Edit.nothing(edit.dim, edit.side)
     before, after = measured(vectors, groups, nothing), measured(vectors, groups, edit)
-    lines = [f"| captions | search | {' | '.join(f'R@{k}' for k in DEPTHS)} |", f"|{'---|' * (2 + len(DEPTHS))}"]
+    lines = [
+        f"| captions | search | {' | '.join(f'R@{k}' for k in DEPTHS)} |",
+        f"|{'---|' * (2 + len(DEPTHS))}",
+    ]
     for name in before:
         for way, words in WAYS.items():
-            cells = (f"{100 * before[name][f'{way}@{k}']:.1f} → {100 * after[name][f'{way}@{k}']:.1f} %" for k in DEPTHS)
+            cells = (
+                f"{100 * before[name][f'{way}@{k}']:.1f} → {100 * after[name][f'{way}@{k}']:.1f} %"
+                for k in DEPTHS
+            )
             lines.append(f"| {SAID[name]} | {words} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -1,9 +1,10 @@
-"""`python -m tests.benchmarks.compose`: composing k forgets, beside what one would write with NumPy's own BLAS.
+"""`python -m tests.benchmarks.compose`: composing k forgets, beside what one would write with
+NumPy's own BLAS.
 
-On simulated text vectors of everyday nouns, or on published ones (`tests.geometry`).
-Times are the median of several runs in one process; ratios are of the same run. `fitted`, with its check on held-out
-pictures, is a table of its own, on simulated image embeddings and in processor time (`OPENBLAS_NUM_THREADS=1` for
-that of one thread).
+On simulated text vectors of everyday nouns, or on published ones (`tests.geometry`). Times are the
+median of several runs in one process; ratios are of the same run. `fitted`, with its check on
+held-out pictures, is a table of its own, on simulated image embeddings and in processor time
+(`OPENBLAS_NUM_THREADS=1` for that of one thread).
 """
 
 import statistics
@@ -41,11 +42,15 @@ def worked(work: Callable[[], object], times: int = 3) -> float:
     return 1000 * statistics.median(took)
 
 
-def contributions(basis: Basis, method: str, names: list[str], vectors: np.ndarray) -> list[Contribution]:
+def contributions(
+    basis: Basis, method: str, names: list[str], vectors: np.ndarray
+) -> list[Contribution]:
     """A forget for each name, made alone."""
     methods, made = builtin(), []
     for i, name in enumerate(names):
-        spec = ForgetSpec(Scope((Concept(name),)), method, "level" if method == "oblique" else "unnamed")
+        spec = ForgetSpec(
+            Scope((Concept(name),)), method, "level" if method == "oblique" else "unnamed"
+        )
         material = Material([vectors[i : i + 1]], vectors[i : i + 1])
         tensors, facts = methods[method].contribute(Problem(basis, spec, material))
         made.append(sealed("benchmark", spec, dict(tensors), dict(facts)))
@@ -57,7 +62,19 @@ def fitted_rows(dim: int) -> Iterator[str]:
     names, vectors, _ = named_texts(dim)
     pool = np.asarray(simulated_pool(vectors), np.float64)
     nothing = np.zeros((0, dim))
-    basis = build(Ingredients("benchmark", "labels", "image", names, vectors, (), nothing, pool=pool, pool_kind="simulated"))
+    basis = build(
+        Ingredients(
+            "benchmark",
+            "labels",
+            "image",
+            names,
+            vectors,
+            (),
+            nothing,
+            pool=pool,
+            pool_kind="simulated",
+        )
+    )
     stored, methods = basis.to_bytes(), builtin()
     made = contributions(basis, "fitted", names[: max(COUNTS)], vectors)
     plain = contributions(basis, "oblique", names[: max(COUNTS)], vectors)
@@ -70,7 +87,14 @@ def fitted_rows(dim: int) -> Iterator[str]:
         yield f"| {dim} | {count} | {cached:.0f} ms | {cold:.0f} ms | {oblique:.0f} ms | {step} |"
 
 
-def row(dim: int, names: list[str], vectors: np.ndarray, basis: Basis, ingredients: Ingredients, count: int) -> str:
+def row(
+    dim: int,
+    names: list[str],
+    vectors: np.ndarray,
+    basis: Basis,
+    ingredients: Ingredients,
+    count: int,
+) -> str:
     """One line of the table."""
     methods, made = builtin(), contributions(basis, "oblique", names[:count], vectors)
     forgotten = vectors[:count]
@@ -85,23 +109,37 @@ def row(dim: int, names: list[str], vectors: np.ndarray, basis: Basis, ingredien
         u, s, _ = np.linalg.svd(forgotten.T, full_matrices=False)
         return u[:, s > 1e-6] @ u[:, s > 1e-6].T
 
-    cached, cold = timed(lambda: compose(basis, made, methods)), timed(lambda: compose(build(ingredients), made, methods), 3)
+    cached, cold = (
+        timed(lambda: compose(basis, made, methods)),
+        timed(lambda: compose(build(ingredients), made, methods), 3),
+    )
     solve, svd = timed(plain), timed(projection)
-    return f"| {dim} | {count} | {cached:.0f} ms | {cold:.0f} ms | {solve:.0f} ms | {svd:.0f} ms | {cached / solve:.2f} |"
+    return (
+        f"| {dim} | {count} | {cached:.0f} ms | {cold:.0f} ms | {solve:.0f} ms | {svd:.0f} ms |"
+        f" {cached / solve:.2f} |"
+    )
 
 
 def main() -> None:
     kinds = {dim: named_texts(dim)[2] for dim in (512, 768)}
     print("; ".join(f"{dim}: {kind}" for dim, kind in kinds.items()) + "\n")
-    print("| d | forgets | from cached factors | cold (factors too) | plain BLAS solve | SVD projection | cached ÷ BLAS |")
+    print(
+        "| d | forgets | from cached factors | cold (factors too) | plain BLAS solve | SVD"
+        " projection | cached ÷ BLAS |"
+    )
     print("|---|---|---|---|---|---|---|")
     for dim in (512, 768):
         names, vectors, _ = named_texts(dim)
-        ingredients = Ingredients("benchmark", "open", "image", (), np.zeros((0, dim)), names, vectors)
+        ingredients = Ingredients(
+            "benchmark", "open", "image", (), np.zeros((0, dim)), names, vectors
+        )
         basis = build(ingredients)
         for count in COUNTS:
             print(row(dim, names, vectors, basis, ingredients, count))
-    print("\n| d | forgets | `fitted`, pool at hand | `fitted`, cold | `oblique` | steps down |\n|---|---|---|---|---|---|")
+    print(
+        "\n| d | forgets | `fitted`, pool at hand | `fitted`, cold | `oblique` | steps down"
+        " |\n|---|---|---|---|---|---|"
+    )
     for dim in (512, 768):
         for line in fitted_rows(dim):
             print(line, flush=True)

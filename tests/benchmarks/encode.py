@@ -1,4 +1,5 @@
-"""`python -m tests.benchmarks.encode`: pictures and texts a second, beside torch's `CLIPModel` on the same machine in the same run.
+"""`python -m tests.benchmarks.encode`: pictures and texts a second, beside torch's `CLIPModel` on
+the same machine in the same run.
 
 The shape of ViT-B/32 with random weights (speed does not depend on them); needs the extra `parity`.
 """
@@ -16,8 +17,12 @@ from transformers import CLIPConfig, CLIPModel
 BATCH, WORDS = 32, 16
 
 
-def rates(one: Callable[[], object], other: Callable[[], object], count: int, times: int = 5) -> tuple[float, float]:
-    """Items a second of both, the median of runs that take turns, so that whatever else the machine does meets both."""
+def rates(
+    one: Callable[[], object], other: Callable[[], object], count: int, times: int = 5
+) -> tuple[float, float]:
+    """Items a second of both, the median of runs that take turns, so that whatever else the machine
+    does meets both.
+    """
     took: dict[int, list[float]] = {0: [], 1: []}
     one(), other()
     for _ in range(times):
@@ -56,9 +61,15 @@ def main() -> None:
                 lambda: model.get_text_features(input_ids=torch.from_numpy(ids)),
                 BATCH,
             )
-    print(f"| ViT-B/32, batch {BATCH} | govd (JAX {jax.default_backend()}) | torch (CPU) | ratio |\n|---|---|---|---|")
+    print(
+        f"| ViT-B/32, batch {BATCH} | govd (JAX {jax.default_backend()}) | torch (CPU) | ratio"
+        " |\n|---|---|---|---|"
+    )
     print(f"| pictures a second | {ours_i:.1f} | {theirs_i:.1f} | {ours_i / theirs_i:.2f} |")
-    print(f"| texts a second ({WORDS} tokens) | {ours_t:.1f} | {theirs_t:.1f} | {ours_t / theirs_t:.2f} |")
+    print(
+        f"| texts a second ({WORDS} tokens) | {ours_t:.1f} | {theirs_t:.1f} |"
+        f" {ours_t / theirs_t:.2f} |"
+    )
 
 
 if __name__ == "__main__":

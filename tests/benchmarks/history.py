@@ -1,8 +1,10 @@
-"""`python -m tests.benchmarks.history HOME [REQUESTS]`: a plausible half year of `mini` in a new home (300 requests), really computed.
+"""`python -m tests.benchmarks.history HOME [REQUESTS]`: a plausible half year of `mini` in a new
+home (300 requests), really computed.
 
-Brand owners, courts and people ask; policies let some wait; officers approve, reject, extend, hold; some is taken back; some requests are
-private, a few of them shredded; exports go to partners; the vocabulary and the key change once. Times are simulated by a clock that is set:
-the entries are dated over the last six months. Everything else is as in a home that lived so long.
+Brand owners, courts and people ask; policies let some wait; officers approve, reject, extend, hold;
+some is taken back; some requests are private, a few of them shredded; exports go to partners; the
+vocabulary and the key change once. Times are simulated by a clock that is set: the entries are
+dated over the last six months. Everything else is as in a home that lived so long.
 """
 
 import random
@@ -23,7 +25,11 @@ DAYS = 180
 FILERS = ("brand-desk", "legal", "privacy-desk", "ann", "feed:licences")
 OFFICERS = ("bob", "carol", "dpo")
 REASONS = {
-    "brand-desk": ("brand owner asks, letter of the {}th", "licence of the logo ends", "settlement with the designer"),
+    "brand-desk": (
+        "brand owner asks, letter of the {}th",
+        "licence of the logo ends",
+        "settlement with the designer",
+    ),
     "legal": ("court order 7 C {}/26", "interim injunction", "counsel's advice"),
     "privacy-desk": ("data subject request {}", "withdrawal of consent"),
     "ann": ("found in a review", "asked by the product owner"),
@@ -69,7 +75,9 @@ class Office:
         return str(self.service.requests.show(request)["state"])
 
     def standing(self) -> list[dict[str, Any]]:
-        return [dict(r) for r in self.service.requests.all(state="in_force") if r["kind"] == "forget"]
+        return [
+            dict(r) for r in self.service.requests.all(state="in_force") if r["kind"] == "forget"
+        ]
 
     def file(self) -> str | None:
         draw, who = self.draw, self.draw.choice(FILERS)
@@ -98,8 +106,14 @@ class Office:
         if draw.random() < 0.3:
             due = (self.clock.at + timedelta(days=33)).date().isoformat()
             with suppress(GovdError):
-                self.service.requests.extend(request, due, "a complex case: the domain must be looked at", officer)
-        event, why = ("reject", "out of proportion") if draw.random() < 0.2 else ("approve", "the cost is accepted")
+                self.service.requests.extend(
+                    request, due, "a complex case: the domain must be looked at", officer
+                )
+        event, why = (
+            ("reject", "out of proportion")
+            if draw.random() < 0.2
+            else ("approve", "the cost is accepted")
+        )
         self.service.requests.decide(request, event, why, officer)
 
     def undo(self) -> None:
@@ -108,19 +122,31 @@ class Office:
             return
         request, officer = self.draw.choice(standing)["id"], self.draw.choice(OFFICERS)
         if self.draw.random() < 0.15:
-            self.service.requests.hold(request, f"case {self.draw.randrange(100)} is pending", "legal")
+            self.service.requests.hold(
+                request, f"case {self.draw.randrange(100)} is pending", "legal"
+            )
             try:
                 self.service.revert(request, "no longer needed", officer)
             except GovdError:
                 self.refused += 1
             self.clock.forward(self.draw.uniform(24, 90))
             self.service.requests.release(request, "the case is closed", "legal")
-        self.service.revert(request, self.draw.choice(("licence renewed", "order lifted", "withdrawn by who asked")), officer)
+        self.service.revert(
+            request,
+            self.draw.choice(("licence renewed", "order lifted", "withdrawn by who asked")),
+            officer,
+        )
 
     def shred(self) -> None:
-        old = [r for r in self.service.requests.all() if r.get("private") and not r.get("shredded_at") and r["kind"] == "forget"]
+        old = [
+            r
+            for r in self.service.requests.all()
+            if r.get("private") and not r.get("shredded_at") and r["kind"] == "forget"
+        ]
         if old:
-            self.service.requests.shred(self.draw.choice(old)["id"], "the purpose is fulfilled", "dpo")
+            self.service.requests.shred(
+                self.draw.choice(old)["id"], "the purpose is fulfilled", "dpo"
+            )
 
     def day(self, most: int) -> None:
         """Some filings, their decisions, and what else happens."""
@@ -151,14 +177,27 @@ def lived(home: Path, requests: int = 300, seed: int = 1) -> dict[str, int]:
             days += 1
             if days % 25 == 0:
                 folder = home.parent / f"export-{days}"
-                service.export("mini", folder, "carol", format="edit", disclose=True, recipient=f"partner-{days}@example.org")
+                service.export(
+                    "mini",
+                    folder,
+                    "carol",
+                    format="edit",
+                    disclose=True,
+                    recipient=f"partner-{days}@example.org",
+                )
                 exported += 1
             if days == 40:
                 service.checkpoints.rotate_key("half a year is over", "carol")
             if days == 60:
                 service.update_model(
                     "mini",
-                    Given(anchors=(*service.core.models.opened("mini").basis.vocabulary, "stapler of the office", "loading ramp")),
+                    Given(
+                        anchors=(
+                            *service.core.models.opened("mini").basis.vocabulary,
+                            "stapler of the office",
+                            "loading ramp",
+                        )
+                    ),
                     "ann",
                 )
         service.measure()

@@ -1,9 +1,11 @@
-"""`python -m tests.benchmarks.ledger [ENTRIES]`: appends, verification, proofs and questions on a generated ledger (1,000,000 entries).
+"""`python -m tests.benchmarks.ledger [ENTRIES]`: appends, verification, proofs and questions on a
+generated ledger (1,000,000 entries).
 
-The history is plausible, not real: forgets of one model with votes, approvals, waiting, denials, reverts, revisions of at most thirty
-forgets, figures with a table for each class and domain in every tenth of them, a witness's cosignature every 20,000 entries, one
-contribution, edit and basis for all. Times are of one run; what a user would take instead (bare SQLite commits, `pymerkle`) runs in the
-same process on the same disk and is warmed up alike.
+The history is plausible, not real: forgets of one model with votes, approvals, waiting, denials,
+reverts, revisions of at most thirty forgets, figures with a table for each class and domain in
+every tenth of them, a witness's cosignature every 20,000 entries, one contribution, edit and basis
+for all. Times are of one run; what a user would take instead (bare SQLite commits, `pymerkle`) runs
+in the same process on the same disk and is warmed up alike.
 """
 
 import random
@@ -35,19 +37,58 @@ from govd.views.records import Records
 
 BATCH = 1000
 STANDING = 30
-WORDS = ("dog", "cat", "house", "umbrella", "apple", "rocket", "train", "car", "bear", "guitar", "tree", "clock")
+WORDS = (
+    "dog",
+    "cat",
+    "house",
+    "umbrella",
+    "apple",
+    "rocket",
+    "train",
+    "car",
+    "bear",
+    "guitar",
+    "tree",
+    "clock",
+)
 WHO = ("ann", "bob", "carol", "legal", "dpo")
 WITNESSED = 20
 """Batches between two cosignatures."""
-CLASSES = [{"class": f"{word} {n}", "domain": d, "n": 6} for word in WORDS for n in range(4) for d in ("line", "colour")]
+CLASSES = [
+    {"class": f"{word} {n}", "domain": d, "n": 6}
+    for word in WORDS
+    for n in range(4)
+    for d in ("line", "colour")
+]
 
 
 def history(entries: int, artifact: str) -> Iterator[Draft]:
     """So many entries, nearly."""
     draw, standing, number, made = random.Random(1), [], 0, 1
-    facts: dict[str, Json] = {"reference": "generated", "hf_revision": None, "digest": "0" * 64, "files": {}, "backend": "none"}
-    facts |= {"device": "cpu", "dim": 4, "side": "image", "use": "labels", "basis": artifact, "evaluation": None, "publish_to": None}
-    facts |= {"domains": ["line", "colour"], "labels": 100, "anchors": 1000, "pool": 0, "from_scratch": False, "logit_scale": 100.0}
+    facts: dict[str, Json] = {
+        "reference": "generated",
+        "hf_revision": None,
+        "digest": "0" * 64,
+        "files": {},
+        "backend": "none",
+    }
+    facts |= {
+        "device": "cpu",
+        "dim": 4,
+        "side": "image",
+        "use": "labels",
+        "basis": artifact,
+        "evaluation": None,
+        "publish_to": None,
+    }
+    facts |= {
+        "domains": ["line", "colour"],
+        "labels": 100,
+        "anchors": 1000,
+        "pool": 0,
+        "from_scratch": False,
+        "logit_scale": 100.0,
+    }
     yield Draft("model.add", "m", "ann", "m", facts)
     i = 0
     while made < entries:
@@ -55,7 +96,13 @@ def history(entries: int, artifact: str) -> Iterator[Draft]:
         request, who = f"r{i:011x}", draw.choice(WHO)
         concept = {"name": f"{draw.choice(WORDS)} {i % 997}", "aliases": []}
         domains = ["line"] if draw.random() < 0.2 else []
-        body: dict[str, Json] = {"kind": "forget", "model": "m", "concepts": [concept], "domains": domains, "strength": 1.0}
+        body: dict[str, Json] = {
+            "kind": "forget",
+            "model": "m",
+            "concepts": [concept],
+            "domains": domains,
+            "strength": 1.0,
+        }
         body |= {
             "method": "bilateral",
             "target": "unnamed",
@@ -64,7 +111,15 @@ def history(entries: int, artifact: str) -> Iterator[Draft]:
             "basis": "contract",
             "ticket": f"T-{i}",
         }
-        story = [Draft("request.file", request, who, "m", {**body, "reverts": None, "idempotency_key": None, "private": None})]
+        story = [
+            Draft(
+                "request.file",
+                request,
+                who,
+                "m",
+                {**body, "reverts": None, "idempotency_key": None, "private": None},
+            )
+        ]
         vote = {
             "moment": "filed",
             "policy": "bounds",
@@ -74,16 +129,44 @@ def history(entries: int, artifact: str) -> Iterator[Draft]:
         }
         fate = draw.random()
         if fate < 0.02:
-            story.append(Draft("request.vote", request, "govd", "m", {**vote, "policy": "people", "decision": "wait"}))
-            story.append(Draft("request.wait", request, "govd", "m", {"reason": "people: somebody must approve"}))
+            story.append(
+                Draft(
+                    "request.vote",
+                    request,
+                    "govd",
+                    "m",
+                    {**vote, "policy": "people", "decision": "wait"},
+                )
+            )
+            story.append(
+                Draft(
+                    "request.wait",
+                    request,
+                    "govd",
+                    "m",
+                    {"reason": "people: somebody must approve"},
+                )
+            )
             if fate < 0.018:
-                story.append(Draft("request.reject", request, "legal", "m", {"reason": "no ground"}))
+                story.append(
+                    Draft("request.reject", request, "legal", "m", {"reason": "no ground"})
+                )
         elif fate < 0.06:
             story.append(Draft("request.vote", request, "govd", "m", {**vote, "decision": "deny"}))
-            story.append(Draft("request.deny", request, "govd", "m", {"reason": "bounds: over the bound"}))
+            story.append(
+                Draft("request.deny", request, "govd", "m", {"reason": "bounds: over the bound"})
+            )
         else:
             digest = f"{i:064x}"
-            story.append(Draft("contribution.make", digest, "govd", "m", {"artifact": artifact, "method": "bilateral", "facts": {}}))
+            story.append(
+                Draft(
+                    "contribution.make",
+                    digest,
+                    "govd",
+                    "m",
+                    {"artifact": artifact, "method": "bilateral", "facts": {}},
+                )
+            )
             story.append(Draft("request.vote", request, "govd", "m", {**vote, "decision": "allow"}))
             approved = {"reason": "approved", "by": who, "contribution": digest, "predicted": {}}
             story.append(Draft("request.approve", request, who, "m", approved))
@@ -98,13 +181,38 @@ def history(entries: int, artifact: str) -> Iterator[Draft]:
                     "concepts": [],
                     "domains": [],
                 }
-                story.append(Draft("request.file", undo, who, "m", {**filed, "strength": 1.0, "method": "bilateral"}))
-                story.append(Draft("request.approve", undo, who, "m", {"reason": "approved", "by": who}))
+                story.append(
+                    Draft(
+                        "request.file",
+                        undo,
+                        who,
+                        "m",
+                        {**filed, "strength": 1.0, "method": "bilateral"},
+                    )
+                )
+                story.append(
+                    Draft("request.approve", undo, who, "m", {"reason": "approved", "by": who})
+                )
             standing.append((request, digest))
             number += 1
-            composed = {"edit_digest": digest, "edit": artifact, "rank": len(standing), "side": "image", "facts": {"composed_by": "host"}}
-            composed |= {"requests": [r for r, _ in standing], "subsumed": {}, "contributions": sorted(d for _, d in standing)}
-            composed |= {"basis": artifact, "software": {"govd": "0.1.0"}, "machine": "x86_64", "plugins": {"clip": "0.1.0"}}
+            composed = {
+                "edit_digest": digest,
+                "edit": artifact,
+                "rank": len(standing),
+                "side": "image",
+                "facts": {"composed_by": "host"},
+            }
+            composed |= {
+                "requests": [r for r, _ in standing],
+                "subsumed": {},
+                "contributions": sorted(d for _, d in standing),
+            }
+            composed |= {
+                "basis": artifact,
+                "software": {"govd": "0.1.0"},
+                "machine": "x86_64",
+                "plugins": {"clip": "0.1.0"},
+            }
             subject = f"m/{number}"
             story.append(Draft("revision.compose", subject, "govd", "m", composed))
             figures: dict[str, Json] = {
@@ -115,19 +223,47 @@ def history(entries: int, artifact: str) -> Iterator[Draft]:
                 "on": "623 images",
             }
             if number % 10 == 0:
-                figures["cells"] = [{**c, "before": draw.random(), "after": draw.random()} for c in CLASSES]
+                figures["cells"] = [
+                    {**c, "before": draw.random(), "after": draw.random()} for c in CLASSES
+                ]
             story.append(Draft("revision.evaluate", subject, "govd", "m", {"metrics": figures}))
             story.append(Draft("revision.publish", subject, "govd", "m", {"edit_digest": digest}))
-            story.append(Draft("request.publish", request, "govd", "m", {"revision": number, "reason": f"revision {number}"}))
+            story.append(
+                Draft(
+                    "request.publish",
+                    request,
+                    "govd",
+                    "m",
+                    {"revision": number, "reason": f"revision {number}"},
+                )
+            )
             if reverted:
-                story.append(Draft("request.revert", reverted[0], "govd", "m", {"reason": f"reverted by {undo}", "by": undo}))
-                story.append(Draft("request.publish", undo, "govd", "m", {"revision": number, "reason": "reverted"}))
+                story.append(
+                    Draft(
+                        "request.revert",
+                        reverted[0],
+                        "govd",
+                        "m",
+                        {"reason": f"reverted by {undo}", "by": undo},
+                    )
+                )
+                story.append(
+                    Draft(
+                        "request.publish",
+                        undo,
+                        "govd",
+                        "m",
+                        {"revision": number, "reason": "reverted"},
+                    )
+                )
         yield from story
         made += len(story)
 
 
 def filled(folder: Path, entries: int) -> float:
-    """A home with so many entries; entries per second of the appends, encoding and hashing included."""
+    """A home with so many entries; entries per second of the appends, encoding and hashing
+    included.
+    """
     with Home(folder) as home:
         witness = Signer.at(folder / "witness.key", "witness.example/w1")
         key = Key(witness.key.name, witness.key.public, COSIGNER)
@@ -144,7 +280,13 @@ def filled(folder: Path, entries: int) -> float:
                     said = LogCheckpoint.read(home.ledger.checkpoint())
                     seconds = int(time.time())
                     at = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-                    seen = {"name": key.name, "size": said.size, "at": at, "line": witness.cosign(said.text, seconds), "key": str(key)}
+                    seen = {
+                        "name": key.name,
+                        "size": said.size,
+                        "at": at,
+                        "line": witness.cosign(said.text, seconds),
+                        "key": str(key),
+                    }
                     batch.append(Draft("witness.cosign", key.name, "govd", "", seen))
         home.ledger.append(batch)
         home.ledger.checkpoint()
@@ -160,10 +302,14 @@ def p99(work: Callable[[int], object], times: int) -> str:
     return f"{statistics.median(took):.2f} ms, p99 {sorted(took)[int(0.99 * (times - 1))]:.2f} ms"
 
 
-def singles(ledger: Ledger, folder: Path, rounds: int = 11, each: int = 400) -> tuple[float, float, float]:
-    """Single appends a second, bare SQLite commits a second, the median of their ratios: in turns, so that the disk is the same.
+def singles(
+    ledger: Ledger, folder: Path, rounds: int = 11, each: int = 400
+) -> tuple[float, float, float]:
+    """Single appends a second, bare SQLite commits a second, the median of their ratios: in turns,
+    so that the disk is the same.
 
-    Both write into a table of many rows and into a write-ahead log that is there already: one that grows makes every commit slower.
+    Both write into a table of many rows and into a write-ahead log that is there already: one that
+    grows makes every commit slower.
     """
     bare = sqlite3.connect(folder / "bare.db", isolation_level=None)
     bare.execute("PRAGMA journal_mode=WAL")
@@ -189,7 +335,11 @@ def singles(ledger: Ledger, folder: Path, rounds: int = 11, each: int = 400) -> 
             at += 1
         found.append((mine, each / (time.perf_counter() - began)))
     bare.close()
-    return statistics.median(m for m, _ in found), statistics.median(b for _, b in found), statistics.median(m / b for m, b in found)
+    return (
+        statistics.median(m for m, _ in found),
+        statistics.median(b for _, b in found),
+        statistics.median(m / b for m, b in found),
+    )
 
 
 def grouped(ledger: Ledger, callers: int = 8, each: int = 300) -> float:
@@ -209,8 +359,12 @@ def grouped(ledger: Ledger, callers: int = 8, each: int = 300) -> float:
 
 
 def scans(plan: Sequence[str]) -> list[str]:
-    """Steps of a query plan that read a whole table, or sort what was not picked out one by one before."""
-    whole = [step for step in plan if re.match(r"SCAN (log|records|terms|spans|entries|sqlite)", step)]
+    """Steps of a query plan that read a whole table, or sort what was not picked out one by one
+    before.
+    """
+    whole = [
+        step for step in plan if re.match(r"SCAN (log|records|terms|spans|entries|sqlite)", step)
+    ]
     picked = any("SCAN few" in step or "SCAN json_each" in step for step in plan)
     return whole + [step for step in plan if "TEMP B-TREE" in step and not picked]
 
@@ -231,28 +385,54 @@ def planned(records: Records) -> Iterator[None]:
 
 
 def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
-    draw, ledger, records = random.Random(2), service.core.desk.ledger, service.core.desk.views.records
+    draw, ledger, records = (
+        random.Random(2),
+        service.core.desk.ledger,
+        service.core.desk.views.records,
+    )
     size = ledger.size()
-    ids = [r["id"] for at in range(0, size, size // 40) for r in service.requests.all(after=at, limit=5)]
+    ids = [
+        r["id"]
+        for at in range(0, size, size // 40)
+        for r in service.requests.all(after=at, limit=5)
+    ]
     times = [e["time"] for e in ledger.some([draw.randrange(size) for _ in range(200)])]
     concepts = [f"{w} {n}" for w in WORDS for n in range(0, 997, 50)]
-    yield "inclusion proof", p99(lambda i: ledger.inclusion(draw.randrange(size), size), 500), "p99 < 5 ms"
-    yield "consistency proof", p99(lambda i: ledger.consistency(draw.randrange(1, size), size), 500), ""
+    yield (
+        "inclusion proof",
+        p99(lambda i: ledger.inclusion(draw.randrange(size), size), 500),
+        "p99 < 5 ms",
+    )
+    yield (
+        "consistency proof",
+        p99(lambda i: ledger.consistency(draw.randrange(1, size), size), 500),
+        "",
+    )
     states = ("in_force", "reverted", "denied", "rejected", "waiting", "nonsense")
     filters: dict[str, list[dict[str, Any]]] = {
         "a subject": [{"subject": i} for i in ids],
         "a kind or noun, a page of 100": [
-            {"kind": k, "after": draw.randrange(size)} for k in ("request.vote", "request.deny", "request", "revision", "witness")
+            {"kind": k, "after": draw.randrange(size)}
+            for k in ("request.vote", "request.deny", "request", "revision", "witness")
         ],
         "an actor": [{"actor": w, "after": draw.randrange(size)} for w in WHO],
         "a concept": [{"concept": c} for c in concepts],
         "a domain": [{"domain": "line", "after": draw.randrange(size)} for _ in range(20)],
-        "a policy's votes": [{"policy": p, "after": draw.randrange(size)} for p in ("bounds", "people")],
+        "a policy's votes": [
+            {"policy": p, "after": draw.randrange(size)} for p in ("bounds", "people")
+        ],
         "a state": [{"state": s} for s in states],
         "a model": [{"model": "m", "after": draw.randrange(size)} for _ in range(20)],
         "two times": [{"since": t, "until": "9999-01-01"} for t in times],
         "several filters at once": [
-            {"actor": draw.choice(WHO), "kind": "request", "domain": "line", "state": draw.choice(states), "since": t, "model": "m"}
+            {
+                "actor": draw.choice(WHO),
+                "kind": "request",
+                "domain": "line",
+                "state": draw.choice(states),
+                "since": t,
+                "model": "m",
+            }
             for t in times
         ],
     }
@@ -260,9 +440,18 @@ def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
         with planned(records):
             for some in words:
                 service.audit.log(**some)
-        yield f"`audit log` of {name}", p99(lambda _, words=words: service.audit.log(**draw.choice(words)), 300), "p99 < 20 ms"
-    wishes: list[dict[str, Any]] = [{"state": s, "model": "m"} for s in states] + [{"concept": c} for c in concepts[:40]]
-    wishes += [{"domain": "line", "policy": "people"}, {"filed_by": "ann", "state": "denied", "domain": "line"}]
+        yield (
+            f"`audit log` of {name}",
+            p99(lambda _, words=words: service.audit.log(**draw.choice(words)), 300),
+            "p99 < 20 ms",
+        )
+    wishes: list[dict[str, Any]] = [{"state": s, "model": "m"} for s in states] + [
+        {"concept": c} for c in concepts[:40]
+    ]
+    wishes += [
+        {"domain": "line", "policy": "people"},
+        {"filed_by": "ann", "state": "denied", "domain": "line"},
+    ]
     last = int(service.core.desk.views.heads["m"]["last"])
     served = [r for r in ids if (service.core.desk.views.request(r) or {}).get("revision")]
     with planned(records):
@@ -273,18 +462,38 @@ def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
             service.audit.as_of(draw.choice(times))
             service.audit.why("m", draw.randrange(1, last))
         service.bundles.bundle(folder / "planned.zip", request=served[0])
-    yield "`request list` with filters", p99(lambda i: service.requests.all(limit=100, **draw.choice(wishes)), 300), "p99 < 20 ms"
+    yield (
+        "`request list` with filters",
+        p99(lambda i: service.requests.all(limit=100, **draw.choice(wishes)), 300),
+        "p99 < 20 ms",
+    )
     yield "`audit trail`", p99(lambda i: service.audit.trail(draw.choice(ids)), 300), "p99 < 20 ms"
-    yield "`audit as-of`", p99(lambda i: service.audit.as_of(draw.choice(times)), 300), "p99 < 20 ms"
+    yield (
+        "`audit as-of`",
+        p99(lambda i: service.audit.as_of(draw.choice(times)), 300),
+        "p99 < 20 ms",
+    )
     yield "`audit why`", p99(lambda i: service.audit.why("m", draw.randrange(1, last)), 100), ""
-    yield "`audit sql`, a process of its own", p99(lambda i: service.audit.sql("SELECT * FROM requests LIMIT 100"), 40), ""
-    yield "bundle of one request", p99(lambda i: service.bundles.bundle(folder / f"{i}.zip", request=draw.choice(served)), 20), "< 1 s"
+    yield (
+        "`audit sql`, a process of its own",
+        p99(lambda i: service.audit.sql("SELECT * FROM requests LIMIT 100"), 40),
+        "",
+    )
+    yield (
+        "bundle of one request",
+        p99(lambda i: service.bundles.bundle(folder / f"{i}.zip", request=draw.choice(served)), 20),
+        "< 1 s",
+    )
 
 
 def dominated(service: Service) -> dict[str, float]:
     """What verification spends its time on, each alone in this process: seconds."""
     source, size = service.core.desk.ledger.stored(), service.core.desk.ledger.size()
-    clock, bodies, spent = time.perf_counter, [], {"reading the rows": 0.0, "that each body is canonical JSON": 0.0, "hashing": 0.0}
+    clock, bodies, spent = (
+        time.perf_counter,
+        [],
+        {"reading the rows": 0.0, "that each body is canonical JSON": 0.0, "hashing": 0.0},
+    )
     for start in range(0, size, BATCH):
         marks = [clock()]
         bodies = [body for _, body, _ in source.entries(start, min(start + BATCH, size))]
@@ -306,10 +515,17 @@ def main(entries: int = 1_000_000) -> None:
         folder = Path(temporary)
         rate = filled(folder / "home", entries)
         print(f"| {entries:,} entries | measured | wanted |\n|---|---|---|")
-        print(f"| append in batches of {BATCH}, synchronous=FULL | {rate:,.0f} entries/s | ≥ 10,000/s |", flush=True)
+        print(
+            f"| append in batches of {BATCH}, synchronous=FULL | {rate:,.0f} entries/s | ≥"
+            " 10,000/s |",
+            flush=True,
+        )
         began = time.perf_counter()
         service = open_service(folder / "home")
-        print(f"| making the views from the entries, once | {time.perf_counter() - began:.0f} s | |", flush=True)
+        print(
+            f"| making the views from the entries, once | {time.perf_counter() - began:.0f} s | |",
+            flush=True,
+        )
         service.close()
         for name in ("with views", "again"):
             began = time.perf_counter()
@@ -324,9 +540,18 @@ def main(entries: int = 1_000_000) -> None:
             verdict = service.verification.verify()
             took = time.perf_counter() - began
             assert verdict["holds"], verdict["faults"]
-            verified = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+            verified = (
+                max(
+                    resource.getrusage(who).ru_maxrss
+                    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+                )
+                / 1024
+            )
             print(f"| whole verification | {took:.1f} s | < 10 s |")
-            print(f"| … largest resident memory of a process so far | {verified:.0f} MiB | flat |", flush=True)
+            print(
+                f"| … largest resident memory of a process so far | {verified:.0f} MiB | flat |",
+                flush=True,
+            )
             began, tree = time.perf_counter(), pymerkle.InmemoryTree(algorithm="sha256")
             for _, body in service.core.desk.ledger.bodies():
                 tree.append_entry(body)
@@ -334,13 +559,20 @@ def main(entries: int = 1_000_000) -> None:
             theirs = time.perf_counter() - began
             assert root == service.core.desk.ledger.root()
             del tree
-            print(f"| … pymerkle's tree of the same entries, nothing else | {theirs:.1f} s | {theirs / took:.1f} × govd's |", flush=True)
+            print(
+                f"| … pymerkle's tree of the same entries, nothing else | {theirs:.1f} s |"
+                f" {theirs / took:.1f} × govd's |",
+                flush=True,
+            )
             for name, share in dominated(service).items():
                 print(f"| … {name} | {share:.1f} s of one core | |", flush=True)
             for name, found, wanted in questions(service, folder):
                 print(f"| {name} | {found} | {wanted} |", flush=True)
             mine, bare, ratio = singles(service.core.desk.ledger, folder)
-            print(f"| single appends | {mine:,.0f}/s, {100 * ratio:.0f} % of bare SQLite commits ({bare:,.0f}/s) | ≥ 80 % |")
+            print(
+                f"| single appends | {mine:,.0f}/s, {100 * ratio:.0f} % of bare SQLite commits"
+                f" ({bare:,.0f}/s) | ≥ 80 % |"
+            )
             print(f"| … by eight callers at once | {grouped(service.core.desk.ledger):,.0f}/s | |")
 
 

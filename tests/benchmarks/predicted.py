@@ -1,9 +1,12 @@
-"""`python -m tests.benchmarks.predicted [SET…]`: intervals of predictions beside what pictures then show that nothing was fitted on.
+"""`python -m tests.benchmarks.predicted [SET…]`: intervals of predictions beside what pictures then
+show that nothing was fitted on.
 
-Of each set of `tests.benchmarks.forgetting` a third of the pool is set apart. Errors of predictions are measured on the rest, as
-`govd model add` does; then other random requests are predicted and judged: by pseudo-label on what was set apart (which is what an interval
-promises), and by true label on the pictures that judge a set, which may be of another kind (as `mini`'s are: its pool is mostly of other
-things). Coverage by true label is lenient by the measurement's own error (one binomial standard deviation to either side).
+Of each set of `tests.benchmarks.forgetting` a third of the pool is set apart. Errors of predictions
+are measured on the rest, as `govd model add` does; then other random requests are predicted and
+judged: by pseudo-label on what was set apart (which is what an interval promises), and by true
+label on the pictures that judge a set, which may be of another kind (as `mini`'s are: its pool is
+mostly of other things). Coverage by true label is lenient by the measurement's own error (one
+binomial standard deviation to either side).
 """
 
 import argparse
@@ -40,10 +43,17 @@ def made(basis: Basis, scope: Scope) -> Contribution:
     return sealed(basis.digest, spec, dict(tensors), dict(facts))
 
 
-def true_cost(split: Split, own: list[Contribution], before: np.ndarray, after: np.ndarray) -> Figure:
+def true_cost(
+    split: Split, own: list[Contribution], before: np.ndarray, after: np.ndarray
+) -> Figure:
     """The share of changed answers among pictures whose true label stays."""
     place = {name: i for i, name in enumerate(split.basis.labels)}
-    gone = [place[concept.name] for c in own if not c.spec.scope.domains for concept in c.spec.scope.concepts]
+    gone = [
+        place[concept.name]
+        for c in own
+        if not c.spec.scope.domains
+        for concept in c.spec.scope.concepts
+    ]
     kept = ~np.isin(split.label, gone) & ~np.isin(split.base, gone)
     return Figure(float((before != after)[kept].mean()), int(kept.sum()))
 
@@ -51,12 +61,22 @@ def true_cost(split: Split, own: list[Contribution], before: np.ndarray, after: 
 def seen_as(basis: Basis, images: np.ndarray) -> Watch:
     """Pictures that are no part of the basis' pool."""
     top = (images @ basis.anchors[1].T).argmax(1)
-    return Watch(images, np.arange(len(images)), basis.anchors[0], basis.anchors[1], top, np.full(len(images), -1), basis.domains)
+    return Watch(
+        images,
+        np.arange(len(images)),
+        basis.anchors[0],
+        basis.anchors[1],
+        top,
+        np.full(len(images), -1),
+        basis.domains,
+    )
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One figure of a request: predicted, with the ends of its interval, and measured on so many pictures."""
+    """One figure of a request: predicted, with the ends of its interval, and measured on so many
+    pictures.
+    """
 
     figure: str
     predicted: float
@@ -67,12 +87,20 @@ class Judged:
 
     @property
     def covered(self) -> bool:
-        """Whether the interval has what was measured; by true label leniently, by the measurement's own standard deviation."""
-        slack = (self.measured * (1 - self.measured) / max(1, self.pictures)) ** 0.5 if self.figure == TRUE else 0.0
+        """Whether the interval has what was measured; by true label leniently, by the measurement's
+        own standard deviation.
+        """
+        slack = (
+            (self.measured * (1 - self.measured) / max(1, self.pictures)) ** 0.5
+            if self.figure == TRUE
+            else 0.0
+        )
         return self.low - slack <= self.measured <= self.high + slack
 
 
-def judged(split: Split, basis: Basis, apart: np.ndarray, calibration: Calibration) -> Iterator[Judged]:
+def judged(
+    split: Split, basis: Basis, apart: np.ndarray, calibration: Calibration
+) -> Iterator[Judged]:
     """Predict other requests than those of the calibration, and measure what becomes of them."""
     names = basis.anchors[0]
     other, shown = seen_as(basis, apart), seen_as(basis, split.x)
@@ -80,37 +108,62 @@ def judged(split: Split, basis: Basis, apart: np.ndarray, calibration: Calibrati
         if any(scope.domains for scope in request.own):
             continue
         try:
-            own, beside = ([made(basis, scope) for scope in scopes] for scopes in (request.own, request.beside))
-            before, after = compose(basis, beside, METHODS), compose(basis, [*beside, *own], METHODS)
+            own, beside = (
+                [made(basis, scope) for scope in scopes] for scopes in (request.own, request.beside)
+            )
+            before, after = (
+                compose(basis, beside, METHODS),
+                compose(basis, [*beside, *own], METHODS),
+            )
         except (Unsupported, OverCapacity):
             continue
         watch = watch_for(basis, [*own, *beside])
         assert watch is not None
         predicted = figures(basis, watch, own, beside, before, after)
         then, now = other.answers(before), other.answers(after)
-        gone = np.isin(other.top, [names.index(c.name) for s in (*request.own, *request.beside) for c in s.concepts])
+        gone = np.isin(
+            other.top,
+            [names.index(c.name) for s in (*request.own, *request.beside) for c in s.concepts],
+        )
         measured = costs(other, then, now, gone)
         for name in predicted.keys() & measured.keys():
             figure = calibration.around(name, predicted[name])
             if figure.low is None or figure.high is None:
                 continue
-            yield Judged(name, figure.share, figure.low, figure.high, measured[name].share, measured[name].pictures)
+            yield Judged(
+                name,
+                figure.share,
+                figure.low,
+                figure.high,
+                measured[name].share,
+                measured[name].pictures,
+            )
             if name == "all":
-                true = true_cost(split, [*own, *beside], shown.answers(before), shown.answers(after))
+                true = true_cost(
+                    split, [*own, *beside], shown.answers(before), shown.answers(after)
+                )
                 yield Judged(TRUE, figure.share, figure.low, figure.high, true.share, true.pictures)
 
 
 def of_split(split: Split, seconds: float) -> list[Judged]:
-    """Errors measured on two thirds of a split's pool in so many seconds, other requests judged on the last third; nothing where the pool
-    is too small."""
+    """Errors measured on two thirds of a split's pool in so many seconds, other requests judged on
+    the last third; nothing where the pool is too small.
+    """
     order = np.random.default_rng(split.seed).permutation(len(split.basis.tensors["pool"]))
     apart, rest = order[: len(order) // 3], np.sort(order[len(order) // 3 :])
     basis = of_rows(split.basis, rest)
     calibration = calibrated(basis, made, METHODS, seconds)
-    return list(judged(split, basis, split.basis.tensors["pool"][apart], calibration)) if calibration else []
+    return (
+        list(judged(split, basis, split.basis.tensors["pool"][apart], calibration))
+        if calibration
+        else []
+    )
 
 
-HEAD = "| set | figure | requests | predicted | measured | mean error | median width | covered |\n|---|---|---|---|---|---|---|---|"
+HEAD = (
+    "| set | figure | requests | predicted | measured | mean error | median width | covered"
+    " |\n|---|---|---|---|---|---|---|---|"
+)
 
 
 def lines(name: str, listed: Sequence[Judged]) -> str:
@@ -118,10 +171,23 @@ def lines(name: str, listed: Sequence[Judged]) -> str:
     rows = []
     for figure in dict.fromkeys(one.figure for one in listed):
         own = [one for one in listed if one.figure == figure]
-        predicted, measured = (np.array([getattr(one, which) for one in own]) for which in ("predicted", "measured"))
-        width, covered = np.median([one.high - one.low for one in own]), np.mean([one.covered for one in own])
-        shares = (predicted.mean(), measured.mean(), np.abs(predicted - measured).mean(), width, covered)
-        rows.append(f"| {name} | {figure} | {len(own)} | {' | '.join(f'{100 * x:.1f} %' for x in shares)} |")
+        predicted, measured = (
+            np.array([getattr(one, which) for one in own]) for which in ("predicted", "measured")
+        )
+        width, covered = (
+            np.median([one.high - one.low for one in own]),
+            np.mean([one.covered for one in own]),
+        )
+        shares = (
+            predicted.mean(),
+            measured.mean(),
+            np.abs(predicted - measured).mean(),
+            width,
+            covered,
+        )
+        rows.append(
+            f"| {name} | {figure} | {len(own)} | {' | '.join(f'{100 * x:.1f} %' for x in shares)} |"
+        )
     return "\n".join(rows)
 
 
@@ -135,7 +201,10 @@ def main() -> None:
     arguments = parser.parse_args()
     print(HEAD)
     for name, splits in portfolio(arguments.vectors, arguments.sets, range(arguments.seeds)):
-        print(lines(name, [one for split in splits for one in of_split(split, arguments.seconds)]), flush=True)
+        print(
+            lines(name, [one for split in splits for one in of_split(split, arguments.seconds)]),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

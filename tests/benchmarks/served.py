@@ -1,8 +1,10 @@
-"""`python -m tests.benchmarks.served`: from filing a request to the revision that serves it, and back, in this process.
+"""`python -m tests.benchmarks.served`: from filing a request to the revision that serves it, and
+back, in this process.
 
-The model is 1,203 labels in 512 dimensions: simulated ones, or published ones (`tests.geometry`); the table says which. `--pool` adds
-simulated image embeddings, which the strengths are then solved on. `--mini` measures the model that ships, on its pictures, instead.
-Beside the time by the clock stands the time of this process's threads together, which a busy machine changes less.
+The model is 1,203 labels in 512 dimensions: simulated ones, or published ones (`tests.geometry`);
+the table says which. `--pool` adds simulated image embeddings, which the strengths are then solved
+on. `--mini` measures the model that ships, on its pictures, instead. Beside the time by the clock
+stands the time of this process's threads together, which a busy machine changes less.
 """
 
 import argparse
@@ -41,7 +43,9 @@ NAMES, WIDTH = 1203, 512
 
 
 class Vectors:
-    """A model of which only the text embeddings of its labels are known; other words are drawn by their own hash."""
+    """A model of which only the text embeddings of its labels are known; other words are drawn by
+    their own hash.
+    """
 
     def __init__(self, names: Sequence[str], vectors: Floats) -> None:
         self.rows = dict(zip(names, _unit(vectors), strict=True))
@@ -69,7 +73,14 @@ class Vectors:
     def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
         raise Unsupported("this model sees no pictures", advice="Give embeddings.")
 
-    def synthesise(self, prompts: Sequence[str], *, seed: int, steps: int | None = None, progress: Progress = silent) -> Prototypes:
+    def synthesise(
+        self,
+        prompts: Sequence[str],
+        *,
+        seed: int,
+        steps: int | None = None,
+        progress: Progress = silent,
+    ) -> Prototypes:
         raise Unsupported("this model cannot draw", advice="Do without --prototypes.")
 
     def write_checkpoint(self, edit: LinearEdit, folder: Path) -> dict[str, str]:
@@ -89,12 +100,18 @@ def labels_and_vectors() -> tuple[list[str], Floats, str]:
     """Names, vectors `(n, d)`, and in words what they are."""
     if public_file("clip-vit-b32-text-lvis.npz") is not None:
         return named_texts(WIDTH)
-    return [f"label {i:04}" for i in range(NAMES)], simulated_texts(NAMES, WIDTH), "simulated text vectors"
+    return (
+        [f"label {i:04}" for i in range(NAMES)],
+        simulated_texts(NAMES, WIDTH),
+        "simulated text vectors",
+    )
 
 
 @dataclass
 class Took:
-    """Milliseconds of several runs of one thing: by the clock, and of all threads of this process."""
+    """Milliseconds of several runs of one thing: by the clock, and of all threads of this
+    process.
+    """
 
     clock: list[float] = field(default_factory=list)
     threads: list[float] = field(default_factory=list)
@@ -119,7 +136,9 @@ def forget(service: Service, model: str, name: str, filing: Took | None = None) 
     if service.requests.show(request)["state"] == "waiting":
         service.requests.decide(request, "approve", "benchmark", "benchmark")
         service.reconcile()
-    assert service.requests.show(request)["state"] == "in_force", service.requests.show(request)["state_reason"]
+    assert service.requests.show(request)["state"] == "in_force", service.requests.show(request)[
+        "state_reason"
+    ]
     return request
 
 
@@ -129,8 +148,12 @@ def revert(service: Service, request: str) -> None:
     assert service.requests.show(request)["state"] == "reverted"
 
 
-def measure(service: Service, model: str, names: Sequence[str], standing: Sequence[int], rounds: int) -> None:
-    """Rows for each number of forgets in force: `names` beyond the largest number come and go beside them."""
+def measure(
+    service: Service, model: str, names: Sequence[str], standing: Sequence[int], rounds: int
+) -> None:
+    """Rows for each number of forgets in force: `names` beyond the largest number come and go
+    beside them.
+    """
     print("| in force | | p50 | slowest | threads, p50 |\n|---|---|---|---|---|", flush=True)
     there = 0
     passing = names[max(standing) :][:rounds]
@@ -144,14 +167,20 @@ def measure(service: Service, model: str, names: Sequence[str], standing: Sequen
                 request = forget(service, model, name, filing)
             with back.timed():
                 revert(service, request)
-        for what, took in (("filing", filing), ("forget → served", served), ("revert to a set seen before", back)):
+        for what, took in (
+            ("filing", filing),
+            ("forget → served", served),
+            ("revert to a set seen before", back),
+        ):
             print(f"| {count} | {what} | {took} |", flush=True)
 
 
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--pool", action="store_true", help="with simulated image embeddings")
-    options.add_argument("--mini", action="store_true", help="the model that ships, with evaluation on its pictures")
+    options.add_argument(
+        "--mini", action="store_true", help="the model that ships, with evaluation on its pictures"
+    )
     options.add_argument("--forgets", type=int, nargs="+", default=FORGETS)
     options.add_argument("--rounds", type=int, default=ROUNDS)
     chosen = options.parse_args()
@@ -160,7 +189,13 @@ def main() -> None:
             service.add_model("mini", "mini", Given(), "benchmark")
             labels = list(service.core.models.opened("mini").basis.labels)
             print("\nmini, evaluated on its pictures\n")
-            measure(service, "mini", labels, [n for n in chosen.forgets if n + chosen.rounds < len(labels)], chosen.rounds)
+            measure(
+                service,
+                "mini",
+                labels,
+                [n for n in chosen.forgets if n + chosen.rounds < len(labels)],
+                chosen.rounds,
+            )
             return
         names, vectors, source = labels_and_vectors()
         service.core.plugins.manager.register(Vectors(names, vectors), "benchmark")
@@ -172,7 +207,9 @@ def main() -> None:
         pool = f", {SHOWN * len(names)} simulated image embeddings as pool" if chosen.pool else ""
         print(f"\n{len(names)} labels, d = {vectors.shape[1]}: {source}{pool}\n")
         order = np.random.default_rng(2).permutation(len(names))
-        measure(service, "vectors", [names[i] for i in order], sorted(chosen.forgets), chosen.rounds)
+        measure(
+            service, "vectors", [names[i] for i in order], sorted(chosen.forgets), chosen.rounds
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""What is forgotten on a split: labels everywhere, cells (a label in one domain), or everything in one domain."""
+"""What is forgotten on a split: labels everywhere, cells (a label in one domain), or everything in
+one domain.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,9 @@ CELL_LEAST = 3
 
 @dataclass(frozen=True)
 class Case:
-    """`forgotten` `(k,)` are positions of labels, none where whole domains go; `domains` `(k,)` those of cells or of whole domains, None
-    where labels are forgotten everywhere."""
+    """`forgotten` `(k,)` are positions of labels, none where whole domains go; `domains` `(k,)`
+    those of cells or of whole domains, None where labels are forgotten everywhere.
+    """
 
     split: Split
     kind: Kind
@@ -58,7 +61,9 @@ class Case:
 
     @cached_property
     def told(self) -> np.ndarray:
-        """Which answers `(n, m)` are forgotten where a judging picture is; none where everything in a domain is."""
+        """Which answers `(n, m)` are forgotten where a judging picture is; none where everything in
+        a domain is.
+        """
         count = len(self.split.labels.names)
         mask = np.zeros((len(self.split.x), count), bool)
         if self.kind == "labels":
@@ -86,13 +91,17 @@ class Case:
 
     @cached_property
     def others(self) -> np.ndarray:
-        """Pictures `(n,)` of no forgotten label whose base answer is none either: their answers are to stay."""
+        """Pictures `(n,)` of no forgotten label whose base answer is none either: their answers are
+        to stay.
+        """
         base_told = self.told[np.arange(len(self.split.base)), self.split.base]
         return ~self.inside & ~self.elsewhere & ~base_told
 
 
 def cases(split: Split, kind: Kind, count: int) -> Iterator[Case]:
-    """Several single forgets of a seed, or one of `count`; nothing where it would be more than half of what there is."""
+    """Several single forgets of a seed, or one of `count`; nothing where it would be more than half
+    of what there is.
+    """
     draw = np.random.default_rng(1000 * split.seed + count)
     times = SINGLES if count == 1 else 1
     if kind == "labels":

@@ -1,4 +1,6 @@
-"""The columns: what an edit did to the judging pictures. All shares are of pictures, between 0 and 1."""
+"""The columns: what an edit did to the judging pictures. All shares are of pictures, between 0 and
+1.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,16 @@ NAN = float("nan")
 class Figures:
     """One edit on one split; NaN where a column does not apply.
 
-    `named_right`: pictures to be forgotten that get their own label; `named`: any label that is forgotten where they are, by the worst
-    single prompt in `worst_prompt`; `mistakes`: other pictures that the base model gives such a label; `unchanged`: answers of other
-    pictures whose base answer is no forgotten label; `worst_label`, `worst_cell`: the same of the label, or label and domain, that lost
-    most; `elsewhere`: of pictures of the same labels in other domains that the base model named right, how many still are; `newly_named`:
-    of the other pictures, how many get a forgotten label now; `unlisted`, `neighbours`: best other word, nearest other picture
-    unchanged; `text_auc`, `example_auc_1`, `example_auc_8`: how the label, or edited pictures of it, rank its pictures against the others.
-    `predicted`, `predicted_high`: the cost that a preview tells, and its interval's upper end; `measured`: that cost, by true labels.
+    `named_right`: pictures to be forgotten that get their own label; `named`: any label that is
+    forgotten where they are, by the worst single prompt in `worst_prompt`; `mistakes`: other
+    pictures that the base model gives such a label; `unchanged`: answers of other pictures whose
+    base answer is no forgotten label; `worst_label`, `worst_cell`: the same of the label, or label
+    and domain, that lost most; `elsewhere`: of pictures of the same labels in other domains that
+    the base model named right, how many still are; `newly_named`: of the other pictures, how many
+    get a forgotten label now; `unlisted`, `neighbours`: best other word, nearest other picture
+    unchanged; `text_auc`, `example_auc_1`, `example_auc_8`: how the label, or edited pictures of
+    it, rank its pictures against the others. `predicted`, `predicted_high`: the cost that a preview
+    tells, and its interval's upper end; `measured`: that cost, by true labels.
     """
 
     named_right: float = NAN
@@ -149,7 +154,9 @@ def _best_words(case: Case, moved: np.ndarray) -> float:
 
 
 def _ranking(case: Case, moved: np.ndarray) -> dict[str, float]:
-    """AUCs of texts and examples, means over what is forgotten. The same label elsewhere is on neither side."""
+    """AUCs of texts and examples, means over what is forgotten. The same label elsewhere is on
+    neither side.
+    """
     split = case.split
     rows: list[tuple[float, float, float]] = []
     for i, label in enumerate(case.forgotten):
@@ -158,8 +165,17 @@ def _ranking(case: Case, moved: np.ndarray) -> dict[str, float]:
             own = own & (split.domain == case.domains[i])
         if own.any() and rest.any():
             scores = moved @ split.labels.vectors[label]
-            rows.append((auc(scores[own], scores[rest]), _example_auc(moved, own, rest, 1), _example_auc(moved, own, rest, EXAMPLES)))
-    means = [float(np.nanmean(c)) if np.isfinite(c).any() else NAN for c in np.array(rows, float).reshape(-1, 3).T]
+            rows.append(
+                (
+                    auc(scores[own], scores[rest]),
+                    _example_auc(moved, own, rest, 1),
+                    _example_auc(moved, own, rest, EXAMPLES),
+                )
+            )
+    means = [
+        float(np.nanmean(c)) if np.isfinite(c).any() else NAN
+        for c in np.array(rows, float).reshape(-1, 3).T
+    ]
     return dict(zip(("text_auc", "example_auc_1", "example_auc_8"), means, strict=True))
 
 

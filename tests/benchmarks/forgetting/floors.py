@@ -13,18 +13,43 @@ from tests.benchmarks.forgetting.tables import values
 
 
 def floors(results: Sequence[Result]) -> str:
-    """For each set the least floor that leaves, on each of the others and for every number of forgets, no more named by the worst prompt
-    than the base model's mistakes or the goal; and what that floor does on the set itself."""
+    """For each set the least floor that leaves, on each of the others and for every number of
+    forgets, no more named by the worst prompt than the base model's mistakes or the goal; and what
+    that floor does on the set itself.
+    """
     sets = list(dict.fromkeys(r.set for r in results if r.kind == "labels"))
-    lines = ["the floor of `fitted`, chosen on the other sets", "", "| set | chosen | forgets | named | allowed | unchanged | unlisted |"]
+    lines = [
+        "the floor of `fitted`, chosen on the other sets",
+        "",
+        "| set | chosen | forgets | named | allowed | unchanged | unlisted |",
+    ]
     lines.append("|---|---|---|---|---|---|---|")
     for name in sets:
         others = [other for other in sets if other != name]
-        floor = next((f for f in sorted(FLOORS) if others and all(holds(results, other, f) for other in others)), max(FLOORS))
+        floor = next(
+            (
+                f
+                for f in sorted(FLOORS)
+                if others and all(holds(results, other, f) for other in others)
+            ),
+            max(FLOORS),
+        )
         for count in sorted({r.count for r in results if r.set == name and r.kind == "labels"}):
-            own = [r.figures for r in results if (r.set, r.kind, r.row, r.count) == (name, "labels", FLOORS[floor], count)]
+            own = [
+                r.figures
+                for r in results
+                if (r.set, r.kind, r.row, r.count) == (name, "labels", FLOORS[floor], count)
+            ]
             if own:
-                shown = " | ".join(f"{x:.3f}" for x in (left(own), allowed(own), _mean(own, "unchanged"), _mean(own, "unlisted")))
+                shown = " | ".join(
+                    f"{x:.3f}"
+                    for x in (
+                        left(own),
+                        allowed(own),
+                        _mean(own, "unchanged"),
+                        _mean(own, "unlisted"),
+                    )
+                )
                 lines.append(f"| {name} | {FLOORS[floor]} | {count} | {shown} |")
     return "\n".join(lines)
 

@@ -1,8 +1,10 @@
-"""Other people's libraries as rows: each in an environment and in processes of its own, spoken to by files; none is ever imported here.
+"""Other people's libraries as rows: each in an environment and in processes of its own, spoken to
+by files; none is ever imported here.
 
-A case goes out as `.npz` (`labels` (m, d), `pool` (n, d), `guessed` (n,), `forgotten` (k,), `x` (n', d)) and comes back as `.npy`, `x`
-after forgetting. `torchunlearn` 0.1.0 is not among them: its wheel, the only thing published, lacks the packages `unlearn.trainers` and
-`unlearn.nontrainers` that every method of it imports.
+A case goes out as `.npz` (`labels` (m, d), `pool` (n, d), `guessed` (n,), `forgotten` (k,), `x`
+(n', d)) and comes back as `.npy`, `x` after forgetting. `torchunlearn` 0.1.0 is not among them: its
+wheel, the only thing published, lacks the packages `unlearn.trainers` and `unlearn.nontrainers`
+that every method of it imports.
 """
 
 from __future__ import annotations
@@ -41,8 +43,20 @@ class Foreign:
         with tempfile.TemporaryDirectory() as folder:
             given, result = Path(folder) / "case.npz", Path(folder) / "moved.npy"
             texts = case.split.labels.vectors
-            np.savez(given, labels=texts, pool=case.pool, guessed=case.guessed, forgotten=case.forgotten, x=case.split.x)
-            subprocess.run([self._python(row), script, given, result], check=True, timeout=TIMEOUT_SECONDS, stdout=sys.stderr)
+            np.savez(
+                given,
+                labels=texts,
+                pool=case.pool,
+                guessed=case.guessed,
+                forgotten=case.forgotten,
+                x=case.split.x,
+            )
+            subprocess.run(
+                [self._python(row), script, given, result],
+                check=True,
+                timeout=TIMEOUT_SECONDS,
+                stdout=sys.stderr,
+            )
             moved: np.ndarray = np.load(result).astype(np.float64)
         return moved
 
@@ -54,7 +68,8 @@ class Foreign:
             return python
         subprocess.run([sys.executable, "-m", "venv", home], check=True)
         torch = importlib.util.find_spec("torch")
-        if torch is not None and torch.origin is not None:  # hundreds of megabytes that need not be fetched again
+        # hundreds of megabytes that need not be fetched again
+        if torch is not None and torch.origin is not None:
             [site] = home.glob("lib/python*/site-packages")
             (site / "shared.pth").write_text(str(Path(torch.origin).parents[1]), encoding="utf-8")
         subprocess.run([python, "-m", "pip", "install", "--quiet", LIBRARIES[row]], check=True)

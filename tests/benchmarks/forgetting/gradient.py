@@ -1,8 +1,11 @@
-"""Unlearning by gradient descent, as most papers do it: the projection alone is trained, everything before it stays.
+"""Unlearning by gradient descent, as most papers do it: the projection alone is trained, everything
+before it stays.
 
-`x' = W x` with `W` from the identity: on pictures of forgotten labels the answers are to be what they were among the retained ones, on
-all others what they were (both as softmax at the logit scale of CLIPs). Adam; of the points on its way that one is taken which, on a fifth
-of the pool that it did not train on, changes least of those that leave no more than `GOAL` named, or the one that leaves fewest.
+`x' = W x` with `W` from the identity: on pictures of forgotten labels the answers are to be what
+they were among the retained ones, on all others what they were (both as softmax at the logit scale
+of CLIPs). Adam; of the points on its way that one is taken which, on a fifth of the pool that it
+did not train on, changes least of those that leave no more than `GOAL` named, or the one that
+leaves fewest.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Lesson:
-    """Pictures `(n, d)` with the answers `(n, m)` that they are to get, and those of them that show what is forgotten."""
+    """Pictures `(n, d)` with the answers `(n, m)` that they are to get, and those of them that show
+    what is forgotten.
+    """
 
     x: np.ndarray
     wanted: np.ndarray
@@ -72,8 +77,12 @@ def unlearned(case: Case, label: np.ndarray | None) -> Map | None:
     return lambda x: x @ chosen.T.astype(np.float64)
 
 
-def _judged(lesson: Lesson, weight: np.ndarray, texts: np.ndarray, forgotten: np.ndarray, apart: np.ndarray) -> tuple[float, float]:
-    """How many pictures that were not trained on are named too often, and how many others have another answer."""
+def _judged(
+    lesson: Lesson, weight: np.ndarray, texts: np.ndarray, forgotten: np.ndarray, apart: np.ndarray
+) -> tuple[float, float]:
+    """How many pictures that were not trained on are named too often, and how many others have
+    another answer.
+    """
     answer = (lesson.x[apart] @ weight.T @ texts).argmax(1)
     own = lesson.own[apart]
     named = float(np.isin(answer[own], forgotten).mean()) if own.any() else 0.0

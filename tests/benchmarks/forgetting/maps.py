@@ -1,4 +1,6 @@
-"""Class × domain maps: what share of each cell's pictures is named right, before and after a request about some cells."""
+"""Class × domain maps: what share of each cell's pictures is named right, before and after a
+request about some cells.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ MAPPED = ("fitted", "fitted, conditional")
 
 @dataclass(frozen=True)
 class Cell:
-    """A class in a domain: how many judging pictures, the share that is named right before and after, whether it was to be forgotten."""
+    """A class in a domain: how many judging pictures, the share that is named right before and
+    after, whether it was to be forgotten.
+    """
 
     label: str
     domain: str

@@ -1,7 +1,9 @@
-"""Whole small models, kept as their vectors: every pair `NAME.npz`, `NAME-evaluation.npz` of `tests/data` is a set of the portfolio.
+"""Whole small models, kept as their vectors: every pair `NAME.npz`, `NAME-evaluation.npz` of
+`tests/data` is a set of the portfolio.
 
-Layout: `govd_clip.training.vectors`. A model that was trained without some concepts is no set: it is what forgetting them on `mini` is
-measured against (`retrained`). `python -m tests.benchmarks.forgetting.pairs FOLDER NAME…` brings pairs from where they were trained, with
+Layout: `govd_clip.training.vectors`. A model that was trained without some concepts is no set: it
+is what forgetting them on `mini` is measured against (`retrained`). `python -m
+tests.benchmarks.forgetting.pairs FOLDER NAME…` brings pairs from where they were trained, with
 every `THINNED`-th picture of their pools.
 """
 
@@ -20,21 +22,30 @@ from tests.benchmarks.forgetting.sets import Split, Words
 DATA = Path(__file__).parents[2] / "data"
 RETRAINED = "mini-without"
 WITHOUT = ("dog", "umbrella", "rocket")
-"""What `mini-without` was trained without: see the recipe of that name in `govd_clip.training.recipes`."""
+"""What `mini-without` was trained without: see the recipe of that name in
+`govd_clip.training.recipes`.
+"""
 THINNED = 8
-"""Pools have tens of thousands of pictures: one in so many is enough, and small enough to be kept."""
+"""Pools have tens of thousands of pictures: one in so many is enough, and small enough to be
+kept.
+"""
 
 Files = tuple[Path, Path]
 
 
 def pairs(folder: Path = DATA) -> dict[str, Files]:
     """Name, model and evaluation of each pair but the retrained model."""
-    both = {path.stem: (path, path.with_name(f"{path.stem}-evaluation.npz")) for path in sorted(folder.glob("*.npz"))}
+    both = {
+        path.stem: (path, path.with_name(f"{path.stem}-evaluation.npz"))
+        for path in sorted(folder.glob("*.npz"))
+    }
     return {name: files for name, files in both.items() if files[1].is_file() and name != RETRAINED}
 
 
 def pair_split(name: str, model: Path, evaluation: Path) -> Split:
-    """A pair as a set with domains and single prompts; half of the words that are no labels are anchors, the other half is unlisted."""
+    """A pair as a set with domains and single prompts; half of the words that are no labels are
+    anchors, the other half is unlisted.
+    """
     known = np.load(model)
     drawings = np.load(evaluation)
     count = int(known["labels"])
@@ -67,11 +78,23 @@ def pair_split(name: str, model: Path, evaluation: Path) -> Split:
     domain = np.array([domains.index(str(word)) for word in drawings["domains"]])
     x = exact.unit(drawings["image_vectors"].astype(np.float64))
     other = Words(tuple(texts[i] for i in unlisted), vectors[unlisted])
-    return Split(name, 0, Words(labels, vectors[:count], prompts), other, lambda: build(given), x, label, domains, domain)
+    return Split(
+        name,
+        0,
+        Words(labels, vectors[:count], prompts),
+        other,
+        lambda: build(given),
+        x,
+        label,
+        domains,
+        domain,
+    )
 
 
 def retrained(folder: Path = DATA) -> Split | None:
-    """`mini` trained again without `WITHOUT`, on the drawings that judge `mini`; None where it is not there."""
+    """`mini` trained again without `WITHOUT`, on the drawings that judge `mini`; None where it is
+    not there.
+    """
     files = folder / f"{RETRAINED}.npz", folder / f"{RETRAINED}-evaluation.npz"
     return pair_split(RETRAINED, *files) if all(path.is_file() for path in files) else None
 

@@ -1,5 +1,6 @@
-"""Four pictures of the portfolio: what each method leaves and costs, cost against how much is forgotten, predictions beside what was
-measured, and class × domain maps."""
+"""Four pictures of the portfolio: what each method leaves and costs, cost against how much is
+forgotten, predictions beside what was measured, and class × domain maps.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,16 @@ from tests.benchmarks.forgetting.rows import DEFAULT
 from tests.benchmarks.forgetting.tables import values
 from tests.benchmarks.predicted import TRUE, Judged
 
-FRONTIER = ("nullspace", "ccup, as W x", "SVD projection", "LEACE", "gradient", "oblique", "bilateral", DEFAULT)
+FRONTIER = (
+    "nullspace",
+    "ccup, as W x",
+    "SVD projection",
+    "LEACE",
+    "gradient",
+    "oblique",
+    "bilateral",
+    DEFAULT,
+)
 AT = 10
 """Forgets at once in the frontier."""
 COSTS = {"unchanged": "other answers changed", "unlisted": "best other word changed"}
@@ -44,7 +54,10 @@ ROWS = 34
 
 
 def draw_all(
-    folder: Path, results: Sequence[Result], predictions: Mapping[str, Sequence[Judged]], maps: Mapping[str, Sequence[Cell]]
+    folder: Path,
+    results: Sequence[Result],
+    predictions: Mapping[str, Sequence[Judged]],
+    maps: Mapping[str, Sequence[Cell]],
 ) -> list[Path]:
     """Write the plots of which there are figures; their paths."""
     labels = [result for result in results if result.kind == "labels"]
@@ -66,7 +79,9 @@ def draw_all(
 
 def mean(results: Sequence[Result], name: str, row: str, count: int, column: str) -> float | None:
     """A column's mean over draws; None without a figure."""
-    listed = values((r.figures for r in results if (r.set, r.row, r.count) == (name, row, count)), column)
+    listed = values(
+        (r.figures for r in results if (r.set, r.row, r.count) == (name, row, count)), column
+    )
     return float(listed.mean()) if len(listed) else None
 
 
@@ -82,14 +97,21 @@ def frontier(results: Sequence[Result]) -> str:
         for column, words in COSTS.items():
             points = []
             for at, row in enumerate(FRONTIER):
-                named, kept = mean(results, name, row, AT, "named"), mean(results, name, row, AT, column)
+                named, kept = (
+                    mean(results, name, row, AT, "named"),
+                    mean(results, name, row, AT, column),
+                )
                 if named is not None and kept is not None:
                     label = f"{row} {percent(round(1 - kept, 3), 0.001)}"
-                    points.append(Point(named, 1 - kept, INK if row == DEFAULT else COLOURS[at], label))
+                    points.append(
+                        Point(named, 1 - kept, INK if row == DEFAULT else COLOURS[at], label)
+                    )
             if points:
                 most = upper([p.x for p in points], 0.1), upper([p.y for p in points], 0.05)
                 x = "pictures of forgotten labels that are named with any of them"
-                panels.append(Panel(f"{name}: {words}", Plot("", x, words, *most, x_share=True), points))
+                panels.append(
+                    Panel(f"{name}: {words}", Plot("", x, words, *most, x_share=True), points)
+                )
     return sheet(f"What forgetting {AT} labels leaves and costs", panels, 2) if panels else ""
 
 
@@ -102,21 +124,44 @@ def capacity(results: Sequence[Result]) -> str:
         for row in (BESIDE, DEFAULT):
             for column, (_, colour) in CURVES.items():
                 shares = [(count, mean(results, name, row, count, column)) for count in counts]
-                line = [(float(n), y if column == "named" else 1 - y) for n, y in shares if y is not None]
+                line = [
+                    (float(n), y if column == "named" else 1 - y)
+                    for n, y in shares
+                    if y is not None
+                ]
                 curves.append(Curve(line, colour, dashed=row == BESIDE))
                 points += [Point(x, y, colour, hollow=row == BESIDE) for x, y in line]
         if len(counts) > 1:
             most = upper([p.y for p in points], 0.05)
-            panels.append(Panel(name, Plot("", "labels forgotten at once", "share", float(max(counts)), most), points, curves))
-    keys = [(words, colour, False) for words, colour in CURVES.values()] + [(BESIDE, SOFT, True), (DEFAULT, SOFT, False)]
-    return sheet(f"What forgetting more costs: {DEFAULT}, and {BESIDE} dashed", panels, 2, keys) if panels else ""
+            panels.append(
+                Panel(
+                    name,
+                    Plot("", "labels forgotten at once", "share", float(max(counts)), most),
+                    points,
+                    curves,
+                )
+            )
+    keys = [(words, colour, False) for words, colour in CURVES.values()] + [
+        (BESIDE, SOFT, True),
+        (DEFAULT, SOFT, False),
+    ]
+    return (
+        sheet(f"What forgetting more costs: {DEFAULT}, and {BESIDE} dashed", panels, 2, keys)
+        if panels
+        else ""
+    )
 
 
 def scatter(predictions: Mapping[str, Sequence[Judged]]) -> str:
-    """Predicted against measured cost of random requests with intervals of both, by pseudo-label and by true label."""
+    """Predicted against measured cost of random requests with intervals of both, by pseudo-label
+    and by true label.
+    """
     panels = []
     for name, listed in predictions.items():
-        for figure, words in (("all", "on pool pictures set apart, by pseudo-label"), (TRUE, "on the judging pictures, by true label")):
+        for figure, words in (
+            ("all", "on pool pictures set apart, by pseudo-label"),
+            (TRUE, "on the judging pictures, by true label"),
+        ):
             own = [one for one in listed if one.figure == figure]
             if not own:
                 continue
@@ -124,29 +169,69 @@ def scatter(predictions: Mapping[str, Sequence[Judged]]) -> str:
             for one in own:
                 error = 1.645 * (one.measured * (1 - one.measured) / max(1, one.pictures)) ** 0.5
                 ends = (one.low, one.high), (one.measured - error, one.measured + error)
-                points.append(Point(one.predicted, one.measured, COLOURS[0 if one.covered else 1], "", *ends))
+                points.append(
+                    Point(one.predicted, one.measured, COLOURS[0 if one.covered else 1], "", *ends)
+                )
             most = upper([end for p in points for end in (*p.x_interval, *p.y_interval)], 0.02)  # type: ignore[misc]
             covered = percent(round(float(np.mean([one.covered for one in own])), 2), 0.01)
-            plot = Plot("", "predicted: other answers that change", "measured", most, most, x_share=True, diagonal=True)
+            plot = Plot(
+                "",
+                "predicted: other answers that change",
+                "measured",
+                most,
+                most,
+                x_share=True,
+                diagonal=True,
+            )
             panels.append(Panel(f"{name}, {words}: {covered} of {len(own)} covered", plot, points))
-    keys = [("measured inside the 90 % interval", COLOURS[0], False), ("outside", COLOURS[1], False)]
-    return sheet("Predicted and measured cost of random requests", panels, 2, keys) if panels else ""
+    keys = [
+        ("measured inside the 90 % interval", COLOURS[0], False),
+        ("outside", COLOURS[1], False),
+    ]
+    return (
+        sheet("Predicted and measured cost of random requests", panels, 2, keys) if panels else ""
+    )
 
 
 def class_map(title: str, cells: Sequence[Cell]) -> str:
-    """Accuracy of each class in each domain after a request about some cells; those are outlined."""
+    """Accuracy of each class in each domain after a request about some cells; those are
+    outlined.
+    """
     if not cells:
         return ""
-    classes, domains = list(dict.fromkeys(c.label for c in cells)), list(dict.fromkeys(c.domain for c in cells))
+    classes, domains = (
+        list(dict.fromkeys(c.label for c in cells)),
+        list(dict.fromkeys(c.domain for c in cells)),
+    )
     wide, high, names = 92, 19, 118
     column_width = names + wide * len(domains) + 24
     columns = -(-len(classes) // ROWS)
-    parts = [text(10, 22, f"Named right before → after, in per cent. {title}", weight=700, colour=INK, size=15)]
-    legend = "Outlined: to be forgotten; green, nothing is left; yellow, at most half; rose, more. Red without outline: kept, but damaged."
+    parts = [
+        text(
+            10,
+            22,
+            f"Named right before → after, in per cent. {title}",
+            weight=700,
+            colour=INK,
+            size=15,
+        )
+    ]
+    legend = (
+        "Outlined: to be forgotten; green, nothing is left; yellow, at most half; rose, more. Red"
+        " without outline: kept, but damaged."
+    )
     parts.append(text(10, 42, legend))
     for column in range(columns):
         for at, domain in enumerate(domains):
-            parts.append(text(10 + column * column_width + names + wide * (at + 0.5), 66, domain, anchor="middle", weight=650))
+            parts.append(
+                text(
+                    10 + column * column_width + names + wide * (at + 0.5),
+                    66,
+                    domain,
+                    anchor="middle",
+                    weight=650,
+                )
+            )
     for cell in cells:
         at = classes.index(cell.label)
         left, top = 10 + (at // ROWS) * column_width, 74 + (at % ROWS) * high
@@ -156,7 +241,8 @@ def class_map(title: str, cells: Sequence[Cell]) -> str:
         fill, edge = _looks(cell)
         width = 2.5 if cell.forgotten else 0.5
         parts.append(
-            f'<rect x="{x + 2}" y="{top + 1}" width="{wide - 4}" height="{high - 2}" fill="{fill}" stroke="{edge}" stroke-width="{width}"/>'
+            f'<rect x="{x + 2}" y="{top + 1}" width="{wide - 4}" height="{high - 2}" fill="{fill}"'
+            f' stroke="{edge}" stroke-width="{width}"/>'
         )
         before, after = round(100 * cell.before), round(100 * cell.after)
         words = f"{before}" if before == after and not cell.forgotten else f"{before} → {after}"

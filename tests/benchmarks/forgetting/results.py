@@ -1,4 +1,6 @@
-"""Figures that were computed before: one JSON object a line, so that a run that was cut off goes on where it was."""
+"""Figures that were computed before: one JSON object a line, so that a run that was cut off goes on
+where it was.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +43,9 @@ class Result:
 
 @dataclass
 class Store:
-    """Results by what they are of, kept in `results.jsonl` of a folder; without a folder in memory alone. `frozen`: nothing new is
-    computed."""
+    """Results by what they are of, kept in `results.jsonl` of a folder; without a folder in memory
+    alone. `frozen`: nothing new is computed.
+    """
 
     folder: Path | None = None
     frozen: bool = False
@@ -64,7 +67,9 @@ class Store:
         return self.folder / "results.jsonl"
 
     def get(self, key: list[str | int], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The value of a key, computed where it is not known; empty where nothing new is computed."""
+        """The value of a key, computed where it is not known; empty where nothing new is
+        computed.
+        """
         name = json.dumps(key)
         if self.frozen:
             return self.known.get(name, {})
@@ -75,8 +80,32 @@ class Store:
                     file.write(json.dumps({"key": name, "value": self.known[name]}) + "\n")
         return self.known[name]
 
-    def result(self, case: Case, row: str, depends: str, compute: Callable[[], Figures]) -> Result | None:
-        """A row's figures on a case; `depends`: the state of what the row runs. None where nothing new is computed, and it is not known."""
-        key: list[str | int] = [case.split.name, case.kind, row, case.count, case.split.seed, case.draw, depends]
+    def result(
+        self, case: Case, row: str, depends: str, compute: Callable[[], Figures]
+    ) -> Result | None:
+        """A row's figures on a case; `depends`: the state of what the row runs. None where nothing
+        new is computed, and it is not known.
+        """
+        key: list[str | int] = [
+            case.split.name,
+            case.kind,
+            row,
+            case.count,
+            case.split.seed,
+            case.draw,
+            depends,
+        ]
         known = self.get(key, lambda: asdict(compute()))
-        return Result(case.split.name, case.kind, row, case.count, case.split.seed, case.draw, Figures(**known)) if known else None
+        return (
+            Result(
+                case.split.name,
+                case.kind,
+                row,
+                case.count,
+                case.split.seed,
+                case.draw,
+                Figures(**known),
+            )
+            if known
+            else None
+        )

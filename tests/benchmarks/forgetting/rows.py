@@ -1,4 +1,6 @@
-"""The rows: what forgets. Each is a function of a `Case`; methods of the product go through basis, contributions and composing."""
+"""The rows: what forgets. Each is a function of a `Case`; methods of the product go through basis,
+contributions and composing.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,14 @@ METHODS = builtin()
 Row = Callable[[Case], Map]
 
 
-def contribution(basis: Basis, label: int | None, domain: int | None, method: Method, target: str, strength: float) -> Contribution:
+def contribution(
+    basis: Basis,
+    label: int | None,
+    domain: int | None,
+    method: Method,
+    target: str,
+    strength: float,
+) -> Contribution:
     """One forget: a label everywhere, in a domain, or everything in a domain."""
     concepts = () if label is None else (Concept(basis.labels[label]),)
     domains = () if domain is None else (basis.domains[domain],)
@@ -35,10 +44,16 @@ def contribution(basis: Basis, label: int | None, domain: int | None, method: Me
     return sealed("benchmark", spec, dict(tensors), dict(facts))
 
 
-def contributions(case: Case, name: str, method: Method, target: str, strength: float, basis: Basis) -> list[Contribution]:
-    """One for each forget of a case; what was computed for another case with the same basis is taken from there."""
+def contributions(
+    case: Case, name: str, method: Method, target: str, strength: float, basis: Basis
+) -> list[Contribution]:
+    """One for each forget of a case; what was computed for another case with the same basis is
+    taken from there.
+    """
     labels: Sequence[int | None] = [int(at) for at in case.forgotten] or [None] * case.count
-    domains: Sequence[int | None] = [None] * case.count if case.domains is None else [int(at) for at in case.domains]
+    domains: Sequence[int | None] = (
+        [None] * case.count if case.domains is None else [int(at) for at in case.domains]
+    )
     computed = []
     for label, domain in zip(labels, domains, strict=True):
         key = (name, label, domain)
@@ -48,7 +63,14 @@ def contributions(case: Case, name: str, method: Method, target: str, strength: 
     return computed
 
 
-def product(name: str, method: Method, target: str = "unnamed", strength: float = 1.0, *, conditional: bool = False) -> Row:
+def product(
+    name: str,
+    method: Method,
+    target: str = "unnamed",
+    strength: float = 1.0,
+    *,
+    conditional: bool = False,
+) -> Row:
     """A row for a method of the product: a contribution for each forget, composed together."""
 
     def edited(case: Case) -> Map:
@@ -66,7 +88,9 @@ def unedited(case: Case) -> Map:
 
 
 def svd_projection(case: Case) -> Map:
-    """Off the first principal direction of each forgotten label's pool pictures, centred at the pool's mean: one a label."""
+    """Off the first principal direction of each forgotten label's pool pictures, centred at the
+    pool's mean: one a label.
+    """
     centred = case.pool - case.pool.mean(0)
     firsts = []
     for at, text in zip(case.forgotten, case.texts, strict=True):
@@ -98,7 +122,9 @@ class Whitened:
         centred = pool - mean
         values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
         values = np.maximum(values, 1e-6 * values[-1])
-        return Whitened(mean, (vectors * values**0.5) @ vectors.T, (vectors * values**-0.5) @ vectors.T)
+        return Whitened(
+            mean, (vectors * values**0.5) @ vectors.T, (vectors * values**-0.5) @ vectors.T
+        )
 
     def cross(self, pool: np.ndarray, guessed: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Whitened covariances `(d, k)` of pictures with membership of labels."""
@@ -113,7 +139,9 @@ def _span(columns: np.ndarray) -> np.ndarray:
 
 
 def leace(case: Case) -> Map:
-    """LEACE (Belrose et al., arXiv 2306.03819) with pool pseudo-labels: the least change that leaves no covariance with the labels."""
+    """LEACE (Belrose et al., arXiv 2306.03819) with pool pseudo-labels: the least change that
+    leaves no covariance with the labels.
+    """
     known = Whitened.of_case(case)
     gone = _span(known.cross(case.pool, case.guessed, case.forgotten))
     left, right = known.whiten @ gone, known.root @ gone
@@ -121,7 +149,9 @@ def leace(case: Case) -> Map:
 
 
 def splince(case: Case) -> Map:
-    """SPLINCE (arXiv 2506.10703): as LEACE, but covariances with the retained labels, among pictures of those, stay what they are."""
+    """SPLINCE (arXiv 2506.10703): as LEACE, but covariances with the retained labels, among
+    pictures of those, stay what they are.
+    """
     known = Whitened.of_case(case)
     retained = np.setdiff1d(np.arange(len(case.split.labels.names)), case.forgotten)
     among = ~np.isin(case.guessed, case.forgotten)
@@ -136,7 +166,9 @@ DELETED = "label deleted"
 """The one row without an edit: the forgotten labels are taken out of the list of answers."""
 DEFAULT = "fitted"
 LABELED = "gradient, true labels"
-FLOORS = {0: "fitted, no floor", 1: "fitted, floor (0, 3)", 2: "fitted, floor (0, 1)"} | {FLOOR: DEFAULT}
+FLOORS = {0: "fitted, no floor", 1: "fitted, floor (0, 3)", 2: "fitted, floor (0, 1)"} | {
+    FLOOR: DEFAULT
+}
 """The rows by the first step that is tried; the product's own is the default."""
 ROWS: dict[str, Row] = {
     "base": unedited,
@@ -163,5 +195,9 @@ LOCAL: dict[str, Row] = {
     "fitted, conditional": product("fitted, conditional", METHODS["fitted"], conditional=True),
 }
 """The rows where domains are named."""
-OWN = {name for name in {*ROWS, *LOCAL} if name.startswith(("nullspace", "ccup", "oblique", "bilateral", "fitted"))}
+OWN = {
+    name
+    for name in {*ROWS, *LOCAL}
+    if name.startswith(("nullspace", "ccup", "oblique", "bilateral", "fitted"))
+}
 """Rows that run the product's code: their figures hold for one state of it."""

@@ -30,8 +30,18 @@ from tests.benchmarks.forgetting.sets import Split
 from tests.benchmarks.predicted import made
 
 RETRAINED_ROW = "retrained without"
-ALONE = ("named_right", "named", "mistakes", "worst_prompt", "text_auc", "example_auc_1", "example_auc_8")
-"""Columns of a model that was trained anew: the others compare answers with those of the model before."""
+ALONE = (
+    "named_right",
+    "named",
+    "mistakes",
+    "worst_prompt",
+    "text_auc",
+    "example_auc_1",
+    "example_auc_8",
+)
+"""Columns of a model that was trained anew: the others compare answers with those of the model
+before.
+"""
 CONDITIONAL = "fitted, conditional"
 
 
@@ -41,29 +51,50 @@ def rows_of(kind: str) -> list[str]:
 
 
 def calibrated_on(split: Split) -> bool:
-    """Whether errors of predictions are measured on a split: they take a minute for each basis, so only once for each set."""
+    """Whether errors of predictions are measured on a split: they take a minute for each basis, so
+    only once for each set.
+    """
     return split.seed == 0 or split.pool_label is None
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs rows, and keeps what it computed. `calibration_seconds`: time by the clock for the errors of predictions of one basis.
-    `foreign`: other people's libraries, where they are wanted."""
+    """Runs rows, and keeps what it computed. `calibration_seconds`: time by the clock for the
+    errors of predictions of one basis. `foreign`: other people's libraries, where they are wanted.
+    """
 
     store: Store
     calibration_seconds: float
     foreign: Foreign | None = None
 
     def run(self, row: str, case: Case, predict: bool = True) -> Result | None:
-        """None where a row does not apply. `predict`: the product's own prediction beside it, where there is one."""
+        """None where a row does not apply. `predict`: the product's own prediction beside it, where
+        there is one.
+        """
         if row == RETRAINED_ROW and (self.retrained is None or not self.comparable(case)):
             return None
         if row in LIBRARIES and self.foreign is None and not self.store.frozen:
             return None
-        result = self.store.result(case, row, source() if row in OWN else "", lambda: self._figures(row, case))
-        if result is None or row not in (DEFAULT, CONDITIONAL) or not predict or not calibrated_on(case.split):
+        result = self.store.result(
+            case, row, source() if row in OWN else "", lambda: self._figures(row, case)
+        )
+        if (
+            result is None
+            or row not in (DEFAULT, CONDITIONAL)
+            or not predict
+            or not calibrated_on(case.split)
+        ):
             return result
-        key: list[str | int] = ["predicted", case.split.name, case.kind, row, case.count, case.split.seed, case.draw, source()]
+        key: list[str | int] = [
+            "predicted",
+            case.split.name,
+            case.kind,
+            row,
+            case.count,
+            case.split.seed,
+            case.draw,
+            source(),
+        ]
         predicted = self.store.get(key, lambda: self._predicted(row, case))
         return replace(result, figures=replace(result.figures, **predicted))
 
@@ -76,7 +107,9 @@ class Runner:
     def comparable(case: Case) -> bool:
         """Whether the retrained model saw nothing of what is forgotten."""
         names = {case.split.labels.names[at] for at in case.forgotten}
-        return case.split.name.startswith("mini") and case.kind == "labels" and names <= set(WITHOUT)
+        return (
+            case.split.name.startswith("mini") and case.kind == "labels" and names <= set(WITHOUT)
+        )
 
     def _figures(self, row: str, case: Case) -> Figures:
         if row == RETRAINED_ROW:
@@ -115,7 +148,9 @@ class Runner:
         if figure is None:
             return {}
         around = calibration.around("all", figure) if calibration else figure
-        return {"predicted": figure.share} | ({} if around.high is None else {"predicted_high": around.high})
+        return {"predicted": figure.share} | (
+            {} if around.high is None else {"predicted_high": around.high}
+        )
 
     def _calibration(self, split: Split, basis: Basis) -> Calibration | None:
         kept, key = split.kept, f"calibration {basis.conditional}"

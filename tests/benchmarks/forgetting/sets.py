@@ -1,9 +1,11 @@
-"""The portfolio: sets of pictures and label texts in one space, each split by a seed into an unlabelled pool and pictures that judge.
+"""The portfolio: sets of pictures and label texts in one space, each split by a seed into an
+unlabelled pool and pictures that judge.
 
-A folder of real vectors has `images.npy` `(n, d)`, `label.npy` `(n,)` into `classes.txt`, and for the classes that have a text `text.npy`
-and `text.txt` (class, name, source; one a line, tabs between). Beside the sets a folder `vocabulary` with `text.npy` and `text.txt` (name
-first) gives the other words: half of them are anchors of the model, the other half are *unlisted* and judge. Sets of whole small models,
-with domains and prompts, are read by `pairs`.
+A folder of real vectors has `images.npy` `(n, d)`, `label.npy` `(n,)` into `classes.txt`, and for
+the classes that have a text `text.npy` and `text.txt` (class, name, source; one a line, tabs
+between). Beside the sets a folder `vocabulary` with `text.npy` and `text.txt` (name first) gives
+the other words: half of them are anchors of the model, the other half are *unlisted* and judge.
+Sets of whole small models, with domains and prompts, are read by `pairs`.
 """
 
 from __future__ import annotations
@@ -24,12 +26,16 @@ from tests.geometry import named_texts
 SAME_WORD = 0.999
 """Cosine above which a word of the vocabulary is a label by another name."""
 SIMULATED = {"pictures": 8, "modality": 1.0, "class": 1.0, "visual": 0.45, "noise": 1.3}
-"""Pictures a class, and weights of their parts: zero-shot accuracy is near 0.75 then, before any edit."""
+"""Pictures a class, and weights of their parts: zero-shot accuracy is near 0.75 then, before any
+edit.
+"""
 
 
 @dataclass(frozen=True)
 class Words:
-    """Names and their unit text embeddings `(n, d)`; `prompts` `(p, n, d)` are those of single templates, where there are several."""
+    """Names and their unit text embeddings `(n, d)`; `prompts` `(p, n, d)` are those of single
+    templates, where there are several.
+    """
 
     names: tuple[str, ...]
     vectors: np.ndarray
@@ -38,10 +44,12 @@ class Words:
 
 @dataclass(frozen=True)
 class Split:
-    """One draw of a set: what the model may use (`basis`, made by `registered` when it is asked for) and what judges it.
+    """One draw of a set: what the model may use (`basis`, made by `registered` when it is asked
+    for) and what judges it.
 
-    `x` `(n, d)` are the judging pictures, `label` `(n,)` theirs (−1: a class without a text), `domain` `(n,)` or None. `pool_label`: the
-    labels of the pool, which only upper bounds may look at. `kept`: what was computed once, shared by splits with the same basis.
+    `x` `(n, d)` are the judging pictures, `label` `(n,)` theirs (−1: a class without a text),
+    `domain` `(n,)` or None. `pool_label`: the labels of the pool, which only upper bounds may look
+    at. `kept`: what was computed once, shared by splits with the same basis.
     """
 
     name: str
@@ -103,11 +111,30 @@ class Pictures:
         def registered() -> Basis:
             return _basis(self.name, self.labels, self.anchors, self.x[pool])
 
-        return Split(self.name, seed, self.labels, self.unlisted, registered, self.x[judge], self.label[judge], pool_label=self.label[pool])
+        return Split(
+            self.name,
+            seed,
+            self.labels,
+            self.unlisted,
+            registered,
+            self.x[judge],
+            self.label[judge],
+            pool_label=self.label[pool],
+        )
 
 
 def _basis(name: str, labels: Words, anchors: Words, pool: np.ndarray) -> Basis:
-    given = Ingredients(name, "labels", "image", labels.names, labels.vectors, anchors.names, anchors.vectors, pool=pool, pool_kind="pool")
+    given = Ingredients(
+        name,
+        "labels",
+        "image",
+        labels.names,
+        labels.vectors,
+        anchors.names,
+        anchors.vectors,
+        pool=pool,
+        pool_kind="pool",
+    )
     return build(given)
 
 
@@ -127,7 +154,9 @@ def vocabulary(folder: Path, labels: Words) -> tuple[Words, Words]:
 def folder_set(folder: Path, words: Path) -> Pictures:
     """A folder of real vectors."""
     classes = (folder / "classes.txt").read_text(encoding="utf-8").splitlines()
-    texts = [line.split("\t") for line in (folder / "text.txt").read_text(encoding="utf-8").splitlines()]
+    texts = [
+        line.split("\t") for line in (folder / "text.txt").read_text(encoding="utf-8").splitlines()
+    ]
     names = tuple(row[0] for row in texts)
     labels = Words(names, exact.unit(np.load(folder / "text.npy").astype(np.float64)))
     place = {name: i for i, name in enumerate(names)}
@@ -138,8 +167,9 @@ def folder_set(folder: Path, words: Path) -> Pictures:
 
 
 def simulated(words: Path | None) -> Pictures:
-    """Text embeddings of 1,203 names (simulated ones where no published file is given), pictures simulated around them: modality + class
-    direction + an offset of the class + noise."""
+    """Text embeddings of 1,203 names (simulated ones where no published file is given), pictures
+    simulated around them: modality + class direction + an offset of the class + noise.
+    """
     names, vectors, kind = named_texts(512)
     labels = Words(tuple(names), vectors)
     draw, d = np.random.default_rng(7), vectors.shape[1]
@@ -166,19 +196,34 @@ def mini_split(mini: Mini, seed: int) -> Split:
     labels = Words(names, vectors, np.stack([exact.unit(rows) for rows in prompts]))
     words = [word for word in default_vocabulary() if word not in set(names)]
     anchors, other = words[0::2], words[1::2]
-    unlisted = Words(tuple(other), exact.unit(mini.encoder.averaged(other, mini.templates).astype(np.float64)))
+    unlisted = Words(
+        tuple(other), exact.unit(mini.encoder.averaged(other, mini.templates).astype(np.float64))
+    )
     place_of_domain = np.array([domains.index(name) for name in data.domains])
     domain = place_of_domain[np.asarray(data.domain_of)]
 
     def registered() -> Basis:
         return mini.basis(mini.pool, anchors)
 
-    return Split("mini", seed, labels, unlisted, registered, data.vectors, place[data.class_of], domains, domain)
+    return Split(
+        "mini",
+        seed,
+        labels,
+        unlisted,
+        registered,
+        data.vectors,
+        place[data.class_of],
+        domains,
+        domain,
+    )
 
 
-def portfolio(folder: Path | None, names: Sequence[str], seeds: Sequence[int]) -> Iterator[tuple[str, list[Split]]]:
-    """The splits of each set, made when it is asked for: every folder of vectors that has pictures with labels, `lvis`, the models of
-    `tests/data`, `mini`."""
+def portfolio(
+    folder: Path | None, names: Sequence[str], seeds: Sequence[int]
+) -> Iterator[tuple[str, list[Split]]]:
+    """The splits of each set, made when it is asked for: every folder of vectors that has pictures
+    with labels, `lvis`, the models of `tests/data`, `mini`.
+    """
     from tests.benchmarks.forgetting.pairs import pair_split, pairs
 
     for path in sorted(p.parent for p in folder.glob("*/label.npy")) if folder else []:

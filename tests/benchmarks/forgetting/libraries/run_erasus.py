@@ -1,8 +1,9 @@
-"""`erasus` on a case, in a process and an environment of its own: python run_erasus.py CASE.npz MOVED.npy
+"""`erasus` on a case, in a process and an environment of its own: python run_erasus.py CASE.npz
+MOVED.npy
 
-Its unlearner with its own defaults (gradient ascent on what is forgotten, descent on the rest), on a classifier whose weight is the
-projection, from the identity, and whose classes are the labels' texts at the logit scale of CLIPs; the labels of the pool are the
-model's own guesses.
+Its unlearner with its own defaults (gradient ascent on what is forgotten, descent on the rest), on
+a classifier whose weight is the projection, from the identity, and whose classes are the labels'
+texts at the logit scale of CLIPs; the labels of the pool are the model's own guesses.
 """
 
 import sys
@@ -33,10 +34,15 @@ class Projection(torch.nn.Module):
 
 case = np.load(sys.argv[1])
 torch.manual_seed(0)
-texts, pool, x = (torch.from_numpy(case[name].astype(np.float32)) for name in ("labels", "pool", "x"))
+texts, pool, x = (
+    torch.from_numpy(case[name].astype(np.float32)) for name in ("labels", "pool", "x")
+)
 guessed = torch.from_numpy(case["guessed"].astype(np.int64))
 own = torch.from_numpy(np.isin(case["guessed"], case["forgotten"]))
-forget, retain = (DataLoader(TensorDataset(pool[rows], guessed[rows]), batch_size=BATCH, shuffle=True) for rows in (own, ~own))
+forget, retain = (
+    DataLoader(TensorDataset(pool[rows], guessed[rows]), batch_size=BATCH, shuffle=True)
+    for rows in (own, ~own)
+)
 result = ErasusUnlearner(model=Projection(texts)).fit(forget, retain)
 with torch.no_grad():
     np.save(sys.argv[2], result.model.moved(x).numpy())
