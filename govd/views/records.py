@@ -306,10 +306,6 @@ class Records(SealedTables):
         ]
         return f"INDEXED BY log_by_{min(counted)[1]}"
 
-    def plan(self, query: str, values: Sequence[Any]) -> list[str]:
-        """How the database answers a question: its steps."""
-        return [str(step[-1]) for step in self._ask(f"EXPLAIN QUERY PLAN {query}", values)]
-
 
 def line(entry: Record, latest: str = "") -> tuple[Any, ...]:
     """An entry as `add_log` takes it. `latest`: the greatest time of those before it."""

@@ -34,6 +34,7 @@ from govd.ledger.store import Ledger
 from govd.service.service import Service, open_service
 from govd.types import Json
 from govd.views.records import Records
+from tests.views.plans import plan
 
 BATCH = 1000
 STANDING = 30
@@ -380,8 +381,8 @@ def planned(records: Records) -> Iterator[None]:
         records._db.set_trace_callback(None)
     assert seen
     for statement in seen:
-        plan = records.plan(statement, ())
-        assert not scans(plan), (statement, plan)
+        steps = plan(statement)
+        assert not scans(steps), (statement, steps)
 
 
 def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:

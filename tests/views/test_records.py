@@ -18,6 +18,7 @@ from govd.ledger.store import Ledger
 from govd.views.records import Records
 from govd.views.views import Views
 from tests.benchmarks.ledger import history, scans
+from tests.views.plans import plan
 
 Entry = dict[str, Any]
 
@@ -101,13 +102,13 @@ def test_filters_mean_what_they_say_together(
         patch.setattr("govd.views.records.FEW", few)
         patch.setattr("govd.views.records.MANY", many)
         found = views.records.seqs(after, limit, **filters)
-        plan = views.records.plan(*views.records.asking(after, limit, **filters))
+        steps = plan(*views.records.asking(after, limit, **filters))
     start = -1 if after is None else after
     assert (
         found
         == [e["seq"] for e in entries if e["seq"] > start and matches(e, filters, views)][:limit]
     )
-    assert not scans(plan), plan
+    assert not scans(steps), steps
 
 
 @pytest.mark.parametrize("few", [0, 20, 2000])
@@ -142,8 +143,8 @@ def test_each_pair_of_filters_of_requests(
             assert [
                 r["id"] for r in views.records.find("request", newest=True, limit=3, **filters)
             ] == wanted[::-1][:3], filters
-            plan = views.records.plan(*views.records.finding("request", **filters))
-            assert not scans(plan), (filters, plan)
+            steps = plan(*views.records.finding("request", **filters))
+            assert not scans(steps), (filters, steps)
 
 
 def test_a_cursor_goes_through_everything_once(entries: list[Entry], views: Views) -> None:
@@ -169,7 +170,7 @@ def test_an_unknown_filter_is_wrong_usage(views: Views) -> None:
 
 
 def test_other_questions_read_along_an_index(views: Views) -> None:
-    steps = views.records.plan(
+    steps = plan(
         "SELECT seq FROM log WHERE subject = ? AND kind = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
         ("m", "x", 1),
     )
