@@ -66,7 +66,11 @@ def _filed(entry: Record) -> Request:
 def _terms(request: Request, entry: Record, place: Place) -> tuple[tuple[str, str, Place], ...]:
     """Words by which it is found."""
     words: dict[str, list[str]] = {
-        "concept": [p.casefold() for concept in request.concepts for p in concept.phrases],
+        "concept": [
+            phrase.casefold()
+            for concept in request.get("concepts", ())
+            for phrase in (concept["name"], *concept["aliases"])
+        ],
         "domain": list(request.domains),
         "filed_by": [str(entry["actor"])],
         "key": [request.idempotency_key] if request.idempotency_key else [],

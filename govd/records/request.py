@@ -107,17 +107,17 @@ class Request(StoredRecord):
     made it so, None while there is none.
     """
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Twelve hexadecimal digits, `5d0c2f1e9a7b`."""
         return str(self._json["id"])
 
-    @property
+    @cached_property
     def model(self) -> str:
         """The name of the model that it is about."""
         return str(self._json["model"])
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """`forget` or `revert`."""
         return "revert" if self._json["kind"] == "revert" else "forget"
@@ -297,17 +297,17 @@ class Request(StoredRecord):
         """The number of the entry that filed it."""
         return int(self._json["seq"])
 
-    @property
+    @cached_property
     def is_forget(self) -> bool:
         """Whether it is a forget, not a revert."""
         return self.kind == "forget"
 
-    @property
+    @cached_property
     def is_final(self) -> bool:
         """Whether nothing can follow."""
         return is_final(self.kind, self.state)
 
-    @property
+    @cached_property
     def is_wanted(self) -> bool:
         """Whether it is a forget that is part of the desired state, as long as no revert of it is
         approved.
