@@ -250,20 +250,7 @@ def _check(config: Config, path: Path) -> None:
                 where=str(path),
                 advice="Correct the config.",
             )
-    for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
-        if tower.act not in ACTIVATIONS:
-            activations = ", ".join(ACTIVATIONS)
-            raise BadCheckpoint(
-                f"{side}.hidden_act is {tower.act!r}",
-                where=str(path),
-                advice=f"Known are {activations}.",
-            )
-        if (
-            min(tower.width, tower.inner, tower.layers, tower.heads) < 1
-            or tower.width % tower.heads
-        ):
-            reason = f"{side}.hidden_size {tower.width} does not divide among {tower.heads} heads"
-            raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")
+    _check_towers(config, path)
     if config.channels != 3:
         raise BadCheckpoint(
             f"num_channels is {config.channels}, not 3",
@@ -280,3 +267,20 @@ def _check(config: Config, path: Path) -> None:
             f" {config.dim}, vocab_size {config.vocab}"
         )
         raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")
+
+
+def _check_towers(config: Config, path: Path) -> None:
+    for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
+        if tower.act not in ACTIVATIONS:
+            activations = ", ".join(ACTIVATIONS)
+            raise BadCheckpoint(
+                f"{side}.hidden_act is {tower.act!r}",
+                where=str(path),
+                advice=f"Known are {activations}.",
+            )
+        if (
+            min(tower.width, tower.inner, tower.layers, tower.heads) < 1
+            or tower.width % tower.heads
+        ):
+            reason = f"{side}.hidden_size {tower.width} does not divide among {tower.heads} heads"
+            raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Final
 
 from govd.errors import BadCheckpoint, NotFound, Unreachable
 from govd.types import ModelReference
@@ -54,12 +55,17 @@ def locate(reference: ModelReference) -> tuple[Path, str | None] | None:
     return download(reference.reference, reference.hf_revision)
 
 
+SPELLING: Final = (
+    "Check the spelling; for a folder, check that it exists; for a private repository, log in with"
+    " `hf auth login`."
+)
+
+
 def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
     """A Hub repository's checkpoint files at one commit: all of them or none. Their folder and the
     commit; None where the repository is no checkpoint.
 
-    `repo`: its id, `OWNER/NAME`. `revision`: a branch, tag or commit; the default branch where
-    None.
+    `repo`: its id, `OWNER/NAME`. `revision`: a branch, tag or commit (None: the default branch).
 
     Raises:
         NotFound: the Hub knows no such repository or revision. Unreachable: it does not answer.
@@ -89,24 +95,26 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
             advice="Give a commit of this repository.",
         ) from None
     except RepositoryNotFoundError:
-        advice = (
-            "Check the spelling; for a folder, check that it exists; for a private repository, log"
-            " in with `hf auth login`."
-        )
         raise NotFound(
-            "is neither a folder here nor a repository of the Hub", where=repo, advice=advice
+            "is neither a folder here nor a repository of the Hub", where=repo, advice=SPELLING
         ) from None
     except LocalEntryNotFoundError as error:
-        advice = "Check the network, or give the folder of a downloaded checkpoint."
         raise Unreachable(
-            "the Hub does not answer and the files are not cached", where=repo, advice=advice
+            "the Hub does not answer and the files are not cached",
+            where=repo,
+            advice="Check the network, or give the folder of a downloaded checkpoint.",
         ) from error
     except EntryNotFoundError:
         return None
     except (HfHubHTTPError, OSError) as error:
-        raise Unreachable(
-            f"the Hub does not answer ({error})", where=repo, advice="Try again later."
-        ) from error
+        fault = f"the Hub does not answer ({error})"
+        raise Unreachable(fault, where=repo, advice="Try again later.") from error
+    _check_weights(folder, repo, commit)
+    return folder, commit
+
+
+def _check_weights(folder: Path, repo: str, commit: str) -> None:
+    """That a downloaded checkpoint has weights that are read."""
     if not (folder / SINGLE).exists() and not (folder / INDEX).exists():
         convert = (
             f"from transformers import CLIPModel; CLIPModel.from_pretrained({repo!r},"
@@ -117,4 +125,3 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
             " give that folder."
         )
         raise BadCheckpoint("has no safetensors weights", where=f"{repo}@{commit}", advice=advice)
-    return folder, commit

@@ -57,9 +57,8 @@ def synthesise(
         return Prototypes((), np.zeros((0, encoder.config.dim), np.float32), pictures)
     goals, root = encoder.encode_texts(prompts), jax.random.key(seed % 2**32)
     graph, params = nnx.split(encoder.model)
-    mean, std = (
-        jnp.asarray(v, jnp.float32).reshape(3, 1, 1) for v in encoder.preparation.scaling()
-    )
+    scaling = encoder.preparation.scaling()
+    mean, std = (jnp.asarray(value, jnp.float32).reshape(3, 1, 1) for value in scaling)
     for start in range(0, len(prompts), BATCH):
         rows = list(range(start, min(start + BATCH, len(prompts))))
         padded = rows + rows[:1] * (BATCH - len(rows))
@@ -70,17 +69,9 @@ def synthesise(
         state, done = _optimiser.init(pixels), 0
         while done < steps:
             upto = min(done + CHUNK, steps)
+            target = jnp.asarray(goals[padded])
             pixels, state = _climb(
-                graph,
-                params,
-                pixels,
-                state,
-                jnp.asarray(goals[padded]),
-                keys,
-                mean,
-                std,
-                done,
-                upto,
+                graph, params, pixels, state, target, keys, mean, std, done, upto
             )
             progress("prototypes", start * steps + upto * len(rows), total)
             done = upto

@@ -17,9 +17,10 @@ from typing import Any, Final
 import pluggy
 
 from govd.asking.failures import Failures
-from govd.asking.foreign import CHECKS, Nonsense, anything, read_only
+from govd.asking.foreign import CHECKS, anything
 from govd.asking.guarded import Guarded
 from govd.asking.limited import Call, words
+from govd.asking.plain import Nonsense, read_only
 from govd.asking.plugins import Plugin
 from govd.errors import GovdError, PluginFault
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, Final, get_args
 
 import numpy as np
 
+from govd.asking.plain import DEPTH, Nonsense, check_kind, plain_json, plain_text
 from govd.edit.contribution import sealed
 from govd.edit.factors import Edit
 from govd.types import (
@@ -30,12 +30,8 @@ from govd.types import (
     Vote,
 )
 
-DEPTH: Final = 32
-"""Levels of an answer's mappings and lists at most."""
 SMALL: Final = 20_000
 """Values and characters that a vote or gate may bring at most."""
-LARGE: Final = 20_000_000
-"""The same of figures."""
 REASON: Final = 2_000
 """Characters of a reason that are kept."""
 PEOPLE: Final = 100
@@ -45,83 +41,8 @@ ROLE: Final = 100
 SHA256: Final = 64
 
 
-class Nonsense(Exception):
-    """An answer that is not what the hook promises."""
-
-
-def read_only(value: Any) -> Any:
-    """JSON values that nobody can change: mapping proxies over copies, and tuples, all the way
-    down. Anything else as it is, but for the facts of contributions.
-    """
-    if isinstance(value, Contribution):
-        return replace(
-            value, tensors=MappingProxyType(dict(value.tensors)), facts=read_only(value.facts)
-        )
-    if isinstance(value, Mapping):
-        return MappingProxyType({key: read_only(item) for key, item in value.items()})
-    if isinstance(value, list | tuple):
-        return tuple(read_only(item) for item in value)
-    return value
-
-
-def plain_json(value: Any, most: int = LARGE) -> Json:
-    """JSON values of what a plugin answered, as our own objects; NumPy's numbers as Python's.
-
-    Raises:
-        Nonsense: something that JSON cannot say, not finite, or too much of it.
-    """
-    return _Plain(most).of(value, 0)
-
-
-class _Plain:
-    def __init__(self, most: int) -> None:
-        self.left, self.most = most, most
-
-    def of(self, value: Any, depth: int) -> Json:
-        if isinstance(value, np.generic):
-            value = value.item()
-        self.left -= len(value) + 1 if isinstance(value, str | Mapping | list | tuple) else 1
-        if self.left < 0:
-            raise Nonsense(f"more than {self.most} values and characters")
-        if depth > DEPTH:
-            raise Nonsense(f"more than {DEPTH} levels")
-        if isinstance(value, str):
-            return _text(value)
-        if value is None or isinstance(value, bool):
-            return value
-        if isinstance(value, int):
-            if abs(value) >= 2**53:
-                raise Nonsense("an integer beyond 2^53")
-            return int(value)
-        if isinstance(value, float):
-            if not math.isfinite(value):
-                raise Nonsense(f"a number that is {value}")
-            return float(value)
-        if isinstance(value, Mapping):
-            if not all(isinstance(key, str) for key in value):
-                raise Nonsense("a mapping whose keys are no texts")
-            return {_text(key): self.of(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.of(item, depth + 1) for item in value]
-        raise Nonsense(f"a {type(value).__name__}, which JSON cannot say")
-
-
-def _text(value: Any, what: str = "a text", most: int | None = None) -> str:
-    if not isinstance(value, str):
-        raise Nonsense(f"{what} that is a {type(value).__name__}")
-    text = (
-        str.__str__(value).encode("utf-8", "replace").decode("utf-8")
-    )  # no lone surrogates: no file could hold them
-    return text if most is None or len(text) <= most else text[: most - 1] + "…"
-
-
-def _is(answer: Any, kind: type) -> None:
-    if not isinstance(answer, kind):
-        raise Nonsense(f"a {type(answer).__name__} in the place of a {kind.__name__}")
-
-
 def _decision(value: Any) -> Decision:
-    text = _text(value, "a decision")
+    text = plain_text(value, "a decision")
     for decision in get_args(Decision):
         if text == decision:
             return decision  # type: ignore[no-any-return]
@@ -134,14 +55,14 @@ def vote_of(answer: Any, arguments: Mapping[str, Any]) -> Vote:
     Raises:
         Nonsense: the answer is none.
     """
-    _is(answer, Vote)
+    check_kind(answer, Vote)
     inputs = plain_json(answer.inputs, SMALL)
     if not isinstance(inputs, dict):
         raise Nonsense("inputs that are no mapping")
     return Vote(
         _decision(answer.decision),
-        _text(answer.policy, "a policy", 200),
-        _text(answer.reason, "a reason", REASON),
+        plain_text(answer.policy, "a policy", 200),
+        plain_text(answer.reason, "a reason", REASON),
         inputs,
         _needs(answer.needs),
     )
@@ -151,29 +72,29 @@ def _needs(needs: Any) -> Needs | None:
     """What a wait needs, as our own object."""
     if needs is None:
         return None
-    _is(needs, Needs)
+    check_kind(needs, Needs)
     if isinstance(needs.n, bool) or not isinstance(needs.n, int) or not 1 <= needs.n <= PEOPLE:
         raise Nonsense(f"a need of other than 1 to {PEOPLE} people")
     if not isinstance(needs.not_filer, bool):
         raise Nonsense("a need whose not_filer is neither true nor false")
-    role = None if needs.role is None else _text(needs.role, "a role", ROLE)
+    role = None if needs.role is None else plain_text(needs.role, "a role", ROLE)
     return Needs(int(needs.n), role, needs.not_filer)
 
 
 def store_of(answer: Any, arguments: Mapping[str, Any]) -> Store:
     """An opened store."""
-    _is(answer, Store)
+    check_kind(answer, Store)
     store: Store = answer
     return store
 
 
 def gate_of(answer: Any, arguments: Mapping[str, Any]) -> Gate:
     """A gate's word."""
-    _is(answer, Gate)
+    check_kind(answer, Gate)
     return Gate(
         _decision(answer.decision),
-        _text(answer.gate, "a gate", 200),
-        _text(answer.reason, "a reason", REASON),
+        plain_text(answer.gate, "a gate", 200),
+        plain_text(answer.reason, "a reason", REASON),
     )
 
 
@@ -183,11 +104,11 @@ def methods_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         Nonsense: the answer is none.
     """
-    _is(answer, Mapping)
+    check_kind(answer, Mapping)
     methods = {}
     for name, method in answer.items():
-        _text(name, "a method's name")
-        _text(getattr(method, "family", None), f"the family of {name}")
+        plain_text(name, "a method's name")
+        plain_text(getattr(method, "family", None), f"the family of {name}")
         strongest = getattr(method, "max_strength", None)
         if (
             isinstance(strongest, bool)
@@ -207,9 +128,9 @@ def model_of(answer: Any, arguments: Mapping[str, Any]) -> Model:
     Raises:
         Nonsense: the answer is none.
     """
-    _is(answer, Model)
+    check_kind(answer, Model)
     facts = answer.facts
-    _is(facts, ModelFacts)
+    check_kind(facts, ModelFacts)
     if (
         not isinstance(facts.digest, str)
         or len(facts.digest) != SHA256
@@ -238,16 +159,16 @@ def tensors_of(tensors: Any) -> dict[str, Any]:
     Raises:
         Nonsense: they are none.
     """
-    _is(tensors, Mapping)
+    check_kind(tensors, Mapping)
     arrays = {}
     for name, tensor in tensors.items():
         array = np.asarray(tensor)
         if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+            spoken = plain_text(name, "a name", 80)
             raise Nonsense(
-                f"the tensor {_text(name, 'a name', 80)}, which is of {array.dtype} or has values"
-                " that are not finite"
+                f"the tensor {spoken}, which is of {array.dtype} or has values that are not finite"
             )
-        arrays[_text(name, "a tensor's name")] = np.array(array, np.float64)
+        arrays[plain_text(name, "a tensor's name")] = np.array(array, np.float64)
     return arrays
 
 
@@ -272,7 +193,7 @@ def contribution_of(answer: Any, arguments: Mapping[str, Any]) -> Contribution:
     Raises:
         Nonsense: the answer is none.
     """
-    _is(answer, Contribution)
+    check_kind(answer, Contribution)
     tensors, facts = contributed((answer.tensors, answer.facts))
     spec: ForgetSpec = arguments["spec"]
     if answer.spec != spec:
@@ -286,7 +207,7 @@ def edit_of(answer: Any, arguments: Mapping[str, Any]) -> Edit:
     Raises:
         Nonsense: the answer is none.
     """
-    _is(answer, Edit)
+    check_kind(answer, Edit)
     basis = arguments["basis"]
     factors = tensors_of({"L": answer.L, "B": answer.B})
     if (
@@ -303,16 +224,16 @@ def edit_of(answer: Any, arguments: Mapping[str, Any]) -> Edit:
 
 def figures_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Json]:
     """Figures that can be recorded."""
-    _is(answer, Mapping)
+    check_kind(answer, Mapping)
     figures: dict[str, Json] = plain_json(answer)
     return figures
 
 
 def files_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, str]:
     """File names with their SHA-256."""
-    _is(answer, Mapping)
+    check_kind(answer, Mapping)
     return {
-        _text(name, "a file's name"): _text(digest, "a digest", SHA256)
+        plain_text(name, "a file's name"): plain_text(digest, "a digest", SHA256)
         for name, digest in answer.items()
     }
 
@@ -327,7 +248,7 @@ def lines_of(answer: Any, arguments: Mapping[str, Any]) -> list[str]:
         raise Nonsense(f"a {type(answer).__name__} in the place of signature lines")
     if len(answer) > DEPTH:
         raise Nonsense(f"{len(answer)} signature lines")
-    return [_text(line, "a line", REASON) for line in answer]
+    return [plain_text(line, "a line", REASON) for line in answer]
 
 
 def stamp_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -336,7 +257,7 @@ def stamp_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         Nonsense: the answer is none.
     """
-    _is(answer, Mapping)
+    check_kind(answer, Mapping)
     if not isinstance(answer.get("token"), bytes | bytearray):
         raise Nonsense("a time stamp without the bytes of a token")
     return {"token": bytes(answer["token"])} | {

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from govd.asking.foreign import Nonsense, files_of
+from govd.asking.foreign import files_of
+from govd.asking.plain import Nonsense
 from govd.types import Bytes, Floats, LinearEdit, Model, Progress, Prototypes, silent
 
 

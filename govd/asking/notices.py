@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 from govd.asking.asker import Asker
-from govd.asking.foreign import read_only
+from govd.asking.plain import read_only
 from govd.errors import GovdError
 from govd.types import Record
 

@@ -42,17 +42,8 @@ def read_images(
     if folder.is_file() or folder.suffix.lower() == ".npz":
         return read_labelled_vectors(folder, encoder.model.facts.dim, domains, labels, spellings)
     files = labelled(folder, [spelled(domain) for domain in domains], {*labels, *spellings})
-    named = sorted({domain for domain in files.domains if domain})
-    names = list(domains) if domains else named
+    names = _domain_names(files.domains, domains, folder)
     place_of = {spelled(domain): at for at, domain in enumerate(names)}
-    unknown = [domain for domain in named if domain not in place_of]
-    if unknown:
-        advice = f"Known: {', '.join(domains)}."
-        raise Usage(
-            f"evaluation folders of unknown domains: {', '.join(unknown[:5])}",
-            where=str(folder),
-            advice=advice,
-        )
     vectors, places = encoder.readable(files.paths, progress)
     if not places:
         raise BadFile(
@@ -77,6 +68,27 @@ def read_images(
         skipped,
     )
     return data, left_out
+
+
+def _domain_names(
+    of_files: Sequence[str | None], domains: Sequence[str], folder: Path
+) -> list[str]:
+    """The domains of a model, or those of the files where it has none.
+
+    Raises:
+        Usage: files are of others.
+    """
+    in_files = sorted({domain for domain in of_files if domain})
+    names = list(domains) if domains else in_files
+    own = {spelled(name) for name in names}
+    unknown = [domain for domain in in_files if domain not in own]
+    if unknown:
+        raise Usage(
+            f"evaluation folders of unknown domains: {', '.join(unknown[:5])}",
+            where=str(folder),
+            advice=f"Known: {', '.join(domains)}.",
+        )
+    return names
 
 
 def of_classes(data: EvaluationData, names: Collection[str]) -> EvaluationData | None:

@@ -128,16 +128,7 @@ def read_labelled_vectors(
         domain.
     """
     arrays = _arrays(path)
-    name = next((name for name in ARRAYS if name in arrays), None)
-    if name is None or "labels" not in arrays:
-        advice = "Write it with numpy.savez(FILE, image_vectors=…, labels=…, domains=…)."
-        raise BadFile(
-            f"no {'labels' if name else 'image_vectors'} in it", where=str(path), advice=advice
-        )
-    try:
-        rows = _unit_rows(_as_npy(arrays[name]), str(path), dim)
-    except UnreadableImage as error:
-        raise BadFile(error.what, where=str(path), advice=error.advice) from None
+    rows = _labelled_rows(arrays, path, dim)
     label_of = {**{spelled(label): label for label in labels}, **(spellings or {})}
     written = [spelled(text) for text in _texts(arrays["labels"], len(rows), "labels", path)]
     names = [label_of.get(text, text) for text in written]
@@ -166,11 +157,24 @@ def read_labelled_vectors(
     class_of = np.array([place[names[i]] for i in kept])
     domain_of = np.array([order.index(in_domain[i]) if in_domain else -1 for i in kept])
     vectors = rows[kept].astype(np.float64)
-    shown = tuple(domains) if domains else tuple(order)
-    left_out = (
-        Counter({"of no label": len(rows) - len(kept)}) if len(kept) < len(rows) else Counter()
-    )
-    return EvaluationData(vectors, tuple(classes), shown, class_of, domain_of), left_out
+    left_out = Counter({"of no label": len(rows) - len(kept)} if len(kept) < len(rows) else {})
+    order = list(domains or order)
+    return EvaluationData(vectors, tuple(classes), tuple(order), class_of, domain_of), left_out
+
+
+def _labelled_rows(arrays: Mapping[str, Any], path: Path, dim: int) -> Floats:
+    """The vectors `(n, dim)` of a file that has labels, too."""
+    name = next((name for name in ARRAYS if name in arrays), None)
+    if name is None or "labels" not in arrays:
+        raise BadFile(
+            f"no {'labels' if name else 'image_vectors'} in it",
+            where=str(path),
+            advice="Write it with numpy.savez(FILE, image_vectors=…, labels=…, domains=…).",
+        )
+    try:
+        return _unit_rows(_as_npy(arrays[name]), str(path), dim)
+    except UnreadableImage as error:
+        raise BadFile(error.what, where=str(path), advice=error.advice) from None
 
 
 def _arrays(path: Path) -> dict[str, Any]:

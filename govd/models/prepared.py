@@ -81,15 +81,11 @@ def prepared(
         "domains": words.domains,
         "templates": words.templates,
         **_pool_facts(basis, pool),
-        "hard": basis.hard,
-        "soft_because": basis.facts.get("hard_reason", ""),
-        "basis": core.artifacts.put(basis.to_bytes()),
+        **_basis_facts(core, basis),
         **evaluation_facts,
         "publish_to": str(real(Path(given.publish_to))) if given.publish_to else None,
         "from_scratch": given.from_scratch,
     }
-    if basis.conditional:
-        payload["conditional"] = True
     if given.publish_base is not None:
         payload["publish_base"] = given.publish_base
     return Opened(model, encoder, basis), payload
@@ -143,6 +139,15 @@ def _model_facts(facts: ModelFacts) -> dict[str, Json]:
         "dim": facts.dim,
         "logit_scale": facts.logit_scale,
     }
+
+
+def _basis_facts(core: Core, basis: Basis) -> dict[str, Json]:
+    facts: dict[str, Json] = {
+        "hard": basis.hard,
+        "soft_because": basis.facts.get("hard_reason", ""),
+        "basis": core.artifacts.put(basis.to_bytes()),
+    }
+    return facts | ({"conditional": True} if basis.conditional else {})
 
 
 def _pool_facts(basis: Basis, pool: Pool | None) -> dict[str, Json]:

@@ -11,7 +11,8 @@ from functools import cache
 from importlib.metadata import version
 from typing import Final
 
-from govd.asking.foreign import Nonsense, edit_of
+from govd.asking.foreign import edit_of
+from govd.asking.plain import Nonsense
 from govd.edit import Basis, Edit, compose
 from govd.edit.algebra import Host
 from govd.edit.cache import Cache

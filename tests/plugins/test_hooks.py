@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from govd import hookspecs
 from govd.asking import plugins
-from govd.asking.foreign import Nonsense, store_of, vote_of
+from govd.asking.foreign import store_of, vote_of
+from govd.asking.plain import Nonsense
 from govd.cli.show_requests import show_request
 from govd.edit import Edit
 from govd.errors import BadFile, Conflict, Unsupported

@@ -79,9 +79,12 @@ class Function:
 
     @property
     def raises(self) -> bool:
-        """Whether it has a `raise` of its own (not a bare one, and not NotImplementedError)."""
+        """Whether it has a `raise` of its own: not a bare one, nor one of what is no error to a
+        caller (`NotImplementedError`; `typer.Exit`, by which a command says its exit code).
+        """
         errors = (node.exc for node in self.own if isinstance(node, ast.Raise) and node.exc)
-        return any("NotImplementedError" not in ast.unparse(error) for error in errors)
+        names = (ast.unparse(error).partition("(")[0] for error in errors)
+        return any(name not in ("NotImplementedError", "typer.Exit") for name in names)
 
     @property
     def arguments(self) -> tuple[ast.arg, ...]:

@@ -69,6 +69,12 @@ def test_a_raise_without_raises_is_noticed_in_public_functions() -> None:
     assert figure.places == ("govd/sample.py:8 read",)
 
 
+def test_an_exit_code_is_no_error() -> None:
+    for error, share in (("typer.Exit(1)", 0), ("NotImplementedError", 0), ("OSError", 100)):
+        figure = measured(f"def command() -> None:\n    raise {error}\n")
+        assert figure["raise without Raises, %"].value == share
+
+
 def test_a_function_in_another_is_not_public() -> None:
     inner = "def outer():\n    def inner(a, b, c):\n        raise ValueError(a)\n    return inner\n"
     assert measured(inner)["raise without Raises, %"].places == ()
