@@ -52,7 +52,7 @@ AREAS: Final = {
             "tests/records/test_limits.py",
             "tests/service/test_service.py",
             "tests/home/test_private_texts.py",
-            "tests/reconcile/test_reconcile.py",
+            "tests/reconcile",
             "tests/cli/test_filings.py",
         ),
     ),
@@ -62,7 +62,7 @@ AREAS: Final = {
             "tests/records",
             "tests/views",
             "tests/requests/test_rules.py",
-            "tests/reconcile/test_reconcile.py",
+            "tests/reconcile",
         ),
     ),
     "reconcile": Area(
@@ -76,7 +76,7 @@ AREAS: Final = {
         (
             "tests/requests/test_rules.py",
             "tests/service/test_service.py",
-            "tests/reconcile/test_reconcile.py",
+            "tests/reconcile",
         ),
     ),
     "edit": Area(

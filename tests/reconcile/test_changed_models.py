@@ -1,0 +1,88 @@
+"""Forgets in force while their model changes or is to be removed."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from govd.errors import (
+    Conflict,
+)
+from govd.models.given import Given
+from govd.service.service import Service
+from tests.reconcile.deciding import file, state
+from tests.service.test_service import forget, published
+
+
+def test_a_model_whose_requests_wait_is_not_removed(service: Service) -> None:
+    navy = file(service, "navy")
+    service.reconcile()
+    with pytest.raises(Conflict, match=navy):
+        service.models.remove("m", "ann")
+
+
+def test_a_rebase_lets_what_was_shredded_wait_and_publishes_nothing_until_somebody_decides(
+    service: Service, pool: Path
+) -> None:
+    private, blue = (
+        str(forget(service, "red", private=True)["id"]),
+        str(forget(service, "blue")["id"]),
+    )
+    service.requests.shred(private, "fulfilled", "dpo")
+    before, old = service.serving("m"), service.models.show("m")
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    assert state(service, private)[0] == "waiting"
+    assert "its text was destroyed" in state(service, private)[1]
+    assert service.revisions("m")[-1]["state"] == "waiting"
+    now = service.serving("m")
+    assert (now.number, now.opened.model.facts.digest) == (
+        before.number,
+        old["digest"],
+    )  # what was served is served
+    with pytest.raises(Conflict, match="not computed for what the model is now"):
+        service.requests.decide(private, "approve", "", "bob")
+    service.requests.decide(private, "withdraw", "she agreed", "dpo")
+    service.reconcile()
+    assert state(service, blue)[0] == "in_force"
+    assert service.serving("m").opened.model.facts.digest != old["digest"]
+    assert service.serving("m").edit.rank == 1
+
+
+def test_a_model_that_is_set_back_has_its_shredded_forgets_again(
+    service: Service, pool: Path
+) -> None:
+    private = str(forget(service, "red", private=True)["id"])
+    digest = published(service)["edit_digest"]
+    service.requests.shred(private, "fulfilled", "dpo")
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours")
+    assert state(service, private)[0] == "in_force"
+    assert published(service)["edit_digest"] == digest
+
+
+def test_a_change_of_the_model_approves_nothing(service: Service) -> None:
+    object.__setattr__(
+        service.core.home, "settings", replace(service.core.home.settings, approval="person")
+    )
+    private = file(service, "red", private=True)
+    service.reconcile()
+    service.requests.shred(private, "fulfilled", "dpo")
+    service.update_model("m", Given(publish_to=str(service.core.home.folder.parent / "x")), "ann")
+    assert state(service, private)[0] == "waiting"
+
+
+def test_an_update_that_changes_nothing_of_the_basis_computes_nothing_anew(
+    service: Service, tmp_path: Path
+) -> None:
+    private = str(forget(service, "red", private=True)["id"])
+    service.requests.shred(private, "fulfilled", "dpo")
+    basis = service.models.show("m")["basis"]
+    for i in range(3):
+        service.update_model("m", Given(publish_to=str(tmp_path / f"served-{i}")), "ann")
+        assert service.models.show("m")["basis"] == basis
+    assert state(service, private)[0] == "in_force"
+    assert service.audit.log(kind="request.recompute") == []
+    assert (
+        json.loads((tmp_path / "served-2" / "current" / "revision.json").read_text())["number"] == 1
+    )
