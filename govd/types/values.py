@@ -42,8 +42,10 @@ def silent(what: str, done: int, total: int) -> None:
 
 
 Record = Mapping[str, Json]
-"""A request, revision, model or entry as `interface.md` spells it. Plugins get mapping proxies and
-tuples, which nobody can change.
+"""A request, revision, model or entry as JSON: `request["state"]`, `request["concepts"]`. Plugins
+get mapping proxies and tuples, which nobody can change. Each field is documented, with an example
+where it helps, as an attribute of `Request`, `Revision` and `RegisteredModel` in `govd/records`;
+two are called otherwise there: `basis` of a request is `legal_basis`, `held` is `hold`.
 """
 
 
