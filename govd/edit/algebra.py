@@ -149,13 +149,13 @@ class OnArrays:
             OverCapacity: `a` `(n, n)` is singular.
         """
         a = (a + a.T) / 2
-        found = self.xp.linalg.solve(a, b)
+        solution = self.xp.linalg.solve(a, b)
         pivots = np.linalg.eigvalsh(np.asarray(a)) if a.shape[0] else np.ones(1)
         if pivots[0] <= 1e-13 * pivots[-1]:
             raise OverCapacity(
                 "the system is singular: what is to go cannot be told from what is to stay"
             )
-        return found
+        return solution
 
     def factor(self, a: Array) -> Factored:
         """`a` `(n, n)`, to be solved more than once."""

@@ -188,8 +188,8 @@ class Basis:
     @staticmethod
     def from_bytes(data: bytes, where: str = "") -> Basis:
         """Read what `to_bytes` wrote."""
-        tensors, said = tensors_from_bytes(data, where)
-        known = json.loads(said["basis"])
+        tensors, metadata = tensors_from_bytes(data, where)
+        known = json.loads(metadata["basis"])
         settings: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in known.items()
         }

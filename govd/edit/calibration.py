@@ -151,7 +151,7 @@ def calibrated(
     errors: dict[str, list[float]] = {}
     loads: list[Load] = []
     began, done = time.monotonic(), 0
-    made: dict[Scope, Contribution] = {}
+    contributions: dict[Scope, Contribution] = {}
     whole = watch_for(basis, ())
     seen = watch_for(fitted, ())
     requests = draws(basis, draw)
@@ -161,9 +161,9 @@ def calibrated(
             break
         try:
             for scope in (*request.own, *request.beside):
-                if scope not in made:
-                    made[scope] = make(fitted, scope)
-            outcome = _outcome(fitted, unseen, request, made, methods)
+                if scope not in contributions:
+                    contributions[scope] = make(fitted, scope)
+            outcome = _outcome(fitted, unseen, request, contributions, methods)
         except (Unsupported, OverCapacity):  # no such edit: nobody will file it either
             continue
         done += 1
@@ -267,13 +267,13 @@ def figures(
     pictures that is still named so, or in a domain the share that keeps its answer.
     """
     everything = in_scope(basis, [*own, *beside])
-    mine = in_scope(basis, own)
-    if everything is None or mine is None:
+    own_pictures = in_scope(basis, own)
+    if everything is None or own_pictures is None:
         return {}
     cells = [cell for contribution in own if (cell := cell_of(basis, contribution))]
     then, now = watch.answers(before), watch.answers(after)
     known = costs(watch, then, now, everything[watch.at], cells)
-    inside = mine[watch.at]
+    inside = own_pictures[watch.at]
     if inside.any():
         labels = np.flatnonzero(
             np.logical_or.reduce([own_anchors(basis, contribution) for contribution in own])

@@ -69,12 +69,12 @@ def spec_from(said: Mapping[str, Any]) -> ForgetSpec:
 
 def contribution_to_bytes(contribution: Contribution) -> bytes:
     """A safetensors file: the tensors, and as metadata the digest, the spec and the facts."""
-    said = {
+    metadata = {
         "digest": contribution.digest,
         "spec": json.dumps(contribution.spec.as_json(), sort_keys=True, ensure_ascii=False),
     }
-    said["facts"] = json.dumps(dict(contribution.facts), sort_keys=True, ensure_ascii=False)
-    return tensors_to_bytes(contribution.tensors, said)
+    metadata["facts"] = json.dumps(dict(contribution.facts), sort_keys=True, ensure_ascii=False)
+    return tensors_to_bytes(contribution.tensors, metadata)
 
 
 def contribution_from_bytes(data: bytes, where: str = "") -> Contribution:
@@ -84,9 +84,9 @@ def contribution_from_bytes(data: bytes, where: str = "") -> Contribution:
     Raises:
         BadFile: not such a file, truncated, or with metadata of another shape.
     """
-    tensors, said = tensors_from_bytes(data, where)
+    tensors, metadata = tensors_from_bytes(data, where)
     try:
-        spec, facts = spec_from(json.loads(said["spec"])), json.loads(said["facts"])
+        spec, facts = spec_from(json.loads(metadata["spec"])), json.loads(metadata["facts"])
         named = [
             spec.method,
             *spec.scope.domains,
@@ -103,7 +103,7 @@ def contribution_from_bytes(data: bytes, where: str = "") -> Contribution:
         )
         if not fine or not isinstance(facts, dict) or not isinstance(spec.strength, int | float):
             raise ValueError("its metadata is not of a contribution")
-        return Contribution(spec, tensors, facts, said["digest"])
+        return Contribution(spec, tensors, facts, metadata["digest"])
     except MALFORMED as error:
         raise BadFile(
             f"this is no contribution ({type(error).__name__}: {error})"[:300], where=where

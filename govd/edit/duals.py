@@ -49,7 +49,7 @@ def targets_of(
     own: list[list[int]] = []
     everywhere: set[str] = set()
     for contribution in contributions:
-        mine = []
+        own_places = []
         for column, high in zip(
             contribution.tensors["targets"].T, contribution.tensors["lifted"].T, strict=True
         ):
@@ -68,10 +68,10 @@ def targets_of(
                 columns.append(column)
                 lifted.append(high)
                 names.append(name)
-            mine.append(place[key])
+            own_places.append(place[key])
             if contribution.spec.scope.paradigm == "concepts":
                 everywhere.add(name)
-        own.append(mine)
+        own.append(own_places)
     position = {name: i for i, name in enumerate(basis.labels)}
     vectors, above = (
         np.stack(c, axis=1) if c else np.zeros((basis.dim, 0)) for c in (columns, lifted)
@@ -93,18 +93,18 @@ def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array
     listed = [i for i, label in enumerate(targets.label) if label >= 0]
     outside = [i for i, label in enumerate(targets.label) if label < 0]
     all_duals = basis.tensors["duals"]
-    mine = algebra.array(all_duals[:, [targets.label[i] for i in listed]])
+    listed_duals = algebra.array(all_duals[:, [targets.label[i] for i in listed]])
     if not outside:
-        return mine
+        return listed_duals
     out = algebra.array(targets.vectors[:, outside])
     lifted = algebra.matmul(algebra.array(basis.tensors["free_inverse"]), out)
     lifted = lifted - algebra.matmul(
         algebra.array(all_duals), algebra.matmul(algebra.array(basis.tensors["labels"]), lifted)
     )
     beyond = algebra.solve(algebra.matmul(out.T, lifted), lifted.T).T
-    mine = mine - algebra.matmul(beyond, algebra.matmul(out.T, mine))
+    listed_duals = listed_duals - algebra.matmul(beyond, algebra.matmul(out.T, listed_duals))
     order = np.argsort([*listed, *outside])
-    return algebra.concat([mine, beyond])[:, order]
+    return algebra.concat([listed_duals, beyond])[:, order]
 
 
 def retained_mean(basis: Basis, everywhere: frozenset[str]) -> Floats:

@@ -198,14 +198,14 @@ def inverse(a: Any) -> Matrix:
                 corner, matmul(factor.lower[start:end, :start], x[:start, :start])
             )
     scaled = x / factor.pivots[:, None]
-    found = np.zeros((n, n))
+    product = np.zeros((n, n))
     for start, end in blocks:
-        found[start:end, :end] = matmul(x[start:, start:end].T, scaled[start:, :end])
-        found[:start, start:end] = found[start:end, :start].T
-        found[start:end, start:end] = (
-            found[start:end, start:end] + found[start:end, start:end].T
+        product[start:end, :end] = matmul(x[start:, start:end].T, scaled[start:, :end])
+        product[:start, start:end] = product[start:end, :start].T
+        product[start:end, start:end] = (
+            product[start:end, start:end] + product[start:end, start:end].T
         ) / 2
-    return found
+    return product
 
 
 def unit(a: Any) -> Matrix:
@@ -237,8 +237,8 @@ def row_sum(a: Matrix) -> Matrix:
 def mean(a: Any) -> Matrix:
     """Mean of the rows `(n, d)` → `(d,)`."""
     rows: Matrix = np.asarray(a, np.float64)
-    found: Matrix = row_sum(rows.T.copy()) / rows.shape[0]
-    return found
+    averaged: Matrix = row_sum(rows.T.copy()) / rows.shape[0]
+    return averaged
 
 
 def spectral_norm(left: Matrix, right: Matrix, rounds: int = 40) -> float:

@@ -205,8 +205,8 @@ class Edit:
         Raises:
             BadFile: not such a file, truncated, or of wrong shapes.
         """
-        tensors, said = tensors_from_bytes(data, where)
-        conditional = said.get("format") == FORMATS[True]
+        tensors, metadata = tensors_from_bytes(data, where)
+        conditional = metadata.get("format") == FORMATS[True]
         count = (len(tensors) - 4) // 4 if conditional else 0
         names = {"L", "B", *(("plain.L", "plain.B") if conditional else ())}
         names |= {
@@ -214,17 +214,17 @@ class Edit:
             for i in range(count)
             for part in ("selector", "threshold", "L", "B")
         }
-        if said.get("format") not in FORMATS or set(tensors) != names:
+        if metadata.get("format") not in FORMATS or set(tensors) != names:
             raise BadFile(
                 "this is no edit file",
                 where=where,
                 advice="`govd export MODEL DIR --format edit` writes one.",
             )
-        facts = {k: json.loads(v) for k, v in said.items() if k not in ("format", "side")}
+        facts = {k: json.loads(v) for k, v in metadata.items() if k not in ("format", "side")}
         plain = (tensors["plain.L"], tensors["plain.B"]) if conditional else None
         try:
             conditions = tuple(_condition(tensors, i) for i in range(count))
-            side: Any = said.get("side", "image")
+            side: Any = metadata.get("side", "image")
             return Edit(tensors["L"], tensors["B"], side, facts, conditions, plain)
         except Usage as error:
             raise BadFile(error.what, where=where, advice="Export it again.") from None
@@ -289,13 +289,13 @@ def tensors_from_bytes(data: bytes, where: str = "") -> tuple[dict[str, Any], di
     try:
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")
-        said = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
     except (SafetensorError, ValueError, KeyError) as error:
         raise BadFile(f"no safetensors file, or a truncated one ({error})", where=where) from None
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise BadFile(f"{name} has values that are not finite", where=where)
-    return tensors, said
+    return tensors, metadata
 
 
 _CODES = {"<f8": "F64", "<f4": "F32", "<f2": "F16", "<i8": "I64", "<i4": "I32", "|u1": "U8"}

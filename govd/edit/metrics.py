@@ -56,7 +56,7 @@ def on_images(
     names, texts = label_set(basis, data)
     scopes = [c.spec.scope for c in contributions]
     forgotten = cells(scopes, data)  # (classes, domains + 1)
-    mine = forgotten[data.class_of, data.domain_of]
+    inside = forgotten[data.class_of, data.domain_of]
     place = np.array([names.index(c) for c in data.classes])
     true = place[data.class_of]
     before, after = data.vectors @ texts.T, scores(edit, data.vectors, texts)
@@ -65,35 +65,39 @@ def on_images(
     whole = {p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases}
     kept = np.array([name not in whole for name in names])
     same = after[:, kept].argmax(1) == before[:, kept].argmax(1)
-    found: dict[str, Json] = {
+    figures: dict[str, Json] = {
         "on": (
             f"{len(data.vectors)} labelled images"
             + (f" ({data.skipped} unreadable, skipped)" if data.skipped else "")
         ),
         "images": len(data.vectors),
-        "forgotten_images": int(mine.sum()),
+        "forgotten_images": int(inside.sum()),
         "accuracy_before": share(right_before),
         "accuracy": share(right),
-        "retain_acc_before": share(right_before[~mine]),
-        "retain_acc": share(right[~mine]),
-        "retain_agreement": share(same[~mine]),
-        "score_shift_p95": _shift(before, after, true, ~mine),
-        "image_rank_overlap@10": _overlap(before, after, kept, ~mine),
+        "retain_acc_before": share(right_before[~inside]),
+        "retain_acc": share(right[~inside]),
+        "retain_agreement": share(same[~inside]),
+        "score_shift_p95": _shift(before, after, true, ~inside),
+        "image_rank_overlap@10": _overlap(before, after, kept, ~inside),
         "cells": _table(data, right_before, right, forgotten),
     }
-    found["retain_worst_class"] = _worst(data, right_before, right, mine)
-    if mine.any():
-        found |= _forgotten(names, data, mine, right_before, right, first, now, true, kept, after)
-        found["concepts"] = [
+    figures["retain_worst_class"] = _worst(data, right_before, right, inside)
+    if inside.any():
+        figures |= _forgotten(
+            names, data, inside, right_before, right, first, now, true, kept, after
+        )
+        figures["concepts"] = [
             _concept(basis, edit, scope, data, texts, names, before, after) for scope in scopes
         ]
         retained = (
-            found["retain_acc"] / found["retain_acc_before"] if found["retain_acc_before"] else 0.0
+            figures["retain_acc"] / figures["retain_acc_before"]
+            if figures["retain_acc_before"]
+            else 0.0
         )
-        gone = 1 - found["forget_acc"]
-        found["h_mean"] = 2 * gone * retained / (gone + retained) if gone + retained else 0.0
-        found["paraphrase_leak"] = _paraphrase(edit, data, names, texts, mine, true)
-    return found
+        gone = 1 - figures["forget_acc"]
+        figures["h_mean"] = 2 * gone * retained / (gone + retained) if gone + retained else 0.0
+        figures["paraphrase_leak"] = _paraphrase(edit, data, names, texts, inside, true)
+    return figures
 
 
 def cells(scopes: Sequence[Scope], data: EvaluationData) -> Any:
@@ -150,9 +154,9 @@ def _overlap(before: Floats, after: Floats, kept: Any, where: Any) -> float:
         return 1.0
     best = []
     for scored in (before, after):
-        mine = scored[where][:, kept]
-        chosen = np.zeros(mine.shape, bool)
-        np.put_along_axis(chosen, np.argpartition(-mine, 9, axis=0)[:10], True, axis=0)
+        retained = scored[where][:, kept]
+        chosen = np.zeros(retained.shape, bool)
+        np.put_along_axis(chosen, np.argpartition(-retained, 9, axis=0)[:10], True, axis=0)
         best.append(chosen)
     return float(np.count_nonzero(best[0] & best[1]) / (10 * best[0].shape[1]))
 

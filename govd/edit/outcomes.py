@@ -50,7 +50,7 @@ class Outcomes:
         """
         names, texts = label_set(basis, data)
         scopes = [c.spec.scope for c in contributions]
-        mine = cells(scopes, data)[data.class_of, data.domain_of]
+        inside = cells(scopes, data)[data.class_of, data.domain_of]
         true = np.array([names.index(c) for c in data.classes])[data.class_of]
         scored, now = data.vectors @ texts.T, scores(edit, data.vectors, texts)
         whole = {
@@ -61,9 +61,9 @@ class Outcomes:
         same = scored[:, kept].argmax(1) == now[:, kept].argmax(1)
         gone = forgotten_names(names, scopes, data.domains)
         named_before, named = (
-            gone[a, data.domain_of] | (mine & (a == true)) for a in (before, after)
+            gone[a, data.domain_of] | (inside & (a == true)) for a in (before, after)
         )
-        return Outcomes(tuple(names), before, after, true, mine, same, named_before, named)
+        return Outcomes(tuple(names), before, after, true, inside, same, named_before, named)
 
     @property
     def right_before(self) -> Any:
@@ -90,7 +90,7 @@ class Outcomes:
         if not total:
             return {}
         drawn = np.random.default_rng(seed).multinomial(total, counts / total, RESAMPLED)
-        found = _shares(patterns, drawn)
+        shares = _shares(patterns, drawn)
         outside = (1 - LEVEL) / 2
         observed = self.shares()
         return {
@@ -99,7 +99,7 @@ class Outcomes:
                 observed[name],
                 self._size(name),
             )
-            for name, value in found.items()
+            for name, value in shares.items()
         }
 
     def _patterns(self) -> tuple[Any, Any]:
@@ -152,15 +152,15 @@ def cell_intervals(
     )
     total = np.bincount(place, minlength=len(data.classes) * wide)
     right = np.bincount(place, outcomes.right, len(data.classes) * wide)
-    domains, found = [*data.domains, ""], {}
+    domains, intervals = [*data.domains, ""], {}
     outside = (1 - LEVEL) / 2
     for at in np.flatnonzero(total):
         n, share = int(total[at]), float(right[at] / total[at])
         low, high = np.quantile(draw.binomial(n, share, RESAMPLED) / n, [outside, 1 - outside])
-        found[data.classes[at // wide], domains[at % wide]] = _at_the_ends(
+        intervals[data.classes[at // wide], domains[at % wide]] = _at_the_ends(
             [float(low), float(high)], share, n
         )
-    return found
+    return intervals
 
 
 def forgotten_names(names: Sequence[str], scopes: Sequence[Scope], domains: Sequence[str]) -> Any:
@@ -193,7 +193,7 @@ def _shares(patterns: Any, counts: Any) -> dict[str, Floats]:
     """Each share `(B,)` from the counts `(B, p)` of patterns; those of forgotten pictures only
     where some are forgotten.
     """
-    mine, was, now, same, named_before, named = patterns.T.astype(bool)
+    inside, was, now, same, named_before, named = patterns.T.astype(bool)
 
     def share(of: Any, among: Any) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -201,20 +201,20 @@ def _shares(patterns: Any, counts: Any) -> dict[str, Floats]:
         return ratio
 
     everything = np.ones(len(patterns), bool)
-    found = {"accuracy_before": share(was, everything), "accuracy": share(now, everything)}
-    if (~mine).any():
-        found |= {
-            "retain_acc_before": share(was, ~mine),
-            "retain_acc": share(now, ~mine),
-            "retain_agreement": share(same, ~mine),
+    shares = {"accuracy_before": share(was, everything), "accuracy": share(now, everything)}
+    if (~inside).any():
+        shares |= {
+            "retain_acc_before": share(was, ~inside),
+            "retain_acc": share(now, ~inside),
+            "retain_agreement": share(same, ~inside),
         }
-    if mine.any():
-        found |= {"forget_acc_before": share(was, mine), "forget_acc": share(now, mine)}
-        found |= {
-            "forget_named_before": share(named_before, mine),
-            "forget_named": share(named, mine),
+    if inside.any():
+        shares |= {"forget_acc_before": share(was, inside), "forget_acc": share(now, inside)}
+        shares |= {
+            "forget_named_before": share(named_before, inside),
+            "forget_named": share(named, inside),
         }
-    return found
+    return shares
 
 
 def harmonic(first: float, second: float) -> float:

@@ -60,9 +60,9 @@ def _cells(basis: Basis, draw: np.random.Generator) -> list[Scope]:
     """
     names, wide = basis.anchors[0], len(basis.domains)
     domain = np.asarray(basis.tensors["pool_domains"])[basis.thinned_pool()[1]]
-    told = domain < wide
+    in_domain = domain < wide
     count = np.bincount(
-        basis.base_answers[told] * wide + domain[told], minlength=len(names) * wide
+        basis.base_answers[in_domain] * wide + domain[in_domain], minlength=len(names) * wide
     ).reshape(-1, wide)
     other = np.bincount(basis.base_answers, minlength=len(names))[:, None] - count
     able = np.argwhere((count >= SHOWN) & (other >= SHOWN))

@@ -29,20 +29,20 @@ def retrieval(
     pictures is left out. Equal scores are in the order of the pictures or labels.
     """
     names, texts = label_set(basis, data)
-    mine = cells([c.spec.scope for c in contributions], data)[data.class_of, data.domain_of]
+    inside_scope = cells([c.spec.scope for c in contributions], data)[data.class_of, data.domain_of]
     true = np.array([names.index(c) for c in data.classes])[data.class_of]
-    found: dict[str, Json] = {}
-    for group, inside in (("retained", ~mine), ("forgotten", mine)):
+    recalls: dict[str, Json] = {}
+    for group, inside in (("retained", ~inside_scope), ("forgotten", inside_scope)):
         if inside.any():
-            found[group] = {"labels": len(np.unique(true[inside])), "images": int(inside.sum())}
+            recalls[group] = {"labels": len(np.unique(true[inside])), "images": int(inside.sum())}
     for when, scored in (
         ("before", data.vectors @ texts.T),
         ("after", scores(edit, data.vectors, texts)),
     ):
-        for group, inside in (("retained", ~mine), ("forgotten", mine)):
+        for group, inside in (("retained", ~inside_scope), ("forgotten", inside_scope)):
             if inside.any():
-                found[group][when] = _recalls(scored, true, inside)
-    return found
+                recalls[group][when] = _recalls(scored, true, inside)
+    return recalls
 
 
 def _recalls(scored: Floats, true: Any, inside: Any) -> dict[str, float]:

@@ -54,10 +54,10 @@ def second_moment(rows: Floats, dim: int) -> Floats:
 def ridge(matrix: Floats, share: float) -> Floats:
     """`share · trace/d · I`."""
     d = matrix.shape[0]
-    found: Floats = np.eye(d) * (
+    diagonal: Floats = np.eye(d) * (
         share * float(exact.row_sum(np.diagonal(matrix)[None].copy())[0]) / d
     )
-    return found
+    return diagonal
 
 
 def even(a: Floats) -> Floats:

@@ -47,7 +47,7 @@ def unnamed(
     `hit` `(n,)` is `xᵀu`, `removal` `(d, 1)`. Normalising the image changes no order among texts,
     so plain scores decide.
     """
-    mine, rest = exact.matmul(images, own.T), exact.matmul(images, others.T)
+    own_scores, rest = exact.matmul(images, own.T), exact.matmul(images, others.T)
     lose, spill, reach = (
         exact.matmul(own, removal).T,
         exact.matmul(others, removal).T,
@@ -55,7 +55,7 @@ def unnamed(
     )
 
     def share(alpha: float) -> float:
-        named = (mine - alpha * reach * lose).max(1) > (rest - alpha * reach * spill).max(1)
+        named = (own_scores - alpha * reach * lose).max(1) > (rest - alpha * reach * spill).max(1)
         return float(np.count_nonzero(named)) / len(images)
 
     alpha, _ = smallest(share, UNNAMED)

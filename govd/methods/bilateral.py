@@ -160,7 +160,7 @@ def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
         return images, np.array(material.prototype_of) == concept, exact.inverse(covariance + wide)
     images, _ = basis.thinned_pool()
     phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
-    mine = exact.matmul(images, material.phrases[concept].T).max(1)
+    own_scores = exact.matmul(images, material.phrases[concept].T).max(1)
     best = basis.pool_best("labels" if basis.labels else "vocabulary", phrases)
     # the other concepts of the same forget compete, too
     for i, texts in enumerate(material.phrases):
@@ -169,10 +169,10 @@ def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
     if basis.labels and len(basis.vocabulary):
         return (
             images,
-            _surest(mine - best, mine - basis.pool_best("vocabulary", phrases)),
+            _surest(own_scores - best, own_scores - basis.pool_best("vocabulary", phrases)),
             basis.tensors["pool_inverse"],
         )
-    return images, mine > best, basis.tensors["pool_inverse"]
+    return images, own_scores > best, basis.tensors["pool_inverse"]
 
 
 def _surest(margin: Floats, beyond: Floats) -> Any:
@@ -263,11 +263,11 @@ def _unseen_cell(problem: Problem, concept: int, domain: int) -> Term:
     if not len(hits):
         return term
     hit, rest = np.full(np.count_nonzero(named), hits[int(SEEN * len(hits))]), _others(problem)
-    said = {k: v for k, v in term.facts.items() if k != "alpha"} | {
+    facts = {k: v for k, v in term.facts.items() if k != "alpha"} | {
         "strength_from": f"{len(hit)} images in other domains"
     }
     return replace(
         term,
-        facts=said,
+        facts=facts,
         solve=lambda removal, own: strength.unnamed(images[named], hit, removal, own, rest),
     )

@@ -169,12 +169,12 @@ class Oblique(Dual):
 
 
 def by_text(detector: Floats, place: tuple[int, ...], about: str) -> Term:
-    said: dict[str, Json] = {
+    facts: dict[str, Json] = {
         "about": about,
         "detector": "text minus the mean of the retained",
         "alpha": 1.0,
     }
-    return Term(np.ascontiguousarray(detector[:, None]), place, said)
+    return Term(np.ascontiguousarray(detector[:, None]), place, facts)
 
 
 def domain_terms(problem: Problem, cell: Callable[[Problem, int, int], Term]) -> list[Term]:
@@ -195,20 +195,20 @@ def by_selector(problem: Problem, concept: int, domain: int) -> Term:
             problem.material.phrases[concept][:1], retained_mean(basis, frozenset())[:, None]
         )[0, 0]
     )
-    said: dict[str, Json] = {
+    facts: dict[str, Json] = {
         "about": f"{problem.spec.scope.concepts[concept].name} in {basis.domains[domain]}",
         "detector": "domain selector",
         "alpha": margin,
     }
     if not basis.has_pool:
-        said["warning"] = (
+        facts["warning"] = (
             "the domain is told apart by prompts alone: expect half of the effect and more"
             " collateral; add a pool"
         )
     return Term(
         np.ascontiguousarray(basis.tensors["selectors"][domain][:, None]),
         places_of(problem)[concept],
-        said,
+        facts,
     )
 
 
@@ -246,18 +246,18 @@ def _whole(problem: Problem, domain: int) -> Term:
         if basis.has_pool
         else f"{len(images)} prompts"
     )
-    said: dict[str, Json] = {
+    facts: dict[str, Json] = {
         "about": basis.domains[domain],
         "detector": "domain selector",
         "strength_from": kind,
     }
-    said["sinks"] = [names[i] for i in sinks]
+    facts["sinks"] = [names[i] for i in sinks]
     if not basis.has_pool:
-        said["warning"] = (
+        facts["warning"] = (
             "the domain is told apart by prompts alone: expect half of the effect and more"
             " collateral; add a pool"
         )
-    return Term(selector, (), said, removal=np.ascontiguousarray(-pull), solve=solve)
+    return Term(selector, (), facts, removal=np.ascontiguousarray(-pull), solve=solve)
 
 
 def _sinks(basis: Basis, domain: int) -> list[int]:

@@ -47,19 +47,19 @@ def event_of(entry: Mapping[str, Any]) -> Event | None:
     """
     kind, payload = entry["kind"], entry["payload"]
     if kind in CHANGES or kind == "request.recompute":
-        said: tuple[str, ...] = (str(payload.get("contribution") or ""),)
+        values: tuple[str, ...] = (str(payload.get("contribution") or ""),)
     elif kind == "request.file":
-        said = (str(payload.get("kind") or "forget"), str(payload.get("reverts") or ""))
+        values = (str(payload.get("kind") or "forget"), str(payload.get("reverts") or ""))
     elif kind == "revision.compose":
-        said = (
+        values = (
             "\n".join(payload.get("contributions") or ()),
             "\n".join(payload.get("subsumed") or ()),
         )
     elif kind == "revision.publish" or kind in ENDS:
-        said = ()
+        values = ()
     else:
         return None
-    return Event(int(entry["seq"]), kind, str(entry["subject"]), str(entry["model"]), said)
+    return Event(int(entry["seq"]), kind, str(entry["subject"]), str(entry["model"]), values)
 
 
 @dataclass

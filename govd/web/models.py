@@ -110,13 +110,13 @@ def classify(
             "none of the pictures can be read", advice="; ".join(faults.values())[:500]
         )
     given = [(names[i], picture) for i, picture in pictures.items()]
-    found = context.service.classify(name, given, body.labels, body.revision, body.base)
-    number = int(found[0]["revision"])
+    labelled = context.service.classify(name, given, body.labels, body.revision, body.base)
+    number = int(labelled[0]["revision"])
     unread: dict[int, Json] = {
         i: {"path": names[i], "label": None, "scores": {}, "revision": number, "error": text}
         for i, text in faults.items()
     }
-    answers = iter(found)
+    answers = iter(labelled)
     ordered: list[Json] = []
     for i in sorted({*pictures, *faults}):  # an array of vectors has an answer for each row
         count = rows_of(pictures[i]) if i in pictures else 0

@@ -91,11 +91,11 @@ def bug(request: Request, error: Exception) -> Response:
     who may be a stranger.
     """
     log.error("a bug in govd, at %s %s", request.method, request.url.path, exc_info=error)
-    told = Bug(
+    fault = Bug(
         f"this is a bug in govd ({type(error).__name__})",
         advice=f"Please report it, with what the daemon's log says, to {REPORT}.",
     )
-    return problem(told.status, told.as_problem())
+    return problem(fault.status, fault.as_problem())
 
 
 def install(app: FastAPI) -> None:

@@ -65,9 +65,14 @@ def every(
     }
     filters |= {"ticket": ticket, "reason": reason, "since": since, "until": until}
     owner = concept is not None and _is_owner(context, credentials)
-    found = context.service.requests.all(after=after, limit=limit + 1, private_too=owner, **filters)
+    requests = context.service.requests.all(
+        after=after, limit=limit + 1, private_too=owner, **filters
+    )
     return listed(
-        request, form, found[:limit], found[limit - 1]["seq"] if len(found) > limit else None
+        request,
+        form,
+        requests[:limit],
+        requests[limit - 1]["seq"] if len(requests) > limit else None,
     )
 
 

@@ -132,7 +132,7 @@ def _document(data: bytes) -> Any:
             f"the body is not UTF-8 (at byte {fault.start})", advice="Send JSON in UTF-8."
         ) from None
     try:
-        found = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
+        document = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
     except json.JSONDecodeError as fault:
         raise Usage(
             f"the body is not JSON ({fault.msg} at character {fault.pos})",
@@ -146,8 +146,8 @@ def _document(data: bytes) -> Any:
         raise Usage(
             "the body has a number that is too long", advice="Numbers fit 64 bits."
         ) from None
-    check_document(found, "the body")
-    return found
+    check_document(document, "the body")
+    return document
 
 
 def _no_number(name: str) -> None:
@@ -158,12 +158,12 @@ def _no_number(name: str) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise Usage(
             f"the body has the field {shorn(twice[:SHOWN])!r} twice",
             advice="Say it once (RFC 8259, section 4).",
         )
-    return found
+    return fields

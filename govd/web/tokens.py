@@ -15,10 +15,10 @@ router = APIRouter(tags=["tokens"], route_class=Strict)
 @router.post("/tokens", status_code=201)
 def create(body: TokenBody, response: Response, context: Here, actor: Owner) -> Json:
     """A new token; its secret is shown this once, and kept nowhere."""
-    made = context.service.tokens.create(body.role, body.name, actor)
+    token = context.service.tokens.create(body.role, body.name, actor)
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Location"] = f"/v1/tokens/{made['id']}"
-    return made
+    response.headers["Location"] = f"/v1/tokens/{token['id']}"
+    return token
 
 
 @router.delete("/tokens/{token_id}")

@@ -87,7 +87,7 @@ def _without_label(
     gone = {c["name"] for c in chosen[0]["concepts"]}
     kept = [i for i, n in enumerate(names) if n not in gone]
     true = np.array([names.index(c) for c in data.classes])[data.class_of]
-    first, found = (
+    first, answers = (
         (data.vectors @ texts.T).argmax(1),
         np.array(kept)[(data.vectors @ texts[kept].T).argmax(1)],
     )
@@ -95,9 +95,9 @@ def _without_label(
     own = data.vectors @ texts[[i for i in range(len(names)) if i not in kept]].T
     return {
         "forget_acc_before": float((first == true)[of_forgotten].mean()),
-        "forget_acc": float((found == true)[of_forgotten].mean()),
+        "forget_acc": float((answers == true)[of_forgotten].mean()),
         "retain_acc_before": float((first == true)[~of_forgotten].mean()),
-        "retain_acc": float((found == true)[~of_forgotten].mean()),
+        "retain_acc": float((answers == true)[~of_forgotten].mean()),
         # nothing moves: the order of the labels that are left is what it was
         "retain_agreement": 1.0,
         "text_auc": auc(own[of_forgotten, 0], own[~of_forgotten, 0]),

@@ -18,7 +18,11 @@ def origins(service: Service, shown: int) -> list[dict[str, Json]]:
     entries = [e for e in service.core.desk.ledger.entries() if e["model"] == MODEL]
     added = next(e["payload"] for e in entries if e["kind"] == "model.add")
     last = {kind: [e["payload"] for e in entries if e["kind"] == kind][-1] for kind in LAST}
-    made, composed, vote = last["contribution.make"], last["revision.compose"], last["request.vote"]
+    contribution, composed, vote = (
+        last["contribution.make"],
+        last["revision.compose"],
+        last["request.vote"],
+    )
     versions = {**composed["plugins"], "govd": composed["software"]["govd"]}
     host = f"{composed['machine']}, numpy {composed['software']['numpy']}"
     composer = str(composed["facts"]["composed_by"])
@@ -27,9 +31,9 @@ def origins(service: Service, shown: int) -> list[dict[str, Json]]:
         ("opened the model", backend, added["device"]),
         (f"encoded {_encoded(service, shown)}", backend, added["device"]),
         (
-            f"made the contributions ({made['method']})",
-            _owner(service, made["method"]),
-            made["device"],
+            f"made the contributions ({contribution['method']})",
+            _owner(service, contribution["method"]),
+            contribution["device"],
         ),
         ("voted on the requests", vote["policy"], composed["machine"]),
         (

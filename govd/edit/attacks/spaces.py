@@ -86,10 +86,10 @@ def thinned(data: EvaluationData, scopes: Sequence[Scope], most: int = MOST) -> 
     """
     if len(data.vectors) <= most:
         return data
-    mine = cells(scopes, data)[data.class_of, data.domain_of]
-    forgotten = _evenly(np.flatnonzero(mine), most // 2)
+    inside = cells(scopes, data)[data.class_of, data.domain_of]
+    forgotten = _evenly(np.flatnonzero(inside), most // 2)
     kept = np.sort(
-        np.concatenate([forgotten, _evenly(np.flatnonzero(~mine), most - len(forgotten))])
+        np.concatenate([forgotten, _evenly(np.flatnonzero(~inside), most - len(forgotten))])
     )
     return replace(
         data,
