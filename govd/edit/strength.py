@@ -35,7 +35,9 @@ TIE = 1e-9
 them, relatively for larger ones.
 """
 STEPS = 24
+"""Halvings of a bisection, that is bits of α."""
 MOST = 32.0
+"""The largest α that is looked at."""
 
 
 def unnamed(

@@ -43,6 +43,7 @@ TEMPERATURE = 100.0
 OTHERS = 512
 """Pictures of other things that the cost of a step is told from, at most about so many."""
 DIGITS = 6
+"""Decimals of the figures that are kept with a contribution."""
 
 
 class Fitted(Dual):

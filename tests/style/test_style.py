@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.style.ceilings import CEILINGS, GOALS
 from tests.style.figures import Figure, figures
 from tests.style.source import Source
 
+ROOT = Path(__file__).parents[2]
 SAMPLE = '''"""A module."""
 
 import numpy as np
@@ -121,3 +124,20 @@ def test_lengths_are_counted_from_def_to_the_last_line() -> None:
     code = [Source(Path("govd/sample.py"), SAMPLE)]
     lengths = {figure.name: figure.value for figure in figures(code, tests)}
     assert lengths["test files over 500 lines"] == 1
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "govd").glob("*/README.md")), ids=lambda page: page.parent.name
+)
+def test_the_page_of_a_room_names_each_of_its_modules(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    start = lines.index("| module | what is in it |") + 2
+    rows = takewhile(lambda line: line.startswith("| "), lines[start:])
+    named = {name for row in rows for name in re.findall(r"`(\w+[*/]?)`", row.split("|")[1])}
+    families = tuple(name[:-1] for name in named if name.endswith("*"))
+    modules = {path.stem for path in page.parent.glob("*.py")}
+    folders = {path.name for path in page.parent.iterdir() if path.is_dir()}
+    of_families = {module for module in modules if families and module.startswith(families)}
+    alone = {name.rstrip("/") for name in named if not name.endswith("*")}
+    assert modules - of_families - {"__init__"} <= alone
+    assert alone <= modules | folders
