@@ -17,7 +17,8 @@ from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
 from govd.views.records import Records
 from govd.views.views import Views
-from tests.benchmarks.ledger import history, scans
+from tests.benchmarks.ledger import scans
+from tests.benchmarks.ledger_history import history
 from tests.views.plans import plan
 
 Entry = dict[str, Any]

@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from govd.errors import Usage
 from govd.service.service import Service
-from govd.web import idempotency
+from govd.web import idempotency, kept_answers
 from govd.web.app import create_app
 from govd.web.context import Context
 from govd.web.idempotency import Idempotency
@@ -162,14 +162,14 @@ def test_what_is_too_old_is_overwritten_at_the_start_and_from_time_to_time(
     path, later = tmp_path / "home" / "idempotency.db", [0.0]
     token = {"Authorization": f"Bearer {service.core.home.token()}"}
     real = time.time
-    monkeypatch.setattr(idempotency.time, "time", lambda: real() + later[0])
+    monkeypatch.setattr(kept_answers.time, "time", lambda: real() + later[0])
     monkeypatch.setattr("govd.web.app.PURGE_SECONDS", 0.05)
 
     def old(store: Store) -> None:
         later[0] = 0.0
         store.put("p", "k", Answer("f", 200, {}, b"secret words"))
         assert b"secret words" in kept(path.parent)
-        later[0] = 3600 * idempotency.HOURS + 1
+        later[0] = 3600 * kept_answers.HOURS + 1
 
     def gone() -> None:
         end = time.monotonic() + 20
@@ -209,7 +209,7 @@ def test_a_file_that_cannot_be_written_holds_no_call_up(
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(idempotency, "_purged", full)
+    monkeypatch.setattr(kept_answers, "_purged", full)
     body = {"query": "SELECT 1 AS one"}
     with caplog.at_level(logging.WARNING, "govd.web"):
         found = [client.post("/v1/audit/sql", headers=KEY, json=body) for _ in "12"]
@@ -407,7 +407,7 @@ def test_answers_outlive_a_restart_but_not_two_days(
             replayed.append("idempotent-replay" in client.post("/v1/audit/sql", json=body).headers)
     assert replayed == [False, True]
     now = time.time()
-    monkeypatch.setattr(idempotency.time, "time", lambda: now + 3600 * idempotency.HOURS + 1)
+    monkeypatch.setattr(kept_answers.time, "time", lambda: now + 3600 * kept_answers.HOURS + 1)
     with TestClient(create_app(Context(service)), "http://localhost", headers=token) as client:
         assert "idempotent-replay" not in client.post("/v1/audit/sql", json=body).headers
     path = tmp_path / "home" / "idempotency.db"
@@ -418,7 +418,7 @@ def test_old_answers_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     store = Store(tmp_path / "answers.db")
     store.put("p", "k", Answer("f", 200, {}, b"secret words"))
     now = time.time()
-    monkeypatch.setattr(idempotency.time, "time", lambda: now + 3600 * idempotency.HOURS + 1)
+    monkeypatch.setattr(kept_answers.time, "time", lambda: now + 3600 * kept_answers.HOURS + 1)
     assert store.get("p", "k") is None
     store.put("p", "other", Answer("f", 200, {}, b"x"))
     store.close()
