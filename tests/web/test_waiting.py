@@ -298,6 +298,7 @@ def test_the_log_tells_filing_deciding_and_publishing_by_ids(
         request = service.requests.show(service.forget("m", _red(), "ann")["id"])
         service.reconcile()
         service.core.desk.append([Draft("note", "x", "ann", "", {"text": "never shown"})])
+        service.core.plugins.notices.close()  # notices come without waiting: all of them, now
     lines = [
         json.loads(JsonLines().format(record))
         for record in caplog.records
