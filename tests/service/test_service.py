@@ -374,3 +374,15 @@ def test_the_ledger_verifies_and_a_lost_artifact_is_noticed(service: Service) ->
     verdict = service.verification.verify()
     assert not verdict["holds"]
     assert artifact in verdict["faults"][0]
+
+
+def test_a_home_is_opened_by_what_its_rooms_are_called_by() -> None:
+    """Scripts that open a home import the room, not the file that it lies in today."""
+    from govd.home import Home
+    from govd.service import Service as OpenedService
+    from govd.service import open_service as opened
+
+    assert (opened, OpenedService) == (open_service, Service)
+    assert Home.__name__ == "Home"
+    with pytest.raises(ImportError):
+        from govd.service import nothing_of_the_kind  # noqa: F401
