@@ -10,7 +10,7 @@ from govd.models.core import Core
 from govd.records.drafts import request_draft
 from govd.records.request import Request
 from govd.requests import Requests
-from govd.requests.decisions import GOVD, verdict, vote_drafts
+from govd.requests.decisions import GOVD, verdict
 from govd.types import Json
 
 
@@ -73,10 +73,10 @@ class RequestStep:
         """
         moment = "filed" if request.is_forget else "revert"
         decisions = self.requests.decisions
-        votes = decisions.votes(
+        ballot = decisions.ballot(
             moment, request.with_(**computed), computed.get("predicted", {}), request.filed_by
         )
-        event, reason = verdict(votes, "approve")
+        event, reason = verdict(ballot.votes, "approve")
         actor, payload = GOVD, dict(computed)
         if event == "approve" and self.core.home.settings.approval == "person":
             event, reason = "wait", "a person must approve (approval = person in govd.toml)"
@@ -85,7 +85,7 @@ class RequestStep:
             reason = f"approved by its filing by {actor} (approval = self in govd.toml)"
             payload |= {"by": actor, "automatic": True}
         return [
-            *vote_drafts(request, moment, votes, decisions.versions()),
+            *ballot.drafts(request, decisions.versions()),
             request_draft(request, event, actor, {**payload, "reason": reason}),
         ]
 

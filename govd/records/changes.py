@@ -8,6 +8,7 @@ from typing import Final
 
 from govd.records.contribution import ContributionRef
 from govd.records.model import Head, RegisteredModel
+from govd.records.policy import Freeze, Policy
 from govd.records.record import StoredRecord
 from govd.records.request import Request
 from govd.records.revision import Revision
@@ -28,6 +29,8 @@ TYPES: Final[Mapping[str, type[StoredRecord]]] = {
     "export": StoredRecord,
     "token": StoredRecord,
     "witness": StoredRecord,
+    "policy": Policy,
+    "freeze": Freeze,
 }
 """What a noun's records are."""
 

@@ -5,8 +5,8 @@ Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` 
 `revision.<event>` for each event of `lifecycle`, and those that change no state: `request.extend`,
 `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`, `.deliver`,
 `model.update`, `contribution.make`, `export.write`, `token.create`, `token.revoke`, `key.rotate`,
-`witness.cosign`, `witness.stamp`. The subject of a request's entries is its id, of a revision's
-`model/number`, of a model's its name.
+`witness.cosign`, `witness.stamp`, `policy.<event>`. The subject of a request's entries is its id,
+of a revision's `model/number`, of a model's its name.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from govd.errors import Conflict, NotFound
 from govd.records.changes import NOTHING, Changes, Lookup, Place, typed
 from govd.records.contribution import ContributionRef
 from govd.records.fold_models import fold_model
+from govd.records.fold_policies import fold_policy
 from govd.records.fold_requests import fold_request
 from govd.records.fold_revisions import fold_revision
 from govd.records.record import StoredRecord
@@ -99,5 +100,6 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "export": _fold_export,
     "request": fold_request,
     "revision": fold_revision,
+    "policy": fold_policy,
 }
 """By the noun of an entry's kind."""

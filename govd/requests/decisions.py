@@ -5,6 +5,7 @@ of a plugin counts as "wait".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from govd.errors import Conflict, Denied, PluginFault, Usage
@@ -25,6 +26,31 @@ from govd.types import Gate, Json, Record, Vote
 GOVD = "govd"
 
 
+@dataclass(frozen=True)
+class Ballot:
+    """What policies say to a request at one `moment` (`filed`, `revert`, `approve`, …)."""
+
+    moment: str
+    votes: tuple[Vote, ...] = ()
+
+    def drafts(self, request: Request, versions: Mapping[str, str]) -> list[Draft]:
+        """Every vote as an entry about `request`; `versions`: of the plugins, by their names."""
+        drafts = []
+        for vote in self.votes:
+            payload: dict[str, Json] = {
+                "moment": self.moment,
+                "policy": vote.policy,
+                "version": versions.get(vote.policy, ""),
+                "decision": vote.decision,
+                "reason": vote.reason,
+                "inputs": dict(vote.inputs),
+            }
+            if vote.needs is not None:
+                payload["needs"] = vote.needs.as_json()
+            drafts.append(request_draft(request, "vote", GOVD, payload))
+        return drafts
+
+
 class Decisions:
     """What people and policies say to requests."""
 
@@ -41,22 +67,20 @@ class Decisions:
             Usage: a rejection without a reason.
         """
         core = self.core
-        votes: list[Vote] = []
+        ballot = Ballot("approve")
         request = core.desk.request(request_id)
         check_model(request)
         if event == "approve":  # policies are asked before the lock: they may take their time
             lifecycle.decide(request.kind, request.state, event)
             self._check_computed(request)
-            votes = self.votes("approve", request, request.predicted, actor)
+            ballot = self.ballot("approve", request, request.predicted, actor)
         with core.desk.lock:
             core.desk.refresh()
             request = core.desk.request(request_id)
             lifecycle.decide(request.kind, request.state, event)
             self._check_allowed(request, event, reason)
-            drafts: list[Draft] = []
-            if event == "approve":
-                drafts = vote_drafts(request, "approve", votes, self.versions())
-            outcome, objection = verdict(votes, event)
+            drafts = ballot.drafts(request, self.versions())
+            outcome, objection = verdict(ballot.votes, event)
             payload = self.privacy.reason(request, reason or f"by {actor}")
             if objection:
                 approval = {**payload, "held_by": objection}
@@ -184,9 +208,9 @@ class Decisions:
 
     # -- policies
 
-    def votes(
+    def ballot(
         self, moment: str, request: Request, predicted: Mapping[str, Json], actor: str
-    ) -> list[Vote]:
+    ) -> Ballot:
         """What the policies say to a request when `actor` files or approves it, each under its
         plugin's name; one that fails or answers nonsense lets it wait. `moment`: `filed`, `approve`
         or `revert`; `predicted`: what the request is predicted to do.
@@ -208,7 +232,7 @@ class Decisions:
                 rule = {} if answer.policy == plugin else {"rule": answer.policy}
                 inputs = {**rule, **answer.inputs}
                 votes.append(Vote(answer.decision, plugin, answer.reason, inputs, answer.needs))
-        return votes
+        return Ballot(moment, tuple(votes))
 
     def gates(self, revision: Revision) -> tuple[list[Gate], bool]:
         """What the gates say to an evaluated revision, each under its plugin's name; and whether
@@ -247,27 +271,6 @@ def verdict(votes: Sequence[Vote], otherwise: str) -> tuple[str, str]:
             if vote.decision == decision:
                 return decision, f"{vote.policy}: {vote.reason}"
     return otherwise, ""
-
-
-def vote_drafts(
-    request: Request, at: str, votes: Sequence[Vote], versions: Mapping[str, str]
-) -> list[Draft]:
-    """Every vote as an entry. `at`: the moment when policies were asked; `versions`: of the
-    plugins.
-    """
-    drafts = []
-    for vote in votes:
-        payload: dict[str, Json] = {
-            "moment": at,
-            "policy": vote.policy,
-            "version": versions.get(vote.policy, ""),
-            "decision": vote.decision,
-        }
-        payload |= {"reason": vote.reason, "inputs": dict(vote.inputs)}
-        if vote.needs is not None:
-            payload["needs"] = vote.needs.as_json()
-        drafts.append(request_draft(request, "vote", GOVD, payload))
-    return drafts
 
 
 def check_hold(request: Request) -> None:

@@ -22,6 +22,7 @@ from govd.records.fold_models import check_name
 from govd.records.fold_revisions import made_of_digest
 from govd.records.lifecycle import ModelState, RequestState
 from govd.records.model import Head, RegisteredModel
+from govd.records.policy import Freeze, Policy
 from govd.records.record import StoredRecord
 from govd.records.request import Request
 from govd.records.revision import Revision
@@ -58,6 +59,8 @@ class Views:
         self.open = {key: Request.from_json(r) for key, r in live("request")}
         self.heads = {model: Head.from_json(r) for model, r in live("head")}
         self.witnessed = {name: StoredRecord.from_json(r) for name, r in live("witness")}
+        self.policies = {name: Policy.from_json(r) for name, r in live("policy")}
+        self._freeze = next((Freeze.from_json(r) for _, r in live("freeze")), None)
         self.size = int(self.records.position().get("size", 0))
         self._latest = self.records.latest()  # no time goes back, whatever the clock did
         self._kept: dict[str, Revision] = {}  # the last and the published one of each model
@@ -124,6 +127,10 @@ class Views:
                 self.tokens[place[1]] = record
             elif place[0] == "witness":
                 self.witnessed[place[1]] = record
+            elif place[0] == "policy":
+                self.policies[place[1]] = Policy.from_json(record)
+            elif place[0] == "freeze":
+                self._freeze = Freeze.from_json(record)
         self._terms += changes.terms
         if changes.span is not None:
             self._spans.append(changes.span)
@@ -183,7 +190,7 @@ class Views:
             return record.state is ModelState.REGISTERED
         if isinstance(record, Revision):
             return record.number in self._numbers(record.model)
-        return place[0] in ("token", "head", "witness")
+        return place[0] in ("token", "head", "witness", "policy", "freeze")
 
     def _get(self, noun: str, key: str) -> StoredRecord | None:
         changed = self._changed.get((noun, key))
@@ -289,6 +296,12 @@ class Views:
             for request in list(self.open.values())
             if request.model == model and request.is_wanted and request.id not in going
         ]
+
+    @property
+    def frozen(self) -> Freeze | None:
+        """The freeze that stops whatever acts by itself; None while there is none."""
+        freeze = self._freeze
+        return freeze if freeze is not None and freeze.since else None
 
     def dump(self) -> Iterator[tuple[str, ...]]:
         """Everything, in a fixed order."""
