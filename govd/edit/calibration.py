@@ -25,11 +25,11 @@ from govd.edit.compose import Method, compose
 from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
 from govd.edit.ingredients import POOL_LEAST
-from govd.edit.prediction import Costs, Figure, Watch, costs, watch_for
+from govd.edit.prediction import Costs, Watch, costs, watch_for
 from govd.edit.random_requests import Drawn, draws
 from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
 from govd.errors import BadFile, OverCapacity, Unsupported
-from govd.types import Contribution, Floats, Json, Progress, Scope, silent
+from govd.types import Contribution, Figure, Floats, Json, Progress, Scope, silent
 
 FORMAT: Final = "govd-prediction-1"
 COVERED: Final = 0.9

@@ -18,7 +18,7 @@ import numpy as np
 from govd.edit.basis import Basis
 from govd.edit.cache import Cache
 from govd.edit.factors import Edit
-from govd.types import Contribution, Floats, Json
+from govd.types import Contribution, Figure, Floats, Json
 
 Mask = Any
 """Which of `n` pictures, `(n,)` bool."""
@@ -153,31 +153,6 @@ def folds(pictures: int) -> Any:
     """
     spread = (np.arange(pictures, dtype=np.uint64) * np.uint64(2654435769)) & np.uint64(0xFFFFFFFF)
     return ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A share of `pictures` that changed, and whose they are; `low` and `high` are its interval's
-    ends, None where it is not measured.
-    """
-
-    share: float
-    pictures: int
-    label: str = ""
-    domain: str = ""
-    low: float | None = None
-    high: float | None = None
-
-    def as_json(self) -> dict[str, Json]:
-        """As a request's prediction says it."""
-        where = {k: v for k, v in (("label", self.label), ("domain", self.domain)) if v}
-        return {
-            "share": self.share,
-            "low": self.low,
-            "high": self.high,
-            "pictures": self.pictures,
-            **where,
-        }
 
 
 Costs = dict[str, Figure]

@@ -65,7 +65,7 @@ class RequestStep:
         drafts = self.requests.contributions.put(contribution, request.model, GOVD, opened)
         computed = request.with_(contribution=contribution.digest)
         predicted = self.requests.predicting.predicted(computed, contribution)
-        return drafts, {"contribution": contribution.digest, "predicted": predicted}
+        return drafts, {"contribution": contribution.digest, "predicted": predicted.as_json()}
 
     def _decided(self, request: Request, computed: dict[str, Json]) -> list[Draft]:
         """The policies' votes, and what follows from them: people decide what they leave open,
@@ -73,9 +73,9 @@ class RequestStep:
         """
         moment = "filed" if request.is_forget else "revert"
         decisions = self.requests.decisions
-        ballot = decisions.ballot(
-            moment, request.with_(**computed), computed.get("predicted", {}), request.filed_by
-        )
+        decided = request.with_(**computed)
+        predicted = decided.predicted if request.is_forget else None
+        ballot = decisions.ballot(moment, decided, predicted, request.filed_by)
         event, reason = verdict(ballot.votes, "approve")
         actor, payload = GOVD, dict(computed)
         if event == "approve" and self.core.home.settings.approval == "person":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from govd.records.lifecycle import STANDING, WANTED, Kind, RequestState, is_final
+from govd.records.predicted import Predicted
 from govd.records.record import StoredRecord
 from govd.types import Concept, Decision, Json, Needs, Scope
 
@@ -247,10 +248,10 @@ class Request(StoredRecord):
         """The digest of what it adds to an edit, once that is computed."""
         return self._json.get("contribution")
 
-    @property
-    def predicted(self) -> Mapping[str, Json]:
-        """What it was predicted to do when it was decided; empty before (`Predicted`)."""
-        return self._json["predicted"] or {}
+    @cached_property
+    def predicted(self) -> Predicted:
+        """What it was predicted to do when it was decided; before, nothing is said in it."""
+        return Predicted.from_json(self._json["predicted"] or {})
 
     @property
     def votes(self) -> tuple[RecordedVote, ...]:

@@ -17,6 +17,7 @@ from govd.records.actors import roles_of, spoken
 from govd.records.drafts import request_draft
 from govd.records.lifecycle import OPEN
 from govd.records.limits import bounded
+from govd.records.predicted import Predicted
 from govd.records.request import Request
 from govd.records.revision import Revision
 from govd.requests.options import date_of
@@ -73,7 +74,7 @@ class Decisions:
         if event == "approve":  # policies are asked before the lock: they may take their time
             lifecycle.decide(request.kind, request.state, event)
             self._check_computed(request)
-            ballot = self.ballot("approve", request, request.predicted, actor)
+            ballot = self.ballot("approve", request, _of_forget(request), actor)
         with core.desk.lock:
             core.desk.refresh()
             request = core.desk.request(request_id)
@@ -209,18 +210,18 @@ class Decisions:
     # -- policies
 
     def ballot(
-        self, moment: str, request: Request, predicted: Mapping[str, Json], actor: str
+        self, moment: str, request: Request, predicted: Predicted | None, actor: str
     ) -> Ballot:
         """What the policies say to a request when `actor` files or approves it, each under its
         plugin's name; one that fails or answers nonsense lets it wait. `moment`: `filed`, `approve`
-        or `revert`; `predicted`: what the request is predicted to do.
+        or `revert`; `predicted`: what the request is predicted to do, None for a revert.
         """
         votes = []
         answers = self.core.plugins.asker.each(
             "govd_vote",
             moment=moment,
             request=request,
-            predicted=predicted,
+            predicted={} if predicted is None else predicted.as_json(),
             actor=actor,
             roles=roles_of(actor, list(self.core.desk.views.tokens.values())),
             approvals=approvals_of(request),
@@ -248,6 +249,11 @@ class Decisions:
             for plugin, answer in answers
         ]
         return gates, any(isinstance(answer, PluginFault) for _, answer in answers)
+
+
+def _of_forget(request: Request) -> Predicted | None:
+    """What a request was predicted to do; nothing was of a revert."""
+    return request.predicted if request.is_forget else None
 
 
 def _failed(fault: PluginFault) -> str:

@@ -5,6 +5,7 @@ the worst prompt.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -13,24 +14,33 @@ from govd.edit import exact
 from govd.edit.calibration import own_anchors
 from govd.edit.extent import labelled_in_scope, scope_mask
 from govd.edit.ingredients import some_prompts
-from govd.edit.prediction import Figure, Prompted, Watch, effect, kept_answers
+from govd.edit.prediction import Prompted, Watch, effect, kept_answers
 from govd.errors import GovdError
 from govd.models.core import Core, Opened
+from govd.records.predicted import Effect
+from govd.requests.beside import Beside
+from govd.requests.calibrating import Calibrating
 from govd.requests.computing import phrase_embedding
-from govd.requests.predicting import Beside, Predicting
-from govd.types import Floats, ForgetSpec, Json
+from govd.requests.extent import Extents
+from govd.types import Floats, ForgetSpec
 
 PROMPT_LABELS: Final = 512
 """Labels that are encoded in each single prompt at most, where the basis does not have them."""
 PROMPTS: Final = 8
+ENCODED: Final = "encoded"
+"""Ask in each single prompt, encoding the labels where the basis does not have them."""
+STORED: Final = "stored"
+"""Ask in each single prompt that the basis has labels in."""
+TOGETHER: Final = "together"
+"""Ask in all prompts together alone."""
 ROUNDING: Final = 1e-9
 
 
 class Effects:
     """Effects of forgets on pictures of what they are about."""
 
-    def __init__(self, core: Core, predicting: Predicting) -> None:
-        self.core, self.predicting = core, predicting
+    def __init__(self, core: Core, calibrating: Calibrating, extents: Extents) -> None:
+        self.core, self.calibrating, self.extents = core, calibrating, extents
         self._prompted: dict[str, list[tuple[str, Floats]]] = {}
 
     def on_pool(
@@ -40,59 +50,59 @@ class Effects:
         spec: ForgetSpec,
         beside: Beside,
         watch: Watch | None,
-        prompted: bool = True,
-    ) -> dict[str, Json] | None:
+        prompts: str = ENCODED,
+    ) -> Effect | None:
         """Pictures of what was typed that are named so: before, and after by the worst prompt. None
         where there is nothing to count on.
 
         `beside`: the forget beside what is in force. `watch`: pictures of the pool to count on.
-        `prompted`: ask in each single prompt, too.
+        `prompts`: in which it is asked, `ENCODED`, `STORED` or `TOGETHER`.
         """
         inside = None if watch is None else scope_mask(beside.basis, beside.own)
         if watch is None or inside is None:
             return None
         inside = inside[watch.at]
-        counted: dict[str, Json] = {
-            "on": f"{len(watch.at)} {beside.basis.pool_kind} embeddings",
-            "what": spec.scope.paradigm,
-        }
-        if spec.scope.paradigm == "domains":
+        pool = f"{len(watch.at)} {beside.basis.pool_kind} embeddings"
+        what = spec.scope.paradigm
+        if what == "domains":
             answers = (watch.answers(edit)[inside] for edit in (beside.before, beside.after))
-            kept = kept_answers(watch.top[inside], *answers)
-            return self._with_interval(model, counted | kept)
-        prompts = [_together(opened, spec), *(self._prompts(opened, spec) if prompted else ())]
-        own = own_anchors(beside.basis, beside.own)
-        named = effect(watch.images[inside], prompts, own, beside.before, beside.after)
-        return self._with_interval(model, counted | named)
+            counted = kept_answers(watch.top[inside], *answers)
+        else:
+            single = () if prompts == TOGETHER else self._prompts(opened, spec)
+            own = own_anchors(beside.basis, beside.own)
+            texts = [_together(opened, spec), *single]
+            counted = effect(watch.images[inside], texts, own, beside.before, beside.after)
+        return self._with_interval(model, Effect.from_json({"on": pool, "what": what, **counted}))
 
     def on_labelled(
         self, model: str, opened: Opened, spec: ForgetSpec, beside: Beside
-    ) -> dict[str, Json] | None:
+    ) -> Effect | None:
         """The same on pictures whose labels are known. None where there are none of it."""
-        data = self.predicting.extents.labelled(model)
+        data = self.extents.labelled(model)
         inside = None if data is None else labelled_in_scope(beside.basis, beside.own, data)
         if data is None or inside is None or not inside.any() or not spec.scope.concepts:
             return None
         prompts = [_together(opened, spec), *self._prompts(opened, spec)]
         own = own_anchors(beside.basis, beside.own)
-        return effect(data.vectors[inside], prompts, own, beside.before, beside.after)
+        counted = effect(data.vectors[inside], prompts, own, beside.before, beside.after)
+        about = {"on": f"{len(data.vectors)} labelled images", "what": spec.scope.paradigm}
+        return Effect.from_json({**about, **counted})
 
-    def _with_interval(self, model: str, counted: dict[str, Json]) -> dict[str, Json]:
+    def _with_interval(self, model: str, counted: Effect) -> Effect:
         """An effect with the ends of the interval of what is left, in pictures, where it was
         measured.
         """
-        calibration = self.predicting.calibrating.of(self.core.desk.model(model))
-        unmeasured: dict[str, Json] = {"after_low": None, "after_high": None}
-        pictures = counted["pictures"]
-        if calibration is None or not pictures:
-            return counted | unmeasured
-        left = calibration.around("named", Figure(counted["after"] / pictures, pictures))
+        calibration = self.calibrating.of(self.core.desk.model(model))
+        if calibration is None or counted.named is None:
+            return counted
+        left = calibration.around("named", counted.named)
         if left.low is None or left.high is None:
-            return counted | unmeasured
-        return counted | {
-            "after_low": math.floor(left.low * pictures + ROUNDING),
-            "after_high": math.ceil(left.high * pictures - ROUNDING),
-        }
+            return counted
+        return replace(
+            counted,
+            after_low=math.floor(left.low * counted.pictures + ROUNDING),
+            after_high=math.ceil(left.high * counted.pictures - ROUNDING),
+        )
 
     def _prompts(self, opened: Opened, spec: ForgetSpec) -> list[Prompted]:
         """The labels and the phrases in each single prompt; none where there is one prompt, or

@@ -123,14 +123,14 @@ class Names:
 
     def doubted(
         self, request: Request, basis: Basis, embedded: Callable[[str], Floats]
-    ) -> dict[str, Json]:
-        """`doubted_names`, as a prediction says it: nothing where there is no name to judge, or
-        where pictures show what is meant.
+    ) -> tuple[dict[str, Json], ...] | None:
+        """Names that are doubted, as a prediction says them (`Doubt`): None where there is no name
+        to judge, or where pictures show what is meant.
 
         `embedded`: a phrase's unit embedding `(d,)`.
         """
         if not request.concepts or request.examples:
-            return {}
+            return None
         unknown = strangers(phrases_of(self.privacy.revealed(request)), basis)
         if unknown:  # what was let pass once is known while it stands
             wanted = self.core.desk.views.wanted(request.model)
@@ -139,8 +139,8 @@ class Names:
             unknown = [phrase for phrase in unknown if phrase not in passed]
         doubted = doubts(unknown, self._yardstick(basis), embedded) if unknown else []
         if doubted and request.private:
-            return {"doubted_names": [{"reason": HIDDEN}]}
-        return {"doubted_names": [doubt.as_json() for doubt in doubted]}
+            return ({"reason": HIDDEN},)
+        return tuple(doubt.as_json() for doubt in doubted)
 
     def _yardstick(self, basis: Basis) -> Yardstick:
         return self._yardsticks.get(basis.digest) or self._yardsticks.put(

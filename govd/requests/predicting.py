@@ -4,54 +4,27 @@ and that its entry keeps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import replace
 
 import numpy as np
 
-from govd.edit import Basis, Edit
 from govd.edit.calibration import Calibration, cell_of
 from govd.edit.extent import in_scope
-from govd.edit.prediction import Costs, Figure, Watch, costs, watch_for
+from govd.edit.prediction import Costs, Watch, costs, watch_for
 from govd.models.core import Core, Opened
+from govd.records.predicted import BOUNDS, Effect, Predicted
 from govd.records.request import Request
+from govd.requests.beside import Beside
 from govd.requests.calibrating import Calibrating
 from govd.requests.composing import Composing, discreet
 from govd.requests.computing import phrase_embedding
 from govd.requests.contributions import Contributions
+from govd.requests.effects import STORED, TOGETHER, Effects
 from govd.requests.extent import Extents
 from govd.requests.naming import Names
+from govd.requests.options import spec_of
 from govd.requests.privacy import Privacy
-from govd.types import Contribution, Json
-
-BOUNDS: Final = (
-    "max_predicted_disagreement",
-    "max_total_disagreement",
-    "max_scope_share",
-    "max_lost_elsewhere",
-)
-NAMING: Final = ("label", "domain")
-
-
-@dataclass(frozen=True)
-class Beside:
-    """A contribution beside those in force: the edits without and with it and the figures of both,
-    what each is of, and what covers it (then it adds nothing).
-    """
-
-    basis: Basis
-    own: Contribution
-    others: tuple[Contribution, ...]
-    before: Edit
-    after: Edit
-    figures_before: dict[str, Json]
-    figures: dict[str, Json]
-    covered_by: str | None
-
-    @property
-    def everything(self) -> list[Contribution]:
-        """All contributions that are then in force."""
-        return [self.own, *(other for other in self.others if other.digest != self.own.digest)]
+from govd.types import Contribution, Figure
 
 
 class Predicting:
@@ -69,44 +42,60 @@ class Predicting:
     ) -> None:
         self.core, self.calibrating = core, calibrating
         self.contributions, self.composing = contributions, composing
-        self.extents, self._names = Extents(core), Names(core, privacy)
+        self.extents, self._names, self.privacy = Extents(core), Names(core, privacy), privacy
+        self.effects = Effects(core, calibrating, self.extents)
 
     def predicted(
         self, request: Request, contribution: Contribution, without: str = ""
-    ) -> dict[str, Json]:
+    ) -> Predicted:
         """What the model would be with this contribution beside those in force, without a labelled
         picture.
 
-        `total_disagreement` is the share of other answers that differ from the base, `disagreement`
-        the share that differs by this request; `costs` has the latter by label, cell and domain.
-        `scope_share` is the share of pictures that it is about, `total_scope_share` that of all in
-        force with it; `subsumed_by` names what covers it, if something does: then it adds nothing.
         `without`: a request that is taken for not there.
+
+        Raises:
+            OverCapacity, Unsupported: there is no such edit.
         """
         core, model = self.core, request.model
         opened = core.models.opened(model)
+        basis = opened.basis
         beside = self.beside(request, contribution, opened, without)
-        predicted = dict(beside.figures)
-        predicted |= self._disagreement(beside, self.calibrating.of(core.desk.model(model)))
-        predicted["scope_share"] = self.extents.share(model, opened.basis, [contribution])
+        disagreement = self._disagreement(beside, self.calibrating.of(core.desk.model(model)))
         others = [c for c in beside.others if c.digest != contribution.digest]
-        predicted["total_scope_share"] = self.extents.share(model, opened.basis, beside.everything)
-        predicted["scope_share_added"] = predicted["total_scope_share"] - self.extents.share(
-            model, opened.basis, others
+        total_share = self.extents.share(model, basis, beside.everything)
+        doubted = self._names.doubted(
+            request, basis, lambda phrase: phrase_embedding(opened, phrase)
         )
-        for bound in BOUNDS:
-            predicted[bound] = getattr(core.home.settings, bound)
-        predicted["targets"] = contribution.facts.get("terms", [])
-        predicted |= self._names.doubted(
-            request, opened.basis, lambda phrase: phrase_embedding(opened, phrase)
+        figures = {k: v for k, v in beside.figures.items() if k not in ("targets", "costs")}
+        return replace(
+            disagreement,
+            effect=self._effect(request, opened, beside),
+            scope_share=self.extents.share(model, basis, [contribution]),
+            total_scope_share=total_share,
+            scope_share_added=total_share - self.extents.share(model, basis, others),
+            bounds={bound: getattr(core.home.settings, bound) for bound in BOUNDS},
+            targets=tuple(contribution.facts.get("terms", [])),
+            doubted_names=doubted,
+            subsumed_by=self._covering(request, beside.covered_by),
+            figures=figures,
         )
-        covered = beside.covered_by
-        outer = core.desk.views.request(covered) if covered else None
+
+    def _covering(self, request: Request, covered_by: str | None) -> str | None:
+        """The request that covers it, as it may be told: the id of a private one would say what
+        that is about.
+        """
+        outer = self.core.desk.views.request(covered_by) if covered_by else None
         private = outer is not None and (request.private or outer.private)
-        predicted["subsumed_by"] = (
-            "another forget" if private else covered
-        )  # its id would say what the private one is about
-        return predicted
+        return "another forget" if private else covered_by
+
+    def _effect(self, request: Request, opened: Opened, beside: Beside) -> Effect | None:
+        """Whether it works, by the prompts that the basis has; nothing is encoded for it but the
+        request's own phrases.
+        """
+        spec = spec_of(self.privacy.revealed(request))
+        watch = watch_for(opened.basis, beside.everything)
+        prompts = STORED if "label_prompts" in opened.basis.tensors else TOGETHER
+        return self.effects.on_pool(request.model, opened, spec, beside, watch, prompts)
 
     def beside(
         self, request: Request, contribution: Contribution, opened: Opened, without: str = ""
@@ -154,7 +143,7 @@ class Predicting:
             covered,
         )
 
-    def _disagreement(self, beside: Beside, calibration: Calibration | None) -> dict[str, Json]:
+    def _disagreement(self, beside: Beside, calibration: Calibration | None) -> Predicted:
         """How many other answers change, in all and by this request; by label, cell and domain
         where there is a pool, with the ends of their intervals where errors of predictions were
         measured on this model.
@@ -163,40 +152,31 @@ class Predicting:
         watch = watch_for(beside.basis, beside.everything)
         if watch is None:
             standing = float(beside.figures_before["predicted_disagreement"])
-            added = 0.0 if beside.covered_by else max(0.0, total - standing)
-            exact = (
-                beside.own.spec.scope.paradigm == "concepts"
-                and beside.figures.get("anchors") == "hard"
+            is_hard = beside.figures.get("anchors") == "hard"
+            return Predicted(
+                disagreement=0.0 if beside.covered_by else max(0.0, total - standing),
+                total_disagreement=total,
+                measured=False,
+                by_theorem=is_hard and beside.own.spec.scope.paradigm == "concepts",
             )
-            return {
-                "disagreement": added,
-                "total_disagreement": total,
-                "measured": False,
-                "by_theorem": exact,
-            }
         own = self.around(own_costs(watch, beside), calibration)
-        shown: dict[str, Json] = {name: figure.as_json() for name, figure in own.items()}
-        if "costs" not in discreet(
-            {"costs": shown}, beside.everything
-        ):  # what loses most tells what is near
-            shown = {
-                name: {k: v for k, v in figure.items() if k not in NAMING}
-                for name, figure in shown.items()
-            }
+        # what loses most tells what is near
+        is_telling = "costs" in discreet({"costs": own}, beside.everything)
         by_it = own.get("all", Figure(0.0, 0))
-        figures: dict[str, Json] = {
-            "disagreement": by_it.share,
-            "total_disagreement": total,
-            "measured": True,
-            "costs": shown,
-        }
-        if by_it.high is not None and calibration is not None:
-            by_all = calibration.around("all", Figure(total, by_it.pictures))
-            figures |= {
-                "disagreement_high": 0.0 if beside.covered_by else by_it.high,
-                "total_disagreement_high": by_all.high,
-            }
-        return figures
+        predicted = Predicted(
+            disagreement=by_it.share,
+            total_disagreement=total,
+            measured=True,
+            costs=own if is_telling else {name: nameless(cost) for name, cost in own.items()},
+        )
+        if by_it.high is None or calibration is None:
+            return predicted
+        by_all = calibration.around("all", Figure(total, by_it.pictures))
+        return replace(
+            predicted,
+            disagreement_high=0.0 if beside.covered_by else by_it.high,
+            total_disagreement_high=by_all.high,
+        )
 
     @staticmethod
     def around(own: Costs, calibration: Calibration | None) -> Costs:
@@ -206,6 +186,11 @@ class Predicting:
             if calibration is None
             else {name: calibration.around(name, figure) for name, figure in own.items()}
         )
+
+
+def nameless(figure: Figure) -> Figure:
+    """A cost without what it is of: neither label nor domain."""
+    return replace(figure, label="", domain="")
 
 
 def own_costs(watch: Watch, beside: Beside) -> Costs:

@@ -13,13 +13,15 @@ from govd.errors import Conflict, MachineFault, OverCapacity, Unsupported
 from govd.ledger.times import now
 from govd.models.core import Core, Opened
 from govd.records.lifecycle import RequestState
+from govd.records.predicted import Effect, Predicted
 from govd.records.request import Request
+from govd.requests.beside import Beside
 from govd.requests.computing import Computing
 from govd.requests.decisions import Decisions, verdict
-from govd.requests.effects import Effects
+from govd.requests.effects import TOGETHER
 from govd.requests.near import near_words
 from govd.requests.options import fields_of
-from govd.requests.predicting import Beside, Predicting, own_costs
+from govd.requests.predicting import Predicting, own_costs
 from govd.types import TARGETS, ForgetSpec, Json, Record, Vote
 
 STRENGTHS: Final = (0.5, 1.0, 1.5, 2.0)
@@ -48,7 +50,7 @@ class Previewing:
     ) -> None:
         self.core, self.computing = core, computing
         self.predicting, self.decisions = predicting, decisions
-        self.effects = Effects(core, predicting)
+        self.effects = predicting.effects
 
     def preview(
         self,
@@ -80,30 +82,28 @@ class Previewing:
             "model": model,
             **fields_of(spec),
             "same_scope": _told(same),
-            "effect": self.effects.on_pool(model, opened, spec, beside, watch),
-            "labelled": self.effects.on_labelled(model, opened, spec, beside),
-            "costs": predicted.get("costs", {}),
+            "effect": _shown_effect(self.effects.on_pool(model, opened, spec, beside, watch)),
+            "labelled": _shown_effect(self.effects.on_labelled(model, opened, spec, beside)),
+            "costs": predicted.as_json().get("costs", {}),
             "decision": self._decision(computed, predicted),
             "others": self._others(question),
             "near": near_words(opened, spec, contribution, watch),
             "capacity": self._capacity(model, beside, predicted),
-            "subsumed_by": predicted["subsumed_by"],
-            "predicted": predicted,
+            "subsumed_by": predicted.subsumed_by,
+            "predicted": predicted.as_json(),
         }
 
-    def _capacity(
-        self, model: str, beside: Beside, predicted: Mapping[str, Json]
-    ) -> dict[str, Json] | None:
+    def _capacity(self, model: str, beside: Beside, predicted: Predicted) -> dict[str, Json] | None:
         """The model's capacity curve, where it is now, and where it would be with this forget."""
         standing = len(beside.everything) - 1
         cost = beside.figures_before["predicted_disagreement"]
         curve = self.predicting.calibrating.capacity(self.core.desk.model(model), standing, cost)
         if curve is None:
             return None
-        then = {"forgets": standing + 1, "changed": predicted["total_disagreement"]}
+        then = {"forgets": standing + 1, "changed": predicted.total_disagreement}
         return {**curve, "then": then}
 
-    def _decision(self, request: Request, predicted: Mapping[str, Json]) -> dict[str, Json]:
+    def _decision(self, request: Request, predicted: Predicted) -> dict[str, Json]:
         """What policies would say to it as it is filed, and what follows; no entry is made."""
         votes = self.decisions.ballot("filed", request, predicted, request.filed_by).votes
         event, reason = verdict(votes, "approve")
@@ -150,9 +150,9 @@ class Previewing:
         except (OverCapacity, Unsupported, Conflict) as error:
             return row | {"not_possible": error.message}
         watch = watch_for(opened.basis, beside.everything)
-        left = self.effects.on_pool(model, opened, variant, beside, watch, prompted=False)
+        left = self.effects.on_pool(model, opened, variant, beside, watch, TOGETHER)
         counts = ("pictures", "before", "after")
-        row |= {name: None if left is None else left[name] for name in counts}
+        row |= {name: None if left is None else getattr(left, name) for name in counts}
         costs = {}
         if watch is not None:
             calibration = self.predicting.calibrating.of(self.core.desk.model(model))
@@ -181,6 +181,10 @@ def _shown(vote: Vote) -> dict[str, Json]:
         "inputs": dict(vote.inputs),
     }
     return shown if vote.needs is None else {**shown, "needs": vote.needs.as_json()}
+
+
+def _shown_effect(effect: Effect | None) -> dict[str, Json] | None:
+    return None if effect is None else effect.as_json()
 
 
 def _told(same: Request | None) -> dict[str, Json] | None:

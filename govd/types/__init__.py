@@ -5,11 +5,12 @@ Shapes are written `(n, d)`: `d` is the width of the model's joint space, `k` a 
 `S` of domains. Embeddings are unit length and float32 unless said otherwise.
 
 `values`: arrays, JSON, `Record`, `Progress` · `scopes`: what a forget is about and what it adds ·
-`models`: what a backend opens · `decisions`: what policies and gates say · `stores`: embeddings
-that are kept elsewhere.
+`models`: what a backend opens · `decisions`: what policies and gates say · `figures`: shares with
+their intervals · `stores`: embeddings that are kept elsewhere.
 """
 
 from govd.types.decisions import Gate, Needs, Proposal, Vote
+from govd.types.figures import Figure
 from govd.types.models import LinearEdit, Model, ModelFacts, ModelReference, Prototypes
 from govd.types.scopes import Concept, Contribution, ForgetSpec, Scope
 from govd.types.stores import Hit, Patched, Purged, Store, StoreStamp, VectorEdit
@@ -42,6 +43,7 @@ __all__ = [
     "Concept",
     "Contribution",
     "Decision",
+    "Figure",
     "Floats",
     "ForgetSpec",
     "Gate",

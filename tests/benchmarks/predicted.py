@@ -20,11 +20,11 @@ from govd.edit import Basis, Material, Problem
 from govd.edit.calibration import Calibration, calibrated, figures, of_rows
 from govd.edit.compose import compose
 from govd.edit.contribution import sealed
-from govd.edit.prediction import Figure, Watch, costs, watch_for
+from govd.edit.prediction import Watch, costs, watch_for
 from govd.edit.random_requests import draws
 from govd.errors import OverCapacity, Unsupported
 from govd.methods import builtin
-from govd.types import Contribution, ForgetSpec, Scope
+from govd.types import Contribution, Figure, ForgetSpec, Scope
 from tests.benchmarks.forgetting.sets import Split, portfolio
 
 METHOD = "fitted"

@@ -10,11 +10,11 @@ import pytest
 from govd.edit import Basis
 from govd.edit.calibration import Calibration, calibrated, figures, of_rows, spread
 from govd.edit.compose import compose
-from govd.edit.prediction import Figure, Watch, watch_for
+from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import draws
 from govd.errors import BadFile
 from govd.methods import builtin
-from govd.types import Contribution, Scope
+from govd.types import Contribution, Figure, Scope
 from tests.edit.conftest import World
 
 METHODS = builtin()
