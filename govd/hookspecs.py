@@ -42,6 +42,7 @@ from govd.types import (
     ModelReference,
     Progress,
     Proposal,
+    ReadyPolicy,
     Record,
     Store,
     Vote,
@@ -148,6 +149,13 @@ def govd_vote(
             if moment == "revert" or len(people) >= 2:
                 return None
             return Vote("wait", "four-eyes", "another person must look", needs=Needs(2))
+    """
+
+
+@hookspec
+def govd_policies() -> Mapping[str, ReadyPolicy] | None:
+    """Ready policies by name (*all*): YAML with parameters, which `govd policy add --ready NAME`
+    fills. Of two of one name the plugin that was loaded first has its way.
     """
 
 

@@ -29,6 +29,7 @@ POINTS += [
 POINTS += [
     EntryPoint("vectors", "govd_vectors.plugin", "govd"),
     EntryPoint("govd-names", "govd_names", "govd"),
+    EntryPoint("govd-policies", "govd_policies", "govd"),
 ]
 DOMAINS = ("bright", "dark")
 Paint = Callable[..., Path]

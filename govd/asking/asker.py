@@ -32,6 +32,7 @@ QUICK: Final = frozenset(
         "govd_vote",
         "govd_gate",
         "govd_methods",
+        "govd_policies",
         "govd_propose",
         "govd_on_entry",
         "govd_routes",

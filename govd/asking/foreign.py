@@ -26,6 +26,7 @@ from govd.types import (
     Model,
     ModelFacts,
     Needs,
+    ReadyPolicy,
     Store,
     Vote,
 )
@@ -229,6 +230,23 @@ def figures_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Json]:
     return figures
 
 
+def policies_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, ReadyPolicy]:
+    """Ready policies by their names.
+
+    Raises:
+        Nonsense: the answer is none.
+    """
+    check_kind(answer, Mapping)
+    policies: dict[str, ReadyPolicy] = {}
+    for name, policy in answer.items():
+        check_kind(policy, ReadyPolicy)
+        plain_json(policy.as_json())
+        if name != policy.name or not isinstance(policy.text, str):
+            raise Nonsense(f"a ready policy {name!r} that is called {policy.name!r}")
+        policies[plain_text(name, "a policy's name")] = policy
+    return policies
+
+
 def files_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, str]:
     """File names with their SHA-256."""
     check_kind(answer, Mapping)
@@ -274,6 +292,7 @@ CHECKS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]] = {
     "govd_vote": vote_of,
     "govd_gate": gate_of,
     "govd_methods": methods_of,
+    "govd_policies": policies_of,
     "govd_open_model": model_of,
     "govd_compute_contribution": contribution_of,
     "govd_compose_edit": edit_of,

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from govd.cli import audit, forgetting, homes, models, requests, revisions, tokens
+from govd.cli import audit, forgetting, homes, models, policies, requests, revisions, tokens
 from govd.cli.command import model_first
 from govd.cli.examples import epilog
 from govd.errors import REPORT, GovdError
@@ -45,6 +45,7 @@ app.add_typer(models.app, name="model")
 app.add_typer(requests.app, name="request")
 app.add_typer(revisions.app, name="revision")
 app.add_typer(audit.app, name="audit")
+app.add_typer(policies.app, name="policy")
 app.add_typer(tokens.app, name="token")
 
 

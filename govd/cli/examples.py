@@ -30,6 +30,37 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         "govd evaluate mini --report report.html",
         "govd evaluate mini --images ./evaluation --base --json",
     ),
+    "policy add": (
+        "govd policy add two-people.yaml",
+        "govd policy add --ready two-people --set cost=0.02 --set role=legal",
+    ),
+    "policy list": ("govd policy list", "govd policy list --ready"),
+    "policy show": ("govd policy show two-people", "govd policy show two-people --json"),
+    "policy inputs": ("govd policy inputs filed", "govd policy inputs gate --json"),
+    "policy test": (
+        "govd policy test two-people",
+        "govd policy test two-people --since 2027-01-01 --format csv",
+    ),
+    "policy report": ("govd policy report two-people", "govd policy report two-people --json"),
+    "policy enforce": (
+        "govd policy enforce two-people --report 5d0c2f1e9a7b",
+        'govd policy enforce two-people --force --reason "court order of 3 May"',
+    ),
+    "policy shadow": (
+        'govd policy shadow two-people --reason "too strict"',
+        'govd policy shadow two-people --reason "too strict" --json',
+    ),
+    "policy disable": (
+        'govd policy disable two-people --reason "superseded"',
+        'govd policy disable two-people --reason "superseded" --json',
+    ),
+    "policy replay": ("govd policy replay", "govd policy replay --since 2027-01-01 --json"),
+    "policy explain": ("govd policy explain 3fa2", "govd policy explain 3fa2 --json"),
+    "policy freeze": (
+        'govd policy freeze --reason "incident 7"',
+        'govd policy freeze --reason "incident 7" --json',
+    ),
+    "policy unfreeze": ("govd policy unfreeze", 'govd policy unfreeze --reason "all is well"'),
     "reconcile": ("govd reconcile", "govd reconcile --home /var/lib/govd --json"),
     "config": ("govd config", "govd config --home /var/lib/govd --json"),
     "backup": (

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from govd.cli.local_policies import LocalPolicies
 from govd.errors import Conflict, GovdError
 from govd.models.given import Given
 from govd.records.actors import local_account
@@ -21,7 +22,7 @@ from govd.types import Floats, Json, Progress, Record, silent
 from govd.verify.safe_text import safe
 
 
-class Local(Api):
+class Local(LocalPolicies, Api):
     """A home, worked on in this process under its lock. What was filed without waiting is
     reconciled before it is let go.
 

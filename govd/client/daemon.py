@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from govd.client.files import as_body, new_file, part_of_path, picture_file, save
+from govd.client.policies import PolicyCalls
 from govd.client.transport import Transport
 from govd.errors import UnreadableImage
 from govd.records.lifecycle import MOVING
@@ -17,7 +18,7 @@ from govd.service.api import Api, Question
 from govd.types import Floats, Json, Record
 
 
-class Daemon(Api):
+class Daemon(PolicyCalls, Api):
     """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is
     said in `govd.service.api`.
     """

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
+from govd.records.actors import is_automatic
 from govd.records.drafts import request_draft
 from govd.records.request import Request
 from govd.requests import Requests
@@ -76,9 +77,18 @@ class RequestStep:
         decided = request.with_(**computed)
         predicted = decided.predicted if request.is_forget else None
         ballot = decisions.ballot(moment, decided, predicted, request.filed_by)
-        event, reason = verdict(ballot.votes, "approve")
+        event, reason = verdict(ballot.everything, "approve")
         actor, payload = GOVD, dict(computed)
-        if event == "approve" and self.core.home.settings.approval == "person":
+        self_approving = self.core.home.settings.approval != "person"
+        frozen = self.core.desk.views.frozen
+        by_itself = ballot.approver or is_automatic(request.filed_by)
+        if event == "approve" and frozen is not None and by_itself:
+            event, reason = "wait", f"nothing acts by itself since {frozen.by} froze it"
+        elif event == "approve" and ballot.approver is not None:
+            actor = ballot.approver
+            reason = f"approved by {actor}"
+            payload |= {"by": actor, "automatic": True}
+        elif event == "approve" and not self_approving:
             event, reason = "wait", "a person must approve (approval = person in govd.toml)"
         elif event == "approve":
             actor = request.filed_by

@@ -97,6 +97,11 @@ def is_legacy(actor: str) -> bool:
     return actor not in (OWNER, GOVD) and not (colon and kind in KINDS)
 
 
+def is_automatic(actor: str) -> bool:
+    """Whether a policy or feed acts, not a person."""
+    return actor.startswith(("policy:", "feed:"))
+
+
 def spoken(actor: str) -> str:
     """An actor as people are shown it."""
     if is_legacy(actor):

@@ -139,9 +139,16 @@ def _shredded(request: Request, entry: Record) -> dict[str, Json]:
     return {"shredded_at": request.shredded_at or entry["time"]}
 
 
+def _dates_set(request: Request, entry: Record) -> dict[str, Json]:
+    """By a policy."""
+    payload = entry["payload"]
+    return {name: payload[name] for name in ("due_at", "expires_at") if name in payload}
+
+
 NOTES: Final[Mapping[str, Callable[[Request, Record], dict[str, Json]]]] = {
     "vote": _voted,
     "extend": _extended,
+    "set": _dates_set,
     "hold": _held,
     "release": _released,
     "recompute": _recomputed,

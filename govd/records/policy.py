@@ -26,9 +26,19 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Policy(StoredRecord):
-    """A policy as the newest entries about it leave it. `policy.add` of the same name takes its
-    place; what it decided before stays under the digest that it had then.
+    """One text of a policy. Texts of the same name stand side by side, told apart by their digests:
+    a new one is tried while the one before it is enforced, until it takes its place.
     """
+
+    @staticmethod
+    def key_of(name: str, digest: str) -> str:
+        """How a text is told apart: `two-people@5d0c2f1e9a7b`."""
+        return f"{name}@{digest[:SHOWN_DIGITS]}"
+
+    @property
+    def key(self) -> str:
+        """Its name with the beginning of its digest."""
+        return self.key_of(self.name, self.digest)
 
     @property
     def name(self) -> str:
@@ -43,7 +53,7 @@ class Policy(StoredRecord):
     @property
     def actor(self) -> str:
         """As which it acts and votes: `policy:two-people@5d0c2f1e9a7b`."""
-        return f"policy:{self.name}@{self.digest[:SHOWN_DIGITS]}"
+        return f"policy:{self.key}"
 
     @property
     def version(self) -> str:

@@ -4,14 +4,13 @@ of a plugin counts as "wait".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from govd.errors import Conflict, Denied, PluginFault, Usage
-from govd.ledger.entry import Draft
 from govd.ledger.times import moment
 from govd.models.core import Core
+from govd.policies.judging import Judging
 from govd.records import lifecycle
 from govd.records.actors import roles_of, spoken
 from govd.records.drafts import request_draft
@@ -20,6 +19,7 @@ from govd.records.limits import bounded
 from govd.records.predicted import Predicted
 from govd.records.request import Request
 from govd.records.revision import Revision
+from govd.requests.ballots import Ballot
 from govd.requests.options import date_of
 from govd.requests.privacy import Privacy
 from govd.types import Gate, Json, Record, Vote
@@ -27,36 +27,12 @@ from govd.types import Gate, Json, Record, Vote
 GOVD = "govd"
 
 
-@dataclass(frozen=True)
-class Ballot:
-    """What policies say to a request at one `moment` (`filed`, `revert`, `approve`, …)."""
-
-    moment: str
-    votes: tuple[Vote, ...] = ()
-
-    def drafts(self, request: Request, versions: Mapping[str, str]) -> list[Draft]:
-        """Every vote as an entry about `request`; `versions`: of the plugins, by their names."""
-        drafts = []
-        for vote in self.votes:
-            payload: dict[str, Json] = {
-                "moment": self.moment,
-                "policy": vote.policy,
-                "version": versions.get(vote.policy, ""),
-                "decision": vote.decision,
-                "reason": vote.reason,
-                "inputs": dict(vote.inputs),
-            }
-            if vote.needs is not None:
-                payload["needs"] = vote.needs.as_json()
-            drafts.append(request_draft(request, "vote", GOVD, payload))
-        return drafts
-
-
 class Decisions:
     """What people and policies say to requests."""
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
         self.core, self.privacy = core, privacy
+        self.judging = Judging(core)
 
     @bounded
     def decide(self, request_id: str, event: str, reason: str, actor: str) -> Request:
@@ -81,7 +57,7 @@ class Decisions:
             lifecycle.decide(request.kind, request.state, event)
             self._check_allowed(request, event, reason)
             drafts = ballot.drafts(request, self.versions())
-            outcome, objection = verdict(ballot.votes, event)
+            outcome, objection = verdict(ballot.everything, event)
             payload = self.privacy.reason(request, reason or f"by {actor}")
             if objection:
                 approval = {**payload, "held_by": objection}
@@ -217,14 +193,16 @@ class Decisions:
         or `revert`; `predicted`: what the request is predicted to do, None for a revert.
         """
         votes = []
+        roles = roles_of(actor, list(self.core.desk.views.tokens.values()))
+        approvals = approvals_of(request)
         answers = self.core.plugins.asker.each(
             "govd_vote",
             moment=moment,
             request=request,
             predicted={} if predicted is None else predicted.as_json(),
             actor=actor,
-            roles=roles_of(actor, list(self.core.desk.views.tokens.values())),
-            approvals=approvals_of(request),
+            roles=roles,
+            approvals=approvals,
         )
         for plugin, answer in answers:
             if isinstance(answer, PluginFault):
@@ -233,7 +211,8 @@ class Decisions:
                 rule = {} if answer.policy == plugin else {"rule": answer.policy}
                 inputs = {**rule, **answer.inputs}
                 votes.append(Vote(answer.decision, plugin, answer.reason, inputs, answer.needs))
-        return Ballot(moment, tuple(votes))
+        judged = self.judging.judged(moment, request, predicted, actor, roles, approvals)
+        return Ballot(moment, tuple(votes), judged)
 
     def gates(self, revision: Revision) -> tuple[list[Gate], bool]:
         """What the gates say to an evaluated revision, each under its plugin's name; and whether
@@ -248,6 +227,7 @@ class Decisions:
             )
             for plugin, answer in answers
         ]
+        gates += [Gate(v.decision, v.policy, v.reason) for _, v in self.judging.gated(revision)]
         return gates, any(isinstance(answer, PluginFault) for _, answer in answers)
 
 

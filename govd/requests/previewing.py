@@ -105,7 +105,7 @@ class Previewing:
 
     def _decision(self, request: Request, predicted: Predicted) -> dict[str, Json]:
         """What policies would say to it as it is filed, and what follows; no entry is made."""
-        votes = self.decisions.ballot("filed", request, predicted, request.filed_by).votes
+        votes = self.decisions.ballot("filed", request, predicted, request.filed_by).everything
         event, reason = verdict(votes, "approve")
         if event == "approve" and self.core.home.settings.approval == "person":
             event, reason = "wait", "a person must approve (approval = person in govd.toml)"

@@ -16,6 +16,8 @@ from govd.home.home import Home
 from govd.models.core import Core
 from govd.models.given import Given
 from govd.models.registry import Models
+from govd.policies.freezing import Freezing
+from govd.policies.policies import Policies
 from govd.reconcile.loop import Reconciler
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
@@ -51,6 +53,7 @@ class Service:
         self.tokens = Tokens(core)
         self.reconciler = Reconciler(core, requests, self.measuring)
         self.forget, self.preview, self.revert = requests.forget, requests.preview, requests.revert
+        self.policies, self.freezing = Policies(core), Freezing(core)
         self._reading(Serving(core, self.measuring))
         self._resume_signing()
 

@@ -5,13 +5,15 @@ Shapes are written `(n, d)`: `d` is the width of the model's joint space, `k` a 
 `S` of domains. Embeddings are unit length and float32 unless said otherwise.
 
 `values`: arrays, JSON, `Record`, `Progress` · `scopes`: what a forget is about and what it adds ·
-`models`: what a backend opens · `decisions`: what policies and gates say · `figures`: shares with
-their intervals · `stores`: embeddings that are kept elsewhere.
+`models`: what a backend opens · `decisions`: what policies and gates say · `policies`: those that
+come with a plugin · `figures`: shares with their intervals · `stores`: embeddings that are kept
+elsewhere.
 """
 
 from govd.types.decisions import Gate, Needs, Proposal, Vote
 from govd.types.figures import Figure
 from govd.types.models import LinearEdit, Model, ModelFacts, ModelReference, Prototypes
+from govd.types.policies import Parameter, ReadyPolicy
 from govd.types.scopes import Concept, Contribution, ForgetSpec, Scope
 from govd.types.stores import Hit, Patched, Purged, Store, StoreStamp, VectorEdit
 from govd.types.values import (
@@ -54,11 +56,13 @@ __all__ = [
     "ModelFacts",
     "ModelReference",
     "Needs",
+    "Parameter",
     "Patched",
     "Progress",
     "Proposal",
     "Prototypes",
     "Purged",
+    "ReadyPolicy",
     "Record",
     "Scope",
     "Side",

@@ -303,6 +303,11 @@ class Views:
         freeze = self._freeze
         return freeze if freeze is not None and freeze.since else None
 
+    def policies_named(self, name: str) -> list[Policy]:
+        """All texts of a policy, the newest first."""
+        named = [policy for policy in self.policies.values() if policy.name == name]
+        return sorted(named, key=lambda policy: -policy.seq)
+
     def dump(self) -> Iterator[tuple[str, ...]]:
         """Everything, in a fixed order."""
         return self.records.dump()

@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from govd.types import Json
 from govd.web import answers as a
 from govd.web import audit_answers as audit
+from govd.web import policy_answers as policy
 from govd.web.problems import PROBLEM
 
 Model = type[BaseModel]
@@ -59,6 +60,19 @@ ANSWERS: Final[dict[str, Model]] = {
     "POST /v1/audit/verify": audit.Verified,
     "POST /v1/audit/witness": audit.Witnessed,
     "POST /v1/audit/rotate-key": audit.Rotated,
+    "GET /v1/policies": a.Page[policy.Policy],
+    "POST /v1/policies": policy.Policy,
+    "GET /v1/policies/{name}": policy.Policy,
+    "POST /v1/policies/{name}/enforce": policy.Policy,
+    "POST /v1/policies/{name}/{event}": policy.Policy,
+    "GET /v1/policies/{name}/report": policy.Report,
+    "GET /v1/policies/{name}/test": policy.Test,
+    "GET /v1/policy/ready": a.Page[policy.Ready],
+    "GET /v1/policy/inputs/{moment}": policy.Inputs,
+    "GET /v1/policy/replay": policy.Replay,
+    "GET /v1/policy/explain/{request_id}": policy.Explained,
+    "POST /v1/policy/freeze": policy.Frozen,
+    "POST /v1/policy/unfreeze": policy.Frozen,
     "GET /v1/tokens": a.Page[a.Token],
     "POST /v1/tokens": a.NewToken,
     "DELETE /v1/tokens/{token_id}": a.Token,

@@ -1,0 +1,1 @@
+"""Policies: rules in YAML and CEL that decide by what a request, its model and its people are."""

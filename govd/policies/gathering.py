@@ -1,0 +1,182 @@
+"""The input of a decision, gathered from the records: what the expressions of policies see, as JSON
+that an entry keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from govd.ledger.times import moment as moment_of
+from govd.models.core import Core
+from govd.policies.inputs import ApprovalInput, ModelInput, RequestInput
+from govd.records.lifecycle import STANDING, RequestState
+from govd.records.predicted import Predicted
+from govd.records.request import Request
+from govd.records.revision import Revision
+from govd.types import Figure, Json, Record
+
+DAYS: Final = {"filed_day": 1, "filed_week": 7, "filed_month": 30}
+MOST_COUNTED: Final = 100_000
+"""Entries of one filer that are counted at most."""
+
+
+def of_request(
+    core: Core,
+    request: Request,
+    predicted: Predicted | None,
+    actor: str,
+    roles: Sequence[str],
+    approvals: Sequence[Record],
+    now: str,
+) -> dict[str, Json]:
+    """What policies see of a request at the moments that are about one.
+
+    Args:
+        request: as it is then.
+        predicted: what it is predicted to do; None for a revert.
+        actor: who files, approves or asks now; `roles`: those that he has.
+        approvals: those so far, as JSON.
+        now: RFC 3339 in UTC.
+    """
+    return {
+        "request": request_seen(request),
+        "predicted": predicted_seen(predicted),
+        "model": model_seen(core, request.model),
+        "actor": {"name": actor, "kind": actor.partition(":")[0], "roles": list(roles)},
+        "approvals": [_approval(approval) for approval in approvals],
+        "history": _history(core, request, now),
+        "now": now,
+    }
+
+
+def request_seen(request: Request) -> dict[str, Json]:
+    """A request as `RequestInput`."""
+    feed = request.filed_by.removeprefix("feed:") if request.filed_by.startswith("feed:") else ""
+    seen: dict[str, Json] = {
+        "concepts": [concept.name for concept in request.concepts],
+        "aliases": [alias for concept in request.concepts for alias in concept.aliases],
+        "domains": list(request.domains),
+        "paradigm": request.scope.paradigm,
+        "examples": len(request.examples),
+        "private": request.private is not None,
+        "held": request.hold is not None,
+        "feed": feed,
+    }
+    for entry in fields(RequestInput):
+        if entry.name not in seen:
+            value = request.get(entry.name)
+            seen[entry.name] = "" if value is None and entry.type == "str" else value
+    return seen
+
+
+def predicted_seen(predicted: Predicted | None) -> dict[str, Json]:
+    """What a forget is predicted to do, as `PredictedInput`: upper ends where there are some."""
+    if predicted is None:
+        return {"measured": False, "exact": False, "subsumed": False}
+    measured = predicted.disagreement is not None and predicted.measured is not False
+    own, of_all = predicted.disagreement_high, predicted.total_disagreement_high
+    costs = predicted.costs or {}
+    effect = predicted.effect
+    return {
+        "cost": (predicted.disagreement if own is None else own) if measured else None,
+        "total_cost": (predicted.total_disagreement if of_all is None else of_all)
+        if measured
+        else None,
+        "worst_label": upper_end(costs.get("worst_label")),
+        "worst_cell": upper_end(costs.get("worst_cell")),
+        "elsewhere": upper_end(costs.get("elsewhere")),
+        "named": None if effect is None else upper_end(effect.named),
+        "scope_share": predicted.scope_share,
+        "total_scope_share": predicted.total_scope_share,
+        "measured": measured,
+        "exact": bool(predicted.by_theorem),
+        "subsumed": predicted.subsumed_by is not None,
+    }
+
+
+def upper_end(figure: Figure | None) -> float | None:
+    """The upper end of a figure's interval, the figure itself where it has none."""
+    if figure is None:
+        return None
+    return figure.share if figure.high is None else figure.high
+
+
+def model_seen(core: Core, name: str) -> dict[str, Json]:
+    """A model as `ModelInput`; of one that is not registered, its name alone."""
+    views = core.desk.views
+    model = views.models.get(name)
+    if model is None:
+        return {"name": name}
+    states = [r.state for r in list(views.open.values()) if r.model == name]
+    in_force = sum(state in STANDING for state in states)
+    known: dict[str, Any] = {
+        "in_force": in_force,
+        "waiting": sum(state is RequestState.WAITING for state in states),
+        "capacity": model.dim,
+        "capacity_left": max(0, model.dim - in_force),
+        "domains": list(model.domains),
+    }
+    return {e.name: known.get(e.name, model.get(e.name)) for e in fields(ModelInput)}
+
+
+def revision_seen(core: Core, revision: Revision, now: str) -> dict[str, Json]:
+    """What policies see at the moment `gate`."""
+    metrics = revision.metrics
+    agreement = metrics.get("retain_agreement")
+    seen = {
+        "model": revision.model,
+        "number": revision.number,
+        "rank": revision.rank,
+        "requests": len(revision.requests),
+        "named": metrics.get("forget_named"),
+        "forget_acc": metrics.get("forget_acc"),
+        "retain_acc": metrics.get("retain_acc"),
+        "retain_before": metrics.get("retain_acc_before"),
+        "changed": None if agreement is None else 1.0 - agreement,
+    }
+    return {"revision": seen, "model": model_seen(core, revision.model), "now": now}
+
+
+def approvals_seen(request: Request) -> list[dict[str, Json]]:
+    """Who approved a request so far, those whom policies did not find enough among them."""
+    held = [*request.get("approvals_held", ()), *request.get("approvals", ())]
+    return [_approval(approval) for approval in sorted(held, key=lambda a: int(a["entry"]))]
+
+
+def _approval(approval: Record) -> dict[str, Json]:
+    role = approval.get("role")
+    roles = approval.get("roles") or ([role] if role else [])
+    seen: dict[str, Json] = {"principal": str(approval["principal"]), "roles": list(roles)}
+    seen |= {"at": approval["at"], "by_filer": bool(approval["by_filer"])}
+    return {entry.name: seen[entry.name] for entry in fields(ApprovalInput)}
+
+
+def _history(core: Core, request: Request, now: str) -> dict[str, Json]:
+    """How much the same filer filed before this request, and what was taken back."""
+    records, until = core.desk.views.records, str(request.filed_at)
+    history: dict[str, Json] = {}
+    for name, days in DAYS.items():
+        since = moment_of((datetime.fromisoformat(until) - timedelta(days=days)).isoformat(), name)
+        filed = records.seqs(
+            limit=MOST_COUNTED,
+            kind="request.file",
+            actor=request.filed_by,
+            since=since,
+            until=until,
+        )
+        history[name] = len(filed)
+    history["reverted"] = _reverted(core, request)
+    return history
+
+
+def _reverted(core: Core, request: Request) -> int:
+    """Forgets of exactly these names and domains on this model that were reverted."""
+    if request.private or not request.concepts:
+        return 0
+    same = core.desk.views.requests(
+        model=request.model, concept=request.concepts[0].name, state=RequestState.REVERTED.value
+    )
+    return sum(other.scope == request.scope for other in same)

@@ -1,0 +1,107 @@
+"""Asking the policies of a home: what they say to a request or revision now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from govd.ledger.entry import Draft
+from govd.ledger.times import now
+from govd.models.core import Core
+from govd.policies import gathering
+from govd.policies.deciding import Asked, Outcome, decide
+from govd.records.actors import GOVD
+from govd.records.policy import Mode
+from govd.records.predicted import Predicted
+from govd.records.request import Request
+from govd.records.revision import Revision
+from govd.types import Json, Record, Vote
+
+KEPT = 100
+"""Revisions whose last decision at the gate is remembered."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What policies said at one moment: the whole input, and what each of them came to.
+
+    `subject`: the id of the request, or `model/number` of the revision.
+    """
+
+    moment: str
+    subject: str
+    model: str
+    seen: Mapping[str, Json]
+    outcomes: tuple[Outcome, ...]
+
+    def votes(self) -> list[tuple[Outcome, Vote]]:
+        """Votes of policies that are enforced, each with what it was made of."""
+        voted = ((outcome, outcome.as_vote()) for outcome in self.outcomes)
+        return [(outcome, vote) for outcome, vote in voted if vote is not None]
+
+    def draft(self) -> Draft:
+        """The entry of the decision."""
+        payload: dict[str, Json] = {
+            "moment": self.moment,
+            "input": dict(self.seen),
+            "outcomes": [outcome.as_json() for outcome in self.outcomes],
+        }
+        return Draft("policy.decide", self.subject, GOVD, self.model, payload)
+
+
+class Judging:
+    """Asks the policies of a home."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._gated: dict[str, tuple[str, ...]] = {}
+
+    def asked(self, moment: str) -> list[Asked]:
+        """Those that are asked at a moment, in the order of their names."""
+        policies = sorted(self.core.desk.views.policies.values(), key=lambda p: p.key)
+        return [
+            Asked(policy.name, policy.text, policy.digest, policy.mode)
+            for policy in policies
+            if policy.mode is not Mode.OFF and moment in policy.moments
+        ]
+
+    def judged(
+        self,
+        moment: str,
+        request: Request,
+        predicted: Predicted | None,
+        actor: str,
+        roles: Sequence[str],
+        approvals: Sequence[Record],
+    ) -> Judged | None:
+        """What policies say to a request; None where none is asked. Nothing is written.
+
+        Args:
+            moment: one of `inputs.MOMENTS` that is about a request.
+            request: as it is then.
+            predicted: what it is predicted to do; None for a revert.
+            actor: who files, approves or asks now; `roles`: those that he has.
+            approvals: those so far, as JSON.
+        """
+        asked = self.asked(moment)
+        if not asked:
+            return None
+        seen = gathering.of_request(self.core, request, predicted, actor, roles, approvals, now())
+        outcomes = tuple(decide(asked, moment, seen))
+        return Judged(moment, request.id, request.model, seen, outcomes)
+
+    def gated(self, revision: Revision) -> list[tuple[Outcome, Vote]]:
+        """What policies say to a revision that is about to be published. The decision is an entry
+        when it is another one than the last.
+        """
+        asked = self.asked("gate")
+        if not asked:
+            return []
+        seen = gathering.revision_seen(self.core, revision, now())
+        outcomes = tuple(decide(asked, "gate", seen))
+        judged = Judged("gate", revision.subject, revision.model, seen, outcomes)
+        said = tuple(f"{o.name} {o.digest} {o.mode} {o.result}" for o in outcomes)
+        if self._gated.get(revision.subject) != said:
+            self._gated = {revision.subject: said, **dict(list(self._gated.items())[: KEPT - 1])}
+            self.core.desk.append([judged.draft()])
+        return judged.votes()

@@ -1,0 +1,286 @@
+"""CEL: expressions are checked against the inputs of their moment before they are ever used, and
+evaluated within a budget.
+
+The language is Google's Common Expression Language (https://cel.dev), evaluated by its C++ runtime:
+no loops but bounded macros, no I/O, no clock; regular expressions are RE2's, which take linear
+time. Inputs are messages whose types are made from the dataclasses of `inputs`, so that a name that
+does not exist, or a wrong type, is refused when a policy is added.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from cel_expr_python import cel
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.timestamp_pb2 import DESCRIPTOR as TIMESTAMP_FILE
+from google.protobuf.wrappers_pb2 import DESCRIPTOR as WRAPPERS_FILE
+
+from govd.policies.inputs import MOMENTS, Variable, parts
+from govd.types import Json
+
+PACKAGE: Final = "govd"
+MAX_EXPRESSION_CHARS: Final = 4000
+MAX_NESTED: Final = 100
+"""Brackets within each other; the parser's own bound is higher."""
+KEPT_PROGRAMS: Final = 512
+Field = descriptor_pb2.FieldDescriptorProto
+SCALARS: Final = {
+    str: Field.TYPE_STRING,
+    int: Field.TYPE_INT64,
+    float: Field.TYPE_DOUBLE,
+    bool: Field.TYPE_BOOL,
+}
+REFERENCES: Final = {
+    float | None: ".google.protobuf.DoubleValue",
+    datetime: ".google.protobuf.Timestamp",
+    datetime | None: ".google.protobuf.Timestamp",
+}
+
+
+class BadExpression(Exception):
+    """An expression that cannot be compiled: `what`, in the expression's own `line` and `column`
+    (from 1), and `advice`.
+    """
+
+    def __init__(self, what: str, line: int = 1, column: int = 1, advice: str = "") -> None:
+        super().__init__(what)
+        self.what, self.line, self.column, self.advice = what, line, column, advice
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an expression came to: `value`, or the `fault` for which it has none."""
+
+    value: bool | None
+    fault: str = ""
+
+
+@cache
+def _pool() -> Any:
+    """The types of all inputs."""
+    pool = descriptor_pool.DescriptorPool()
+    for file in (TIMESTAMP_FILE, WRAPPERS_FILE):
+        copied = descriptor_pb2.FileDescriptorProto()
+        file.CopyToProto(copied)
+        pool.Add(copied)
+    of_inputs = descriptor_pb2.FileDescriptorProto(
+        name="govd/policies.proto", package=PACKAGE, syntax="proto3"
+    )
+    of_inputs.dependency.extend([TIMESTAMP_FILE.name, WRAPPERS_FILE.name])
+    kinds = {parts(kind)[0] for _, variables in MOMENTS.values() for kind in variables.values()}
+    for kind in sorted((kind for kind in kinds if is_dataclass(kind)), key=lambda k: k.__name__):
+        _describe(of_inputs.message_type.add(name=kind.__name__), kind)
+    pool.Add(of_inputs)
+    return pool
+
+
+def _describe(message: descriptor_pb2.DescriptorProto, kind: Variable) -> None:
+    hints = get_type_hints(kind)
+    for number, entry in enumerate(fields(kind), 1):
+        hint, label = hints[entry.name], Field.LABEL_OPTIONAL
+        if get_origin(hint) is tuple:
+            hint, label = get_args(hint)[0], Field.LABEL_REPEATED
+        described = message.field.add(name=entry.name, number=number, label=label)
+        if hint in REFERENCES:
+            described.type, described.type_name = Field.TYPE_MESSAGE, REFERENCES[hint]
+        else:
+            described.type = SCALARS[hint]
+
+
+@cache
+def _environment(moment: str) -> Any:
+    """Of one moment: what its variables are."""
+    types = {name: _cel_type(kind) for name, kind in MOMENTS[moment][1].items()}
+    return cel.NewEnv(descriptor_pool=_pool(), variables=types)
+
+
+def _cel_type(kind: Variable) -> Any:
+    message, several = parts(kind)
+    if not is_dataclass(message):
+        return cel.Type.TIMESTAMP
+    one = cel.Type(f"{PACKAGE}.{message.__name__}")
+    return cel.Type.List(one) if several else one
+
+
+@lru_cache(KEPT_PROGRAMS)
+def compiled(expression: str, moment: str) -> Any:
+    """An expression, checked for a moment of `MOMENTS`.
+
+    Raises:
+        BadExpression: a name that is not there, a wrong type, a syntax error, a time that may be
+        missing and is not asked for, or something that is no yes or no.
+    """
+    _check_size(expression)
+    try:
+        program = _environment(moment).compile(expression)
+    except RuntimeError as error:
+        raise _explained(str(error), expression, moment) from None
+    if program.return_type() != cel.Type.BOOL:
+        kind = program.return_type().name()
+        raise BadExpression(
+            f"the expression is a {kind}, not a yes or no", advice="Compare it with something."
+        )
+    _check_times(expression, moment)
+    return program
+
+
+def evaluated(expression: str, moment: str, seen: Mapping[str, Json]) -> Answer:
+    """What an expression comes to for an input as its entry keeps it (`seen`: variables as JSON).
+
+    Whatever is not true or false is a fault: it never counts as an answer.
+    """
+    try:
+        value = compiled(expression, moment).eval(data=_given(moment, seen))
+    except BadExpression as error:
+        return Answer(None, f"it does not compile: {error.what}")
+    except RuntimeError as error:
+        return Answer(None, _short(str(error)))
+    if value.type() != cel.Type.BOOL:
+        return Answer(None, _spoken_fault(str(value.value())))
+    return Answer(bool(value.value()))
+
+
+def _spoken_fault(fault: str) -> str:
+    """The runtime's words, and for the usual fault ours."""
+    if "null_type" in fault:
+        return "a number is missing (null): ask first, predicted.cost != null && predicted.cost > …"
+    return _short(fault)
+
+
+def _given(moment: str, seen: Mapping[str, Json]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name, kind in MOMENTS[moment][1].items():
+        message, several = parts(kind)
+        if not is_dataclass(message):
+            given[name] = _time(str(seen[name]))
+        elif several:
+            given[name] = [_message(message, one) for one in seen[name]]
+        else:
+            given[name] = _message(message, seen[name])
+    return given
+
+
+def _message(kind: Any, seen: Mapping[str, Json]) -> Any:
+    """A message of a dataclass's JSON; what it does not have stays missing."""
+    message = _message_class(kind.__name__)()
+    for name, hint in _hints(kind).items():
+        value = seen.get(name)
+        if value is None:
+            continue
+        if hint in (datetime, datetime | None):
+            getattr(message, name).FromDatetime(_time(value))
+        elif hint == float | None:
+            getattr(message, name).value = float(value)
+        elif get_origin(hint) is tuple:
+            getattr(message, name).extend(value)
+        else:
+            setattr(message, name, value)
+    return message
+
+
+@cache
+def _message_class(name: str) -> Any:
+    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(f"{PACKAGE}.{name}"))
+
+
+@cache
+def _hints(kind: Any) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _check_size(expression: str) -> None:
+    if len(expression) > MAX_EXPRESSION_CHARS:
+        raise BadExpression(
+            f"the expression has {len(expression)} characters",
+            advice=f"At most {MAX_EXPRESSION_CHARS}: write two policies.",
+        )
+    depth = 0
+    for character in expression:
+        depth += (character in "([{") - (character in ")]}")
+        if depth > MAX_NESTED:
+            raise BadExpression(f"more than {MAX_NESTED} brackets within each other")
+
+
+def _check_times(expression: str, moment: str) -> None:
+    """A missing time would be read as 1970: it must be asked for with `has()`."""
+    bare = re.sub(r"\s+", "", expression)
+    for name, kind in MOMENTS[moment][1].items():
+        message, several = parts(kind)
+        if several or not is_dataclass(message):
+            continue
+        for field_name, hint in _hints(message).items():
+            path = f"{name}.{field_name}"
+            if hint != datetime | None or not re.search(rf"\b{re.escape(path)}\b", bare):
+                continue
+            if f"has({path})" not in bare:
+                raise BadExpression(
+                    f"{path} may be missing",
+                    *_place(expression, path),
+                    advice=f"Ask first: has({path}) && … {path} ….",
+                )
+
+
+def _place(expression: str, text: str) -> tuple[int, int]:
+    at = max(0, expression.find(text))
+    before = expression[:at]
+    return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
+
+
+PLACED: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+UNDEFINED: Final = re.compile(r"undefined field '(\w+)' not found in struct '[\w.]*?(\w+)'")
+UNDECLARED: Final = re.compile(r"undeclared reference to '([\w.]+)'")
+
+
+def _explained(error: str, expression: str, moment: str) -> BadExpression:
+    """The compiler's words with where, and what could have been meant."""
+    placed = PLACED.search(error)
+    if placed is None:
+        return BadExpression(_short(error))
+    line, column, what = int(placed[1]), int(placed[2]), placed[3]
+    variables = MOMENTS[moment][1]
+    if found := UNDEFINED.search(what):
+        owner = next(k for k in map(_of, variables.values()) if k.__name__ == found[2])
+        known = [entry.name for entry in fields(owner)]
+        what = f"{found[2]} has no field {found[1]!r}"
+        return BadExpression(what, line, column, _meant(found[1], known))
+    if found := UNDECLARED.search(what):
+        name, _, rest = found[1].partition(".")
+        known = list(variables)
+        words = f"there is no {name!r} at the moment {moment}"
+        advice = _meant(name, known)
+        if name in known and rest:
+            words, advice = f"{name} has no function {rest!r}", ""
+        return BadExpression(words, line, max(1, column - len(name)), advice)
+    if "no matching overload" in what:
+        return BadExpression(what, line, column, _types_advice(what))
+    return BadExpression(_short(what), line, column)
+
+
+def _of(kind: Variable) -> Any:
+    return parts(kind)[0]
+
+
+def _meant(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 3, 0.5)
+    return f"Perhaps {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
+
+
+def _types_advice(what: str) -> str:
+    if "double" in what and "int" in what:
+        return "Numbers with fractions are compared with such: write 1.0, not 1."
+    return "`govd policy inputs MOMENT` shows the type of each field."
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:500]

@@ -1,0 +1,331 @@
+"""What policies decided, would have decided, and decide again: report, test, replay, explain."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from govd.errors import NotFound
+from govd.ledger import canonical
+from govd.ledger.times import moment as moment_of
+from govd.models.core import Core
+from govd.policies import gathering
+from govd.policies.deciding import Asked, Outcome, decide
+from govd.policies.document import Document, read
+from govd.policies.inputs import MOMENTS
+from govd.records.actors import roles_of
+from govd.records.policy import Mode, Policy
+from govd.records.request import Request
+from govd.types import Json, Record
+
+PAGE: Final = 500
+"""Entries that are read at a time."""
+EVERY: Final = 2**31
+OF_FILING: Final = {"forget": "filed", "revert": "revert"}
+"""The moment at which a request of this kind is decided first."""
+PATH: Final = re.compile(r"\b([a-z]+)\.([a-z_]+)\b")
+STRENGTH: Final = ("allow", "wait", "deny")
+"""Decisions, the one that wins last."""
+
+
+class Reports:
+    """Questions about the decisions of policies."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def decisions(self, since: str | None = None, subject: str | None = None) -> Iterator[Record]:
+        """Entries of decisions, oldest first; of one `subject`, of those `since` a time."""
+        records, last = self.core.desk.views.records, -1
+        filters = {"since": moment_of(since, "since"), "subject": subject}
+        while True:
+            seqs = records.seqs(after=last, limit=PAGE, kind="policy.decide", **filters)
+            yield from self.core.desk.ledger.some(seqs)
+            if len(seqs) < PAGE:
+                return
+            last = seqs[-1]
+
+    def report(self, name: str, since: str | None = None) -> Record:
+        """What the newest text of a policy has decided, or would have in shadow, and what became of
+        what it was asked about.
+
+        `digest` is what `govd policy enforce --report` takes: it stands for this text and each of
+        its decisions in order. `otherwise`: where people decided otherwise than it said.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        policy = self._newest(name)
+        rows = [self._row(policy, entry) for entry in self._of(policy, since)]
+        counts = Counter(str(row["would"]) for row in rows)
+        measured = [row for row in rows if row["predicted"] is not None]
+        return {
+            "policy": policy.name,
+            "policy_digest": policy.digest,
+            "mode": policy.mode.value,
+            "digest": self.chain(policy)[-1],
+            "decisions": len(rows),
+            "counts": dict(sorted(counts.items())),
+            "otherwise": sum(bool(row["otherwise"]) for row in rows),
+            "faults": counts["fault"],
+            "rested_on_predictions": len(measured),
+            "rows": rows,
+        }
+
+    def chain(self, policy: Policy) -> list[str]:
+        """Digests of its report after none, one, two, … of its decisions: each is the SHA-256 of
+        the one before it and of the decision's entry number, result and effect, as RFC 8785 JSON.
+        """
+        digests = [hashlib.sha256(f"govd policy report {policy.digest}".encode()).hexdigest()]
+        for entry in self._of(policy, None):
+            outcome = _outcome_of(policy, entry)
+            link = [digests[-1], entry["seq"], outcome["result"], outcome["effect"]]
+            digests.append(hashlib.sha256(canonical.encode(link)).hexdigest())
+        return digests
+
+    def prefix_of(self, policy: Policy, digest: str) -> dict[str, Json] | None:
+        """The report that a digest stands for, None where it is none of this policy: how many
+        decisions it had, and how many came since. A beginning of 12 digits is enough.
+        """
+        chain = self.chain(policy)
+        for count, link in enumerate(chain):
+            if len(digest) >= 12 and link.startswith(digest):
+                return {"digest": link, "decisions": count, "since": len(chain) - 1 - count}
+        return None
+
+    def replay(self, since: str | None = None) -> Record:
+        """Decide every decision again, from its entry and the texts in the ledger, and compare.
+
+        `differing` has what came out otherwise now.
+        """
+        texts = self._texts()
+        decisions = outcomes = 0
+        differing: list[dict[str, Json]] = []
+        for entry in self.decisions(since):
+            decisions += 1
+            payload = entry["payload"]
+            for told in payload["outcomes"]:
+                outcomes += 1
+                again = _again(texts, told, payload)
+                if again != changeable_outcome(told):
+                    differing.append(
+                        {
+                            "entry": entry["seq"],
+                            "subject": entry["subject"],
+                            "policy": told["policy"],
+                            "was": changeable_outcome(told),
+                            "is": again,
+                        }
+                    )
+        return {
+            "decisions": decisions,
+            "outcomes": outcomes,
+            "agree": not differing,
+            "differing": differing,
+        }
+
+    def test(self, name: str, since: str | None = None) -> Record:
+        """What the newest text of a policy would have decided on the past requests of this ledger,
+        beside what was.
+
+        Requests of whose
+        decision there is an entry are decided by its input; for the others it is gathered anew:
+        people and their roles are then those of today.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        document = read(self._newest(name).text, name)
+        rows = []
+        for request in self.core.desk.views.requests(since=moment_of(since, "since")):
+            at = OF_FILING[request.kind]
+            if at in document.moments:
+                rows.append(self._tested(document, request, at))
+        return {
+            "policy": document.name,
+            "policy_digest": document.digest,
+            "moments": list(document.moments),
+            "requests": len(rows),
+            "otherwise": sum(bool(row["otherwise"]) for row in rows),
+            "rows": rows,
+        }
+
+    def explain(self, request_id: str) -> Record:
+        """Why a request waits or was decided so: what each policy said last at each moment, its
+        expression, and the values that the expression saw.
+
+        Raises:
+            NotFound: there is no such request.
+        """
+        request = self.core.desk.request(request_id)
+        newest: dict[tuple[str, str], dict[str, Json]] = {}
+        texts = self._texts()
+        for entry in self.decisions(subject=request.id):
+            payload = entry["payload"]
+            for told in payload["outcomes"]:
+                row = {"entry": entry["seq"], "at": entry["time"], "moment": payload["moment"]}
+                row |= {**told, **_expression(texts, told, payload)}
+                newest[told["policy"], payload["moment"]] = row
+        votes = [vote for vote in request["votes"] if not vote.get("digest")]
+        return {
+            "request": request.id,
+            "state": request.state.value,
+            "state_reason": request.state_reason,
+            "policies": sorted(newest.values(), key=lambda row: int(row["entry"])),
+            "votes": votes,
+            "approvals": gathering.approvals_seen(request),
+        }
+
+    def _newest(self, name: str) -> Policy:
+        named = self.core.desk.views.policies_named(name)
+        if not named:
+            advice = "`govd policy list` shows what there is."
+            raise NotFound(f"no policy is called {name!r}", advice=advice)
+        return named[0]
+
+    def _of(self, policy: Policy, since: str | None) -> list[Record]:
+        """Decisions in which this very text was asked."""
+        return [
+            entry
+            for entry in self.decisions(since)
+            if any(told["digest"] == policy.digest for told in entry["payload"]["outcomes"])
+        ]
+
+    def _row(self, policy: Policy, entry: Record) -> dict[str, Json]:
+        outcome = _outcome_of(policy, entry)
+        request = self.core.desk.views.request(str(entry["subject"]))
+        said = "fault" if outcome["result"] == "fault" else outcome["effect"] or "nothing"
+        cost = entry["payload"]["input"].get("predicted", {}).get("cost")
+        row: dict[str, Json] = {
+            "entry": entry["seq"],
+            "at": entry["time"],
+            "subject": entry["subject"],
+            "model": entry["model"],
+            "moment": entry["payload"]["moment"],
+            "counted": outcome["mode"] == Mode.ENFORCE.value,
+            "would": said,
+            "message": outcome.get("message", ""),
+            "predicted": cost,
+            "became": None,
+            "otherwise": "",
+        }
+        if request is not None:
+            row["became"] = request.state.value
+            row["concepts"] = [concept.name for concept in request.concepts]
+            row["otherwise"] = _otherwise(str(outcome["effect"] or ""), request)
+        return row
+
+    def _tested(self, document: Document, request: Request, at: str) -> dict[str, Json]:
+        """One past request under a policy."""
+        asked = Asked(document.name, document.text, document.digest, Mode.ENFORCE)
+        outcome = decide([asked], at, self._input(request, at))[0]
+        then = _decided_then(request, at)
+        now = _stronger(then, outcome)
+        return {
+            "request": request.id,
+            "model": request.model,
+            "kind": request.kind,
+            "concepts": [concept.name for concept in request.concepts],
+            "domains": list(request.domains),
+            "filed_at": request.filed_at,
+            "was": then,
+            "would": now,
+            "says": outcome.effect.kind if outcome.effect else "nothing",
+            "reason": outcome.reason if outcome.effect else "",
+            "otherwise": now != then,
+        }
+
+    def _input(self, request: Request, at: str) -> Mapping[str, Json]:
+        """The input of its first decision, from the ledger where it is there."""
+        for entry in self.decisions(subject=request.id):
+            if entry["payload"]["moment"] == at:
+                recorded: Mapping[str, Json] = entry["payload"]["input"]
+                return recorded
+        roles = roles_of(request.filed_by, list(self.core.desk.views.tokens.values()))
+        filed = request.with_(state="filed")
+        predicted = request.predicted if request.is_forget else None
+        return gathering.of_request(
+            self.core, filed, predicted, request.filed_by, roles, [], request.filed_at
+        )
+
+    def _texts(self) -> dict[str, str]:
+        """Texts of all policies that ever were, by digest."""
+        records = self.core.desk.views.records
+        added = self.core.desk.ledger.some(records.seqs(limit=EVERY, kind="policy.add"))
+        return {str(e["payload"]["digest"]): str(e["payload"]["text"]) for e in added}
+
+
+def _outcome_of(policy: Policy, entry: Record) -> Record:
+    outcomes: Sequence[Record] = entry["payload"]["outcomes"]
+    return next(told for told in outcomes if told["digest"] == policy.digest)
+
+
+def changeable_outcome(told: Record) -> dict[str, Json]:
+    """What of an outcome is compared: what its expression came to, and what followed."""
+    return {name: told.get(name) for name in ("result", "effect", "needs")}
+
+
+def _again(texts: Mapping[str, str], told: Record, payload: Record) -> dict[str, Json]:
+    text = texts.get(str(told["digest"]))
+    if text is None:
+        return {"result": "fault", "effect": None, "needs": None}
+    asked = Asked(str(told["policy"]), text, str(told["digest"]), Mode(told["mode"]))
+    outcome = decide([asked], str(payload["moment"]), payload["input"])[0]
+    return changeable_outcome(outcome.as_json())
+
+
+def _expression(texts: Mapping[str, str], told: Record, payload: Record) -> dict[str, Json]:
+    """A policy's expression, and the values of what it names."""
+    text = texts.get(str(told["digest"]))
+    if text is None:
+        return {"when": "", "saw": {}}
+    when = read(text).when
+    variables, seen = MOMENTS[payload["moment"]][1], payload["input"]
+    saw: dict[str, Json] = {}
+    for variable, field in PATH.findall(when):
+        if variable in variables and isinstance(seen.get(variable), Mapping):
+            saw[f"{variable}.{field}"] = seen[variable].get(field)
+    for variable in ("approvals", "now"):
+        if re.search(rf"\b{variable}\b", when) and variable in seen:
+            saw[variable] = seen[variable]
+    return {"when": when, "saw": saw}
+
+
+def _otherwise(effect: str, request: Request) -> str:
+    """Where people decided otherwise than a policy said, in words; empty where they did not."""
+    state = request.state.value
+    ended = state in ("rejected", "withdrawn")
+    people = [approval for approval in request.approvals if not approval.automatic]
+    if effect == "allow" and ended:
+        return f"it was {state}"
+    if effect == "deny" and people:
+        return f"{people[0].principal} approved it"
+    if effect == "wait" and state == "rejected":
+        return "it was rejected"
+    return ""
+
+
+def _decided_then(request: Request, at: str) -> str:
+    """What the votes at its filing came to."""
+    said = {vote.decision for vote in request.votes if vote.moment == at}
+    decided = next((decision for decision in reversed(STRENGTH) if decision in said), "allow")
+    by_itself = any(approval.automatic for approval in request.approvals)
+    return "wait" if decision_needs_people(decided, request, by_itself) else decided
+
+
+def decision_needs_people(decided: str, request: Request, by_itself: bool) -> bool:
+    """Whether a home whose requests people approve let it wait though no vote did."""
+    return decided == "allow" and bool(request.approvals) and not by_itself
+
+
+def _stronger(then: str, outcome: Outcome) -> str:
+    """What a decision would have been with one more policy."""
+    said = outcome.decision
+    if said is None or (said == "allow" and then == "deny"):
+        return then
+    if said == "allow":
+        return "allow"
+    return max(then, said, key=STRENGTH.index)

@@ -1,0 +1,122 @@
+"""Policies: rules that decide, and the freeze."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from govd.service.api.question import Asked, question
+
+if TYPE_CHECKING:
+    from govd.types import Record
+
+
+class Policies(Asked):
+    """Policies: rules that decide, and the freeze."""
+
+    @question("policies", "policies.all", kind="list", cursor="seq")
+    def policies(self) -> list[Record]:
+        """All texts of all policies, oldest first, without the texts themselves."""
+        raise NotImplementedError
+
+    @question("policies/{name}", "policies.show")
+    def policy(self, name: str) -> Record:
+        """The newest text of a policy, and the others of its name."""
+        raise NotImplementedError
+
+    @question("policy/ready", "policies.ready", kind="list", cursor="name")
+    def policy_ready(self) -> list[Record]:
+        """Policies that come with plugins, with their parameters."""
+        raise NotImplementedError
+
+    @question("policy/inputs/{moment}", "policies.inputs")
+    def policy_inputs(self, moment: str) -> Record:
+        """What policies see at a moment: variables, fields, types, meanings, examples."""
+        raise NotImplementedError
+
+    @question(
+        "policies/{name}/report",
+        "policies.reports.report",
+        rows=lambda report: report["rows"],
+        heavy=True,
+    )
+    def policy_report(self, name: str, since: str | None = None) -> Record:
+        """What a policy decided, or would have in shadow, and where people decided otherwise."""
+        raise NotImplementedError
+
+    @question(
+        "policies/{name}/test",
+        "policies.reports.test",
+        rows=lambda test: test["rows"],
+        heavy=True,
+    )
+    def policy_test(self, name: str, since: str | None = None) -> Record:
+        """What a policy would have decided otherwise on the past requests of this ledger."""
+        raise NotImplementedError
+
+    @question(
+        "policy/replay",
+        "policies.reports.replay",
+        rows=lambda replay: replay["differing"],
+        heavy=True,
+    )
+    def policy_replay(self, since: str | None = None) -> Record:
+        """Decide every past decision again, from the ledger alone, and compare."""
+        raise NotImplementedError
+
+    @question(
+        "policy/explain/{request_id}",
+        "policies.reports.explain",
+        rows=lambda explained: explained["policies"],
+    )
+    def policy_explain(self, request_id: str) -> Record:
+        """Why a request waits or was decided so, with the values that expressions saw."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def add_policy(
+        self, text: str, where: str = "policy", force: bool = False, reason: str = ""
+    ) -> Record:
+        """Add a policy, or another text of one.
+
+        Args:
+            text: YAML.
+            where: the file's name, for errors.
+            force: enforce it untried, where its text says so.
+            reason: why; needed with `force`.
+
+        Raises:
+            BadFile: it is no policy; with line and column. Conflict: this very text is there
+            already. Usage: it is to be enforced untried.
+        """
+
+    @abstractmethod
+    def add_ready_policy(
+        self, ready: str, values: Mapping[str, str], force: bool = False, reason: str = ""
+    ) -> Record:
+        """Add a policy that comes with a plugin, with `values` for its parameters."""
+
+    @abstractmethod
+    def enforce_policy(
+        self, name: str, report: str | None = None, force: bool = False, reason: str = ""
+    ) -> Record:
+        """Let the newest text of a policy count. `report`: the digest of its report; without one,
+        `force` with a `reason`.
+        """
+
+    @abstractmethod
+    def shadow_policy(self, name: str, reason: str = "") -> Record:
+        """Let a policy be asked, but not count."""
+
+    @abstractmethod
+    def disable_policy(self, name: str, reason: str = "") -> Record:
+        """Ask a policy no more."""
+
+    @abstractmethod
+    def freeze(self, reason: str) -> Record:
+        """Stop everything that acts by itself."""
+
+    @abstractmethod
+    def unfreeze(self, reason: str = "") -> Record:
+        """Let it act again; `meanwhile`: what would have happened."""
