@@ -12,7 +12,7 @@ from functools import partial
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from govd.audit.bundle_questions import Question
 from govd.audit.checkpoints import LogCheckpoints
@@ -24,6 +24,7 @@ from govd.types import Json, Record
 from govd.verify import archive, bundle_format, claim
 from govd.verify.archive import Content
 from govd.verify.parts import named
+from govd.views.records import Records
 
 LEAST: Final = 3
 """Entries that follow each other from which on one proof is given for the run of them."""
@@ -273,7 +274,7 @@ def _runs(seqs: Sequence[int]) -> Iterator[tuple[int, int]]:
             start = following
 
 
-def _pages(records: Any, kind: str, after: int | None = None) -> Iterator[list[int]]:
+def _pages(records: Records, kind: str, after: int | None = None) -> Iterator[list[int]]:
     while page := records.seqs(after, 1000, kind=kind):
         yield page
         after = page[-1]

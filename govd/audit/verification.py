@@ -124,7 +124,7 @@ class Verification:
         except GovdError as error:
             return None, [error.message]
 
-    def delivered_since(self, size: int) -> list[dict[str, Any]]:
+    def delivered_since(self, size: int) -> list[dict[str, Json]]:
         """Deliveries of the entries from `size` on."""
         return [
             delivery(entry)

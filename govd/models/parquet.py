@@ -11,7 +11,7 @@ import numpy as np
 
 from govd.errors import BadFile
 from govd.models.vector_rows import PART_BYTES, check_vectors, chosen
-from govd.types import Floats
+from govd.types import Floats, Places
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Column:
         """The file and the column."""
         return f"{self.path}::{self.name}"
 
-    def take(self, positions: Any) -> Floats:
+    def take(self, positions: Places) -> Floats:
         """The vectors at these positions (see `Vectors`)."""
         kept = np.empty((len(positions), self.dim))
         start = 0

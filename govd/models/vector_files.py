@@ -18,7 +18,7 @@ import numpy as np
 
 from govd.errors import BadFile
 from govd.models.vector_rows import PART_BYTES, check_vectors, chosen, unusable
-from govd.types import Floats
+from govd.types import Floats, Places
 
 KINDS: Final = (
     "Give a .npy, a .npz, a Parquet file with a column of float lists, or a folder of pictures."
@@ -41,7 +41,7 @@ class Vectors(Protocol):
         """How many there are."""
         ...
 
-    def take(self, positions: Any) -> Floats:
+    def take(self, positions: Places) -> Floats:
         """The vectors `(k, d)` at ascending `positions` `(k,)`, in float64; all others are read,
         too, and checked.
 
@@ -115,7 +115,7 @@ class _Array:
         """Vectors in it."""
         return self.shape[0]
 
-    def take(self, positions: Any) -> Floats:
+    def take(self, positions: Places) -> Floats:
         """The vectors at these positions."""
         try:
             with self.stream() as file:
@@ -130,7 +130,7 @@ class _Array:
                 advice="Copy it again.",
             ) from None
 
-    def _rows(self, file: IO[bytes], positions: Any) -> Floats:
+    def _rows(self, file: IO[bytes], positions: Places) -> Floats:
         count, width = self.shape
         kept = np.empty((len(positions), width))
         step = max(1, PART_BYTES // (width * self.dtype.itemsize))
@@ -141,7 +141,7 @@ class _Array:
             kept[first:last] = part[positions[first:last] - start]
         return kept
 
-    def _columns(self, file: IO[bytes], positions: Any) -> Floats:
+    def _columns(self, file: IO[bytes], positions: Places) -> Floats:
         """Of an array in Fortran order: one column after the other."""
         count, width = self.shape
         kept = np.empty((len(positions), width))
@@ -158,7 +158,7 @@ class _Array:
             raise unusable("zero", int(np.flatnonzero(empty)[0]), int(empty.sum()), self.where)
         return kept
 
-    def _values(self, file: IO[bytes], count: int) -> Any:
+    def _values(self, file: IO[bytes], count: int) -> Floats:
         wanted = count * self.dtype.itemsize
         data = file.read(wanted)
         if len(data) < wanted:
@@ -253,7 +253,7 @@ class _Member:
         self.file.close()
 
 
-def parts(total: int, sizes: list[int], keep: int) -> Iterator[Any]:
+def parts(total: int, sizes: list[int], keep: int) -> Iterator[Places]:
     """Positions in each of several arrays of `sizes` rows, `total` together, so that at most `keep`
     are kept, evenly.
     """

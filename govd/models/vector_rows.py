@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from govd.errors import BadFile
+from govd.types import Floats
 
 PART_BYTES: Final = 2**22
 """Bytes of a file that are looked at at once."""
@@ -47,7 +48,7 @@ def chosen(path: Path, name: str, names: list[str], fitting: list[str], what: st
     )
 
 
-def check_vectors(part: Any, start: int, where: str, zeros: bool = False) -> None:
+def check_vectors(part: Floats, start: int, where: str, zeros: bool = False) -> None:
     """Refuse rows `(n, d)` that are no directions; `start`: the position of the first. `zeros`: let
     rows of zeros pass.
 

@@ -5,7 +5,7 @@ beside those of what it costs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from govd.edit.cache import Cache
 from govd.edit.extent import in_scope, labelled_in_scope, named_share
 from govd.models.core import Core
 from govd.models.evaluation_set import evaluation_from
-from govd.types import Contribution
+from govd.types import Bools, Contribution
 
 MASKS: Final = 4096
 """Scopes whose pictures are kept in memory."""
@@ -28,7 +28,7 @@ class Extents:
 
     def __init__(self, core: Core) -> None:
         self.core = core
-        self._masks: Cache[tuple[str, str, str], Any] = Cache(MASKS)
+        self._masks: Cache[tuple[str, str, str], Bools] = Cache(MASKS)
         self._sets: Cache[str, EvaluationData] = Cache(SETS)
 
     def share(self, model: str, basis: Basis, contributions: Sequence[Contribution]) -> float:
@@ -65,7 +65,7 @@ class Extents:
 
     def _of_set(
         self, basis: Basis, contribution: Contribution, digest: str, data: EvaluationData
-    ) -> Any:
+    ) -> Bools:
         key = (basis.digest, contribution.digest, digest)
         mask = self._masks.get(key)
         return (

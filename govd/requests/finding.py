@@ -5,13 +5,14 @@ by exact private names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Unpack
 
 from govd.errors import GovdError
 from govd.ledger.times import moment
 from govd.models.core import Core
 from govd.records.request import Request
 from govd.requests.privacy import Privacy
+from govd.views.filters import RequestFilters
 
 PAGE: Final = 500
 """Records that are looked through at once where a filter is no word of the views."""
@@ -32,49 +33,65 @@ class Finding:
         limit: int | None = None,
         reason: str | None = None,
         private_too: bool = False,
-        **filters: str | None,
+        **filters: Unpack[RequestFilters],
     ) -> list[Request]:
-        """Requests in the order of their filing, from the one after entry `after`.
+        """Requests in the order of their filing.
 
-        `reason`: a part of what was given as reason, upper and lower case alike. `private_too`: a
-        private request is found by the exact name of a concept, as long as its text is there; for
-        whoever may see such texts.
+        Args:
+            after: from the one after this entry, the last of the page before.
+            limit: at most so many; None: all.
+            reason: a part of what was given as reason, upper and lower case alike.
+            private_too: a private request is found by the exact name of a concept, as long as its
+                text is there; for whoever may see such texts.
+            filters: see `RequestFilters`; names in upper or lower case, times of any kind.
+
+        Raises:
+            Usage: a time that is none. NotFound: a model that never was.
         """
-        filters |= {
-            name: moment(filters[name], name, end=name == "until")
-            for name in ("since", "until")
-            if filters.get(name)
-        }
-        for name in ("concept", "ticket"):
-            if filters.get(name):
-                filters[name] = str(filters[name]).casefold()
-        if filters.get("model") and filters["model"] not in self.core.desk.views.heads:
-            self.core.desk.model(str(filters["model"]))  # raises
+        filters = self._spelled(filters)
+        has_part = self._written(reason)
+        named = self._first(filters, after, limit, has_part)
         concept = filters.get("concept")
         if concept is None or not private_too:
-            return self._first(filters, after, limit, self._written(reason))
-        named = self._first(filters, after, limit, self._written(reason))
-        others = {name: value for name, value in filters.items() if name != "concept"} | {
-            "private": "yes"
-        }
+            return named
+        others = filters.copy()
+        others.pop("concept")
+        others["private"] = "yes"
         hidden = self._first(
             others,
             after,
             limit,
-            lambda request: self._names(request, concept) and self._written(reason)(request),
+            lambda request: self._names(request, concept) and has_part(request),
         )
         return sorted([*named, *hidden], key=lambda request: request.seq)[:limit]
 
+    def _spelled(self, filters: RequestFilters) -> RequestFilters:
+        """Filters as the views spell them.
+
+        Raises:
+            Usage: a time that is none. NotFound: a model that never was.
+        """
+        spelled = filters.copy()
+        if since := filters.get("since"):
+            spelled["since"] = moment(since, "since")
+        if until := filters.get("until"):
+            spelled["until"] = moment(until, "until", end=True)
+        if concept := filters.get("concept"):
+            spelled["concept"] = concept.casefold()
+        if ticket := filters.get("ticket"):
+            spelled["ticket"] = ticket.casefold()
+        if (model := filters.get("model")) and model not in self.core.desk.views.heads:
+            self.core.desk.model(model)  # raises
+        return spelled
+
     def _first(
         self,
-        filters: dict[str, str | None],
+        filters: RequestFilters,
         after: int | None,
         limit: int | None,
-        wanted: Callable[[Request], bool] | None,
+        wanted: Callable[[Request], bool],
     ) -> list[Request]:
         """The first `limit` records that are wanted."""
-        if wanted is None:
-            return list(self.core.desk.views.requests(after=after, limit=limit, **filters))
         chosen: list[Request] = []
         for request in self._pages(filters, after):
             if limit is not None and len(chosen) >= limit:
@@ -83,7 +100,7 @@ class Finding:
                 chosen.append(request)
         return chosen
 
-    def _pages(self, filters: dict[str, str | None], after: int | None) -> Iterator[Request]:
+    def _pages(self, filters: RequestFilters, after: int | None) -> Iterator[Request]:
         while page := self.core.desk.views.requests(after=after, limit=PAGE, **filters):
             yield from page
             after = page[-1].seq

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 import numpy as np
 
@@ -34,17 +34,17 @@ def near_words(
     basis = opened.basis
     phrases = {phrase for concept in spec.scope.concepts for phrase in concept.phrases}
     texts = np.stack([phrase_embedding(opened, phrase) for phrase in sorted(phrases)])
-    rows = nearest(basis, texts, phrases)
+    neighbours = nearest(basis, texts, phrases)
+    rows = [neighbour.as_json() for neighbour in neighbours]
     inside = None if watch is None else scope_mask(basis, everywhere(contribution))
     if watch is not None and inside is not None and rows:
-        words = np.stack([row.pop("vector") for row in rows])
+        words = np.stack([neighbour.vector for neighbour in neighbours])
         own = own_anchors(basis, contribution)
         shares, counts = involved(watch, inside[watch.at], words, own)
         for row, share, count in zip(rows, shares, counts, strict=True):
             row |= {"involved": share, "pictures": count}
         rows.sort(key=lambda row: (-(row["involved"] or 0.0), -row["cosine"]))
     for row in rows:
-        row.pop("vector", None)
         is_close = row["what"] == "word" and row["cosine"] >= CLOSE
         row["ask"] = is_close and (row.get("involved") or 0.0) >= AS_GOOD_AS
     return rows
@@ -60,11 +60,31 @@ def everywhere(contribution: Contribution) -> Contribution:
     )
 
 
-def nearest(basis: Basis, texts: Floats, phrases: set[str]) -> list[dict[str, Any]]:
-    """The labels and words that are nearest to some texts `(p, d)`, as seen from the centre of all
-    of them, nearest first; those of `phrases` are left out.
+@dataclass(frozen=True)
+class Neighbour:
+    """A label or a word of the vocabulary (`what`) near some texts: its `cosine` to the nearest of
+    them, seen from the centre of all words, and its own embedding `(d,)`.
     """
-    names = [
+
+    name: str
+    what: Literal["label", "word"]
+    cosine: float
+    vector: Floats
+
+    def as_json(self) -> dict[str, Json]:
+        return {"name": self.name, "what": self.what, "cosine": self.cosine}
+
+
+def nearest(basis: Basis, texts: Floats, phrases: set[str]) -> list[Neighbour]:
+    """The labels and words that are nearest to some texts, as seen from the centre of all of them,
+    nearest first.
+
+    Args:
+        basis: has the labels, the vocabulary, and their embeddings.
+        texts: `(p, d)`, unit.
+        phrases: what is left out: the texts themselves.
+    """
+    names: list[tuple[str, Literal["label", "word"]]] = [
         *((name, "label") for name in basis.labels),
         *((name, "word") for name in basis.vocabulary),
     ]
@@ -74,7 +94,4 @@ def nearest(basis: Basis, texts: Floats, phrases: set[str]) -> list[dict[str, An
     lengths = np.linalg.norm(words, axis=1)[:, None] * np.linalg.norm(typed, axis=1)[None, :]
     cosines = ((words @ typed.T) / np.maximum(lengths, 1e-12)).max(1)
     order = [int(i) for i in np.argsort(-cosines, kind="stable") if names[int(i)][0] not in phrases]
-    return [
-        {"name": names[i][0], "what": names[i][1], "cosine": float(cosines[i]), "vector": rows[i]}
-        for i in order[:NEAR]
-    ]
+    return [Neighbour(*names[i], float(cosines[i]), rows[i]) for i in order[:NEAR]]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from govd.pictures import Source
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
 from govd.records.revision import Revision
-from govd.types import Floats, Json, Record
+from govd.types import Bools, Floats, Json, Record
 
 CALIBRATED: Final = 64
 """Calibrated scores that are kept in memory: of a revision with a list of labels."""
@@ -159,7 +159,7 @@ class Serving:
         names: list[str],
         texts: Floats,
         scored: Floats,
-    ) -> Any:
+    ) -> Bools | None:
         """Which answers `(n,)` had better be none; None where no score is calibrated."""
         basis, key = (
             now.opened.basis,

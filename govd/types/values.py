@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 Bytes = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+Places = NDArray[np.int64]
+"""Positions in an array."""
 Json = Any
 """Anything that canonical JSON can say: None, bool, int, float, str, lists and dicts with string
 keys.

@@ -19,6 +19,8 @@ from govd.verify import stamps
 
 SHOWN: Final = 4
 """Bounds of one witness or authority that are told; the first and the last say all."""
+MAX_LINE_CHARS: Final = 1000
+"""No cosignature's line is longer."""
 
 
 @dataclass(frozen=True)
@@ -73,42 +75,31 @@ class Bounds:
 
 def vouched(entry: Mapping[str, Any]) -> Vouched:
     """Read such an entry; what is wrong with it is in `fault`."""
-    seq, kind, payload = entry["seq"], entry["kind"].partition(".")[2], entry["payload"]
+    seq, kind = entry["seq"], entry["kind"].partition(".")[2]
     try:
-        name, size, at = payload["name"], payload["size"], payload["at"]
-        if (
-            not isinstance(name, str)
-            or type(size) is not int
-            or not isinstance(at, str)
-            or name != entry["subject"]
-            or size > seq
-        ):
-            raise ValueError("its fields are not those of such an entry")
-        if kind == "cosign":
-            key, line = Key.parse(payload["key"]), payload["line"]
-            if (
-                key.algorithm != COSIGNER
-                or key.name != name
-                or not isinstance(line, str)
-                or len(line) > 1000
-            ):
-                raise ValueError("it names no key of that witness")
-            return Vouched(seq, kind, name, size, at, line, key)
-        token = base64.b64decode(payload["token"], validate=True)
-        stamp = stamps.read(token)
-        if stamp.at[:19] != at[:19]:
-            raise ValueError(f"the token says {stamp.at[:19]}Z, the entry {at[:19]}Z")
-        return Vouched(
-            seq, kind, name, size, at, stamp=stamp, digest=hashlib.sha256(token).hexdigest()
-        )
+        return _read(seq, kind, entry["subject"], entry["payload"])
     except (GovdError, KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        return Vouched(
-            seq,
-            kind,
-            fault=(
-                f"entry {seq} is no {_WHAT.get(kind, 'voucher')}: {getattr(error, 'what', error)}"
-            ),
-        )
+        reason = getattr(error, "what", error)
+        return Vouched(seq, kind, fault=f"entry {seq} is no {_WHAT.get(kind, 'voucher')}: {reason}")
+
+
+def _read(seq: int, kind: str, subject: str, payload: Mapping[str, Any]) -> Vouched:
+    name, size, at = payload["name"], payload["size"], payload["at"]
+    typed = isinstance(name, str) and type(size) is int and isinstance(at, str)
+    if not typed or name != subject or size > seq:
+        raise ValueError("its fields are not those of such an entry")
+    if kind == "cosign":
+        key, line = Key.parse(payload["key"]), payload["line"]
+        of_witness = key.algorithm == COSIGNER and key.name == name
+        if not of_witness or not isinstance(line, str) or len(line) > MAX_LINE_CHARS:
+            raise ValueError("it names no key of that witness")
+        return Vouched(seq, kind, name, size, at, line, key)
+    token = base64.b64decode(payload["token"], validate=True)
+    stamp = stamps.read(token)
+    if stamp.at[:19] != at[:19]:
+        raise ValueError(f"the token says {stamp.at[:19]}Z, the entry {at[:19]}Z")
+    digest = hashlib.sha256(token).hexdigest()
+    return Vouched(seq, kind, name, size, at, stamp=stamp, digest=digest)
 
 
 _WHAT: Final = {"cosign": "cosignature", "stamp": "time stamp"}

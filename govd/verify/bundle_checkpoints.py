@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from govd.errors import BadFile, GovdError
+from govd.errors import GovdError
 from govd.ledger import merkle
 from govd.ledger.signing import LONGEST as NOTE
 from govd.ledger.signing import LogCheckpoint
@@ -25,11 +25,13 @@ def notes_of(opened: OpenBundle) -> dict[int, tuple[str, LogCheckpoint]]:
             try:
                 note = opened.files.read(name, NOTE).decode()
                 checkpoint = LogCheckpoint.read(note)
-                if name != f"checkpoints/{checkpoint.size}.note":
-                    raise BadFile("it speaks of another size")
-                notes[checkpoint.size] = note, checkpoint
             except (GovdError, UnicodeDecodeError) as error:
                 opened.verdict.fault(f"{name}: {getattr(error, 'what', error)}")
+                continue
+            if name == f"checkpoints/{checkpoint.size}.note":
+                notes[checkpoint.size] = note, checkpoint
+            else:
+                opened.verdict.fault(f"{name}: it speaks of another size")
     return notes
 
 
@@ -47,16 +49,23 @@ def kept_notes(kept: Sequence[str], opened: OpenBundle) -> list[tuple[str, LogCh
 def check_signature(
     name: str, note: str, checkpoint: LogCheckpoint, keys: Keys, opened: OpenBundle
 ) -> None:
-    """That a log checkpoint, called `name` where it is not so, is of this log and signed by the key
-    that the log had then.
+    """That a log checkpoint is of this log and signed by the key that the log had then.
+
+    Args:
+        name: what a fault calls it.
+        note: its signed text.
+        checkpoint: the same, read.
+        keys: the keys of the log, each from its first entry on.
+        opened: the bundle that it is of; its verdict gets the fault.
     """
     key = keys.at(checkpoint.size)
     try:
         LogCheckpoint.open(note, key)
-        if checkpoint.origin != key.name or checkpoint.origin != opened.manifest.get("origin"):
-            raise BadFile(f"it is of another log ({checkpoint.origin[:100]})")
     except GovdError as error:
         opened.verdict.fault(f"{name}: {error.what}")
+        return
+    if checkpoint.origin != key.name or checkpoint.origin != opened.manifest.get("origin"):
+        opened.verdict.fault(f"{name}: it is of another log ({checkpoint.origin[:100]})")
 
 
 @dataclass(frozen=True)

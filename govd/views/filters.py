@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 from govd.errors import Usage
 
@@ -23,6 +23,27 @@ WORDS: Final = (
 #: What entries are found by, besides what the request that they are about is found by.
 OF_ENTRIES: Final = ("since", "until", "actor", "kind", "subject", "model", "policy")
 OF_REQUESTS: Final = ("state", "concept", "domain", "filed_by")
+
+
+class RequestFilters(TypedDict, total=False):
+    """What requests are found by; None is no filter."""
+
+    state: str | None
+    model: str | None
+    concept: str | None
+    """A name of what is forgotten, in lower case."""
+    domain: str | None
+    policy: str | None
+    """That voted on it."""
+    filed_by: str | None
+    ticket: str | None
+    """In lower case."""
+    private: str | None
+    """`yes`: private ones alone."""
+    since: str | None
+    """Filed from this time on."""
+    until: str | None
+    """Filed before this time."""
 
 
 @dataclass(frozen=True)

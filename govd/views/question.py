@@ -14,6 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+Record = dict[str, Any]
+"""An object of JSON."""
+Cell = None | int | float | str | bytes
+"""What SQLite keeps in a column of a row."""
+
 
 def limit_process(memory_bytes: int, seconds: float) -> None:
     """Bound what this process may take; a system that cannot do so has the database's own limits
@@ -40,7 +45,7 @@ def limit_process(memory_bytes: int, seconds: float) -> None:
     os.nice(5)  # the daemon comes first
 
 
-def opened(question: dict[str, Any], ends: float) -> sqlite3.Connection:
+def opened(question: Record, ends: float) -> sqlite3.Connection:
     """The database, read-only, with its own limits."""
     uri = f"{Path(question['path']).absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, timeout=5, isolation_level=None)
@@ -73,14 +78,14 @@ def allowed(action: int, *_: object) -> int:
     return sqlite3.SQLITE_OK if action in fine else sqlite3.SQLITE_DENY
 
 
-def cell(value: Any) -> Any:
+def cell(value: Cell) -> int | float | str | None:
     """A value as JSON has it: bytes in hex, what is no finite number as text."""
     if isinstance(value, bytes):
         return value.hex()
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def answered(question: dict[str, Any]) -> str:
+def answered(question: Record) -> str:
     """Columns and rows as JSON; or what is wrong, in words."""
     ends = time.monotonic() + float(question["seconds"])
     try:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from govd.records.record import StoredRecord
 from govd.types import Json, Record
 from govd.views.filters import OF_ENTRIES, OF_REQUESTS, WORDS, conditions, given_filters
 from govd.views.sealed_tables import ROW, VERSION, SealedTables, mended
+from govd.views.seals import Cell
 
 __all__ = ["VERSION", "Records", "line", "row"]
 
@@ -37,7 +38,7 @@ class EntryQuery:
     """
 
     where: list[str] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list)
+    values: list[Cell] = field(default_factory=list)
     equal: list[tuple[str, str]] = field(default_factory=list)
     start: int = 0
     stop: int = NEVER
@@ -113,7 +114,7 @@ class Records(SealedTables):
         since: str | None = None,
         until: str | None = None,
         **terms: str | None,
-    ) -> tuple[str, list[Any]]:
+    ) -> tuple[str, list[Cell]]:
         """What `find` asks of the database, and with which values.
 
         Raises:
@@ -122,7 +123,8 @@ class Records(SealedTables):
         words = given_filters(terms, ("state", "model", *WORDS))
         # an index has states and models in order
         few = self._few(noun, words) if any(term in WORDS for term in words) else None
-        where, values, table = ["records.noun = ?"], [noun], "records"
+        where, table = ["records.noun = ?"], "records"
+        values: list[Cell] = [noun]
         if few is not None:  # `CROSS`: in this order
             table, values = "json_each(?) AS few CROSS JOIN records", [json.dumps(few), *values]
             where.append("records.key = few.value")
@@ -164,7 +166,7 @@ class Records(SealedTables):
         keys = self._ask(f"{query} LIMIT {FEW + 1}", values)
         return [key for (key,) in keys] if len(keys) <= FEW else None
 
-    def _count(self, query: str, values: Sequence[Any]) -> int:
+    def _count(self, query: str, values: Sequence[Cell]) -> int:
         """How many rows there are, up to one more than `MANY`."""
         ((count,),) = self._ask(f"SELECT count(*) FROM ({query} LIMIT {MANY + 1})", values)
         return int(count)
@@ -241,7 +243,7 @@ class Records(SealedTables):
 
     def asking(
         self, after: int | None = None, limit: int = 100, **filters: str | None
-    ) -> tuple[str, list[Any]]:
+    ) -> tuple[str, list[Cell]]:
         """What `seqs` asks of the database, and with which values.
 
         Raises:
@@ -307,7 +309,7 @@ class Records(SealedTables):
         return f"INDEXED BY log_by_{min(counted)[1]}"
 
 
-def line(entry: Record, latest: str = "") -> tuple[Any, ...]:
+def line(entry: Record, latest: str = "") -> tuple[Cell, ...]:
     """An entry as `add_log` takes it. `latest`: the greatest time of those before it."""
     kind = str(entry["kind"])
     policy = entry["payload"].get("policy") if kind == "request.vote" else None
@@ -323,7 +325,7 @@ def line(entry: Record, latest: str = "") -> tuple[Any, ...]:
     )
 
 
-def row(noun: str, key: str, record: StoredRecord, live: bool, seq: int) -> tuple[Any, ...]:
+def row(noun: str, key: str, record: StoredRecord, live: bool, seq: int) -> tuple[Cell, ...]:
     """A record as `put` takes it."""
     text = json.dumps(record.as_json(), ensure_ascii=False, separators=(",", ":"))
     return (

@@ -24,7 +24,7 @@ from govd.ledger import canonical
 from govd.ledger.database import fault_of
 from govd.types import Json
 from govd.views.schema import SCHEMA
-from govd.views.seals import Seals, added, removed
+from govd.views.seals import Cell, Seals, added, removed
 
 #: Changed whenever these tables or what is folded into them change: older ones are then made anew.
 VERSION: Final = "9"
@@ -163,7 +163,7 @@ class SealedTables:
         with self._use, self._told():
             return self._db.execute(query, values).fetchall()
 
-    def _put(self, query: str, rows: Iterable[Sequence[Any]]) -> None:
+    def _put(self, query: str, rows: Iterable[Sequence[Cell]]) -> None:
         with self._told():
             self._db.executemany(query, rows)
 
@@ -229,11 +229,11 @@ class SealedTables:
             [(*cells, self._seals.of("position", *cells))],
         )
 
-    def add_log(self, rows: Iterable[Sequence[Any]]) -> None:
+    def add_log(self, rows: Iterable[Sequence[Cell]]) -> None:
         """Entries as `line` has them."""
         self._put("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def put(self, rows: Iterable[Sequence[Any]]) -> None:
+    def put(self, rows: Iterable[Sequence[Cell]]) -> None:
         """Records: noun, key, model, state, live, seq, due, JSON."""
         total, sealed = self._live, []
         for row in rows:
@@ -251,7 +251,7 @@ class SealedTables:
         """Term, word, noun, key."""
         self._put("INSERT OR IGNORE INTO terms VALUES (?, ?, ?, ?)", rows)
 
-    def add_spans(self, rows: Iterable[Sequence[Any]]) -> None:
+    def add_spans(self, rows: Iterable[Sequence[Cell]]) -> None:
         """Model, entry that published, number of the revision."""
         self._put("INSERT OR REPLACE INTO spans VALUES (?, ?, ?)", rows)
 

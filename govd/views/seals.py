@@ -12,9 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 BITS: Final = 256
+Cell = None | int | float | str | bytes
+"""What SQLite keeps in a column of a row."""
 
 
 class Seals:
@@ -23,14 +25,14 @@ class Seals:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def of(self, what: str, *cells: Any) -> bytes:
+    def of(self, what: str, *cells: Cell) -> bytes:
         """The seal of a row: what it is and its cells."""
         text = json.dumps([what, *cells], ensure_ascii=False, separators=(",", ":"))
         return hashlib.blake2b(
             text.encode("utf-8", "surrogatepass"), digest_size=BITS // 8, key=self._key
         ).digest()
 
-    def record(self, row: Sequence[Any]) -> bytes:
+    def record(self, row: Sequence[Cell]) -> bytes:
         """The seal of a record's row without its seal."""
         return self.of("record", *row)
 

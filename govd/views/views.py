@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Unpack
 
 from govd.errors import Conflict, NotFound
 from govd.ledger import canonical
@@ -27,7 +27,9 @@ from govd.records.record import StoredRecord
 from govd.records.request import Request
 from govd.records.revision import Revision
 from govd.types import Record
+from govd.views.filters import RequestFilters
 from govd.views.records import Records, line, row
+from govd.views.seals import Cell
 
 log = logging.getLogger("govd")
 BATCH: Final = 2000
@@ -86,7 +88,7 @@ class Views:
         return self
 
     def _fold(self, entries: Iterable[Record]) -> None:
-        lines: list[tuple[Any, ...]] = []
+        lines: list[tuple[Cell, ...]] = []
         entry: Record = {}
         for entry in entries:
             try:
@@ -166,7 +168,7 @@ class Views:
         """
         possible.check_possible(drafts, self._standing)
 
-    def _write(self, lines: list[tuple[Any, ...]], last: Record) -> None:
+    def _write(self, lines: list[tuple[Cell, ...]], last: Record) -> None:
         with self.records.writing():
             self.records.add_log(lines)
             self.records.put(
@@ -224,9 +226,22 @@ class Views:
         """
         check_name(name, self._standing)
 
-    def requests(self, **filters: Any) -> list[Request]:
-        """Requests in the order of their filing; filters as in `Records.find`."""
-        return [Request.from_json(record) for record in self.records.find("request", **filters)]
+    def requests(
+        self,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+        **filters: Unpack[RequestFilters],
+    ) -> list[Request]:
+        """Requests in the order of their filing.
+
+        Args:
+            after: from the one after this entry, the last of the page before.
+            limit: at most so many; None: all.
+            filters: see `RequestFilters`.
+        """
+        records = self.records.find("request", after=after, limit=limit, **filters)
+        return [Request.from_json(record) for record in records]
 
     def by_key(self, idempotency_key: str) -> Request | None:
         """The request that was filed with an idempotency key."""
@@ -259,9 +274,9 @@ class Views:
         head = self.heads.get(model)
         return self.revision(model, head.last) if head and head.last else None
 
-    def revisions(self, model: str, **filters: Any) -> list[Revision]:
-        """A model's revisions, oldest first; filters as in `Records.find`."""
-        records = self.records.find("revision", model=model, **filters)
+    def revisions(self, model: str) -> list[Revision]:
+        """A model's revisions, oldest first."""
+        records = self.records.find("revision", model=model)
         return [Revision.from_json(record) for record in records]
 
     def made_of(self, basis: str, contributions: Iterable[str]) -> Revision | None:

@@ -1,251 +1,192 @@
-"""Changes one node of the code in a copy of the repository, runs the tests that are about that
-file, and says which changes none noticed.
+"""Changes one node of the code at a time in a copy of the repository, runs the tests that run that
+line, and says which changes none noticed.
 
-    python -m tests.mutants --sample 40 --seed 1 --area edit
+    python -m tests.mutants --sample 84 --seed 1 --work /tmp/govd-mutants
+    python -m tests.mutants --survivors tests/edit --work /tmp/govd-mutants
 
-The sample is drawn from every change that can be made to the files of the areas: comparisons,
-`and`/`or`, arithmetic, `not`, constants, returned values, dropped statements. A change is *killed*
-when a test fails; it *survives* when all pass; where the tests run longer than `--limit` it is
-*undecided*: it may never end, or the machine is slow.
+The sample is drawn, room by room, from every change that `sites.py` can make. A change is *killed*
+when a test fails; it *survives* when all pass that the budget allows; it is *late* where they take
+longer than they can (it may never end). The copy, what the tests cover, and the outcomes
+(`results.jsonl`) lie in `--work`, outside the repository: begun again, a run goes on where it
+ended, with the same copy. `--survivors` tries what survived once more in the repository as it is
+now, with these tests.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from tests.mutants.sites import Mutant, mutants_of
+from tests.mutants.attempts import Attempt, attempt, prepare
+from tests.mutants.covered import Covered, measure
+from tests.mutants.rooms import ROOMS, copy_tree, possible_mutants
+from tests.mutants.sites import Mutant
 
-TOP: Final = Path(__file__).parents[2]
+SLACK: Final = 3
+STARTING_SECONDS: Final = 20
+"""A change has three times what its tests cost, and this for importing and for finding them."""
+Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Area:
-    """Files, as patterns, and the tests that are about them: quick ones first, since the first that
-    fails ends it.
-    """
+class Results:
+    """A file of JSON, a line an attempt; the last line of a change counts."""
 
-    files: tuple[str, ...]
-    tests: tuple[str, ...]
+    path: Path
 
+    def read(self) -> list[Result]:
+        """One result a change, in the order in which they were first tried."""
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        results = [json.loads(line) for line in lines]
+        return list({(result["mutant"], result["start"]): result for result in results}.values())
 
-KERNELS: Final = "test_compose.py::test_the_same_bytes_on_any_kernel_and_thread_count"
-"""It starts a process for each kernel, and nothing here is about them."""
-AREAS: Final = {
-    "requests": Area(
-        ("govd/requests/*.py",),
-        (
-            "tests/plugins/test_bounds.py",
-            "tests/requests/test_rules.py",
-            "tests/requests/test_names.py",
-            "tests/requests/test_preview.py",
-            "tests/records/test_limits.py",
-            "tests/service/test_service.py",
-            "tests/home/test_private_texts.py",
-            "tests/reconcile",
-            "tests/cli/test_filings.py",
-        ),
-    ),
-    "records": Area(
-        ("govd/records/*.py",),
-        (
-            "tests/records",
-            "tests/views",
-            "tests/requests/test_rules.py",
-            "tests/reconcile",
-        ),
-    ),
-    "reconcile": Area(
-        (
-            "govd/reconcile/loop.py",
-            "govd/reconcile/pauses.py",
-            "govd/reconcile/request_step.py",
-            "govd/reconcile/revision_steps.py",
-            "govd/reconcile/settling.py",
-        ),
-        (
-            "tests/requests/test_rules.py",
-            "tests/service/test_service.py",
-            "tests/reconcile",
-        ),
-    ),
-    "edit": Area(
-        ("govd/edit/*.py", "govd/edit/attacks/*.py", "govd/grades.py"),
-        (
-            "tests/edit/test_figures.py",
-            "tests/edit/test_factors.py",
-            "tests/edit/test_prediction.py",
-            "tests/edit/test_outcomes.py",
-            "tests/edit/test_leaks.py",
-            "tests/edit/test_attacks.py",
-            "tests/edit/test_grades.py",
-            "tests/edit/test_oracles.py",
-            "tests/edit/test_exact.py",
-            "tests/edit/test_methods.py",
-            "tests/edit/test_interference.py",
-            "tests/edit/test_fitted.py",
-            "tests/edit/test_effort.py",
-            "tests/edit/test_compose.py",
-        ),
-    ),
-    "verify": Area(
-        (
-            "govd/verify/*.py",
-            "govd/records/standing.py",
-            "govd/ledger/merkle.py",
-            "govd/ledger/signing.py",
-            "govd/ledger/canonical.py",
-        ),
-        (
-            "tests/ledger",
-            "tests/verify",
-            "tests/audit/test_believed.py",
-            "tests/audit/test_signed.py",
-            "tests/audit/test_evidence.py",
-            "tests/audit/test_proofs.py",
-            "tests/plugins/test_witness.py",
-            "tests/plugins/test_timestamps.py",
-        ),
-    ),
-}
+    def add(self, result: Result) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(result) + "\n")
+        print(f"{result['outcome']:9}{result['mutant']}  [{result['by']}]", flush=True)
 
 
-def copied(folder: Path) -> None:
-    """The tree as it is, without what git ignores."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=TOP,
-        capture_output=True,
-        check=True,
-    ).stdout
-    for name in listed.decode().split("\0"):
-        if name and (TOP / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(TOP / name, folder / name)
+def drawn(tree: Path, rooms: list[str], sample: int, seed: int) -> list[tuple[str, Mutant]]:
+    """As many mutants of each room, in turns, so that a run that ends early has some of each."""
+    columns = []
+    for room in rooms:
+        possible = possible_mutants(tree, room)
+        print(f"{room}: {len(possible)} changes are possible")
+        mutants = random.Random(f"{seed} {room}").sample(possible, min(sample, len(possible)))
+        columns.append([(room, mutant) for mutant in mutants])
+    return [pair for pair in chain.from_iterable(zip_longest(*columns)) if pair]
 
 
-LATE: Final = "longer than the limit"
-QUICK: Final = (
-    "-p",
-    "tests.mutants.quick",
-    "-p",
-    "no:randomly",
-    "-p",
-    "no:cacheprovider",
-    "--deselect",
-    f"tests/edit/{KERNELS}",
-)
+def within_budget(tests: list[str], costs: Mapping[str, float], budget: float) -> Iterator[str]:
+    """The first tests that together cost no more seconds than `budget`; one at least."""
+    spent = 0.0
+    for test in tests:
+        if spent and spent + costs[test] > budget:
+            continue
+        spent += costs[test]
+        yield test
 
 
-def outcome(folder: Path, tests: tuple[str, ...], limit: float) -> str:
-    """Empty where all tests pass in a copy, else which one failed, or `LATE`."""
-    paths = os.pathsep.join(str(folder / part) for part in ("", "backends", "plugins"))
-    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", *tests, "-x", "-q", "--tb=no", "--no-header", *QUICK]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def changed(tree: Path, mutant: Mutant, tests: list[str], seconds: float) -> Attempt:
+    """Runs tests with a change in the copy, and takes the change back."""
+    path = tree / mutant.path
+    source = path.read_bytes()
     try:
-        text, _ = process.communicate(timeout=limit)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        process.communicate()
-        return LATE
-    if process.returncode == 0:
-        return ""
-    failed = [line for line in text.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return failed[0].split(" - ")[0] if failed else text.strip().splitlines()[-1]
+        path.write_bytes(mutant.apply(source))
+        return attempt(tree, tests, seconds)
+    finally:
+        path.write_bytes(source)
 
 
-def sites(area: Area, folder: Path) -> list[Mutant]:
-    """Every change that can be made to an area's files in a copy."""
-    paths = sorted(path for pattern in area.files for path in folder.glob(pattern))
-    return [
-        mutant
-        for path in paths
-        for mutant in mutants_of(path.relative_to(folder), path.read_bytes())
-    ]
+def sampled(options: argparse.Namespace, results: Results) -> None:
+    """Tries what the sample holds and no result is there of."""
+    began = time.monotonic()
+    tree = options.work / "tree"
+    if not tree.exists():
+        copy_tree(tree)
+    measure(tree, options.work / "covered")
+    covered = Covered.read(tree, options.work / "covered")
+    done = {(result["mutant"], result["start"]) for result in results.read()}
+    for room, mutant in drawn(tree, options.room or list(ROOMS), options.sample, options.seed):
+        if (str(mutant), mutant.start) in done:
+            continue
+        if time.monotonic() - began > 60 * options.minutes:
+            return
+        tests = covered.of(mutant)
+        chosen = list(within_budget(tests, covered.costs, options.budget))
+        seconds = SLACK * sum(covered.costs[test] for test in chosen) + STARTING_SECONDS
+        tried = changed(tree, mutant, chosen, seconds)
+        results.add(
+            {
+                "room": room,
+                "mutant": str(mutant),
+                "start": mutant.start,
+                "outcome": tried.outcome,
+                "by": tried.reason,
+                "tests": len(chosen),
+                "left": len(tests) - len(chosen),
+                "seconds": tried.seconds,
+            }
+        )
+
+
+def survivors_again(options: argparse.Namespace, results: Results) -> None:
+    """Tries the same changes, wherever they are now, in a fresh copy with these tests."""
+    with tempfile.TemporaryDirectory() as name:
+        tree = Path(name)
+        copy_tree(tree)
+        for result in results.read():
+            if result["outcome"] == "killed":
+                continue
+            change = _change(result["mutant"])
+            same = [
+                mutant
+                for mutant in possible_mutants(tree, result["room"])
+                if _change(str(mutant)) == change
+            ]
+            if not same:
+                print(f"gone     {result['mutant']}")
+                continue
+            line = int(result["mutant"].split(":")[1])
+            mutant = min(same, key=lambda mutant: abs(mutant.line - line))
+            tried = changed(tree, mutant, options.survivors, 60 * options.minutes)
+            results.add(result | {"outcome": tried.outcome, "by": tried.reason})
+
+
+def _change(mutant: str) -> tuple[str, str]:
+    """The file of a mutant as text, and what changes in it, wherever it stands."""
+    path, _line, change = mutant.split(":", maxsplit=2)
+    return path, change
+
+
+def print_counts(results: list[Result]) -> None:
+    """What was not killed, then a row a room."""
+    for result in results:
+        if result["outcome"] != "killed":
+            tests = f"{result['tests']} of {result['tests'] + result['left']} tests"
+            print(f"{result['outcome']:9}{result['mutant']}  ({tests})")
+    print(f"\n{'room':12}{'tried':>7}{'killed':>8}{'survived':>10}{'late':>6}{'noticed':>9}")
+    for room in (*ROOMS, ""):
+        counts = Counter(
+            result["outcome"] for result in results if not room or result["room"] == room
+        )
+        if total := counts.total():
+            noticed = 100 * (counts["killed"] + counts["late"]) / total
+            row = f"{counts['killed']:8}{counts['survived']:10}{counts['late']:6}"
+            print(f"{room or 'all':12}{total:7}{row}{noticed:8.1f}%")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """A line for each change, survivors once more at the end, and the counts."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m tests.mutants",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--sample", type=int, default=20, help="how many changes of each area to try"
-    )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--area", choices=sorted(AREAS), action="append", help="only this one; may be repeated"
-    )
-    parser.add_argument(
-        "--limit",
-        type=float,
-        default=600.0,
-        help="seconds after which the tests of a change are ended",
-    )
-    parser.add_argument(
-        "--minutes", type=float, default=600.0, help="begin no further change after this time"
-    )
-    chosen = parser.parse_args(arguments)
-    began, survivors, counts = time.monotonic(), list[Mutant](), Counter[str]()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        copied(folder)
-        for area_name in chosen.area or sorted(AREAS):
-            area = AREAS[area_name]
-            possible = sites(area, folder)
-            if broken := outcome(folder, area.tests, 4 * chosen.limit):
-                print(f"{area_name}: the tests fail without any change: {broken}")
-                return 2
-            tried = Counter[str]()
-            for mutant in random.Random(chosen.seed).sample(
-                possible, min(chosen.sample, len(possible))
-            ):
-                if time.monotonic() - began > 60 * chosen.minutes:
-                    break
-                source = (folder / mutant.path).read_bytes()
-                (folder / mutant.path).write_bytes(mutant.apply(source))
-                noticed = outcome(folder, area.tests, chosen.limit)
-                (folder / mutant.path).write_bytes(source)
-                word = {"": "survived", LATE: "undecided"}.get(noticed, "killed")
-                tried[word] += 1
-                survivors += [mutant] if word == "survived" else []
-                print(f"{word:9} {mutant}  [{noticed}]", flush=True)
-            counts += tried
-            print(
-                f"{area_name}: {told(tried)}, of {len(possible)} possible (seed {chosen.seed})",
-                flush=True,
-            )
-    for mutant in survivors:
-        print(f"survived {mutant}")
-    print(f"{told(counts)}, in {time.monotonic() - began:.0f} s")
+    add = parser.add_argument
+    add("--sample", type=int, default=84, help="how many changes of each room to try")
+    add("--seed", type=int, default=1)
+    add("--room", choices=ROOMS, action="append", help="only this one; may be repeated")
+    add("--budget", type=float, default=25.0, help="seconds that the tests of a change may cost")
+    add("--minutes", type=float, default=600.0, help="begin no further change after this time")
+    add("--survivors", nargs="+", metavar="TESTS", help="try what survived with these tests")
+    add("--work", type=Path, default=Path(tempfile.gettempdir()) / "govd-mutants")
+    options = parser.parse_args(arguments)
+    options.work.mkdir(parents=True, exist_ok=True)
+    results = Results(options.work / "results.jsonl")
+    prepare()
+    (survivors_again if options.survivors else sampled)(options, results)
+    print_counts(results.read())
     return 0
-
-
-def told(counts: Counter[str]) -> str:
-    """How many of how many."""
-    return (
-        f"{counts.total()} tried: {counts['killed']} killed, {counts['survived']} survived,"
-        f" {counts['undecided']} undecided"
-    )
 
 
 if __name__ == "__main__":

@@ -43,10 +43,15 @@ class Mutant:
 
     path: Path
     line: int
+    last_line: int
     start: int
     end: int
     before: str
     after: str
+
+    @property
+    def lines(self) -> range:
+        return range(self.line, self.last_line + 1)
 
     def apply(self, source: bytes) -> bytes:
         """The file with the change."""
@@ -77,6 +82,7 @@ def mutants_of(path: Path, source: bytes) -> list[Mutant]:
             Mutant(
                 path,
                 node.lineno,
+                node.end_lineno or node.lineno,
                 start,
                 end,
                 before,
@@ -87,8 +93,11 @@ def mutants_of(path: Path, source: bytes) -> list[Mutant]:
 
 
 def changes(tree: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """Nodes with the text that stands in their place; annotations, docstrings and what is only
-    logged stay as they are.
+    """Nodes with the text that stands in their place.
+
+    What stays as it is: annotations, imports, decorators, base classes; docstrings; what is only
+    logged; texts, those of errors and their advice among them, with what is put into them; `strict`
+    of `zip`, which guards against a mistake in the code itself.
     """
     for node in ast.iter_child_nodes(tree):
         if _is_left_alone(node, tree):
@@ -111,6 +120,8 @@ def _is_left_alone(node: ast.AST, parent: ast.AST) -> bool:
     if isinstance(parent, ast.AnnAssign) and node is parent.annotation:
         return True
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return True
+    if isinstance(node, ast.keyword) and node.arg == "strict":
         return True
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant) or ast.unparse(node.value).startswith(UNHEARD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -67,11 +68,19 @@ def _lacking(name: str, asked_of: Sequence[Function], lacking: Sequence[Function
 
 
 def raising_without_raises(sources: Iterable[Source]) -> Figure:
-    """Public functions with a `raise` of their own whose docstring has no `Raises`, in percent."""
+    """Public functions with a `raise` of their own whose docstring has no `Raises`, in percent. A
+    method without a docstring has that of the class above it.
+    """
+    sources = tuple(sources)
+    inherited = Inherited(sources)
     raising = [
         function for function in functions_of(sources) if function.is_public and function.raises
     ]
-    silent = [function for function in raising if "Raises" not in function.docstring]
+    silent = [
+        function
+        for function in raising
+        if "Raises" not in (function.docstring or inherited.docstring(function))
+    ]
     return _lacking("raise without Raises, %", raising, silent)
 
 
@@ -88,17 +97,58 @@ def arrays_without_shape(sources: Iterable[Source]) -> Figure:
 
 def parameters_unnamed(sources: Iterable[Source]) -> Figure:
     """Parameters of public functions with three and more, which their docstring does not name, in
-    percent.
+    percent. A method without a docstring has that of the class above it, as `help()` shows it; an
+    annotation with a help text (`HomeOption`) says what its parameter means.
     """
+    sources = tuple(sources)
+    described = frozenset(name for source in sources for name in source.described)
+    inherited = Inherited(sources)
     total = 0
     places: list[str] = []
     for function in functions_of(sources):
         if not function.is_public or len(function.arguments) < 3:
             continue
         total += len(function.arguments)
-        unnamed = [argument.arg for argument in function.arguments if not function.names(argument)]
+        above = inherited.docstring(function)
+        unnamed = (
+            argument.arg
+            for argument in function.arguments
+            if not function.names(argument, above, described)
+        )
         places += [f"{function.place} {parameter}" for parameter in unnamed]
     return Figure("parameters unnamed, %", 100 * len(places) / max(total, 1), tuple(places))
+
+
+class Inherited:
+    """Docstrings of methods by the names of their classes; two classes of one name are not told
+    apart.
+    """
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._above: dict[str, tuple[str, ...]] = {}
+        self._docstrings: dict[tuple[str, str], str] = {}
+        for source in sources:
+            for node in source.classes:
+                bases = tuple(ast.unparse(base).rpartition(".")[2] for base in node.bases)
+                self._above[node.name] = (*self._above.get(node.name, ()), *bases)
+            for function in source.functions:
+                if len(function.owners) == 1 and function.docstring:
+                    self._docstrings[function.owners[0], function.node.name] = function.docstring
+
+    def docstring(self, function: Function) -> str:
+        """Of the nearest class above that has one for a method of this name; empty where none."""
+        if len(function.owners) != 1:
+            return ""
+        classes = list(self._above.get(function.owners[0], ()))
+        looked_at: set[str] = set()
+        while classes:
+            name = classes.pop(0)
+            if docstring := self._docstrings.get((name, function.node.name)):
+                return docstring
+            if name not in looked_at:
+                looked_at.add(name)
+                classes += self._above.get(name, ())
+        return ""
 
 
 def long_functions(sources: Iterable[Source]) -> Figure:

@@ -27,6 +27,7 @@ ARRAY: Final = re.compile(r"\b(ndarray|NDArray|Array|ArrayLike)\b")
 DIMENSION: Final = r"[A-Za-z0-9_][\w+*·-]{0,11}"
 SHAPE: Final = re.compile(rf"[(\[](?:{DIMENSION},|{DIMENSION}(?:, {DIMENSION})+)[)\]]")
 """`(n, d)`, `(d,)`, `[B, L, D]`; one of the dimensions is a single letter or digit."""
+ANY: Final = re.compile(r"\bAny\b")
 DESCRIBED: Final = re.compile(r"\b(help|description)=")
 
 
@@ -100,16 +101,32 @@ class Function:
         return any(ARRAY.search(ast.unparse(note)) for note in annotations if note is not None)
 
     @property
+    def is_untyped(self) -> bool:
+        """Whether `Any` stands in its signature; JSON is spelled `Json` or `Record`."""
+        notes = [argument.annotation for argument in self.arguments]
+        rest = (self.node.args.vararg, self.node.args.kwarg)
+        notes += [argument.annotation for argument in rest if argument]
+        texts = (ast.unparse(note) for note in (*notes, self.node.returns) if note)
+        return any(ANY.search(text) for text in texts)
+
+    @property
     def tells_shape(self) -> bool:
         shapes = SHAPE.findall(self.docstring)
         return any(re.search(r"\b\w\b", shape) for shape in shapes)
 
-    def names(self, argument: ast.arg) -> bool:
-        """Whether the docstring names this parameter, or it has a help text of its own."""
-        if argument.annotation and DESCRIBED.search(ast.unparse(argument.annotation)):
+    def names(self, argument: ast.arg, inherited: str, described: frozenset[str]) -> bool:
+        """Whether a reader learns what a parameter means.
+
+        Args:
+            argument: the parameter.
+            inherited: the docstring that `help()` would show where it has none of its own.
+            described: names of annotations that come with a help text.
+        """
+        note = ast.unparse(argument.annotation) if argument.annotation else ""
+        if DESCRIBED.search(note) or note in described:
             return True
         spelled = re.escape(argument.arg).replace("_", "[_ ]")
-        return re.search(rf"\b{spelled}\b", self.docstring) is not None
+        return re.search(rf"\b{spelled}\b", self.docstring or inherited) is not None
 
 
 def _own(body: list[ast.stmt]) -> Iterator[ast.AST]:
@@ -137,6 +154,17 @@ class Source:
     @cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
+
+    @property
+    def described(self) -> Iterator[str]:
+        """Names of annotations with a help text, as `HomeOption = Annotated[…, Option(help=…)]`."""
+        for node in self.tree.body:
+            if isinstance(node, ast.Assign) and DESCRIBED.search(ast.unparse(node.value)):
+                yield from (ast.unparse(target) for target in node.targets)
+
+    @property
+    def classes(self) -> Iterator[ast.ClassDef]:
+        return (node for node in self.tree.body if isinstance(node, ast.ClassDef))
 
     @property
     def length(self) -> int:

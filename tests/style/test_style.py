@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.style.__main__ import current
+from tests.style.__main__ import current, sources
 from tests.style.ceilings import CEILINGS, GOALS
-from tests.style.figures import Figure, figures
+from tests.style.figures import Figure, figures, functions_of
 from tests.style.source import Source
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +104,60 @@ def test_parameters_are_named_in_docstrings_or_by_help() -> None:
     assert measured(renamed)["parameters unnamed, %"].places == ("govd/sample.py:8 read rows",)
     helped = renamed.replace("rows: int", 'rows: Annotated[int, Option(help="how many")]')
     assert measured(helped)["parameters unnamed, %"].places == ()
+
+
+def test_an_annotation_with_a_help_text_says_what_its_parameter_means() -> None:
+    aliases = 'Rows = Annotated[int, Option(help="how many")]\n'
+    text = "def read(rows: Rows, path: Path, fill: float):\n    pass\n"
+    places = measured(aliases + text)["parameters unnamed, %"].places
+    assert places == ("govd/sample.py:2 read path", "govd/sample.py:2 read fill")
+
+
+INHERITING = '''
+class Api:
+    def revert(self, request_id, reason, wait):
+        """Args: `request_id`, `reason`.
+
+        Raises: Conflict: it is not in force.
+        """
+
+class Local(Api):
+    def revert(self, request_id, reason, wait):
+        raise Conflict
+
+class Other:
+    def revert(self, request_id, reason, wait):
+        raise Conflict
+'''
+
+
+def test_a_method_without_a_docstring_has_that_of_the_class_above_it() -> None:
+    figure = measured(INHERITING)
+    assert figure["raise without Raises, %"].places == ("govd/sample.py:14 Other.revert",)
+    unnamed = figure["parameters unnamed, %"].places
+    assert [place.partition(" ")[2] for place in unnamed] == [
+        "Api.revert wait",
+        "Local.revert wait",
+        *(f"Other.revert {name}" for name in ("request_id", "reason", "wait")),
+    ]
+
+
+TYPED_ROOMS = ("requests", "reconcile", "views", "models", "serve", "audit")
+
+
+@pytest.mark.parametrize("room", TYPED_ROOMS)
+def test_a_public_signature_says_what_it_takes(room: str) -> None:
+    """Where JSON is meant, it is called `Json` or `Record`."""
+    functions = functions_of(sources(f"govd/{room}"))
+    assert not [f.place for f in functions if f.is_public and f.is_untyped]
+
+
+def test_any_is_noticed_wherever_it_stands_in_a_signature() -> None:
+    for signature in ("f(a: Any)", "f(*a: Any)", "f(**a: list[Any])", "f() -> dict[str, Any]"):
+        (function,) = Source(Path("govd/sample.py"), f"def {signature}:\n    pass\n").functions
+        assert function.is_untyped, signature
+    (typed,) = Source(Path("govd/sample.py"), "def f(many: Many) -> Json: pass\n").functions
+    assert not typed.is_untyped
 
 
 def test_expressions_are_nodes_over_lines_of_code() -> None:

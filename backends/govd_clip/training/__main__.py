@@ -10,8 +10,7 @@ from govd_clip.training.sets import SETS
 NAMES = ("mini", "weak-64", "wide-256", "mini-without", "mini-256")
 
 
-def main() -> None:
-    """One sub-command a step; each reads what the one before it wrote into `--cache`."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m govd_clip.training", description=__doc__)
     parser.add_argument(
         "--cache",
@@ -28,20 +27,7 @@ def main() -> None:
         default="shipped",
         help="which vendors are held out",
     )
-    train = steps.add_parser("train", help="train within a budget of wall-clock time")
-    train.add_argument("--recipe", choices=NAMES, default="mini")
-    train.add_argument("--minutes", type=float, help="default: the recipe's")
-    train.add_argument(
-        "--steps", type=int, help="a schedule of so many steps in the place of minutes"
-    )
-    train.add_argument("--workers", type=int, default=1, help="processes that draw the batches")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--resume", action="store_true", help="go on where the checkpoint stopped")
-    train.add_argument(
-        "--restart",
-        action="store_true",
-        help="a new schedule of --minutes from the checkpoint's weights",
-    )
+    _add_train(steps.add_parser("train", help="train within a budget of wall-clock time"))
     vectors = steps.add_parser(
         "vectors", help="write the embeddings of a model beside mini, as float16"
     )
@@ -57,53 +43,97 @@ def main() -> None:
     )
     measured.add_argument("packages", type=Path, help="the folder node_modules")
     measured.add_argument("folder", type=Path)
-    given = parser.parse_args()
+    return parser
 
-    # Imported late: each step needs other heavy libraries.
-    if given.step == "dataset":
-        if not given.packages.is_dir():
-            names = " ".join(f"@iconify-json/{icon_set.name}" for icon_set in SETS)
-            raise SystemExit(
-                f"no such folder: {given.packages}; make it with\n  npm install {names}"
-                " emojibase-data"
-            )
-        from govd_clip.training.dataset import build
 
-        build(given.packages, given.cache, given.split)
-    elif given.step == "train":
-        from govd_clip.training.recipes import RECIPES
-        from govd_clip.training.train import Budget
-        from govd_clip.training.train import train as run
+def _add_train(train: argparse.ArgumentParser) -> None:
+    add = train.add_argument
+    add("--recipe", choices=NAMES, default="mini")
+    add("--minutes", type=float, help="default: the recipe's")
+    add("--steps", type=int, help="a schedule of so many steps in the place of minutes")
+    add("--workers", type=int, default=1, help="processes that draw the batches")
+    add("--seed", type=int, default=0)
+    add("--resume", action="store_true", help="go on where the checkpoint stopped")
+    restart = "a new schedule of --minutes from the checkpoint's weights"
+    add("--restart", action="store_true", help=restart)
 
-        recipe = RECIPES[given.recipe]
-        budget = Budget(given.minutes or recipe.minutes, given.steps)
-        run(given.cache, budget, given.seed, given.resume, given.restart, recipe, given.workers)
-    elif given.step == "vectors":
-        from govd_clip.training.recipes import RECIPES
-        from govd_clip.training.vectors import write as write_vectors
 
-        print(write_vectors(given.cache, RECIPES[given.recipe], given.folder))
-    elif given.step == "evaluate":
-        from govd_clip.training.evaluate import report
+# Each step imports what it needs when it runs: they need different heavy libraries.
 
-        print(report(given.cache))
-    elif given.step == "prototypes":
-        from govd_clip.plugin import open_folder
-        from govd_clip.training.measured import digests
-        from govd_clip.training.package import prototypes
 
-        prototypes(given.folder, open_folder(given.folder, None, "mini", {}))
-        digests(given.folder)
-    elif given.step == "measured":
-        from govd_clip.plugin import open_folder
-        from govd_clip.training.measured import seal, write
+def _dataset(options: argparse.Namespace) -> None:
+    if not options.packages.is_dir():
+        names = " ".join(f"@iconify-json/{icon_set.name}" for icon_set in SETS)
+        raise SystemExit(
+            f"no such folder: {options.packages}; make it with\n  npm install {names}"
+            " emojibase-data"
+        )
+    from govd_clip.training.dataset import build
 
-        write(given.packages, given.folder, open_folder(given.folder, None, "mini", {}))
-        seal(given.packages, given.folder)
-    else:
-        from govd_clip.training.package import write as package_folder
+    build(options.packages, options.cache, options.split)
 
-        package_folder(given.cache, given.folder)
+
+def _train(options: argparse.Namespace) -> None:
+    from govd_clip.training.recipes import RECIPES
+    from govd_clip.training.train import Budget, Start, train
+
+    recipe = RECIPES[options.recipe]
+    budget = Budget(options.minutes or recipe.minutes, options.steps)
+    start = Start(options.seed, options.resume, options.restart)
+    train(options.cache, budget, start, recipe, options.workers)
+
+
+def _vectors(options: argparse.Namespace) -> None:
+    from govd_clip.training.recipes import RECIPES
+    from govd_clip.training.vectors import write
+
+    print(write(options.cache, RECIPES[options.recipe], options.folder))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from govd_clip.training.evaluate import report
+
+    print(report(options.cache))
+
+
+def _package(options: argparse.Namespace) -> None:
+    from govd_clip.training.package import write
+
+    write(options.cache, options.folder)
+
+
+def _prototypes(options: argparse.Namespace) -> None:
+    from govd_clip.plugin import open_folder
+    from govd_clip.training.measured import digests
+    from govd_clip.training.package import prototypes
+
+    prototypes(options.folder, open_folder(options.folder, None, "mini", {}))
+    digests(options.folder)
+
+
+def _measured(options: argparse.Namespace) -> None:
+    from govd_clip.plugin import open_folder
+    from govd_clip.training.measured import seal, write
+
+    write(options.packages, options.folder, open_folder(options.folder, None, "mini", {}))
+    seal(options.packages, options.folder)
+
+
+STEPS = {
+    "dataset": _dataset,
+    "train": _train,
+    "vectors": _vectors,
+    "evaluate": _evaluate,
+    "package": _package,
+    "prototypes": _prototypes,
+    "measured": _measured,
+}
+
+
+def main() -> None:
+    """One sub-command a step; each reads what the one before it wrote into `--cache`."""
+    options = _parser().parse_args()
+    STEPS[options.step](options)
 
 
 if __name__ == "__main__":

@@ -76,60 +76,72 @@ def config(vocabulary: int, bos: int, eos: int, shape: Shape = MINI) -> dict:
     }
 
 
-def init(vocabulary: int, seed: int, shape: Shape = MINI) -> Params:
-    """Random parameters by their Hugging Face names; linear weights are `(out, in)`."""
-    random = np.random.default_rng(seed)
-    vision, text, projection = shape.vision, shape.text, shape.projection
-    params: dict[str, np.ndarray] = {}
+class _Drawn:
+    """Parameters by their Hugging Face names, drawn one after the other: their order is part of
+    what a seed means. Linear weights are `(out, in)`.
+    """
 
-    def normal(name: str, *shape: int, scale: float) -> None:
-        params[name] = random.normal(0, scale, shape).astype(np.float32)
+    def __init__(self, seed: int) -> None:
+        self.params: dict[str, np.ndarray] = {}
+        self._random = np.random.default_rng(seed)
 
-    def norm(name: str, width: int) -> None:
-        params[f"{name}.weight"], params[f"{name}.bias"] = (
-            np.ones(width, np.float32),
-            np.zeros(width, np.float32),
-        )
+    def normal(self, name: str, *shape: int, scale: float) -> None:
+        self.params[name] = self._random.normal(0, scale, shape).astype(np.float32)
 
-    def linear(name: str, out: int, into: int, scale: float) -> None:
-        normal(f"{name}.weight", out, into, scale=scale)
-        params[f"{name}.bias"] = np.zeros(out, np.float32)
+    def norm(self, name: str, width: int) -> None:
+        self.params[f"{name}.weight"] = np.ones(width, np.float32)
+        self.params[f"{name}.bias"] = np.zeros(width, np.float32)
 
-    def blocks(name: str, tower: Tower) -> None:
+    def linear(self, name: str, out: int, into: int, scale: float) -> None:
+        self.normal(f"{name}.weight", out, into, scale=scale)
+        self.params[f"{name}.bias"] = np.zeros(out, np.float32)
+
+    def blocks(self, name: str, tower: Tower) -> None:
         width, inner = tower.width, tower.width**-0.5
         outer = inner * (2 * tower.layers) ** -0.5
         for layer in range(tower.layers):
             at = f"{name}.encoder.layers.{layer}"
             for which, scale in (("q", inner), ("k", inner), ("v", inner), ("out", outer)):
-                linear(f"{at}.self_attn.{which}_proj", width, width, scale)
-            linear(f"{at}.mlp.fc1", 4 * width, width, inner)
-            linear(f"{at}.mlp.fc2", width, 4 * width, outer / 2)
-            norm(f"{at}.layer_norm1", width)
-            norm(f"{at}.layer_norm2", width)
+                self.linear(f"{at}.self_attn.{which}_proj", width, width, scale)
+            self.linear(f"{at}.mlp.fc1", 4 * width, width, inner)
+            self.linear(f"{at}.mlp.fc2", width, 4 * width, outer / 2)
+            self.norm(f"{at}.layer_norm1", width)
+            self.norm(f"{at}.layer_norm2", width)
 
-    normal("text_model.embeddings.token_embedding.weight", vocabulary, text.width, scale=0.05)
-    normal("text_model.embeddings.position_embedding.weight", POSITIONS, text.width, scale=0.02)
-    blocks("text_model", text)
-    norm("text_model.final_layer_norm", text.width)
-    normal("vision_model.embeddings.class_embedding", vision.width, scale=0.02)
-    normal(
-        "vision_model.embeddings.patch_embedding.weight",
-        vision.width,
-        3,
-        PATCH,
-        PATCH,
-        scale=(3 * PATCH * PATCH) ** -0.5,
-    )
-    normal(
-        "vision_model.embeddings.position_embedding.weight", PATCHES + 1, vision.width, scale=0.02
-    )
-    norm("vision_model.pre_layrnorm", vision.width)
-    blocks("vision_model", vision)
-    norm("vision_model.post_layernorm", vision.width)
-    normal("text_projection.weight", projection, text.width, scale=text.width**-0.5)
-    normal("visual_projection.weight", projection, vision.width, scale=vision.width**-0.5)
-    params["logit_scale"] = np.array(2.6592, np.float32)
-    return {name: jnp.asarray(value) for name, value in params.items()}
+    def text_tower(self, vocabulary: int, text: Tower) -> None:
+        embeddings = "text_model.embeddings"
+        self.normal(f"{embeddings}.token_embedding.weight", vocabulary, text.width, scale=0.05)
+        self.normal(f"{embeddings}.position_embedding.weight", POSITIONS, text.width, scale=0.02)
+        self.blocks("text_model", text)
+        self.norm("text_model.final_layer_norm", text.width)
+
+    def vision_tower(self, vision: Tower) -> None:
+        embeddings, width = "vision_model.embeddings", vision.width
+        scale = (3 * PATCH * PATCH) ** -0.5
+        self.normal(f"{embeddings}.class_embedding", width, scale=0.02)
+        self.normal(f"{embeddings}.patch_embedding.weight", width, 3, PATCH, PATCH, scale=scale)
+        self.normal(f"{embeddings}.position_embedding.weight", PATCHES + 1, width, scale=0.02)
+        self.norm("vision_model.pre_layrnorm", width)
+        self.blocks("vision_model", vision)
+        self.norm("vision_model.post_layernorm", width)
+
+
+def init(vocabulary: int, seed: int, shape: Shape = MINI) -> Params:
+    """Random parameters by their Hugging Face names; linear weights are `(out, in)`.
+
+    Args:
+        vocabulary: how many tokens the tokenizer has.
+        seed: the same one gives the same parameters.
+        shape: widths and layers of both towers, and the width of the joint space.
+    """
+    text, vision, projection = shape.text, shape.vision, shape.projection
+    drawn = _Drawn(seed)
+    drawn.text_tower(vocabulary, text)
+    drawn.vision_tower(vision)
+    drawn.normal("text_projection.weight", projection, text.width, scale=text.width**-0.5)
+    drawn.normal("visual_projection.weight", projection, vision.width, scale=vision.width**-0.5)
+    drawn.params["logit_scale"] = np.array(2.6592, np.float32)
+    return {name: jnp.asarray(value) for name, value in drawn.params.items()}
 
 
 @jax.custom_vjp

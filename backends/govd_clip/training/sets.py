@@ -63,80 +63,78 @@ class IconSet:
         return (stem, domain) if domain else None
 
 
-def _sets() -> list[IconSet]:
-    def of(
-        family: str, names: str, plain: Domain | None, role: Role = "train", suffixed: bool = False
-    ) -> list[IconSet]:
-        return [IconSet(name, family, plain, role, suffixed) for name in names.split()]
-
-    return [
-        *of("noto", "noto noto-v1", "colour"),
-        *of("fluent", "fluent-emoji-flat fluent-emoji", "colour"),
-        *of("fluent", "fluent-emoji-high-contrast", "glyph"),
-        *of("fluent", "fluent", None, suffixed=True),
-        *of("icons8", "flat-color-icons", "colour"),
-        *of("meteocons", "meteocons", "colour"),
-        *of(
-            "streamline",
-            "streamline-emojis streamline-color streamline-plump-color streamline-flex-color",
-            "colour",
-        ),
-        *of(
-            "streamline",
-            "streamline-sharp-color streamline-kameleon-color streamline-ultimate-color",
-            "colour",
-        ),
-        *of("streamline", "streamline-cyber-color", "colour"),
-        *of(
-            "streamline",
-            "streamline streamline-plump streamline-flex streamline-sharp",
-            "line",
-            suffixed=True,
-        ),
-        *of(
-            "streamline",
-            "streamline-ultimate streamline-freehand streamline-cyber",
-            "line",
-            suffixed=True,
-        ),
-        *of("game-icons", "game-icons", "glyph"),
-        *of("icon-park", "icon-park-solid", "glyph"),
-        *of("icon-park", "icon-park-outline", "line"),
-        *of("maki", "maki", "glyph"),
-        *of("mdi", "mdi", "glyph", suffixed=True),
-        *of("material-symbols-light", "material-symbols-light", "glyph", suffixed=True),
-        *of("healthicons", "healthicons", "glyph", suffixed=True),
-        IconSet("ph", "ph", "line", suffixed=True, bold="line"),
-        *of("hugeicons", "hugeicons", "line", suffixed=True),
-        *of("carbon", "carbon", "line", suffixed=True),
-        *of("mingcute", "mingcute", None, suffixed=True),
-        *of("bi", "bi", "line", suffixed=True),
-        *of("solar", "solar", None, suffixed=True),
-        *of("lets-icons", "lets-icons", "line", suffixed=True),
-        *of("twemoji", "twemoji", "colour", "evaluation"),
-        *of("emojione", "emojione", "colour", "evaluation"),
-        *of("emojione", "emojione-monotone", "glyph", "evaluation"),
-        *of("fontawesome", "fa6-solid", "glyph", "evaluation"),
-        *of("tabler", "tabler", "line", "evaluation", True),
-        *of("lucide", "lucide", "line", "evaluation"),
-        *of("fxemoji", "fxemoji", "colour", "pool"),
-        *of("iconoir", "iconoir", "line", "pool", True),
-        *of("ionicons", "ion", "glyph", "pool", True),
-        *of("boxicons", "bx", "line", "pool"),
-        *of("boxicons", "bxs", "glyph", "pool"),
-        *of("remix", "ri", None, "calibration", True),
-        *of("clarity", "clarity", None, "calibration", True),
-        *of("tdesign", "tdesign", "line", "calibration", True),
-        *of("framework7", "f7", "line", "calibration", True),
-        *of("lineicons", "lineicons", "line", "calibration", True),
-        *of("unicons", "uil", "line", "calibration"),
-        *of("vaadin", "vaadin", "glyph", "calibration"),
-        *of("raphael", "raphael", "glyph", "calibration"),
-        *of("fontisto", "fontisto", "glyph", "calibration"),
-    ]
+def _of(
+    family: str, names: str, plain: Domain | None, role: Role = "train", suffixed: bool = False
+) -> list[IconSet]:
+    """The sets of a family that are alike, their `names` separated by spaces."""
+    return [IconSet(name, family, plain, role, suffixed) for name in names.split()]
 
 
-SETS: tuple[IconSet, ...] = tuple(_sets())
+SETS: tuple[IconSet, ...] = (
+    *_of("noto", "noto noto-v1", "colour"),
+    *_of("fluent", "fluent-emoji-flat fluent-emoji", "colour"),
+    *_of("fluent", "fluent-emoji-high-contrast", "glyph"),
+    *_of("fluent", "fluent", None, suffixed=True),
+    *_of("icons8", "flat-color-icons", "colour"),
+    *_of("meteocons", "meteocons", "colour"),
+    *_of(
+        "streamline",
+        "streamline-emojis streamline-color streamline-plump-color streamline-flex-color",
+        "colour",
+    ),
+    *_of(
+        "streamline",
+        "streamline-sharp-color streamline-kameleon-color streamline-ultimate-color",
+        "colour",
+    ),
+    *_of("streamline", "streamline-cyber-color", "colour"),
+    *_of(
+        "streamline",
+        "streamline streamline-plump streamline-flex streamline-sharp",
+        "line",
+        suffixed=True,
+    ),
+    *_of(
+        "streamline",
+        "streamline-ultimate streamline-freehand streamline-cyber",
+        "line",
+        suffixed=True,
+    ),
+    *_of("game-icons", "game-icons", "glyph"),
+    *_of("icon-park", "icon-park-solid", "glyph"),
+    *_of("icon-park", "icon-park-outline", "line"),
+    *_of("maki", "maki", "glyph"),
+    *_of("mdi", "mdi", "glyph", suffixed=True),
+    *_of("material-symbols-light", "material-symbols-light", "glyph", suffixed=True),
+    *_of("healthicons", "healthicons", "glyph", suffixed=True),
+    IconSet("ph", "ph", "line", suffixed=True, bold="line"),
+    *_of("hugeicons", "hugeicons", "line", suffixed=True),
+    *_of("carbon", "carbon", "line", suffixed=True),
+    *_of("mingcute", "mingcute", None, suffixed=True),
+    *_of("bi", "bi", "line", suffixed=True),
+    *_of("solar", "solar", None, suffixed=True),
+    *_of("lets-icons", "lets-icons", "line", suffixed=True),
+    *_of("twemoji", "twemoji", "colour", "evaluation"),
+    *_of("emojione", "emojione", "colour", "evaluation"),
+    *_of("emojione", "emojione-monotone", "glyph", "evaluation"),
+    *_of("fontawesome", "fa6-solid", "glyph", "evaluation"),
+    *_of("tabler", "tabler", "line", "evaluation", True),
+    *_of("lucide", "lucide", "line", "evaluation"),
+    *_of("fxemoji", "fxemoji", "colour", "pool"),
+    *_of("iconoir", "iconoir", "line", "pool", True),
+    *_of("ionicons", "ion", "glyph", "pool", True),
+    *_of("boxicons", "bx", "line", "pool"),
+    *_of("boxicons", "bxs", "glyph", "pool"),
+    *_of("remix", "ri", None, "calibration", True),
+    *_of("clarity", "clarity", None, "calibration", True),
+    *_of("tdesign", "tdesign", "line", "calibration", True),
+    *_of("framework7", "f7", "line", "calibration", True),
+    *_of("lineicons", "lineicons", "line", "calibration", True),
+    *_of("unicons", "uil", "line", "calibration"),
+    *_of("vaadin", "vaadin", "glyph", "calibration"),
+    *_of("raphael", "raphael", "glyph", "calibration"),
+    *_of("fontisto", "fontisto", "glyph", "calibration"),
+)
 
 OTHER_SPLIT: dict[Role, frozenset[str]] = {
     "evaluation": frozenset({"noto", "mdi", "carbon", "ph"}),

@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import jax
 import jax.numpy as jnp
@@ -114,17 +115,6 @@ class Budget:
         return steps / self.steps if self.steps else used_seconds / (self.minutes * 60)
 
 
-def _save(path: Path, trees: dict[str, Params], count: int, used: float) -> None:
-    flat = {
-        f"{kind}/{name}": np.asarray(value)
-        for kind, tree in trees.items()
-        for name, value in tree.items()
-    }
-    save_file(flat, path.with_suffix(".part"), {"count": str(count), "used_seconds": str(used)})
-    path.with_suffix(".json").write_text(json.dumps({"count": count, "used_seconds": used}))
-    os.replace(path.with_suffix(".part"), path)
-
-
 def folder_of(cache: Path, recipe: Recipe) -> Path:
     """Where a recipe's checkpoint and log lie: `mini`'s in `cache` itself."""
     return cache if recipe.name == "mini" else cache / recipe.name
@@ -157,102 +147,153 @@ def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
     return tokens.load(folder)
 
 
+@dataclass(frozen=True)
+class Start:
+    """How a training begins: from random parameters; where `resume`, within the schedule of the
+    checkpoint; where `restart`, with a new schedule from its weights (a warm restart).
+    """
+
+    seed: int
+    resume: bool = False
+    restart: bool = False
+
+
+KINDS = ("raw", "m", "v", "average")
+
+
+@dataclass
+class _State:
+    """Parameters, both moments of their slope, their running average, how many steps were taken and
+    how many seconds they took.
+    """
+
+    params: Params
+    first: Params
+    second: Params
+    average: Params
+    count: int = 0
+    used: float = 0.0
+
+    @classmethod
+    def random(cls, vocabulary: int, names: int, seed: int, shape: Shape) -> "_State":
+        params, width = init(vocabulary, seed, shape), shape.projection
+        head = np.random.default_rng(seed).normal(0, width**-0.5, (names, width))
+        params[HEAD] = jnp.asarray(head.astype(np.float32))
+        first, second = ({name: jnp.zeros_like(p) for name, p in params.items()} for _ in range(2))
+        return cls(params, first, second, params)
+
+    @classmethod
+    def read(cls, path: Path, restart: bool) -> "_State":
+        flat, record = load_file(path), json.loads(path.with_suffix(".json").read_text())
+        params, first, second, average = (
+            {
+                name.split("/", 1)[1]: jnp.asarray(value)
+                for name, value in flat.items()
+                if name.startswith(f"{kind}/")
+            }
+            for kind in KINDS
+        )
+        used = 0.0 if restart else record["used_seconds"]
+        return cls(params, first, second, average, record["count"], used)
+
+    def save(self, path: Path) -> None:
+        trees = zip(KINDS, (self.params, self.first, self.second, self.average), strict=True)
+        flat = {
+            f"{kind}/{name}": np.asarray(value)
+            for kind, tree in trees
+            for name, value in tree.items()
+        }
+        texts = {"count": str(self.count), "used_seconds": str(self.used)}
+        save_file(flat, path.with_suffix(".part"), texts)
+        record = {"count": self.count, "used_seconds": self.used}
+        path.with_suffix(".json").write_text(json.dumps(record))
+        os.replace(path.with_suffix(".part"), path)
+
+    def step(self, compiled, data, rate: float, eos: int, shape: Shape) -> float:
+        """Takes one step; returns its loss."""
+        trees = self.params, self.first, self.second, self.average
+        count = jnp.float32(self.count)
+        *trees, loss = compiled(*trees, count, jnp.float32(rate), data, eos=eos, shape=shape)
+        self.params, self.first, self.second, self.average = trees
+        self.count += 1
+        return float(loss)
+
+
+def _rate(count: int, share: float) -> float:
+    """Warm-up by steps, then half a cosine over the budget."""
+    return PEAK * min(1.0, (count + 1) / WARM_UP_STEPS) * 0.5 * (1 + np.cos(np.pi * share))
+
+
 def train(
     cache: Path,
     budget: Budget,
-    seed: int,
-    resume: bool,
-    restart: bool = False,
+    start: Start,
     recipe: Recipe = RECIPES["mini"],
     workers: int = 1,
 ) -> None:
     """Train within `budget`; `checkpoint.safetensors` and `train.log` go to `cache`, of other
     recipes than `mini` to `cache/<name>`.
 
-    `resume` goes on within the schedule of the checkpoint; `restart` begins a new one (a warm
-    restart) from its weights. So many `workers`, processes of their own, draw the batches.
+    Args:
+        cache: what the dataset step wrote.
+        budget: when the schedule ends.
+        start: from where it begins.
+        recipe: shape of the model, and the names that it never sees.
+        workers: processes of their own that draw the batches.
     """
     icons = np.load(cache / "icons.npz")
-    names = sorted(
-        (set(icons["name"][icons["role"] == "train"].tolist()) | set(CLASSES)) - set(recipe.without)
-    )
+    trained = set(icons["name"][icons["role"] == "train"].tolist()) | set(CLASSES)
+    names = sorted(trained - set(recipe.without))
     alternatives = other_words(names, cache / "node_modules" / "emojibase-data")
-    drawings = Drawings(cache, alternatives, recipe.without)
-    tokenizer = make_tokenizer(cache, drawings)
-    eos = tokenizer.eos_token_id
-    params, width = init(len(tokenizer), seed, recipe.shape), recipe.shape.projection
-    head = np.random.default_rng(seed).normal(0, width**-0.5, (len(names), width))
-    params[HEAD] = jnp.asarray(head.astype(np.float32))
-    first, second = ({name: jnp.zeros_like(p) for name, p in params.items()} for _ in range(2))
-    average, count, used, before = params, 0, 0.0, 0
+    tokenizer = make_tokenizer(cache, Drawings(cache, alternatives, recipe.without))
     into = folder_of(cache, recipe)
     into.mkdir(parents=True, exist_ok=True)
     path = into / "checkpoint.safetensors"
-    if resume or restart:
-        flat, progress_record = load_file(path), json.loads(path.with_suffix(".json").read_text())
-        count, used = progress_record["count"], 0.0 if restart else progress_record["used_seconds"]
-        before = count if restart else 0
-        kinds = ("raw", "m", "v", "average")
-        trees = [
-            {
-                n.split("/", 1)[1]: jnp.asarray(v)
-                for n, v in flat.items()
-                if n.startswith(f"{kind}/")
-            }
-            for kind in kinds
-        ]
-        params, first, second, average = trees
+    if start.resume or start.restart:
+        state = _State.read(path, start.restart)
+    else:
+        state = _State.random(len(tokenizer), len(names), start.seed, recipe.shape)
+    before = state.count if start.restart else 0
     judge = Judge(cache, tokenizer, recipe.shape)
-    step = jax.jit(_step, static_argnames=("eos", "shape"))
     log = (into / "train.log").open("a", buffering=1)
-    log.write(
-        f"names {len(names)} tokens {len(tokenizer)} parameters"
-        f" {sum(p.size for n, p in params.items() if n != HEAD)}\n"
-    )
+    size = sum(p.size for name, p in state.params.items() if name != HEAD)
+    log.write(f"names {len(names)} tokens {len(tokenizer)} parameters {size}\n")
+    with Feed(cache, alternatives, recipe.without, start.seed + state.count, workers) as feed:
+        _run(state, feed, budget, before, path, judge, log)
+    state.save(path)
+    averaged, raw = judge.line(state.average), judge.line(state.params)
+    log.write(f"done step {state.count} average {averaged} raw {raw}\n")
+
+
+def _run(
+    state: _State,
+    feed: Feed,
+    budget: Budget,
+    before: int,
+    path: Path,
+    judge: Judge,
+    log: TextIO,
+) -> None:
+    """Steps until the budget is used; `before` steps were taken before its schedule began."""
+    compiled = jax.jit(_step, static_argnames=("eos", "shape"))
+    eos, shape = judge.tokenizer.eos_token_id, judge.shape
     saved, losses = time.monotonic(), []
-    with Feed(cache, alternatives, recipe.without, seed + count, workers) as feed:
-        while (share := budget.share(used, count - before)) < 1:
-            began = time.monotonic()
-            rate = PEAK * min(1.0, (count + 1) / WARM_UP_STEPS) * 0.5 * (1 + np.cos(np.pi * share))
-            batch, ids = feed.next()
-            keep = batch.keep if share < ALL_PATCHES_FROM else None
-            data = (
-                batch.pictures,
-                keep,
-                ids,
-                batch.names,
-                batch.true.astype(np.float32),
-                batch.distinct,
-            )
-            params, first, second, average, loss = step(
-                params,
-                first,
-                second,
-                average,
-                jnp.float32(count),
-                jnp.float32(rate),
-                data,
-                eos=eos,
-                shape=recipe.shape,
-            )
-            losses.append(float(loss))
-            count += 1
-            if count % 50 == 0:
-                log.write(
-                    f"step {count} minutes {used / 60:.1f} loss {np.mean(losses[-50:]):.3f} rate"
-                    f" {rate:.2e}\n"
-                )
-            if count % JUDGE_STEPS == 0:
-                log.write(
-                    f"step {count} minutes {used / 60:.1f} average {judge.line(average)} raw"
-                    f" {judge.line(params)}\n"
-                )
-            now = time.monotonic()
-            used += now - began
-            if now - saved > CHECKPOINT_SECONDS:
-                _save(
-                    path, {"raw": params, "m": first, "v": second, "average": average}, count, used
-                )
-                saved = now
-    _save(path, {"raw": params, "m": first, "v": second, "average": average}, count, used)
-    log.write(f"done step {count} average {judge.line(average)} raw {judge.line(params)}\n")
+    while (share := budget.share(state.used, state.count - before)) < 1:
+        began = time.monotonic()
+        rate = _rate(state.count, share)
+        batch, ids = feed.next()
+        keep = batch.keep if share < ALL_PATCHES_FROM else None
+        true = batch.true.astype(np.float32)
+        data = (batch.pictures, keep, ids, batch.names, true, batch.distinct)
+        losses.append(state.step(compiled, data, rate, eos, shape))
+        at = f"step {state.count} minutes {state.used / 60:.1f}"
+        if state.count % 50 == 0:
+            log.write(f"{at} loss {np.mean(losses[-50:]):.3f} rate {rate:.2e}\n")
+        if state.count % JUDGE_STEPS == 0:
+            averaged, raw = judge.line(state.average), judge.line(state.params)
+            log.write(f"{at} average {averaged} raw {raw}\n")
+        now = time.monotonic()
+        state.used += now - began
+        if now - saved > CHECKPOINT_SECONDS:
+            state.save(path)
+            saved = now

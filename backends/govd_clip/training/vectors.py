@@ -21,6 +21,11 @@ def write(cache: Path, recipe: Recipe, folder: Path) -> str:
     """Write `<recipe>.npz`, the model, and `<recipe>-evaluation.npz`, its labelled drawings.
     Returns a line of accuracies.
 
+    Args:
+        cache: what the steps before wrote: pictures, tokenizer, the recipe's checkpoint.
+        recipe: the model beside `mini`.
+        folder: where both files go.
+
     The model: `text_names`, `text_vectors` (n, d), the mean of the templates, unit: labels,
     synonyms, then the general vocabulary; `labels`, how many of them are the label set;
     `prompt_names` (`template|name`), `prompt_vectors` of the labels; `domain_names`,
@@ -30,6 +35,27 @@ def write(cache: Path, recipe: Recipe, folder: Path) -> str:
     """
     judge = Judge(cache, tokens.load(cache / "tokenizer"), recipe.shape)
     params = load_checkpoint(folder_of(cache, recipe))
+    icons = np.load(cache / "icons.npz")
+    folder.mkdir(parents=True, exist_ok=True)
+    pool = icons["picture"][icons["role"] == "pool"]
+    np.savez_compressed(
+        folder / f"{recipe.name}.npz",
+        **_texts(judge, params),
+        image_vectors=_half(embed_images(params, pool, recipe.shape)),
+    )
+    places = zip(judge.domain, judge.target, judge.set, judge.icon, strict=True)
+    np.savez_compressed(
+        folder / f"{recipe.name}-evaluation.npz",
+        image_vectors=_half(embed_images(params, judge.pictures, recipe.shape)),
+        labels=np.array([judge.classes[i] for i in judge.target]),
+        domains=np.array([DOMAINS[i] for i in judge.domain]),
+        files=np.array([f"{DOMAINS[d]}/{judge.classes[t]}/{s}-{i}.png" for d, t, s, i in places]),
+    )
+    return judge.line(params)
+
+
+def _texts(judge: Judge, params) -> dict[str, np.ndarray]:
+    """The arrays of names and their embeddings, as `write` describes them."""
     others = [word for name in CLASSES for word in synonyms(name)]
     names = list(dict.fromkeys([*CLASSES, *others, *default_vocabulary()]))
     of_prompt = {
@@ -39,36 +65,24 @@ def write(cache: Path, recipe: Recipe, folder: Path) -> str:
     in_domain = [
         judge.texts(params, [f"a {domain} of a {name}" for name in CLASSES]) for domain in DOMAINS
     ]
-    icons = np.load(cache / "icons.npz")
-    places = zip(judge.domain, judge.target, judge.set, judge.icon, strict=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        folder / f"{recipe.name}.npz",
-        text_names=np.array(names),
-        text_vectors=(mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float16),
-        labels=np.array(len(CLASSES)),
-        prompt_names=np.array([f"{t}|{name}" for t in TEMPLATES for name in CLASSES]),
-        prompt_vectors=np.concatenate([of_prompt[t][: len(CLASSES)] for t in TEMPLATES]).astype(
-            np.float16
-        ),
-        domain_names=np.array(DOMAINS),
-        domain_vectors=np.stack(in_domain).astype(np.float16),
-        unseen_names=np.array([f"{t}|{name}" for t in UNSEEN for name in CLASSES]),
-        unseen_vectors=np.concatenate(
-            [_in_parts(judge, params, [t.replace("{}", n) for n in CLASSES]) for t in UNSEEN]
-        ).astype(np.float16),
-        image_vectors=embed_images(
-            params, icons["picture"][icons["role"] == "pool"], recipe.shape
-        ).astype(np.float16),
-    )
-    np.savez_compressed(
-        folder / f"{recipe.name}-evaluation.npz",
-        image_vectors=embed_images(params, judge.pictures, recipe.shape).astype(np.float16),
-        labels=np.array([judge.classes[i] for i in judge.target]),
-        domains=np.array([DOMAINS[i] for i in judge.domain]),
-        files=np.array([f"{DOMAINS[d]}/{judge.classes[t]}/{s}-{i}.png" for d, t, s, i in places]),
-    )
-    return judge.line(params)
+    of_labels = [of_prompt[t][: len(CLASSES)] for t in TEMPLATES]
+    unseen = [_in_parts(judge, params, [t.replace("{}", n) for n in CLASSES]) for t in UNSEEN]
+    return {
+        "text_names": np.array(names),
+        "text_vectors": _half(mean / np.linalg.norm(mean, axis=1, keepdims=True)),
+        "labels": np.array(len(CLASSES)),
+        "prompt_names": np.array([f"{t}|{name}" for t in TEMPLATES for name in CLASSES]),
+        "prompt_vectors": _half(np.concatenate(of_labels)),
+        "domain_names": np.array(DOMAINS),
+        "domain_vectors": _half(np.stack(in_domain)),
+        "unseen_names": np.array([f"{t}|{name}" for t in UNSEEN for name in CLASSES]),
+        "unseen_vectors": _half(np.concatenate(unseen)),
+    }
+
+
+def _half(vectors) -> np.ndarray:
+    """The same in float16, in which they ship."""
+    return np.asarray(vectors).astype(np.float16)
 
 
 def _in_parts(judge: Judge, params, prompts: list[str]) -> np.ndarray:

@@ -45,7 +45,13 @@ class Audit(Asked):
         rows=as_of_rows,
     )
     def audit_as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
-        """What was served at a time, which forgets were in force, who had approved them."""
+        """What was served at a time, which forgets were in force, who had approved them.
+
+        Args:
+            time: `2027-01-31T12:00:00Z`; of a date alone, the end of that day, UTC.
+            model: of this model alone.
+            proof: with the entries that say so, and their proofs of inclusion.
+        """
         raise NotImplementedError
 
     @question(
@@ -71,12 +77,29 @@ class Audit(Asked):
         days: int | None = None,
         extended: int | None = None,
     ) -> Record:
-        """What is due, late and extended."""
+        """What is due, late and extended.
+
+        Args:
+            model: forgets of this model alone.
+            since: filed from this time on.
+            until: filed before this time.
+            days: due so many days after filing; None: `deadline_days` of govd.toml.
+            extended: the same with an extension; None: `extended_days` of govd.toml.
+        """
         raise NotImplementedError
 
     @abstractmethod
     def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
-        """A question in SQL to the views."""
+        """A question in SQL to the views, read-only.
+
+        Args:
+            query: one `select`.
+            seconds: it is ended after so long.
+            limit: at most so many rows; `more` of the answer says whether there are others.
+
+        Raises:
+            Usage: it is no question to the views, or it took too long.
+        """
 
     @question(
         "audit/answer/{key}",
@@ -142,9 +165,14 @@ class Audit(Asked):
         witnesses: Sequence[str] = (),
         roots: Sequence[str] = (),
     ) -> Record:
-        """Check the ledger; an auditor checks a bundle for himself. `since`: log checkpoints that
-        were kept; `witnesses`, `roots`: keys and root certificates (PEM) of those who vouch for
-        times.
+        """Check the ledger; an auditor checks a bundle for himself.
+
+        Args:
+            since: log checkpoints that were kept, as texts: the log must have grown from them.
+            key: the public key that the log was signed with at first, where it was kept elsewhere.
+            recompute: compose each edit again and compare the bytes.
+            witnesses: keys of those who cosign checkpoints.
+            roots: root certificates (PEM) of those who stamp times.
         """
 
     @question(
@@ -184,10 +212,16 @@ class Audit(Asked):
         as_of: str | None = None,
         with_others: bool = False,
     ) -> Record:
-        """Evidence in a file on this machine: of a request, a revision, a time (`as_of`, perhaps of
-        one `model`), or everything; `since`: a log checkpoint that was kept, from which it then has
-        a proof. Of a request it shows other requests as digests only; `with_others` shows them, so
-        that the edit can be recomposed.
+        """Evidence in a file on this machine: of a request, a revision, a time, or everything.
+
+        Args:
+            file: where it goes; it must not exist.
+            request: an id: evidence of this request, which shows other requests as digests only.
+            model: of the `revision`, or of the time `as_of`.
+            revision: a number: evidence of what this revision was made of.
+            since: a log checkpoint that was kept, from which the bundle then has a proof.
+            as_of: evidence of what was served at this time.
+            with_others: show the other requests, so that the edit can be recomposed.
 
         Raises:
             Usage: the file exists. MachineFault: it cannot be written.

@@ -63,13 +63,21 @@ class Models(Asked):
     def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
         """Change what a model is registered with; with `reference`, rebase it on another
         checkpoint. What is not given stays.
+
+        Raises:
+            NotFound: no model of that `name`. BadFile, BadCheckpoint: something given is no good;
+            nothing changes.
         """
 
     @abstractmethod
     def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
         """Take a model out of service; its entries stay. With forgets in force it is retired: they
-        keep their states, and its name is not used again. `delete_published`: take away what was
-        published to its folder, too.
+        keep their states, and its name is not used again.
+
+        Args:
+            name: of the model.
+            reason: stands in the ledger.
+            delete_published: take away what was published to its folder, too.
 
         Raises:
             Conflict: requests of it are not decided yet.
@@ -101,7 +109,9 @@ class Models(Asked):
         resumes=True,
     )
     def diff(self, model: str, first: int, second: int) -> Record:
-        """What one revision has that another has not."""
+        """What the revision `second` of a model has that its revision `first` has not, and the
+        other way round.
+        """
         raise NotImplementedError
 
     @abstractmethod
@@ -123,6 +133,13 @@ class Models(Asked):
         """The best label for each picture file on this machine, in their order: `path`, `label`,
         `scores`, `revision`.
 
+        Args:
+            model: its name.
+            images: paths.
+            labels: to choose among; None: the labels that the model is registered with.
+            revision: that answers; None: the published one.
+            base: the model as it was registered answers, without any forget.
+
         A picture that cannot be read has the label None and an `error`.
 
         Raises:
@@ -135,6 +152,12 @@ class Models(Asked):
     ) -> Floats:
         """Unit embeddings `(n, d)` float32 of texts, then of picture files, by the published
         revision.
+
+        Args:
+            model: its name.
+            texts: as they are, no template is put around them.
+            images: paths on this machine.
+            base: by the model as it was registered, without any forget.
 
         Raises:
             UnreadableImage: one of the pictures cannot be read; it is named.
@@ -152,15 +175,32 @@ class Models(Asked):
         words: Mapping[str, Any] | None = None,
     ) -> Record:
         """Metrics on a folder of labelled pictures on the machine of the home, with the confusion
-        that they were computed from. `report`: also what a report shows beside them; with private
-        forgets only where `disclose`. `words`: other words for labels that attackers try, a list
-        for each label, or lists by language.
+        that they were computed from.
+
+        Args:
+            model: its name.
+            images: the folder; None: the one that the model is registered with.
+            revision: that is measured; None: the published one.
+            base: measure the model as it was registered instead.
+            report: also what a report shows beside the metrics.
+            disclose: a report may name private forgets; without it there is none where one is in
+                force.
+            words: other words for labels that attackers try, a list for each label, or lists by
+                language.
         """
 
     @abstractmethod
     def export(
         self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any
     ) -> Record:
-        """Write the edited model into a folder on the machine of the home; `disclose`,
-        `recipient`.
+        """Write the edited model into a folder on the machine of the home.
+
+        Args:
+            model: its name.
+            folder: must not exist yet, or be empty.
+            revision: that is written; None: the published one.
+            format: what the model's backend can write: `hf`, a folder for transformers; `edit`, the
+                edit alone.
+            how: `recipient`: who gets it, for the ledger; `disclose`: a revision with private
+                forgets too, to a recipient who is named.
         """

@@ -78,6 +78,12 @@ class Requests(Asked):
     ) -> Record:
         """Take a forget back.
 
+        Args:
+            request_id: of the forget, or an unambiguous beginning of it.
+            reason: stands in the ledger, and policies read it.
+            idempotency_key: the same call with the same key files one revert.
+            wait: return when it is decided and served.
+
         Raises:
             Conflict: it is not in force, or its revert is filed already.
         """
@@ -92,7 +98,13 @@ class Requests(Asked):
 
     @abstractmethod
     def extend(self, request_id: str, due: str, reason: str) -> Record:
-        """More time for an open forget; needs a reason."""
+        """More time for an open forget.
+
+        Args:
+            request_id: of the forget, or an unambiguous beginning of it.
+            due: a date, or a time with its offset, later than when it is due already.
+            reason: stands in the ledger; there must be one.
+        """
 
     @abstractmethod
     def reveal(self, request_id: str) -> Record:
