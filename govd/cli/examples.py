@@ -11,7 +11,7 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("govd doctor", "govd doctor --home /var/lib/govd --json"),
     "forget": (
         'govd forget dog --model mini --alias puppy --reason "letter of 3 May" --ticket LEGAL-12',
-        "govd forget --from names.csv --model mini",
+        "govd forget dog --model mini --criterion 'named<=0.01' --criterion 'cost<=2%'",
     ),
     "preview": (
         "govd preview umbrella --domain line --model mini",
@@ -118,6 +118,10 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "request extend": (
         'govd request extend 3fa2 --due 2027-07-01 --reason "rights are unclear"',
         'govd request extend 3fa2 --due 2027-07-01T12:00:00Z --reason "holidays" --json',
+    ),
+    "request criteria": (
+        "govd request criteria 3fa2 --set 'cost<=0.03' --reason \"accepted by product\"",
+        'govd request criteria 3fa2 --drop worst_cell --reason "too few pictures" --json',
     ),
     "request shred": (
         'govd request shred 3fa2 --reason "erasure request"',

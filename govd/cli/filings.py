@@ -24,6 +24,7 @@ SEVERAL: Final = {
     "domain": "domains",
     "alias": "aliases",
     "example": "examples",
+    "criterion": "criteria",
 }
 """Columns whose cells hold several, between bars; their plural means the same."""
 TEXTS: Final = (
@@ -36,6 +37,7 @@ TEXTS: Final = (
     "due",
     "expires",
     "idempotency_key",
+    "criterion_set",
 )
 SWITCHES: Final = ("all_concepts", "private")
 MAX_BYTES: Final = 16 << 20

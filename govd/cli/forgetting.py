@@ -97,6 +97,25 @@ PrivateOption = Annotated[
         ),
     ),
 ]
+CriterionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--criterion",
+        metavar="METRIC<=X",
+        help=(
+            "What it must keep in every revision while it stands: named<=0.01, cost<=2%,"
+            " worst_cell<=0.05; may be repeated (metrics: README, Acceptance criteria)."
+        ),
+    ),
+]
+CriterionSetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--criterion-set",
+        metavar="DIGEST",
+        help="Judge the criteria on this evaluation set; by default on that of the model now.",
+    ),
+]
 RowsOption = Annotated[
     Path | None,
     typer.Option(
@@ -128,6 +147,8 @@ def forget(
     ticket: Annotated[str, typer.Option("--ticket", help="A reference elsewhere.")] = "",
     due: Annotated[str | None, typer.Option("--due", help="Must be in force by this date.")] = None,
     expires: ExpiresOption = None,
+    criterion: CriterionOption = None,
+    criterion_set: CriterionSetOption = None,
     key: KeyOption = None,
     wait: WaitOption = False,
     private: PrivateOption = False,
@@ -143,6 +164,7 @@ def forget(
     options = _scope(domain, alias, all_concepts, target, strength, method, prototypes, example)
     options |= {"reason": reason, "basis": basis, "ticket": ticket, "due": due}
     options |= {"expires": expires, "idempotency_key": key, "private": private}
+    options |= {"criteria": criterion or [], "criterion_set": criterion_set}
     if rows is not None:
         _forget_rows(rows, concepts, model, options, wait, home, as_json)
         return

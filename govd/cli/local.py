@@ -216,6 +216,17 @@ class Local(LocalPolicies, Api):
     def extend(self, request_id: str, due: str, reason: str) -> Record:
         return self._went_on(self.service.requests.extend(request_id, due, reason, self.actor))
 
+    def criteria(
+        self,
+        request_id: str,
+        criteria: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        reason: str = "",
+        criterion_set: str | None = None,
+    ) -> Record:
+        changed = self.service.requests.criteria
+        return self._done(changed(request_id, criteria, drop, reason, self.actor, criterion_set))
+
     def reveal(self, request_id: str) -> Record:
         return self._went_on(self.service.requests.reveal(request_id, self.actor))
 

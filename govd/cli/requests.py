@@ -29,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help=(
         "Forget requests: list, show, decide (approve, reject, withdraw, retry), hold, release,"
-        " extend, shred."
+        " extend, criteria, shred."
     ),
 )
 
@@ -235,6 +235,33 @@ def _ask_back(question: str) -> None:
         )
     if not typer.confirm(question, err=True):
         raise typer.Exit(1)
+
+
+@app.command("criteria")
+def criteria(
+    request_id: RequestArgument,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="METRIC<=X", help="A criterion, in the place of that on it."),
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option("--drop", metavar="METRIC", help="A metric that is bounded no more."),
+    ] = None,
+    criterion_set: Annotated[
+        str | None,
+        typer.Option("--criterion-set", metavar="DIGEST", help="Judge them on this set."),
+    ] = None,
+    reason: ReasonOption = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change what a forget must keep in every revision; needs a reason, and is an entry."""
+    from govd.cli.show_requests import show_request
+
+    with opened(home) as api:
+        changed = api.criteria(request_id, set_ or (), drop or (), reason, criterion_set)
+    put(changed, as_json, show_request)
 
 
 @app.command("extend")

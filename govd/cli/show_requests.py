@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from govd.cli.show_criteria import criteria_lines, prediction_lines
 from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
 from govd.records.actors import spoken
 from govd.records.lifecycle import has_expired
@@ -86,6 +87,10 @@ def show_request(request: Mapping[str, Json]) -> None:
         out.print(f"  method {escape(request['method'])}{target}, strength {request['strength']:g}")
     if request["predicted"]:
         _predicted(request["predicted"])
+    for line in prediction_lines(request["prediction"]) if request.get("prediction") else ():
+        out.print(f"  {line}")
+    for line in criteria_lines(request):
+        out.print(f"  {line}")
     for vote in request["votes"]:
         out.print(
             f"  vote of {escape(vote['policy'])}: {vote['decision']} ({escape(vote['reason'])})"
@@ -103,16 +108,28 @@ def show_request(request: Mapping[str, Json]) -> None:
             f"  [dim]the pictures that were synthesised for it: govd request show {request['id']}"
             " --pictures DIR[/]"
         )
+    following = _next(request)
+    if following:
+        out.print(f"  {following}")
+
+
+def _next(request: Mapping[str, Json]) -> str:
+    """What can be done with it now; empty where nothing can."""
+    request_id, name = request["id"], request["state"]
     if request.get("held"):
-        out.print(f"  [dim]to end the hold: govd request release {request['id']} --reason …[/]")
-    elif request["state"] == "waiting":
-        out.print(
-            f"  [yellow]next:[/] govd request approve {request['id']}, or reject, or withdraw"
+        return f"[dim]to end the hold: govd request release {request_id} --reason …[/]"
+    if name == "waiting" and request["state_reason"].startswith("criteria: "):
+        return (
+            "[yellow]next:[/] change the criterion (govd request criteria ID --set … or --drop …),"
+            f" then govd request retry {request_id}, or withdraw"
         )
-    elif request["state"] == "failed":
-        out.print(f"  [yellow]next:[/] govd request retry {request['id']}, or withdraw")
-    elif request["state"] in ("in_force", "subsumed"):
-        out.print(f"  [dim]to take it back: govd revert {request['id']} --reason …[/]")
+    if name == "waiting":
+        return f"[yellow]next:[/] govd request approve {request_id}, or reject, or withdraw"
+    if name == "failed":
+        return f"[yellow]next:[/] govd request retry {request_id}, or withdraw"
+    if name in ("in_force", "subsumed"):
+        return f"[dim]to take it back: govd revert {request_id} --reason …[/]"
+    return ""
 
 
 def _needs(vote: Mapping[str, Json]) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from govd.cli.show_criteria import prediction_lines
 from govd.cli.tables import (
     console,
     count,
@@ -50,6 +51,8 @@ def show_revision(revision: Mapping[str, Json]) -> None:
     )
     for line in _figures(revision.get("metrics") or {}):
         out.print(f"  {line}")
+    for line in _criteria(revision.get("metrics") or {}):
+        out.print(f"  {line}")
     checkpoint = (revision.get("metrics") or {}).get("checkpoint")
     if checkpoint:
         where = ", ".join(map(str, facts.get("conditional", [])))
@@ -81,6 +84,26 @@ def _figures(metrics: Mapping[str, Json]) -> Iterator[str]:
         f" {share(metrics.get('retain_acc'))}, same answers"
         f" {share(metrics.get('retain_agreement'))}"
     )
+
+
+def _criteria(metrics: Mapping[str, Json]) -> Iterator[str]:
+    """What criteria of forgets were judged by, and what was measured of predictions."""
+    judged = metrics.get("criteria") or {}
+    for request, record in list(judged.items())[:LISTED]:
+        figures = ", ".join(
+            f"{metric} {'–' if figure is None else f'{figure:.4f}'}"
+            for metric, figure in record["figures"].items()
+        )
+        yield f"criteria of {escape(request)}, on {escape(record['on'] or 'nothing')}: {figures}"
+    if len(judged) > LISTED:
+        yield f"and those of {len(judged) - LISTED} more"
+    predictions = metrics.get("predictions") or []
+    for prediction in predictions[:LISTED]:
+        yield f"predicted of {escape(prediction['request'])}, and measured:"
+        for line in prediction_lines(prediction):
+            yield f"  {line}"
+    if len(predictions) > LISTED:
+        yield f"and of {len(predictions) - LISTED} more: govd audit predictions"
 
 
 def show_whole_revision(revision: Mapping[str, Json]) -> None:

@@ -243,6 +243,18 @@ class Daemon(PolicyCalls, Api):
             f"requests/{part_of_path(request_id)}/extend", {"due": due, "reason": reason}
         )
 
+    def criteria(
+        self,
+        request_id: str,
+        criteria: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        reason: str = "",
+        criterion_set: str | None = None,
+    ) -> Record:
+        body = {"criteria": list(criteria), "drop": list(drop), "reason": reason}
+        path = f"requests/{part_of_path(request_id)}/criteria"
+        return self._post(path, {**body, "criterion_set": criterion_set})
+
     def reveal(self, request_id: str) -> Record:
         return self._post(f"requests/{part_of_path(request_id)}/reveal", {})
 

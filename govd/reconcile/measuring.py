@@ -66,8 +66,14 @@ class Measuring:
             digest = revision.made_for["evaluation"]
         else:
             digest = self.core.desk.model(model).evaluation
-        if digest is None:
-            return None
+        return None if digest is None else self.evaluation_set(digest)
+
+    def evaluation_set(self, digest: str) -> EvaluationData:
+        """An evaluation set by the digest of its artifact.
+
+        Raises:
+            NotFound: it is not there.
+        """
         if digest not in self._data:
             self._data[digest] = evaluation_from(self.core.artifacts.get(digest))
         return self._data[digest]

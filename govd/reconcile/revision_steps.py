@@ -9,10 +9,13 @@ from govd.edit import Basis, Edit
 from govd.errors import BadFile, GovdError, MachineFault, PluginFault
 from govd.ledger.entry import Draft
 from govd.models.core import Core
-from govd.reconcile.measuring import Measuring
+from govd.reconcile.judging import Judging, all_breaches
+from govd.reconcile.measuring import Measuring, plain
 from govd.reconcile.pauses import Pauses
+from govd.reconcile.predictions import Predictions
 from govd.reconcile.request_step import spoken_fault
 from govd.reconcile.settling import Desired, Settling
+from govd.records.criteria import Breach, unjudged
 from govd.records.drafts import request_draft, revision_draft
 from govd.records.lifecycle import UNSERVED, RequestState, RevisionState
 from govd.records.request import Request
@@ -25,6 +28,8 @@ from govd.types import Contribution, Gate, Json
 log = logging.getLogger("govd")
 MADE_FOR = ("reference", "hf_revision", "digest", "from_scratch", "evaluation")
 """What a revision keeps of the model that it was composed for."""
+CRITERIA = "criteria"
+"""Whose word it is where an acceptance criterion would not be kept."""
 Recording = Callable[[Request, Sequence[Draft]], bool]
 
 
@@ -44,6 +49,8 @@ class RevisionSteps:
         self.core, self.requests, self.measuring = core, requests, measuring
         self._record, self._pauses = record, pauses
         self._settling = Settling(core, requests)
+        self._judging = Judging(core, requests, measuring)
+        self._predictions = Predictions(self._judging)
 
     def step(self, model: str) -> bool:
         """One step for one model; whether there was one.
@@ -61,7 +68,7 @@ class RevisionSteps:
             self._revise(pending, "supersede", reason="what is wanted has changed meanwhile")
             return True
         if desired.contributions == (list(published.contributions) if published else []):
-            return self._settle(model, published)
+            return self._settle(model, published, desired)
         if pending is None:
             is_refused = last is not None and last.state is RevisionState.REFUSED
             if (
@@ -184,6 +191,10 @@ class RevisionSteps:
         opened = self.core.models.opened_for(model, revision)
         edit, evaluation = measuring.edit(revision, model), measuring.evaluation(model, revision)
         figures, by = measuring.fast(opened, edit, measuring.filed(revision), evaluation)
+        trial = self._judging.trial(revision, self._settling.desired(model).wanted)
+        judged, compared = self._judging.figures(trial), self._predictions.compared(trial)
+        figures |= {"criteria": plain(judged)} if judged else {}
+        figures |= {"predictions": plain(compared)} if compared else {}
         self._revise(revision, "evaluate", metrics=figures, evaluated_by=by or "govd")
         return True
 
@@ -191,9 +202,18 @@ class RevisionSteps:
         """Ask the gates, each time anew while one of them lets it wait."""
         if not self._pauses.over("gate", revision.subject):
             return False
+        wanted = self._settling.desired(revision.model).wanted
+        if any(unjudged(r.criteria, r.criteria_set, revision.criteria.get(r.id)) for r in wanted):
+            self._revise(revision, "supersede", reason="criteria were changed meanwhile")
+            return True
+        broken = all_breaches(wanted, revision.criteria)
+        blamed = self._judging.to_blame(revision, wanted, broken)
+        if blamed is not None:
+            return self._hold(*blamed)
         gates, failed = self.requests.decisions.gates(revision)
         self._pauses.note("gate", revision.subject, failed)
         gates += self._unresolved(revision.model)
+        gates += [Gate("wait", CRITERIA, breach.reason) for breach in broken]
         denial = next((gate for gate in gates if gate.decision == "deny"), None)
         if denial is not None:
             self._revise(revision, "refuse", reason=f"{denial.gate}: {denial.reason}")
@@ -205,6 +225,12 @@ class RevisionSteps:
         if revision.state is not RevisionState.WAITING or revision.state_reason != reason:
             self._revise(revision, "wait", reason=reason)
         return False
+
+    def _hold(self, request: Request, breach: Breach) -> bool:
+        """A request that is new waits: what it breaks is kept without it."""
+        because = {"reason": f"{CRITERIA}: {breach.reason_for(request.id)}"}
+        payload = {**because, "criterion": breach.as_json()}
+        return self._record(request, [request_draft(request, "wait", GOVD, payload)])
 
     def _unresolved(self, model: str) -> list[Gate]:
         """Forgets that were served and wait now, since nobody can compute them for what the model
@@ -225,8 +251,11 @@ class RevisionSteps:
         """
         core, model = self.core, revision.model
         with core.desk.lock:
-            if self._settling.desired(model).contributions != list(revision.contributions):
+            desired = self._settling.desired(model)
+            if desired.contributions != list(revision.contributions):
                 return True  # looked at again
+            if all_breaches(desired.wanted, revision.criteria):
+                return True  # criteria were changed meanwhile
             publish = revision_draft(
                 revision, "publish", GOVD, {"edit_digest": revision.edit_digest}
             )
@@ -236,13 +265,22 @@ class RevisionSteps:
         log.info("model %s serves revision %d", model, revision.number)
         return True
 
-    def _settle(self, model: str, published: Revision | None) -> bool:
+    def _settle(self, model: str, published: Revision | None, desired: Desired) -> bool:
         """Requests whose state changes though the edit does not: a subsumed one reverted, one that
         another covers now.
         """
+        approved = [r for r in desired.wanted if r.state is RequestState.APPROVED and r.criteria]
+        judged: dict[str, Json] = {}
+        if approved and published is not None:  # it adds nothing, and has criteria all the same
+            trial = self._judging.trial(published, desired.wanted)
+            judged = plain(self._judging.figures(trial, approved))
+            broken = all_breaches(approved, judged)
+            if broken:
+                request = next(r for r in approved if r.id == broken[0].request)
+                return self._hold(request, broken[0])
         with self.core.desk.lock:
             number = published.number if published else None
-            drafts = self._settling.transitions(model, number)
+            drafts = self._settling.transitions(model, number, judged)
             if not drafts:
                 return False
             self.core.desk.append(drafts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from govd.ledger.entry import Draft
@@ -11,6 +12,7 @@ from govd.records.lifecycle import STANDING, RequestState
 from govd.records.request import Request
 from govd.requests import Requests
 from govd.requests.decisions import GOVD
+from govd.types import Json
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,19 @@ class Settling:
         requests = (views.request(request_id) for request_id in (inner, outer))
         return not any(request is not None and request.private for request in requests)
 
-    def transitions(self, model: str, number: int | None) -> list[Draft]:
+    def transitions(
+        self, model: str, number: int | None, judged: Mapping[str, Json] | None = None
+    ) -> list[Draft]:
         """What each request's state becomes once the wanted contributions are the published
-        ones. `number`: of the revision that has them, None for the base.
+        ones. `number`: of the revision that has them, None for the base. `judged`: what the
+        criteria of covered forgets were judged by that are in no metrics of that revision.
         """
         desired = self.desired(model)
         drafts = []
         for request in desired.wanted:
             outer = desired.covered.get(request.id)
             if outer and request.state is not RequestState.SUBSUMED:
-                drafts.append(self._subsumed(request, outer))
+                drafts.append(self._subsumed(request, outer, (judged or {}).get(request.id)))
             elif not outer and request.state is not RequestState.IN_FORCE:
                 published = {"revision": number, "reason": f"revision {number}"}
                 drafts.append(request_draft(request, "publish", GOVD, published))
@@ -68,12 +73,13 @@ class Settling:
                 drafts += self._reverted(request, number)
         return drafts
 
-    def _subsumed(self, request: Request, outer: str) -> Draft:
+    def _subsumed(self, request: Request, outer: str, judged: Json) -> Draft:
         shown = outer if self.may_tell(request.id, outer) else "another forget"
         reason = (
             f"covered by {shown}: adds nothing while that stands, takes over when it is reverted"
         )
-        return request_draft(request, "subsume", GOVD, {"reason": reason})
+        kept = {} if judged is None else {"judged": judged}
+        return request_draft(request, "subsume", GOVD, {"reason": reason, **kept})
 
     def _reverted(self, revert: Request, number: int | None) -> list[Draft]:
         drafts = []

@@ -3,7 +3,7 @@ through `Lookup` alone, writes nothing, and no record that it was given changes.
 
 Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` and
 `revision.<event>` for each event of `lifecycle`, and those that change no state: `request.extend`,
-`.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`, `.deliver`,
+`.criteria`, `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`, `.deliver`,
 `model.update`, `contribution.make`, `export.write`, `token.create`, `token.revoke`, `key.rotate`,
 `witness.cosign`, `witness.stamp`, `policy.<event>`. The subject of a request's entries is its id,
 of a revision's `model/number`, of a model's its name.

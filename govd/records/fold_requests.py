@@ -135,6 +135,23 @@ def _approved_in_vain(request: Request, entry: Record) -> dict[str, Json]:
     }
 
 
+def _criteria(request: Request, entry: Record) -> dict[str, Json]:
+    payload = entry["payload"]
+    changed = {
+        "at": entry["time"],
+        "by": entry["actor"],
+        "entry": entry["seq"],
+        "was": payload["was"],
+        "criteria": payload["criteria"],
+        "reason": _reason(payload),
+    }
+    return {
+        "criteria": payload["criteria"],
+        "criteria_set": payload["criteria_set"],
+        "criteria_changes": [*request.get("criteria_changes", []), changed],
+    }
+
+
 def _shredded(request: Request, entry: Record) -> dict[str, Json]:
     return {"shredded_at": request.shredded_at or entry["time"]}
 
@@ -154,6 +171,7 @@ NOTES: Final[Mapping[str, Callable[[Request, Record], dict[str, Json]]]] = {
     "recompute": _recomputed,
     "approval": _approved_in_vain,
     "shred": _shredded,
+    "criteria": _criteria,
 }
 """What changes a request's record but not its state, and which fields."""
 

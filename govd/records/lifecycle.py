@@ -112,7 +112,7 @@ REVERT: Final[dict[str, dict[str, RequestState]]] = {
         "withdraw": RequestState.WITHDRAWN,
         "retry": RequestState.FILED,
     },
-    RequestState.APPROVED: {"publish": RequestState.DONE},
+    RequestState.APPROVED: {"publish": RequestState.DONE, "wait": RequestState.WAITING},
     RequestState.DONE: {},
     RequestState.DENIED: {},
     RequestState.REJECTED: {},

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from govd.records.criteria import CriteriaSet, Criterion
 from govd.records.lifecycle import STANDING, WANTED, Kind, RequestState, is_final
 from govd.records.predicted import Predicted
 from govd.records.record import StoredRecord
@@ -252,6 +253,17 @@ class Request(StoredRecord):
     def predicted(self) -> Predicted:
         """What it was predicted to do when it was decided; before, nothing is said in it."""
         return Predicted.from_json(self._json["predicted"] or {})
+
+    @cached_property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """What it must keep in every revision while it stands, as it is said now."""
+        return tuple(Criterion.from_json(said) for said in self._json.get("criteria") or ())
+
+    @property
+    def criteria_set(self) -> CriteriaSet | None:
+        """The evaluation set that its criteria are bound to; None: whatever the model has."""
+        bound_to = self._json.get("criteria_set")
+        return CriteriaSet.from_json(bound_to) if bound_to else None
 
     @property
     def votes(self) -> tuple[RecordedVote, ...]:

@@ -115,6 +115,16 @@ class Revision(StoredRecord):
         return self._json.get("metrics") or {}
 
     @property
+    def criteria(self) -> Mapping[str, Mapping[str, Json]]:
+        """What the criteria of each forget were judged by: request → `set`, `on`, `figures`."""
+        return self.metrics.get("criteria") or {}
+
+    @property
+    def predictions(self) -> tuple[Mapping[str, Json], ...]:
+        """What each forget that was new in it was predicted to do, against what was measured."""
+        return tuple(self.metrics.get("predictions") or ())
+
+    @property
     def measured(self) -> bool:
         """Whether the figures that take longer are among them."""
         return bool(self._json["measured"])

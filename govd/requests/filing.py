@@ -13,6 +13,7 @@ from govd.models.core import Core
 from govd.records.lifecycle import OPEN, RequestState
 from govd.records.limits import bounded
 from govd.records.request import Request
+from govd.requests.accepting import Accepting, measured_of
 from govd.requests.calibrating import Calibrating
 from govd.requests.composing import Composing
 from govd.requests.computing import Computing
@@ -43,6 +44,8 @@ class Requests:
             core, self.privacy, self.contributions, self.composing, self.calibrating
         )
         self.previewing = Previewing(core, self.computing, self.predicting, self.decisions)
+        self.accepting = Accepting(core, self.privacy)
+        self.criteria = self.accepting.change
         self.decide, self.extend = self.decisions.decide, self.decisions.extend
         self.all = bounded(Finding(core, self.privacy).all)
         self.hold, self.release, self.reveal = (
@@ -53,8 +56,11 @@ class Requests:
 
     @bounded
     def show(self, request_id: str) -> Request:
-        """One request."""
-        return self.core.desk.request(request_id)
+        """One request; with what its criteria were judged by last (`judged`), and what was measured
+        of its prediction (`prediction`), each with the number of the `revision`.
+        """
+        request = self.core.desk.request(request_id)
+        return request.with_(**measured_of(self.core.desk.views, request))
 
     @bounded
     def forget(self, model: str, options: ForgetOptions, actor: str) -> Request:
@@ -89,9 +95,11 @@ class Requests:
         under one lock: the same call at once would find that the scope is wanted already, by
         itself.
         """
-        repeated = self._repeated(
-            options.idempotency_key, self._body(model, spec, options), options.private
-        )
+        body = self._body(model, spec, options)
+        compared = {**body, "criteria": body.get("criteria")}  # with none, of one with none
+        if options.criterion_set is None:  # the model may have got another one meanwhile
+            compared.pop("criteria_set", None)
+        repeated = self._repeated(options.idempotency_key, compared, options.private)
         if repeated is None:
             self._check_overlap(model, spec)
             self._check_possible(model, spec)
@@ -108,6 +116,7 @@ class Requests:
         return body | {
             "due_at": date_of(options.due, "due"),
             "expires_at": date_of(options.expires, "expires"),
+            **self.accepting.filed(model, options),
         }
 
     @bounded

@@ -43,6 +43,8 @@ class ForgetOptions:
     idempotency_key: str | None = None
     private: bool = False
     examples: Sequence[bytes] = ()
+    criteria: Sequence[str] = ()
+    criterion_set: str | None = None
 
 
 def understood(

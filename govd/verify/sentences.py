@@ -70,9 +70,11 @@ def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None
             reason = _reason(payload) or "no reason given"
             if payload.get("kind") == "revert":
                 return f"asked to revert {payload.get('reverts')} (request {subject}): {reason}"
+            bounds = payload.get("criteria")
+            kept = f", to keep {criteria(bounds)}" if bounds else ""
             return (
-                f"asked to forget {scope(payload)} by {payload.get('method')} (request {subject}):"
-                f" {reason}"
+                f"asked to forget {scope(payload)} by {payload.get('method')}{kept} (request"
+                f" {subject}): {reason}"
             )
         case "request.vote":
             return (
@@ -89,11 +91,26 @@ def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None
                 f"{subject} is due on {str(payload.get('due_at'))[:10]} instead of"
                 f" {str(payload.get('was'))[:10]}: {reason}"
             )
+        case "request.criteria":
+            return (
+                f"{subject} must keep {criteria(payload.get('criteria'))} instead of"
+                f" {criteria(payload.get('was'))}: {_reason(payload)}"
+            )
         case "request.shred":
             return f"the text of {subject} was destroyed: {reason}"
         case "request.publish":
             return f"{subject} is served: {reason}"
     return None
+
+
+def criteria(bounds: Any) -> str:
+    """Acceptance criteria, in words."""
+    said = [
+        f"{bound.get('metric')} ≤ {bound.get('at_most')}"
+        for bound in json_list(bounds)
+        if isinstance(bound, dict)
+    ]
+    return ", ".join(said) or "nothing"
 
 
 def _of_revision(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:

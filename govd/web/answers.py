@@ -137,6 +137,13 @@ class Approval(Answer):
     reason: str
 
 
+class Criterion(Answer):
+    """That a figure is at most so much."""
+
+    metric: str
+    at_most: float
+
+
 class Request(Answer):
     """A forget request, or the revert of one."""
 
@@ -161,6 +168,15 @@ class Request(Answer):
     approvals: list[Approval]
     reverts: str | None
     entries: list[int]
+    criteria: list[Criterion] | None = Field(
+        None, description="What it must keep in every revision while it stands."
+    )
+    judged: dict[str, Any] | None = Field(
+        None, description="What its criteria came to in the published revision."
+    )
+    prediction: dict[str, Any] | None = Field(
+        None, description="What was measured of its prediction."
+    )
 
 
 class Preview(Answer):

@@ -87,6 +87,8 @@ class ForgetBody(ScopeBody):
     expires: str | None = None
     idempotency_key: str | None = None
     private: bool = False
+    criteria: list[str] = []
+    criterion_set: str | None = None
 
 
 class ReasonBody(Body):
@@ -135,6 +137,15 @@ class ExtendBody(Body):
     """`govd request extend`."""
 
     due: str
+    reason: str = ""
+
+
+class CriteriaBody(Body):
+    """`govd request criteria`: those that are set, and metrics whose criteria are dropped."""
+
+    criteria: list[str] = []
+    drop: list[str] = []
+    criterion_set: str | None = None
     reason: str = ""
 
 

@@ -19,7 +19,16 @@ from govd.web import policy_answers as policy
 from govd.web.problems import PROBLEM
 
 Model = type[BaseModel]
-VERBS: Final = ("revert", "reveal", "shred", "extend", "hold", "release", "{event}")
+VERBS: Final = (
+    "revert",
+    "reveal",
+    "shred",
+    "extend",
+    "criteria",
+    "hold",
+    "release",
+    "{event}",
+)
 ANSWERS: Final[dict[str, Model]] = {
     "GET /healthz": a.Healthy,
     "GET /readyz": a.Healthy,
@@ -42,10 +51,7 @@ ANSWERS: Final[dict[str, Model]] = {
     "POST /v1/preview": a.Preview,
     "GET /v1/requests/{request_id}": a.Request,
     "GET /v1/requests/{request_id}/pictures": a.Page[a.Picture],
-    **{
-        f"POST /v1/requests/{{request_id}}/{verb}": a.Request
-        for verb in ("revert", "reveal", "shred", "extend", "hold", "release", "{event}")
-    },
+    **{f"POST /v1/requests/{{request_id}}/{verb}": a.Request for verb in VERBS},
     "GET /v1/audit/log": a.Page[audit.Entry],
     "GET /v1/audit/trail/{request_id}": audit.Trail,
     "GET /v1/audit/as-of": audit.AsOf,

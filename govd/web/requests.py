@@ -12,7 +12,7 @@ from govd.requests import ForgetOptions
 from govd.requests.synthesised import picture_of, pictures_of
 from govd.service.states import check_state
 from govd.types import Json
-from govd.web.bodies import ExtendBody, ForgetBody, ReasonBody, ScopeBody, options
+from govd.web.bodies import CriteriaBody, ExtendBody, ForgetBody, ReasonBody, ScopeBody, options
 from govd.web.context import Context, Credentials, Here, Operator, Owner, Reader, admit
 from govd.web.heavy import heavy
 from govd.web.rendering import Form, Limit, listed
@@ -165,6 +165,14 @@ def shred(request_id: str, body: ReasonBody, context: Here, actor: Owner) -> Jso
 def extend(request_id: str, body: ExtendBody, context: Here, actor: Operator) -> Json:
     """More time for an open forget."""
     return context.service.requests.extend(request_id, body.due, body.reason, actor)
+
+
+@router.post("/requests/{request_id}/criteria")
+def criteria(request_id: str, body: CriteriaBody, context: Here, actor: Operator) -> Json:
+    """Change what a forget must keep; needs a reason."""
+    requests = context.service.requests
+    requests.criteria(request_id, body.criteria, body.drop, body.reason, actor, body.criterion_set)
+    return requests.show(request_id)
 
 
 @router.post("/requests/{request_id}/hold")

@@ -20,7 +20,7 @@ failed: retry filed, withdraw withdrawn
 REVERT = """
 filed: approve approved, deny denied, wait waiting, withdraw withdrawn
 waiting: approve approved, deny denied, reject rejected, retry filed, wait waiting, withdraw withdrawn
-approved: publish done
+approved: publish done, wait waiting
 """
 REVISION = """
 composed: evaluate evaluated, supersede superseded

@@ -107,6 +107,23 @@ class Requests(Asked):
         """
 
     @abstractmethod
+    def criteria(
+        self,
+        request_id: str,
+        criteria: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        reason: str = "",
+        criterion_set: str | None = None,
+    ) -> Record:
+        """Change what a forget must keep: `criteria` that are set (`named<=0.01`), metrics to
+        `drop`, and the digest of the evaluation set that they are bound to; needs a reason.
+
+        Raises:
+            Usage: nothing would change, no reason, or no criterion. Denied: a legal hold. Conflict:
+            the forget has ended.
+        """
+
+    @abstractmethod
     def reveal(self, request_id: str) -> Record:
         """A private request with its text (for the role owner); that it was read is an entry."""
 

@@ -1,0 +1,94 @@
+"""What a forget must keep and what became of its prediction, in lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from govd.cli.tables import count, escape, minute, share
+from govd.records.actors import spoken
+
+if TYPE_CHECKING:
+    from govd.types import Json
+
+WORDS: Final = {
+    "named": "still named so",
+    "cost": "answers changed, with all in force",
+    "own_cost": "answers changed by it",
+    "own_worst_label": "of the worst label",
+    "own_worst_cell": "of the worst label in one domain",
+    "own_elsewhere": "of the same in other domains",
+}
+"""Figures of a prediction."""
+
+
+def criteria_lines(request: Mapping[str, Json]) -> Iterator[str]:
+    """Its criteria with what they came to, and who changed them."""
+    criteria = request.get("criteria") or []
+    judged = request.get("judged") or {}
+    figures = judged.get("figures") or {}
+    unmet = {breach["metric"] for breach in judged.get("unmet", ())}
+    bound = request.get("criteria_set")
+    if criteria:
+        where = f"the evaluation set {bound['digest'][:16]}…" if bound else "what the model has"
+        yield f"must keep, on {where}:"
+    for criterion in criteria:
+        metric = criterion["metric"]
+        text = f"  {metric}<={criterion['at_most']:g}"
+        if metric not in figures:
+            yield text + (
+                "  [dim]not judged in what is published[/]" if "judged" in request else ""
+            )
+        else:
+            kept = "[red]not kept[/]" if metric in unmet else "kept"
+            where = f"in revision {judged['revision']}, on {escape(judged['on'])}"
+            yield f"{text}  {kept} {where}: {_of(judged, metric)}"
+    if unmet:
+        yield (
+            "[yellow]no further revision is published until it is kept, changed (govd request"
+            " criteria) or this forget is taken back[/]"
+        )
+    for change in request.get("criteria_changes", ()):
+        was, then = (_written(change[name]) for name in ("was", "criteria"))
+        yield (
+            f"{escape(spoken(change['by']))} changed it on {minute(change['at'])} from {was} to"
+            f" {then}: {escape(change['reason'])}"
+        )
+
+
+def _of(judged: Mapping[str, Json], metric: str) -> str:
+    figure = judged["figures"][metric]
+    if figure is None:
+        return f"cannot be judged, {escape(str((judged.get('missing') or {}).get(metric)))}"
+    pictures = (judged.get("pictures") or {}).get(metric)
+    return f"{figure:.4f} of {pictures} pictures" if pictures else f"{figure:.4f}"
+
+
+def _written(criteria: Json) -> str:
+    return ", ".join(f"{c['metric']}<={c['at_most']:g}" for c in criteria) or "nothing"
+
+
+def prediction_lines(prediction: Mapping[str, Json]) -> Iterator[str]:
+    """Each figure of a prediction, and what was measured of it."""
+    on = prediction["on"]
+    which = f" in revision {prediction['revision']}," if prediction.get("revision") else ""
+    if not on:
+        yield f"not measured: {escape(prediction['why'])}"
+        return
+    yield f"measured{which} on {escape(on)}:"
+    for row in prediction["figures"]:
+        yield f"  {compared(row)}"
+    if prediction.get("why"):
+        yield f"  [dim]{escape(prediction['why'])}[/]"
+
+
+def compared(row: Mapping[str, Json]) -> str:
+    """A predicted figure with its interval against what was measured."""
+    ends = "" if row["low"] is None else f" ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+    if row["measured"] is None:
+        outcome = "not measured"
+    else:
+        held = {True: "held", False: "[yellow]not held[/]", None: "no interval"}[row["held"]]
+        outcome = f"{share(row['measured'])} of {count(row['pictures'], 'picture')}: {held}"
+    words = WORDS.get(row["metric"], row["metric"])
+    return f"{words}: predicted {share(row['predicted'])}{ends}, measured {outcome}"

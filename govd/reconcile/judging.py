@@ -1,0 +1,291 @@
+"""Whether a revision keeps the acceptance criteria of the forgets that stand, whose fault it is
+where it does not, and how far predictions were off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from govd.edit import Basis, Edit
+from govd.edit.cache import Cache
+from govd.edit.criteria import Sight, State, changed, named, off_level
+from govd.edit.prediction import Costs
+from govd.errors import GovdError
+from govd.models.core import Core, Opened
+from govd.reconcile.measuring import Measuring
+from govd.records.criteria import OTHERS, OWN, Breach, breaches
+from govd.records.lifecycle import STANDING, RequestState
+from govd.records.request import Request
+from govd.records.revision import Revision
+from govd.requests import Requests
+from govd.requests.effects import labels_prompted
+from govd.types import Contribution, Figure, Floats, Json
+
+SIGHTS: Final = 4
+"""Evaluation sets whose unedited answers are kept in memory."""
+PROMPTED: Final = 4
+"""Models whose labels in single prompts are kept in memory."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A revision, or one that could be: the model as it is opened for it, its edit, the forgets
+    that are in force with it, and their contributions by the ids of their requests. `made_for`:
+    the model's `digest` and `evaluation`.
+    """
+
+    opened: Opened
+    edit: Edit
+    wanted: Sequence[Request]
+    contributions: Mapping[str, Contribution]
+    covered: Mapping[str, str]
+    made_for: Mapping[str, Json]
+
+    @property
+    def adding(self) -> list[Contribution]:
+        """The contributions that the edit is made of."""
+        return [c for name, c in self.contributions.items() if name not in self.covered]
+
+
+class Judging:
+    """Judges the revisions of a home's models. Nothing is written."""
+
+    def __init__(self, core: Core, requests: Requests, measuring: Measuring) -> None:
+        self.core, self.requests, self.measuring = core, requests, measuring
+        self._sights: Cache[tuple[str, str], Sight] = Cache(SIGHTS)
+        self._prompted: Cache[str, dict[str, Floats]] = Cache(PROMPTED)
+
+    def trial(self, revision: Revision, wanted: Sequence[Request]) -> Trial:
+        """A revision with the forgets that are in force with it."""
+        opened = self.core.models.opened_for(revision.model, revision)
+        edit = self.measuring.edit(revision, revision.model)
+        return self._trial(opened, edit, wanted, revision.made_for)
+
+    def _trial(
+        self,
+        opened: Opened,
+        edit: Edit | None,
+        wanted: Sequence[Request],
+        made_for: Mapping[str, Json],
+    ) -> Trial:
+        """`edit`: None where it is to be composed."""
+        stored = self.requests.contributions
+        covered = stored.covered(wanted)
+        contributions = {
+            request.id: stored.load(request.contribution)
+            for request in wanted
+            if request.contribution
+        }
+        adding = [c for name, c in contributions.items() if name not in covered]
+        edit = edit or self._composed(opened.basis, adding)
+        return Trial(opened, edit, wanted, contributions, covered, made_for)
+
+    def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+        if not contributions:
+            return Edit.nothing(basis.dim, basis.side)
+        return self.requests.composing.composed(basis, contributions)
+
+    # -- figures
+
+    def figures(self, trial: Trial, only: Sequence[Request] | None = None) -> dict[str, Json]:
+        """What the criteria of each forget in force, or `only` of some, are judged by: by the
+        request's id `set` (the digest of an evaluation set, None for the pool or texts), `on`,
+        `figures` by metric (None: it cannot be measured) and for those why, as `missing`; and how
+        many `pictures` each figure is of.
+        """
+        requests = trial.wanted if only is None else only
+        return {
+            request.id: self._judged(trial, request) for request in requests if request.criteria
+        }
+
+    def _judged(self, trial: Trial, request: Request) -> dict[str, Json]:
+        metrics = [criterion.metric for criterion in request.criteria]
+        digest, sight, why = self._seen(trial, request)
+        judged: dict[str, Json] = {"set": digest, "on": sight.on if sight else ""}
+        if sight is None and digest is None:
+            return judged | self._on_texts(trial, metrics)
+        if sight is None:
+            nothing = dict.fromkeys(metrics)
+            return judged | {"figures": nothing, "missing": dict.fromkeys(metrics, why)}
+        known = self._measured(trial, request, sight, metrics)
+        figures = {metric: known[metric].share if metric in known else None for metric in metrics}
+        pictures = {metric: known[metric].pictures for metric in metrics if metric in known}
+        judged |= {"pictures": pictures}
+        missing = {
+            metric: self._why(sight, metric) for metric in metrics if figures[metric] is None
+        }
+        return judged | {"figures": figures, **({"missing": missing} if missing else {})}
+
+    def _seen(self, trial: Trial, request: Request) -> tuple[str | None, Sight | None, str]:
+        """The set that a forget's criteria are bound to, the pictures that are looked at, and why
+        there are none.
+        """
+        bound, own = request.criteria_set, trial.made_for.get("evaluation")
+        digest = own if bound is None else bound.digest
+        if digest is None:
+            return None, Sight.of_pool(trial.opened.basis, trial.adding), ""
+        if bound and digest != own and bound.model_digest != trial.made_for.get("digest"):
+            why = (
+                f"the evaluation set {digest[:16]}… is of another checkpoint; `govd request"
+                f" criteria {request.id} --criterion-set {str(own or 'DIGEST')[:16]} --reason …`"
+                " binds it to another set"
+            )
+            return digest, None, why
+        try:
+            return digest, self.labelled(trial.opened.basis, digest), ""
+        except GovdError as error:
+            why = f"the evaluation set {digest[:16]}… cannot be used: {error.what}"
+            return digest, None, why
+
+    def labelled(self, basis: Basis, digest: str) -> Sight:
+        """The labelled pictures of an evaluation set.
+
+        Raises:
+            NotFound: it is not there. Usage: a class of it is none of the labels.
+        """
+        key = (basis.digest, digest)
+        sight = self._sights.get(key)
+        if sight is None:
+            sight = Sight.labelled(basis, self.measuring.evaluation_set(digest))
+            self._sights.put(key, sight)
+        return sight
+
+    def _on_texts(self, trial: Trial, metrics: Sequence[str]) -> dict[str, Json]:
+        """Without a picture only how many anchors' own texts are answered otherwise is known."""
+        basis, name = trial.opened.basis, trial.wanted[0].model
+        _, free = self.requests.composing.figures(basis, trial.adding) if trial.adding else (0, {})
+        known = {"cost": free.get("predicted_disagreement", 0.0)}
+        why = (
+            f"{name} has neither an evaluation set nor a pool (`govd model update {name} --images"
+            " DIR`)"
+        )
+        missing = {metric: why for metric in metrics if metric not in known}
+        return {
+            "on": f"{len(basis.anchors[0])} texts",
+            "figures": {metric: known.get(metric) for metric in metrics},
+            **({"missing": missing} if missing else {}),
+        }
+
+    def _why(self, sight: Sight, metric: str) -> str:
+        """Why pictures do not show a figure."""
+        if metric == "level" and sight.data is None:
+            return "it takes labelled pictures (`govd model update NAME --images DIR`)"
+        if metric in ("named", "named_right", "level"):
+            return f"none of {sight.on} is of it"
+        if metric == "elsewhere":
+            return f"among {sight.on} there is none of its labels elsewhere that is to stay"
+        return f"none of {sight.on} shows it"
+
+    def _measured(
+        self, trial: Trial, request: Request, sight: Sight, metrics: Sequence[str]
+    ) -> dict[str, Figure]:
+        """Figures of one forget; those that it has not cannot be measured."""
+        contribution = trial.contributions.get(request.id)
+        if contribution is None:
+            return {}
+        state = State.of(sight, trial.edit, trial.adding)
+        known: dict[str, Figure] = {}
+        if {"named", "named_right"} & set(metrics):
+            counted = named(sight, state, contribution, self.prompts(trial.opened))
+            if counted is not None:
+                known["named"] = Figure(counted.any, counted.pictures)
+                known["named_right"] = Figure(counted.right, counted.pictures)
+        level = off_level(sight, trial.edit, contribution) if "level" in metrics else None
+        if level is not None:
+            known["level"] = level
+        if {*OTHERS, "elsewhere"} & set(metrics):
+            known |= _by_metric(changed(sight, state, sight.before, contribution), "")
+        if set(OWN) & set(metrics):
+            known |= _by_metric(self.own_costs(trial, request, sight, state), "own_")
+        return known
+
+    def own_costs(self, trial: Trial, request: Request, sight: Sight, state: State) -> Costs:
+        """What changes by one forget: with it against without it."""
+        own = trial.contributions[request.id]
+        rest = [other for other in trial.wanted if other.id != request.id]
+        without = self._trial(trial.opened, None, rest, trial.made_for)
+        return changed(sight, state, sight.answers(without.edit), own)
+
+    def prompts(self, opened: Opened) -> dict[str, Floats]:
+        """The anchors `(m, d)` in each single prompt."""
+        digest = opened.basis.digest
+        kept = self._prompted.get(digest)
+        return self._prompted.put(digest, dict(labels_prompted(opened))) if kept is None else kept
+
+    # -- what is not kept
+
+    def to_blame(
+        self, revision: Revision, wanted: Sequence[Request], broken: Sequence[Breach]
+    ) -> tuple[Request, Breach] | None:
+        """The request with which a criterion is first not kept, where those that are new in a
+        revision are added one by one in the order of their filing, and the criterion; None where
+        none of them is to blame.
+        """
+        new = self._newcomers(revision.model, wanted)
+        if not new or not broken:
+            return None
+        trial = self.trial(revision, wanted)
+        standing = {breach_key(breach) for breach in self._broken_with(trial, new, 0)}
+        fresh = [breach for breach in broken if breach_key(breach) not in standing]
+        if not fresh:
+            return None
+        least, most = 1, len(new)
+        by_count = {most: fresh}
+        while least < most:
+            middle = (least + most) // 2
+            tried = self._broken_with(trial, new, middle)
+            by_count[middle] = [breach for breach in tried if breach_key(breach) not in standing]
+            least, most = (least, middle) if by_count[middle] else (middle + 1, most)
+        return new[most - 1], by_count[most][0]
+
+    def _newcomers(self, model: str, wanted: Sequence[Request]) -> list[Request]:
+        """Forgets and reverts that are approved and not served yet, in the order of filing."""
+        forgets = [request for request in wanted if request.state is RequestState.APPROVED]
+        reverts = [
+            request
+            for request in list(self.core.desk.views.open.values())
+            if request.model == model
+            and not request.is_forget
+            and request.state is RequestState.APPROVED
+        ]
+        return sorted([*forgets, *reverts], key=lambda request: request.seq)
+
+    def _broken_with(self, trial: Trial, new: Sequence[Request], count: int) -> list[Breach]:
+        """What is not kept with only the first so many of the new requests."""
+        added = {request.id for request in new[:count]}
+        going = {str(request.reverts) for request in new if not request.is_forget}
+        gone = {str(request.reverts) for request in new[:count] if not request.is_forget}
+        views = self.core.desk.views
+        kept = [
+            request for name in going - gone if (request := views.request(name)) and request.stands
+        ]
+        standing = [r for r in trial.wanted if r.state in STANDING or r.id in added]
+        wanted = sorted([*standing, *kept], key=lambda request: request.seq)
+        figures = self.figures(self._trial(trial.opened, None, wanted, trial.made_for))
+        return all_breaches(wanted, figures)
+
+
+def breach_key(breach: Breach) -> tuple[str, str]:
+    """What makes two breaches the same."""
+    return breach.request, breach.criterion.metric
+
+
+def all_breaches(
+    wanted: Sequence[Request], judged: Mapping[str, Mapping[str, Any]]
+) -> list[Breach]:
+    """The criteria of these forgets that a revision does not keep, by what its metrics say."""
+    return [
+        breach
+        for request in wanted
+        for breach in breaches(request.id, request.criteria, judged.get(request.id))
+    ]
+
+
+def _by_metric(figures: Costs, prefix: str) -> dict[str, Figure]:
+    """Costs by the names that criteria have for them."""
+    names = {"all": "cost", "worst_label": "worst_label", "worst_cell": "worst_cell"}
+    if not prefix:
+        names["elsewhere"] = "elsewhere"
+    return {f"{prefix}{metric}": figures[k] for k, metric in names.items() if k in figures}

@@ -1,0 +1,135 @@
+"""What new forgets were predicted to do, against what a revision measures of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from govd.edit.criteria import Sight, State, changed, named
+from govd.reconcile.judging import Judging, Trial
+from govd.records.lifecycle import RequestState
+from govd.records.predicted import Predicted
+from govd.records.request import Request
+from govd.types import Figure, Json
+
+TAKEN_APART: Final = 8
+"""New forgets of one revision whose own costs are measured: an edit is composed without each."""
+COSTS: Final = {
+    "all": "own_cost",
+    "worst_label": "own_worst_label",
+    "worst_cell": "own_worst_cell",
+    "elsewhere": "own_elsewhere",
+}
+"""Costs of predictions, by the names of the same figures where they are measured."""
+
+
+class Predictions:
+    """Compares predictions of a home's forgets with revisions. Nothing is written."""
+
+    def __init__(self, judging: Judging) -> None:
+        self.judging = judging
+
+    def compared(self, trial: Trial) -> list[dict[str, Json]]:
+        """A row for each forget that is new in a revision: `request`, `on` (what was measured on,
+        None where there are no labelled pictures, and `why`), and `figures`, each with `metric`,
+        `predicted`, `low`, `high` (None: no interval was measured), `measured`, `pictures`,
+        `error` (measured less predicted) and `held` (whether the interval holds what was measured).
+        """
+        new = [request for request in trial.wanted if request.state is RequestState.APPROVED]
+        new = [request for request in new if not request.served_at]
+        sight, why = self._pictures(trial)
+        state = None if sight is None else State.of(sight, trial.edit, trial.adding)
+        return [
+            self._row(trial, request, sight, state, why, place < TAKEN_APART)
+            for place, request in enumerate(new)
+        ]
+
+    def _pictures(self, trial: Trial) -> tuple[Sight | None, str]:
+        digest = trial.made_for.get("evaluation")
+        if digest is None:
+            return None, "there are no labelled pictures: the model has no evaluation set"
+        return self.judging.labelled(trial.opened.basis, str(digest)), ""
+
+    def _row(
+        self,
+        trial: Trial,
+        request: Request,
+        sight: Sight | None,
+        state: State | None,
+        why: str,
+        alone: bool,
+    ) -> dict[str, Json]:
+        """`alone`: measure what it costs by itself, too."""
+        figures = predicted_figures(request.predicted)
+        row: dict[str, Json] = {"request": request.id, "on": None}
+        if sight is None or state is None:
+            rows = [_compared(metric, figure, None) for metric, figure in figures.items()]
+            return row | {"why": why, "figures": rows}
+        measured = self._measured(trial, request, sight, state, alone)
+        rows = [_compared(metric, figures[metric], measured.get(metric)) for metric in figures]
+        row |= {"on": sight.on, "figures": rows}
+        if not alone:
+            row["why"] = (
+                f"more than {TAKEN_APART} are new in this revision: what this one costs by itself"
+                " was not measured"
+            )
+        elif "named" not in measured and "named" in figures:
+            row["why"] = f"none of {sight.on} is of it"
+        return row
+
+    def _measured(
+        self, trial: Trial, request: Request, sight: Sight, state: State, alone: bool
+    ) -> dict[str, Figure]:
+        contribution = trial.contributions[request.id]
+        measured: dict[str, Figure] = {}
+        counted = named(sight, state, contribution, self.judging.prompts(trial.opened))
+        if counted is not None:
+            measured["named"] = Figure(counted.own, counted.pictures)
+        total = changed(sight, state, sight.before).get("all")
+        if total is not None:
+            measured["cost"] = total
+        if alone:
+            own = self.judging.own_costs(trial, request, sight, state)
+            measured |= {COSTS[name]: figure for name, figure in own.items() if name in COSTS}
+        return measured
+
+
+def predicted_figures(predicted: Predicted) -> dict[str, Figure]:
+    """The figures of a prediction by the names of what is measured: `named` (with one of its own
+    phrases, by the worst prompt), `cost` (with all in force), and `own_…`, what it costs by itself.
+    """
+    figures: dict[str, Figure] = {}
+    left = None if predicted.effect is None else predicted.effect.named
+    if left is not None and predicted.effect is not None and predicted.effect.what != "domains":
+        figures["named"] = left
+    costs = predicted.costs or {}
+    figures |= {COSTS[name]: figure for name, figure in costs.items() if name in COSTS}
+    total = predicted.total_disagreement
+    if total is not None and predicted.measured:
+        high = predicted.total_disagreement_high
+        low = None if high is None else 0.0
+        pictures = costs["all"].pictures if "all" in costs else 0
+        figures["cost"] = Figure(total, pictures, low=low, high=high)
+    return figures
+
+
+def _compared(metric: str, predicted: Figure, measured: Figure | None) -> dict[str, Json]:
+    row: dict[str, Json] = {
+        "metric": metric,
+        "predicted": predicted.share,
+        "low": predicted.low,
+        "high": predicted.high,
+        "measured": None,
+        "pictures": None,
+        "error": None,
+        "held": None,
+    }
+    if measured is None:
+        return row
+    row |= {
+        "measured": measured.share,
+        "pictures": measured.pictures,
+        "error": measured.share - predicted.share,
+    }
+    if predicted.low is not None and predicted.high is not None:
+        row["held"] = predicted.low <= measured.share <= predicted.high
+    return row

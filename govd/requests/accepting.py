@@ -1,0 +1,195 @@
+"""Acceptance criteria of a forget: said with its filing, and changed by an entry that says who and
+why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from govd.errors import Conflict, Usage
+from govd.models.core import Core
+from govd.records.criteria import CriteriaSet, Criterion, all_parsed, breaches, metric_of
+from govd.records.drafts import request_draft
+from govd.records.limits import bounded
+from govd.records.model import RegisteredModel
+from govd.records.request import Request
+from govd.requests.decisions import check_hold, check_model
+from govd.requests.options import ForgetOptions
+from govd.requests.privacy import Privacy
+from govd.types import Json
+from govd.views.views import Views
+
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+SHORTEST: Final = 8
+"""Digits by which the model's own evaluation set can be named."""
+
+
+class Accepting:
+    """Criteria of a home's requests."""
+
+    def __init__(self, core: Core, privacy: Privacy) -> None:
+        self.core, self.privacy = core, privacy
+
+    def filed(self, model: str, options: ForgetOptions) -> dict[str, Json]:
+        """The fields of a filing that say its criteria; none where there are none.
+
+        Raises:
+            Usage: one of them cannot be meant.
+        """
+        criteria = all_parsed(options.criteria)
+        if not criteria and options.criterion_set is not None:
+            raise Usage("a criterion set without a criterion", advice="Say --criterion, too.")
+        if not criteria:
+            return {}
+        check_scope(criteria, options.domains)
+        registered = self.core.desk.model(model)
+        return _fields(criteria, bound_to(registered, options.criterion_set))
+
+    @bounded
+    def change(
+        self,
+        request_id: str,
+        criteria: Sequence[str],
+        drop: Sequence[str],
+        reason: str,
+        actor: str,
+        criterion_set: str | None = None,
+    ) -> Request:
+        """Change what a forget must keep.
+
+        Args:
+            request_id: of the forget.
+            criteria: those that are added, or take the place of those on the same metrics.
+            drop: metrics whose criteria are no more.
+            reason: why; it is said in the ledger.
+            actor: who.
+            criterion_set: the evaluation set that all its criteria are bound to from now on;
+                None: as they are (the first ones: to the set that the model has).
+
+        Raises:
+            Usage: nothing to change, no reason, or something that cannot be meant. Conflict: the
+            forget has ended, or is a revert. Denied: it is under a legal hold.
+        """
+        core = self.core
+        with core.desk.lock:
+            core.desk.refresh()
+            request = core.desk.request(request_id)
+            check_hold(request)
+            check_model(request)
+            _check_judged(request)
+            then = changed(request.criteria, criteria, drop)
+            check_scope(then, request.domains)
+            registered = core.desk.model(request.model)
+            bound = request.criteria_set
+            if criterion_set is not None or not request.criteria:
+                bound = bound_to(registered, criterion_set)
+            if then == request.criteria and bound == request.criteria_set:
+                raise Usage(
+                    "nothing would change", advice="Say --set 'named<=0.01', or --drop METRIC."
+                )
+            if not reason.strip():
+                raise Usage("a change of criteria needs a reason", advice="Say --reason TEXT.")
+            payload: dict[str, Json] = {
+                **_fields(then, bound),
+                "was": [criterion.as_json() for criterion in request.criteria],
+                **self.privacy.reason(request, reason),
+            }
+            core.desk.append([request_draft(request, "criteria", actor, payload)])
+            return core.desk.request(request.id)
+
+
+def _check_judged(request: Request) -> None:
+    """Refuse criteria of what nothing is judged for.
+
+    Raises:
+        Conflict: it has ended, or is a revert.
+    """
+    if request.is_forget and not request.is_final:
+        return
+    what = request.state if request.is_forget else "a revert"
+    raise Conflict(
+        f"{request.id} is {what}: nothing is judged for it",
+        advice="Criteria are of forgets that are open or stand.",
+    )
+
+
+def measured_of(views: Views, request: Request) -> dict[str, Json]:
+    """What revisions measured of a forget: `judged`, what its criteria came to in the published
+    one, with those that it does not keep as `unmet`; `prediction`, in the first that carried it.
+    """
+    measured: dict[str, Json] = {"judged": None} if request.criteria else {}
+    published = views.published(request.model)
+    judged = None if published is None else published.criteria.get(request.id)
+    if published is not None and judged is not None and request.criteria:
+        broken = breaches(request.id, request.criteria, judged)
+        unmet = [breach.as_json() for breach in broken]
+        measured["judged"] = {"revision": published.number, **judged, "unmet": unmet}
+    first = views.revision(request.model, request.revision) if request.revision else None
+    for row in () if first is None else first.predictions:
+        if first is not None and row["request"] == request.id:
+            measured["prediction"] = {"revision": first.number, **row}
+    return measured
+
+
+def bound_to(registered: RegisteredModel, digest: str | None) -> CriteriaSet | None:
+    """The evaluation set of a digest, or of its beginning where it is the model's own; None for
+    no `digest` where the model has no set: then criteria are judged on what it has.
+
+    Raises:
+        Usage: it is no digest.
+    """
+    own = registered.evaluation
+    if digest is None or (own and len(digest) >= SHORTEST and own.startswith(digest.lower())):
+        digest = own
+    if digest is None:
+        return None
+    if not DIGEST.fullmatch(digest):
+        known = f"{registered.name} has {own}" if own else f"{registered.name} has none"
+        raise Usage(
+            f"{digest[:80]!r} is no digest of an evaluation set",
+            where="criterion set",
+            advice=f"64 hexadecimal digits; {known}.",
+        )
+    return CriteriaSet(digest, registered.digest)
+
+
+def check_scope(criteria: Sequence[Criterion], domains: Sequence[str]) -> None:
+    """Refuse a criterion that says nothing of a forget in these domains (none: everywhere).
+
+    Raises:
+        Usage: there is no elsewhere.
+    """
+    if not domains and any(criterion.metric == "elsewhere" for criterion in criteria):
+        raise Usage(
+            "a criterion on elsewhere, of a forget that is everywhere",
+            where="criterion",
+            advice="Name domains (--domain D), or leave it out.",
+        )
+
+
+def changed(
+    standing: Sequence[Criterion], texts: Sequence[str], drop: Sequence[str]
+) -> tuple[Criterion, ...]:
+    """Criteria with some set, by their `texts`, and some dropped; sorted by their metrics.
+
+    Raises:
+        Usage: one cannot be meant, or what is dropped is not there.
+    """
+    by_metric = {criterion.metric: criterion for criterion in standing}
+    for name in drop:
+        metric = metric_of(name.partition("<")[0])
+        if metric not in by_metric:
+            there = ", ".join(map(str, standing)) or "none"
+            raise Usage(f"there is no criterion on {metric}", advice=f"There are: {there}.")
+        del by_metric[metric]
+    by_metric |= {criterion.metric: criterion for criterion in all_parsed(texts)}
+    return tuple(sorted(by_metric.values()))
+
+
+def _fields(criteria: Sequence[Criterion], bound: CriteriaSet | None) -> dict[str, Json]:
+    return {
+        "criteria": [criterion.as_json() for criterion in criteria],
+        "criteria_set": None if bound is None else bound.as_json(),
+    }

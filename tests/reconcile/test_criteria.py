@@ -1,0 +1,190 @@
+"""Acceptance criteria: judged for every revision, the newcomer waits that would break one, and
+nobody loosens them unseen.
+"""
+
+from typing import Any
+
+import pytest
+
+from govd.errors import Conflict, Denied, KeyReused, Usage
+from govd.requests import ForgetOptions
+from govd.service.service import Service
+from tests.reconcile.deciding import file, state
+
+
+def judged(service: Service, request: str, model: str = "m") -> dict[str, Any]:
+    revision = service.core.desk.views.published(model)
+    assert revision is not None
+    return dict(revision.criteria[request])
+
+
+def test_a_forget_that_keeps_its_criteria_is_published_with_the_figures(service: Service) -> None:
+    request = file(service, "red", criteria=("named<=0.1", "cost<=50%", "level<=0.5"))
+    service.reconcile()
+    assert state(service, request)[0] == "in_force"
+    record = service.requests.show(request)
+    assert [str(criterion) for criterion in record.criteria] == [
+        "cost<=0.5",
+        "level<=0.5",
+        "named<=0.1",
+    ]
+    assert record.criteria_set is not None
+    assert record.criteria_set.digest == service.core.desk.model("m").evaluation
+    figures = judged(service, request)
+    assert figures["set"] == record.criteria_set.digest
+    assert "labelled images" in figures["on"]
+    assert set(figures["figures"]) == {"named", "cost", "level"}
+    assert all(0 <= figure <= 0.5 for figure in figures["figures"].values())
+
+
+def test_a_forget_that_breaks_its_own_criterion_waits_and_nothing_is_published(
+    service: Service,
+) -> None:
+    request = file(service, "blue", criteria=("named<=0.1",))
+    service.reconcile()
+    name, reason = state(service, request)
+    assert name == "waiting"
+    assert reason.startswith("criteria: its criterion named<=0.1 would not be kept: 0.")
+    assert "labelled images" in reason
+    assert service.core.desk.views.published("m") is None
+
+
+def test_the_newcomer_waits_that_would_break_a_criterion_of_another(service: Service) -> None:
+    first = file(service, "red", criteria=("named<=0.01",))
+    service.reconcile()
+    assert judged(service, first)["figures"]["named"] == 0
+    harmless, breaking = file(service, "orange"), file(service, "green")
+    later = file(service, "orange", domains=("dark",))
+    service.reconcile()
+    name, reason = state(service, breaking)
+    assert name == "waiting"
+    assert reason.startswith(f"criteria: with it the criterion named<=0.01 of {first} would not")
+    assert state(service, first)[0] == state(service, harmless)[0] == "in_force"
+    assert state(service, later)[0] == "subsumed"
+    (entry,) = service.audit.log(kind="request.wait", subject=breaking)
+    assert entry["payload"]["criterion"]["request"] == first
+    assert entry["payload"]["criterion"]["metric"] == "named"
+    assert entry["payload"]["criterion"]["figure"] > 0.01
+
+
+def test_a_waiting_one_goes_on_when_the_criterion_was_loosened(service: Service) -> None:
+    request = file(service, "blue", criteria=("named<=0",))
+    service.reconcile()
+    with pytest.raises(Usage, match="needs a reason"):
+        service.requests.criteria(request, ["named<=1"], [], " ", "ann")
+    service.requests.criteria(request, ["named<=1"], [], "legal accepts it", "bob")
+    service.requests.decide(request, "retry", "", "bob")
+    service.reconcile()
+    assert state(service, request)[0] == "in_force"
+    entry = service.audit.log(kind="request.criteria")[-1]
+    assert entry["actor"] == "bob"
+    assert entry["payload"]["was"] == [{"metric": "named", "at_most": 0.0}]
+    (change,) = service.requests.show(request)["criteria_changes"]
+    assert change["by"] == "bob"
+    assert change["reason"] == "legal accepts it"
+
+
+def test_a_criterion_that_cannot_be_judged_is_never_met(service: Service) -> None:
+    missing = "0" * 64
+    request = file(service, "red", criteria=("named<=1",), criterion_set=missing)
+    service.reconcile()
+    name, reason = state(service, request)
+    assert name == "waiting"
+    assert "cannot be judged" in reason
+    assert f"the evaluation set {missing[:16]}…" in reason
+
+
+def test_a_covered_forget_is_judged_too(service: Service) -> None:
+    file(service, "blue")
+    service.reconcile()
+    inner = file(service, "blue", domains=("dark",), criteria=("named<=0.1", "elsewhere<=1"))
+    service.reconcile()
+    name, reason = state(service, inner)
+    assert name == "waiting"
+    assert "there is none of its labels elsewhere" in reason or "named<=0.1" in reason
+    kept = file(service, "blue", domains=("bright",), criteria=("named<=1",))
+    service.reconcile()
+    assert state(service, kept)[0] == "subsumed"
+    (entry,) = service.audit.log(kind="request.subsume", subject=kept)
+    assert entry["payload"]["judged"]["figures"]["named"] <= 1
+
+
+def test_a_revision_waits_where_nobody_new_is_to_blame(service: Service) -> None:
+    first = file(service, "blue", criteria=("named<=1",))
+    service.reconcile()
+    service.requests.criteria(first, ["named<=0"], [], "tightened", "ann")
+    second = file(service, "red")
+    service.reconcile()
+    assert state(service, second)[0] == "approved"
+    pending = service.status()["models"][0]["pending"]
+    assert pending["state"] == "waiting"
+    assert f"criteria: the criterion named<=0 of {first} would not be kept" in pending["reason"]
+    service.requests.criteria(first, [], ["named"], "given up", "ann")
+    service.reconcile()
+    assert state(service, second)[0] == "in_force"
+
+
+def test_a_revert_that_breaks_a_criterion_waits(service: Service) -> None:
+    red = file(service, "red")
+    service.reconcile()
+    green = file(service, "green", criteria=("named<=0.1",))
+    service.reconcile()
+    assert judged(service, green)["figures"]["named"] == 0, "with red, nothing is called green"
+    revert = str(service.revert(red, "licence", "ann")["id"])
+    service.reconcile()
+    name, reason = state(service, revert)
+    assert (name, state(service, red)[0]) == ("waiting", "in_force")
+    assert f"with it the criterion named<=0.1 of {green} would not be kept: 0.1667" in reason
+    service.requests.criteria(green, [], ["named"], "no matter", "ann")
+    service.requests.decide(revert, "approve", "", "ann")
+    service.reconcile()
+    assert state(service, revert)[0] == "done"
+
+
+def test_criteria_change_with_a_reason_where_no_hold_forbids_it(service: Service) -> None:
+    request = file(service, "red", criteria=("named<=1",))
+    service.reconcile()
+    with pytest.raises(Usage, match="nothing would change"):
+        service.requests.criteria(request, ["named<=1"], [], "why", "ann")
+    with pytest.raises(Usage, match="no criterion on cost"):
+        service.requests.criteria(request, [], ["cost"], "why", "ann")
+    service.requests.hold(request, "litigation", "ann")
+    with pytest.raises(Denied, match="legal hold"):
+        service.requests.criteria(request, [], ["named"], "why", "ann")
+    service.requests.release(request, "over", "ann")
+    service.revert(request, "back", "ann")
+    service.reconcile()
+    with pytest.raises(Conflict, match="reverted"):
+        service.requests.criteria(request, [], ["named"], "why", "ann")
+
+
+def test_the_same_key_with_other_criteria_is_another_filing(service: Service) -> None:
+    options = {"idempotency_key": "k", "criteria": ("named<=0.5",)}
+    request = file(service, "red", **options)
+    assert file(service, "red", **options) == request
+    for others in ((), ("named<=0.6",)):
+        with pytest.raises(KeyReused):
+            file(service, "red", idempotency_key="k", criteria=others)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nmaed<=0.1", "Did you mean named"),
+        ("worst_lable<=0.1", "Did you mean worst_label"),
+        ("named<0.1", "Write named<=0.1"),
+        ("named>=0.1", "at most"),
+        ("named<=2", "from 0 to 1"),
+        ("named<=nan", "from 0 to 1"),
+        ("level<=0.6", "from 0 to 0.5"),
+        ("named", "no criterion"),
+        ("elsewhere<=0.1", "everywhere"),
+    ],
+)
+def test_what_is_no_criterion_is_refused_with_what_could_be_meant(
+    service: Service, text: str, message: str
+) -> None:
+    size = service.core.desk.ledger.size()
+    with pytest.raises(Usage, match=message):
+        service.forget("m", ForgetOptions(concepts=("red",), criteria=(text,)), "ann")
+    assert service.core.desk.ledger.size() == size
