@@ -175,6 +175,8 @@ def _leads(entries: Iterable[Record], request: str, with_others: bool) -> set[st
             )
         elif kind.startswith("request.") and payload.get("contribution"):
             leads.add(str(payload["contribution"]))
+        elif kind == "request.vote" and payload.get("digest"):
+            leads.add(str(payload["policy"]))  # the text that decided
         if (
             kind == "request.file"
             and payload.get("reverts")

@@ -12,6 +12,7 @@ KINDS: Final = (
     "export",
     "key",
     "model",
+    "policy",
     "request",
     "revision",
     "token",

@@ -170,8 +170,9 @@ def _request(request: Mapping[str, Json]) -> Iterator[str]:
     if request["reason"]:
         yield f"  because: {escape(str(request['reason']))}"
     for vote in request["votes"]:
+        text = f" (text {vote['digest'][:12]})" if vote.get("digest") else ""
         yield (
-            f"  vote of {escape(vote['policy'])} {escape(vote.get('version', ''))}:"
+            f"  vote of {escape(vote['policy'])} {escape(vote.get('version', ''))}{text}:"
             f" {vote['decision']} ({escape(vote['reason'])})"
         )
     for approval in request["approvals"]:

@@ -35,6 +35,17 @@ def show_status(found: Mapping[str, Json]) -> None:
                 f" {capacity_line(model['capacity'])}"
             )
     show_retired(found["retired"])
+    frozen = found.get("frozen")
+    if frozen:
+        out.print(
+            f"[red]frozen[/] since {frozen['at'][:16]} by {escape(frozen['by'])}:"
+            f" {escape(frozen['reason'])} (govd policy unfreeze)"
+        )
+    for mode in ("enforce", "shadow"):
+        names = [escape(p["name"]) for p in found.get("policies", ()) if p["mode"] == mode]
+        if names:
+            how = "enforced" if mode == "enforce" else "in shadow"
+            out.print(f"policies {how}: {', '.join(names)}")
     for waiting in found["waiting"]:
         out.print(f"{waiting['id']} {state(waiting['state'])} {escape(waiting['reason'])}")
     for expired in found.get("expired", ()):

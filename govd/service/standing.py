@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from govd.models.core import Core
 from govd.reconcile.deliveries import Deliveries
 from govd.records.lifecycle import OPEN, PENDING, has_expired
+from govd.records.policy import Mode
 from govd.requests.calibrating import Calibrating
 from govd.types import Json, Record
 
@@ -30,8 +31,18 @@ class Standing:
             "retired": [self._retired(model, counts) for model in views.retired()],
             "waiting": _waiting(served),
             "expired": _expired(served),
+            "policies": self._policies(),
+            "frozen": self.core.desk.views.frozen,
             "ledger": self._head(),
         }
+
+    def _policies(self) -> list[dict[str, Json]]:
+        """The policies that are asked, by name, with their modes."""
+        asked = [p for p in self.core.desk.views.policies.values() if p.mode is not Mode.OFF]
+        return [
+            {"name": policy.name, "mode": policy.mode.value, "digest": policy.digest}
+            for policy in sorted(asked, key=lambda policy: policy.key)
+        ]
 
     def _model(self, name: str, counts: Counter[tuple[str, str]]) -> dict[str, Json]:
         published = self.core.desk.views.published(name)

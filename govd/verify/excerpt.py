@@ -92,7 +92,7 @@ class Excerpt:
     def shows(self, entry: Entry) -> bool:
         """Whether an entry is one to show."""
         kind, subject = entry["kind"], entry["subject"]
-        if kind.startswith("request."):
+        if kind.startswith("request.") or kind == "policy.decide":
             return subject in self.requests
         if kind.startswith("revision.") or kind == "export.write":
             named = kind in NAMELESS or (kind in FIGURES and self.alone(subject))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from govd.verify.honest import attacks, json_list, scope, share
+from govd.verify.policy_sentences import of_policy
 from govd.verify.safe_text import safe
 
 HAPPENED: Final = {
@@ -47,6 +48,8 @@ def _sentence(entry: Mapping[str, Any]) -> str:
         sentence = _of_request(kind, subject, entry)
     elif noun == "revision":
         sentence = _of_revision(kind, subject, payload)
+    elif noun == "policy":
+        sentence = of_policy(kind, subject, payload)
     else:
         sentence = _of_other(kind, subject, payload)
     if sentence is not None:
@@ -81,6 +84,13 @@ def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None
                 f"the policy {payload.get('policy')} said {payload.get('decision')} to {subject}:"
                 f" {reason}"
             )
+        case "request.set":
+            dates = [
+                f"{what} {str(payload[name])[:10]}"
+                for name, what in (("due_at", "is due on"), ("expires_at", "expires on"))
+                if name in payload
+            ]
+            return f"{subject} {' and '.join(dates)} by {entry['actor']}"
         case "request.approval":
             return (
                 f"{entry['actor']} approved {subject} ({_reason(payload)}), but policies did not:"
