@@ -134,7 +134,7 @@ def show_test(test: Record) -> None:
 def show_report(report: Record) -> None:
     """What a policy decided, or would have, and the digest that enforcing wants."""
     say = console().print
-    counts = ", ".join(f"{count} × {what}" for what, count in report["counts"].items())
+    counts = ", ".join(f"{count} × {effect}" for effect, count in report["counts"].items())
     say(
         f"{escape(report['policy'])} ({_mode(report['mode'])}): {report['decisions']} decisions"
         f"{f' ({counts})' if counts else ''}; people decided otherwise in {report['otherwise']}"

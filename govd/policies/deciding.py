@@ -75,7 +75,7 @@ class Outcome:
     def as_json(self) -> dict[str, Json]:
         """As the entry of the decision keeps it."""
         effect = self.effect
-        told: dict[str, Json] = {
+        record: dict[str, Json] = {
             "policy": self.name,
             "digest": self.digest,
             "version": self.version,
@@ -84,9 +84,9 @@ class Outcome:
             "effect": None if effect is None else effect.kind,
         }
         if effect is not None:
-            told["message"] = self.reason
-            told |= _details(effect)
-        return told
+            record["message"] = self.reason
+            record |= _details(effect)
+        return record
 
 
 def _details(effect: Effect) -> dict[str, Json]:

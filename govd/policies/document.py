@@ -269,7 +269,7 @@ class _Reader:
         forget: dict[str, Json] = {}
         for key, value in given.items():
             if key in lists:
-                forget[key] = [self._text(one, key) for one in self._list(value, key)]
+                forget[key] = [self._text(phrase, key) for phrase in self._list(value, key)]
             else:
                 forget[key] = self._text(value, key)
         return Effect("propose", forget=forget)

@@ -112,14 +112,14 @@ def model_seen(core: Core, name: str) -> dict[str, Json]:
         return {"name": name}
     states = [r.state for r in list(views.open.values()) if r.model == name]
     in_force = sum(state in STANDING for state in states)
-    known: dict[str, Any] = {
+    computed: dict[str, Any] = {
         "in_force": in_force,
         "waiting": sum(state is RequestState.WAITING for state in states),
         "capacity": model.dim,
         "capacity_left": max(0, model.dim - in_force),
         "domains": list(model.domains),
     }
-    return {e.name: known.get(e.name, model.get(e.name)) for e in fields(ModelInput)}
+    return {e.name: computed.get(e.name, model.get(e.name)) for e in fields(ModelInput)}
 
 
 def revision_seen(core: Core, revision: Revision, now: str) -> dict[str, Json]:

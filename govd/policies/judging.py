@@ -74,7 +74,7 @@ class Judging:
         roles: Sequence[str],
         approvals: Sequence[Record],
     ) -> Judged | None:
-        """What policies say to a request; None where none is asked. Nothing is written.
+        """What policies say to a request; None where none is policies. Nothing is written.
 
         Args:
             moment: one of `inputs.MOMENTS` that is about a request.
@@ -83,25 +83,25 @@ class Judging:
             actor: who files, approves or asks now; `roles`: those that he has.
             approvals: those so far, as JSON.
         """
-        asked = self.asked(moment)
-        if not asked:
+        policies = self.asked(moment)
+        if not policies:
             return None
         seen = gathering.of_request(self.core, request, predicted, actor, roles, approvals, now())
-        outcomes = tuple(decide(asked, moment, seen))
+        outcomes = tuple(decide(policies, moment, seen))
         return Judged(moment, request.id, request.model, seen, outcomes)
 
     def gated(self, revision: Revision) -> list[tuple[Outcome, Vote]]:
         """What policies say to a revision that is about to be published. The decision is an entry
         when it is another one than the last.
         """
-        asked = self.asked("gate")
-        if not asked:
+        policies = self.asked("gate")
+        if not policies:
             return []
         seen = gathering.revision_seen(self.core, revision, now())
-        outcomes = tuple(decide(asked, "gate", seen))
+        outcomes = tuple(decide(policies, "gate", seen))
         judged = Judged("gate", revision.subject, revision.model, seen, outcomes)
-        said = tuple(f"{o.name} {o.digest} {o.mode} {o.result}" for o in outcomes)
-        if self._gated.get(revision.subject) != said:
-            self._gated = {revision.subject: said, **dict(list(self._gated.items())[: KEPT - 1])}
+        answers = tuple(f"{o.name} {o.digest} {o.mode} {o.result}" for o in outcomes)
+        if self._gated.get(revision.subject) != answers:
+            self._gated = {revision.subject: answers, **dict(list(self._gated.items())[: KEPT - 1])}
             self.core.desk.append([judged.draft()])
         return judged.votes()

@@ -105,8 +105,8 @@ def _cel_type(kind: Variable) -> Any:
     message, several = parts(kind)
     if not is_dataclass(message):
         return cel.Type.TIMESTAMP
-    one = cel.Type(f"{PACKAGE}.{message.__name__}")
-    return cel.Type.List(one) if several else one
+    cel_type = cel.Type(f"{PACKAGE}.{message.__name__}")
+    return cel.Type.List(cel_type) if several else cel_type
 
 
 @lru_cache(KEPT_PROGRAMS)
@@ -161,7 +161,7 @@ def _given(moment: str, seen: Mapping[str, Json]) -> dict[str, Any]:
         if not is_dataclass(message):
             given[name] = _time(str(seen[name]))
         elif several:
-            given[name] = [_message(message, one) for one in seen[name]]
+            given[name] = [_message(message, member) for member in seen[name]]
         else:
             given[name] = _message(message, seen[name])
     return given
@@ -247,24 +247,24 @@ def _explained(error: str, expression: str, moment: str) -> BadExpression:
     placed = PLACED.search(error)
     if placed is None:
         return BadExpression(_short(error))
-    line, column, what = int(placed[1]), int(placed[2]), placed[3]
+    line, column, words_of_cel = int(placed[1]), int(placed[2]), placed[3]
     variables = MOMENTS[moment][1]
-    if found := UNDEFINED.search(what):
-        owner = next(k for k in map(_of, variables.values()) if k.__name__ == found[2])
-        known = [entry.name for entry in fields(owner)]
-        what = f"{found[2]} has no field {found[1]!r}"
-        return BadExpression(what, line, column, _meant(found[1], known))
-    if found := UNDECLARED.search(what):
-        name, _, rest = found[1].partition(".")
-        known = list(variables)
+    if match := UNDEFINED.search(words_of_cel):
+        owner = next(k for k in map(_of, variables.values()) if k.__name__ == match[2])
+        names = [entry.name for entry in fields(owner)]
+        words_of_cel = f"{match[2]} has no field {match[1]!r}"
+        return BadExpression(words_of_cel, line, column, _meant(match[1], names))
+    if match := UNDECLARED.search(words_of_cel):
+        name, _, rest = match[1].partition(".")
+        names = list(variables)
         words = f"there is no {name!r} at the moment {moment}"
-        advice = _meant(name, known)
-        if name in known and rest:
+        advice = _meant(name, names)
+        if name in names and rest:
             words, advice = f"{name} has no function {rest!r}", ""
         return BadExpression(words, line, max(1, column - len(name)), advice)
-    if "no matching overload" in what:
-        return BadExpression(what, line, column, _types_advice(what))
-    return BadExpression(_short(what), line, column)
+    if "no matching overload" in words_of_cel:
+        return BadExpression(words_of_cel, line, column, _types_advice(words_of_cel))
+    return BadExpression(_short(words_of_cel), line, column)
 
 
 def _of(kind: Variable) -> Any:

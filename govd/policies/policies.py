@@ -75,8 +75,8 @@ class Policies:
             NotFound: there is no such moment.
         """
         if moment not in inputs.MOMENTS:
-            known = ", ".join(inputs.MOMENTS)
-            raise NotFound(f"no moment is called {moment!r}", advice=f"Moments: {known}.")
+            moments = ", ".join(inputs.MOMENTS)
+            raise NotFound(f"no moment is called {moment!r}", advice=f"Moments: {moments}.")
         return inputs.described(moment)
 
     def ready(self) -> list[Record]:
@@ -129,8 +129,8 @@ class Policies:
         """
         template = ready_policies(self.core.plugins).get(ready)
         if template is None:
-            known = ", ".join(sorted(ready_policies(self.core.plugins)))
-            raise NotFound(f"no ready policy is called {ready!r}", advice=f"There are: {known}.")
+            names = ", ".join(sorted(ready_policies(self.core.plugins)))
+            raise NotFound(f"no ready policy is called {ready!r}", advice=f"There are: {names}.")
         document = read(filled(template, values), ready)
         of_ready: dict[str, Json] = {"name": ready, "values": dict(values)}
         return self._added(document, actor, force, reason, of_ready)

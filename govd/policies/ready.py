@@ -37,8 +37,8 @@ def filled(ready: ReadyPolicy, values: Mapping[str, str]) -> str:
     parameters = {parameter.name: parameter for parameter in ready.parameters}
     for name in values:
         if name not in parameters:
-            known = ", ".join(parameters) or "none"
-            raise Usage(f"{ready.name} has no parameter {name!r}", advice=f"It has: {known}.")
+            names = ", ".join(parameters) or "none"
+            raise Usage(f"{ready.name} has no parameter {name!r}", advice=f"It has: {names}.")
     written: dict[str, str] = {}
     for name, parameter in parameters.items():
         given = values.get(name, parameter.default)

@@ -107,16 +107,16 @@ class Reports:
         for entry in self.decisions(since):
             decisions += 1
             payload = entry["payload"]
-            for told in payload["outcomes"]:
+            for outcome in payload["outcomes"]:
                 outcomes += 1
-                again = _again(texts, told, payload)
-                if again != changeable_outcome(told):
+                again = _again(texts, outcome, payload)
+                if again != changeable_outcome(outcome):
                     differing.append(
                         {
                             "entry": entry["seq"],
                             "subject": entry["subject"],
-                            "policy": told["policy"],
-                            "was": changeable_outcome(told),
+                            "policy": outcome["policy"],
+                            "was": changeable_outcome(outcome),
                             "is": again,
                         }
                     )
@@ -165,10 +165,10 @@ class Reports:
         texts = self._texts()
         for entry in self.decisions(subject=request.id):
             payload = entry["payload"]
-            for told in payload["outcomes"]:
+            for outcome in payload["outcomes"]:
                 row = {"entry": entry["seq"], "at": entry["time"], "moment": payload["moment"]}
-                row |= {**told, **_expression(texts, told, payload)}
-                newest[told["policy"], payload["moment"]] = row
+                row |= {**outcome, **_expression(texts, outcome, payload)}
+                newest[outcome["policy"], payload["moment"]] = row
         votes = [vote for vote in request["votes"] if not vote.get("digest")]
         return {
             "request": request.id,
@@ -191,13 +191,13 @@ class Reports:
         return [
             entry
             for entry in self.decisions(since)
-            if any(told["digest"] == policy.digest for told in entry["payload"]["outcomes"])
+            if any(outcome["digest"] == policy.digest for outcome in entry["payload"]["outcomes"])
         ]
 
     def _row(self, policy: Policy, entry: Record) -> dict[str, Json]:
         outcome = _outcome_of(policy, entry)
         request = self.core.desk.views.request(str(entry["subject"]))
-        said = "fault" if outcome["result"] == "fault" else outcome["effect"] or "nothing"
+        answer = "fault" if outcome["result"] == "fault" else outcome["effect"] or "nothing"
         cost = entry["payload"]["input"].get("predicted", {}).get("cost")
         row: dict[str, Json] = {
             "entry": entry["seq"],
@@ -206,7 +206,7 @@ class Reports:
             "model": entry["model"],
             "moment": entry["payload"]["moment"],
             "counted": outcome["mode"] == Mode.ENFORCE.value,
-            "would": said,
+            "would": answer,
             "message": outcome.get("message", ""),
             "predicted": cost,
             "became": None,
@@ -220,8 +220,8 @@ class Reports:
 
     def _tested(self, document: Document, request: Request, at: str) -> dict[str, Json]:
         """One past request under a policy."""
-        asked = Asked(document.name, document.text, document.digest, Mode.ENFORCE)
-        outcome = decide([asked], at, self._input(request, at))[0]
+        policy = Asked(document.name, document.text, document.digest, Mode.ENFORCE)
+        outcome = decide([policy], at, self._input(request, at))[0]
         then = _decided_then(request, at)
         now = _stronger(then, outcome)
         return {
@@ -260,7 +260,7 @@ class Reports:
 
 def _outcome_of(policy: Policy, entry: Record) -> Record:
     outcomes: Sequence[Record] = entry["payload"]["outcomes"]
-    return next(told for told in outcomes if told["digest"] == policy.digest)
+    return next(outcome for outcome in outcomes if outcome["digest"] == policy.digest)
 
 
 def changeable_outcome(told: Record) -> dict[str, Json]:
@@ -268,12 +268,12 @@ def changeable_outcome(told: Record) -> dict[str, Json]:
     return {name: told.get(name) for name in ("result", "effect", "needs")}
 
 
-def _again(texts: Mapping[str, str], told: Record, payload: Record) -> dict[str, Json]:
-    text = texts.get(str(told["digest"]))
+def _again(texts: Mapping[str, str], recorded: Record, payload: Record) -> dict[str, Json]:
+    text = texts.get(str(recorded["digest"]))
     if text is None:
         return {"result": "fault", "effect": None, "needs": None}
-    asked = Asked(str(told["policy"]), text, str(told["digest"]), Mode(told["mode"]))
-    outcome = decide([asked], str(payload["moment"]), payload["input"])[0]
+    policy = Asked(str(recorded["policy"]), text, str(recorded["digest"]), Mode(recorded["mode"]))
+    outcome = decide([policy], str(payload["moment"]), payload["input"])[0]
     return changeable_outcome(outcome.as_json())
 
 
@@ -310,8 +310,8 @@ def _otherwise(effect: str, request: Request) -> str:
 
 def _decided_then(request: Request, at: str) -> str:
     """What the votes at its filing came to."""
-    said = {vote.decision for vote in request.votes if vote.moment == at}
-    decided = next((decision for decision in reversed(STRENGTH) if decision in said), "allow")
+    votes = {vote.decision for vote in request.votes if vote.moment == at}
+    decided = next((decision for decision in reversed(STRENGTH) if decision in votes), "allow")
     by_itself = any(approval.automatic for approval in request.approvals)
     return "wait" if decision_needs_people(decided, request, by_itself) else decided
 
@@ -323,9 +323,9 @@ def decision_needs_people(decided: str, request: Request, by_itself: bool) -> bo
 
 def _stronger(then: str, outcome: Outcome) -> str:
     """What a decision would have been with one more policy."""
-    said = outcome.decision
-    if said is None or (said == "allow" and then == "deny"):
+    decision = outcome.decision
+    if decision is None or (decision == "allow" and then == "deny"):
         return then
-    if said == "allow":
+    if decision == "allow":
         return "allow"
-    return max(then, said, key=STRENGTH.index)
+    return max(then, decision, key=STRENGTH.index)

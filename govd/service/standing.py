@@ -38,10 +38,10 @@ class Standing:
 
     def _policies(self) -> list[dict[str, Json]]:
         """The policies that are asked, by name, with their modes."""
-        asked = [p for p in self.core.desk.views.policies.values() if p.mode is not Mode.OFF]
+        policies = [p for p in self.core.desk.views.policies.values() if p.mode is not Mode.OFF]
         return [
             {"name": policy.name, "mode": policy.mode.value, "digest": policy.digest}
-            for policy in sorted(asked, key=lambda policy: policy.key)
+            for policy in sorted(policies, key=lambda policy: policy.key)
         ]
 
     def _model(self, name: str, counts: Counter[tuple[str, str]]) -> dict[str, Json]:
