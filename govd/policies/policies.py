@@ -159,6 +159,11 @@ class Policies:
         }
         if ready is not None:
             payload["ready"] = ready
+        if document.name in {plugin.name for plugin in self.core.plugins.known}:
+            raise Conflict(
+                f"a plugin is called {document.name}: its votes could not be told apart",
+                advice="Choose another name.",
+            )
         desk = self.core.desk
         with desk.lock:
             desk.refresh()

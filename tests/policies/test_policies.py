@@ -123,6 +123,11 @@ def test_an_untried_text_is_not_enforced_by_saying_so(service: Service) -> None:
     assert added["mode"] == "enforce"
 
 
+def test_no_policy_takes_the_name_of_a_plugin(service: Service) -> None:
+    with pytest.raises(Conflict, match="plugin"):
+        service.policies.add(DENY.replace("no-red", "bounds"), "owner")
+
+
 def test_to_end_what_is_enforced_needs_a_reason(service: Service) -> None:
     enforced(service, DENY)
     with pytest.raises(Usage):
