@@ -21,8 +21,8 @@ ended, and a plugin with two of those is not asked until one of them is back. Vo
 under the name of the plugin's entry point and its version; what a vote calls itself is kept beside
 it, as `rule`.
 
-`govd_propose`, `govd_open_store` and `govd_batch_runner` are specified, so that plugins can be
-written for them; nothing asks them yet.
+`govd_open_store` and `govd_batch_runner` are specified, so that plugins can be written for them;
+nothing asks them yet.
 """
 
 from __future__ import annotations
@@ -34,14 +34,17 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from govd.types import (
+    Answers,
     Contribution,
+    Document,
+    Feed,
     ForgetSpec,
     Gate,
     Json,
     Model,
     ModelReference,
     Progress,
-    Proposal,
+    Proposals,
     ReadyPolicy,
     Record,
     Store,
@@ -159,10 +162,42 @@ def govd_policies() -> Mapping[str, ReadyPolicy] | None:
     """
 
 
-@hookspec
-def govd_propose(now: str, requests: Sequence[Record]) -> Sequence[Proposal] | None:
-    """What should be forgotten now, by a policy's own sight (*all*): feeds, retention, drift. `now`
-    is UTC, ISO 8601.
+@hookspec(firstresult=True)
+def govd_propose(
+    feed: Feed, cursor: Mapping[str, Json], now: str, by_hand: bool
+) -> Proposals | None:
+    """What a feed has that is new (*first*), or None where its `url` is not one's own.
+
+    A feed is looked at when it is added (what is answered then is not taken), when it is due, and
+    when somebody asks for it. The plugin brings documents, whole and bounded; their rows are read,
+    filed and answered by the core, the same for every feed.
+
+    Args:
+        feed: its name, `url`, secret, and the inbox of a feed that is sent to.
+        cursor: that of `Proposals.cursor` at the last look whose documents were all dealt with;
+            empty at the first, and whenever it was lost.
+        now: UTC, ISO 8601.
+        by_hand: somebody asks for it now (`govd feed run`): what is there is whole, he says.
+
+    Looking must change nothing: a document counts as taken when `govd_answered` was called for it.
+    What is brought again though nothing changed is known by its digest and files nothing twice.
+
+    Raises:
+        Unreachable: it does not answer now; it is tried again.
+        BadFile, NotFound: what is there is no such feed; the message says what to do.
+    """
+
+
+@hookspec(firstresult=True)
+def govd_answered(feed: Feed, document: Document, answers: Answers) -> bool | None:
+    """Tell who wrote a document what became of each of its rows (*first*): write a result beside
+    it, move it away. True once that is done, None for a feed that is not one's own.
+
+    Called after the rows are filed, and again where it failed or the process ended before it came
+    back: doing it twice must be the same as once.
+
+    Raises:
+        MachineFault: it cannot be written; it is tried again at the next look.
     """
 
 

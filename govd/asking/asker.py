@@ -33,7 +33,6 @@ QUICK: Final = frozenset(
         "govd_gate",
         "govd_methods",
         "govd_policies",
-        "govd_propose",
         "govd_on_entry",
         "govd_routes",
         "govd_commands",

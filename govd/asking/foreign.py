@@ -18,15 +18,19 @@ from govd.asking.plain import DEPTH, Nonsense, check_kind, plain_json, plain_tex
 from govd.edit.contribution import sealed
 from govd.edit.factors import Edit
 from govd.types import (
+    DOCUMENT_BYTES,
     Contribution,
     Decision,
+    Document,
     ForgetSpec,
     Gate,
     Json,
     Model,
     ModelFacts,
     Needs,
+    Proposals,
     ReadyPolicy,
+    RowForm,
     Store,
     Vote,
 )
@@ -40,6 +44,12 @@ PEOPLE: Final = 100
 ROLE: Final = 100
 """Characters of a role's name that are kept."""
 SHA256: Final = 64
+DOCUMENTS: Final = 1000
+"""Documents that one look at a feed may bring."""
+CURSOR: Final = 1_000_000
+"""Values and characters of a feed's cursor."""
+NAMED: Final = 255
+"""Characters of a document's name."""
 
 
 def _decision(value: Any) -> Decision:
@@ -283,6 +293,39 @@ def stamp_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def proposals_of(answer: Any, arguments: Mapping[str, Any]) -> Proposals:
+    """What a look at a feed brought, as our own objects.
+
+    Raises:
+        Nonsense: the answer is none, or larger than is read.
+    """
+    check_kind(answer, Proposals)
+    if len(answer.documents) > DOCUMENTS or len(answer.waiting) > DOCUMENTS:
+        raise Nonsense(f"more than {DOCUMENTS} documents at once")
+    cursor = plain_json(answer.cursor, CURSOR)
+    if not isinstance(cursor, dict):
+        raise Nonsense("a cursor that is no mapping")
+    waiting = tuple(plain_text(line, "a line", REASON) for line in answer.waiting)
+    return Proposals(tuple(map(_document, answer.documents)), cursor, waiting)
+
+
+def _document(document: Any) -> Document:
+    check_kind(document, Document)
+    if not isinstance(document.data, bytes) or len(document.data) > DOCUMENT_BYTES:
+        raise Nonsense(f"a document that is not at most {DOCUMENT_BYTES} bytes")
+    if document.form not in get_args(RowForm):
+        raise Nonsense(f"a document whose form is none of {', '.join(get_args(RowForm))}")
+    name = plain_text(document.name, "a document's name", NAMED)
+    delivery = plain_text(document.delivery, "a delivery", NAMED)
+    return Document(name, bytes(document.data), document.form, delivery)
+
+
+def answered_of(answer: Any, arguments: Mapping[str, Any]) -> bool:
+    """That a document's answers were written."""
+    check_kind(answer, bool)
+    return bool(answer)
+
+
 def anything(answer: Any, arguments: Mapping[str, Any]) -> Any:
     """What nobody looks at."""
     return answer
@@ -299,6 +342,8 @@ CHECKS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]] = {
     "govd_evaluate": figures_of,
     "govd_export": files_of,
     "govd_open_store": store_of,
+    "govd_propose": proposals_of,
+    "govd_answered": answered_of,
     "govd_witness": lines_of,
     "govd_timestamp": stamp_of,
 }

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from govd.cli import audit, forgetting, homes, models, policies, requests, revisions, tokens
+from govd.cli import audit, feeds, forgetting, homes, models, policies, requests, revisions, tokens
 from govd.cli.command import model_first
 from govd.cli.examples import epilog
 from govd.errors import REPORT, GovdError
@@ -47,6 +47,7 @@ app.add_typer(revisions.app, name="revision")
 app.add_typer(audit.app, name="audit")
 app.add_typer(policies.app, name="policy")
 app.add_typer(tokens.app, name="token")
+app.add_typer(feeds.app, name="feed")
 
 
 def _with_examples(group: typer.Typer, at: str = "") -> None:

@@ -171,6 +171,24 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         'govd audit rotate-key --reason "yearly"',
         'govd audit rotate-key --reason "staff change" --json',
     ),
+    "feed add": (
+        "govd feed add nightly file:///srv/lists --model mini --missing revert",
+        "govd feed add legal https://lists.example.org/names.csv --every 24h --secret-file token",
+    ),
+    "feed list": ("govd feed list", "govd feed list --json"),
+    "feed show": ("govd feed show nightly", "govd feed show nightly --json"),
+    "feed run": ("govd feed run nightly", "govd feed run nightly --json"),
+    "feed disable": ("govd feed disable nightly", "govd feed disable nightly --json"),
+    "feed enable": ("govd feed enable nightly", "govd feed enable nightly --json"),
+    "feed history": ("govd feed history nightly", "govd feed history nightly 7 --format csv"),
+    "feed release": (
+        'govd feed release nightly 7 --reason "a whole catalogue, as announced"',
+        'govd feed release nightly 7 --reason "seen" --json',
+    ),
+    "feed reject": (
+        'govd feed reject nightly 7 --reason "the export was cut off"',
+        'govd feed reject nightly 7 --reason "a test" --json',
+    ),
     "token create": (
         "govd token create --role operator --name legal-desk",
         "govd token create --role inference --name shop-frontend --json",

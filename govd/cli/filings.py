@@ -4,190 +4,55 @@ holds up no other.
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from govd.errors import Conflict, GovdError, Usage
-from govd.home.regular import PICTURE_BYTES, read_regular
+from govd.home.regular import read_regular
+from govd.requests.rows import Filing, form_of, rows_of
 
 if TYPE_CHECKING:
     from govd.service.api import Api
     from govd.types import Json, Record
 
-SEVERAL: Final = {
-    "concept": "concepts",
-    "domain": "domains",
-    "alias": "aliases",
-    "example": "examples",
-    "criterion": "criteria",
-}
-"""Columns whose cells hold several, between bars; their plural means the same."""
-TEXTS: Final = (
-    "model",
-    "target",
-    "method",
-    "reason",
-    "basis",
-    "ticket",
-    "due",
-    "expires",
-    "idempotency_key",
-    "criterion_set",
-)
-SWITCHES: Final = ("all_concepts", "private")
 MAX_BYTES: Final = 16 << 20
-MAX_ROWS: Final = 10_000
-YES, NO = ("1", "true", "yes", "y", "x"), ("", "0", "false", "no", "n")
-BAR: Final = "|"
-
-
-@dataclass(frozen=True)
-class Filing:
-    """A row of the file: where it stands, what it names, and the options that it gives; or what is
-    wrong with it.
-    """
-
-    line: int
-    concepts: tuple[str, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    fault: Usage | None = None
 
 
 def read_filings(path: Path) -> list[Filing]:
-    """The rows of a file, `-` for standard input.
-
-    A file whose first line names the column `concept` (or `concepts`, `all_concepts`) is CSV with
-    commas, semicolons or tabs; any other holds one name a line, without blank lines and those that
-    begin with `#`.
+    """The rows of a file, `-` for standard input, as `govd.requests.rows` reads them; `.json` and
+    `.ndjson` by the file's name.
 
     Raises:
         Usage: it cannot be read, has a column that is no option, too many rows, or none.
     """
-    text = _text(path)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
-    columns = [_column(name) for name in next(csv.reader([first], delimiter=delimiter), [])]
-    if {"concept", "all_concepts"} & set(columns):
-        filings = _from_csv(text, columns, delimiter, path)
-    else:
-        lines = enumerate(text.splitlines(), 1)
-        filings = [
-            Filing(n, (line.strip(),))
-            for n, line in lines
-            if line.strip() and not line.startswith("#")
-        ]
+    filings = rows_of(_data(path), str(path), form_of(path.name))
     if not filings:
         raise Usage(
             "there is nothing to forget in it",
             where=str(path),
             advice="One name a line, or CSV with a column concept.",
         )
-    if len(filings) > MAX_ROWS:
-        raise Usage(
-            f"{len(filings)} rows",
-            where=str(path),
-            advice=f"At most {MAX_ROWS} at once: split the file.",
-        )
     return filings
 
 
-def _text(path: Path) -> str:
+def _data(path: Path) -> bytes:
     try:
-        raw = (
-            sys.stdin.buffer.read(MAX_BYTES + 1)
-            if str(path) == "-"
-            else read_regular(path, MAX_BYTES)
-        )
-        if len(raw) > MAX_BYTES:
-            raise Usage(
-                "the file is too large", where=str(path), advice=f"At most {MAX_BYTES >> 20} MiB."
-            )
-        return raw.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as fault:
+        if str(path) != "-":
+            return read_regular(path, MAX_BYTES)
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as fault:
         raise Usage(
             f"the rows cannot be read ({fault})",
             where=str(path),
             advice="Give a text file in UTF-8.",
         ) from None
-
-
-def _column(name: str) -> str:
-    plain = name.strip().lower().replace("-", "_")
-    return next((singular for singular, several in SEVERAL.items() if plain == several), plain)
-
-
-def _from_csv(text: str, columns: list[str], delimiter: str, path: Path) -> list[Filing]:
-    known = (*SEVERAL, *TEXTS, *SWITCHES, "strength", "prototypes")
-    unknown = [name for name in columns if name and name not in known]
-    if unknown:
+    if len(data) > MAX_BYTES:
         raise Usage(
-            f"the column {unknown[0]!r} is no option of forget",
-            where=str(path),
-            advice=f"Columns: {', '.join(known)}.",
+            "the file is too large", where=str(path), advice=f"At most {MAX_BYTES >> 20} MiB."
         )
-    if len(set(columns)) < len(columns):
-        raise Usage(
-            "a column stands twice",
-            where=str(path),
-            advice="Put several values into one cell, with | between them.",
-        )
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    filings: list[Filing] = []
-    for cells in reader:
-        if not any(cell.strip() for cell in cells) or [_column(cell) for cell in cells] == columns:
-            continue
-        where = f"{path}, line {reader.line_num}"
-        if len(cells) > len(columns):
-            raise Usage(
-                f"{len(cells)} cells for {len(columns)} columns",
-                where=where,
-                advice="Quote cells that hold the delimiter.",
-            )
-        row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
-        try:
-            filings.append(_of_row(row, reader.line_num, where))
-        except Usage as fault:  # of this row alone: the others are filed
-            filings.append(
-                Filing(reader.line_num, tuple(filter(None, [row.get("concept")])), fault=fault)
-            )
-    return filings
-
-
-def _of_row(row: Mapping[str, str], line: int, where: str) -> Filing:
-    options = {name: _value(name, cell, where) for name, cell in row.items() if name and cell}
-    concepts = options.pop("concept", ())
-    return Filing(
-        line, concepts, {SEVERAL.get(name, name): value for name, value in options.items()}
-    )
-
-
-def _value(name: str, cell: str, where: str) -> Any:
-    if name == "example":
-        return [_bytes(Path(part.strip()), where) for part in cell.split(BAR) if part.strip()]
-    if name in SEVERAL:
-        return tuple(part.strip() for part in cell.split(BAR) if part.strip())
-    if name in SWITCHES:
-        if cell.lower() not in (*YES, *NO):
-            raise Usage(f"{name} is {cell!r}", where=where, advice="Write yes or no.")
-        return cell.lower() in YES
-    if name in ("strength", "prototypes"):
-        try:
-            return float(cell) if name == "strength" else int(cell)
-        except ValueError:
-            raise Usage(f"{name} is {cell!r}", where=where, advice="It must be a number.") from None
-    return cell
-
-
-def _bytes(path: Path, where: str) -> bytes:
-    try:
-        return read_regular(path, PICTURE_BYTES)
-    except OSError as fault:
-        raise Usage(f"the example {path} cannot be read ({fault.strerror})", where=where) from None
+    return data
 
 
 def file_all(

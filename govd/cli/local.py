@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from govd.cli.local_feeds import LocalFeeds
 from govd.cli.local_policies import LocalPolicies
 from govd.errors import Conflict, GovdError
 from govd.models.given import Given
@@ -22,7 +24,7 @@ from govd.types import Floats, Json, Progress, Record, silent
 from govd.verify.safe_text import safe
 
 
-class Local(LocalPolicies, Api):
+class Local(LocalPolicies, LocalFeeds, Api):
     """A home, worked on in this process under its lock. What was filed without waiting is
     reconciled before it is let go.
 
@@ -93,9 +95,15 @@ class Local(LocalPolicies, Api):
 
     def reconcile(self) -> Record:
         before = unfinished(self.service.core)
+        self.service.automatic.step(datetime.now(UTC))
         self._reconcile()
         self.service.checkpoints.sign()
         return {"daemon": False, "done": before, "left": unfinished(self.service.core)}
+
+    def _moved(self, record: Record) -> Record:
+        """What filed something: it is decided before the home is let go."""
+        self._left = True
+        return record
 
     def _done(self, record: Record, wait: bool = True) -> Record:
         if not wait:

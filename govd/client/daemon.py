@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from govd.client.feeds import FeedCalls
 from govd.client.files import as_body, new_file, part_of_path, picture_file, save
 from govd.client.policies import PolicyCalls
 from govd.client.transport import Transport
@@ -18,7 +19,7 @@ from govd.service.api import Api, Question
 from govd.types import Floats, Json, Record
 
 
-class Daemon(PolicyCalls, Api):
+class Daemon(PolicyCalls, FeedCalls, Api):
     """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is
     said in `govd.service.api`.
     """

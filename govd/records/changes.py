@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from govd.records.contribution import ContributionRef
+from govd.records.feed import FeedRecord, FeedRun
 from govd.records.model import Head, RegisteredModel
 from govd.records.policy import Freeze, Policy
 from govd.records.record import StoredRecord
@@ -31,6 +32,8 @@ TYPES: Final[Mapping[str, type[StoredRecord]]] = {
     "witness": StoredRecord,
     "policy": Policy,
     "freeze": Freeze,
+    "feed": FeedRecord,
+    "feed_run": FeedRun,
 }
 """What a noun's records are."""
 

@@ -205,6 +205,13 @@ class Request(StoredRecord):
         return self._json.get("reverts")
 
     @property
+    def source(self) -> Mapping[str, Json]:
+        """Where it came from, of what a feed filed: `feed`, `document`, its `digest`, and the
+        `row`; of a revert of it `feed` and `of`. Empty where a person filed it.
+        """
+        return self._json.get("source") or {}
+
+    @property
     def filed_at(self) -> str:
         """When it was filed."""
         return str(self._json["filed_at"])

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import uuid
 
-from govd.edit.duals import check_room
 from govd.errors import Conflict, KeyReused, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
-from govd.records.lifecycle import OPEN, RequestState
+from govd.records.lifecycle import OPEN
 from govd.records.limits import bounded
 from govd.records.request import Request
 from govd.requests.accepting import Accepting, measured_of
@@ -24,6 +23,7 @@ from govd.requests.options import ForgetOptions, date_of, fields_of, understood
 from govd.requests.predicting import Predicting
 from govd.requests.previewing import Previewing
 from govd.requests.privacy import Privacy
+from govd.requests.wanted import Wanted
 from govd.types import PRIVATE, ForgetSpec, Json, Record
 
 COPIED = ("concepts", "domains", "strength", "method", "target", "prototypes", "examples")
@@ -85,7 +85,7 @@ class Requests:
                 spec, _ = understood(core, model, options)
             repeated = self._repeated_or_possible(model, spec, options)
             return repeated or self._file(
-                self._body(model, spec, options), options.idempotency_key, actor, options.private
+                self.body(model, spec, options), options.idempotency_key, actor, options.private
             )
 
     def _repeated_or_possible(
@@ -95,29 +95,40 @@ class Requests:
         under one lock: the same call at once would find that the scope is wanted already, by
         itself.
         """
-        body = self._body(model, spec, options)
-        compared = {**body, "criteria": body.get("criteria")}  # with none, of one with none
-        if options.criterion_set is None:  # the model may have got another one meanwhile
-            compared.pop("criteria_set", None)
+        compared = self.compared(model, spec, options)
         repeated = self._repeated(options.idempotency_key, compared, options.private)
         if repeated is None:
-            self._check_overlap(model, spec)
-            self._check_possible(model, spec)
+            wanted = Wanted(self.core, self.privacy, model)
+            wanted.check_overlap(spec)
+            wanted.check_possible(spec)
         return repeated
 
-    def _body(self, model: str, spec: ForgetSpec, options: ForgetOptions) -> dict[str, Json]:
-        body: dict[str, Json] = {"kind": "forget", "model": model, **fields_of(spec)}
-        body |= {
+    def body(self, model: str, spec: ForgetSpec, options: ForgetOptions) -> dict[str, Json]:
+        """A forget as its entry records it, before anything of it is hidden.
+
+        Raises:
+            Usage: a date in it is none, or past.
+        """
+        return {
+            "kind": "forget",
+            "model": model,
+            **fields_of(spec),
             "reason": options.reason,
             "basis": options.basis,
             "ticket": options.ticket,
             "reverts": None,
-        }
-        return body | {
             "due_at": date_of(options.due, "due"),
             "expires_at": date_of(options.expires, "expires"),
             **self.accepting.filed(model, options),
         }
+
+    def compared(self, model: str, spec: ForgetSpec, options: ForgetOptions) -> dict[str, Json]:
+        """What of a forget is the same where it is filed again with its key; as `body`."""
+        body = self.body(model, spec, options)
+        compared = {**body, "criteria": body.get("criteria")}  # with none, of one with none
+        if options.criterion_set is None:  # the model may have got another one meanwhile
+            compared.pop("criteria_set", None)
+        return compared
 
     @bounded
     def preview(self, model: str, options: ForgetOptions, actor: str = "") -> Record:
@@ -125,11 +136,9 @@ class Requests:
         in force: what it would do without that request.
         """
         spec, pictures = understood(self.core, model, options)
-        same = self._same_scope(model, spec)
-        self._check_possible(model, spec, same)
-        return self.previewing.preview(
-            self._body(model, spec, options), spec, pictures, same, actor
-        )
+        same = Wanted(self.core, self.privacy, model).same_scope(spec)
+        Wanted(self.core, self.privacy, model, same).check_possible(spec)
+        return self.previewing.preview(self.body(model, spec, options), spec, pictures, same, actor)
 
     @bounded
     def revert(
@@ -144,31 +153,34 @@ class Requests:
         with self.core.desk.lock:
             forget = self.core.desk.request(request_id)
             is_private = forget.private is not None
-            body: dict[str, Json] = {
-                "kind": "revert",
-                "model": forget.model,
-                "reverts": forget.id,
-                "reason": reason,
-            }
+            body = revert_of(forget, reason)
             repeated = self._repeated(idempotency_key, body, is_private)
             if repeated is not None:
                 return repeated
-            check_hold(forget)
-            check_model(forget)
-            if not forget.stands:
-                state = forget.state if forget.is_forget else "a revert"
+            self.check_revert(forget)
+            return self._file({**body, **copied_from(forget)}, idempotency_key, actor, is_private)
+
+    def check_revert(self, forget: Request) -> None:
+        """Whether a revert of a forget may be filed.
+
+        Raises:
+            Conflict: it is not in force, or its revert is filed already. Denied: it is under a
+            legal hold.
+        """
+        check_hold(forget)
+        check_model(forget)
+        if not forget.stands:
+            state = forget.state if forget.is_forget else "a revert"
+            raise Conflict(
+                f"{forget.id} is {state}: there is nothing to revert",
+                advice="`govd request list --state in_force` shows what can be reverted.",
+            )
+        for other in self.core.desk.views.open.values():
+            if other.reverts == forget.id and other.state in OPEN:
                 raise Conflict(
-                    f"{forget.id} is {state}: there is nothing to revert",
-                    advice="`govd request list --state in_force` shows what can be reverted.",
+                    f"its revert is filed already, as {other.id}",
+                    advice=f"`govd request show {other.id}`.",
                 )
-            for other in self.core.desk.views.open.values():
-                if other.reverts == forget.id and other.state in OPEN:
-                    raise Conflict(
-                        f"its revert is filed already, as {other.id}",
-                        advice=f"`govd request show {other.id}`.",
-                    )
-            copied = {field: forget[field] for field in COPIED if field in forget}
-            return self._file({**body, **copied}, idempotency_key, actor, is_private)
 
     @bounded
     def shred(self, request_id: str, reason: str, actor: str) -> Request:
@@ -184,14 +196,26 @@ class Requests:
             return self.privacy.shred(request, reason, actor)
 
     def _file(self, body: dict[str, Json], key: str | None, actor: str, private: bool) -> Request:
+        draft = self.filed_draft(body, key, actor, private)
+        self.core.desk.append([draft])
+        return self.core.desk.request(draft.subject)
+
+    def filed_draft(
+        self, body: dict[str, Json], key: str | None, actor: str, private: bool
+    ) -> Draft:
+        """The entry that files a forget or revert, under an id of its own; what it hides of a
+        private one is put beside the ledger. `body`: as `body`; `key`: the idempotency key.
+
+        Raises:
+            MachineFault: a private text cannot be written.
+        """
         request_id = uuid.uuid4().hex[:12]
         body = {**body, "idempotency_key": key, "private": None}
         if private and body["kind"] == "forget":
             body = self.privacy.hide(request_id, body)
         elif private:
             body = self.privacy.hide(request_id, body, ("reason",))
-        self.core.desk.append([Draft("request.file", request_id, actor, str(body["model"]), body)])
-        return self.core.desk.request(request_id)
+        return Draft("request.file", request_id, actor, str(body["model"]), body)
 
     def _repeated(self, key: str | None, body: dict[str, Json], private: bool) -> Request | None:
         """The request that was filed with this key.
@@ -217,60 +241,12 @@ class Requests:
             )
         return filed
 
-    def _same_scope(self, model: str, spec: ForgetSpec) -> Request | None:
-        """The request that wants the same scope already."""
-        going, scope = self.core.desk.views.going(), self.privacy.commitment(spec.scope)
-        for other in list(self.core.desk.views.open.values()):
-            is_failed = other.state is RequestState.FAILED
-            if not other.is_forget or other.model != model or is_failed or other.id in going:
-                continue
-            if self.privacy.scope(other) == scope:
-                return other
-        return None
 
-    def _check_overlap(self, model: str, spec: ForgetSpec) -> None:
-        other = self._same_scope(model, spec)
-        if other is None:
-            return
-        if other.private:
-            advice = "Whoever may see private requests can revert it first."
-            raise Conflict(
-                "the same scope is wanted already, by a private request", advice=advice, taken=True
-            )
-        how = "revert" if other.stands else "withdraw"
-        raise Conflict(
-            f"the same scope is {other.state} already, as {other.id}",
-            advice=(
-                f"`govd request show {other.id}`; {how} it first if it should be forgotten in"
-                " another way."
-            ),
-            request=other.id,
-            taken=True,
-        )
+def revert_of(forget: Request, reason: str) -> dict[str, Json]:
+    """A revert as its filer says it, without what it copies of its forget."""
+    return {"kind": "revert", "model": forget.model, "reverts": forget.id, "reason": reason}
 
-    def _check_possible(self, model: str, spec: ForgetSpec, without: Request | None = None) -> None:
-        """What can be seen without computing: no anchor left, or a system that cannot be solved
-        with what is in force.
-        """
-        basis = self.core.models.basis(self.core.desk.model(model))
-        wanted = [
-            request
-            for request in self.core.desk.views.wanted(model)
-            if without is None or request.id != without.id
-        ]
-        whole = [
-            scope
-            for scope in (spec.scope, *(request.scope for request in wanted))
-            if scope.paradigm == "concepts"
-        ]
-        phrases = (p for scope in whole for concept in scope.concepts for p in concept.phrases)
-        check_room(basis, frozenset(phrases))
-        methods = self.core.plugins.methods
-        family = methods[spec.method].family
-        for request in reversed(wanted):
-            if request.method in methods and methods[request.method].family != family:
-                raise Conflict(
-                    f"{spec.method} and {request.method} ({request.id}) cannot be solved as one"
-                    " system, and edits are never multiplied",
-                    advice=f"Use --method {request.method}, or revert {request.id} first.",
-                )
+
+def copied_from(forget: Request) -> dict[str, Json]:
+    """What a revert's record repeats of its forget."""
+    return {field: forget[field] for field in COPIED if field in forget}

@@ -11,6 +11,8 @@ from govd.audit.checkpoints import LogCheckpoints
 from govd.audit.proofs import Proofs
 from govd.audit.questions import Audit
 from govd.audit.verification import Verification
+from govd.automatic import Automatic
+from govd.automatic.feeds import Feeds
 from govd.errors import GovdError
 from govd.home.home import Home
 from govd.models.core import Core
@@ -18,7 +20,7 @@ from govd.models.given import Given
 from govd.models.registry import Models
 from govd.policies.freezing import Freezing
 from govd.policies.policies import Policies
-from govd.reconcile.loop import Reconciler
+from govd.reconcile.loop import REST_SECONDS, Reconciler
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
 from govd.requests import Requests
@@ -52,6 +54,8 @@ class Service:
         self.answers = Answers(home.folder / "answers.db", home.settings.inference_log)
         self.tokens = Tokens(core)
         self.reconciler = Reconciler(core, requests, self.measuring)
+        self.feeds = Feeds(core, requests)
+        self.automatic = Automatic(core, [self.feeds.looks])
         self.forget, self.preview, self.revert = requests.forget, requests.preview, requests.revert
         self.policies, self.freezing = Policies(core), Freezing(core)
         self._reading(Serving(core, self.measuring))
@@ -107,6 +111,7 @@ class Service:
         if self.core.closed:
             return
         self.reconciler.rest()
+        self.feeds.looks.rest(REST_SECONDS)
         try:
             self.checkpoints.sign()
         except GovdError as error:  # a full disk, say: closing must go on

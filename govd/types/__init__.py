@@ -6,11 +6,21 @@ Shapes are written `(n, d)`: `d` is the width of the model's joint space, `k` a 
 
 `values`: arrays, JSON, `Record`, `Progress` · `scopes`: what a forget is about and what it adds ·
 `models`: what a backend opens · `decisions`: what policies and gates say · `policies`: those that
-come with a plugin · `figures`: shares with their intervals · `stores`: embeddings that are kept
-elsewhere.
+come with a plugin · `figures`: shares with their intervals · `feeds`: what comes in by itself ·
+`stores`: embeddings that are kept elsewhere.
 """
 
-from govd.types.decisions import Gate, Needs, Proposal, Vote
+from govd.types.decisions import Gate, Needs, Vote
+from govd.types.feeds import (
+    DOCUMENT_BYTES,
+    Answer,
+    Answers,
+    Document,
+    Feed,
+    Proposals,
+    RowAnswer,
+    RowForm,
+)
 from govd.types.figures import Figure
 from govd.types.models import LinearEdit, Model, ModelFacts, ModelReference, Prototypes
 from govd.types.policies import Parameter, ReadyPolicy
@@ -38,16 +48,21 @@ from govd.types.values import (
 )
 
 __all__ = [
+    "DOCUMENT_BYTES",
     "KEPT_PRIVATE",
     "PRIVATE",
     "SIDES",
     "TARGETS",
     "USES",
+    "Answer",
+    "Answers",
     "Bools",
     "Bytes",
     "Concept",
     "Contribution",
     "Decision",
+    "Document",
+    "Feed",
     "Figure",
     "Floats",
     "ForgetSpec",
@@ -63,11 +78,13 @@ __all__ = [
     "Patched",
     "Places",
     "Progress",
-    "Proposal",
+    "Proposals",
     "Prototypes",
     "Purged",
     "ReadyPolicy",
     "Record",
+    "RowAnswer",
+    "RowForm",
     "Scope",
     "Side",
     "Store",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from govd.types.scopes import Scope
 from govd.types.values import Decision, Json
 
 
@@ -58,14 +57,3 @@ class Gate:
     decision: Decision
     gate: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A forget that a policy proposes: what it would type, and why."""
-
-    model: str
-    scope: Scope
-    policy: str
-    reason: str
-    idempotency_key: str

@@ -18,6 +18,7 @@ WORDS: Final = (
     "private",
     "key",
     "reverts",
+    "feed",
     "export_of",
 )
 #: What entries are found by, besides what the request that they are about is found by.

@@ -17,6 +17,7 @@ from govd.ledger import canonical
 from govd.records import possible
 from govd.records.changes import Changes, Place, Span, typed
 from govd.records.contribution import ContributionRef
+from govd.records.feed import FeedRecord
 from govd.records.fold import fold
 from govd.records.fold_models import check_name
 from govd.records.fold_revisions import made_of_digest
@@ -62,6 +63,7 @@ class Views:
         self.heads = {model: Head.from_json(r) for model, r in live("head")}
         self.witnessed = {name: StoredRecord.from_json(r) for name, r in live("witness")}
         self.policies = {name: Policy.from_json(r) for name, r in live("policy")}
+        self.feeds = {name: FeedRecord.from_json(r) for name, r in live("feed")}
         self._freeze = next((Freeze.from_json(r) for _, r in live("freeze")), None)
         self.size = int(self.records.position().get("size", 0))
         self._latest = self.records.latest()  # no time goes back, whatever the clock did
@@ -131,6 +133,8 @@ class Views:
                 self.witnessed[place[1]] = record
             elif place[0] == "policy":
                 self.policies[place[1]] = Policy.from_json(record)
+            elif place[0] == "feed":
+                self.feeds[place[1]] = FeedRecord.from_json(record)
             elif place[0] == "freeze":
                 self._freeze = Freeze.from_json(record)
         self._terms += changes.terms
@@ -192,7 +196,7 @@ class Views:
             return record.state is ModelState.REGISTERED
         if isinstance(record, Revision):
             return record.number in self._numbers(record.model)
-        return place[0] in ("token", "head", "witness", "policy", "freeze")
+        return place[0] in ("token", "head", "witness", "policy", "freeze", "feed")
 
     def _get(self, noun: str, key: str) -> StoredRecord | None:
         changed = self._changed.get((noun, key))

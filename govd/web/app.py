@@ -17,6 +17,7 @@ from govd.web import (
     audit_proofs,
     audit_questions,
     events,
+    feeds,
     health,
     metrics,
     models,
@@ -46,6 +47,8 @@ ROUTERS = (
     audit_proofs.router,
     events.router,
     tokens.router,
+    feeds.router,
+    feeds.sent,
 )
 
 

@@ -169,6 +169,17 @@ class VerifyBody(Body):
     roots: list[str] = []
 
 
+class FeedBody(Body):
+    """`govd feed add`; a folder is on the daemon's machine."""
+
+    name: str
+    url: str
+    model: str | None = None
+    every: str | None = None
+    missing: str = "keep"
+    secret: str = ""
+
+
 class TokenBody(Body):
     """`govd token create`."""
 

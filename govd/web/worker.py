@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from govd.errors import GovdError
@@ -46,12 +47,17 @@ class Worker(threading.Thread):
             self.news.clear()
             if self.ending.is_set() or self.service.core.ending:
                 return
-            well = self._step("reconcile", partial(self.service.reconcile, patient=False))
+            well = self._step("automatic", self._automatic)
+            well &= self._step("reconcile", partial(self.service.reconcile, patient=False))
             if not self.news.is_set():
                 well &= self._step("measure", partial(self.service.measure, patient=False))
             well &= self._step("vouch", self.service.vouch)
             self.failing = 0 if well else self.failing + 1
             pause = EVERY if well else min(SLOWEST, 2 * pause)
+
+    def _automatic(self) -> None:
+        """What govd does by itself; what takes long goes on in the background."""
+        self.service.automatic.step(datetime.now(UTC), patient=False)
 
     def _step(self, name: str, step: Callable[[], object]) -> bool:
         """Whether a step went well; whatever it raises is logged, since the next pass tries

@@ -57,7 +57,6 @@ def test_a_list_of_names_comes_from_standard_input(govd: Shell) -> None:
     [
         ("concept,colour\nred,1\n", "'colour' is no option"),
         ("concept,concepts\nred,1\n", "stands twice"),
-        ("concept,ticket\nred,1,2\n", "3 cells for 2 columns"),
         ("# nothing\n\n", "nothing to forget"),
     ],
 )
@@ -80,6 +79,7 @@ def test_a_cell_that_cannot_be_meant_refuses_its_row_alone(govd: Shell, tmp_path
     file = tmp_path / "list.csv"
     file.write_text(
         "concept,strength,private,example\nred,much,,\ngreen,,maybe,\nblue,,,\nred,,,none.png\n"
+        "navy,1,,,one, too many\n"
     )
     answers = rows(govd, "--from", str(file), "--model", "m", code=1)
     assert [(a["line"], a["concepts"], a["answer"]) for a in answers] == [
@@ -87,10 +87,17 @@ def test_a_cell_that_cannot_be_meant_refuses_its_row_alone(govd: Shell, tmp_path
         (3, ["green"], "refused"),
         (4, ["blue"], "filed"),
         (5, ["red"], "refused"),
+        (6, ["navy"], "refused"),
     ]
     for answer, words in zip(
         answers,
-        ("strength is 'much'", "private is 'maybe'", "", "none.png cannot be read"),
+        (
+            "strength is 'much'",
+            "private is 'maybe'",
+            "",
+            "none.png cannot be read",
+            "6 cells for 4 columns",
+        ),
         strict=True,
     ):
         assert words in answer["reason"]

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from govd.service.api.audit import Audit
+from govd.service.api.feeds import Feeds
 from govd.service.api.models import Models
 from govd.service.api.policies import Policies
 from govd.service.api.question import Question, questions_of
@@ -26,7 +27,7 @@ from govd.service.api.tokens import Tokens
 __all__ = ["QUESTIONS", "Api", "Question"]
 
 
-class Api(Models, Requests, Policies, Audit, Tokens):
+class Api(Models, Requests, Policies, Audit, Tokens, Feeds):
     """All of it, as a context that lets go at its end. `remote`: somebody else reconciles, so that
     waiting means something.
     """
