@@ -24,6 +24,7 @@ POINTS = [
 ]
 POINTS += [
     EntryPoint("bounds", "govd_bounds", "govd"),
+    EntryPoint("feeds", "govd_feeds", "govd"),
     EntryPoint("methods", "govd.methods", "govd"),
 ]
 POINTS += [

@@ -10,6 +10,7 @@ from govd.models.core import Core
 KINDS: Final = (
     "contribution",
     "export",
+    "feed",
     "key",
     "model",
     "policy",

@@ -68,6 +68,8 @@ class Timetable:
         done = self._done.setdefault(name, time.monotonic() - age_seconds)
         return time.monotonic() - done >= every_seconds
 
-    def note(self, name: str) -> None:
-        """It was done just now."""
-        self._done[name] = time.monotonic()
+    def note(self, name: str, ahead_seconds: float = 0.0) -> None:
+        """It was done just now. `ahead_seconds`: it is due again so much earlier than its interval
+        says.
+        """
+        self._done[name] = time.monotonic() - max(0.0, ahead_seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -36,6 +37,25 @@ FORMS: Final[Mapping[str, RowForm]] = {
     "text/plain": "text",
 }
 """What may be sent, by its Content-Type."""
+
+
+@dataclass(frozen=True)
+class FeedSettings:
+    """How a feed is set.
+
+    `name`: what it files is filed by `feed:NAME`. `url`: `file:///…`, `https://…`, `webhook:`, or
+    whatever a plugin reads. `model`: that its rows are for; None: each row says its own. `every`:
+    between two looks, `24h`. `missing`: what follows for a row that disappears, `keep` or `revert`.
+    `secret`: a bearer token for an address, or what a webhook is signed with; without one, one is
+    made for it.
+    """
+
+    name: str
+    url: str
+    model: str | None = None
+    every: str | None = None
+    missing: str = KEEP
+    secret: str = field(default="", repr=False)
 
 
 class Feeds:
@@ -101,47 +121,38 @@ class Feeds:
     # -- adding
 
     @bounded
-    def add(
-        self,
-        name: str,
-        url: str,
-        actor: str,
-        now: datetime,
-        model: str | None = None,
-        every: str | None = None,
-        missing: str = KEEP,
-        secret: str = "",
-    ) -> Record:
-        """Add a feed, or give a disabled one other settings.
-
-        Args:
-            name: what it files is filed by `feed:NAME`.
-            url: `file:///…`, `https://…`, `webhook:`, or whatever a plugin reads.
-            actor: who adds it.
-            now: this moment, in UTC.
-            model: the model that its rows are for; None: each row says its own.
-            every: the interval between two looks, `24h`.
-            missing: what follows for a row that disappears, `keep` or `revert`.
-            secret: a bearer token for an endpoint, or what a webhook is signed with (without one,
-                one is made, and shown this once).
+    def add(self, settings: FeedSettings, actor: str, now: datetime) -> Record:
+        """Add a feed, or give a disabled one other settings. `now`: this moment, in UTC.
 
         Raises:
-            Usage: one of these cannot be meant. Conflict: there is such a feed. Unsupported: no
-            plugin reads such an address. NotFound, BadFile: the plugin says what is wrong there.
+            Usage: one of the settings cannot be meant. Conflict: there is such a feed. Unsupported:
+            no plugin reads such an address. NotFound, BadFile: the plugin says what is wrong there.
         """
-        self._check(name, missing)
-        url = WEBHOOK if url.strip() == WEBHOOK.rstrip(":") else url.strip()
+        name, model = settings.name, settings.model or ""
+        self._check(name, settings.missing)
+        url = WEBHOOK if settings.url.strip() == WEBHOOK.rstrip(":") else settings.url.strip()
         if model:
             self.core.desk.model(model)
-        every_seconds = seconds_of(every or EVERY.get(url.partition(":")[0], OTHERWISE), "every")
-        shown_once = ""
+        every = settings.every or EVERY.get(url.partition(":")[0], OTHERWISE)
+        payload: dict[str, Json] = {
+            "url": url,
+            "model": model,
+            "every_seconds": seconds_of(every, "every"),
+            "missing": settings.missing,
+        }
+        shown_once = new_secret() if url == WEBHOOK and not settings.secret else ""
+        secret = settings.secret or shown_once
         if url == WEBHOOK:
-            shown_once = "" if secret else new_secret()
-            secret = secret or shown_once
             key_of(secret)
         files = FeedFiles(self.core.home.folder, name)
         waiting, fault = self._first_look(Feed(name, url, files.inbox, secret), now)
-        payload = {"url": url, "model": model or "", "every_seconds": every_seconds}
+        self._record(payload, name, secret, actor)
+        self.looks.faults[name] = fault
+        record = {**self.show(name), "waiting": list(waiting)}
+        return record | ({"secret": shown_once} if shown_once else {})
+
+    def _record(self, payload: dict[str, Json], name: str, secret: str, actor: str) -> None:
+        files = FeedFiles(self.core.home.folder, name)
         with self.core.desk.lock:
             self.core.desk.refresh()
             before = self.core.desk.views.feeds.get(name)
@@ -152,15 +163,10 @@ class Feeds:
                 )
             files.make()
             files.put_secret(secret)
-            if before is None or before.url != url:
+            if before is None or before.url != payload["url"]:
                 files.forget_look()
-            entry = Draft("feed.add", name, actor, model or "", {**payload, "missing": missing})
+            entry = Draft("feed.add", name, actor, str(payload["model"]), payload)
             self.core.desk.append([entry])
-        self.looks.faults.pop(name, None)
-        if fault:
-            self.looks.faults[name] = fault
-        record = {**self.show(name), "waiting": list(waiting)}
-        return record | ({"secret": shown_once} if shown_once else {})
 
     def _check(self, name: str, missing: str) -> None:
         if not NAME.fullmatch(name):

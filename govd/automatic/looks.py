@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from govd.asking.limited import Call, Locks
 from govd.automatic.clock import Timetable, spelled
@@ -16,6 +17,8 @@ from govd.models.core import Core
 from govd.records.feed import FeedRecord, FeedRun
 from govd.types import Document, Feed, Json, Proposals
 
+SOON_SECONDS: Final = 5.0
+"""After which one looks again for what is still being written."""
 log = logging.getLogger("govd")
 
 
@@ -129,7 +132,8 @@ class Looks:
         if faults:
             raise faults[0]
         files.put_look(proposals.cursor, spelled(now))
-        self._timetable.note(feed.name)
+        is_unfinished = bool(proposals.waiting)
+        self._timetable.note(feed.name, feed.every_seconds - SOON_SECONDS if is_unfinished else 0.0)
         return Look(tuple(runs), proposals.waiting)
 
     def proposals(

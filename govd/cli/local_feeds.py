@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from datetime import UTC, datetime
 
+from govd.automatic.feeds import FeedSettings
 from govd.service.api.feeds import Feeds
 from govd.service.service import Service
 from govd.types import Record
@@ -31,8 +32,8 @@ class LocalFeeds(Feeds):
         missing: str = "keep",
         secret: str = "",
     ) -> Record:
-        feeds, now = self.service.feeds, datetime.now(UTC)
-        return self._went_on(feeds.add(name, url, self.actor, now, model, every, missing, secret))
+        settings = FeedSettings(name, url, model, every, missing, secret)
+        return self._went_on(self.service.feeds.add(settings, self.actor, datetime.now(UTC)))
 
     def run_feed(self, name: str) -> Record:
         return self._moved(self.service.feeds.run(name, datetime.now(UTC)))

@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from govd.types import Json
 from govd.web import answers as a
 from govd.web import audit_answers as audit
+from govd.web import feed_answers as feed
 from govd.web import policy_answers as policy
 from govd.web.problems import PROBLEM
 
@@ -79,6 +80,16 @@ ANSWERS: Final[dict[str, Model]] = {
     "GET /v1/policy/explain/{request_id}": policy.Explained,
     "POST /v1/policy/freeze": policy.Frozen,
     "POST /v1/policy/unfreeze": policy.Frozen,
+    "GET /v1/feeds": a.Page[feed.Feed],
+    "POST /v1/feeds": feed.NewFeed,
+    "GET /v1/feeds/{name}": feed.Feed,
+    "POST /v1/feeds/{name}": feed.FeedDocument,
+    "POST /v1/feeds/{name}/run": feed.FeedLook,
+    "POST /v1/feeds/{name}/enable": feed.Feed,
+    "POST /v1/feeds/{name}/disable": feed.Feed,
+    "GET /v1/feeds/{name}/runs": a.Page[feed.FeedRun],
+    "GET /v1/feeds/{name}/runs/{run}": feed.FeedRunWhole,
+    "POST /v1/feeds/{name}/runs/{run}/{event}": feed.FeedRunWhole,
     "GET /v1/tokens": a.Page[a.Token],
     "POST /v1/tokens": a.NewToken,
     "DELETE /v1/tokens/{token_id}": a.Token,

@@ -8,6 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from govd.automatic.feeds import FeedSettings
 from govd.types import Json
 from govd.web.bodies import FeedBody, ReasonBody
 from govd.web.context import Here, Operator, Owner
@@ -23,9 +24,9 @@ def add(body: FeedBody, response: Response, context: Here, actor: Owner) -> Json
     """Add a feed; folders are on the daemon's machine. A signing secret that is made for it is
     shown this once.
     """
-    settings = body.model_dump(exclude={"name", "url"})
+    settings = FeedSettings(**body.model_dump())
     response.headers["Cache-Control"] = "no-store"
-    feed = context.service.feeds.add(body.name, body.url, actor, datetime.now(UTC), **settings)
+    feed = context.service.feeds.add(settings, actor, datetime.now(UTC))
     response.headers["Location"] = f"/v1/feeds/{body.name}"
     return feed
 

@@ -5,6 +5,7 @@ beside these tests implements it; and those that the example implements do what 
 import ast
 import inspect
 import re
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -17,15 +18,25 @@ from typer.testing import CliRunner
 
 from govd import hookspecs
 from govd.asking import plugins
-from govd.asking.foreign import store_of, vote_of
+from govd.asking.foreign import proposals_of, store_of, vote_of
 from govd.asking.plain import Nonsense
+from govd.automatic.feeds import FeedSettings
 from govd.cli.show_requests import show_request
 from govd.edit import Edit
 from govd.errors import BadFile, Conflict, Unsupported
 from govd.records.actors import roles_of
 from govd.requests import ForgetOptions
 from govd.service.service import Service
-from govd.types import Needs, Record, Store, StoreStamp, Vote
+from govd.types import (
+    DOCUMENT_BYTES,
+    Document,
+    Needs,
+    Proposals,
+    Record,
+    Store,
+    StoreStamp,
+    Vote,
+)
 from govd.web.app import create_app
 from govd.web.context import Context
 from tests.conftest import POINTS
@@ -193,13 +204,47 @@ def test_a_route_of_a_third_party_lies_below_x(service: Service) -> None:
         assert client.get("/v1/x/colours", headers={"Authorization": ""}).status_code == 401
 
 
-def test_a_proposal_and_a_runner_of_a_third_party(service: Service) -> None:
-    record = {"model": "m", "concepts": [{"name": "pink", "aliases": []}]}
-    answers = dict(
-        service.core.plugins.asker.each("govd_propose", now="2026-01-01", requests=[record])
-    )
-    (proposal,) = answers["example-watcher"]
-    assert (proposal.model, proposal.scope.concepts[0].name) == ("m", "pink")
+def test_a_feed_of_a_third_party_files_and_is_answered(service: Service) -> None:
+    """`govd_propose` and `govd_answered`."""
+    watcher.ANSWERED.clear()
+    april, june = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    service.feeds.add(FeedSettings("seasons", watcher.SEASONS, "m"), "ann", april)
+    (run,) = service.feeds.run("seasons", april)["runs"]
+    (row,) = run["rows"]
+    assert (row["row"], row["answer"]) == (1, "filed")
+    assert watcher.ANSWERED[0].rows[0].concepts == ("pink",)
+    request = service.requests.show(row["request"])
+    assert (request.filed_by, request.ticket) == ("feed:seasons", "2026-04")
+    assert request.source == {
+        "feed": "seasons",
+        "document": "season.json",
+        "digest": run["digest"],
+        "row": 1,
+    }
+    assert service.feeds.run("seasons", april)["runs"] == [], "the cursor says that it was taken"
+    (run,) = service.feeds.run("seasons", june)["runs"]
+    assert [missing["request"] for missing in run["missing"]] == [request.id]
+    assert service.requests.show(request.id).state == "filed", "kept, and told"
+
+
+def test_documents_that_are_none_are_nonsense() -> None:
+    class Large(bytes):
+        def __len__(self) -> int:
+            return DOCUMENT_BYTES + 1
+
+    for wrong in (
+        Proposals((Document("x", "text"),)),  # type: ignore[arg-type]
+        Proposals((Document("x", Large()),)),
+        Proposals((Document("x", b"", "xml"),)),  # type: ignore[arg-type]
+        Proposals(cursor=[1]),  # type: ignore[arg-type]
+        Proposals(tuple(Document(str(n), b"") for n in range(1001))),
+        ["red"],
+    ):
+        with pytest.raises(Nonsense):
+            proposals_of(wrong, {})
+
+
+def test_a_runner_of_a_third_party(service: Service) -> None:
     runner = service.core.plugins.first("govd_batch_runner", name="serial")
     assert runner.map_batches(lambda n: n + 1, [1, 2]) == [2, 3]
     assert service.core.plugins.first("govd_batch_runner", name="elsewhere") is None

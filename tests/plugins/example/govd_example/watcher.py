@@ -1,8 +1,9 @@
-"""What a third party adds beside models and policies: a gate, a notice, a proposal, a route, a
-command, a runner, and figures of its own.
+"""What a third party adds beside models and policies: a gate, a notice, a feed, a route, a command,
+a runner, and figures of its own.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,15 @@ import numpy as np
 from govd.edit.contribution import sealed
 from govd.hookspecs import hookimpl
 from govd.types import (
-    Concept,
+    Answers,
     Contribution,
+    Document,
+    Feed,
     ForgetSpec,
     Gate,
     Progress,
-    Proposal,
+    Proposals,
     Record,
-    Scope,
 )
 
 HIGHEST_RANK = 8
@@ -40,14 +42,31 @@ def govd_on_entry(entry: Record) -> None:
     KINDS.append(str(entry["kind"]))
 
 
+SEASONS = "example:seasons"
+ANSWERED: list[Answers] = []
+"""What became of the documents of the feed below."""
+
+
 @hookimpl
-def govd_propose(now: str, requests: Sequence[Record]) -> Sequence[Proposal] | None:
-    """Pink is to go everywhere once it went anywhere."""
-    models = {r["model"] for r in requests if "pink" in {c["name"] for c in r["concepts"]}}
-    return [
-        Proposal(model, Scope((Concept("pink"),)), "example", "pink went", f"pink {model} {now}")
-        for model in sorted(models)
-    ]
+def govd_propose(feed: Feed, cursor: Mapping[str, Any], now: str) -> Proposals | None:
+    """A feed without a file: each month asks for another colour, until a year has passed."""
+    if feed.url != SEASONS:
+        return None
+    month = now[:7]
+    if cursor.get("month") == month:
+        return Proposals(cursor=cursor)
+    colour = "pink" if month.endswith(("03", "04", "05")) else "brown"
+    rows = json.dumps([{"concept": colour, "ticket": month}]).encode()
+    return Proposals((Document("season.json", rows, "json"),), {"month": month})
+
+
+@hookimpl
+def govd_answered(feed: Feed, document: Document, answers: Answers) -> bool | None:
+    """Keep the answers."""
+    if feed.url != SEASONS:
+        return None
+    ANSWERED.append(answers)
+    return True
 
 
 @hookimpl
