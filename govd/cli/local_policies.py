@@ -40,4 +40,4 @@ class LocalPolicies(Policies):
         return self.service.freezing.freeze(reason, self.actor)
 
     def unfreeze(self, reason: str = "") -> Record:
-        return self.service.freezing.unfreeze(self.actor, reason)
+        return self.service.thawing.unfreeze(self.actor, reason)

@@ -9,10 +9,11 @@ from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.records.actors import is_automatic
 from govd.records.drafts import request_draft
+from govd.records.policy import FROZEN
 from govd.records.request import Request
 from govd.requests import Requests
 from govd.requests.decisions import GOVD, verdict
-from govd.types import Json
+from govd.types import Json, Vote
 
 
 class RequestStep:
@@ -77,13 +78,13 @@ class RequestStep:
         decided = request.with_(**computed)
         predicted = decided.predicted if request.is_forget else None
         ballot = decisions.ballot(moment, decided, predicted, request.filed_by)
-        event, reason = verdict(ballot.everything, "approve")
+        event, reason = verdict([*ballot.everything, *_asked_at_filing(request)], "approve")
         actor, payload = GOVD, dict(computed)
         self_approving = self.core.home.settings.approval != "person"
         frozen = self.core.desk.views.frozen
         by_itself = ballot.approver or is_automatic(request.filed_by)
         if event == "approve" and frozen is not None and by_itself:
-            event, reason = "wait", f"nothing acts by itself since {frozen.by} froze it"
+            event, reason = "wait", f"{FROZEN} since {frozen.by} froze it"
         elif event == "approve" and ballot.approver is not None:
             actor = ballot.approver
             reason = f"approved by {actor}"
@@ -101,6 +102,15 @@ class RequestStep:
 
     def _ended(self, request: Request, event: str, reason: str) -> bool:
         return self.record(request, [request_draft(request, event, GOVD, {"reason": reason})])
+
+
+def _asked_at_filing(request: Request) -> list[Vote]:
+    """What the policy that filed a request asked of people as it did."""
+    return [
+        Vote(vote.decision, vote.policy, vote.reason, needs=vote.needs)
+        for vote in request.votes
+        if vote.moment == "expire" and vote.decision == "wait"
+    ]
 
 
 def spoken_fault(request: Request, error: GovdError) -> str:

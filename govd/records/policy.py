@@ -13,6 +13,10 @@ SHOWN_DIGITS = 12
 """Hexadecimal digits of a policy's digest in the name of its actor."""
 
 
+FROZEN = "nothing acts by itself"
+"""How the reason begins for which a request waits while there is a freeze."""
+
+
 class Mode(StrEnum):
     """What comes of what a policy says."""
 

@@ -12,7 +12,10 @@ from govd.audit.proofs import Proofs
 from govd.audit.questions import Audit
 from govd.audit.verification import Verification
 from govd.automatic import Automatic
+from govd.automatic.expiring import Expiring
 from govd.automatic.feeds import Feeds
+from govd.automatic.scheduled import Scheduled
+from govd.automatic.thawing import Thawing
 from govd.errors import GovdError
 from govd.home.home import Home
 from govd.models.core import Core
@@ -55,9 +58,12 @@ class Service:
         self.tokens = Tokens(core)
         self.reconciler = Reconciler(core, requests, self.measuring)
         self.feeds = Feeds(core, requests)
-        self.automatic = Automatic(core, [self.feeds.looks])
+        self.automatic = Automatic(
+            core, [self.feeds.looks, Expiring(core, requests), Scheduled(core, requests)]
+        )
         self.forget, self.preview, self.revert = requests.forget, requests.preview, requests.revert
         self.policies, self.freezing = Policies(core), Freezing(core)
+        self.thawing = Thawing(core, self.freezing)
         self._reading(Serving(core, self.measuring))
         self._resume_signing()
 

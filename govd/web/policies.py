@@ -77,4 +77,4 @@ def freeze(body: ReasonBody, context: Here, actor: Operator) -> Json:
 @router.post("/policy/unfreeze")
 def unfreeze(body: ReasonBody, context: Here, actor: Owner) -> Json:
     """Let it act again."""
-    return context.service.freezing.unfreeze(actor, body.reason)
+    return context.service.thawing.unfreeze(actor, body.reason)

@@ -1,0 +1,48 @@
+"""Forgets that have expired: policies that are asked at the moment `expire` take them back, ask
+people to, or let them be.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from govd.automatic.proposals import PolicyProposals
+from govd.errors import GovdError
+from govd.models.core import Core
+from govd.records.lifecycle import OPEN, has_expired
+from govd.requests import Requests
+
+
+class Expiring:
+    """Looks at what has expired. Without a policy that is asked then, an expired forget stays in
+    force and is shown as such.
+    """
+
+    def __init__(self, core: Core, requests: Requests) -> None:
+        self.core = core
+        self.proposals = PolicyProposals(core, requests, "expire")
+
+    def step(self, now: datetime, patient: bool) -> bool:
+        """Ask about each forget that has expired by `now` (UTC), and is neither held nor on its way
+        out; whether something was done. `patient`: as `automatic.loop.Work`.
+
+        Raises:
+            GovdError: the first that cannot be filed, when the others are done.
+        """
+        views = self.core.desk.views
+        expired = [r for r in list(views.open.values()) if has_expired(r, now) and r.hold is None]
+        if not expired:
+            return False
+        asked = self.proposals.judging.asked("expire")
+        leaving = {r.reverts for r in list(views.open.values()) if r.reverts and r.state in OPEN}
+        did, faults = False, list[GovdError]()
+        for request in expired:
+            if not asked or request.id in leaving or request.model_retired:
+                continue
+            try:
+                did |= self.proposals.about(request, asked, now)
+            except GovdError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
+        return did

@@ -1,0 +1,83 @@
+"""Policies that propose on a schedule: the revert of forgets that their expression is true of, or a
+forget once it is true.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from govd.automatic.clock import Timetable, spelled
+from govd.automatic.proposals import PolicyProposals
+from govd.errors import BadFile, Conflict, GovdError
+from govd.models.core import Core
+from govd.policies.deciding import Asked, decide
+from govd.policies.document import Document, read
+from govd.policies.judging import Judged
+from govd.records.lifecycle import OPEN
+from govd.records.policy import Mode
+from govd.requests import ForgetOptions, Requests
+
+
+class Scheduled:
+    """Asks each policy of the moment `propose` as often as its text says."""
+
+    def __init__(self, core: Core, requests: Requests) -> None:
+        self.core, self.requests = core, requests
+        self.proposals = PolicyProposals(core, requests, "propose")
+        self._timetable = Timetable()
+        self._asked_at: dict[str, str] = {}
+
+    def step(self, now: datetime, patient: bool) -> bool:
+        """Ask those that are due `now` (UTC); whether something was done. `patient`: as
+        `automatic.loop.Work`.
+
+        Raises:
+            GovdError: the first that cannot be filed, when the others are done.
+        """
+        did, faults = False, list[GovdError]()
+        for asked in self.proposals.judging.asked("propose"):
+            try:
+                document = read(asked.text)
+            except BadFile:
+                continue  # written for another version of govd: nothing is proposed
+            last_at = self._asked_at.get(asked.digest)
+            if not self._timetable.is_due(asked.digest, document.every_seconds, last_at, now):
+                continue
+            self._timetable.note(asked.digest)
+            self._asked_at[asked.digest] = spelled(now)
+            try:
+                did |= self._proposed(asked, document, now)
+            except GovdError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
+        return did
+
+    def _proposed(self, asked: Asked, document: Document, now: datetime) -> bool:
+        if document.effect.forget is not None:
+            return self._forget(asked, document, now)
+        views, did = self.core.desk.views, False
+        leaving = {r.reverts for r in list(views.open.values()) if r.reverts and r.state in OPEN}
+        for request in list(views.open.values()):
+            if request.stands and request.hold is None and request.id not in leaving:
+                did |= self.proposals.about(request, [asked], now)
+        return did
+
+    def _forget(self, asked: Asked, document: Document, now: datetime) -> bool:
+        """File the forget that a policy names, once; in shadow, record that it would have."""
+        forget = dict(document.effect.forget or {})
+        model = str(forget.pop("model"))
+        seen = {"request": {}, "model": {"name": model}, "now": spelled(now)}
+        (outcome,) = decide([asked], "propose", seen)
+        if not self.proposals.is_fresh(document.name, outcome):
+            return False
+        judged = Judged("propose", document.name, model, seen, (outcome,))
+        if outcome.result == "true" and asked.mode is Mode.ENFORCE:
+            key = f"{outcome.actor}:forget"
+            options = ForgetOptions(**forget, idempotency_key=key)
+            with suppress(Conflict):  # the same scope is wanted already: what it wants is so
+                self.requests.forget(model, options, outcome.actor)
+        self.core.desk.append([judged.draft()])
+        self.proposals.note(document.name, outcome)
+        return True
