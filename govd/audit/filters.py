@@ -13,6 +13,7 @@ KINDS: Final = (
     "feed",
     "key",
     "model",
+    "notice",
     "policy",
     "request",
     "revision",

@@ -11,7 +11,18 @@ from typing import Annotated
 
 import typer
 
-from govd.cli import audit, feeds, forgetting, homes, models, policies, requests, revisions, tokens
+from govd.cli import (
+    audit,
+    feeds,
+    forgetting,
+    homes,
+    models,
+    notices,
+    policies,
+    requests,
+    revisions,
+    tokens,
+)
 from govd.cli.command import model_first
 from govd.cli.examples import epilog
 from govd.errors import REPORT, GovdError
@@ -48,6 +59,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(policies.app, name="policy")
 app.add_typer(tokens.app, name="token")
 app.add_typer(feeds.app, name="feed")
+app.add_typer(notices.app, name="notice")
 
 
 def _with_examples(group: typer.Typer, at: str = "") -> None:

@@ -194,6 +194,25 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         "govd token create --role inference --name shop-frontend --json",
     ),
     "token list": ("govd token list", "govd token list --json"),
+    "notice add": (
+        "govd notice add https://hooks.example.org/govd --on request.wait --on deadline",
+        "govd notice add legal mailto:legal@example.org --on 'request.*,expiry' --days 30,7,1",
+    ),
+    "notice list": ("govd notice list", "govd notice list --json"),
+    "notice history": (
+        "govd notice history",
+        "govd notice history legal --limit 100 --format csv",
+    ),
+    "notice retry": (
+        "govd notice retry hooks.example.org",
+        "govd notice retry msg_5d1e0c31f2a94e6b8c7d --json",
+    ),
+    "notice test": ("govd notice test legal", "govd notice test hooks.example.org --json"),
+    "notice secret": (
+        "govd notice secret hooks.example.org",
+        "govd notice secret hooks.example.org --secret-file ./secret --json",
+    ),
+    "notice remove": ("govd notice remove legal", "govd notice remove legal --json"),
     "token revoke": ("govd token revoke 5d1e", "govd token revoke 5d1e --json"),
 }
 

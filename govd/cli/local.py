@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from govd.cli.local_feeds import LocalFeeds
+from govd.cli.local_notices import LocalNotices
 from govd.cli.local_policies import LocalPolicies
 from govd.errors import Conflict, GovdError
 from govd.models.given import Given
@@ -24,7 +25,7 @@ from govd.types import Floats, Json, Progress, Record, silent
 from govd.verify.safe_text import safe
 
 
-class Local(LocalPolicies, LocalFeeds, Api):
+class Local(LocalPolicies, LocalFeeds, LocalNotices, Api):
     """A home, worked on in this process under its lock. What was filed without waiting is
     reconciled before it is let go.
 
@@ -97,8 +98,10 @@ class Local(LocalPolicies, LocalFeeds, Api):
         before = unfinished(self.service.core)
         self.service.automatic.step(datetime.now(UTC))
         self._reconcile()
+        sent, unsent = self.service.notices.send_due(datetime.now(UTC))
         self.service.checkpoints.sign()
-        return {"daemon": False, "done": before, "left": unfinished(self.service.core)}
+        left = [*unfinished(self.service.core), *unsent]
+        return {"daemon": False, "done": [*before, *sent], "left": left}
 
     def _moved(self, record: Record) -> Record:
         """What filed something: it is decided before the home is let go."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from govd.cli.capacity import capacity_line
 from govd.cli.show_models import show_retired
 from govd.cli.tables import console, count, escape, state, table
@@ -54,6 +56,7 @@ def show_status(found: Mapping[str, Json]) -> None:
             f"{identifier} [yellow]expired[/] on {day} and still in force: govd revert {identifier}"
             " --reason …"
         )
+    _show_untold(out, found)
     ledger = found["ledger"]
     if ledger.get("fault"):
         out.print(f"[red]the ledger takes no entries[/]: {escape(ledger['fault'])}")
@@ -61,6 +64,16 @@ def show_status(found: Mapping[str, Json]) -> None:
         f"ledger {escape(ledger['origin'])}: {count(ledger['size'], 'entry')}, root"
         f" {ledger['root'][:16]}…"
     )
+
+
+def _show_untold(out: Console, status: Mapping[str, Json]) -> None:
+    """The receivers of notices that are not told what they should be."""
+    for receiver in status.get("notices", ()):
+        out.print(
+            f"[red]not told[/] {escape(receiver['name'])}: {escape(receiver['trouble'])}"
+            f" ({count(receiver['due'], 'notice')} due)",
+            soft_wrap=True,
+        )
 
 
 def show_reconciled(record: Mapping[str, Json]) -> None:

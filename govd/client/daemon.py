@@ -11,6 +11,7 @@ import numpy as np
 
 from govd.client.feeds import FeedCalls
 from govd.client.files import as_body, new_file, part_of_path, picture_file, save
+from govd.client.notices import NoticeCalls
 from govd.client.policies import PolicyCalls
 from govd.client.transport import Transport
 from govd.errors import UnreadableImage
@@ -19,7 +20,7 @@ from govd.service.api import Api, Question
 from govd.types import Floats, Json, Record
 
 
-class Daemon(PolicyCalls, FeedCalls, Api):
+class Daemon(PolicyCalls, FeedCalls, NoticeCalls, Api):
     """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is
     said in `govd.service.api`.
     """

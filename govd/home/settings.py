@@ -138,6 +138,26 @@ class Settings:
         "The same for what computes: opening a model, a method, an evaluation, in seconds.",
         _seconds,
     )
+    notice_attempts: int = setting(
+        8,
+        "How often a notice is tried, with longer and longer pauses, until its receiver has"
+        " failed.",
+        _at_least(1),
+    )
+    notice_seconds: float = setting(
+        15.0, "How long one attempt to send a notice may take, in seconds.", _seconds
+    )
+    smtp_host: str = setting("", "The mail server that notices to mailto: addresses go through.")
+    smtp_port: int = setting(587, "Its port.", _at_least(1))
+    smtp_tls: str = setting(
+        "starttls",
+        "starttls: the connection is encrypted before anything is said; tls: from its beginning;"
+        " none: never.",
+        _one_of("starttls", "tls", "none"),
+    )
+    smtp_user: str = setting("", "The account at the mail server; empty where it needs none.")
+    smtp_password_file: str = setting("", "The file that holds the account's password, alone.")
+    smtp_from: str = setting("", "The address that notices come from.")
 
     def text_encoder(self, reference: str) -> str | None:
         """The address or command that is asked for texts of a model of vectors; None where none is

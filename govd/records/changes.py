@@ -9,6 +9,7 @@ from typing import Final
 from govd.records.contribution import ContributionRef
 from govd.records.feed import FeedRecord, FeedRun
 from govd.records.model import Head, RegisteredModel
+from govd.records.notice import Notice, Receiver
 from govd.records.policy import Freeze, Policy
 from govd.records.record import StoredRecord
 from govd.records.request import Request
@@ -30,6 +31,8 @@ TYPES: Final[Mapping[str, type[StoredRecord]]] = {
     "export": StoredRecord,
     "token": StoredRecord,
     "witness": StoredRecord,
+    "receiver": Receiver,
+    "notice": Notice,
     "policy": Policy,
     "freeze": Freeze,
     "feed": FeedRecord,

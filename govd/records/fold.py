@@ -5,8 +5,9 @@ Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` 
 `revision.<event>` for each event of `lifecycle`, and those that change no state: `request.extend`,
 `.criteria`, `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`, `.deliver`,
 `model.update`, `contribution.make`, `export.write`, `token.create`, `token.revoke`, `key.rotate`,
-`witness.cosign`, `witness.stamp`, `policy.<event>`, `feed.<event>`. The subject of a request's
-entries is its id, of a revision's `model/number`, of a model's or feed's its name.
+`witness.cosign`, `witness.stamp`, `policy.<event>`, `feed.<event>`, `notice.<event>`. The subject
+of a request's entries is its id, of a revision's `model/number`, of a model's, feed's or receiver's
+its name.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from govd.records.changes import NOTHING, Changes, Lookup, Place, typed
 from govd.records.contribution import ContributionRef
 from govd.records.fold_feeds import fold_feed
 from govd.records.fold_models import fold_model
+from govd.records.fold_notices import fold_notice
 from govd.records.fold_policies import fold_policy
 from govd.records.fold_requests import fold_request
 from govd.records.fold_revisions import fold_revision
@@ -103,5 +105,6 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "revision": fold_revision,
     "policy": fold_policy,
     "feed": fold_feed,
+    "notice": fold_notice,
 }
 """By the noun of an entry's kind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from govd.ledger.database import (
     rotations,
 )
 from govd.ledger.signing import Key, LogCheckpoint, Signer
+from govd.notices.kept import FOLDER
 from govd.service.backup_format import KEY, SMALL
 
 TRIES: Final = 10
@@ -79,6 +80,7 @@ def consistent_parts(folder: Path, copy: Path, work: Path) -> Parts:
             continue
         signer, files[KEY] = key
         small = [name for name in SMALL if (folder / name).exists()]
+        files |= _receivers(folder)
         files |= signed_note | {name: (folder / name).read_bytes() for name in small}
         return Parts(facts, signer, files, missing)
     raise BadFile(
@@ -94,6 +96,17 @@ def _signed(folder: Path) -> dict[str, bytes]:
     """
     path = folder / "keys" / SIGNED
     return {f"keys/{SIGNED}": path.read_bytes()} if path.exists() else {}
+
+
+def _receivers(folder: Path) -> dict[str, bytes]:
+    """Addresses and secrets of the receivers of notices; one that is removed meanwhile is left
+    out.
+    """
+    files: dict[str, bytes] = {}
+    for path in sorted((folder / FOLDER).glob("*.key")):
+        with suppress(FileNotFoundError):
+            files[f"{FOLDER}/{path.name}"] = path.read_bytes()
+    return files
 
 
 def _facts(copy: Path) -> LedgerFacts:

@@ -21,6 +21,7 @@ from govd.home.private import MARKS, Boxes, Private
 from govd.home.settings import Settings
 from govd.ledger.database import marked, peek
 from govd.ledger.signing import Signer
+from govd.notices.examining import faults_of_receivers
 from govd.types import Json
 
 PACKAGES = ("govd", "numpy", "pluggy", "sqlalchemy", "jax", "flax", "transformers", "torch")
@@ -184,6 +185,7 @@ def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
         if home["exists"]:
             home |= _ledger(folder)
             faults += _texts(folder)
+            faults += faults_of_receivers(folder)
     except GovdError as error:
         faults.append(error.message)
     except OSError as fault:

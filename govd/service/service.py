@@ -21,6 +21,7 @@ from govd.home.home import Home
 from govd.models.core import Core
 from govd.models.given import Given
 from govd.models.registry import Models
+from govd.notices.receivers import Receivers
 from govd.policies.freezing import Freezing
 from govd.policies.policies import Policies
 from govd.reconcile.loop import REST_SECONDS, Reconciler
@@ -56,6 +57,7 @@ class Service:
         self.bundles = Bundles(core, self.audit, self.checkpoints)
         self.answers = Answers(home.folder / "answers.db", home.settings.inference_log)
         self.tokens = Tokens(core)
+        self.notices = Receivers(core)
         self.reconciler = Reconciler(core, requests, self.measuring)
         self.feeds = Feeds(core, requests)
         self.automatic = Automatic(
@@ -72,7 +74,9 @@ class Service:
         core, requests = self.core, self.requests
         revisions = Revisions(core)
         reports = Reports(core, requests.computing, requests.composing, serving)
-        self.status = Standing(core, self.requests.calibrating, self.reconciler.deliveries).status
+        self.status = Standing(
+            core, self.requests.calibrating, self.reconciler.deliveries, self.notices
+        ).status
         self.revisions, self.revision, self.diff = revisions.all, revisions.show, revisions.diff
         self.serving, self.embeddings, self.classify = (
             serving.now,
@@ -118,6 +122,7 @@ class Service:
             return
         self.reconciler.rest()
         self.feeds.looks.rest(REST_SECONDS)
+        self.notices.sending.end()
         try:
             self.checkpoints.sign()
         except GovdError as error:  # a full disk, say: closing must go on

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from govd.models.core import Core
+from govd.notices.receivers import Receivers
 from govd.reconcile.deliveries import Deliveries
 from govd.records.lifecycle import OPEN, PENDING, has_expired
 from govd.records.policy import Mode
@@ -16,8 +17,11 @@ from govd.types import Json, Record
 class Standing:
     """How things stand in a home. Nothing is computed for it, and nothing is written."""
 
-    def __init__(self, core: Core, calibrating: Calibrating, deliveries: Deliveries) -> None:
+    def __init__(
+        self, core: Core, calibrating: Calibrating, deliveries: Deliveries, notices: Receivers
+    ) -> None:
         self.core, self.calibrating, self.deliveries = core, calibrating, deliveries
+        self.notices = notices
 
     def status(self) -> Record:
         """Models, what they serve, what waits and why, size and head of the ledger."""
@@ -33,6 +37,7 @@ class Standing:
             "expired": _expired(served),
             "policies": self._policies(),
             "frozen": self.core.desk.views.frozen,
+            "notices": [_untold(shown) for shown in self.notices.failing()],
             "ledger": self._head(),
         }
 
@@ -102,6 +107,11 @@ def _waiting(requests: Sequence[Record]) -> list[dict[str, Json]]:
         for r in requests
         if r["state"] in OPEN
     ]
+
+
+def _untold(receiver: Record) -> dict[str, Json]:
+    """A receiver that is not told what it should be."""
+    return {field: receiver[field] for field in ("name", "to", "state", "due", "trouble")}
 
 
 def _expired(requests: Sequence[Record]) -> list[dict[str, Json]]:

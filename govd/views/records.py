@@ -14,14 +14,13 @@ from typing import Final
 
 from govd.records.record import StoredRecord
 from govd.types import Json, Record
+from govd.views.by_kind import NEVER, ByKind
 from govd.views.filters import OF_ENTRIES, OF_REQUESTS, WORDS, conditions, given_filters
-from govd.views.sealed_tables import ROW, VERSION, SealedTables, mended
+from govd.views.sealed_tables import ROW, VERSION, mended
 from govd.views.seals import Cell
 
 __all__ = ["VERSION", "Records", "line", "row"]
 
-NEVER: Final = 2**62
-"""The number of an entry that there will not be."""
 FEW: Final = 1000
 """Records that are looked up one by one; where more match, entries or records are read in their
 order until enough are found.
@@ -49,7 +48,7 @@ class EntryQuery:
         self.values += values
 
 
-class Records(SealedTables):
+class Records(ByKind):
     """The derived tables of one ledger, and what is asked of them."""
 
     @mended

@@ -23,6 +23,7 @@ from govd.records.fold_models import check_name
 from govd.records.fold_revisions import made_of_digest
 from govd.records.lifecycle import ModelState, RequestState
 from govd.records.model import Head, RegisteredModel
+from govd.records.notice import Notice, Receiver, ReceiverState
 from govd.records.policy import Freeze, Policy
 from govd.records.record import StoredRecord
 from govd.records.request import Request
@@ -65,6 +66,7 @@ class Views:
         self.policies = {name: Policy.from_json(r) for name, r in live("policy")}
         self.feeds = {name: FeedRecord.from_json(r) for name, r in live("feed")}
         self._freeze = next((Freeze.from_json(r) for _, r in live("freeze")), None)
+        self.receivers = {name: Receiver.from_json(r) for name, r in live("receiver")}
         self.size = int(self.records.position().get("size", 0))
         self._latest = self.records.latest()  # no time goes back, whatever the clock did
         self._kept: dict[str, Revision] = {}  # the last and the published one of each model
@@ -137,6 +139,8 @@ class Views:
                 self.feeds[place[1]] = FeedRecord.from_json(record)
             elif place[0] == "freeze":
                 self._freeze = Freeze.from_json(record)
+            elif place[0] == "receiver":
+                self.receivers[place[1]] = Receiver.from_json(record)
         self._terms += changes.terms
         if changes.span is not None:
             self._spans.append(changes.span)
@@ -196,6 +200,8 @@ class Views:
             return record.state is ModelState.REGISTERED
         if isinstance(record, Revision):
             return record.number in self._numbers(record.model)
+        if isinstance(record, Receiver):
+            return record.state is not ReceiverState.REMOVED
         return place[0] in ("token", "head", "witness", "policy", "freeze", "feed")
 
     def _get(self, noun: str, key: str) -> StoredRecord | None:
@@ -315,6 +321,11 @@ class Views:
             for request in list(self.open.values())
             if request.model == model and request.is_wanted and request.id not in going
         ]
+
+    def notice(self, notice_id: str) -> Notice | None:
+        """A notice that was sent, or given up."""
+        record = self._get("notice", notice_id)
+        return None if record is None else Notice.from_json(record)
 
     @property
     def frozen(self) -> Freeze | None:

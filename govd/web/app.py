@@ -21,6 +21,7 @@ from govd.web import (
     health,
     metrics,
     models,
+    notices,
     policies,
     problems,
     questions,
@@ -49,6 +50,7 @@ ROUTERS = (
     tokens.router,
     feeds.router,
     feeds.sent,
+    notices.router,
 )
 
 

@@ -187,6 +187,24 @@ class TokenBody(Body):
     name: str
 
 
+class NoticeBody(Body):
+    """`govd notice add`; a secret of one's own is `whsec_…`."""
+
+    address: str
+    on: list[str] = Field(max_length=100)
+    name: str = ""
+    secret: str | None = None
+    format: str = "json"
+    days: list[int] = Field(default=[], max_length=100)
+    plain_http: bool = False
+
+
+class SecretBody(Body):
+    """`govd notice secret`: a secret of one's own, else a new one."""
+
+    secret: str | None = None
+
+
 def options(body: Body, *leave: str) -> dict[str, Any]:
     """A body's fields but some; files are decoded."""
     values = {k: v for k, v in body.model_dump().items() if k not in leave}

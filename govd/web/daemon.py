@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,7 @@ from govd.web.app import create_app
 from govd.web.context import Context
 from govd.web.guards import EVERYWHERE, check_name
 from govd.web.log import EntryLog, JsonLines
+from govd.web.telling import Telling
 from govd.web.warming import Warming
 from govd.web.worker import Worker
 
@@ -103,9 +104,9 @@ def serve(
     with listening, open_service(folder) as service:
         home = service.core.home
         home.token()
-        names += [check_name(name) for name in home.settings.allowed_hosts]
+        names += _names(host, home.settings.allowed_hosts)
         service.core.plugins.manager.register(EntryLog(), "entry log")
-        worker, warming = Worker(service), Warming(service)
+        worker, warming, telling = Worker(service), Warming(service), Telling(service)
         deadline = _Deadline(home.folder / "daemon.json")
         context = Context(
             service, worker.news.set, worker.trouble, lambda: dict(worker.faults), warming.trouble
@@ -117,15 +118,13 @@ def serve(
             signal.alarm(LONGEST_SECONDS + 4)  # where no thread gets its turn any more
             context.news.close()
 
-        everywhere = host in EVERYWHERE
-        names += [] if everywhere else [check_name(host)]
-        app = create_app(context, names, addresses=everywhere)
+        app = create_app(context, names, addresses=host in EVERYWHERE)
         port = listening.getsockname()[1]
         url = f"http://{_reached(host)}:{port}"
         config = _configured(app, log_level)
         with home.announced(url):
             log.info("govd listens on %s:%d, ask for %s, home %s", host, port, url, home.folder)
-            for thread in (deadline, warming, worker):
+            for thread in (deadline, warming, worker, telling):
                 thread.start()
             worker.news.set()
             try:
@@ -133,9 +132,19 @@ def serve(
             finally:
                 ending()
                 warming.ending.set()
+                telling.ending.set()
                 worker.end()
                 warming.join()
+                telling.join()
         log.info("govd has stopped")
+
+
+def _names(host: str, allowed: Iterable[str]) -> list[str]:
+    """What the daemon may be asked for by: the names in `govd.toml`, and that which it listens
+    on.
+    """
+    listened = () if host in EVERYWHERE else (host,)
+    return [check_name(name) for name in (*allowed, *listened)]
 
 
 def _log_to_stderr(log_level: str) -> None:

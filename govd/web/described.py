@@ -16,6 +16,7 @@ from govd.types import Json
 from govd.web import answers as a
 from govd.web import audit_answers as audit
 from govd.web import feed_answers as feed
+from govd.web import notice_answers as notice
 from govd.web import policy_answers as policy
 from govd.web.problems import PROBLEM
 
@@ -93,6 +94,13 @@ ANSWERS: Final[dict[str, Model]] = {
     "GET /v1/tokens": a.Page[a.Token],
     "POST /v1/tokens": a.NewToken,
     "DELETE /v1/tokens/{token_id}": a.Token,
+    "GET /v1/notices": a.Page[notice.Receiver],
+    "POST /v1/notices": notice.Receiver,
+    "GET /v1/notices/history": a.Page[notice.Told],
+    "DELETE /v1/notices/{name}": notice.Receiver,
+    "POST /v1/notices/{name}/secret": notice.Receiver,
+    "POST /v1/notices/{name}/test": notice.Tested,
+    "POST /v1/notices/{notice}/retry": notice.Receiver,
 }
 """What a call answers in JSON where it is done. Answers are not checked against this as they leave:
 the tests do.

@@ -54,6 +54,17 @@ STORY = (
     ("request.revert", "r1", {"reason": "reverted"}),
     ("request.shred", "r1", {}),
     ("witness.cosign", "w", {"size": 4}),
+    ("notice.add", "shop", {"to": "https://a.example", "on": ["request.*"], "days": [7]}),
+    ("notice.add", "shop", {"to": "https://b.example", "on": ["*"]}),  # there is one
+    ("notice.send", "shop", {"id": "msg_1", "about": {"kind": "request.file", "entry": 29}}),
+    ("notice.fail", "shop", {"id": "msg_2", "about": {"entry": 30}, "stops": True}),
+    ("notice.retry", "shop", {}),
+    ("notice.fail", "shop", {"id": "msg_2", "about": {"entry": 30}, "reason": "HTTP 400"}),
+    ("notice.retry", "shop", {"id": "msg_2"}),
+    ("notice.secret", "shop", {}),
+    ("notice.send", "desk", {"id": "msg_3", "about": {"entry": 30}}),  # there is none
+    ("notice.add", "desk", {"to": "mailto:a@b.example", "on": ["deadline"], "days": [1]}),
+    ("notice.remove", "desk", {}),
     ("token.revoke", "t1", {}),
     ("request.publish", "r9", {"revision": 1}),  # of nothing
     ("unheard.of", "x", {}),

@@ -1,0 +1,116 @@
+"""What is still to be told to a receiver, one notice after the other: what somebody wants again,
+then dates that come near, then entries in their order.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Final
+
+from govd.models.core import Core
+from govd.notices.deadlines import DATES, Near, near
+from govd.notices.message import Message, message_id, of_entry
+from govd.records.kinds import KINDS
+from govd.records.notice import Receiver, ReceiverState
+
+LOOKED_SECONDS: Final = 60.0
+"""Between two looks at all dates: they are days away."""
+MOST: Final = 1000
+"""Notices that are counted."""
+OWN: Final = "notice."
+"""Entries about notices are told to nobody: each notice would be one more."""
+TOLD: Final = frozenset(kind for kind in KINDS if not kind.startswith(OWN))
+
+
+class Due:
+    """Reads ledger and views; what it remembers spares looking twice and may be lost."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._looked: dict[tuple[str, int], int] = {}
+        self._near: dict[tuple[str, int], tuple[float, list[Near]]] = {}
+
+    def next(self, name: str, now: datetime, fresh: bool = False) -> Message | None:
+        """The next notice to a receiver, None while there is none. `fresh`: look at all dates
+        anew.
+        """
+        receiver = self.core.desk.views.receivers.get(name)
+        if receiver is None or receiver.state is not ReceiverState.ACTIVE:
+            return None
+        for notice_id in receiver.again:
+            message = self._again(receiver, notice_id)
+            if message is not None:
+                return message
+        for date in self._dates(receiver, now, fresh):
+            return date.message(self.core.home.origin, receiver)
+        return self._entry(receiver)
+
+    def count(self, receiver: Receiver, now: datetime) -> int:
+        """How many notices are due, `MOST` at most."""
+        views = self.core.desk.views
+        entries = views.records.of_kinds(kinds_of(receiver), receiver.position, MOST)
+        dates = self._dates(receiver, now, True)
+        return min(MOST, len(receiver.again) + len(dates) + len(entries))
+
+    def _again(self, receiver: Receiver, notice_id: str) -> Message | None:
+        """A notice that was given up before; None where nobody can make it once more."""
+        views, origin = self.core.desk.views, self.core.home.origin
+        notice = views.notice(notice_id)
+        if notice is None:
+            return None
+        about, message = notice.about, None
+        if "entry" in about:
+            for entry in self.core.desk.ledger.some([int(about["entry"])]):
+                message = of_entry(origin, receiver.name, receiver.seq, entry)
+        elif "due_at" in about:
+            request = views.request(str(about["subject"]))
+            day, days = datetime.fromisoformat(str(about["due_at"])), int(about["days"])
+            if request is not None:
+                message = Near(str(about["kind"]), request, day, days).message(origin, receiver)
+        return message if message is not None and message.id == notice_id else None
+
+    def _dates(self, receiver: Receiver, now: datetime, fresh: bool) -> list[Near]:
+        """Dates that are near and that it was not told of."""
+        wanted = [kind for kind in DATES if is_told(receiver, kind)]
+        if not wanted:
+            return []
+        place, origin = (receiver.name, receiver.seq), self.core.home.origin
+        views, settings = self.core.desk.views, self.core.home.settings
+        at, dates = self._near.get(place, (float("-inf"), []))
+        if fresh or time.monotonic() - at >= LOOKED_SECONDS:
+            requests, at = list(views.open.values()), time.monotonic()
+            dates = near(requests, receiver.days, settings.deadline_days, now)
+            dates = [date for date in dates if date.kind in wanted]
+        left: list[Near] = []
+        for date in dates:
+            notice = views.notice(message_id(origin, receiver.seq, date.key))
+            if notice is None or not notice.is_settled:
+                left.append(date)
+        self._near[place] = (at, left)
+        return left
+
+    def _entry(self, receiver: Receiver) -> Message | None:
+        """The first entry that it was not told of."""
+        desk, place = self.core.desk, (receiver.name, receiver.seq)
+        size = desk.views.size
+        after = max(receiver.position, self._looked.get(place, -1))
+        if after >= size - 1:
+            return None
+        seqs = desk.views.records.of_kinds(kinds_of(receiver), after, 1)
+        self._looked[place] = seqs[0] - 1 if seqs else size - 1
+        entries = desk.ledger.some(seqs)
+        if not entries:
+            return None
+        return of_entry(self.core.home.origin, receiver.name, receiver.seq, entries[0])
+
+
+def is_told(receiver: Receiver, kind: str) -> bool:
+    """Whether it wants to be told of a kind."""
+    return any(fnmatchcase(kind, wanted) for wanted in receiver.kinds)
+
+
+def kinds_of(receiver: Receiver) -> list[str]:
+    """Kinds of entries that it wants to be told of."""
+    return sorted(kind for kind in TOLD if is_told(receiver, kind))

@@ -1,0 +1,33 @@
+"""Every kind of entry that govd writes: what a question or a receiver may ask for by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from govd.records.lifecycle import EVENTS
+
+_OF_REQUESTS: Final = EVENTS["forget"] | EVENTS["revert"]
+_OTHERS: Final = """
+    contribution.make
+    export.write
+    feed.add feed.disable feed.run
+    key.rotate
+    model.add model.update model.remove
+    notice.add notice.remove notice.secret notice.retry notice.send notice.fail
+    policy.add policy.enforce policy.shadow policy.disable policy.freeze policy.unfreeze
+    policy.decide
+    principal.add principal.update principal.remove principal.delegate principal.undelegate
+    request.file request.vote request.approval request.set request.criteria request.extend
+    request.hold request.release request.read request.shred request.recompute
+    revision.compose revision.measure revision.deliver
+    token.create token.revoke
+    witness.cosign witness.stamp
+"""
+KINDS: Final = frozenset(
+    [
+        *_OTHERS.split(),
+        *(f"request.{event}" for event in _OF_REQUESTS),
+        *(f"revision.{event}" for event in EVENTS["revision"]),
+    ]
+)
+"""A noun and an event each."""
