@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 COLOURS = {"enforce": "green", "shadow": "yellow", "off": "dim"}
 SHOWN_DIGITS = 12
+MOST_CHOICES = 10
+"""Choices of a parameter that are listed; more are numbers that its meaning says."""
 
 
 def _mode(mode: str) -> str:
@@ -49,8 +51,11 @@ def show_ready(ready: Sequence[Record]) -> None:
         console().print(f"[bold]{escape(policy['name'])}[/]  {escape(policy['description'])}")
         for parameter in policy["parameters"]:
             default = parameter["default"]
-            needed = "must be set" if default is None else f"default {escape(default)}"
+            needed = "must be set" if default is None else f"default {escape(default or 'empty')}"
             meaning = escape(parameter["meaning"])
+            choices = parameter["choices"]
+            if 0 < len(choices) < MOST_CHOICES:
+                meaning += f"; {', '.join(choices)}"
             console().print(f"    --set {escape(parameter['name'])}=…  {meaning} ({needed})")
 
 

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from govd.errors import BadFile
 from govd.policies.document import Effect, read
 from govd.policies.language import evaluated
+from govd.policies.names import hidden_fault, hidden_reads
 from govd.records.policy import SHOWN_DIGITS, Mode
 from govd.types import Decision, Json, Needs, Vote
 
@@ -114,6 +115,9 @@ def _outcome(policy: Asked, moment: str, seen: Mapping[str, Json]) -> Outcome:
         document = read(policy.text)
     except BadFile as error:  # written for another version of govd
         return _faulty(policy, "", error.message)
+    hidden = hidden_reads(document.when) if seen.get("request", {}).get("private") else ()
+    if hidden:
+        return _faulty(policy, document.version, hidden_fault(hidden))
     answer = evaluated(document.when, moment, seen)
     if answer.value is None:
         return _faulty(policy, document.version, answer.fault)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from govd.ledger.times import moment as moment_of
 from govd.models.core import Core
+from govd.models.phrases import folded
 from govd.policies.inputs import ApprovalInput, ModelInput, RequestInput
 from govd.records.lifecycle import STANDING, RequestState
 from govd.records.predicted import Predicted
@@ -58,6 +59,7 @@ def request_seen(request: Request) -> dict[str, Json]:
     seen: dict[str, Json] = {
         "concepts": [concept.name for concept in request.concepts],
         "aliases": [alias for concept in request.concepts for alias in concept.aliases],
+        "names": names_seen(request),
         "domains": list(request.domains),
         "paradigm": request.scope.paradigm,
         "examples": len(request.examples),
@@ -70,6 +72,14 @@ def request_seen(request: Request) -> dict[str, Json]:
             value = request.get(entry.name)
             seen[entry.name] = "" if value is None and entry.type == "str" else value
     return seen
+
+
+def names_seen(request: Request) -> list[str]:
+    """All phrases of a request as they are compared; none of those that the ledger hides."""
+    if request.private is not None:
+        return []
+    phrases = (phrase for concept in request.concepts for phrase in concept.phrases)
+    return list(dict.fromkeys(folded(phrase) for phrase in phrases))
 
 
 def predicted_seen(predicted: Predicted | None) -> dict[str, Json]:
@@ -155,8 +165,11 @@ def _approval(approval: Record) -> dict[str, Json]:
 
 
 def _history(core: Core, request: Request, now: str) -> dict[str, Json]:
-    """How much the same filer filed before this request, and what was taken back."""
+    """How much the same filer filed before this request, also in the same append, and what was
+    taken back.
+    """
     records, until = core.desk.views.records, str(request.filed_at)
+    before = request.get("seq")  # none of one that is previewed
     history: dict[str, Json] = {}
     for name, days in DAYS.items():
         since = moment_of((datetime.fromisoformat(until) - timedelta(days=days)).isoformat(), name)
@@ -165,9 +178,8 @@ def _history(core: Core, request: Request, now: str) -> dict[str, Json]:
             kind="request.file",
             actor=request.filed_by,
             since=since,
-            until=until,
         )
-        history[name] = len(filed)
+        history[name] = sum(before is None or seq < before for seq in filed)
     history["reverted"] = _reverted(core, request)
     return history
 

@@ -31,6 +31,11 @@ class RequestInput:
     state: str = seen("where it is now", "filed")
     concepts: tuple[str, ...] = seen("names; private:… where the ledger hides them", ["dog"])
     aliases: tuple[str, ...] = seen("other phrases for the same", ["puppy"])
+    names: tuple[str, ...] = seen(
+        "both, as govd compares them: small letters, single spaces, no hyphens; empty where they"
+        " are private, and of a whole domain",
+        ["dog", "puppy"],
+    )
     domains: tuple[str, ...] = seen("in which; empty: in all", ["sketch"])
     paradigm: str = seen("concepts, domains (all concepts in some) or cells", "concepts")
     target: str = seen("unnamed, level or shift; empty: the method's own", "unnamed")

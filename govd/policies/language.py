@@ -22,7 +22,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.timestamp_pb2 import DESCRIPTOR as TIMESTAMP_FILE
 from google.protobuf.wrappers_pb2 import DESCRIPTOR as WRAPPERS_FILE
 
+from govd.models.phrases import folded
 from govd.policies.inputs import MOMENTS, Variable, parts
+from govd.policies.names import never_equal
 from govd.types import Json
 
 PACKAGE: Final = "govd"
@@ -128,6 +130,7 @@ def compiled(expression: str, moment: str) -> Any:
             f"the expression is a {kind}, not a yes or no", advice="Compare it with something."
         )
     _check_times(expression, moment)
+    _check_names(expression)
     return program
 
 
@@ -229,6 +232,17 @@ def _check_times(expression: str, moment: str) -> None:
                     *_place(expression, path),
                     advice=f"Ask first: has({path}) && … {path} ….",
                 )
+
+
+def _check_names(expression: str) -> None:
+    """A name in capitals is equal to none of `request.names`: it would never match."""
+    unlike = never_equal(expression)
+    if unlike is not None:
+        raise BadExpression(
+            f"request.names never has {unlike!r}",
+            *_place(expression, unlike),
+            advice=f"Write {folded(unlike)!r}: small letters, single spaces, no hyphens.",
+        )
 
 
 def _place(expression: str, text: str) -> tuple[int, int]:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from string import Template
-from typing import Final
 
 from govd.asking.in_use import Plugins
 from govd.errors import PluginFault, Usage
-from govd.types import Parameter, ReadyPolicy
-
-NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,9})?")
-WORDS: Final = re.compile(r"[\w .,:;/+()%-]*")
-"""What a text may be made of: nothing that YAML or CEL reads as more than a text."""
-LONGEST_CHARS: Final = 200
+from govd.policies import parameters
+from govd.types import ReadyPolicy
 
 
 def ready_policies(plugins: Plugins) -> dict[str, ReadyPolicy]:
@@ -34,41 +27,17 @@ def filled(ready: ReadyPolicy, values: Mapping[str, str]) -> str:
         Usage: a parameter that it has not, one that is needed and not given, or a value that
             cannot be meant.
     """
-    parameters = {parameter.name: parameter for parameter in ready.parameters}
+    known = {parameter.name: parameter for parameter in ready.parameters}
     for name in values:
-        if name not in parameters:
-            names = ", ".join(parameters) or "none"
-            raise Usage(f"{ready.name} has no parameter {name!r}", advice=f"It has: {names}.")
-    written: dict[str, str] = {}
-    for name, parameter in parameters.items():
+        if name not in known:
+            there = ", ".join(known) or "none"
+            raise Usage(f"{ready.name} has no parameter {name!r}", advice=f"It has: {there}.")
+    values_written: dict[str, str] = {}
+    for name, parameter in known.items():
         given = values.get(name, parameter.default)
         if given is None:
             raise Usage(
                 f"{ready.name} needs {name}: {parameter.meaning}", advice=f"Say --set {name}=…."
             )
-        written[name] = _written(ready.name, parameter, given)
-    return Template(ready.text).substitute(written)
-
-
-def _written(ready: str, parameter: Parameter, value: str) -> str:
-    """A value as it stands in YAML and CEL."""
-    where = f"{ready}: {parameter.name}"
-    if parameter.kind == "number":
-        if not NUMBER.fullmatch(value):
-            raise Usage(f"{value!r} is no number", where=where, advice=parameter.meaning)
-        return str(float(value)) if "." in value else value
-    if parameter.kind == "share":
-        if not NUMBER.fullmatch(value) or float(value) > 1:
-            raise Usage(f"{value!r} is no share", where=where, advice="From 0 to 1, as 0.02.")
-        return str(float(value))
-    words = [word.strip() for word in value.split(",")] if parameter.kind == "list" else [value]
-    for word in words:
-        if not WORDS.fullmatch(word) or len(word) > LONGEST_CHARS:
-            raise Usage(
-                f"{word!r} cannot be written into a policy",
-                where=where,
-                advice="Letters, digits, spaces and . , : ; / + ( ) % - alone.",
-            )
-    if parameter.kind == "list":
-        return json.dumps([word for word in words if word], ensure_ascii=False)
-    return value
+        values_written[name] = parameters.written(ready.name, parameter, given)
+    return Template(ready.text).substitute(values_written)

@@ -10,15 +10,25 @@ from govd.types.values import Json
 
 @dataclass(frozen=True)
 class Parameter:
-    """What can be set of a ready policy. `kind`: `share` (0 to 1, a CEL double), `number` (as it is
-    written), `list` (`a,b`, a CEL list of strings) or `text` (stands in quotes of the text's own).
-    `default`: None where it must be given.
+    """What can be set of a ready policy. `default`: None where it must be given; `choices`: the
+    words that it may be, each with what is written for it. `kind`:
+
+    - `share`: from 0 to 1, a CEL double; `number`: as it is written;
+    - `text`: stands in quotes of the text's own;
+    - `list`: `a,b`, a CEL list of strings; `names`: one of names as `request.names` has them;
+    - `pattern`: a regular expression (RE2), a CEL string with its quotes;
+    - `zone`: a time zone of the IANA database, in quotes of the text's own;
+    - `time`: a date or time, a CEL string with its quotes; `date`: the number 20270131, 0 for none.
+
+    Lists, names and patterns stand in a block of the YAML (`when: |`), where nothing in them is
+    read as YAML.
     """
 
     name: str
-    kind: Literal["share", "number", "list", "text"]
+    kind: Literal["share", "number", "text", "list", "names", "pattern", "zone", "time", "date"]
     meaning: str
     default: str | None = None
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,13 @@ class ReadyPolicy:
             "name": self.name,
             "description": " ".join(self.description.split()),
             "parameters": [
-                {"name": p.name, "kind": p.kind, "default": p.default, "meaning": p.meaning}
-                for p in self.parameters
+                {
+                    "name": parameter.name,
+                    "kind": parameter.kind,
+                    "default": parameter.default,
+                    "meaning": parameter.meaning,
+                    "choices": [word for word, _ in parameter.choices],
+                }
+                for parameter in self.parameters
             ],
         }
