@@ -52,6 +52,11 @@ def calibrated(
 
     Forgets whose concepts are not named (private ones) have no say by their names: an answer would
     tell what they are about.
+
+    Args:
+        basis: has the pool that thresholds are calibrated on.
+        edit: the one that answers are given by.
+        contributions: the forgets in it.
     """
     if not basis.has_pool:
         return None
@@ -73,6 +78,12 @@ def abstaining(
     """How often answers with the label set abstain: `below` which score, and the shares of the
     `retained` pictures, of those among them that are answered rightly (`right`), and of the
     `forgotten` ones (None: there are none). None where nothing is calibrated.
+
+    Args:
+        basis: has the labels and the pool.
+        edit: the one that is measured.
+        contributions: the forgets in it.
+        data: labelled pictures.
     """
     names, texts = label_set(basis, data)
     known = calibrated(basis, edit, contributions, names, texts)
@@ -93,6 +104,12 @@ def abstains(basis: Basis, known: Calibrated, images: Floats, scored: Floats) ->
     """Which answers `(n,)` abstain: of unedited embeddings `(n, d)` with scores `(n, m)` of the
     labels that were calibrated. A name that is forgotten in some domains counts for pictures that
     the domain selectors take for one of those.
+
+    Args:
+        basis: has the domain selectors.
+        known: what `calibrated` gave for these labels.
+        images: `(n, d)`, unedited, unit.
+        scored: `(n, m)`, after the edit.
     """
     domain = np.full(len(images), -1)
     if "selectors" in basis.tensors and len(basis.domains) > 1:

@@ -140,6 +140,11 @@ def calibrated(
 ) -> Calibration | None:
     """Errors of predictions on a basis, with as many random requests as can be measured in so many
     seconds. None where the pool is too small to be parted.
+
+    Args:
+        make: computes a contribution from a request, as filing does.
+        methods: by name; those of the contributions.
+        progress: is told of each request that was measured.
     """
     pool = len(basis.tensors["pool"]) if basis.has_pool else 0
     draw = np.random.default_rng(SEED)
@@ -265,6 +270,12 @@ def figures(
 ) -> Costs:
     """The costs of some forgets beside others on these pictures; `named` is the share of their own
     pictures that is still named so, or in a domain the share that keeps its answer.
+
+    Args:
+        basis: has the labels.
+        watch: the pictures that are counted.
+        before: the edit of `beside` alone.
+        after: the edit with `own`.
     """
     everything = in_scope(basis, [*own, *beside])
     own_pictures = in_scope(basis, own)

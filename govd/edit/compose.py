@@ -88,6 +88,11 @@ class Method(Protocol):
     ) -> tuple[Array, Array, Mapping[str, Json]]:
         """Factors `L`, `B` `(d, r)` of all contributions of the family together, and facts to
         report.
+
+        Args:
+            basis: that the contributions were computed for.
+            contributions: of this family, in the order of their digests.
+            algebra: where it is computed: on the host, or a device.
         """
         ...
 
@@ -99,6 +104,12 @@ def compose(
     algebra: Algebra | None = None,
 ) -> Edit:
     """The cumulative edit. The order of `contributions` does not matter.
+
+    Args:
+        basis: that the contributions were computed for.
+        contributions: everything that is in force.
+        methods: by name; each contribution names the one that computed it.
+        algebra: where it is computed; None: on the host, bit for bit the same everywhere.
 
     Raises:
         Unsupported: methods whose systems cannot be solved together. OverCapacity: no room is left.

@@ -49,6 +49,12 @@ def conditional(
 ) -> Edit:
     """The conditional edit beside the linear one; `everywhere` is that of the contributions that
     name no domain.
+
+    Args:
+        basis: has the domain selectors.
+        contributions: everything that is in force.
+        linear: the edit that asks no picture for its domain.
+        levelled: gives the factors of some contributions as if they were alone.
     """
     conditions = []
     for domain in range(len(basis.domains)):
@@ -103,7 +109,13 @@ def condition_of(basis: Basis, domain: int) -> tuple[Floats, float]:
 
 
 def reflection(basis: Basis, domain: int, strength: float) -> tuple[Floats, Floats]:
-    """Factors `(d, r)` of `x − 2 s H x`, `s` at most 1."""
+    """Factors `(d, r)` of `x − 2 s H x`, `s` at most 1.
+
+    Args:
+        basis: has the metric of the texts.
+        domain: its position among the domains of the basis.
+        strength: of the forget, which is `s` up to 1.
+    """
     names, anchors = basis.anchors
     centred = anchors - exact.mean(anchors)
     # (n, r)

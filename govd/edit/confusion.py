@@ -17,6 +17,11 @@ from govd.types import Json
 def confusion(basis: Basis, edit: Edit, data: EvaluationData) -> list[dict[str, Json]]:
     """For each (class, domain) with pictures: how many got which label, `before` and `after`;
     labels that none got are left out.
+
+    Args:
+        basis: has the labels.
+        edit: the one that is measured.
+        data: labelled pictures, unedited embeddings.
     """
     names, texts = label_set(basis, data)
     first = (data.vectors @ texts.T).argmax(1)

@@ -33,6 +33,12 @@ def sealed(
 ) -> Contribution:
     """A contribution named by what it depends on and what it is; never by ids, times or actors.
     Tensors are float64, or int32 where a method gives whole numbers.
+
+    Args:
+        basis: digest of the basis that it was computed for.
+        spec: what is to be forgotten, and how.
+        tensors: by name, as the method needs them to compose.
+        facts: what a reader is told; they are part of the digest.
     """
     tensors = {name: _of_kind(tensor) for name, tensor in tensors.items()}
     content = hashlib.sha256(tensors_to_bytes(tensors, {})).hexdigest()

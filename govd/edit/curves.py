@@ -24,6 +24,11 @@ POINTS: Final = 12
 def about(basis: Basis, contributions: Sequence[Contribution], data: EvaluationData) -> Mask:
     """Which labelled pictures `(n,)` one of these forgets is about: those of its classes and
     domains, and those that the unedited model mistakes for them, whose answers are to change.
+
+    Args:
+        basis: has labels and domains.
+        contributions: the forgets.
+        data: labelled pictures, unedited embeddings.
     """
     names, texts = label_set(basis, data)
     gone = forgotten_names(
@@ -45,6 +50,12 @@ def point(
     """Under these forgets: `changed`, the share of the pictures `stays` `(n,)` whose best label is
     not the unedited model's; `named`, the share of the pictures that they are about that still get
     a forgotten name (None: there are no such pictures).
+
+    Args:
+        basis: has the labels.
+        edit: that of these forgets together.
+        contributions: the forgets.
+        data: labelled pictures, unedited embeddings.
     """
     outcomes = Outcomes.of(basis, edit, contributions, data)
     changed = (outcomes.after != outcomes.before)[stays]
@@ -68,6 +79,10 @@ def differs(
 ) -> tuple[int, int]:
     """Of the pictures `stays` `(n,)`, how many get another best label by the second edit than by
     the first, and how many they are.
+
+    Args:
+        basis: has the labels.
+        data: labelled pictures, unedited embeddings.
     """
     answers: list[Any] = [
         Outcomes.of(basis, edit, (), data).after[stays] for edit in (first, second)

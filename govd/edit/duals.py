@@ -85,6 +85,12 @@ def targets_of(
 def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array:
     """Removals `(d, p)`: 1 on the own target, 0 on the other targets and, where hard, on every
     label that is no target.
+
+    Args:
+        basis: has the labels and the metric of the texts.
+        targets: what is taken away, in its order.
+        hard: no label that stays may change its score.
+        algebra: where it is computed.
     """
     t = algebra.array(targets.vectors)
     if not hard:

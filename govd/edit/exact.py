@@ -244,6 +244,11 @@ def mean(a: Any) -> Matrix:
 def spectral_norm(left: Matrix, right: Matrix, rounds: int = 40) -> float:
     """‖left rightᵀ‖₂ of thin factors `(d, r)`, by power iteration on the `(r, r)` Gram matrices:
     from below, to a few per cent, which is all that a bound needs.
+
+    Args:
+        left: `(d, r)`.
+        right: `(d, r)`.
+        rounds: of the iteration.
     """
     if not left.shape[1]:
         return 0.0

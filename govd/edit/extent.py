@@ -99,7 +99,13 @@ def _at_least(images: Floats, texts: Floats, others: Floats) -> Mask:
 
 
 def labelled_in_scope(basis: Basis, contribution: Contribution, data: EvaluationData) -> Mask:
-    """Which labelled pictures `(n,)` a forget is about, by their class and domain."""
+    """Which labelled pictures `(n,)` a forget is about, by their class and domain.
+
+    Args:
+        basis: has labels and domains.
+        contribution: of the forget.
+        data: labelled pictures.
+    """
     scope = recognised(basis, contribution).spec.scope
     inside = np.ones(len(data.vectors), bool)
     if scope.concepts:

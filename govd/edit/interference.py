@@ -76,6 +76,10 @@ def pictures_of(basis: Basis, data: EvaluationData | None) -> Pictures:
 def concerned(basis: Basis, pictures: Pictures, contribution: Contribution) -> Mask:
     """Which pictures `(n,)` a forget is about: by their label where they have one, else by what the
     unedited model calls them.
+
+    Args:
+        basis: has labels, pool and domains.
+        contribution: of the forget.
     """
     if pictures.data is not None:
         return labelled_in_scope(basis, contribution, pictures.data)
@@ -91,7 +95,12 @@ def concerned(basis: Basis, pictures: Pictures, contribution: Contribution) -> M
 
 
 def best_anchors(basis: Basis, edit: Edit, vectors: Floats) -> Any:
-    """The place `(n,)` of the anchor that answers for each picture after the edit."""
+    """The place `(n,)` of the anchor that answers for each picture after the edit.
+
+    Args:
+        basis: has the anchors `(m, d)`.
+        vectors: `(n, d)`, unedited, unit.
+    """
     anchors = basis.anchors[1]
     moved = anchors if edit.side == "image" else edit.move(anchors)
     best = [np.zeros(0, np.int64)]
@@ -104,7 +113,14 @@ def best_anchors(basis: Basis, edit: Edit, vectors: Floats) -> Any:
 def answered(
     basis: Basis, pictures: Pictures, edit: Edit, contributions: Sequence[Contribution]
 ) -> Answered:
-    """What every picture is answered with while these forgets are in force."""
+    """What every picture is answered with while these forgets are in force.
+
+    Args:
+        basis: has the anchors.
+        pictures: what is looked at.
+        edit: the one in force.
+        contributions: the forgets in it.
+    """
     names, wide = basis.anchors[0], len(basis.domains) + 1
     # the last column: pictures whose domain is not known
     forgotten = np.zeros((len(names), wide), bool)
@@ -132,6 +148,10 @@ def named_share(
     """Of the pictures that a forget is about, the share that gets a forgotten name; of a whole
     domain's, the share whose answer is what it was before any edit. None where there are no such
     pictures.
+
+    Args:
+        now: the answers under the edit.
+        contribution: of the forget.
     """
     if not about.any():
         return None
@@ -153,6 +173,10 @@ def left_out(
     `cost`: how many more of the retained answers differ from the unedited model's with it than
     without. `others_named`, `others_named_without`: the named share of all other forgets' pictures;
     `others`: of each one whose share it changes, largest first.
+
+    Args:
+        contributions: the forgets in force.
+        about: for each of them, which pictures `(n,)` it is about.
     """
     stays = ~np.logical_or.reduce([*about, whole.base_named])
     with_it, without = (

@@ -79,7 +79,13 @@ class Held:
 
     @staticmethod
     def of(pool: PoolFit, everything: Sequence[Levelled], answers: Answers) -> Held:
-        """From what each contribution levels."""
+        """From what each contribution levels.
+
+        Args:
+            pool: the pool with what fits saw of it.
+            everything: what each contribution levels.
+            answers: what competes for a picture.
+        """
         everywhere = {column for one in everything if not one.domains for column in one.columns}
         images: list[Floats] = []
         masks: list[Any] = []

@@ -89,7 +89,12 @@ class Levelled:
 
     @staticmethod
     def of(basis: Basis, contribution: Contribution, columns: Sequence[int]) -> Levelled:
-        """Read from a contribution's tensors."""
+        """Read from a contribution's tensors.
+
+        Args:
+            basis: by whose thinning positions are counted.
+            columns: the places of its targets among all targets.
+        """
         tensors = contribution.tensors
         count = tensors["guess"].shape[1]
         own, elsewhere = (
@@ -123,6 +128,10 @@ class Levelled:
 def class_rows(pool: PoolFit, levelled: Levelled, seen: Any) -> tuple[Floats, Floats, Floats]:
     """Rows `(m, d)` in units of the grid that `C_F` is made of and their weights `(m,)`; and the
     pool's own among them, `(n, d)`.
+
+    Args:
+        levelled: what one contribution levels.
+        seen: which pictures of the thinned pool `(n,)` the fit may see.
     """
     rows: list[Floats] = []
     weights: list[Floats] = []
@@ -225,7 +234,15 @@ class Group:
         algebra: Algebra,
         half: int | None = None,
     ) -> Group:
-        """Moments of all pictures that fits may see, or of a half of them."""
+        """Moments of all pictures that fits may see, or of a half of them.
+
+        Args:
+            pool: pictures that fits are made on.
+            members: forgets that name the same domains.
+            everything: all forgets: those that name no domain are fitted beside each other.
+            algebra: where it is computed.
+            half: of the pool, 0 or 1; None: all of it.
+        """
         everywhere, seen = not members[0].domains, pool.seen(half)
         parts = [class_rows(pool, one, seen) for one in (everything if everywhere else members)]
         rows, weights, pictures = (np.concatenate([part[i] for part in parts]) for i in range(3))
@@ -286,6 +303,11 @@ def _with_elsewhere(
 def alone(pool: PoolFit, levelled: Levelled, aims: Floats, step: Step, half: int) -> Floats:
     """Columns `(d, p)` of one forget, fitted on a half of the pool; by Woodbury's identity where
     its pictures are fewer than dimensions.
+
+    Args:
+        levelled: what the forget levels.
+        aims: `(d, p)`, `t_j − t̄` of its targets.
+        step: how far it leans to the texts (β), and the weight of what is retained (w).
     """
     if step.beta == 1.0:
         return aims

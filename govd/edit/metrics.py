@@ -43,6 +43,10 @@ class EvaluationData:
 def scores(edit: Edit, images: Floats, texts: Floats) -> Floats:
     """Similarities `(n, m)` of unedited embeddings after the edit: cosines on the image side,
     bilinear scores on the text side.
+
+    Args:
+        images: `(n, d)`.
+        texts: `(m, d)`; they are moved where the edit is on their side.
     """
     x, t = np.asarray(images, np.float64), np.asarray(texts, np.float64)
     moved: Floats = edit.apply(x) @ t.T if edit.side == "image" else x @ edit.move(t).T
@@ -52,7 +56,14 @@ def scores(edit: Edit, images: Floats, texts: Floats) -> Floats:
 def on_images(
     basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData
 ) -> dict[str, Json]:
-    """What an answer with the label set is worth now, cell by cell."""
+    """What an answer with the label set is worth now, cell by cell.
+
+    Args:
+        basis: has labels and domains.
+        edit: the one that is measured.
+        contributions: the forgets in it.
+        data: labelled pictures, unedited embeddings.
+    """
     names, texts = label_set(basis, data)
     scopes = [c.spec.scope for c in contributions]
     forgotten = cells(scopes, data)  # (classes, domains + 1)

@@ -45,6 +45,12 @@ class Outcomes:
     ) -> Outcomes:
         """By the label set, with every forget in force.
 
+        Args:
+            basis: has labels and domains.
+            edit: the one that is measured.
+            contributions: the forgets in it.
+            data: labelled pictures, unedited embeddings.
+
         Raises:
             Usage: a class of the pictures is none of the labels.
         """
@@ -145,6 +151,11 @@ def cell_intervals(
     what is drawn. Where all are right or all wrong every drawing is like the sample; the open end
     is then the exact binomial bound `1 − ((1 − LEVEL)/2)^(1/n)` (Clopper and Pearson, Biometrika
     26, 1934).
+
+    Args:
+        outcomes: of the same pictures.
+        data: their classes and domains.
+        seed: of the drawings.
     """
     draw, wide = np.random.default_rng(seed), len(data.domains) + 1
     place = np.asarray(data.class_of) * wide + np.where(
@@ -166,6 +177,10 @@ def cell_intervals(
 def forgotten_names(names: Sequence[str], scopes: Sequence[Scope], domains: Sequence[str]) -> Any:
     """Which labels are forgotten in which domain, `(labels, domains + 1)` bool; the last column is
     of pictures without a domain.
+
+    Args:
+        names: the labels.
+        scopes: of the forgets in force.
     """
     gone = np.zeros((len(names), len(domains) + 1), bool)
     for scope in scopes:
@@ -241,6 +256,9 @@ def published_scores(
     Synthetic Samples", arXiv 2407.07485: five terms, the forgotten class, the other classes of its
     data set, and three other data sets). Here the other classes are one term, and each domain's a
     term in the place of another data set; `terms` lists them.
+
+    Args:
+        outcomes: of the same pictures, before and after.
     """
     gone, stays = outcomes.mine, ~outcomes.mine
     if not gone.any() or not stays.any():

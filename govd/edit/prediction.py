@@ -172,6 +172,9 @@ def costs(
     `before` and `after` `(n,)` are answers, `inside` `(n,)` the pictures that are to go. `cells`:
     labels and the domains in which they are forgotten; `elsewhere` is then the worst of those
     labels in the other domains: the share of its pictures that lost it.
+
+    Args:
+        watch: the pictures that are counted.
     """
     kept = ~inside
     if not kept.any():
@@ -234,6 +237,11 @@ class Prompted:
 def named(images: Floats, texts: Prompted, own_anchors: Mask, edit: Edit) -> Mask:
     """Which pictures `(n,)` get an own phrase before all other labels. `own_anchors` `(m,)`: labels
     that are own phrases.
+
+    Args:
+        images: `(n, d)`, unedited, unit.
+        texts: phrases and labels in one prompt.
+        edit: the one that names are given by.
     """
     others = texts.anchors[~own_anchors]
     if edit.conditions:
@@ -251,6 +259,13 @@ def effect(
 ) -> dict[str, Json]:
     """How many of a concept's pictures are named with it, by each prompt and by the worst: the one
     by which most still are.
+
+    Args:
+        images: `(n, d)`, the concept's, unedited.
+        prompts: phrases and labels in each prompt.
+        own_anchors: `(m,)`: labels that are own phrases.
+        before: the edit without the forget.
+        after: the edit with it.
     """
     rows = [
         {
@@ -267,6 +282,11 @@ def effect(
 def kept_answers(top: Any, before: Any, after: Any) -> dict[str, Json]:
     """The same for everything in a domain: how many of its pictures `(n,)` have the answer that the
     unedited model gives them.
+
+    Args:
+        top: `(n,)`, answers of the unedited model.
+        before: `(n,)`, without the forget.
+        after: `(n,)`, with it.
     """
     was, now = int((before == top).sum()), int((after == top).sum())
     row = {"prompt": "", "before": was, "after": now}
@@ -281,6 +301,10 @@ def involved(
 
     A word's pictures are those that it names better than any label; labels that are forgotten
     (`without` `(m,)`) do not count. None where there are none; and how many there are.
+
+    Args:
+        watch: pictures that are counted.
+        words: `(w, d)`, unit.
     """
     best = np.full(len(watch.images), -np.inf)
     for start in range(0, len(best), ROWS):

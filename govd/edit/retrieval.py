@@ -27,6 +27,11 @@ def retrieval(
     pictures. Image to text (`i2t@k`): the share of pictures with their label among the k best. A
     label is asked once for its retained pictures and once for its forgotten ones; a group without
     pictures is left out. Equal scores are in the order of the pictures or labels.
+
+    Args:
+        basis: has the labels.
+        contributions: the forgets in the edit.
+        data: labelled pictures, unedited embeddings.
     """
     names, texts = label_set(basis, data)
     inside_scope = cells([c.spec.scope for c in contributions], data)[data.class_of, data.domain_of]

@@ -22,6 +22,12 @@ def select_domains(
     pool means: pictures are first told apart by their prompts, each prompt's scores centred over
     the pool, then by the selectors themselves, `ROUNDS` times. A single domain is told from
     `other`, the prompts without a domain.
+
+    Args:
+        texts: `(S, n, d)`: labels in a prompt of each domain.
+        plain: `(n, d)`: the same without a domain.
+        pool: `(N, d)`, unedited, unit; None: there is none.
+        metric_inverse: `(d, d)`, of the texts.
     """
     known = texts if len(texts) > 1 else np.concatenate([texts, plain])
     if pool is None:

@@ -69,6 +69,14 @@ def level(
 ) -> tuple[float, dict[str, Json]]:
     """The smallest α at which the text `(d,)` ranks its `own` images (a mask) no higher than those
     they are `among`: AUC 0.5.
+
+    Args:
+        images: `(n, d)`, unit.
+        hit: `(n,)`, `xᵀu`: how much the detector sees of each.
+        own: `(n,)`, a mask.
+        among: `(n,)`, a mask.
+        removal: `(d, 1)`.
+        text: `(d,)`.
     """
     cross, score = exact.matmul(images, removal)[:, 0], exact.matmul(images, text[:, None])[:, 0]
     lose, size = (
@@ -90,7 +98,15 @@ def level(
 def softly_level(
     images: Floats, hit: Floats, likely: Floats, removal: Floats, text: Floats
 ) -> tuple[float, dict[str, Json]]:
-    """As `level`, where pictures `(n,)` show the concept with a likelihood between 0 and 1."""
+    """As `level`, where pictures `(n,)` show the concept with a likelihood between 0 and 1.
+
+    Args:
+        images: `(n, d)`, unit.
+        hit: `(n,)`, `xᵀu`.
+        likely: `(n,)`, from 0 to 1.
+        removal: `(d, 1)`.
+        text: `(d,)`.
+    """
     cross, score = exact.matmul(images, removal)[:, 0], exact.matmul(images, text[:, None])[:, 0]
     lose, size = (
         float(exact.matmul(removal.T, text[:, None])[0, 0]),

@@ -36,6 +36,11 @@ class Dual:
     ) -> tuple[Array, Array, Mapping[str, Json]]:
         """Factors `(d, r)`: hard where the basis allows it and the edit stays under
         `max_edit_norm`, else soft; the fact `anchors` says which.
+
+        Args:
+            basis: that the contributions were computed for.
+            contributions: of this family, in the order of their digests.
+            algebra: where it is computed.
         """
         reason = "" if basis.hard else str(basis.facts.get("hard_reason") or f"use is {basis.use}")
         system = System.of(basis, contributions, algebra)
@@ -93,6 +98,11 @@ class System:
     def of(basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> System:
         """What these contributions take away; the duals are yet to come, since they alone depend on
         whether labels are hard.
+
+        Args:
+            basis: that the contributions were computed for.
+            contributions: in the order of their digests.
+            algebra: where it is computed.
         """
         targets, own = targets_of(basis, contributions)
         mean = retained_mean(basis, targets.everywhere)
@@ -112,6 +122,11 @@ class System:
     def with_duals(self, basis: Basis, hard: bool, algebra: Algebra) -> System:
         """The same with removals, hard or soft; what is fitted on the pool does not depend on it
         and is shared.
+
+        Args:
+            basis: has the labels.
+            hard: no label that stays may change its score.
+            algebra: where it is computed.
         """
         return replace(
             self,

@@ -26,6 +26,11 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
     `retain_agreement` is of pictures in no scope whose answer was a kept label: the share for which
     it still is the best kept one. On labelled pictures (`on_images`) it is of all in no scope, by
     their best kept label before and after.
+
+    Args:
+        basis: has the texts, and perhaps a pool.
+        edit: the one that is described.
+        contributions: the forgets in it.
     """
     names, anchors = basis.anchors
     touched = {p for c in contributions for k in c.spec.scope.concepts for p in k.phrases}

@@ -56,6 +56,11 @@ class NullSpace:
     ) -> tuple[Array, Array, Mapping[str, Json]]:
         """`L = D diag(α)`, `B = D (DᵀD)⁻¹`, both `(d, r)`; a direction that depends on those before
         it is left out.
+
+        Args:
+            basis: that the contributions were computed for.
+            contributions: of this method, in the order of their digests.
+            algebra: where it is computed.
         """
         directions = np.concatenate([c.tensors["directions"] for c in contributions], axis=1)
         strength = np.concatenate([c.tensors["strength"] for c in contributions])
@@ -131,6 +136,11 @@ class Ccup:
         self, basis: Basis, contributions: Sequence[Contribution], algebra: Algebra
     ) -> tuple[Array, Array, Mapping[str, Json]]:
         """`W = I − λ T_f (S⁻¹ T_f)ᵀ` with `S` the matrix that is inverted: factors `(d, k)`.
+
+        Args:
+            basis: that the contributions were computed for.
+            contributions: of this method, in the order of their digests.
+            algebra: where it is computed.
 
         Raises:
             OverCapacity: nothing that is kept would be left, or `S` is singular.

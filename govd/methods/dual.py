@@ -48,6 +48,11 @@ def tensors_of(
 ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
     """Terms as the tensors of a contribution, each with its strength solved alone, in every mode
     that composing may choose.
+
+    Args:
+        problem: what is to be forgotten, with its material.
+        terms: a detector each, with the targets that it takes away.
+        minus_mean: targets are taken less the mean of what is retained.
     """
     basis = problem.basis
     # a shift moves images and has no target among the texts
@@ -109,6 +114,11 @@ def removals_alone(
     """The duals `(d, p)` of a forget's phrases as if nothing else were in force; soft ones where
     there are no hard ones.
 
+    Args:
+        basis: has the labels and the metric of the texts.
+        tensors: `targets` and `lifted` of the contribution.
+        mode: `hard` or `soft`.
+
     Raises:
         OverCapacity: two phrases mean the same to this model.
     """
@@ -169,6 +179,13 @@ class Oblique(Dual):
 
 
 def by_text(detector: Floats, place: tuple[int, ...], about: str) -> Term:
+    """A term whose detector is a text.
+
+    Args:
+        detector: `(d,)`, `t_c − t̄`.
+        place: positions of the concept's phrases among all phrases.
+        about: the concept, for the facts.
+    """
     facts: dict[str, Json] = {
         "about": about,
         "detector": "text minus the mean of the retained",
@@ -188,6 +205,11 @@ def domain_terms(problem: Problem, cell: Callable[[Problem, int, int], Term]) ->
 def by_selector(problem: Problem, concept: int, domain: int) -> Term:
     """The domain's selector as detector, for a cell that no images show; strength by the margin
     between texts.
+
+    Args:
+        problem: what is to be forgotten, with its material.
+        concept: its position in the scope.
+        domain: its position among the domains of the basis.
     """
     basis = problem.basis
     margin = 1.0 - float(

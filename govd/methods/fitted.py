@@ -303,6 +303,11 @@ def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
     """How likely each (thinned) pool picture `(n,)` shows a concept, as the model itself answers:
     its share of a softmax over the labels in use, in steps of 2^−20, so that no machine's
     exponential enters a digest.
+
+    Args:
+        problem: what is to be forgotten, with its material.
+        pool: pictures that fits are made on.
+        concept: its position in the scope.
     """
     phrases = {phrase for each in problem.spec.scope.concepts for phrase in each.phrases}
     scores = [exact.matmul(pool.images, texts.T).max(1) for texts in problem.material.phrases]

@@ -96,7 +96,11 @@ def sampled(options: argparse.Namespace, results: Results) -> None:
         copy_tree(tree)
     measure(tree, options.work / "covered")
     covered = Covered.read(tree, options.work / "covered")
-    done = {(result["mutant"], result["start"]) for result in results.read()}
+    done = {
+        (result["mutant"], result["start"])
+        for result in results.read()
+        if not (options.further and result["outcome"] == "survived" and result["left"])
+    }
     for room, mutant in drawn(tree, options.room or list(ROOMS), options.sample, options.seed):
         if (str(mutant), mutant.start) in done:
             continue
@@ -178,6 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--room", choices=ROOMS, action="append", help="only this one; may be repeated")
     add("--budget", type=float, default=25.0, help="seconds that the tests of a change may cost")
     add("--minutes", type=float, default=600.0, help="begin no further change after this time")
+    add("--further", action="store_true", help="also what survived before all its tests were run")
     add("--survivors", nargs="+", metavar="TESTS", help="try what survived with these tests")
     add("--work", type=Path, default=Path(tempfile.gettempdir()) / "govd-mutants")
     options = parser.parse_args(arguments)

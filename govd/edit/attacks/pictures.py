@@ -26,6 +26,12 @@ def leaks(
     neighbours, a linear probe. AUC, 0.5 is none.
 
     Halves of the images are used for learning and for judging; the same halves before and after.
+
+    Args:
+        edit: the one that is attacked.
+        contributions: the forgets in it.
+        data: labelled pictures, unedited embeddings.
+        seed: of the halves.
     """
     x = np.asarray(data.vectors, np.float64)
     y = edit.apply(x) if edit.side == "image" else x
@@ -47,6 +53,9 @@ def halves(count: int, seed: int = 0) -> Any:
 def shown(x: Floats, y: Floats, own: Any, half: Any) -> dict[str, Json]:
     """AUCs of the attacks with pictures on a model's vectors `x` (n, d) and another's `y` of the
     same pictures; empty where too few are `own` (n,).
+
+    Args:
+        half: which of the pictures `(n,)` are learned from; the others are judged.
     """
     learn, judge = own & half, own & ~half
     if not (learn.any() and judge.any() and (~own & half).any()):
@@ -62,7 +71,12 @@ def shown(x: Floats, y: Floats, own: Any, half: Any) -> dict[str, Json]:
 
 
 def attempts(record: Mapping[str, Json], own: Any, half: Any) -> list[Attempt]:
-    """The figures of `shown` as attempts on a forget whose pictures are `own` (n,)."""
+    """The figures of `shown` as attempts on a forget whose pictures are `own` (n,).
+
+    Args:
+        record: what `shown` gave.
+        half: the one that it was given.
+    """
     names = [*(f"examples_{k}" for k in SHOTS), "neighbours", "probe"]
     if "probe_after" not in record:
         return [Attempt(name, why=FEW) for name in names]

@@ -62,12 +62,24 @@ class Reading:
 
 
 def share_reading(count: int, total: int, chance: float) -> Reading:
-    """A share of pictures that get a name, where `chance` of other pictures get it by mistake."""
+    """A share of pictures that get a name, where `chance` of other pictures get it by mistake.
+
+    Args:
+        count: pictures that get it.
+        total: pictures of the forget that were looked at.
+    """
     return Reading(count / total if total else 0.0, share_interval(count, total), chance, total)
 
 
 def area_reading(area: float, positives: int, negatives: int, both_ways: bool = False) -> Reading:
-    """An AUC, where 0.5 is chance."""
+    """An AUC, where 0.5 is chance.
+
+    Args:
+        area: the AUC.
+        positives: pictures of the forget.
+        negatives: other pictures.
+        both_ways: read backwards it would work as well.
+    """
     return Reading(area, area_interval(area, positives, negatives), CHANCE, positives, both_ways)
 
 
@@ -134,6 +146,12 @@ Variant = tuple[str, Reading, Reading]
 def worst_of(attack: str, tried: Sequence[Variant], needs: Mapping[str, int], why: str) -> Attempt:
     """Of several variants (name, before, now) the one that does best now: one that works, else one
     that worked before.
+
+    Args:
+        attack: its name.
+        tried: the variants.
+        needs: what the attack takes: how many words, prompts or pictures.
+        why: what is said where no variant could be tried.
     """
     if not tried:
         return Attempt(attack, why=why)

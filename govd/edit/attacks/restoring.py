@@ -157,6 +157,10 @@ def lost(basis: Basis, edit: Edit) -> dict[str, float]:
 def difference(weights: Mapping[str, float], scope: Scope, forgotten: Collection[str]) -> Attempt:
     """At which place the difference to the base weights names a forget, by the best of its phrases,
     among all words but those that are `forgotten` beside it.
+
+    Args:
+        scope: of the forget that is looked for.
+        weights: how large the difference is along each word.
     """
     phrases = {p for c in scope.concepts for p in c.phrases}
     if not phrases:

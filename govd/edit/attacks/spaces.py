@@ -71,7 +71,11 @@ class Subject:
 
     @staticmethod
     def of(scope: Scope, names: Sequence[str], data: EvaluationData) -> Subject:
-        """A scope in labelled pictures, whose classes are all among the labels `names`."""
+        """A scope in labelled pictures, whose classes are all among the labels `names`.
+
+        Args:
+            data: labelled pictures.
+        """
         own = cells([scope], data)[data.class_of, data.domain_of]
         label_of = np.array([names.index(c) for c in data.classes])[data.class_of]
         phrases = {p for c in scope.concepts for p in c.phrases}
@@ -83,6 +87,10 @@ class Subject:
 def thinned(data: EvaluationData, scopes: Sequence[Scope], most: int = MOST) -> EvaluationData:
     """Evenly fewer pictures, `most` of them: of what is forgotten as many as there are, up to
     half.
+
+    Args:
+        data: labelled pictures.
+        scopes: of the forgets.
     """
     if len(data.vectors) <= most:
         return data

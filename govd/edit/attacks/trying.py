@@ -49,6 +49,11 @@ def tried(
 
     `records`: what `leaks` measured of the same pictures with the same seed, so that it is not
     measured twice.
+
+    Args:
+        models: the unedited model and the one that is attacked.
+        scopes: of the forgets, in whose order the attempts come.
+        subjects: the same in the labelled pictures.
     """
     base, now = models.base, models.now
     half = halves(len(base.images), seed)

@@ -91,6 +91,9 @@ def naming(subject: Subject, before: Answers, now: Answers) -> tuple[Reading, Re
     Chance is how often the unedited model gives that name to other pictures. For a whole domain it
     is how often a picture would get its own name if answers were as frequent as they are and had
     nothing to do with the pictures.
+
+    Args:
+        subject: the forget in labelled pictures.
     """
     readings = []
     for answers in (before, now):
@@ -128,6 +131,14 @@ def prompted(
 ) -> list[Attempt]:
     """One attack with labels in one or several prompts, for each forget; `base` and `now` are the
     labels in each prompt.
+
+    Args:
+        attack: its name.
+        subjects: the forgets in labelled pictures.
+        base: template → labels `(m, d)` of the unedited model.
+        now: the same of the edited one; a template that is in one of them alone is not tried.
+        spaces: the pictures of both models.
+        why: what is said where no template is in both.
     """
     tried: list[list[Variant]] = [[] for _ in subjects]
     for template in (t for t in base if t in now):
@@ -145,6 +156,15 @@ def worded(
 ) -> Attempt:
     """Other words in the place of the forgotten labels: how many pictures of the label that a word
     stands for get it.
+
+    Args:
+        attack: which words: `synonyms` or `translations`.
+        subject: the forget in labelled pictures.
+        base: pictures and words of the unedited model.
+        now: the same of the edited one.
+        first: answers of the unedited model by its labels.
+        last: of the edited one.
+        why: what is said where no other word is known.
     """
     if not subject.places:
         return Attempt(attack, why=DOMAIN)
@@ -169,6 +189,12 @@ def other_words(
 ) -> Iterator[tuple[int, str, tuple[Floats, Floats]]]:
     """Each other word for a label of the forget that both models have a vector of: the label's
     place, the word, its vectors.
+
+    Args:
+        attack: which words: `synonyms` or `translations`.
+        subject: the forget.
+        base: words of the unedited model.
+        now: of the edited one.
     """
     for place in subject.places:
         known = base.words.get(attack, {}).get(place, {})
@@ -181,6 +207,11 @@ def other_words(
 def search(subject: Subject, base: Space, now: Space) -> Attempt:
     """Pictures ordered by their score with a text: the label as registered, in the ensemble of
     prompts, and each other word.
+
+    Args:
+        subject: the forget in labelled pictures.
+        base: pictures and texts of the unedited model.
+        now: of the edited one.
     """
     if not subject.places:
         return Attempt("search", why=DOMAIN)
