@@ -156,7 +156,8 @@ def _shift(before: Floats, after: Floats, true: Any, where: Any) -> float:
     if not where.any():
         return 0.0
     rows = np.arange(len(true))
-    return float(np.quantile(np.abs(after[rows, true] - before[rows, true])[where], 0.95))
+    moved = np.abs(after[rows, true] - before[rows, true])
+    return float(np.quantile(moved[where], 0.95))
 
 
 def _overlap(before: Floats, after: Floats, kept: Any, where: Any) -> float:
@@ -167,14 +168,17 @@ def _overlap(before: Floats, after: Floats, kept: Any, where: Any) -> float:
     for scored in (before, after):
         retained = scored[where][:, kept]
         chosen = np.zeros(retained.shape, bool)
-        np.put_along_axis(chosen, np.argpartition(-retained, 9, axis=0)[:10], True, axis=0)
+        places = np.argpartition(-retained, 9, axis=0)[:10]
+        np.put_along_axis(chosen, places, True, axis=0)
         best.append(chosen)
-    return float(np.count_nonzero(best[0] & best[1]) / (10 * best[0].shape[1]))
+    shared, labels = np.count_nonzero(best[0] & best[1]), best[0].shape[1]
+    return float(shared / (10 * labels))
 
 
 def _table(data: EvaluationData, before: Any, after: Any, forgotten: Any) -> list[dict[str, Json]]:
     wide = len(data.domains) + 1
-    cell = np.asarray(data.class_of) * wide + np.where(data.domain_of < 0, wide - 1, data.domain_of)
+    domain = np.where(data.domain_of < 0, wide - 1, data.domain_of)
+    cell = np.asarray(data.class_of) * wide + domain
     count, was, now = _sums(cell, len(data.classes) * wide, before, after)
     domains = [*data.domains, ""]
     return [
@@ -223,8 +227,8 @@ def _forgotten(
     after: Floats,
 ) -> dict[str, Json]:
     labels = np.unique(true[mine])
-    by_mistake = np.isin(first, labels) & ~np.isin(true, labels)
     others = ~np.isin(true, labels)
+    by_mistake = np.isin(first, labels) & others
     answers, counts = np.unique(now[mine], return_counts=True)
     order = np.argsort(-counts, kind="stable")[:REDIRECTS]
     own = after[np.arange(len(true)), true][mine]
@@ -255,20 +259,17 @@ def _concept(
     label = ", ".join(c.name for c in scope.concepts) or "everything"
     where = ", ".join(scope.domains) or "everywhere"
     out: dict[str, Json] = {"scope": f"{label} · {where}", "images": int(own.sum())}
-    areas = []
+    was_areas, now_areas = [], []
     for concept in scope.concepts:
         for c, name in enumerate(data.classes):
-            if name in concept.phrases:
-                at, column = own & (data.class_of == c), names.index(name)
-                rest = data.class_of != c
-                areas.append(
-                    (
-                        auc(before[at, column], before[rest, column]),
-                        auc(after[at, column], after[rest, column]),
-                    )
-                )
-    if areas:
-        was, now = (float(np.mean([a[i] for a in areas])) for i in (0, 1))
+            if name not in concept.phrases:
+                continue
+            of_class, column = data.class_of == c, names.index(name)
+            at, rest = own & of_class, ~of_class
+            was_areas.append(auc(before[at, column], before[rest, column]))
+            now_areas.append(auc(after[at, column], after[rest, column]))
+    if now_areas:
+        was, now = float(np.mean(was_areas)), float(np.mean(now_areas))
         out |= {"text_auc_before": was, "text_auc": now, "inversion_leak": max(0.0, 0.5 - now)}
     return out
 
@@ -289,4 +290,5 @@ def _paraphrase(
     at = mine & covered[true]
     if not at.any():
         return None
-    return share(scores(edit, data.vectors[at], changed).argmax(1) == true[at])
+    answers = scores(edit, data.vectors[at], changed).argmax(1)
+    return share(answers == true[at])

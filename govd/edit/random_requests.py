@@ -16,6 +16,8 @@ REQUESTS: Final = 40
 """Random requests about concepts."""
 CELLS: Final = 22
 """Random requests about a concept in a domain, of those that the pool shows there and elsewhere."""
+BESIDE: Final = 10
+"""Concepts that stand beside a random request, at most."""
 CROWD: Final = 32
 """Labels that random requests are drawn from, at most."""
 SHOWN: Final = 3
@@ -34,18 +36,22 @@ def draws(basis: Basis, draw: np.random.Generator) -> list[Drawn]:
     """Random requests: concepts, every second beside others; cells and whole domains where there
     are domains.
     """
-    count = np.bincount(basis.base_answers, minlength=len(basis.anchors[0]))
     names = basis.anchors[0]
+    count = np.bincount(basis.base_answers, minlength=len(names))
     shown = np.flatnonzero(count >= SHOWN)
-    able = shown if len(shown) >= min(len(names), max(SIZES)) else np.arange(len(names))
+    enough = len(shown) >= min(len(names), max(SIZES))
+    able = shown if enough else np.arange(len(names))
     crowd = [Scope((Concept(names[int(i)]),)) for i in draw.permutation(able)[:CROWD]]
     sizes = [size for size in SIZES if 2 * size <= len(names) and size <= len(crowd)] or [1]
+    most = min(len(crowd), len(names) // 2)
     requests = []
     for i in range(REQUESTS):
-        size = sizes[i % len(sizes)]
-        room = max(0, min(len(crowd), len(names) // 2) - size)
-        others = int(draw.integers(0, min(room, 10) + 1)) if (i // len(sizes)) % 2 else 0
-        chosen = [crowd[int(j)] for j in draw.permutation(len(crowd))[: size + others]]
+        turn, place = divmod(i, len(sizes))
+        size = sizes[place]
+        room = min(max(0, most - size), BESIDE)
+        others = int(draw.integers(0, room + 1)) if turn % 2 else 0
+        order = draw.permutation(len(crowd))
+        chosen = [crowd[int(j)] for j in order[: size + others]]
         requests.append(Drawn(tuple(chosen[:size]), tuple(chosen[size:])))
     if "pool_domains" in basis.tensors:
         requests += [Drawn((scope,), ()) for scope in _cells(basis, draw)]
@@ -59,15 +65,14 @@ def _cells(basis: Basis, draw: np.random.Generator) -> list[Scope]:
     others.
     """
     names, wide = basis.anchors[0], len(basis.domains)
-    domain = np.asarray(basis.tensors["pool_domains"])[basis.thinned_pool()[1]]
-    in_domain = domain < wide
-    count = np.bincount(
-        basis.base_answers[in_domain] * wide + domain[in_domain], minlength=len(names) * wide
-    ).reshape(-1, wide)
-    other = np.bincount(basis.base_answers, minlength=len(names))[:, None] - count
+    label = basis.base_answers
+    _, places = basis.thinned_pool()
+    domain = np.asarray(basis.tensors["pool_domains"])[places]
+    known = domain < wide
+    cell = label[known] * wide + domain[known]
+    count = np.bincount(cell, minlength=len(names) * wide).reshape(-1, wide)
+    other = np.bincount(label, minlength=len(names))[:, None] - count
     able = np.argwhere((count >= SHOWN) & (other >= SHOWN))
-    chosen = able[draw.permutation(len(able))[:CELLS]]
-    return [
-        Scope((Concept(names[int(label)]),), (basis.domains[int(place)],))
-        for label, place in chosen
-    ]
+    order = draw.permutation(len(able))
+    cells = ((names[int(i)], basis.domains[int(s)]) for i, s in able[order[:CELLS]])
+    return [Scope((Concept(name),), (place,)) for name, place in cells]

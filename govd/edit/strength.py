@@ -5,6 +5,7 @@ forget alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ STEPS = 24
 """Halvings of a bisection, that is bits of α."""
 MOST = 32.0
 """The largest α that is looked at."""
+SMALLEST = 1e-12
+"""Squared length below which an image counts as gone."""
 
 
 def unnamed(
@@ -49,19 +52,51 @@ def unnamed(
     `hit` `(n,)` is `xᵀu`, `removal` `(d, 1)`. Normalising the image changes no order among texts,
     so plain scores decide.
     """
-    own_scores, rest = exact.matmul(images, own.T), exact.matmul(images, others.T)
-    lose, spill, reach = (
-        exact.matmul(own, removal).T,
-        exact.matmul(others, removal).T,
-        np.maximum(hit, FAINT)[:, None],
-    )
+    own_scores = exact.matmul(images, own.T)
+    other_scores = exact.matmul(images, others.T)
+    own_loss = exact.matmul(own, removal).T
+    other_loss = exact.matmul(others, removal).T
+    reach = np.maximum(hit, FAINT)[:, None]
 
     def share(alpha: float) -> float:
-        named = (own_scores - alpha * reach * lose).max(1) > (rest - alpha * reach * spill).max(1)
+        own_after = own_scores - alpha * reach * own_loss
+        others_after = other_scores - alpha * reach * other_loss
+        named = own_after.max(1) > others_after.max(1)
         return float(np.count_nonzero(named)) / len(images)
 
     alpha, _ = smallest(share, UNNAMED)
     return SAFETY * alpha, {"named": share(SAFETY * alpha)}
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """How a text ranks images while a removal takes from them: `xᵀu`, `xᵀr`, `xᵀt` `(n,)`, `rᵀt`
+    and `rᵀr`.
+    """
+
+    hit: Floats
+    cross: Floats
+    score: Floats
+    loss: float
+    size: float
+
+    @staticmethod
+    def of(images: Floats, hit: Floats, removal: Floats, text: Floats) -> _Ranked:
+        column = text[:, None]
+        cross = exact.matmul(images, removal)[:, 0]
+        score = exact.matmul(images, column)[:, 0]
+        loss = float(exact.matmul(removal.T, column)[0, 0])
+        size = float(exact.squares(removal.T)[0])
+        return _Ranked(hit, cross, score, loss, size)
+
+    def after(self, alpha: float) -> Floats:
+        """Cosines `(n,)` of the text with the images `x − α (xᵀu) r`."""
+        hit = self.hit
+        along = 2 * alpha * hit * self.cross
+        across = alpha * alpha * hit * hit * self.size
+        length = np.sqrt(np.maximum(1 - along + across, SMALLEST))
+        cosines: Floats = (self.score - alpha * hit * self.loss) / length
+        return cosines
 
 
 def level(
@@ -78,17 +113,10 @@ def level(
         removal: `(d, 1)`.
         text: `(d,)`.
     """
-    cross, score = exact.matmul(images, removal)[:, 0], exact.matmul(images, text[:, None])[:, 0]
-    lose, size = (
-        float(exact.matmul(removal.T, text[:, None])[0, 0]),
-        float(exact.squares(removal.T)[0]),
-    )
+    ranked = _Ranked.of(images, hit, removal, text)
 
     def area(alpha: float) -> float:
-        length = np.sqrt(
-            np.maximum(1 - 2 * alpha * hit * cross + alpha * alpha * hit * hit * size, 1e-12)
-        )
-        after = (score - alpha * hit * lose) / length
+        after = ranked.after(alpha)
         return auc(after[own], after[among])
 
     alpha, left = smallest(area, 0.5)
@@ -107,19 +135,8 @@ def softly_level(
         removal: `(d, 1)`.
         text: `(d,)`.
     """
-    cross, score = exact.matmul(images, removal)[:, 0], exact.matmul(images, text[:, None])[:, 0]
-    lose, size = (
-        float(exact.matmul(removal.T, text[:, None])[0, 0]),
-        float(exact.squares(removal.T)[0]),
-    )
-
-    def area(alpha: float) -> float:
-        length = np.sqrt(
-            np.maximum(1 - 2 * alpha * hit * cross + alpha * alpha * hit * hit * size, 1e-12)
-        )
-        return soft_auc((score - alpha * hit * lose) / length, likely)
-
-    alpha, left = smallest(area, 0.5)
+    ranked = _Ranked.of(images, hit, removal, text)
+    alpha, left = smallest(lambda alpha: soft_auc(ranked.after(alpha), likely), 0.5)
     return alpha, {"auc": left}
 
 
@@ -144,14 +161,17 @@ def scattered(
     the `sinks` keep of their own. No more than what leaves `ELSEWHERE` of the answers outside as
     they were; `target_reached` says whether that was enough.
     """
-    scores, change = exact.matmul(images, labels.T), hit * exact.matmul(labels, removal).T
+    scores = exact.matmul(images, labels.T)
+    change = hit * exact.matmul(labels, removal).T
     before = scores.argmax(1)
 
     def kept(alpha: float, where: Any) -> float:
         same = (scores[where] - alpha * change[where]).argmax(1) == before[where]
         return float(np.count_nonzero(same)) / len(same)
 
-    wanted = SAFETY * smallest(lambda alpha: kept(alpha, inside), (sinks + CHANCE) / len(labels))[0]
+    by_chance = (sinks + CHANCE) / len(labels)
+    least, _ = smallest(lambda alpha: kept(alpha, inside), by_chance)
+    wanted = SAFETY * least
     bound = _largest(lambda alpha: kept(alpha, ~inside), ELSEWHERE)
     alpha = min(wanted, bound)
     return alpha, {

@@ -18,20 +18,26 @@ SHORTEST = 3
 
 
 def distance(first: str, second: str, limit: int) -> int:
-    """Letters to change, add, leave out or turn round with their neighbour from one word to the
-    other; `limit` + 1 where it is more.
+    """Letters to change, add, leave out or turn round with their neighbour from the `first` word to
+    the `second`; `limit` + 1 where it is more.
 
     Each pair of letters is turned at most once (Damerau 1964, in the restricted form).
     """
     if abs(len(first) - len(second)) > limit:
         return limit + 1
-    before, row = [0] * (len(second) + 1), list(range(len(second) + 1))
+    before = [0] * (len(second) + 1)
+    row = list(range(len(second) + 1))
     for i, letter in enumerate(first, 1):
-        earlier, before, row = before, row, [i, *([0] * len(second))]
+        earlier, before = before, row
+        row = [i, *([0] * len(second))]
         for j, other in enumerate(second, 1):
-            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
-            if i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other:
-                row[j] = min(row[j], earlier[j - 2] + 1)
+            left_out, added = before[j] + 1, row[j - 1] + 1
+            changed = before[j - 1] + (letter != other)
+            row[j] = min(left_out, added, changed)
+            crossed = i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other
+            if crossed:
+                turned = earlier[j - 2] + 1
+                row[j] = min(row[j], turned)
         if min(row) > limit:
             return limit + 1
     return min(row[-1], limit + 1)
@@ -48,9 +54,10 @@ def alike(name: str, known: Collection[str], share: int) -> Iterator[tuple[int, 
     letters = Counter(word)
     for other in known:
         candidate = folded(other)
-        if abs(len(candidate) - len(word)) > limit or len(candidate) < SHORTEST:
+        if len(candidate) < SHORTEST or abs(len(candidate) - len(word)) > limit:
             continue
-        if sum((letters - Counter(candidate)).values()) > limit:
+        missing = letters - Counter(candidate)
+        if missing.total() > limit:
             continue
         apart = distance(word, candidate, limit)
         if apart <= limit:
@@ -59,10 +66,11 @@ def alike(name: str, known: Collection[str], share: int) -> Iterator[tuple[int, 
 
 def is_variant(name: str, known: str) -> bool:
     """Whether a name is a known one in another case, spacing or number (in English)."""
-    first, second = sorted((folded(name).replace(" ", ""), folded(known).replace(" ", "")), key=len)
-    return second in (first, f"{first}s", f"{first}es") or (
-        first.endswith("y") and second == f"{first[:-1]}ies"
-    )
+    words = (folded(text).replace(" ", "") for text in (name, known))
+    first, second = sorted(words, key=len)
+    if second in (first, f"{first}s", f"{first}es"):
+        return True
+    return first.endswith("y") and second == f"{first[:-1]}ies"
 
 
 def is_turned_or_doubled(name: str, known: str) -> bool:
@@ -70,4 +78,5 @@ def is_turned_or_doubled(name: str, known: str) -> bool:
     first, second = sorted((folded(name), folded(known)), key=len)
     if len(first) == len(second):
         return sorted(first) == sorted(second) and distance(first, second, 1) == 1
-    return any(second == first[:i] + first[i - 1] + first[i:] for i in range(1, len(first) + 1))
+    doubled = (first[:i] + first[i - 1] + first[i:] for i in range(1, len(first) + 1))
+    return second in doubled

@@ -17,6 +17,8 @@ from govd.types import Contribution, Floats, Json
 
 SHOTS: Final = (1, 4, 8, 16)
 """Examples that somebody searches with."""
+SHRINKAGE: Final = 0.05
+"""Of the probe's covariance towards a multiple of the identity."""
 
 
 def leaks(
@@ -57,14 +59,13 @@ def shown(x: Floats, y: Floats, own: Any, half: Any) -> dict[str, Json]:
     Args:
         half: which of the pictures `(n,)` are learned from; the others are judged.
     """
-    learn, judge = own & half, own & ~half
-    if not (learn.any() and judge.any() and (~own & half).any()):
+    learned, judged, others = own & half, own & ~half, ~own & half
+    if not (learned.any() and judged.any() and others.any()):
         return {}
+    shots = [k for k in SHOTS if k <= learned.sum()]
     record: dict[str, Json] = {}
     for name, z in (("before", x), ("after", y)):
-        record[f"examples_{name}"] = {
-            str(k): _examples(z, learn, judge, own, half, k) for k in SHOTS if k <= learn.sum()
-        }
+        record[f"examples_{name}"] = {str(k): _examples(z, own, half, k) for k in shots}
         record[f"probe_{name}"] = _probe(z, own, half)
         record[f"knn_{name}"] = _nearest(z, own, half)
     return record
@@ -88,38 +89,45 @@ def attempts(record: Mapping[str, Json], own: Any, half: Any) -> list[Attempt]:
         if str(k) not in record["examples_after"]:
             done.append(Attempt(f"examples_{k}", why=FEW))
             continue
-        was, is_now = (
-            area_reading(record[f"examples_{w}"][str(k)], judged, rest, both_ways=True)
-            for w in ("before", "after")
-        )
+        areas = (record[f"examples_{when}"][str(k)] for when in ("before", "after"))
+        was, is_now = (area_reading(area, judged, rest, both_ways=True) for area in areas)
         done.append(Attempt(f"examples_{k}", was, is_now, {"pictures": k}))
     for name, key in (("neighbours", "knn"), ("probe", "probe")):
-        was, is_now = (
-            area_reading(record[f"{key}_{when}"], judged, rest) for when in ("before", "after")
-        )
+        areas = (record[f"{key}_{when}"] for when in ("before", "after"))
+        was, is_now = (area_reading(area, judged, rest) for area in areas)
         done.append(Attempt(name, was, is_now, labelled))
     return done
 
 
-def _examples(z: Floats, learn: Any, judge: Any, own: Any, half: Any, k: int) -> float:
-    query = z[np.flatnonzero(learn)[:k]].mean(0)
-    return auc(z[judge] @ query, z[~own & ~half] @ query)
+def _examples(z: Floats, own: Any, half: Any, k: int) -> float:
+    """The mean of the first `k` own examples as a query."""
+    examples = z[np.flatnonzero(own & half)[:k]]
+    return _area(z, own, half, examples.mean(0))
 
 
 def _probe(z: Floats, own: Any, half: Any) -> float:
     """A linear discriminant learned on one half, judged on the other."""
-    a, b = z[own & half], z[~own & half]
-    centred = np.concatenate([a - a.mean(0), b - b.mean(0)])
+    dim = z.shape[1]
+    inner, outer = z[own & half], z[~own & half]
+    inner_mean, outer_mean = inner.mean(0), outer.mean(0)
+    centred = np.concatenate([inner - inner_mean, outer - outer_mean])
     within = centred.T @ centred / len(centred)
-    within += np.eye(z.shape[1]) * 0.05 * np.trace(within) / z.shape[1]
-    direction = np.linalg.solve(within, a.mean(0) - b.mean(0))
+    within += np.eye(dim) * SHRINKAGE * np.trace(within) / dim
+    return _area(z, own, half, np.linalg.solve(within, inner_mean - outer_mean))
+
+
+def _area(z: Floats, own: Any, half: Any, direction: Floats) -> float:
+    """The AUC of own pictures against others along a direction, on the half that judges."""
     return auc(z[own & ~half] @ direction, z[~own & ~half] @ direction)
 
 
 def _nearest(z: Floats, own: Any, half: Any) -> float:
     """Nearest own example against nearest other one."""
-    margin = (z[~half] @ z[own & half].T).max(1) - (z[~half] @ z[~own & half].T).max(1)
-    return auc(margin[own[~half]], margin[~own[~half]])
+    judged, is_own = z[~half], own[~half]
+    own_best = (judged @ z[own & half].T).max(1)
+    other_best = (judged @ z[~own & half].T).max(1)
+    margin = own_best - other_best
+    return auc(margin[is_own], margin[~is_own])
 
 
 def neighbour_agreement(edit: Edit, vectors: Floats) -> float:

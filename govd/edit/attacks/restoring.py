@@ -38,14 +38,17 @@ def relearned(edited: Floats, base: Floats, target: Floats) -> Floats:
     on a half of the pairs that the fit did not see. Nobody tells which pictures show what.
     """
     x, y = np.asarray(edited, np.float64), np.asarray(base, np.float64)
-    fit = np.arange(len(x)) % 2 == 0
+    is_fitted = np.arange(len(x)) % 2 == 0
+    x_fit, y_fit = x[is_fitted], y[is_fitted]
+    x_held, y_held = x[~is_fitted], y[~is_fitted]
     starts = (False, True) if x.shape[1] == y.shape[1] else (False,)
     choices = [(ridge, start) for ridge in RIDGES for start in starts]
-    moment = np.linalg.eigh(x[fit].T @ x[fit])
-    maps = (_map(moment, x[fit], y[fit], *choice) for choice in choices)
-    errors = [float(np.square(x[~fit] @ of_choice - y[~fit]).sum()) for of_choice in maps]
+    moment = np.linalg.eigh(x_fit.T @ x_fit)
+    maps = (_map(moment, x_fit, y_fit, *choice) for choice in choices)
+    errors = [float(np.square(x_held @ of_choice - y_held).sum()) for of_choice in maps]
     best = choices[int(np.argmin(errors))]
-    return _unit(np.asarray(target, np.float64) @ _map(np.linalg.eigh(x.T @ x), x, y, *best))
+    restoring = _map(np.linalg.eigh(x.T @ x), x, y, *best)
+    return _unit(np.asarray(target, np.float64) @ restoring)
 
 
 def _map(moment: Any, x: Floats, y: Floats, ridge: float, identity: bool) -> Floats:
@@ -53,8 +56,10 @@ def _map(moment: Any, x: Floats, y: Floats, ridge: float, identity: bool) -> Flo
     eigenvectors.
     """
     values, vectors = moment
-    toward = vectors.T @ (x.T @ (y - x if identity else y))
-    taken: Floats = vectors @ (toward / (values + ridge * values.mean())[:, None])
+    aim = y - x if identity else y
+    toward = vectors.T @ (x.T @ aim)
+    damped = values + ridge * values.mean()
+    taken: Floats = vectors @ (toward / damped[:, None])
     return taken + np.eye(len(values)) if identity else taken
 
 
@@ -79,13 +84,13 @@ def undone(edit: Edit, vectors: Floats) -> Floats:
         candidate = _unit(_inverted(*_factors(edit, some), y))
         held = np.ones(len(y), bool)
         for condition in edit.conditions:
-            held &= condition.holds(candidate) == any(condition is one for one in some)
-        apart = 1 - (_unit(edit.move(candidate)) * y).sum(1) + np.where(held, 0.0, 1.0)
+            assumed = any(condition is one for one in some)
+            held &= condition.holds(candidate) == assumed
+        again = _unit(edit.move(candidate))
+        apart = 1 - (again * y).sum(1) + np.where(held, 0.0, 1.0)
         better = apart < distance - AGREES
-        best, distance = (
-            np.where(better[:, None], candidate, best),
-            np.where(better, apart, distance),
-        )
+        best = np.where(better[:, None], candidate, best)
+        distance = np.where(better, apart, distance)
     return best
 
 
@@ -117,7 +122,8 @@ def _inverted(left: Floats, right: Floats, y: Floats) -> Floats:
     if not left.shape[1]:
         return y
     if _keeps_all(left, right):
-        return y + (y @ left) @ np.linalg.inv(_core(left, right)).T @ right.T
+        inverse = np.linalg.inv(_core(left, right))
+        return y + (y @ left) @ inverse.T @ right.T
     whole = np.eye(len(left)) - right @ left.T
     return y @ np.linalg.pinv(whole, rcond=SINGULAR).T
 
