@@ -29,7 +29,7 @@ from govd.edit.prediction import Costs, Watch, costs, watch_for
 from govd.edit.random_requests import Drawn, draws
 from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
 from govd.errors import BadFile, OverCapacity, Unsupported
-from govd.types import Contribution, Figure, Floats, Json, Progress, Scope, silent
+from govd.types import Contribution, Figure, Floats, Json, Places, Progress, Scope, silent
 
 FORMAT: Final = "govd-prediction-1"
 COVERED: Final = 0.9
@@ -131,6 +131,13 @@ def _ends(errors: Sequence[float]) -> tuple[float, float] | None:
     )
 
 
+def _parted(pictures: int, draw: np.random.Generator) -> tuple[Places, Places]:
+    """Positions of the pictures that are held apart, and of those that requests are fitted on."""
+    order = draw.permutation(pictures)[:POOL]
+    share = len(order) // APART
+    return np.sort(order[:share]), np.sort(order[share:])
+
+
 def calibrated(
     basis: Basis,
     make: Make,
@@ -146,10 +153,8 @@ def calibrated(
         methods: by name; those of the contributions.
         progress: is told of each request that was measured.
     """
-    pool = len(basis.tensors["pool"]) if basis.has_pool else 0
     draw = np.random.default_rng(SEED)
-    order = draw.permutation(pool)[:POOL]
-    apart, rest = np.sort(order[: len(order) // APART]), np.sort(order[len(order) // APART :])
+    apart, rest = _parted(len(basis.tensors["pool"]) if basis.has_pool else 0, draw)
     if len(apart) < POOL_LEAST or len(rest) < POOL_LEAST:
         return None
     fitted, unseen = of_rows(basis, rest), _pictures(basis, apart)

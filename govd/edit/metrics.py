@@ -100,15 +100,17 @@ def on_images(
         figures["concepts"] = [
             _concept(basis, edit, scope, data, texts, names, before, after) for scope in scopes
         ]
-        retained = (
-            figures["retain_acc"] / figures["retain_acc_before"]
-            if figures["retain_acc_before"]
-            else 0.0
-        )
-        gone = 1 - figures["forget_acc"]
-        figures["h_mean"] = 2 * gone * retained / (gone + retained) if gone + retained else 0.0
+        figures["h_mean"] = _harmonic(figures)
         figures["paraphrase_leak"] = _paraphrase(edit, data, names, texts, inside, true)
     return figures
+
+
+def _harmonic(figures: Mapping[str, Json]) -> float:
+    """The harmonic mean of the error on what went and of the share of the accuracy that stayed."""
+    before, gone = figures["retain_acc_before"], 1 - figures["forget_acc"]
+    retained = figures["retain_acc"] / before if before else 0.0
+    total = gone + retained
+    return float(2 * gone * retained / total) if total else 0.0
 
 
 def cells(scopes: Sequence[Scope], data: EvaluationData) -> Any:

@@ -19,6 +19,14 @@ UNLISTED = 512
 """Images that unlisted words are tried on, at most about this many."""
 
 
+def _spill(edit: Edit, anchors: Floats) -> Floats:
+    """How much the edit takes of each anchor `(m, d)` at most."""
+    if not edit.rank or not len(anchors):
+        return np.zeros(len(anchors))
+    spill: Floats = np.abs(edit.B.T @ anchors.T).max(0, initial=0.0)
+    return spill
+
+
 def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -> dict[str, Json]:
     """What can be said without a labelled picture: of the factors, of the texts, and of the pool
     where there is one.
@@ -47,11 +55,7 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
     unclear = listed & ~kept[answers]
     restricted = answers.copy()
     restricted[unclear] = _answers(edit, images[unclear], anchors, kept)
-    spill = (
-        np.abs(edit.B.T @ anchors[kept].T).max(0, initial=0.0)
-        if edit.rank and kept.any()
-        else np.zeros(int(kept.sum()))
-    )
+    spill = _spill(edit, anchors[kept])
     worst = np.argsort(-spill)[:GUESSES]
     retained_names = [name for name, k in zip(names, kept, strict=True) if k]
     return {
