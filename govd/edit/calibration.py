@@ -162,8 +162,6 @@ def calibrated(
     loads: list[Load] = []
     began, done = time.monotonic(), 0
     contributions: dict[Scope, Contribution] = {}
-    whole = watch_for(basis, ())
-    seen = watch_for(fitted, ())
     requests = draws(basis, draw)
     for place, request in enumerate(requests):
         progress("predictions", place, len(requests))
@@ -181,16 +179,22 @@ def calibrated(
             errors.setdefault(name, []).append(error)
         if outcome.load is not None:
             loads.append(outcome.load)
-    assert whole is not None
-    assert seen is not None
     facts: dict[str, Json] = {
         "requests": done,
         "seconds": round(time.monotonic() - began, 1),
         "covered": COVERED,
+        "loads": [load.as_row() for load in sorted(loads)],
     }
-    facts["loads"] = [load.as_row() for load in sorted(loads)]
     kept = {name: [round(e, 6) for e in sorted(listed)] for name, listed in errors.items()}
-    return Calibration(kept, len(seen.at) / len(whole.at), facts)
+    return Calibration(kept, _share_watched(fitted, basis), facts)
+
+
+def _share_watched(fitted: Basis, basis: Basis) -> float:
+    """The pictures that predictions on `fitted` are counted on, as a share of those on `basis`."""
+    seen, whole = watch_for(fitted, ()), watch_for(basis, ())
+    assert seen is not None
+    assert whole is not None
+    return len(seen.at) / len(whole.at)
 
 
 def _pictures(basis: Basis, rows: Any) -> Basis:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from govd.edit import Basis, Edit
 from govd.edit.cache import Cache
@@ -21,7 +21,7 @@ from govd.records.request import Request
 from govd.records.revision import Revision
 from govd.requests import Requests
 from govd.requests.effects import labels_prompted
-from govd.types import Contribution, Figure, Floats, Json
+from govd.types import Contribution, Figure, Floats, Json, Record
 
 SIGHTS: Final = 4
 """Evaluation sets whose unedited answers are kept in memory."""
@@ -272,9 +272,7 @@ def breach_key(breach: Breach) -> tuple[str, str]:
     return breach.request, breach.criterion.metric
 
 
-def all_breaches(
-    wanted: Sequence[Request], judged: Mapping[str, Mapping[str, Any]]
-) -> list[Breach]:
+def all_breaches(wanted: Sequence[Request], judged: Mapping[str, Record]) -> list[Breach]:
     """The criteria of these forgets that a revision does not keep, by what its metrics say."""
     return [
         breach
