@@ -133,6 +133,8 @@ REFUSALS: Final = {
     503: "Not now",
     507: "A fault of the machine",
 }
+SIGNED: Final = ("POST /v1/feeds/{name}",)
+"""Calls that are admitted by a signature in the place of a token."""
 OPEN: Final = (403, 421, 422, 500)
 """How calls that need no token are refused."""
 KEY: Final[Json] = {
@@ -198,7 +200,8 @@ def _complete(name: str, operation: dict[str, Any]) -> None:
         p["name"] == KEY["name"] for p in operation.get("parameters", ())
     ):
         operation.setdefault("parameters", []).append(KEY)
-    for status in REFUSALS if "security" in operation else OPEN:
+    admits = "security" in operation or name in SIGNED
+    for status in REFUSALS if admits else OPEN:
         responses[str(status)] = {"$ref": f"#/components/responses/Refused{status}"}
 
 
