@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from govd.errors import Conflict
+from govd.records.criteria_kept import Kept, criteria_of, judged_by
 from govd.records.lifecycle import TABLES, WANTED, after, is_final
 
 SETTLES: Final = frozenset({"request.publish", "request.subsume", "request.revert"})
@@ -28,8 +29,9 @@ ENDS: Final = ("revision.supersede", "revision.refuse")
 
 class Event(NamedTuple):
     """What an entry says that decides what is in force. `said` is, by the kind: of a filing its
-    kind and what it reverts; of a decision the contribution, empty where it names none; of a
-    composition the contributions and the requests that others cover, a line each.
+    kind, what it reverts and its criteria (JSON); of a change of criteria those; of an evaluation
+    what criteria were judged by (JSON); of a decision the contribution, empty where it names none;
+    of a composition the contributions and the requests that others cover, a line each.
     """
 
     seq: int
@@ -49,7 +51,15 @@ def event_of(entry: Mapping[str, Any]) -> Event | None:
     if kind in CHANGES or kind == "request.recompute":
         values: tuple[str, ...] = (str(payload.get("contribution") or ""),)
     elif kind == "request.file":
-        values = (str(payload.get("kind") or "forget"), str(payload.get("reverts") or ""))
+        values = (
+            str(payload.get("kind") or "forget"),
+            str(payload.get("reverts") or ""),
+            criteria_of(payload),
+        )
+    elif kind == "request.criteria":
+        values = (criteria_of(payload),)
+    elif kind == "revision.evaluate":
+        values = (judged_by(payload),)
     elif kind == "revision.compose":
         values = (
             "\n".join(payload.get("contributions") or ()),
@@ -95,6 +105,7 @@ class Standing:
         self._going: set[str] = set()
         self._composed: dict[str, tuple[int, frozenset[str], frozenset[str]]] = {}
         self._published: _Published | None = None
+        self._kept = Kept(fault)
 
     def take(self, event: Event) -> None:
         """The next event, in the order of the entries. One that cannot happen changes nothing, as
@@ -103,6 +114,7 @@ class Standing:
         if event.kind not in SETTLES:
             self.finish()
         if event.kind == "request.file":
+            self._kept.say(event.seq, event.subject, event.said[2])
             self._put(
                 event.subject,
                 _Request(
@@ -120,6 +132,11 @@ class Standing:
             self._publish(event)
         elif event.kind in ENDS:
             self._composed.pop(event.subject, None)
+            self._kept.forget(event.subject)
+        elif event.kind == "request.criteria":
+            self._kept.say(event.seq, event.subject, event.said[0])
+        elif event.kind == "revision.evaluate":
+            self._kept.judge(event.subject, event.said[0])
         else:
             self._change(event)
 
@@ -151,6 +168,7 @@ class Standing:
             )
         if is_final(request.kind, request.state):
             self._open.pop(name, None)
+            self._kept.forget(name)
         else:
             self._open[name] = request
 
@@ -181,6 +199,7 @@ class Standing:
         composed_at, contributions, covered = self._composed.pop(event.subject)
         model = event.subject.rpartition("/")[0]
         requests = {name: self._open[name] for name in self.wanted(model)}
+        self._kept.publish(event.seq, event.subject, requests)
         strange = contributions - {request.contribution for request in requests.values()}
         if strange:
             what = (

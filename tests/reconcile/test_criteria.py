@@ -158,6 +158,31 @@ def test_criteria_change_with_a_reason_where_no_hold_forbids_it(service: Service
         service.requests.criteria(request, [], ["named"], "why", "ann")
 
 
+def test_verify_finds_a_revision_that_was_published_against_a_criterion(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = file(service, "red", criteria=("named<=0.01",))
+    service.reconcile()
+    assert service.verification.verify()["holds"]
+    monkeypatch.setattr("govd.reconcile.revision_steps.all_breaches", lambda *given: [])
+    broken = file(service, "blue", criteria=("named<=0.1",))
+    service.reconcile()
+    assert state(service, broken)[0] == "in_force", "a daemon that does not look"
+    verdict = service.verification.verify()
+    assert not verdict["holds"]
+    (fault,) = [text for text in verdict["faults"] if "criterion" in text]
+    assert f"does not keep the criterion named<=0.1 of {broken}, recorded then: 0." in fault
+    assert kept not in fault
+
+
+def test_verify_takes_criteria_as_they_were_when_it_was_published(service: Service) -> None:
+    request = file(service, "blue", criteria=("named<=1",))
+    service.reconcile()
+    service.requests.criteria(request, ["named<=0"], [], "tightened after the fact", "ann")
+    assert service.requests.show(request)["judged"]["unmet"][0]["metric"] == "named"
+    assert service.verification.verify()["holds"]
+
+
 def test_the_same_key_with_other_criteria_is_another_filing(service: Service) -> None:
     options = {"idempotency_key": "k", "criteria": ("named<=0.5",)}
     request = file(service, "red", **options)
