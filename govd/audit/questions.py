@@ -8,6 +8,7 @@ from typing import Final
 
 from govd.audit.deadlines import Deadlines
 from govd.audit.filters import check_filters
+from govd.audit.predictions import Predictions
 from govd.audit.states import States
 from govd.errors import NotFound
 from govd.ledger.times import moment
@@ -40,6 +41,7 @@ class Audit:
         states = States(core)
         self.as_of, self.bounds = states.as_of, states.bounds
         self.deadlines = Deadlines(core).report
+        self.predictions = Predictions(core).report
 
     @bounded
     def log(

@@ -194,6 +194,23 @@ def deadlines(
 
 
 @app.command()
+def predictions(
+    model: OfModelOption = None,
+    since: SinceOption = None,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What forgets were predicted to do, against what the revisions that carried them measured."""
+    from govd.cli.show_predictions import show_predictions
+
+    check_format(form)
+    with opened(home) as api:
+        record = api.audit_predictions(model, since)
+    put_rows(record, form, as_json, show_predictions, record["predictions"])
+
+
+@app.command()
 def sql(
     query: Annotated[
         str,

@@ -15,7 +15,7 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     ),
     "preview": (
         "govd preview umbrella --domain line --model mini",
-        "govd preview --all-concepts --domain line --model mini --json",
+        "govd preview --revert 3fa2",
     ),
     "revert": (
         'govd revert 3fa2 --reason "licence renewed"',
@@ -147,6 +147,10 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "audit deadlines": (
         "govd audit deadlines",
         "govd audit deadlines --status late --days 30 --format csv",
+    ),
+    "audit predictions": (
+        "govd audit predictions --model mini",
+        "govd audit predictions --since 2027-05-01 --format csv",
     ),
     "audit sql": (
         (

@@ -12,7 +12,6 @@ from govd.cli.options import (
     HomeOption,
     JsonOption,
     KeyOption,
-    ModelOption,
     ReasonOption,
     RequestArgument,
 )
@@ -210,8 +209,17 @@ def _forget_rows(
         raise typer.Exit(1)
 
 
+PreviewModelOption = Annotated[
+    str | None, typer.Option("--model", help="The registered model; not with --revert.")
+]
+RevertOption = Annotated[
+    str | None,
+    typer.Option("--revert", metavar="ID", help="What the revert of this forget would bring back."),
+]
+
+
 def preview(
-    model: ModelOption,
+    model: PreviewModelOption = None,
     concepts: ConceptsArgument = None,
     domain: DomainOption = None,
     alias: AliasOption = None,
@@ -221,14 +229,24 @@ def preview(
     method: MethodOption = "auto",
     prototypes: PrototypesOption = 0,
     example: ExampleOption = None,
+    revert: RevertOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a forget would do: will it work, what does it cost, does it wait and for whom; files
-    nothing.
+    """What a forget would do: will it work, what does it cost, does it wait and for whom; or what
+    a revert would bring back. Files nothing.
     """
     from govd.cli.show_preview import show_preview
+    from govd.cli.show_returning import show_revert_preview
 
+    if revert is not None:
+        if concepts or domain or all_concepts:
+            raise Usage("--revert says what it is about", advice="Name no concepts beside it.")
+        with opened(home) as api:
+            put(api.preview_revert(revert), as_json, show_revert_preview)
+        return
+    if model is None:
+        raise Usage("no model", advice="Say --model NAME; `govd model list` shows them.")
     options = _scope(domain, alias, all_concepts, target, strength, method, prototypes, example)
     with opened(home) as api:
         put(api.preview(*(concepts or ()), model=model, **options), as_json, show_preview)

@@ -180,6 +180,9 @@ class Local(LocalPolicies, LocalFeeds, LocalNotices, Api):
     def preview(self, *concepts: str, model: str, **options: Any) -> Record:
         return self.resumed.preview(model, ForgetOptions(concepts=concepts, **options), self.actor)
 
+    def preview_revert(self, request_id: str) -> Record:
+        return self.resumed.requests.preview_revert(request_id, self.actor)
+
     def requests(self, **filters: Any) -> list[Record]:
         check_state(filters.get("state"))
         return list(self.resumed.requests.all(private_too=True, **filters))

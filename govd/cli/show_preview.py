@@ -46,7 +46,7 @@ def show_preview(preview: Mapping[str, Json]) -> None:
             f" {capacity_line(preview['capacity'])}"
         )
     out.print("[bold]Does it wait?[/]")
-    for line in _decision(preview):
+    for line in decision_lines(preview):
         out.print(f"  {line}")
     if preview.get("others"):
         out.print(_others(preview["others"]))
@@ -97,12 +97,13 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
         )
         yield (
             f"[bold]before {effect['before']} → after {effect['after']}[/]{ends}"
-            f" {named}{_by(effect)}"
+            f" {named}{by_prompt(effect)}"
         )
         which = "in it" if effect["what"] == "domains" else "that look like it to the model"
         yield f"of {count(effect['pictures'], 'picture')} {which}, among {escape(effect['on'])}"
     if labelled:
-        yield f"before {labelled['before']} → after {labelled['after']} are named so{_by(labelled)}"
+        change = f"before {labelled['before']} → after {labelled['after']}"
+        yield f"{change} are named so{by_prompt(labelled)}"
         yield (
             f"of {count(labelled['pictures'], 'picture')} that show it, by the labels of the"
             " evaluation set"
@@ -112,7 +113,7 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
             yield f"[yellow]{escape(term['about'])}: {escape(term['warning'])}[/]"
 
 
-def _by(effect: Mapping[str, Json]) -> str:
+def by_prompt(effect: Mapping[str, Json]) -> str:
     """By which prompt most are still named."""
     rows = effect["by_prompt"]
     if len(rows) < 2:
@@ -134,7 +135,7 @@ def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
     wide = max(len(words) for words in COSTS.values())
     for name, words in COSTS.items():
         if name in costs:
-            yield f"{words:<{wide}}  {interval(costs[name])}{_whose(costs[name])}"
+            yield f"{words:<{wide}}  {interval(costs[name])}{whose(costs[name])}"
     total = preview["predicted"].get("total_disagreement")
     if total is not None and total != costs.get("all", {}).get("share"):
         yield (
@@ -177,18 +178,19 @@ def at_most(figure: Mapping[str, Json]) -> str:
     )
 
 
-def _whose(figure: Mapping[str, Json]) -> str:
+def whose(figure: Mapping[str, Json]) -> str:
     where = " in ".join(escape(figure[name]) for name in ("label", "domain") if figure.get(name))
     return f" of {count(figure['pictures'], 'picture')}" + (f": {where}" if where else "")
 
 
-def _decision(preview: Mapping[str, Json]) -> Iterator[str]:
+def decision_lines(preview: Mapping[str, Json]) -> Iterator[str]:
     decision = preview.get("decision")
     if decision is None:
         yield "nobody was asked"
         return
     if decision["event"] == "approve":
-        yield "no: it goes in force as soon as it is filed"
+        done = "is done" if preview.get("kind") == "revert" else "goes in force"
+        yield f"no: it {done} as soon as it is filed"
     elif decision["event"] == "deny":
         yield f"[red]it is denied[/]: {escape(decision['reason'])}"
     else:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from govd.cli.show_criteria import criteria_lines, prediction_lines
+from govd.cli.show_returning import returning_lines
 from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
 from govd.records.actors import spoken
 from govd.records.lifecycle import has_expired
@@ -87,6 +88,8 @@ def show_request(request: Mapping[str, Json]) -> None:
         out.print(f"  method {escape(request['method'])}{target}, strength {request['strength']:g}")
     if request["predicted"]:
         _predicted(request["predicted"])
+    for line in returning_lines(request["returns"]) if request.get("returns") else ():
+        out.print(f"  {line}")
     for line in prediction_lines(request["prediction"]) if request.get("prediction") else ():
         out.print(f"  {line}")
     for line in criteria_lines(request):

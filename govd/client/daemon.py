@@ -195,6 +195,9 @@ class Daemon(PolicyCalls, FeedCalls, NoticeCalls, Api):
             "preview", {"model": model, "concepts": list(concepts), **as_body(options)}
         )
 
+    def preview_revert(self, request_id: str) -> Record:
+        return self._get(f"requests/{part_of_path(request_id)}/revert")
+
     def requests(self, **filters: Any) -> list[Record]:
         return self._http.all("requests", **filters)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
@@ -14,6 +15,8 @@ from govd.records.request import Request
 from govd.requests import Requests
 from govd.requests.decisions import GOVD, verdict
 from govd.types import Json, Vote
+
+log = logging.getLogger("govd")
 
 
 class RequestStep:
@@ -33,7 +36,9 @@ class RequestStep:
             the request stays filed. Exception: a bug; the request has failed.
         """
         try:
-            drafts, computed = self._contributed(request) if request.is_forget else ([], {})
+            drafts, computed = (
+                self._contributed(request) if request.is_forget else ([], self._returned(request))
+            )
         except PluginFault as error:
             return self._ended(request, "wait", spoken_fault(request, error))
         except UnreadableImage as error:
@@ -68,6 +73,17 @@ class RequestStep:
         computed = request.with_(contribution=contribution.digest)
         predicted = self.requests.predicting.predicted(computed, contribution)
         return drafts, {"contribution": contribution.digest, "predicted": predicted.as_json()}
+
+    def _returned(self, revert: Request) -> dict[str, Json]:
+        """What the decision on a revert says of what it brings back; nothing where that cannot be
+        told: no revert waits for a figure.
+        """
+        forget = self.core.desk.request(str(revert.reverts))
+        try:
+            return {"returns": self.requests.reverting.returning(forget).as_json()}
+        except GovdError as error:
+            log.warning("what %s brings back cannot be told: %s", revert.id, error.message)
+            return {}
 
     def _decided(self, request: Request, computed: dict[str, Json]) -> list[Draft]:
         """The policies' votes, and what follows from them: people decide what they leave open,

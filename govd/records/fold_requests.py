@@ -12,6 +12,8 @@ from govd.records.request import Request
 from govd.types import KEPT_PRIVATE, Json, Record
 
 SERVED: Final = frozenset({*STANDING, RequestState.DONE})
+COMPUTED: Final = ("predicted", "contribution", "returns")
+"""What a decision says that was computed for it."""
 ENDING: Final = frozenset({"revert", "deny", "reject", "withdraw"})
 """Events after which nothing of a request is wanted."""
 
@@ -86,7 +88,7 @@ def _decided(request: Request, event: str, entry: Record) -> dict[str, Json]:
     payload = entry["payload"]
     state = after(request.kind, request.state, event)
     changed: dict[str, Json] = {"state": state.value, "state_reason": _reason(payload)}
-    changed |= {name: payload[name] for name in ("predicted", "contribution") if name in payload}
+    changed |= {name: payload[name] for name in COMPUTED if name in payload}
     if event == "approve":
         changed["approvals"] = [*request["approvals"], _approval(request, entry)]
     if event == "publish" and request.revision is None:

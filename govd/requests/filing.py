@@ -21,8 +21,9 @@ from govd.requests.decisions import Decisions, check_hold, check_model
 from govd.requests.finding import Finding
 from govd.requests.options import ForgetOptions, date_of, fields_of, understood
 from govd.requests.predicting import Predicting
-from govd.requests.previewing import Previewing
+from govd.requests.previewing import Previewing, as_filed
 from govd.requests.privacy import Privacy
+from govd.requests.reverting import Reverting
 from govd.requests.wanted import Wanted
 from govd.types import PRIVATE, ForgetSpec, Json, Record
 
@@ -44,6 +45,7 @@ class Requests:
             core, self.privacy, self.contributions, self.composing, self.calibrating
         )
         self.previewing = Previewing(core, self.computing, self.predicting, self.decisions)
+        self.reverting = Reverting(core, self.contributions, self.composing, self.predicting)
         self.accepting = Accepting(core, self.privacy)
         self.criteria = self.accepting.change
         self.decide, self.extend = self.decisions.decide, self.decisions.extend
@@ -141,6 +143,33 @@ class Requests:
         return self.previewing.preview(self.body(model, spec, options), spec, pictures, same, actor)
 
     @bounded
+    def preview_revert(self, request_id: str, actor: str = "") -> Record:
+        """What the revert of a forget would bring back, what improves, and whether it waits; files
+        nothing. `request_id`: of the forget, or of its revert that is filed already.
+
+        Raises:
+            Conflict: it is not in force. Denied: it is under a legal hold.
+        """
+        asked = self.core.desk.request(request_id)
+        forget = self.core.desk.request(asked.reverts) if asked.reverts else asked
+        check_revertible(forget)
+        returning = self.reverting.returning(forget, encode=True)
+        copied, body = copied_from(forget), revert_of(forget, "")
+        filed = None if asked.is_forget else {"id": asked.id, "state": asked.state.value}
+        return {
+            "kind": "revert",
+            "model": forget.model,
+            "reverts": forget.id,
+            "filed": filed,
+            **copied,
+            **returning.as_json(),
+            "capacity": self.reverting.capacity(forget, returning),
+            "decision": self.previewing.decision(
+                "revert", as_filed({**body, **copied}, actor), None
+            ),
+        }
+
+    @bounded
     def revert(
         self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None
     ) -> Request:
@@ -167,14 +196,7 @@ class Requests:
             Conflict: it is not in force, or its revert is filed already. Denied: it is under a
             legal hold.
         """
-        check_hold(forget)
-        check_model(forget)
-        if not forget.stands:
-            state = forget.state if forget.is_forget else "a revert"
-            raise Conflict(
-                f"{forget.id} is {state}: there is nothing to revert",
-                advice="`govd request list --state in_force` shows what can be reverted.",
-            )
+        check_revertible(forget)
         for other in self.core.desk.views.open.values():
             if other.reverts == forget.id and other.state in OPEN:
                 raise Conflict(
@@ -250,3 +272,19 @@ def revert_of(forget: Request, reason: str) -> dict[str, Json]:
 def copied_from(forget: Request) -> dict[str, Json]:
     """What a revert's record repeats of its forget."""
     return {field: forget[field] for field in COPIED if field in forget}
+
+
+def check_revertible(forget: Request) -> None:
+    """Refuse to take back what is not in force.
+
+    Raises:
+        Conflict: it is not. Denied: it is under a legal hold.
+    """
+    check_hold(forget)
+    check_model(forget)
+    if not forget.stands:
+        state = forget.state if forget.is_forget else "a revert"
+        raise Conflict(
+            f"{forget.id} is {state}: there is nothing to revert",
+            advice="`govd request list --state in_force` shows what can be reverted.",
+        )

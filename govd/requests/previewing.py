@@ -73,7 +73,7 @@ class Previewing:
         opened = self.core.models.opened(model)
         contribution = self.computing.compute(spec, opened, keep=False, pictures=pictures)
         without = same.id if same else ""
-        question = Question(_as_filed(body, actor), spec, opened, pictures, without)
+        question = Question(as_filed(body, actor), spec, opened, pictures, without)
         predicted = self.predicting.predicted(question.request, contribution, without)
         beside = self.predicting.beside(question.request, contribution, opened, without)
         watch = watch_for(opened.basis, beside.everything)
@@ -85,7 +85,7 @@ class Previewing:
             "effect": _shown_effect(self.effects.on_pool(model, opened, spec, beside, watch)),
             "labelled": _shown_effect(self.effects.on_labelled(model, opened, spec, beside)),
             "costs": predicted.as_json().get("costs", {}),
-            "decision": self._decision(computed, predicted),
+            "decision": self.decision("filed", computed, predicted),
             "others": self._others(question),
             "near": near_words(opened, spec, contribution, watch),
             "capacity": self._capacity(model, beside, predicted),
@@ -103,9 +103,13 @@ class Previewing:
         then = {"forgets": standing + 1, "changed": predicted.total_disagreement}
         return {**curve, "then": then}
 
-    def _decision(self, request: Request, predicted: Predicted) -> dict[str, Json]:
-        """What policies would say to it as it is filed, and what follows; no entry is made."""
-        votes = self.decisions.ballot("filed", request, predicted, request.filed_by).everything
+    def decision(
+        self, moment: str, request: Request, predicted: Predicted | None
+    ) -> dict[str, Json]:
+        """What policies would say to it as it is filed, and what follows; no entry is made.
+        `moment`: `filed`, or `revert`, of which nothing is `predicted`.
+        """
+        votes = self.decisions.ballot(moment, request, predicted, request.filed_by).everything
         event, reason = verdict(votes, "approve")
         if event == "approve" and self.core.home.settings.approval == "person":
             event, reason = "wait", "a person must approve (approval = person in govd.toml)"
@@ -160,7 +164,7 @@ class Previewing:
         return row | {"costs": {name: figure.as_json() for name, figure in costs.items()}}
 
 
-def _as_filed(body: Record, actor: str) -> Request:
+def as_filed(body: Record, actor: str) -> Request:
     """The request as policies see it before it is filed."""
     filing: dict[str, Json] = {
         "id": "preview",

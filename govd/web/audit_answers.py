@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import RootModel
 
-from govd.web.answers import Answer, Request
+from govd.web.answers import Answer
+from govd.web.request_answers import Request
 
 
 class Entry(Answer):
@@ -69,6 +70,13 @@ class Deadlines(Answer):
 
     summary: dict[str, int | float]
     requests: list[dict[str, Any]]
+
+
+class Predictions(Answer):
+    """What forgets were predicted to do, against what was measured of them."""
+
+    summary: list[dict[str, Any]]
+    predictions: list[dict[str, Any]]
 
 
 class Rows(Answer):

@@ -18,6 +18,7 @@ from govd.web import audit_answers as audit
 from govd.web import feed_answers as feed
 from govd.web import notice_answers as notice
 from govd.web import policy_answers as policy
+from govd.web import request_answers as requests
 from govd.web.problems import PROBLEM
 
 Model = type[BaseModel]
@@ -48,17 +49,19 @@ ANSWERS: Final[dict[str, Model]] = {
     "POST /v1/models/{name}/evaluate": a.Evaluation,
     "POST /v1/models/{name}/classify": a.Labels,
     "POST /v1/models/{name}/embeddings": a.Embeddings,
-    "GET /v1/requests": a.Page[a.Request],
-    "POST /v1/requests": a.Request,
-    "POST /v1/preview": a.Preview,
-    "GET /v1/requests/{request_id}": a.Request,
-    "GET /v1/requests/{request_id}/pictures": a.Page[a.Picture],
-    **{f"POST /v1/requests/{{request_id}}/{verb}": a.Request for verb in VERBS},
+    "GET /v1/requests": a.Page[requests.Request],
+    "POST /v1/requests": requests.Request,
+    "POST /v1/preview": requests.Preview,
+    "GET /v1/requests/{request_id}": requests.Request,
+    "GET /v1/requests/{request_id}/revert": requests.RevertPreview,
+    "GET /v1/requests/{request_id}/pictures": a.Page[requests.Picture],
+    **{f"POST /v1/requests/{{request_id}}/{verb}": requests.Request for verb in VERBS},
     "GET /v1/audit/log": a.Page[audit.Entry],
     "GET /v1/audit/trail/{request_id}": audit.Trail,
     "GET /v1/audit/as-of": audit.AsOf,
     "GET /v1/audit/why/{model}/{number}": audit.Why,
     "GET /v1/audit/deadlines": audit.Deadlines,
+    "GET /v1/audit/predictions": audit.Predictions,
     "POST /v1/audit/sql": audit.Rows,
     "GET /v1/audit/answer/{key}": audit.Given,
     "POST /v1/audit/rebuild": audit.Rebuilt,

@@ -130,6 +130,14 @@ def picture(request_id: str, digest: str, context: Here, reader: Reader) -> Resp
     return Response(picture_of(context.service.core, record, digest), media_type="image/png")
 
 
+@router.get("/requests/{request_id}/revert")
+@heavy
+def preview_revert(request_id: str, response: Response, context: Here, reader: Reader) -> Json:
+    """What its revert would bring back; files nothing."""
+    response.headers["Cache-Control"] = "no-store"
+    return context.service.requests.preview_revert(request_id, reader)
+
+
 @router.post("/requests/{request_id}/revert", status_code=202)
 async def revert(
     request_id: str,

@@ -219,6 +219,7 @@ def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(govd: Shell) -> Non
         *(
             ("audit", "as-of", "2099-01-01"),
             ("audit", "deadlines"),
+            ("audit", "predictions"),
             ("token", "list"),
             ("status",),
             ("revision", "show", "m", "1"),

@@ -55,6 +55,7 @@ def test_the_tree_is_whole() -> None:
         "as-of",
         "why",
         "deadlines",
+        "predictions",
         "sql",
         "checkpoint",
         "key",

@@ -161,7 +161,7 @@ def test_criteria_change_with_a_reason_where_no_hold_forbids_it(service: Service
 def test_verify_finds_a_revision_that_was_published_against_a_criterion(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = file(service, "red", criteria=("named<=0.01",))
+    kept = file(service, "red", criteria=("named<=0.5",))
     service.reconcile()
     assert service.verification.verify()["holds"]
     monkeypatch.setattr("govd.reconcile.revision_steps.all_breaches", lambda *given: [])

@@ -53,14 +53,16 @@ def test_a_cursor_of_nothing_is_not_the_beginning(client: TestClient) -> None:
         assert client.get(path, params={"after": "gone"}).status_code == 404
 
 
-ROWS = (*LISTS, "/v1/audit/deadlines", "/v1/audit/why/m/1", "/v1/audit/as-of")
+QUESTIONS = ("deadlines", "predictions", "why/m/1", "as-of")
+ROWS = (*LISTS, *(f"/v1/audit/{question}" for question in QUESTIONS))
 
 
 @pytest.mark.parametrize("path", ROWS)
 def test_rows_by_option_and_by_accept(filled: TestClient, path: str) -> None:
     asked = {"time": "2099-01-01"} if path.endswith("as-of") else {}
     document = filled.get(path, params=asked).json()
-    listed = document.get("items") or document.get("requests") or document["models"][0]["forgets"]
+    named = (document.get(name) for name in ("items", "requests", "predictions"))
+    listed = next(filter(None, named), None) or document["models"][0]["forgets"]
 
     def rows(form: str | None, accept: str, kind: str) -> str:
         answer = filled.get(

@@ -88,6 +88,15 @@ class Audit(Asked):
         """
         raise NotImplementedError
 
+    @question(
+        "audit/predictions",
+        "audit.predictions",
+        rows=lambda report: report["predictions"],
+    )
+    def audit_predictions(self, model: str | None = None, since: str | None = None) -> Record:
+        """What forgets were predicted to do, against what was measured of them."""
+        raise NotImplementedError
+
     @abstractmethod
     def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
         """A question in SQL to the views, read-only.

@@ -33,6 +33,16 @@ class Requests(Asked):
         """What a forget would do; nothing is filed."""
 
     @abstractmethod
+    def preview_revert(self, request_id: str) -> Record:
+        """What the revert of a forget would bring back (names, and forgets that it covers), what
+        improves, and whether it waits; nothing is filed. By the id of the forget, or of its revert
+        that is filed.
+
+        Raises:
+            Conflict: it is not in force. Denied: it is under a legal hold.
+        """
+
+    @abstractmethod
     def requests(self, **filters: Any) -> list[Record]:
         """Requests in the order of their filing: `state`, `model`, `concept`, `domain`, `policy`,
         `filed_by`, `ticket`, `reason` (a part of it), `since`, `until`, `after`, `limit`.
