@@ -132,26 +132,28 @@ def govd_vote(
     """Allow, deny or let wait (*all*; one "deny" wins, every vote is recorded).
 
     Args:
-        moment: `filed` (a forget), `revert` (a revert is filed) or `approve` (a person approves).
+        moment: `filed` (a forget), `revert` (a revert is filed), `approve` (a person approves),
+            `release` (a person ends a legal hold) or `extend` (a person gives it more time).
         request: as it is then; a forget with what was computed for it.
         predicted: what it is predicted to cost and to do; empty for a revert.
-        actor: who files or approves now, as the ledger spells him: `principal:ann`, `local:ann`,
-            `owner`, `feed:names`.
-        roles: those that he has: `owner`, `operator`, …; of who is neither the owner nor holds a
-            token in use, none.
-        approvals: those so far, oldest first, each with `principal`, `role`, `at`, `reason`,
-            `entry` and `by_filer`; without the one that is being given.
+        actor: who files, approves, releases or extends now, as the ledger spells him:
+            `principal:ann`, `local:ann`, `owner`, `feed:names`.
+        roles: those that he has: `owner`, `operator`, …, and those that he was given as a
+            principal (`legal`); of who is neither the owner nor holds a token in use, none.
+        approvals: those so far, oldest first, each with `principal`, `role`, `roles`, `for`, `at`,
+            `reason`, `entry` and `by_filer`; without the one that is being given.
 
-    A "wait" may say what it needs (`Vote.needs`): two people of a role, not the filer. It is asked
-    again at each approval and counts by `approvals` and `actor`:
+    A "wait" may say what it needs (`Vote.needs`): two people of a role, not the filer. govd counts
+    them: what was needed stays so until enough people approved, or until the same policy votes
+    again; one who holds two tokens, the owner and his local accounts, a delegate and his delegator
+    in one role are one. A policy that need not count:
 
-        def govd_vote(moment, actor, approvals):
-            people = {approval["principal"] for approval in approvals}
-            if moment == "approve":
-                people.add(actor)
-            if moment == "revert" or len(people) >= 2:
-                return None
-            return Vote("wait", "four-eyes", "another person must look", needs=Needs(2))
+        def govd_vote(moment, request):
+            if moment == "filed" and request["domains"] == ():
+                return Vote("wait", "four-eyes", "another person must look", needs=Needs(2))
+
+    A "wait" without needs is met by one approval where it was said to what was filed; said at
+    `approve`, `release` or `extend` it refuses for now, and is asked again the next time.
     """
 
 

@@ -19,6 +19,7 @@ from govd.cli import (
     models,
     notices,
     policies,
+    principals,
     requests,
     revisions,
     tokens,
@@ -60,6 +61,7 @@ app.add_typer(policies.app, name="policy")
 app.add_typer(tokens.app, name="token")
 app.add_typer(feeds.app, name="feed")
 app.add_typer(notices.app, name="notice")
+app.add_typer(principals.app, name="principal")
 
 
 def _with_examples(group: typer.Typer, at: str = "") -> None:

@@ -194,8 +194,30 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         'govd feed reject nightly 7 --reason "a test" --json',
     ),
     "token create": (
-        "govd token create --role operator --name legal-desk",
-        "govd token create --role inference --name shop-frontend --json",
+        "govd token create --role operator --name ann-laptop --principal ann --expires 2027-12-31",
+        "govd token create --role inference --name shop-frontend --model shop --json",
+    ),
+    "principal add": (
+        "govd principal add ann --role legal --role operator",
+        'govd principal add bob --role brand --reason "joined in May" --json',
+    ),
+    "principal list": ("govd principal list", "govd principal list --json"),
+    "principal show": ("govd principal show ann", "govd principal show ann --json"),
+    "principal update": (
+        "govd principal update ann --role legal",
+        'govd principal update ann --role legal --role brand --reason "covers for brand"',
+    ),
+    "principal remove": (
+        'govd principal remove ann --reason "left in June"',
+        "govd principal remove ann --json",
+    ),
+    "principal delegate": (
+        "govd principal delegate ann --to bob --until 2027-08-31",
+        'govd principal delegate ann --to bob --until 2027-08-31 --reason "holidays"',
+    ),
+    "principal undelegate": (
+        "govd principal undelegate ann --to bob",
+        'govd principal undelegate ann --to bob --reason "back early"',
     ),
     "token list": ("govd token list", "govd token list --json"),
     "notice add": (

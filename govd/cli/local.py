@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from govd.cli.local_feeds import LocalFeeds
 from govd.cli.local_notices import LocalNotices
+from govd.cli.local_people import LocalPeople
 from govd.cli.local_policies import LocalPolicies
 from govd.errors import Conflict, GovdError
 from govd.models.given import Given
@@ -21,11 +22,11 @@ from govd.service.api import Api, Question
 from govd.service.service import Service, open_service
 from govd.service.states import check_state
 from govd.service.unfinished import unfinished
-from govd.types import Floats, Json, Progress, Record, silent
+from govd.types import Floats, Progress, Record, silent
 from govd.verify.safe_text import safe
 
 
-class Local(LocalPolicies, LocalFeeds, LocalNotices, Api):
+class Local(LocalPolicies, LocalFeeds, LocalNotices, LocalPeople, Api):
     """A home, worked on in this process under its lock. What was filed without waiting is
     reconciled before it is let go.
 
@@ -291,11 +292,3 @@ class Local(LocalPolicies, LocalFeeds, LocalNotices, Api):
         return self.service.bundles.bundle_to(
             Path(file), request, model, revision, since, as_of, with_others
         )
-
-    # -- tokens
-
-    def create_token(self, role: str, name: str) -> Json:
-        return self._went_on(self.service.tokens.create(role, name, self.actor))
-
-    def revoke_token(self, token_id: str) -> Record:
-        return self._went_on(self.service.tokens.revoke(token_id, self.actor))

@@ -190,12 +190,15 @@ _decision("withdraw", "Take back a request that is not in force yet.")
 
 _decision(
     "hold",
-    "A legal hold: the request is neither reverted, withdrawn, rejected nor shredded until it is"
-    " released.",
+    "A legal hold: until it is released the request stays as it is; nobody reverts, withdraws,"
+    " rejects or shreds it, and it does not expire.",
 )
 
 
-_decision("release", "End a legal hold; needs a reason.")
+_decision(
+    "release",
+    "End a legal hold; needs a reason, and as many people who ask for it as policies want.",
+)
 
 
 _decision("retry", "Try a failed request again.")
@@ -272,7 +275,9 @@ def extend(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """More time for a forget that is not in force yet; needs a reason."""
+    """More time for a forget that is not in force yet; needs a reason, and as many people who ask
+    for the same date as policies want.
+    """
     from govd.cli.show_requests import show_request
 
     with opened(home) as api:

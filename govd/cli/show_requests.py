@@ -12,7 +12,7 @@ from govd.records.actors import spoken
 from govd.records.lifecycle import has_expired
 
 if TYPE_CHECKING:
-    from govd.types import Json
+    from govd.types import Json, Needs
 
 
 def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
@@ -81,6 +81,8 @@ def show_request(request: Mapping[str, Json]) -> None:
     )
     if request["state_reason"]:
         out.print(f"  {escape(request['state_reason'])}")
+    for need in request.get("needed", ()):
+        out.print(f"  [yellow]{_needed(need)}[/]")
     for line in _circumstances(request):
         out.print(f"  {line}")
     if request["kind"] == "forget":
@@ -135,15 +137,33 @@ def _next(request: Mapping[str, Json]) -> str:
     return ""
 
 
+def _needed(need: Mapping[str, Json]) -> str:
+    """What is still missing for an act, whose word there is, and who could give his."""
+    what = {"approve": "to be approved", "release": "to be released", "extend": "to have more time"}
+    approved = ", ".join(spoken(actor) for actor in need["approved"]) or "nobody so far"
+    could = ", ".join(spoken(actor) for actor in need["could"])
+    counts = f"{len(need['approved'])} of {need['n']}"
+    others = f"could: {could}" if could else "nobody else could: govd principal add, token create"
+    people = escape(str(_people(need)))
+    return (
+        f"{what[need['act']]} it needs {people} ({escape(need['policy'])}): {counts}"
+        f" ({escape(approved)}); {escape(others)}"
+    )
+
+
+def _people(needs: Mapping[str, Json]) -> Needs:
+    """What is needed, as words."""
+    from govd.types import Needs  # which loads NumPy
+
+    return Needs(needs["n"], needs["role"], needs["not_filer"])
+
+
 def _needs(vote: Mapping[str, Json]) -> str:
     """What a vote that waits needs, where it says so."""
     needs = vote.get("needs")
     if not needs:
         return ""
-    from govd.types import Needs  # which loads NumPy
-
-    people = Needs(needs["n"], needs["role"], needs["not_filer"])
-    return f", needs {escape(str(people))}"
+    return f", needs {escape(str(_people(needs)))}"
 
 
 def approver(approval: Mapping[str, Json]) -> str:
@@ -151,6 +171,9 @@ def approver(approval: Mapping[str, Json]) -> str:
     who = escape(spoken(approval["principal"]))
     if approval.get("automatic"):
         return f"{who} [yellow](automatic: the home approves by itself)[/]"
+    who += f" as {escape(approval['role'])}" if approval.get("role") else ""
+    for other in approval.get("for", ()):
+        who += f", acting for {escape(other['principal'])}"
     return f"{who} [yellow](who filed it)[/]" if approval.get("by_filer") else who
 
 
@@ -186,6 +209,11 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
         yield (
             f"{approver(approval)} approved it on {minute(approval['at'])}"
             f" ({escape(approval['reason'])}), but a policy did not"
+        )
+    for wish in request.get("wanted", []):
+        what = "end the hold" if wish["act"] == "release" else f"extend to {wish['due_at'][:10]}"
+        yield (
+            f"{approver(wish)} asked to {what} on {minute(wish['at'])}: {escape(wish['reason'])}"
         )
     for words in request.get("said", []):
         yield f"entry {words['entry']}, {escape(spoken(words['actor']))}: {escape(words['reason'])}"

@@ -13,6 +13,25 @@ from govd.cli.output import put
 app = typer.Typer(no_args_is_help=True, help="Bearer tokens: create, list, revoke.")
 
 
+PrincipalOption = Annotated[
+    str | None,
+    typer.Option(
+        "--principal",
+        help="Whose it is: what is done with it is done by principal:P. He may have several.",
+    ),
+]
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        help=(
+            "Only for what is about this model: every other call is refused with it, lists of all"
+            " models too. May be repeated."
+        ),
+    ),
+]
+
+
 @app.command("create")
 def create(
     role: Annotated[
@@ -29,9 +48,19 @@ def create(
     name: Annotated[
         str,
         typer.Option(
-            "--name", help="Who will use it: what is done with it is done by principal:NAME."
+            "--name",
+            help=(
+                "What it is called; without --principal also who holds it: what is done with it is"
+                " done by principal:NAME."
+            ),
         ),
     ],
+    principal: PrincipalOption = None,
+    model: ModelsOption = None,
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", help="The last day on which it lets anybody in."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,7 +68,8 @@ def create(
     from govd.cli.tables import show_record
 
     with opened(home) as api:
-        put(api.create_token(role, name), as_json, show_record)
+        token = api.create_token(role, name, principal, model or (), expires)
+        put(token, as_json, show_record)
 
 
 @app.command("list")

@@ -12,6 +12,7 @@ import numpy as np
 from govd.client.feeds import FeedCalls
 from govd.client.files import as_body, new_file, part_of_path, picture_file, save
 from govd.client.notices import NoticeCalls
+from govd.client.people import PeopleCalls
 from govd.client.policies import PolicyCalls
 from govd.client.transport import Transport
 from govd.errors import UnreadableImage
@@ -20,7 +21,7 @@ from govd.service.api import Api, Question
 from govd.types import Floats, Json, Record
 
 
-class Daemon(PolicyCalls, FeedCalls, NoticeCalls, Api):
+class Daemon(PolicyCalls, FeedCalls, NoticeCalls, PeopleCalls, Api):
     """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is
     said in `govd.service.api`.
     """
@@ -325,12 +326,3 @@ class Daemon(PolicyCalls, FeedCalls, NoticeCalls, Api):
             "about": kept or {"everything": True},
             "key": self.audit_key(),
         }
-
-    # -- tokens
-
-    def create_token(self, role: str, name: str) -> Record:
-        return self._post("tokens", {"role": role, "name": name})
-
-    def revoke_token(self, token_id: str) -> Record:
-        token: Record = self._http.json("DELETE", f"tokens/{part_of_path(token_id)}")
-        return token

@@ -16,7 +16,6 @@ from govd.policies import gathering
 from govd.policies.deciding import Asked, Outcome, decide
 from govd.policies.document import Document, read
 from govd.policies.inputs import MOMENTS
-from govd.records.actors import roles_of
 from govd.records.policy import Mode, Policy
 from govd.records.request import Request
 from govd.types import Json, Record
@@ -244,7 +243,7 @@ class Reports:
             if entry["payload"]["moment"] == at:
                 recorded: Mapping[str, Json] = entry["payload"]["input"]
                 return recorded
-        roles = roles_of(request.filed_by, list(self.core.desk.views.tokens.values()))
+        roles = self.core.desk.views.people().roles(request.filed_by, request.filed_at)
         filed = request.with_(state="filed")
         predicted = request.predicted if request.is_forget else None
         return gathering.of_request(

@@ -61,6 +61,9 @@ class RequestStep:
         core = self.core
         with core.desk.lock:
             now = core.desk.views.request(request.id)
+            ends = any(draft.kind in ("request.approve", "request.deny") for draft in drafts)
+            if ends and self._held(request):
+                return True  # held meanwhile: it is looked at once more
             if now is not None and now.state is request.state:
                 core.desk.append(drafts)
         return True
@@ -96,6 +99,9 @@ class RequestStep:
         ballot = decisions.ballot(moment, decided, predicted, request.filed_by)
         event, reason = verdict([*ballot.everything, *_asked_at_filing(request)], "approve")
         actor, payload = GOVD, dict(computed)
+        held = self._held(request)
+        if held and event != "wait":  # nothing is undone or ended under a legal hold
+            event, reason = "wait", held
         self_approving = self.core.home.settings.approval != "person"
         frozen = self.core.desk.views.frozen
         by_itself = ballot.approver or is_automatic(request.filed_by)
@@ -115,6 +121,14 @@ class RequestStep:
             *ballot.drafts(request, decisions.versions()),
             request_draft(request, event, actor, {**payload, "reason": reason}),
         ]
+
+    def _held(self, request: Request) -> str:
+        """The legal hold that forbids that a request is approved or denied by itself, in words."""
+        subjects = [request.id] if request.is_forget else [request.id, str(request.reverts)]
+        for subject in subjects:
+            if self.core.desk.request(subject).hold is not None:
+                return f"{subject} is under a legal hold: a person decides once it is released"
+        return ""
 
     def _ended(self, request: Request, event: str, reason: str) -> bool:
         return self.record(request, [request_draft(request, event, GOVD, {"reason": reason})])

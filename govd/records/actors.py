@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Final
 
 from govd.errors import Usage
-from govd.types import Record
+from govd.types import Json
 
 OWNER: Final = "owner"
 GOVD: Final = "govd"
@@ -24,6 +25,14 @@ LOCAL: Final = "local"
 KINDS: Final = (PRINCIPAL, LOCAL, "policy", "feed")
 """What comes before the colon of an actor's name."""
 RESERVED: Final = frozenset({OWNER, GOVD, "root", *KINDS})
+TOKEN_ROLES: Final = (OWNER, "operator", "reader", "inference")
+"""What a token may be for; each may do what those after it may."""
+IGNORED: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+"""Characters that are no format characters and are not shown all the same (Unicode, Default
+Ignorable Code Points).
+"""
 
 
 def principal(name: str) -> str:
@@ -42,23 +51,40 @@ def local_account() -> str:
         return f"{LOCAL}:uid {uid}"
 
 
-def roles_of(actor: str, tokens: Iterable[Record]) -> tuple[str, ...]:
-    """The roles that an actor has, in the order of their names: the owner's for the home's own
-    token and for a local account, else those of the tokens in use that he holds (`tokens`: all of
-    the home, as the views keep them).
+def holder(token: Mapping[str, Json]) -> str:
+    """The actor of a token as records have it: the principal that it was made for, else one of the
+    token's own name.
+    """
+    return principal(str(token.get("principal") or token["name"]))
+
+
+def spelled(name: str) -> str:
+    """A name without what makes no difference between people: case, the forms of one character
+    (NFKC), spaces, and characters that nobody sees. Two names that are spelled alike are one.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    visible = (c for c in folded if unicodedata.category(c) != "Cf" and not IGNORED.match(c))
+    return " ".join("".join(visible).split())
+
+
+def person_of(actor: str) -> str | None:
+    """The person who acts: the home's owner and its local accounts are one (`owner`), and so are
+    all who hold tokens of one principal. None: what acts by itself, and whoever an older version
+    wrote.
     """
     if actor == OWNER or actor.startswith(f"{LOCAL}:"):
-        return (OWNER,)
-    held = {
-        str(token["role"])
-        for token in tokens
-        if principal(str(token["name"])) == actor and not token["revoked_at"]
-    }
-    return tuple(sorted(held))
+        return OWNER
+    kind, colon, name = actor.partition(":")
+    return person_named(name) if colon and kind == PRINCIPAL else None
 
 
-def check_name(name: str) -> str:
-    """A name that a token may have, without spaces around it.
+def person_named(name: str) -> str:
+    """The person who is called so in a list of principals; `owner` is the home's own."""
+    return OWNER if spelled(name) == OWNER else principal(spelled(name))
+
+
+def check_name(name: str, what: str = "token") -> str:
+    """A name that a token (`what`: a principal) may have, without spaces around it.
 
     Raises:
         Usage: it is empty, reserved, or would be read as another kind of actor.
@@ -66,22 +92,22 @@ def check_name(name: str) -> str:
     bare = " ".join(name.split())
     if not bare:
         raise Usage(
-            "a token needs a name",
-            advice="Say --name WHO: what is done with it is done by principal:WHO.",
+            f"a {what} needs a name",
+            advice="Say WHO: what is done as such is done by principal:WHO.",
         )
-    spelled = unicodedata.normalize("NFKC", bare).casefold()
-    if spelled in RESERVED:
+    name_spelled = spelled(bare)
+    if name_spelled in RESERVED:
         raise Usage(
             f"the name {bare!r} is reserved",
             advice="It means an actor of govd's own. Name who will hold the token.",
         )
-    kind, colon, _ = spelled.partition(":")
+    kind, colon, _ = name_spelled.partition(":")
     if colon and kind.strip() in KINDS:
         raise Usage(
             f"names that begin with {kind.strip()}: are reserved",
             advice="Say the name alone: govd writes principal:NAME.",
         )
-    if not all(character.isprintable() for character in bare):
+    if not all(c.isprintable() and not IGNORED.match(c) for c in bare):
         raise Usage(
             f"the name {bare!r} has characters that nobody sees",
             advice="Use letters, digits, spaces and punctuation.",

@@ -10,6 +10,7 @@ from govd.records.contribution import ContributionRef
 from govd.records.feed import FeedRecord, FeedRun
 from govd.records.model import Head, RegisteredModel
 from govd.records.notice import Notice, Receiver
+from govd.records.people import Principal
 from govd.records.policy import Freeze, Policy
 from govd.records.record import StoredRecord
 from govd.records.request import Request
@@ -37,6 +38,7 @@ TYPES: Final[Mapping[str, type[StoredRecord]]] = {
     "freeze": Freeze,
     "feed": FeedRecord,
     "feed_run": FeedRun,
+    "principal": Principal,
 }
 """What a noun's records are."""
 

@@ -5,9 +5,9 @@ Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` 
 `revision.<event>` for each event of `lifecycle`, and those that change no state: `request.extend`,
 `.criteria`, `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`, `.deliver`,
 `model.update`, `contribution.make`, `export.write`, `token.create`, `token.revoke`, `key.rotate`,
-`witness.cosign`, `witness.stamp`, `policy.<event>`, `feed.<event>`, `notice.<event>`. The subject
-of a request's entries is its id, of a revision's `model/number`, of a model's, feed's or receiver's
-its name.
+`witness.cosign`, `witness.stamp`, `policy.<event>`, `feed.<event>`, `notice.<event>`,
+`principal.<event>`. The subject of a request's entries is its id, of a revision's `model/number`,
+of a model's, feed's, receiver's or principal's its name.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from govd.records.contribution import ContributionRef
 from govd.records.fold_feeds import fold_feed
 from govd.records.fold_models import fold_model
 from govd.records.fold_notices import fold_notice
+from govd.records.fold_people import fold_principal
 from govd.records.fold_policies import fold_policy
 from govd.records.fold_requests import fold_request
 from govd.records.fold_revisions import fold_revision
@@ -66,6 +67,7 @@ def _fold_token(event: str, entry: Record, lookup: Lookup) -> Changes:
     token = lookup(*place)
     if event == "create":
         created = {"id": place[1], "created_at": entry["time"], "revoked_at": None}
+        created |= {"principal": None, "models": [], "expires_at": None}
         return _kept(place, {**created, "seq": entry["seq"], **entry["payload"]})
     if event == "revoke" and token is not None:
         return Changes({place: token.with_(revoked_at=entry["time"])})
@@ -106,5 +108,6 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "policy": fold_policy,
     "feed": fold_feed,
     "notice": fold_notice,
+    "principal": fold_principal,
 }
 """By the noun of an entry's kind."""

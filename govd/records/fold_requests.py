@@ -91,6 +91,8 @@ def _decided(request: Request, event: str, entry: Record) -> dict[str, Json]:
     changed |= {name: payload[name] for name in COMPUTED if name in payload}
     if event == "approve":
         changed["approvals"] = [*request["approvals"], _approval(request, entry)]
+    if event == "retry":
+        changed["retried"] = entry["seq"]
     if event == "publish" and request.revision is None:
         changed["revision"] = payload["revision"]
     if state in SERVED and request.served_at is None:
@@ -114,16 +116,35 @@ def _extended(request: Request, entry: Record) -> dict[str, Json]:
         **payload,
         "reason": _reason(payload),
     }
-    return {"extensions": [*request["extensions"], extension], "due_at": payload["due_at"]}
+    extensions = [*request["extensions"], extension]
+    return {"extensions": extensions, "due_at": payload["due_at"], **_settled(request, "extend")}
 
 
 def _held(request: Request, entry: Record) -> dict[str, Json]:
     by, reason = entry["actor"], _reason(entry["payload"])
-    return {"held": {"at": entry["time"], "by": by, "reason": reason}}
+    held = {"at": entry["time"], "by": by, "reason": reason, "entry": entry["seq"]}
+    return {"held": held, **_settled(request, "release")}
 
 
 def _released(request: Request, entry: Record) -> dict[str, Json]:
-    return {"held": None}
+    return {"held": None, **_settled(request, "release")}
+
+
+def _wanted(act: str) -> Callable[[Request, Record], dict[str, Json]]:
+    """Somebody's word for an act (`release`, `extend`) that needs more people."""
+
+    def kept(request: Request, entry: Record) -> dict[str, Json]:
+        wish = {**_approval(request, entry), "act": act, "due_at": entry["payload"].get("due_at")}
+        return {"wanted": [*request.get("wanted", []), wish]}
+
+    return kept
+
+
+def _settled(request: Request, act: str) -> dict[str, Json]:
+    """Once an act is done, what people had said for it counts no more."""
+    if "wanted" not in request:
+        return {}
+    return {"wanted": [wish for wish in request["wanted"] if wish["act"] != act]}
 
 
 def _recomputed(request: Request, entry: Record) -> dict[str, Json]:
@@ -172,6 +193,8 @@ NOTES: Final[Mapping[str, Callable[[Request, Record], dict[str, Json]]]] = {
     "release": _released,
     "recompute": _recomputed,
     "approval": _approved_in_vain,
+    "release_wanted": _wanted("release"),
+    "extend_wanted": _wanted("extend"),
     "shred": _shredded,
     "criteria": _criteria,
 }
@@ -190,6 +213,7 @@ def _approval(request: Request, entry: Record) -> dict[str, Json]:
         "reason": _reason(payload),
         "by_filer": actor == request.filed_by,
     }
+    approval |= {name: payload[name] for name in ("roles", "for", "meets") if name in payload}
     return approval | {"automatic": True} if payload.get("automatic") else approval
 
 

@@ -18,7 +18,10 @@ class Approval:
     """That somebody approved. `role`: as which he did; None where the entry does not say.
 
     `by_filer`: he filed the request himself. `automatic`: the home approved in his name
-    (`approval = "self"` in `govd.toml`). `entry`: the number of the entry.
+    (`approval = "self"` in `govd.toml`). `entry`: the number of the entry. `roles`: all that he had
+    then; None where the entry does not say. `acting`: for whom he acted beside himself, each with
+    `principal`, `roles` and the `entry` of the delegation. `meets`: the policies for whose
+    requirements he counted.
     """
 
     principal: str
@@ -28,6 +31,9 @@ class Approval:
     reason: str
     by_filer: bool
     automatic: bool = False
+    roles: tuple[str, ...] | None = None
+    acting: tuple[Mapping[str, Json], ...] = ()
+    meets: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, approval: Mapping[str, Json]) -> Approval:
@@ -40,6 +46,9 @@ class Approval:
             reason=str(approval["reason"]),
             by_filer=bool(approval["by_filer"]),
             automatic=bool(approval.get("automatic")),
+            roles=tuple(approval["roles"]) if "roles" in approval else None,
+            acting=tuple(approval.get("for") or ()),
+            meets=tuple(approval.get("meets") or ()),
         )
 
 
@@ -287,6 +296,21 @@ class Request(StoredRecord):
         """Approvals by people when a policy said no, or not yet."""
         held = self._json.get("approvals_held", ())
         return tuple(Approval.from_json(approval) for approval in held)
+
+    @property
+    def asked_from(self) -> int:
+        """The entry after which votes and approvals count for what is asked now: its filing, the
+        last time that it was looked at anew, or the last approval that was enough.
+        """
+        granted = (int(approval["entry"]) for approval in self._json["approvals"])
+        return max(self.seq, int(self._json.get("retried") or 0), *granted)
+
+    @property
+    def wanted(self) -> tuple[Mapping[str, Json], ...]:
+        """What people said for acts that need more people: approvals with the `act` (`release`,
+        `extend`) and its `due_at`.
+        """
+        return tuple(self._json.get("wanted", ()))
 
     @property
     def hold(self) -> Hold | None:

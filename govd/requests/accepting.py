@@ -15,7 +15,7 @@ from govd.records.drafts import request_draft
 from govd.records.limits import bounded
 from govd.records.model import RegisteredModel
 from govd.records.request import Request
-from govd.requests.decisions import check_hold, check_model
+from govd.requests.holding import check_hold, check_model
 from govd.requests.options import ForgetOptions
 from govd.requests.privacy import Privacy
 from govd.types import Json

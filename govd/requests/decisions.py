@@ -5,22 +5,21 @@ of a plugin counts as "wait".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
-from govd.errors import Conflict, Denied, PluginFault, Usage
-from govd.ledger.times import moment
+from govd.errors import Conflict, PluginFault, Usage
+from govd.ledger.entry import Draft
+from govd.ledger.times import now
 from govd.models.core import Core
 from govd.policies.judging import Judging
 from govd.records import lifecycle
-from govd.records.actors import roles_of, spoken
 from govd.records.drafts import request_draft
-from govd.records.lifecycle import OPEN
 from govd.records.limits import bounded
 from govd.records.predicted import Predicted
 from govd.records.request import Request
 from govd.records.revision import Revision
+from govd.requests.approving import approval_of, weighed
 from govd.requests.ballots import Ballot
-from govd.requests.options import date_of
+from govd.requests.holding import Holding, check_hold, check_model
 from govd.requests.privacy import Privacy
 from govd.types import Gate, Json, Record, Vote
 
@@ -33,6 +32,8 @@ class Decisions:
     def __init__(self, core: Core, privacy: Privacy) -> None:
         self.core, self.privacy = core, privacy
         self.judging = Judging(core)
+        holding = Holding(core, privacy, self)
+        self.hold, self.release, self.extend = holding.hold, holding.release, holding.extend
 
     @bounded
     def decide(self, request_id: str, event: str, reason: str, actor: str) -> Request:
@@ -47,6 +48,7 @@ class Decisions:
         ballot = Ballot("approve")
         request = core.desk.request(request_id)
         check_model(request)
+        policies = dict(core.desk.views.policies)
         if event == "approve":  # policies are asked before the lock: they may take their time
             lifecycle.decide(request.kind, request.state, event)
             self._check_computed(request)
@@ -55,21 +57,41 @@ class Decisions:
             core.desk.refresh()
             request = core.desk.request(request_id)
             lifecycle.decide(request.kind, request.state, event)
+            if event == "approve" and policies != core.desk.views.policies:
+                raise Conflict(
+                    "policies were changed while they were asked",
+                    where=request.id,
+                    advice="Approve it once more: they are asked again.",
+                )
             self._check_allowed(request, event, reason)
-            drafts = ballot.drafts(request, self.versions())
-            outcome, objection = verdict(ballot.everything, event)
             payload = self.privacy.reason(request, reason or f"by {actor}")
-            if objection:
-                approval = {**payload, "held_by": objection}
-                drafts += [
-                    request_draft(request, "approval", actor, approval),
-                    request_draft(request, outcome, GOVD, {"reason": objection}),
-                ]
+            if event == "approve":
+                drafts = self._approved(request, ballot, actor, payload)
             else:
                 decision = {**payload, "by": actor}
-                drafts.append(request_draft(request, event, actor, decision))
+                drafts = [request_draft(request, event, actor, decision)]
             core.desk.append(drafts)
             return core.desk.request(request.id)
+
+    def _approved(
+        self, request: Request, ballot: Ballot, actor: str, payload: dict[str, Json]
+    ) -> list[Draft]:
+        """A person's approval: the votes, and that it is enough, or what policies still want. What
+        is under a legal hold is not denied: it waits.
+        """
+        people = self.core.desk.views.people()
+        outcome = weighed(approval_of(request), ballot.moment, ballot.everything, actor, people)
+        drafts = ballot.drafts(request, self.versions())
+        approval: dict[str, Json] = {**payload, **outcome.words}
+        if not outcome.objection:
+            return [*drafts, request_draft(request, "approve", actor, {**approval, "by": actor})]
+        approval["held_by"] = outcome.objection
+        event = "wait" if request.hold is not None else outcome.event
+        return [
+            *drafts,
+            request_draft(request, "approval", actor, approval),
+            request_draft(request, event, GOVD, {"reason": outcome.objection}),
+        ]
 
     def _check_allowed(self, request: Request, event: str, reason: str) -> None:
         """What forbids a person's decision though the request's state allows it.
@@ -89,6 +111,9 @@ class Decisions:
             raise Usage("a rejection needs a reason", advice="Say --reason TEXT.")
         if event == "approve":
             self._check_computed(request)
+            if not request.is_forget:  # what undoes something under a hold, or is held itself
+                check_hold(request)
+                check_hold(self.core.desk.request(str(request.reverts)))
 
     def _check_computed(self, request: Request) -> None:
         """A forget is approved for what the model is now."""
@@ -106,83 +131,6 @@ class Decisions:
         """The plugins and their versions."""
         return {p.name: p.version for p in self.core.plugins.known}
 
-    @bounded
-    def extend(self, request_id: str, due: str, reason: str, actor: str) -> Request:
-        """More time for a forget that is not in force yet.
-
-        Raises:
-            Usage: no reason, or no later date than the one there is, or one beyond what may be
-            extended. Conflict: it is decided or served.
-        """
-        core = self.core
-        with core.desk.lock:
-            core.desk.refresh()
-            request = core.desk.request(request_id)
-            check_model(request)
-            if not request.is_forget or request.state not in OPEN:
-                raise Conflict(
-                    f"{request.id} is {request.state}: nothing is due",
-                    advice="Only open forgets can be extended.",
-                )
-            if not reason.strip():
-                raise Usage("an extension needs a reason", advice="Say --reason TEXT.")
-            settings, filed = core.home.settings, datetime.fromisoformat(request.filed_at)
-            due_at = str(date_of(due, "due"))
-            due_already = request.due_at or _after(filed, settings.deadline_days)
-            if due_at <= due_already:
-                raise Usage(
-                    f"{due} is no later than {due_already[:10]}, when it is due already",
-                    advice="Say a later --due.",
-                )
-            latest = _after(filed, settings.extended_days)
-            if due_at > latest:
-                advice = f"At most until {latest[:10]} (extended_days in govd.toml)."
-                raise Usage(
-                    f"{due} is more than {settings.extended_days} days after the filing",
-                    advice=advice,
-                )
-            payload: dict[str, Json] = {
-                "due_at": due_at,
-                "was": due_already,
-                **self.privacy.reason(request, reason),
-            }
-            core.desk.append([request_draft(request, "extend", actor, payload)])
-            return core.desk.request(request.id)
-
-    @bounded
-    def hold(self, request_id: str, reason: str, actor: str) -> Request:
-        """A legal hold: until it is released the request is neither reverted, withdrawn, rejected
-        nor shredded.
-
-        Raises:
-            Usage: no reason. Conflict: it is held already.
-        """
-        return self._held(request_id, "hold", reason, actor)
-
-    @bounded
-    def release(self, request_id: str, reason: str, actor: str) -> Request:
-        """End a legal hold.
-
-        Raises:
-            Usage: no reason. Conflict: it is not held.
-        """
-        return self._held(request_id, "release", reason, actor)
-
-    def _held(self, request_id: str, event: str, reason: str, actor: str) -> Request:
-        with self.core.desk.lock:
-            self.core.desk.refresh()
-            request = self.core.desk.request(request_id)
-            if (request.hold is not None) == (event == "hold"):
-                raise Conflict(
-                    f"{request.id} is {'held already' if event == 'hold' else 'not held'}",
-                    advice="`govd request show ID`",
-                )
-            if not reason.strip():
-                raise Usage(f"a {event} needs a reason", advice="Say --reason TEXT.")
-            payload = self.privacy.reason(request, reason)
-            self.core.desk.append([request_draft(request, event, actor, payload)])
-            return self.core.desk.request(request.id)
-
     # -- policies
 
     def ballot(
@@ -193,7 +141,7 @@ class Decisions:
         or `revert`; `predicted`: what the request is predicted to do, None for a revert.
         """
         votes = []
-        roles = roles_of(actor, list(self.core.desk.views.tokens.values()))
+        roles = self.core.desk.views.people().roles(actor, now())
         approvals = approvals_of(request)
         answers = self.core.plugins.asker.each(
             "govd_vote",
@@ -257,38 +205,3 @@ def verdict(votes: Sequence[Vote], otherwise: str) -> tuple[str, str]:
             if vote.decision == decision:
                 return decision, f"{vote.policy}: {vote.reason}"
     return otherwise, ""
-
-
-def check_hold(request: Request) -> None:
-    """Refuse what a legal hold forbids.
-
-    Raises:
-        Denied: the request is under one.
-    """
-    hold = request.hold
-    if hold is not None:
-        raise Denied(
-            f"it is under a legal hold since {hold.at[:10]} by {spoken(hold.by)}: {hold.reason}",
-            where=request.id,
-            advice="`govd request release ID --reason …` ends it.",
-        )
-
-
-def check_model(request: Request) -> None:
-    """Refuse what would change a request whose model was retired.
-
-    Raises:
-        Conflict: it was.
-    """
-    retired = request.model_retired
-    if retired is not None:
-        raise Conflict(
-            f"the model {request.model} was retired on {retired['at'][:10]}: nothing serves it,"
-            " and its requests stay as they are",
-            where=request.id,
-            advice=f"`govd request show {request.id}`",
-        )
-
-
-def _after(time: datetime, days: int) -> str:
-    return str(moment((time + timedelta(days=days)).isoformat(), "time"))

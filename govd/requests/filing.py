@@ -13,12 +13,14 @@ from govd.records.lifecycle import OPEN
 from govd.records.limits import bounded
 from govd.records.request import Request
 from govd.requests.accepting import Accepting, measured_of
+from govd.requests.approving import needed
 from govd.requests.calibrating import Calibrating
 from govd.requests.composing import Composing
 from govd.requests.computing import Computing
 from govd.requests.contributions import Contributions
-from govd.requests.decisions import Decisions, check_hold, check_model
+from govd.requests.decisions import Decisions
 from govd.requests.finding import Finding
+from govd.requests.holding import check_hold, check_model
 from govd.requests.options import ForgetOptions, date_of, fields_of, understood
 from govd.requests.predicting import Predicting
 from govd.requests.previewing import Previewing, as_filed
@@ -48,21 +50,29 @@ class Requests:
         self.reverting = Reverting(core, self.contributions, self.composing, self.predicting)
         self.accepting = Accepting(core, self.privacy)
         self.criteria = self.accepting.change
-        self.decide, self.extend = self.decisions.decide, self.decisions.extend
+        self.decide, self.hold = self.decisions.decide, self.decisions.hold
         self.all = bounded(Finding(core, self.privacy).all)
-        self.hold, self.release, self.reveal = (
-            self.decisions.hold,
-            self.decisions.release,
-            self.privacy.reveal,
-        )
+        self.reveal = self.privacy.reveal
 
     @bounded
     def show(self, request_id: str) -> Request:
-        """One request; with what its criteria were judged by last (`judged`), and what was measured
-        of its prediction (`prediction`), each with the number of the `revision`.
+        """One request; with what its criteria were judged by last (`judged`), what was measured of
+        its prediction (`prediction`), each with the number of the `revision`, and what it still
+        needs of people (`needed`).
         """
+        views = self.core.desk.views
         request = self.core.desk.request(request_id)
-        return request.with_(**measured_of(self.core.desk.views, request))
+        missing = needed(request, views.people())
+        told = measured_of(views, request) | ({"needed": missing} if missing else {})
+        return request.with_(**told)
+
+    def release(self, request_id: str, reason: str, actor: str) -> Request:
+        """End a legal hold, as `Holding.release`; what is still missing is said."""
+        return self.show(self.decisions.release(request_id, reason, actor).id)
+
+    def extend(self, request_id: str, due: str, reason: str, actor: str) -> Request:
+        """More time for a forget, as `Holding.extend`; what is still missing is said."""
+        return self.show(self.decisions.extend(request_id, due, reason, actor).id)
 
     @bounded
     def forget(self, model: str, options: ForgetOptions, actor: str) -> Request:

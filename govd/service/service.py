@@ -33,6 +33,7 @@ from govd.serve.exports import Exports
 from govd.serve.interference import Interference
 from govd.serve.serving import Serving
 from govd.service.evaluating import Evaluating
+from govd.service.principals import Principals
 from govd.service.reporting import Reports
 from govd.service.revisions import Revisions
 from govd.service.standing import Standing
@@ -56,7 +57,7 @@ class Service:
         self.verification = Verification(core)
         self.bundles = Bundles(core, self.audit, self.checkpoints)
         self.answers = Answers(home.folder / "answers.db", home.settings.inference_log)
-        self.tokens = Tokens(core)
+        self.tokens, self.principals = Tokens(core), Principals(core)
         self.notices = Receivers(core)
         self.reconciler = Reconciler(core, requests, self.measuring)
         self.feeds = Feeds(core, requests)

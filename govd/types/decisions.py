@@ -12,8 +12,9 @@ from govd.types.values import Decision, Json
 class Needs:
     """What a vote that waits is waiting for: approvals of people.
 
-    `n`: so many of them, each another person. `role`: who has this role; None: who may approve at
-    all. `not_filer`: the one who filed the request does not count.
+    `n`: so many of them, each another person. `role`: who has this role, of a token or given to a
+    principal; None: who may approve at all. `not_filer`: the one who filed the request does not
+    count, nor who acts for him or he for whom.
 
     Example: `Needs(2, role="operator", not_filer=True)`.
     """
@@ -38,9 +39,9 @@ class Vote:
     """What a policy says to a request at one moment (`filed`, `approve`, `revert`).
 
     `policy`: what it calls itself. `reason`: a sentence for the people who read why. `inputs`: the
-    figures and names that it decided by, kept with the vote. `needs`: what a "wait" waits for; it
-    is recorded, and govd itself counts nothing: the policy is asked again at each approval, with
-    the approvals so far.
+    figures and names that it decided by, kept with the vote. `needs`: what a "wait" waits for; govd
+    counts who approved. The policy is asked again at each approval, and may say something else
+    then.
     """
 
     decision: Decision

@@ -9,6 +9,7 @@ from govd.ledger import merkle
 from govd.ledger.signing import LogCheckpoint
 from govd.records.standing import Standing, event_of
 from govd.verify import bounds
+from govd.verify.approved import Approved, decision_of
 from govd.verify.bounds import Vouched
 from govd.verify.bundle_format import MAX_STATEMENT_BYTES, entry_of
 from govd.verify.keys import MOST as ROTATIONS
@@ -43,6 +44,7 @@ def read_entries(
     """
     verdict, scan = opened.verdict, Scan()
     tree, standing = merkle.Growing(), Standing(verdict.fault)
+    approved = Approved(verdict.fault, whole=opened.whole)
     members = opened.files.members
     artifacts = {name.partition("/")[2] for name in members if name.startswith("artifacts/")}
     unnamed = set(artifacts)
@@ -62,6 +64,7 @@ def read_entries(
                 _fold(entry, standing, verdict)
             else:
                 proofs.check(entry["seq"], leaf)
+            _count(entry, approved, verdict)
             unnamed.difference_update(_note(entry, opened, scan, artifacts))
         if verdict.full:
             break
@@ -86,6 +89,17 @@ def _fold(entry: dict[str, Any], standing: Standing, verdict: Verdict) -> None:
     else:
         if event is not None:
             standing.take(event)
+
+
+def _count(entry: dict[str, Any], approved: Approved, verdict: Verdict) -> None:
+    """What an entry says of approvals and of who may give them."""
+    try:
+        decision = decision_of(entry)
+    except (TypeError, AttributeError) as error:
+        verdict.fault(f"entry {entry['seq']} is not what its kind has: {error}")
+    else:
+        if decision is not None:
+            approved.take(decision)
 
 
 def _note(entry: dict[str, Any], opened: OpenBundle, scan: Scan, artifacts: set[str]) -> set[str]:

@@ -21,6 +21,7 @@ STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "https://github.com/govd/govd/blob/main/govd/ledger/README.md#claim"
 PAYLOAD: Final = "application/vnd.in-toto+json"
 KEPT: Final = ("concepts", "domains", "strength", "method", "target", "private")
+APPROVED: Final = ("role", "roles", "for", "meets")
 DIGITS: Final = frozenset("0123456789abcdef")
 
 Entry = Mapping[str, Any]
@@ -94,13 +95,25 @@ def claims_of(
         for request in claim.requests:
             wanted.setdefault(request, []).append(claim)
     for entry in entries() if wanted else ():
-        if entry["kind"] == "request.file":
-            for claim in wanted.get(entry["subject"], ()):
-                payload = {"id": entry["subject"]} | {
-                    k: entry["payload"][k] for k in KEPT if k in entry["payload"]
-                }
-                claim.predicate["requests"].append(payload)
+        for claim in wanted.get(entry["subject"], ()):
+            _request(claim, entry)
     return claims
+
+
+def _request(claim: Claim, entry: Entry) -> None:
+    """What was asked for, and who approved it: as what, for whom, for which policies. Approvals of
+    older ledgers do not say that, and are in no claim.
+    """
+    payload, kind = entry["payload"], entry["kind"]
+    if kind == "request.file":
+        filed = {"id": entry["subject"]} | {k: payload[k] for k in KEPT if k in payload}
+        claim.predicate["requests"].append(filed)
+    elif kind in ("request.approve", "request.approval") and "roles" in payload:
+        approval = {"principal": entry["actor"], "at": entry["time"], "entry": entry["seq"]}
+        approval |= {k: payload[k] for k in APPROVED if k in payload}
+        for request in claim.predicate["requests"]:
+            if request["id"] == entry["subject"]:
+                request.setdefault("approvals", []).append(approval)
 
 
 def _revision(claim: Claim, entry: Entry) -> None:

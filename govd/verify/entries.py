@@ -15,6 +15,7 @@ from govd.ledger import canonical, merkle
 from govd.ledger.signing import Key, LogCheckpoint
 from govd.records.standing import Standing
 from govd.verify import bounds, parts
+from govd.verify.approved import Approved
 from govd.verify.bounds import Trust, Vouched
 from govd.verify.kept_notes import check_notes
 from govd.verify.keys import Keys
@@ -32,7 +33,8 @@ def verify(
     signed: str | None = None,
 ) -> Verdict:
     """Recompute the tree from the bodies; compare stored nodes and every signed log checkpoint with
-    it, and every published revision with what was in force then.
+    it, every published revision with what was in force then, and every approval with what policies
+    asked of people.
 
     `key` is trusted: the log's key, or an earlier one of it. `workers` (processes, say) verify
     parts side by side. `kept` are log checkpoints that somebody kept elsewhere: what they say must
@@ -126,6 +128,7 @@ class _Scan:
         self.published: list[tuple[int, str]] = []
         self.times = Times()
         self.standing = Standing(verdict.fault)
+        self.approved = Approved(verdict.fault)
 
     def take(self, part: Part) -> bool:
         """The next part; whether what comes after it can be looked at: not where one of its entries
@@ -141,6 +144,8 @@ class _Scan:
             self.standing.take(event)
             if event.kind == "revision.publish":
                 self.published.append((event.seq, event.subject))
+        for decision in part.decisions:
+            self.approved.take(decision)
         verdict.delivered += part.delivered
         verdict.last |= part.last
         verdict.named |= part.named

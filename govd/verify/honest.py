@@ -57,6 +57,7 @@ def honest(claim: Claim | None) -> str:
         f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about}.",
         _targets(predicate, metrics),
     ]
+    parts += approved(requests)
     linear = metrics.get("checkpoint")
     if isinstance(linear, dict):
         parts.append(_of_checkpoint(linear))
@@ -70,6 +71,19 @@ def honest(claim: Claim | None) -> str:
     if isinstance(software, dict) and software:
         parts.append(f"Computed with {', '.join(f'{k} {v}' for k, v in sorted(software.items()))}.")
     return " ".join([safe(part) for part in parts] + [NOT_ERASURE])
+
+
+def approved(requests: list[Any]) -> list[str]:
+    """Who approved what a revision forgets, where the entries say as what they did."""
+    sentences = []
+    for request in requests[:SHOWN]:
+        people = [
+            f"{one.get('principal')} as {one.get('role') or 'nothing'}"
+            for one in map(json_dict, json_list(request.get("approvals")))
+        ]
+        if people:
+            sentences.append(f"{scope(request)} was approved by {', '.join(people)}.")
+    return sentences
 
 
 def _of_checkpoint(linear: Mapping[str, Any]) -> str:

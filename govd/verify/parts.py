@@ -13,6 +13,7 @@ from govd.errors import GovdError
 from govd.ledger import canonical
 from govd.records import standing
 from govd.verify import bounds
+from govd.verify.approved import decision_of
 from govd.verify.bounds import Vouched
 
 #: Where entries name artifacts, and what each is.
@@ -118,6 +119,7 @@ class Part:
         default_factory=dict
     )  # subjects of the last revisions of each model, by kind of entry and model
     events: list[standing.Event] = field(default_factory=list)
+    decisions: list[dict[str, Any]] = field(default_factory=list)
     times: Times = field(default_factory=Times)
 
     def take(self, seq: int, entry: Mapping[str, Any]) -> None:
@@ -141,6 +143,9 @@ class Part:
         event = standing.event_of(entry)
         if event is not None:
             self.events.append(event)
+        decision = decision_of(entry)
+        if decision is not None:
+            self.decisions.append(decision)
 
 
 def named(entry: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from govd.verify.honest import attacks, json_list, scope, share
+from govd.verify.honest import attacks, json_dict, json_list, scope, share
 from govd.verify.policy_sentences import of_policy
 from govd.verify.safe_text import safe
 
@@ -91,10 +91,21 @@ def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None
                 if name in payload
             ]
             return f"{subject} {' and '.join(dates)} by {entry['actor']}"
+        case "request.approve" if "roles" in payload:
+            because = f": {_reason(payload)}" if _reason(payload) else ""
+            return f"{subject} was approved{_standing_of(payload)}{because}"
         case "request.approval":
             return (
-                f"{entry['actor']} approved {subject} ({_reason(payload)}), but policies did not:"
-                f" {payload.get('held_by')}"
+                f"{entry['actor']} approved {subject}{_standing_of(payload)} ({_reason(payload)}),"
+                f" but policies did not: {payload.get('held_by')}"
+            )
+        case "request.release_wanted" | "request.extend_wanted":
+            act = "the end of its legal hold"
+            if kind == "request.extend_wanted":
+                act = f"more time until {str(payload.get('due_at'))[:10]}"
+            return (
+                f"{entry['actor']} asked for {act} for {subject}{_standing_of(payload)}"
+                f" ({_reason(payload)}), which needs more: {payload.get('held_by')}"
             )
         case "request.extend":
             return (
@@ -121,6 +132,15 @@ def criteria(bounds: Any) -> str:
         if isinstance(bound, dict)
     ]
     return ", ".join(said) or "nothing"
+
+
+def _standing_of(payload: Mapping[str, Any]) -> str:
+    """As what and for whom somebody approved, and which policies wanted it."""
+    words = f" as {payload['role']}" if payload.get("role") else ""
+    acting = [str(json_dict(one).get("principal")) for one in json_list(payload.get("for"))]
+    words += f", acting for {' and '.join(acting)}" if acting else ""
+    meets = [str(policy) for policy in json_list(payload.get("meets"))]
+    return words + (f", as {', '.join(meets)} asked" if meets else "")
 
 
 def _of_revision(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
@@ -154,9 +174,29 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
                 f"{subject} was retired with {count} forget{'' if count == 1 else 's'} in force,"
                 f" which keep their states{because}"
             )
+        case "principal.add" | "principal.update":
+            given = ", ".join(map(str, json_list(payload.get("roles"))))
+            verb = "was added with" if kind == "principal.add" else "has from now on"
+            return f"the principal {subject} {verb} the roles {given}" + _because(reason)
+        case "principal.remove":
+            return f"the principal {subject} was removed" + _because(reason)
+        case "principal.delegate":
+            until = str(payload.get("until"))[:10]
+            return f"{payload.get('to')} acts for {subject} until {until}" + _because(reason)
+        case "principal.undelegate":
+            return f"{payload.get('to')} acts for {subject} no more" + _because(reason)
+        case "token.create":
+            holder = payload.get("principal") or payload.get("name")
+            return f"a token with the role {payload.get('role')} was made for {holder}"
+        case "token.revoke":
+            return f"the token {subject} was revoked"
         case "key.rotate":
             return f"the key of the log was changed to {str(payload.get('new'))[-20:]}: {reason}"
     return None
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
 
 
 def _figures(subject: str, metrics: Any) -> str:

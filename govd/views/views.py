@@ -24,6 +24,7 @@ from govd.records.fold_revisions import made_of_digest
 from govd.records.lifecycle import ModelState, RequestState
 from govd.records.model import Head, RegisteredModel
 from govd.records.notice import Notice, Receiver, ReceiverState
+from govd.records.people import People, Principal
 from govd.records.policy import Freeze, Policy
 from govd.records.record import StoredRecord
 from govd.records.request import Request
@@ -65,6 +66,7 @@ class Views:
         self.witnessed = {name: StoredRecord.from_json(r) for name, r in live("witness")}
         self.policies = {name: Policy.from_json(r) for name, r in live("policy")}
         self.feeds = {name: FeedRecord.from_json(r) for name, r in live("feed")}
+        self.principals = {key: Principal.from_json(r) for key, r in live("principal")}
         self._freeze = next((Freeze.from_json(r) for _, r in live("freeze")), None)
         self.receivers = {name: Receiver.from_json(r) for name, r in live("receiver")}
         self.size = int(self.records.position().get("size", 0))
@@ -137,6 +139,8 @@ class Views:
                 self.policies[place[1]] = Policy.from_json(record)
             elif place[0] == "feed":
                 self.feeds[place[1]] = FeedRecord.from_json(record)
+            elif place[0] == "principal":
+                self.principals[place[1]] = Principal.from_json(record)
             elif place[0] == "freeze":
                 self._freeze = Freeze.from_json(record)
             elif place[0] == "receiver":
@@ -202,7 +206,7 @@ class Views:
             return record.number in self._numbers(record.model)
         if isinstance(record, Receiver):
             return record.state is not ReceiverState.REMOVED
-        return place[0] in ("token", "head", "witness", "policy", "freeze", "feed")
+        return place[0] in ("token", "head", "witness", "policy", "freeze", "feed", "principal")
 
     def _get(self, noun: str, key: str) -> StoredRecord | None:
         changed = self._changed.get((noun, key))
@@ -326,6 +330,10 @@ class Views:
         """A notice that was sent, or given up."""
         record = self._get("notice", notice_id)
         return None if record is None else Notice.from_json(record)
+
+    def people(self) -> People:
+        """Who is in charge."""
+        return People.of(list(self.principals.values()), list(self.tokens.values()))
 
     @property
     def frozen(self) -> Freeze | None:

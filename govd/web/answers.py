@@ -217,22 +217,3 @@ class Export(Answer):
     files: dict[str, str]
     edit_digest: str
     recipient: str
-
-
-class Token(Answer):
-    """A token, without its secret."""
-
-    id: str
-    name: str
-    role: str
-    created_at: str
-    revoked_at: str | None
-
-
-class NewToken(Answer):
-    """A new token, with its secret."""
-
-    id: str
-    name: str
-    role: str
-    token: str

@@ -23,6 +23,7 @@ from govd.web import (
     models,
     notices,
     policies,
+    principals,
     problems,
     questions,
     requests,
@@ -51,6 +52,7 @@ ROUTERS = (
     feeds.router,
     feeds.sent,
     notices.router,
+    principals.router,
 )
 
 

@@ -185,6 +185,35 @@ class TokenBody(Body):
 
     role: str
     name: str
+    principal: str | None = None
+    models: list[str] = []
+    expires: str | None = None
+
+
+class RolesBody(Body):
+    """`govd principal update`."""
+
+    roles: list[str]
+    reason: str = ""
+
+
+class PrincipalBody(RolesBody):
+    """`govd principal add`."""
+
+    name: str
+
+
+class UndelegateBody(Body):
+    """`govd principal undelegate`."""
+
+    to: str
+    reason: str = ""
+
+
+class DelegateBody(UndelegateBody):
+    """`govd principal delegate`."""
+
+    until: str
 
 
 class NoticeBody(Body):

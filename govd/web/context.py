@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from govd.service.service import Service
+from govd.service.tokens import Holder
 from govd.web.gauges import Sizes
 from govd.web.news import News
 from govd.web.turns import Turns
@@ -62,9 +63,21 @@ def admit(context: Context, credentials: HTTPAuthorizationCredentials | None, ro
     return context.service.tokens.admit(credentials.credentials if credentials else None, role)
 
 
-def admit_bearer(request: Request, role: str) -> str:
-    """`admit` by the Authorization header, for what is asked before a route's parameters are
+def held_by(context: Context, credentials: HTTPAuthorizationCredentials | None) -> Holder:
+    """Who calls, whatever his role.
+
+    Raises:
+        Unauthenticated: no valid token.
+    """
+    return context.service.tokens.held(credentials.credentials if credentials else None)
+
+
+def bearer(request: Request) -> Holder:
+    """Who calls by the Authorization header, for what is asked before a route's parameters are
     read.
+
+    Raises:
+        Unauthenticated: no valid token.
     """
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     given = (
@@ -72,7 +85,7 @@ def admit_bearer(request: Request, role: str) -> str:
         if kind.lower() == "bearer"
         else None
     )
-    return admit(request.app.state.context, given, role)
+    return held_by(request.app.state.context, given)
 
 
 def needs(role: str) -> Callable[..., Awaitable[str]]:
@@ -89,3 +102,4 @@ def needs(role: str) -> Callable[..., Awaitable[str]]:
 Owner = Annotated[str, Depends(needs("owner"))]
 Operator = Annotated[str, Depends(needs("operator"))]
 Reader = Annotated[str, Depends(needs("reader"))]
+Anyone = Annotated[str, Depends(needs("inference"))]

@@ -17,6 +17,7 @@ from govd.web import answers as a
 from govd.web import audit_answers as audit
 from govd.web import feed_answers as feed
 from govd.web import notice_answers as notice
+from govd.web import people_answers as people
 from govd.web import policy_answers as policy
 from govd.web import request_answers as requests
 from govd.web.problems import PROBLEM
@@ -94,9 +95,6 @@ ANSWERS: Final[dict[str, Model]] = {
     "GET /v1/feeds/{name}/runs": a.Page[feed.FeedRun],
     "GET /v1/feeds/{name}/runs/{run}": feed.FeedRunWhole,
     "POST /v1/feeds/{name}/runs/{run}/{event}": feed.FeedRunWhole,
-    "GET /v1/tokens": a.Page[a.Token],
-    "POST /v1/tokens": a.NewToken,
-    "DELETE /v1/tokens/{token_id}": a.Token,
     "GET /v1/notices": a.Page[notice.Receiver],
     "POST /v1/notices": notice.Receiver,
     "GET /v1/notices/history": a.Page[notice.Told],
@@ -104,6 +102,17 @@ ANSWERS: Final[dict[str, Model]] = {
     "POST /v1/notices/{name}/secret": notice.Receiver,
     "POST /v1/notices/{name}/test": notice.Tested,
     "POST /v1/notices/{notice}/retry": notice.Receiver,
+    "GET /v1/tokens": a.Page[people.Token],
+    "POST /v1/tokens": people.NewToken,
+    "DELETE /v1/tokens/{token_id}": people.Token,
+    "GET /v1/whoami": people.Caller,
+    "GET /v1/principals": a.Page[people.Principal],
+    "POST /v1/principals": people.Principal,
+    "GET /v1/principals/{name}": people.Principal,
+    "PATCH /v1/principals/{name}": people.Principal,
+    "DELETE /v1/principals/{name}": people.Principal,
+    "POST /v1/principals/{name}/delegate": people.Principal,
+    "POST /v1/principals/{name}/undelegate": people.Principal,
 }
 """What a call answers in JSON where it is done. Answers are not checked against this as they leave:
 the tests do.

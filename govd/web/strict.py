@@ -21,8 +21,9 @@ from starlette.exceptions import HTTPException
 
 from govd.errors import Usage
 from govd.records.limits import check_document, shorn
-from govd.types import changeable
-from govd.web.context import admit_bearer
+from govd.types import Json, changeable
+from govd.web.context import bearer
+from govd.web.scoping import check_scope
 
 SHOWN: Final = 60
 """Characters of what somebody sent that an answer says again."""
@@ -43,12 +44,14 @@ class Open(APIRoute):
         names, takes_body = _query_names(self.dependant), self.body_field is not None
 
         async def strict(request: Request) -> Response:
-            if self.guarded:
-                admit_bearer(request, "inference")
+            held = bearer(request) if self.guarded else None
             _check_query(request, names)
+            body: Json = None
             if takes_body:
                 request = Body(request.scope, request.receive)
-                await request.json()  # here, where what is wrong with it is told as what it is
+                body = await request.json()  # here, where what is wrong with it is told as that
+            if held is not None:
+                check_scope(held, self.path_format, request, body)
             return await handler(request)
 
         return strict

@@ -15,7 +15,9 @@ router = APIRouter(tags=["tokens"], route_class=Strict)
 @router.post("/tokens", status_code=201)
 def create(body: TokenBody, response: Response, context: Here, actor: Owner) -> Json:
     """A new token; its secret is shown this once, and kept nowhere."""
-    token = context.service.tokens.create(body.role, body.name, actor)
+    token = context.service.tokens.create(
+        body.role, body.name, actor, body.principal, body.models, body.expires
+    )
     response.headers["Cache-Control"] = "no-store"
     response.headers["Location"] = f"/v1/tokens/{token['id']}"
     return token

@@ -24,7 +24,7 @@ from govd.automatic.feeds import FeedSettings
 from govd.cli.show_requests import show_request
 from govd.edit import Edit
 from govd.errors import BadFile, Conflict, Unsupported
-from govd.records.actors import roles_of
+from govd.records.people import People
 from govd.requests import ForgetOptions
 from govd.service.service import Service
 from govd.types import (
@@ -146,10 +146,15 @@ def test_roles_are_those_of_the_tokens_in_use_and_the_owners() -> None:
         {"name": "ann", "role": "operator", "revoked_at": None},
         {"name": "bob", "role": "owner", "revoked_at": "2026-01-01T00:00:00Z"},
     ]
-    assert roles_of("principal:ann", tokens) == ("operator", "reader")
-    assert roles_of("principal:bob", tokens) == ()
-    assert roles_of("owner", tokens) == roles_of("local:ann", tokens) == ("owner",)
-    assert roles_of("feed:names", tokens) == roles_of("ann", tokens) == ()
+    people = People.of([], tokens)
+
+    def roles(actor: str) -> tuple[str, ...]:
+        return people.roles(actor, "2026-06-01T00:00:00.000000Z")
+
+    assert roles("principal:ann") == ("operator", "reader")
+    assert roles("principal:bob") == ()
+    assert roles("owner") == roles("local:ann") == ("owner",)
+    assert roles("feed:names") == roles("ann") == ()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from govd.service.api.audit import Audit
 from govd.service.api.feeds import Feeds
 from govd.service.api.models import Models
 from govd.service.api.notices import Notices
+from govd.service.api.people import People
 from govd.service.api.policies import Policies
 from govd.service.api.question import Question, questions_of
 from govd.service.api.requests import Requests
@@ -28,7 +29,7 @@ from govd.service.api.tokens import Tokens
 __all__ = ["QUESTIONS", "Api", "Question"]
 
 
-class Api(Models, Requests, Policies, Audit, Tokens, Feeds, Notices):
+class Api(Models, Requests, Policies, Audit, Tokens, People, Feeds, Notices):
     """All of it, as a context that lets go at its end. `remote`: somebody else reconciles, so that
     waiting means something.
     """
