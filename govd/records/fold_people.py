@@ -10,8 +10,9 @@ from govd.types import Json, Record
 
 
 def fold_principal(event: str, entry: Record, lookup: Lookup) -> Changes:
-    """Of `principal.add`, `.update`, `.remove`, `.delegate` and `.undelegate`; the subject is the
-    principal's name, and names that are spelled alike are one principal.
+    """What `event` and its `entry` change of what `lookup` has: of `principal.add`, `.update`,
+    `.remove`, `.delegate` and `.undelegate`. The subject is the principal's name; names that are
+    spelled alike are one principal.
 
     Raises:
         Conflict: it cannot happen: he is one already, or nothing of that kind stands.

@@ -95,7 +95,7 @@ def weighed(act: Act, moment: str, votes: Sequence[Vote], actor: str, people: Pe
 
 
 def approver_of(actor: str, people: People, time: str) -> Approver:
-    """Somebody with the roles that he has at a time."""
+    """The `actor` with the roles that he has, by `people`, at a time."""
     acting = {one.principal: frozenset(one.roles) for one in people.acting(actor, time)}
     return Approver(actor, frozenset(people.roles(actor, time)), acting)
 
@@ -106,7 +106,9 @@ def tallied(
     votes: Sequence[Mapping[str, Json]] = (),
     approvers: Sequence[Approver] = (),
 ) -> list[Tally]:
-    """How far each requirement is met. `votes`, `approvers`: beside those that are recorded."""
+    """How far each requirement of `act` is met, `people` being in charge. `votes`, `approvers`:
+    beside those that are recorded.
+    """
     recorded = [Approver.from_json(approval) for approval in act.earlier]
     filing = Filing(act.request.filed_by, act.request.seq, act.request.filed_at)
     requirements = standing([*act.request["votes"], *votes], act.since, act.moments)

@@ -34,8 +34,9 @@ class Holding:
 
     @bounded
     def hold(self, request_id: str, reason: str, actor: str) -> Request:
-        """A legal hold: until it is released the request is neither reverted, withdrawn, rejected
-        nor shredded, and does not expire. A revert of it that was approved waits again.
+        """A legal hold on `request_id` by `actor`: until it is released the request is neither
+        reverted, withdrawn, rejected nor shredded, and does not expire. A revert of it that was
+        approved waits again.
 
         Raises:
             Usage: no reason. Conflict: it is held already.
@@ -60,8 +61,8 @@ class Holding:
 
     @bounded
     def release(self, request_id: str, reason: str, actor: str) -> Request:
-        """End a legal hold, once as many people asked for it as policies want; until then this
-        person's word is kept.
+        """End the legal hold on `request_id`, once as many people asked for it as policies want;
+        until then the word of `actor` is kept.
 
         Raises:
             Usage: no reason. Conflict: it is not held. Denied: a policy says no.
@@ -77,8 +78,8 @@ class Holding:
 
     @bounded
     def extend(self, request_id: str, due: str, reason: str, actor: str) -> Request:
-        """More time for a forget that is not in force yet, once as many people asked for the same
-        date as policies want; until then this person's word is kept.
+        """More time, until `due`, for `request_id`, a forget that is not in force yet, once as many
+        people asked for the same date as policies want; until then the word of `actor` is kept.
 
         Raises:
             Usage: no reason, or no later date than the one there is, or one beyond what may be

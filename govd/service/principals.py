@@ -48,7 +48,8 @@ class Principals:
 
     @bounded
     def add(self, name: str, roles: Sequence[str], reason: str, actor: str) -> Record:
-        """A new principal. `owner` gives roles to the home's owner.
+        """A new principal of this `name` with `roles`, added by `actor` for a `reason`. The name
+        `owner` gives roles to the home's owner.
 
         Raises:
             Usage: a name or role that cannot be one, or no role. Conflict: he is one already, or
@@ -72,7 +73,8 @@ class Principals:
 
     @bounded
     def update(self, name: str, roles: Sequence[str], reason: str, actor: str) -> Record:
-        """Give a principal other roles, instead of those that he has.
+        """Give the principal `name` other `roles`, instead of those that he has; `actor` says so,
+        for a `reason`.
 
         Raises:
             NotFound: there is no such principal. Usage: a role that cannot be one, or none.
@@ -86,8 +88,8 @@ class Principals:
 
     @bounded
     def remove(self, name: str, reason: str, actor: str) -> Record:
-        """Remove a principal: his tokens let nobody in any more, his delegations end, and what he
-        approved counts no more for what still waits.
+        """Remove the principal `name`, by `actor` for a `reason`: his tokens let nobody in any
+        more, his delegations end, and what he approved counts no more for what still waits.
 
         Raises:
             NotFound: there is no such principal.
@@ -105,7 +107,7 @@ class Principals:
 
     @bounded
     def delegate(self, name: str, to: str, until: str, reason: str, actor: str) -> Record:
-        """Let a principal act for another one, until a date.
+        """Let the principal `to` act for `name` until a date, by `actor` for a `reason`.
 
         Raises:
             NotFound: there is no such principal. Usage: a date that is past, or the same person.
@@ -121,7 +123,7 @@ class Principals:
 
     @bounded
     def undelegate(self, name: str, to: str, reason: str, actor: str) -> Record:
-        """End a delegation before its date.
+        """End the delegation of `name` `to` another before its date, by `actor` for a `reason`.
 
         Raises:
             NotFound: there is no such principal. Conflict: no such delegation is in force.

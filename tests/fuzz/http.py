@@ -32,9 +32,9 @@ from schemathesis.specs.openapi import checks
 
 from govd.asking import plugins
 from govd.models.given import Given
+from govd.records.actors import TOKEN_ROLES as ROLES
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
-from govd.records.actors import TOKEN_ROLES as ROLES
 from govd.web.app import create_app
 from govd.web.context import Context
 from govd.web.described import REFUSALS

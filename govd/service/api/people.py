@@ -27,11 +27,13 @@ class People(Asked):
 
     @abstractmethod
     def add_principal(self, name: str, roles: Sequence[str], reason: str = "") -> Record:
-        """A new principal. `owner` gives roles to the home's owner."""
+        """A new principal of this `name`, added for a `reason`; `owner` gives roles to the home's
+        owner.
+        """
 
     @abstractmethod
     def update_principal(self, name: str, roles: Sequence[str], reason: str = "") -> Record:
-        """Give a principal other roles, instead of those that he has."""
+        """Give the principal `name` other roles, instead of those that he has, for a `reason`."""
 
     @abstractmethod
     def remove_principal(self, name: str, reason: str = "") -> Record:
@@ -41,11 +43,11 @@ class People(Asked):
 
     @abstractmethod
     def delegate(self, name: str, to: str, until: str, reason: str = "") -> Record:
-        """Let principal `to` act for `name` until a date."""
+        """Let principal `to` act for `name` until a date, for a `reason`."""
 
     @abstractmethod
     def undelegate(self, name: str, to: str, reason: str = "") -> Record:
-        """End a delegation before its date."""
+        """End the delegation of `name` `to` another before its date, for a `reason`."""
 
     @abstractmethod
     def whoami(self) -> Record:
