@@ -14,19 +14,20 @@ from govd.service.tokens import Holder
 from govd.types import Json
 from govd.web.context import Context
 
-OF_NO_MODEL: Final = ("/v1/whoami",)
-OF_A_PATH: Final = ("/v1/models/", "/v1/audit/why/")
+#: Routes below `/v1`, their parameters in braces.
+OF_NO_MODEL: Final = ("/whoami",)
+OF_A_PATH: Final = ("/models/", "/audit/why/")
 """Routes whose path names the model, as its first parameter."""
-OF_A_REQUEST: Final = ("/v1/requests/", "/v1/audit/trail/")
+OF_A_REQUEST: Final = ("/requests/", "/audit/trail/")
 """Routes whose path names a request."""
 OF_A_QUERY: Final = (
-    "GET /v1/requests",
-    "GET /v1/audit/log",
-    "GET /v1/audit/as-of",
-    "GET /v1/audit/deadlines",
+    "GET /requests",
+    "GET /audit/log",
+    "GET /audit/as-of",
+    "GET /audit/deadlines",
 )
 """Routes that may be narrowed to a model by the parameter `model`."""
-OF_A_BODY: Final = ("POST /v1/requests", "POST /v1/preview")
+OF_A_BODY: Final = ("POST /requests", "POST /preview")
 """Routes whose body names the model."""
 
 
@@ -43,9 +44,10 @@ def check_scope(held: Holder, route: str, request: Request, body: Json) -> None:
         Denied: it is about another model, or about more than one. NotFound: there is no such
         request.
     """
-    if not held.models or route in OF_NO_MODEL:
+    below = route.removeprefix("/v1")  # as it is, or as the router that has it knows it
+    if not held.models or below in OF_NO_MODEL:
         return
-    model = _model(route, request, body)
+    model = _model(below, request, body)
     named = ", ".join(held.models)
     if model is None:
         raise Denied(
