@@ -16,7 +16,8 @@ from govd.models.core import Core
 from govd.records.coverage import scope_of
 from govd.records.drafts import request_draft
 from govd.records.limits import bounded
-from govd.records.request import Hidden, Request
+from govd.records.request import Request
+from govd.records.spoken import Hidden
 from govd.types import PRIVATE, Json, Record, Scope
 
 HIDDEN: Final = ("concepts", "reason", "basis", "ticket")

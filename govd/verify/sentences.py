@@ -46,6 +46,7 @@ def _sentence(entry: Mapping[str, Any]) -> str:
     sentence = None
     if noun == "request":
         sentence = _of_request(kind, subject, entry)
+        sentence = sentence or _of_word(kind, subject, entry)
     elif noun == "revision":
         sentence = _of_revision(kind, subject, payload)
     elif noun == "policy":
@@ -91,22 +92,6 @@ def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None
                 if name in payload
             ]
             return f"{subject} {' and '.join(dates)} by {entry['actor']}"
-        case "request.approve" if "roles" in payload:
-            because = f": {_reason(payload)}" if _reason(payload) else ""
-            return f"{subject} was approved{_standing_of(payload)}{because}"
-        case "request.approval":
-            return (
-                f"{entry['actor']} approved {subject}{_standing_of(payload)} ({_reason(payload)}),"
-                f" but policies did not: {payload.get('held_by')}"
-            )
-        case "request.release_wanted" | "request.extend_wanted":
-            act = "the end of its legal hold"
-            if kind == "request.extend_wanted":
-                act = f"more time until {str(payload.get('due_at'))[:10]}"
-            return (
-                f"{entry['actor']} asked for {act} for {subject}{_standing_of(payload)}"
-                f" ({_reason(payload)}), which needs more: {payload.get('held_by')}"
-            )
         case "request.extend":
             return (
                 f"{subject} is due on {str(payload.get('due_at'))[:10]} instead of"
@@ -132,6 +117,29 @@ def criteria(bounds: Any) -> str:
         if isinstance(bound, dict)
     ]
     return ", ".join(said) or "nothing"
+
+
+def _of_word(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None:
+    """What somebody said to a request: that he approves, or asks for an act that takes more."""
+    payload = entry["payload"]
+    match kind:
+        case "request.approve" if "roles" in payload:
+            because = f": {_reason(payload)}" if _reason(payload) else ""
+            return f"{subject} was approved{_standing_of(payload)}{because}"
+        case "request.approval":
+            return (
+                f"{entry['actor']} approved {subject}{_standing_of(payload)} ({_reason(payload)}),"
+                f" but policies did not: {payload.get('held_by')}"
+            )
+        case "request.release_wanted" | "request.extend_wanted":
+            act = "the end of its legal hold"
+            if kind == "request.extend_wanted":
+                act = f"more time until {str(payload.get('due_at'))[:10]}"
+            return (
+                f"{entry['actor']} asked for {act} for {subject}{_standing_of(payload)}"
+                f" ({_reason(payload)}), which needs more: {payload.get('held_by')}"
+            )
+    return None
 
 
 def _standing_of(payload: Mapping[str, Any]) -> str:
