@@ -8,7 +8,7 @@ memory and in the tables, and what can be asked.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Unpack
 
@@ -112,17 +112,16 @@ class Views:
 
     def _standing(self, noun: str, key: str) -> StoredRecord | None:
         """A record as the entries so far leave it: what the fold reads."""
-        in_memory: StoredRecord | None = None
-        if noun == "request":
-            in_memory = self.open.get(key)
-        elif noun == "model":
-            in_memory = self.models.get(key)
-        elif noun == "token":
-            in_memory = self.tokens.get(key)
-        elif noun == "head":
+        if noun == "head":
             return self.heads.get(key)
-        elif noun == "revision":
-            in_memory = self._kept.get(key)
+        kept: dict[str, Mapping[str, StoredRecord]] = {
+            "request": self.open,
+            "model": self.models,
+            "token": self.tokens,
+            "principal": self.principals,
+            "revision": self._kept,
+        }
+        in_memory = kept[noun].get(key) if noun in kept else None
         return self._get(noun, key) if in_memory is None else in_memory
 
     def _keep(self, changes: Changes, seq: int) -> None:
