@@ -38,11 +38,20 @@ def show_policies(policies: Sequence[Record]) -> None:
             p["digest"][:SHOWN_DIGITS],
             minute(p["added_at"]),
             escape(p["added_by"]),
+            _origin(p),
         )
         for p in policies
     ]
-    heads = ("policy", "version", "mode", "asked when", "digest", "added", "by")
+    heads = ("policy", "version", "mode", "asked when", "digest", "added", "by", "from")
     console().print(table(*heads, rows=rows))
+
+
+def _origin(policy: Record) -> str:
+    """Where a text comes from."""
+    ready = policy.get("ready")
+    if policy.get("setting"):
+        return f"govd.toml: {policy['setting']}"
+    return f"ready: {escape(ready['name'])}" if ready else "a file"
 
 
 def show_ready(ready: Sequence[Record]) -> None:
@@ -74,6 +83,7 @@ def show_policy(policy: Record) -> None:
             f"  {policy['mode']} since {minute(policy['mode_at'])} by {escape(policy['mode_by'])}"
             f"{why}"
         )
+    say(f"  from {_origin(policy)}")
     for other in policy["versions"][1:]:
         say(f"  another text of it, {other['digest'][:SHOWN_DIGITS]}: {_mode(other['mode'])}")
     for line in policy["text"].rstrip().splitlines():

@@ -73,6 +73,18 @@ class Settings:
         " somebody must approve each.",
         _one_of("self", "person"),
     )
+    four_eyes: bool = setting(
+        False,
+        "true: whoever files a revert cannot approve it, and a legal hold ends when two people have"
+        " asked for it; these are the ready policies four-eyes and four-eyes-release.",
+    )
+    expiry: str = setting(
+        "ask",
+        "What becomes of a forget that has expired. ask: its revert is filed and waits for a"
+        " person; revert: it is reverted; off: it stays. This is the ready policy expiry, which is"
+        " added once a forget with an expiry date is in force.",
+        _one_of("ask", "revert", "off"),
+    )
     max_predicted_disagreement: float = setting(
         0.05, "A request that may change more than this share of other answers waits for a person."
     )
@@ -212,11 +224,15 @@ class Settings:
 
 def _of_kind(name: str, value: Any, kind: type, path: Path) -> Any:
     wanted = list if kind is tuple else (int, float) if kind is float else kind
-    if not isinstance(value, wanted) or isinstance(value, bool):
-        words = {tuple: "list", float: "number", int: "whole number", str: "text"}
-        raise BadFile(
-            f"{name} is {value!r}", where=str(path), advice=f"It must be a {words[kind]}."
-        )
+    if not isinstance(value, wanted) or isinstance(value, bool) != (kind is bool):
+        words = {
+            tuple: "a list",
+            float: "a number",
+            int: "a whole number",
+            str: "a text",
+            bool: "true or false",
+        }
+        raise BadFile(f"{name} is {value!r}", where=str(path), advice=f"It must be {words[kind]}.")
     if not isinstance(value, list):
         return value
     if not all(isinstance(item, str) for item in value):

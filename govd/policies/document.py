@@ -100,6 +100,16 @@ def read(text: str, where: str = "policy") -> Document:
     return _Reader(text, where).document()
 
 
+def added_as(document: Document) -> dict[str, Json]:
+    """What the entry that adds a policy says of it."""
+    return {
+        "digest": document.digest,
+        "version": document.version,
+        "moments": list(document.moments),
+        "text": document.text,
+    }
+
+
 class _Reader:
     """Reads one text; every error has the place of the node that it is about."""
 

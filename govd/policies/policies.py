@@ -4,14 +4,15 @@ they are asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from govd.errors import Conflict, NotFound, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.policies import inputs
-from govd.policies.document import Document, read
+from govd.policies.document import Document, added_as, read
+from govd.policies.from_settings import words_of
 from govd.policies.ready import filled, ready_policies
 from govd.policies.reports import Reports
 from govd.records.limits import bounded
@@ -150,13 +151,8 @@ class Policies:
                 advice="Say mode: shadow, look at `govd policy report` and enforce it then; or say"
                 " --force --reason TEXT.",
             )
-        payload: dict[str, Json] = {
-            "digest": document.digest,
-            "version": document.version,
-            "moments": list(document.moments),
-            "mode": (Mode.SHADOW if enforced else document.mode).value,
-            "text": document.text,
-        }
+        mode = Mode.SHADOW if enforced else document.mode
+        payload: dict[str, Json] = {**added_as(document), "mode": mode.value}
         if ready is not None:
             payload["ready"] = ready
         if document.name in {plugin.name for plugin in self.core.plugins.known}:
@@ -239,6 +235,7 @@ class Policies:
 
         Raises:
             NotFound: there is none of this name. Usage: it is enforced, and no reason is given.
+            Conflict: it is in shadow already, or a setting says that it counts.
         """
         return self._moved(name, "shadow", Mode.SHADOW, actor, reason)
 
@@ -248,7 +245,7 @@ class Policies:
 
         Raises:
             NotFound: there is none of this name. Usage: it is enforced, and no reason is given.
-            Conflict: it is off already.
+            Conflict: it is off already, or a setting says that it counts.
         """
         return self._moved(name, "disable", Mode.OFF, actor, reason)
 
@@ -263,6 +260,7 @@ class Policies:
                 raise Usage(
                     f"{name} is enforced: to end that needs a reason", advice="Say --reason TEXT."
                 )
+            self._check_settings(changed)
             self.core.desk.append(
                 [
                     Draft(
@@ -272,6 +270,20 @@ class Policies:
                 ]
             )
         return self.show(name)
+
+    def _check_settings(self, changed: Sequence[Policy]) -> None:
+        """What counts by a setting ends with the setting alone: it would be enforced again.
+
+        Raises:
+            Conflict: the setting stands.
+        """
+        for policy in changed:
+            words = words_of(self.core.home.settings, policy)
+            if words is not None:
+                raise Conflict(
+                    f"{policy.name} counts because govd.toml says {words}",
+                    advice="Change that setting and start govd again.",
+                )
 
 
 def _listed(policy: Policy) -> dict[str, Json]:

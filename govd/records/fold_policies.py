@@ -38,6 +38,7 @@ def fold_policy(event: str, entry: Record, lookup: Lookup) -> Changes:
         "mode_at": entry["time"],
         "mode_by": entry["actor"],
         "mode_reason": str(payload.get("reason", "")),
+        "setting": payload.get("setting"),
     }
     records: dict[Place, StoredRecord] = {place: policy.with_(**changed)}
     for digest in payload.get("replaces", ()):

@@ -85,6 +85,11 @@ class Policy(StoredRecord):
         return self._json.get("ready")
 
     @property
+    def setting(self) -> str | None:
+        """Of one that counts because `govd.toml` says so: the setting, `four_eyes`."""
+        return self._json.get("setting")
+
+    @property
     def added_at(self) -> str:
         """When this text was added, RFC 3339 in UTC."""
         return str(self._json["added_at"])

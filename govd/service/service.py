@@ -16,13 +16,14 @@ from govd.automatic.expiring import Expiring
 from govd.automatic.feeds import Feeds
 from govd.automatic.scheduled import Scheduled
 from govd.automatic.thawing import Thawing
-from govd.errors import GovdError
+from govd.errors import GovdError, Usage
 from govd.home.home import Home
 from govd.models.core import Core
 from govd.models.given import Given
 from govd.models.registry import Models
 from govd.notices.receivers import Receivers
 from govd.policies.freezing import Freezing
+from govd.policies.from_settings import FromSettings
 from govd.policies.policies import Policies
 from govd.reconcile.loop import REST_SECONDS, Reconciler
 from govd.reconcile.measuring import Measuring
@@ -61,14 +62,15 @@ class Service:
         self.notices = Receivers(core)
         self.reconciler = Reconciler(core, requests, self.measuring)
         self.feeds = Feeds(core, requests)
-        self.automatic = Automatic(
-            core, [self.feeds.looks, Expiring(core, requests), Scheduled(core, requests)]
-        )
+        self.from_settings = FromSettings(core)
+        works = (self.from_settings, Expiring(core, requests), Scheduled(core, requests))
+        self.automatic = Automatic(core, [self.feeds.looks, *works])
         self.forget, self.preview, self.revert = requests.forget, requests.preview, requests.revert
         self.policies, self.freezing = Policies(core), Freezing(core)
         self.thawing = Thawing(core, self.freezing)
         self._reading(Serving(core, self.measuring))
         self._resume_signing()
+        self._enforce_settings()
 
     def _reading(self, serving: Serving) -> None:
         """What only reads: each question is asked of the one who answers it."""
@@ -105,6 +107,20 @@ class Service:
                 ledger.pin()
         except GovdError as error:  # reading goes on
             log.warning("what was published is not signed: %s", error.message)
+
+    def _enforce_settings(self) -> None:
+        """Make entries of what the settings say of policies, as far as the ledger takes entries.
+
+        Raises:
+            Usage: a policy that must count is nowhere.
+        """
+        try:
+            if self.core.desk.ledger.fault is None:
+                self.from_settings.opened()
+        except Usage:
+            raise
+        except GovdError as error:  # reading goes on
+            log.warning("what govd.toml says of policies is no entry: %s", error.message)
 
     def __enter__(self) -> Service:
         return self
