@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govd.edit import Basis, Edit, EvaluationData, attacks, compose, exact
-from govd.edit.attacks import Models, Space, Subject
+from govd.edit.attacks import Models, Space, Subject, words
 from govd.edit.attacks.intervals import area_interval, share_interval
 from govd.edit.attacks.readings import Attempt
 from govd.edit.factors import Condition
@@ -23,6 +23,14 @@ from tests.edit.thirty import FORGETS, forgets, pictures
 
 METHODS = builtin()
 few = settings(max_examples=15, deadline=None)
+
+
+def test_without_pictures_there_are_answers_to_none() -> None:
+    labels = np.eye(20)
+    answers = words.Answers.of(np.zeros((0, 20)), labels)
+    assert answers.best.shape == answers.scores.shape == (0, words.BEST)
+    one = words.Answers.of(labels[3:4], labels[:5])
+    assert one.best.tolist() == [[3, 0, 1, 2, 4]]
 
 
 # -- intervals

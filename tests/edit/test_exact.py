@@ -33,6 +33,15 @@ def test_long_sums_are_cut_and_still_right() -> None:
     draw = np.random.default_rng(0)
     a, b = draw.normal(size=(2, exact.DEPTH + 5)), draw.normal(size=(exact.DEPTH + 5, 3))
     assert np.allclose(exact.matmul(a, b), a @ b, rtol=0, atol=1e-9)
+    assert np.allclose(exact.gram(b), b.T @ b, rtol=0, atol=1e-9)
+
+
+def test_lists_are_multiplied_as_the_arrays_that_they_say() -> None:
+    product = exact.matmul([[1, 2], [3, 4]], [[0.5], [0.25]])
+    assert product.tolist() == [[1.0], [2.5]]
+    assert exact.gram([[1, 2], [3, 4]]).tolist() == [[10.0, 14.0], [14.0, 20.0]]
+    single = np.array([[1e-30, 1.0]], np.float32)
+    assert exact.matmul(single, single.T).dtype == np.float64
 
 
 def test_empty_and_misfitting_shapes() -> None:

@@ -1,5 +1,8 @@
 """What an evaluation tells beyond accuracies, and what of it a revision keeps."""
 
+import pytest
+
+from govd.errors import PluginFault
 from govd.service.service import Service
 from tests.service.test_service import forget, published
 
@@ -46,3 +49,15 @@ def test_the_base_has_intervals_and_no_scores_of_forgetting(service: Service) ->
         "retain_acc_before",
         "retain_agreement",
     }
+
+
+def test_an_edit_is_read_once_and_is_the_one_that_was_composed(service: Service) -> None:
+    forget(service, "red")
+    revision = service.core.desk.views.published("m")
+    assert revision is not None
+    edit = service.measuring.edit(revision, "m")
+    assert service.measuring.edit(revision, "m") is edit
+    assert edit.digest == revision.edit_digest
+    with pytest.raises(PluginFault, match="not the one that was composed"):
+        service.measuring.edit(revision.with_(edit_digest="0" * 64), "m")
+    assert service.measuring.edit(None, "m").rank == 0

@@ -1,6 +1,7 @@
 """The fold: pure, and what the views keep of the same entries."""
 
 import copy
+import inspect
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from govd.errors import Conflict, NotFound
 from govd.records.changes import Place
+from govd.records.contribution import ContributionRef
 from govd.records.fold import fold, folded
 from govd.records.lifecycle import RequestState, RevisionState
 from govd.records.record import StoredRecord
@@ -24,9 +26,11 @@ FORGET = {
     "strength": 1.0,
     "method": "oblique",
 }
+MODEL = {"digest": "0" * 64, "basis": "1" * 64, "images": "pictures", "evaluation": "3" * 64}
+MODEL |= {"reference": "vectors:m", "publish_to": "/served", "pool": "4" * 64}
 VOTE = {"moment": "filed", "policy": "bounds", "decision": "allow", "reason": "", "inputs": {}}
 STORY = (
-    ("model.add", "m", {"digest": "0" * 64, "basis": "1" * 64}),
+    ("model.add", "m", MODEL),
     ("model.update", "m", {"basis": "2" * 64}),
     ("token.create", "t1", {"name": "ci", "role": "reader"}),
     ("request.file", "r1", FORGET | {"ticket": "HELP-1", "idempotency_key": "k"}),
@@ -141,11 +145,47 @@ def test_records_are_typed_and_spell_their_json() -> None:
     assert [vote.policy for vote in request.votes] == ["bounds"]
     assert [approval.principal for approval in request.approvals] == ["ann"]
     assert (request.hold, request.ticket, request.revision) == (None, "HELP-1", 1)
+    assert not any("automatic" in approval for approval in request["approvals"])
     assert request.model_retired is not None
     assert json.loads(json.dumps(request.as_json())) == dict(request)
     assert Request.from_json(request) is request
     assert records["revision", "m/1"].state is RevisionState.SUPERSEDED  # type: ignore[attr-defined]
     assert records["revision", "m/1"].metrics == {"forget_acc": 0.0, "leaks": []}  # type: ignore[attr-defined]
+
+
+SAID_PLAINLY = {"str": "x", "str | None": "x", "int": 7, "int | None": 7, "bool": True}
+"""What attributes are that are a field as it is, with a value for it."""
+
+
+@pytest.mark.parametrize(
+    "place", [("request", "r1"), ("request", "r2"), ("revision", "m/1"), ("model", "m")]
+)
+def test_each_attribute_says_what_its_field_says(place: Place) -> None:
+    record = folded(entries())[place]
+    read = []
+    for name, attribute in vars(type(record)).items():
+        if not isinstance(attribute, property) or name not in record:
+            continue
+        kind = inspect.get_annotations(attribute.fget).get("return")  # type: ignore[arg-type]
+        if kind not in SAID_PLAINLY:
+            continue
+        value = SAID_PLAINLY[kind]
+        assert getattr(record.with_(**{name: value}), name) == value, name
+        read.append(name)
+    assert len(read) > 2
+
+
+def test_an_approval_that_policies_gave_says_so() -> None:
+    story = (*STORY[:9], ("request.approve", "r1", {"contribution": "c1", "automatic": True}))
+    request = folded(entries(story))["request", "r1"]
+    assert [approval["automatic"] for approval in request["approvals"]] == [True]
+
+
+def test_the_facts_of_a_contribution_are_none_where_none_are_said() -> None:
+    reference = ContributionRef.from_json(folded(entries())["contribution", "c1"])
+    assert reference.facts == {}
+    assert reference.with_(facts={"targets": 1}).facts == {"targets": 1}
+    assert reference.with_(facts=None).facts == {}
 
 
 def test_nobody_changes_a_record() -> None:

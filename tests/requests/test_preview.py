@@ -1,11 +1,13 @@
 """What a preview answers, and that it does so whatever stands already."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from govd.errors import GovdError
 from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
@@ -155,3 +157,49 @@ def test_a_cell_says_what_becomes_of_the_same_class_elsewhere(service: Service) 
     whole = preview(service, domains=("dark",))
     assert whole["effect"]["what"] == "domains"
     assert whole["near"] == []
+
+
+def test_what_is_refused_when_filed_is_refused_beforehand(service: Service) -> None:
+    everything = service.core.models.opened("m").basis.anchors[0]
+    with pytest.raises(GovdError) as filing:
+        service.forget("m", ForgetOptions(concepts=everything), "ann")
+    with pytest.raises(GovdError) as previewing:
+        preview(service, *everything)
+    assert str(previewing.value) == str(filing.value)
+
+
+def test_how_much_more_changes_without_pictures_to_count_on(
+    tmp_path: Path, example_plugins: None, given: Given
+) -> None:
+    with open_service(tmp_path / "home") as service:
+        service.add_model("m", "colours", replace(given, pool=None, images=None), "ann")
+        first = service.requests.show(service.forget("m", options("red"), "ann").id).id
+        service.reconcile()
+        if service.requests.show(first).state == "waiting":
+            service.requests.decide(first, "approve", "seen", "bob")
+            service.reconcile()
+        assert service.requests.show(first).state == "in_force"
+        standing = predicted(service, "red", domains=("dark",))
+        assert standing["disagreement"] == 0.0, "it is covered by what stands"
+        more = predicted(service, "blue")
+        assert more["total_disagreement"] >= standing["total_disagreement"]
+        assert more["disagreement"] == pytest.approx(
+            more["total_disagreement"] - standing["total_disagreement"]
+        )
+
+
+def test_a_prediction_has_ends_where_its_errors_were_measured(service: Service) -> None:
+    found = predicted(service, "red")
+    assert found["measured"]
+    assert found["disagreement_high"] >= found["disagreement"]
+    assert found["total_disagreement_high"] >= found["total_disagreement"]
+    effect = preview(service, "red")["effect"]
+    assert 0 <= effect["after_low"] <= effect["after"] <= effect["after_high"] <= effect["pictures"]
+
+
+def options(*concepts: str, **more: Any) -> ForgetOptions:
+    return ForgetOptions(concepts=concepts, **more)
+
+
+def predicted(service: Service, *concepts: str, **more: Any) -> Any:
+    return preview(service, *concepts, **more)["predicted"]
