@@ -90,6 +90,47 @@ class Judging:
         outcomes = tuple(decide(policies, moment, seen))
         return Judged(moment, request.id, request.model, seen, outcomes)
 
+    def late(
+        self,
+        request: Request,
+        predicted: Predicted | None,
+        filer_roles: Sequence[str],
+    ) -> Judged | None:
+        """What policies say to the filing of a request that were enforced after it was looked at;
+        None where there are none. Nothing is written.
+
+        Args:
+            request: as it is when somebody approves it.
+            predicted: what it is predicted to do; None for a revert.
+            filer_roles: the roles of who filed it.
+        """
+        moment = "filed" if request.is_forget else "revert"
+        policies = [p for p in self.asked(moment) if p.mode is Mode.ENFORCE]
+        if policies:
+            seen_digests = self._asked_since(request, moment)
+            policies = [policy for policy in policies if policy.digest not in seen_digests]
+        if not policies:
+            return None
+        seen = gathering.of_request(
+            self.core, request, predicted, request.filed_by, filer_roles, (), now()
+        )
+        outcomes = tuple(decide(policies, moment, seen))
+        return Judged(moment, request.id, request.model, seen, outcomes)
+
+    def _asked_since(self, request: Request, moment: str) -> set[str]:
+        """Digests of the texts that were asked about it, and counted, since it was looked at."""
+        records = self.core.desk.views.records
+        seqs = records.seqs(
+            after=request.asked_from, limit=10_000, kind="policy.decide", subject=request.id
+        )
+        return {
+            str(outcome["digest"])
+            for entry in self.core.desk.ledger.some(seqs)
+            if entry["payload"]["moment"] == moment
+            for outcome in entry["payload"]["outcomes"]
+            if outcome["mode"] == Mode.ENFORCE.value
+        }
+
     def gated(self, revision: Revision) -> list[tuple[Outcome, Vote]]:
         """What policies say to a revision that is about to be published. The decision is an entry
         when it is another one than the last.

@@ -19,16 +19,26 @@ from govd.types import Json, Vote
 
 @dataclass(frozen=True)
 class Ballot:
-    """What policies say to a request at one `moment` (`filed`, `revert`, `approve`, …)."""
+    """What plugins (`votes`) and policies (`judged`) say to a request at one `moment` (`filed`,
+    `revert`, `approve`, …). `late`: of an approval, what policies say to the filing that were
+    enforced after it.
+    """
 
     moment: str
     votes: tuple[Vote, ...] = ()
     judged: Judged | None = None
+    late: Judged | None = None
 
     @property
     def everything(self) -> tuple[Vote, ...]:
         """What plugins and policies of the ledger say, in the order in which it is told."""
-        return (*self.votes, *(vote for _, vote in self._by_policies))
+        return (*self.votes, *(vote for _, vote in self._by_policies), *self._late)
+
+    @property
+    def _late(self) -> list[Vote]:
+        """Of policies that are asked late; one that waits for any person has him now."""
+        votes = [] if self.late is None else [vote for _, vote in self.late.votes()]
+        return [vote for vote in votes if vote.decision == "deny" or vote.needs is not None]
 
     @property
     def _by_policies(self) -> list[tuple[Outcome, Vote]]:
@@ -42,14 +52,18 @@ class Ballot:
 
     def drafts(self, request: Request, versions: Mapping[str, str]) -> list[Draft]:
         """Every vote as an entry about `request`; `versions`: of the plugins, by their names."""
-        drafts = [] if self.judged is None else [self.judged.draft()]
-        voted = [(GOVD, {"version": versions.get(v.policy, "")}, v) for v in self.votes]
-        voted += [
-            (o.actor, {"version": o.version, "digest": o.digest}, v) for o, v in self._by_policies
+        judgements = [judged for judged in (self.judged, self.late) if judged is not None]
+        drafts = [judged.draft() for judged in judgements]
+        voted: list[tuple[str, dict[str, Json], Vote]] = [
+            (GOVD, {"moment": self.moment, "version": versions.get(v.policy, "")}, v)
+            for v in self.votes
         ]
+        for judged in judgements:
+            for outcome, vote in judged.votes():
+                policy = {"version": outcome.version, "digest": outcome.digest}
+                voted.append((outcome.actor, {"moment": judged.moment, **policy}, vote))
         for actor, policy, vote in voted:
             payload: dict[str, Json] = {
-                "moment": self.moment,
                 "policy": vote.policy,
                 **policy,
                 "decision": vote.decision,

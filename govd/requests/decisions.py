@@ -141,7 +141,8 @@ class Decisions:
         or `revert`; `predicted`: what the request is predicted to do, None for a revert.
         """
         votes = []
-        roles = self.core.desk.views.people().roles(actor, now())
+        people, time = self.core.desk.views.people(), now()
+        roles = people.roles(actor, time)
         approvals = approvals_of(request)
         answers = self.core.plugins.asker.each(
             "govd_vote",
@@ -160,7 +161,11 @@ class Decisions:
                 inputs = {**rule, **answer.inputs}
                 votes.append(Vote(answer.decision, plugin, answer.reason, inputs, answer.needs))
         judged = self.judging.judged(moment, request, predicted, actor, roles, approvals)
-        return Ballot(moment, tuple(votes), judged)
+        late = None
+        if moment == "approve":
+            filer_roles = people.roles(request.filed_by, time)
+            late = self.judging.late(request, predicted, filer_roles)
+        return Ballot(moment, tuple(votes), judged, late)
 
     def gates(self, revision: Revision) -> tuple[list[Gate], bool]:
         """What the gates say to an evaluated revision, each under its plugin's name; and whether

@@ -178,6 +178,28 @@ def test_why_it_waits_is_told_with_the_values_that_were_seen(service: Service) -
     assert row["saw"] == {"request.concepts": ["red"]}
 
 
+def test_a_policy_that_is_enforced_after_the_filing_is_asked_at_the_approval(
+    service: Service,
+) -> None:
+    object.__setattr__(service.core.home.settings, "approval", "person")
+    request = filed(service, "red")
+    enforced(service, STRICT)
+    service.tokens.create("operator", "bob", "owner")
+    service.requests.decide(str(request["id"]), "approve", "", "principal:bob")
+    waiting = service.requests.show(str(request["id"]))
+    assert waiting["state"] == "waiting"
+    assert "1 of 2 so far" in waiting["state_reason"]
+    assert service.policies.reports.replay()["agree"]
+
+
+def test_a_policy_that_denies_after_the_filing_denies_at_the_approval(service: Service) -> None:
+    object.__setattr__(service.core.home.settings, "approval", "person")
+    request = filed(service, "red")
+    enforced(service, DENY)
+    service.requests.decide(str(request["id"]), "approve", "", "owner")
+    assert service.requests.show(str(request["id"]))["state"] == "denied"
+
+
 def test_a_freeze_is_an_entry_and_is_ended_once(service: Service) -> None:
     with pytest.raises(Usage):
         service.freezing.freeze(" ", "owner")
