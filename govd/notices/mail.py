@@ -51,9 +51,9 @@ def send(mail: EmailMessage, settings: Settings, seconds: float) -> Outcome:
             return Outcome(Verdict.LATER, 0, error.message)
         except smtplib.SMTPRecipientsRefused as refusal:
             code = max(code for code, _ in refusal.recipients.values())
-            return _answered(code, "the address is refused")
+            return Outcome(Verdict.LATER, code, f"SMTP {code}: the address is refused")
         except smtplib.SMTPResponseException as refusal:
-            return _answered(refusal.smtp_code, _step(refusal))
+            return _refused(refusal)
         except (OSError, smtplib.SMTPException) as fault:
             if watch.is_over or isinstance(fault, TimeoutError):
                 return Outcome(Verdict.LATER, 0, f"no answer within {seconds:g} s")
@@ -126,20 +126,19 @@ def _password(settings: Settings) -> str:
         raise Usage("smtp_password_file cannot be read", where="govd.toml", advice=advice) from None
 
 
-def _answered(code: int, step: str) -> Outcome:
-    verdict = Verdict.REFUSED if code >= PERMANENT and "address" in step else Verdict.LATER
-    return Outcome(verdict, code, f"SMTP {code}: {step}")
-
-
-def _step(refusal: smtplib.SMTPResponseException) -> str:
+def _refused(refusal: smtplib.SMTPResponseException) -> Outcome:
     """What the server did not want, in our words: its own may hold anything."""
+    code, verdict = refusal.smtp_code, Verdict.LATER
     if isinstance(refusal, smtplib.SMTPAuthenticationError):
-        return "the account or its password is not accepted"
-    if isinstance(refusal, smtplib.SMTPSenderRefused):
-        return "smtp_from is not accepted"
-    if isinstance(refusal, smtplib.SMTPDataError):
-        return "the mail is not accepted"
-    return "the mail server does not want to talk"
+        step = "the account or its password is not accepted"
+    elif isinstance(refusal, smtplib.SMTPSenderRefused):
+        step = "smtp_from is not accepted"
+    elif isinstance(refusal, smtplib.SMTPDataError):
+        step = "the mail is not accepted"
+        verdict = Verdict.REFUSED if code >= PERMANENT else Verdict.LATER
+    else:
+        step = "the mail server does not want to talk"
+    return Outcome(verdict, code, f"SMTP {code}: {step}")
 
 
 def _words(fault: Exception) -> str:

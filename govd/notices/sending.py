@@ -118,7 +118,9 @@ class Sending:
 
     def _send(self, name: str, message: Message) -> bool:
         """Whether a notice is settled, so that the next may follow."""
-        receiver = self.core.desk.views.receivers[name]
+        receiver = self.core.desk.views.receivers.get(name)
+        if receiver is None:  # it was removed meanwhile
+            return False
         outcome, digest = self._attempt(receiver, message)
         count = self.attempts.count(name, message.id) + 1
         payload = {"attempts": count, "status": outcome.status, "sha256": digest}

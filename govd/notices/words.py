@@ -36,9 +36,10 @@ def mail_of(
     mail["Subject"] = safe(f"govd: {sentence}", SUBJECT_CHARACTERS)
     mail["From"], mail["To"] = sender, mailbox
     mail["Date"] = format_datetime(now)
-    mail["Message-ID"] = f"<{message.id}@{origin.replace('/', '.')}>"
+    mail["Message-ID"] = f"<{message.id}@{origin.rpartition('/')[2]}>"  # in one line
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nothing answers it by itself
-    first = safe(sentence[:1].upper() + sentence[1:], LINE_CHARACTERS)
+    is_kind = sentence.startswith(message.kind)
+    first = safe(sentence if is_kind else sentence[:1].upper() + sentence[1:], LINE_CHARACTERS)
     lines = [f"{first}.", "", *_facts(message), "", *_advice(message)]
     lines += ["", "-- ", f"Sent by govd for the ledger {origin}, notice {message.id}."]
     mail.set_content("\n".join(lines) + "\n")

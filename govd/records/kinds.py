@@ -10,7 +10,7 @@ _OF_REQUESTS: Final = EVENTS["forget"] | EVENTS["revert"]
 _OTHERS: Final = """
     contribution.make
     export.write
-    feed.add feed.disable feed.run
+    feed.add feed.enable feed.disable feed.run feed.release feed.reject feed.secret
     key.rotate
     model.add model.update model.remove
     notice.add notice.remove notice.secret notice.retry notice.send notice.fail

@@ -19,7 +19,7 @@ def add(body: NoticeBody, response: Response, context: Here, actor: Owner) -> Js
     """Tell somebody of entries from now on. A secret that govd made is shown this once."""
     receiver = context.service.notices.add(ReceiverOptions(**options(body)), actor)
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Location"] = "/v1/notices"
+    response.headers["Location"] = f"/v1/notices/{receiver['name']}"
     return receiver
 
 

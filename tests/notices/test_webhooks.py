@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import re
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -244,3 +247,25 @@ def test_a_secret_that_is_renewed_signs_beside_the_one_before(office: Service, t
             verify(old, receiver.headers[1], receiver.bodies[1], time.time())
         kept = office.notices.kept.read("shop")
         assert kept.signing(datetime.now(UTC) + timedelta(hours=25)) == [SECRET]
+
+
+def test_the_function_of_the_manual_checks_what_is_sent(office: Service, tell: Tell) -> None:
+    page = (Path(__file__).parents[2] / "govd" / "OPERATIONS.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(# check_webhook\.py\n.*?)```", page, re.S)
+    manual: dict[str, Any] = {}
+    exec(code, manual)
+    check, seen = manual["check_webhook"], set[str]()
+    with webhook() as receiver:
+        secret = add(office, receiver.url, "token.*")["secret"]
+        happens(office)
+        tell()
+    (headers,), (body,) = receiver.headers, receiver.bodies
+    assert check(secret, headers, body, seen) is True
+    assert check(secret, headers, body, seen) is False
+    for other in (
+        (SECRET, headers, body),
+        (secret, headers, body + b" "),
+        (secret, headers | {"webhook-timestamp": "1700000000"}, body),
+    ):
+        with pytest.raises(ValueError, match="signed|old"):
+            check(*other, seen)
