@@ -13,6 +13,7 @@ import pytest
 from govd.errors import VerificationFailed
 from govd.ledger.entry import Draft
 from govd.notices.signing import signature, verify
+from govd.requests import ForgetOptions
 from govd.service.service import Service
 from tests.notices.conftest import Tell
 from tests.notices.receiving import add, drip, hang, happens, kinds, webhook
@@ -92,6 +93,31 @@ def test_a_cloud_event_is_structured(office: Service, tell: Tell) -> None:
     assert event["type"] == "govd.token.create"
     assert event["data"]["entry"]["seq"] == seq
     assert event["time"] == event["data"]["entry"]["time"]
+
+
+def test_no_notice_of_a_private_request_says_what_is_private(service: Service) -> None:
+    options = ForgetOptions(
+        concepts=("red",), aliases=("crimson",), private=True, reason="Ms Example asked"
+    )
+    with webhook() as receiver:
+        add(service, receiver.url, "*")
+        forget = str(service.forget("m", options, "owner")["id"])
+        service.reconcile()
+        service.requests.decide(forget, "approve", "Ms Example may", "owner")
+        service.reconcile()
+        service.requests.hold(forget, "case of Ms Example", "owner")
+        service.requests.release(forget, "Ms Example lost", "owner")
+        service.revert(forget, "Ms Example came back", "owner")
+        service.reconcile()
+        service.notices.sending.look(datetime.now(UTC))
+        assert service.notices.sending.wait(60)
+        told = {json.loads(body)["type"] for body in receiver.bodies}
+    assert {"request.file", "request.hold", "revision.publish", "request.revert"} <= told
+    for body in receiver.bodies:
+        assert b"crimson" not in body
+        assert b"Example" not in body
+        if b"revision.evaluate" not in body:  # figures of all labels, of which it is one
+            assert b'"red"' not in body
 
 
 def test_a_large_entry_is_told_without_its_payload(office: Service, tell: Tell) -> None:
@@ -267,5 +293,5 @@ def test_the_function_of_the_manual_checks_what_is_sent(office: Service, tell: T
         (secret, headers, body + b" "),
         (secret, headers | {"webhook-timestamp": "1700000000"}, body),
     ):
-        with pytest.raises(ValueError, match="signed|old"):
+        with pytest.raises(ValueError, match=r"signed|old"):
             check(*other, seen)
