@@ -38,8 +38,8 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "policy show": ("govd policy show two-people", "govd policy show two-people --json"),
     "policy inputs": ("govd policy inputs filed", "govd policy inputs gate --json"),
     "policy test": (
-        "govd policy test two-people",
-        "govd policy test two-people --since 2027-01-01 --format csv",
+        "govd policy test two-people --since 2027-01-01",
+        "govd policy test drafts/two-people.yaml --format csv",
     ),
     "policy report": ("govd policy report two-people", "govd policy report two-people --json"),
     "policy enforce": (

@@ -15,6 +15,9 @@ class LocalPolicies(Policies):
     service: Service
     actor: str
 
+    def test_policy(self, text: str, where: str = "policy", since: str | None = None) -> Record:
+        return self.service.policies.reports.test_text(text, where, since)
+
     def add_policy(
         self, text: str, where: str = "policy", force: bool = False, reason: str = ""
     ) -> Record:

@@ -132,18 +132,28 @@ def inputs(
 
 @app.command("test")
 def past(
-    name: NameArgument,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME|FILE", help="A policy, or a YAML file that was not added."),
+    ],
     since: SinceOption = None,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a policy would have decided otherwise on the past requests of this ledger."""
+    """What a policy would have decided otherwise on the past requests of this ledger. A file is
+    tried as it is, and nothing is kept of it.
+    """
     from govd.cli.show_policies import show_test
 
     check_format(form)
+    is_file = name.endswith((".yaml", ".yml")) or "/" in name
+    text = _text(Path(name)) if is_file else None
     with opened(home) as api:
-        tested = api.policy_test(name, since)
+        if text is not None:
+            tested = api.test_policy(text, name, since)
+        else:
+            tested = api.policy_test(name, since)
     put_rows(tested, form, as_json, show_test, tested["rows"])
 
 

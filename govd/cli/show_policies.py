@@ -129,6 +129,11 @@ def show_test(test: Record) -> None:
         f"{escape(test['policy'])}: {test['requests']} past requests, {len(differing)} would have"
         " been decided otherwise"
     )
+    if not {"filed", "revert"} & {*test["moments"]}:
+        console().print(
+            f"It is asked at {', '.join(test['moments'])}; past requests are tried at filed and"
+            " revert alone."
+        )
     if differing:
         rows = [
             (

@@ -19,6 +19,9 @@ class PolicyCalls(Policies):
         record: Record = self._http.json("POST", path, body)
         return record
 
+    def test_policy(self, text: str, where: str = "policy", since: str | None = None) -> Record:
+        return self._policy("policy/test", {"text": text, "where": where, "since": since})
+
     def add_policy(
         self, text: str, where: str = "policy", force: bool = False, reason: str = ""
     ) -> Record:

@@ -13,9 +13,10 @@ from govd.ledger import canonical
 from govd.ledger.times import moment as moment_of
 from govd.models.core import Core
 from govd.policies import gathering
-from govd.policies.deciding import Asked, Outcome, decide
+from govd.policies.deciding import Asked, decide
 from govd.policies.document import Document, read
 from govd.policies.inputs import MOMENTS
+from govd.policies.past import decided_then, decided_with
 from govd.records.policy import Mode, Policy
 from govd.records.request import Request
 from govd.types import Json, Record
@@ -26,8 +27,6 @@ EVERY: Final = 2**31
 OF_FILING: Final = {"forget": "filed", "revert": "revert"}
 """The moment at which a request of this kind is decided first."""
 PATH: Final = re.compile(r"\b([a-z]+)\.([a-z_]+)\b")
-STRENGTH: Final = ("allow", "wait", "deny")
-"""Decisions, the one that wins last."""
 
 
 class Reports:
@@ -130,14 +129,28 @@ class Reports:
         """What the newest text of a policy would have decided on the past requests of this ledger,
         beside what was.
 
-        Requests of whose
-        decision there is an entry are decided by its input; for the others it is gathered anew:
-        people and their roles are then those of today.
+        Requests of whose decision there is an entry are decided by its input; for the others it is
+        gathered anew: people and their roles are then those of today.
 
         Raises:
             NotFound: there is none of this name.
         """
-        document = read(self._newest(name).text, name)
+        return self._on_past(read(self._newest(name).text, name), since)
+
+    def test_text(self, text: str, where: str = "policy", since: str | None = None) -> Record:
+        """As `test`, of a text that was not added. Nothing is written.
+
+        Args:
+            text: YAML.
+            where: the file's name, for errors.
+            since: only requests filed since then.
+
+        Raises:
+            BadFile: it is no policy; with line and column.
+        """
+        return self._on_past(read(text, where), since)
+
+    def _on_past(self, document: Document, since: str | None) -> Record:
         rows = []
         for request in self.core.desk.views.requests(since=moment_of(since, "since")):
             at = OF_FILING[request.kind]
@@ -221,8 +234,9 @@ class Reports:
         """One past request under a policy."""
         policy = Asked(document.name, document.text, document.digest, Mode.ENFORCE)
         outcome = decide([policy], at, self._input(request, at))[0]
-        then = _decided_then(request, at)
-        now = _stronger(then, outcome)
+        then = decided_then(request, at)
+        people_approve = self.core.home.settings.approval == "person"
+        now = decided_with(request, at, outcome, people_approve)
         return {
             "request": request.id,
             "model": request.model,
@@ -305,26 +319,3 @@ def _otherwise(effect: str, request: Request) -> str:
     if effect == "wait" and state == "rejected":
         return "it was rejected"
     return ""
-
-
-def _decided_then(request: Request, at: str) -> str:
-    """What the votes at its filing came to."""
-    votes = {vote.decision for vote in request.votes if vote.moment == at}
-    decided = next((decision for decision in reversed(STRENGTH) if decision in votes), "allow")
-    by_itself = any(approval.automatic for approval in request.approvals)
-    return "wait" if decision_needs_people(decided, request, by_itself) else decided
-
-
-def decision_needs_people(decided: str, request: Request, by_itself: bool) -> bool:
-    """Whether a home whose requests people approve let it wait though no vote did."""
-    return decided == "allow" and bool(request.approvals) and not by_itself
-
-
-def _stronger(then: str, outcome: Outcome) -> str:
-    """What a decision would have been with one more policy."""
-    decision = outcome.decision
-    if decision is None or (decision == "allow" and then == "deny"):
-        return then
-    if decision == "allow":
-        return "allow"
-    return max(then, decision, key=STRENGTH.index)

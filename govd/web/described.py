@@ -79,6 +79,7 @@ ANSWERS: Final[dict[str, Model]] = {
     "POST /v1/policies/{name}/{event}": policy.Policy,
     "GET /v1/policies/{name}/report": policy.Report,
     "GET /v1/policies/{name}/test": policy.Test,
+    "POST /v1/policy/test": policy.Test,
     "GET /v1/policy/ready": a.Page[policy.Ready],
     "GET /v1/policy/inputs/{moment}": policy.Inputs,
     "GET /v1/policy/replay": policy.Replay,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import Field
 
 from govd.errors import Usage
 from govd.types import Json
 from govd.web.bodies import Body, ReasonBody
-from govd.web.context import Here, Operator, Owner
+from govd.web.context import Here, Operator, Owner, Reader
+from govd.web.heavy import heavy
+from govd.web.rendering import Form, rows
 from govd.web.strict import Strict
 
 router = APIRouter(tags=["policies"], route_class=Strict)
@@ -35,6 +37,14 @@ class EnforceBody(Body):
     reason: str = ""
 
 
+class TestBody(Body):
+    """`govd policy test FILE`."""
+
+    text: str
+    where: str = "policy"
+    since: str | None = None
+
+
 @router.post("/policies", status_code=201)
 def add(body: PolicyBody, context: Here, actor: Owner) -> Json:
     """Add a policy, or another text of one; in shadow, unless it is forced.
@@ -48,6 +58,14 @@ def add(body: PolicyBody, context: Here, actor: Owner) -> Json:
     if body.ready is not None:
         return policies.add_ready(body.ready, body.values, actor, body.force, body.reason)
     return policies.add(body.text or "", actor, body.where, body.force, body.reason)
+
+
+@router.post("/policy/test")
+@heavy
+def test(body: TestBody, context: Here, reader: Reader, form: Form) -> Response:
+    """What a text that was not added would have decided otherwise on past requests."""
+    tested = context.service.policies.reports.test_text(body.text, body.where, body.since)
+    return rows(form, tested, tested["rows"])
 
 
 @router.post("/policies/{name}/enforce")

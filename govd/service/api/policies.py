@@ -75,6 +75,14 @@ class Policies(Asked):
         raise NotImplementedError
 
     @abstractmethod
+    def test_policy(self, text: str, where: str = "policy", since: str | None = None) -> Record:
+        """As `policy_test`, of a text that was not added. `where`: the file's name, for errors.
+
+        Raises:
+            BadFile: it is no policy; with line and column.
+        """
+
+    @abstractmethod
     def add_policy(
         self, text: str, where: str = "policy", force: bool = False, reason: str = ""
     ) -> Record:
