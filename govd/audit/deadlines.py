@@ -11,6 +11,7 @@ from govd.audit.filters import check_filters
 from govd.errors import Usage
 from govd.ledger.times import moment
 from govd.models.core import Core
+from govd.records.dates import due_date
 from govd.records.lifecycle import OPEN, has_expired
 from govd.records.limits import bounded
 from govd.types import Json, Record
@@ -79,11 +80,7 @@ class Deadlines:
 
 def _due(request: Record, now: datetime, days: int, extended: int) -> dict[str, Json]:
     filed = datetime.fromisoformat(str(request["filed_at"]))
-    due = (
-        datetime.fromisoformat(moment(request["due_at"], "due"))
-        if request["due_at"]
-        else filed + timedelta(days=days)
-    )
+    due = due_date(request, days)
     end = datetime.fromisoformat(
         str(request["served_at"] or request["ended_at"] or moment(now.isoformat(), "now"))
     )

@@ -61,17 +61,14 @@ def add(
     ] = None,
     plain_http: Annotated[
         bool,
-        typer.Option("--plain-http", help="Also http:// to another machine, which anybody reads."),
+        typer.Option(
+            "--plain-http", help="Also http:// to another machine: all on the way can read it."
+        ),
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell a webhook or a mailbox of entries from now on. A secret that govd makes is shown this
-    once.
-
-    Raises:
-        Usage: no address, or more than one.
-    """
+    """Tell a webhook or a mailbox of entries from now on. A secret that govd makes is shown once."""
     from govd.cli.show_notices import show_receiver
 
     name, address, behind = _placed(words)

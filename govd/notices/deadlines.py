@@ -11,6 +11,7 @@ from typing import Final
 
 from govd.ledger.times import moment
 from govd.notices.message import Message, message_id
+from govd.records.dates import due_date
 from govd.records.lifecycle import OPEN, STANDING
 from govd.records.notice import Receiver
 from govd.records.request import Request
@@ -87,15 +88,6 @@ def _dates(
         expires = request.get("expires_at")
         if expires and request.state in STANDING:
             yield EXPIRY, request, datetime.fromisoformat(moment(str(expires), "expires"))
-
-
-def due_date(request: Request, deadline_days: int) -> datetime:
-    """When a forget is due: on its own date, else `deadline_days` after its filing."""
-    own = request.get("due_at")
-    if own:
-        return datetime.fromisoformat(moment(str(own), "due"))
-    filed = datetime.fromisoformat(str(request["filed_at"]))
-    return filed + timedelta(days=deadline_days)
 
 
 def _spelled(date: datetime) -> str:

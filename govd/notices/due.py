@@ -49,8 +49,8 @@ class Due:
 
     def count(self, receiver: Receiver, now: datetime) -> int:
         """How many notices are due, `MOST` at most."""
-        views = self.core.desk.views
-        entries = views.records.of_kinds(kinds_of(receiver), receiver.position, MOST)
+        after = max(receiver.position, self._looked.get((receiver.name, receiver.seq), -1))
+        entries = self.core.desk.views.records.of_kinds(kinds_of(receiver), after, MOST)
         dates = self._dates(receiver, now, True)
         return min(MOST, len(receiver.again) + len(dates) + len(entries))
 

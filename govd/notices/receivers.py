@@ -155,7 +155,9 @@ class Receivers:
 
     def failing(self) -> list[Record]:
         """The receivers that are not told what they should be, with the reason."""
-        return [shown for shown in self.all() if shown["trouble"]]
+        heads = self.sending.attempts
+        troubled = (r for r in self._live() if r.failed or heads.head(r.name) is not None)
+        return [self._shown(receiver) for receiver in troubled]
 
     def send_due(self, now: datetime) -> tuple[list[str], list[str]]:
         """Send what is due at `now`, for a minute at most: what was done and what is left, a line

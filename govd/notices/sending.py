@@ -56,6 +56,8 @@ class Sending:
         """Begin to send what is due at `now`, to each receiver that is not being sent something,
         and return. `fresh`: look at all dates anew.
         """
+        if self.core.desk.ledger.fault is not None:
+            return  # it takes no entries: what is sent now would be sent again and again
         for name, receiver in list(self.core.desk.views.receivers.items()):
             if receiver.state is not ReceiverState.ACTIVE or self.attempts.waits(name):
                 continue
@@ -104,6 +106,7 @@ class Sending:
 
     def _send_all(self, name: str, now: datetime) -> None:
         """One notice after the other, until none is due or one was not taken."""
+        message: Message | None = None
         try:
             message = self.due.next(name, now)
             while message is not None and not self._is_ending and self._send(name, message):
@@ -111,10 +114,18 @@ class Sending:
         except GovdError as error:
             if not self._is_ending:  # else the ledger is closed: it is sent again
                 log.error("notices to %s: %s", name, error.title)
-        # the thread's outermost net: the next look begins anew
+                self._pause(name, message)
+        # the thread's outermost net: it is tried again, after a pause
         except Exception:
             if not self._is_ending:
                 log.exception("notices to %s: a bug in govd", name)
+                self._pause(name, message)
+
+    def _pause(self, name: str, message: Message | None) -> None:
+        """What was sent without its entry (a full disk, say) is not sent again at once."""
+        reason = "what became of it could not be noted: the ledger takes no entry"
+        outcome = Outcome(Verdict.LATER, 0, reason)
+        self.attempts.failed(name, message.id if message else "", outcome)
 
     def _send(self, name: str, message: Message) -> bool:
         """Whether a notice is settled, so that the next may follow."""

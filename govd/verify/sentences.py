@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from govd.verify.honest import attacks, json_dict, json_list, scope, share
+from govd.verify.notice_sentences import of_notice
 from govd.verify.policy_sentences import of_policy
 from govd.verify.safe_text import safe
 
@@ -51,6 +52,8 @@ def _sentence(entry: Mapping[str, Any]) -> str:
         sentence = _of_revision(kind, subject, payload)
     elif noun == "policy":
         sentence = of_policy(kind, subject, payload)
+    elif noun == "notice":
+        sentence = of_notice(kind, subject, payload)
     else:
         sentence = _of_other(kind, subject, payload)
     if sentence is not None:

@@ -27,7 +27,9 @@ class ByKind(SealedTables):
         """Numbers of the entries of these kinds after entry `after`, in order (`newest`: before
         it, where it is not -1, the other way round); `equal`: what columns must equal.
         """
-        where = ["kind IN (SELECT value FROM json_each(?))", f"seq {'<' if newest else '>'} ?"]
+        # `+`: along the entries or the columns that must be equal; an index of kinds would have to
+        # sort all that match, of which a few are wanted
+        where = ["+kind IN (SELECT value FROM json_each(?))", f"seq {'<' if newest else '>'} ?"]
         where += [f"{column} = ?" for column in equal]
         start = NEVER if newest and after < 0 else after
         query = f"SELECT seq FROM log WHERE {' AND '.join(where)} ORDER BY seq"

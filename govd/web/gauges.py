@@ -8,11 +8,12 @@ import shutil
 import sys
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from govd.models.core import Core
+from govd.records.dates import due_date
 from govd.records.lifecycle import OPEN, STANDING
 from govd.types import Record
 
@@ -97,8 +98,8 @@ def lateness(core: Core, now: datetime | None = None) -> dict[str, float]:
     requests: list[Record] = list(core.desk.views.open.values())
     undecided = [r for r in requests if r["state"] in OPEN]
     waiting = [r for r in undecided if r["state"] == "waiting"]
-    days = timedelta(days=core.home.settings.deadline_days)
-    late = [r for r in undecided if r["kind"] == "forget" and _due(r, days) < now]
+    days = core.home.settings.deadline_days
+    late = [r for r in undecided if r["kind"] == "forget" and due_date(r, days) < now]
     standing = [
         r
         for r in requests
@@ -114,9 +115,3 @@ def lateness(core: Core, now: datetime | None = None) -> dict[str, float]:
         "late": len(late),
         "expired": sum(datetime.fromisoformat(str(r["expires_at"])) < now for r in standing),
     }
-
-
-def _due(request: Record, days: timedelta) -> datetime:
-    if request["due_at"]:
-        return datetime.fromisoformat(str(request["due_at"]))
-    return datetime.fromisoformat(str(request["filed_at"])) + days

@@ -138,6 +138,7 @@ def exposition(context: Context, meter: Meter) -> str:
         *_models(status["models"]),
         *_reconciler(context, status["waiting"]),
         *_late(context),
+        *_untold(status["notices"]),
         *_machine(context),
         *meter.lines(),
     ]
@@ -252,6 +253,17 @@ def _late(context: Context) -> list[str]:
         "gauge",
         "Entries that no log checkpoint covers yet.",
         [((), unsigned)],
+    )
+
+
+def _untold(receivers: Sequence[Record]) -> list[str]:
+    """Receivers that are not told what they should be."""
+    counts = Counter(str(receiver["state"]) for receiver in receivers)
+    return _metric(
+        "govd_receivers_untold",
+        "gauge",
+        "Receivers of notices that are not told: active ones are tried again, failed ones are not.",
+        [((("state", state),), counts[state]) for state in ("active", "failed")],
     )
 
 

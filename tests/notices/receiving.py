@@ -4,6 +4,7 @@ as a test says.
 
 import http.server
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,8 +42,8 @@ class Webhook:
 
 
 @contextmanager
-def webhook(**answers: object) -> Iterator[Webhook]:
-    """A webhook while it lasts; what still hangs is let go at its end."""
+def webhook(context: ssl.SSLContext | None = None, **answers: object) -> Iterator[Webhook]:
+    """A webhook while it lasts, over TLS with a `context`; what hangs is let go at its end."""
     receiver = Webhook(**answers)  # type: ignore[arg-type]
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -67,9 +68,12 @@ def webhook(**answers: object) -> Iterator[Webhook]:
 
     server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
+    scheme = "http" if context is None else "https"
+    receiver.url = f"{scheme}://127.0.0.1:{server.server_port}/hook"
     try:
         yield receiver
     finally:

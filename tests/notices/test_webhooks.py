@@ -1,20 +1,28 @@
 """Webhooks, as real servers see them."""
 
 import hashlib
+import ipaddress
 import json
 import re
+import ssl
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from govd.errors import VerificationFailed
+from govd.errors import MachineFault, VerificationFailed
 from govd.ledger.entry import Draft
 from govd.notices.signing import signature, verify
 from govd.requests import ForgetOptions
 from govd.service.service import Service
+from govd.verify.sentences import sentence_of
 from tests.notices.conftest import Tell
 from tests.notices.receiving import add, drip, hang, happens, kinds, webhook
 
@@ -295,3 +303,84 @@ def test_the_function_of_the_manual_checks_what_is_sent(office: Service, tell: T
     ):
         with pytest.raises(ValueError, match=r"signed|old"):
             check(*other, seen)
+
+
+def certified(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS for 127.0.0.1; who shall trust it gets `folder/ca.pem`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "ca.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    return context
+
+
+def test_tls_wants_a_certificate_that_is_trusted(
+    office: Service, tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with webhook(certified(tmp_path)) as receiver:
+        added = add(office, receiver.url, "token.*", name="shop")
+        happens(office)
+        tell()
+        assert "its certificate is not trusted" in office.notices.failing()[0]["trouble"]
+        assert receiver.ids == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        tell(at_once=True)
+        assert receiver.checked(added["secret"]) == receiver.ids
+        assert len(receiver.ids) == 1
+    assert office.notices.show("shop")["sent"] == 1
+
+
+def test_what_cannot_be_noted_is_not_sent_again_at_once(
+    office: Service, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full for a while: what was sent is sent again, later."""
+    with webhook() as receiver:
+        add(office, receiver.url, "token.*", name="shop")
+        happens(office)
+
+        def full(*_: object) -> None:
+            raise MachineFault("No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(office.core.desk, "append", full)
+            tell()
+            tell()
+        assert len(receiver.ids) == 1
+        assert "could not be noted" in office.notices.failing()[0]["trouble"]
+        tell(at_once=True)
+        assert receiver.ids[0] == receiver.ids[1]
+        assert office.notices.failing() == []
+
+
+def test_what_was_told_is_said_in_the_log_in_words(office: Service, tell: Tell) -> None:
+    with webhook() as receiver:
+        add(office, receiver.url, "token.*", name="shop")
+        seq = happens(office)
+        tell()
+        receiver.status = 410
+        happens(office, "bob")
+        tell()
+    sentences = [sentence_of(entry) for entry in office.core.desk.ledger.entries()]
+    about = office.notices.history()[1]["subject"]
+    assert f"shop was told of token.create of {about} (entry {seq})" in sentences
+    assert sentences[-1].endswith("wants no notices any more, and is told nothing any more")
+    assert any(s.startswith("shop is told of token.* from now on, at http://") for s in sentences)
