@@ -13,10 +13,11 @@ from govd.automatic.feed_files import FeedFiles
 from govd.automatic.feed_runs import FeedRuns
 from govd.automatic.looks import Looks
 from govd.automatic.missing import KEEP, REVERT
-from govd.automatic.signatures import check_signed, key_of, new_secret
+from govd.automatic.signatures import check_signed
 from govd.errors import Conflict, GovdError, NotFound, Unauthenticated, Unreachable, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
+from govd.notices.signing import check_secret, new_secret
 from govd.records.feed import FeedRecord, FeedRun
 from govd.records.fold_feeds import delivered
 from govd.records.limits import bounded
@@ -143,7 +144,7 @@ class Feeds:
         shown_once = new_secret() if url == WEBHOOK and not settings.secret else ""
         secret = settings.secret or shown_once
         if url == WEBHOOK:
-            key_of(secret)
+            secret = check_secret(secret)
         files = FeedFiles(self.core.home.folder, name)
         waiting, fault = self._first_look(Feed(name, url, files.inbox, secret), now)
         self._record(payload, name, secret, actor)

@@ -68,7 +68,7 @@ def add(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell a webhook or a mailbox of entries from now on. A secret that govd makes is shown once."""
+    """Tell a webhook or mailbox of entries from now on; a secret that govd makes is shown once."""
     from govd.cli.show_notices import show_receiver
 
     name, address, behind = _placed(words)
