@@ -16,6 +16,7 @@ from govd.edit.attacks import Models, Space, Subject, words
 from govd.edit.attacks.intervals import area_interval, share_interval
 from govd.edit.attacks.readings import Attempt
 from govd.edit.factors import Condition
+from govd.grades import RUNGS
 from govd.methods import builtin
 from govd.types import Concept, Contribution, Scope
 from tests.edit.conftest import World
@@ -267,6 +268,8 @@ def test_who_forgot_by_training_has_no_factors(world: World, bases: dict[str, Ba
     subject = Subject.of(scope, world.names[:40], data)
     (some,) = attacks.tried(Models(base, base), [scope], [subject], 4)
     states = {one.attack: one.state for one in some}
+    every = {name for rung in RUNGS.values() for name in (*rung.required, *rung.optional)}
+    assert set(states) == every | {"base_diff"}, "each attack is tried, or says why it is not"
     assert states["undoing"] == states["base_diff"] == "unmeasured"
     assert states["label"] == "found", "nothing is forgotten"
 

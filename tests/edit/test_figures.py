@@ -243,3 +243,19 @@ def test_areas_under_curves_that_are_known() -> None:
     assert area([0.0], [1.0, 2.0]) == 0
     assert area([1.0], [1.0]) == 0.5
     assert area([1.0, 3.0], [2.0]) == 0.5
+
+
+@pytest.mark.parametrize("known", [0, 20])
+def test_pictures_without_a_domain_have_cells_of_their_own(
+    world: World, bases: dict[str, Basis], known: int
+) -> None:
+    data = pictures(world, 7)
+    domain_of = np.where(np.arange(len(data.domain_of)) < known, data.domain_of, -1)
+    data = dataclasses.replace(data, domain_of=domain_of, domains=data.domains if known else ())
+    contributions = forgets(world, bases["image"], "a concept and a cell", 1.0, "oblique")
+    edit = compose(bases["image"], contributions, METHODS)
+    table = metrics.on_images(bases["image"], edit, contributions, data)["cells"]
+    counted = {(cell["class"], cell["domain"]): cell["images"] for cell in table}
+    pairs = zip(data.class_of, domain_of, strict=True)
+    names = [(data.classes[c], data.domains[d] if d >= 0 else "") for c, d in pairs]
+    assert counted == {pair: names.count(pair) for pair in names}

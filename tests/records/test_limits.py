@@ -3,6 +3,7 @@ they come.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -147,3 +148,19 @@ def test_documents_that_are_no_json() -> None:
             check_document(wrong)
         told.value.message.encode()
     check_document({"a": [1, 2.5, None, True, "ü\n", {"b": []}], "c": 2**63 - 1})
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ("\0", "the body"),
+        ({"a": "\0"}, "a"),
+        ({"a": {"b": [{"c": "\0"}]}}, "a.b.c"),
+        ({"a": {"b": 2**63}}, "a.b"),
+        ([["\ud800"]], "the body"),
+    ],
+)
+def test_where_in_a_document_something_cannot_be_sent(document: Any, place: str) -> None:
+    with pytest.raises(Usage) as refused:
+        check_document(document, "the body")
+    assert refused.value.where == place
