@@ -38,7 +38,13 @@ class Keeps(Protocol):
     def put(
         self, contribution: Contribution, model: str, actor: str, opened: Opened
     ) -> list[Draft]:
-        """Keep a contribution; the entry that says so, where none does yet."""
+        """Keep a contribution; the entry that says so, where none does yet.
+
+        Args:
+            model: its name.
+            actor: of the entry.
+            opened: the model that it was computed with; its plugins are recorded.
+        """
         ...
 
 
@@ -69,6 +75,11 @@ class Changes:
         reconciling publishes what follows. A forget whose text was destroyed cannot be computed for
         another basis: it waits for a person, and nothing new is published until somebody decides
         (so that nothing comes back unseen).
+
+        Args:
+            name: of the model.
+            given: what changes; what is None stays.
+            actor: of the entry.
 
         Raises:
             Conflict: a forget cannot be computed anew (its domain is gone, say); nothing is

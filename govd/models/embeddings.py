@@ -118,6 +118,10 @@ class Encoder:
     def texts(self, texts: Sequence[str], progress: Progress = silent, keep: bool = True) -> Floats:
         """Unit embeddings `(n, d)`; `keep`: remember them for the next time (what users ask, and
         what is private, is not).
+
+        Args:
+            texts: as they are, no template is put around them.
+            progress: is told of each batch.
         """
         missing = list(dict.fromkeys(t for t in texts if t not in self.known.texts))
         fresh = (
@@ -255,6 +259,10 @@ class Encoder:
     ) -> Floats:
         """Unit embeddings `(n, d)` float64 of phrases, averaged over templates with one `{}`
         each.
+
+        Args:
+            progress: is told of each batch.
+            keep: remember the embeddings for the next time.
         """
         from govd.edit import exact
 

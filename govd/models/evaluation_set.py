@@ -35,6 +35,10 @@ def read_images(
 
     `spellings`: labels by other names for the same.
 
+    Args:
+        encoder: of the model.
+        progress: is told of each batch of pictures.
+
     Raises:
         BadFile: no such folder, or no picture in it. Usage: folders of unknown domains.
     """

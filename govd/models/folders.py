@@ -71,6 +71,10 @@ def labelled(folder: Path, domains: Collection[str] = (), labels: Collection[str
     """`DIR/<class>/…` or `DIR/<domain>/<class>/…`. Folders within a class belong to it: a first
     folder that is a label, and no domain, is a class whatever lies in it.
 
+    Args:
+        domains: names of folders that are domains; none: there are no domains.
+        labels: names of folders that are classes whatever lies in them.
+
     Raises:
         BadFile: there is no such folder, or no picture in a class folder.
     """

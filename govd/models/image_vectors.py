@@ -118,8 +118,8 @@ def read_labelled_vectors(
     labels: Collection[str] = (),
     spellings: Mapping[str, str] | None = None,
 ) -> tuple[EvaluationData, Counter[str]]:
-    """An evaluation set from a `.npz`: `image_vectors` (or `vectors`) (n, dim), `labels` (n,),
-    perhaps `domains` (n,); what was left out.
+    """An evaluation set from the `.npz` at `path`: `image_vectors` (or `vectors`) (n, dim),
+    `labels` (n,), perhaps `domains` (n,); what was left out. `spellings`: labels by other names.
 
     With a label set, rows of other classes are left out and counted, as folders of pictures are.
 

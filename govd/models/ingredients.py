@@ -43,6 +43,10 @@ class Texts:
 def read_texts(core: Core, encoder: Encoder, given: Given) -> Texts:
     """The labels and anchors that are given, encoded, those that are alike merged.
 
+    Args:
+        core: is told how far encoding is.
+        encoder: of the model.
+
     Raises:
         Usage, BadFile: something that was given is wrong.
     """
@@ -75,6 +79,10 @@ def ingredients_of(
 ) -> Ingredients:
     """What a basis is built of: `texts` with their prompts, the `pool`, which `side` is edited, for
     what `use`, and whether the edit is `conditional`.
+
+    Args:
+        core: has the settings of the home.
+        encoder: of the model.
 
     Raises:
         Usage: a conditional edit without domains, or of texts.
@@ -109,6 +117,11 @@ def pool_of(
     core: Core, given: Given, defaults: Mapping[str, Path], encoder: Encoder, words: Words
 ) -> Pool | None:
     """The pool that is given, synthesised or the checkpoint's own (`defaults`).
+
+    Args:
+        core: has plugins that synthesise, and where their pictures are kept.
+        encoder: of the model.
+        words: labels and anchors, which pictures are synthesised of.
 
     Raises:
         Usage: there is nothing to synthesise. BadFile: the pool cannot be read.

@@ -44,6 +44,9 @@ class Column:
 def open_parquet(path: Path, name: str, dim: int) -> Column:
     """The column of vectors of width `dim`; `name`: which, where there are several.
 
+    Args:
+        path: the file.
+
     Raises:
         BadFile: pyarrow is not installed, the file is broken, or none or several columns could be
         meant.

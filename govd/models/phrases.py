@@ -154,6 +154,9 @@ def once(
     """Phrases without repetition, the place of each, and what was repeated. `lines`: where each
     stands in its file.
 
+    Args:
+        given: the phrases as they were typed.
+
     Raises:
         Usage: one of them cannot be meant, or `lines` is not of these phrases.
     """

@@ -38,6 +38,11 @@ def read_pool(given: str, encoder: Encoder, progress: Progress) -> Pool:
     """Unlabelled image embeddings: a `.npy`, `.npz` or Parquet file (`FILE::NAME`: which of its
     arrays or columns), a folder of such files, or a folder of pictures.
 
+    Args:
+        given: a path, perhaps with `::NAME`.
+        encoder: of the model.
+        progress: is told of each batch of pictures.
+
     Raises:
         BadFile: not such a file, of another width, with values that are not finite or rows of
         zeros, or with too few of them.

@@ -47,8 +47,9 @@ def prepared(
     known_pool: Pool | None = None,
     registered: Record | None = None,
 ) -> tuple[Opened, dict[str, Json]]:
-    """A model opened and encoded, and what its entry says. `known_pool`: a pool that is at hand
-    already; `registered`: the record of the model whose checkpoint it must be.
+    """A model opened by `core` and encoded, and what its entry says. `reference`: a folder, a file
+    or a Hugging Face id; `known_pool`: a pool that is at hand already; `registered`: the record of
+    the model whose checkpoint it must be.
 
     Raises:
         Usage, BadFile, BadCheckpoint, Unsupported: something that was given is wrong.

@@ -41,6 +41,10 @@ MAX_NAMED: Final = 5
 def folder_of(core: Core, model: str, path: Path, early: bool) -> PublishFolder:
     """A folder for a model of a home (`early`: as it was registered by a version that wrote no
     origin).
+
+    Args:
+        core: of the home.
+        path: the folder.
     """
 
     def ledger_facts(number: int) -> Mapping[str, Json] | None:

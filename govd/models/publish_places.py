@@ -29,6 +29,9 @@ def check_folder(core: Core, folder: str | None, name: str, reference: str) -> N
     """Whether a `folder` can be that of the model `name` alone, whose checkpoint is `reference`,
     and nothing that govd did not write there is in the way.
 
+    Args:
+        core: of the home, whose other models are looked at.
+
     Raises:
         Conflict: it cannot; nothing was touched. MachineFault: it cannot be looked into.
     """
@@ -51,6 +54,9 @@ def check_folder(core: Core, folder: str | None, name: str, reference: str) -> N
 def check_place(folder: PublishFolder, home: Path, models: Collection[Record]) -> None:
     """Whether a folder can be this model's alone: not the home, nor another model's, nor inside or
     around one of them; a model's checkpoint is not published into.
+
+    Args:
+        models: records of the other models.
 
     Raises:
         Conflict: it is; what it meets is named, and nothing was touched. MachineFault: it cannot be

@@ -66,6 +66,10 @@ class Models:
         `current` of its folder is taken away, never turned; published revisions stay, unless
         `delete_published`.
 
+        Args:
+            actor: of the entry.
+            reason: stands in the entry.
+
         Raises:
             Conflict: requests of it are not decided yet.
         """
@@ -129,6 +133,11 @@ class Models:
         """Change what a model is registered with (`Changes.update`), or rebase it on the checkpoint
         `reference`.
 
+        Args:
+            name: of the model.
+            given: what changes; what is None stays.
+            actor: of the entry.
+
         Raises:
             As `Changes.update`.
         """
@@ -139,6 +148,10 @@ class Models:
     def add(self, name: str, reference: str, given: Given, actor: str) -> Record:
         """Register a model: encode its labels, anchors, domains, pool and evaluation images, and
         compute its basis.
+
+        Args:
+            reference: a folder, a file or a Hugging Face id.
+            actor: of the entry.
 
         Raises:
             Conflict: the name is taken. Usage, BadFile, BadCheckpoint: something given is wrong;

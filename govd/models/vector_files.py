@@ -54,6 +54,9 @@ class Vectors(Protocol):
 def open_vectors(path: Path, name: str, dim: int) -> Vectors:
     """The vectors of width `dim` in a file. `name`: which array or column, `""`: the only one.
 
+    Args:
+        path: the file.
+
     Raises:
         BadFile: no such file, or none with vectors of this width.
     """

@@ -20,6 +20,13 @@ def chosen(path: Path, name: str, names: list[str], fitting: list[str], what: st
     """Which of several arrays or columns is meant: the one named, the only one that fits, or one
     that govd itself calls so.
 
+    Args:
+        path: the file, for what is refused.
+        name: what somebody asked for; empty: nobody did.
+        names: of all that are in the file.
+        fitting: of those whose width is the model's.
+        what: what they are called: `array` or `column`.
+
     Raises:
         BadFile: none or several could be.
     """
@@ -52,6 +59,10 @@ def check_vectors(part: Floats, start: int, where: str, zeros: bool = False) -> 
     """Refuse rows `(n, d)` that are no directions; `start`: the position of the first. `zeros`: let
     rows of zeros pass.
 
+    Args:
+        part: some of the rows.
+        where: the file, for what is refused.
+
     Raises:
         BadFile: a row is not finite, or zero.
     """
@@ -63,6 +74,14 @@ def check_vectors(part: Floats, start: int, where: str, zeros: bool = False) -> 
 
 
 def unusable(what: str, first: int, count: int, where: str) -> BadFile:
+    """That rows are no directions.
+
+    Args:
+        what: what they are: `zero`, `not finite`.
+        first: the position of the first of them.
+        count: how many there are.
+        where: the file.
+    """
     more = f" and {count - 1} more near it" if count > 1 else ""
     return BadFile(
         f"row {first}{more} of the vectors is {what}", where=where, advice="Take such rows out."

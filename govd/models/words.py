@@ -93,6 +93,12 @@ def read_apart(
     same are refused where the model's tokenizer cuts them: it is not known which of them a picture
     shows.
 
+    Args:
+        encoder: of the model.
+        places: where each name stands, to say which ones are the same.
+        templates: in which they are read, with one `{}` each.
+        progress: is told of each batch.
+
     Raises:
         Usage: two texts are cut to the same.
     """
@@ -144,6 +150,10 @@ def twins(rows: Floats) -> dict[int, int]:
 def is_cut(encoder: Encoder, phrase: str, templates: Sequence[str]) -> bool:
     """Whether a model does not read a phrase to its end: what is put behind it makes no
     difference.
+
+    Args:
+        encoder: of the model.
+        templates: in which it is read, with one `{}` each.
     """
     try:
         plain, longer = encoder.averaged([phrase, f"{phrase} {MORE}"], templates, keep=False)

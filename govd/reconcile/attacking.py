@@ -43,6 +43,13 @@ def attacked(
     """For each forget in force what every attack attains, and the grade of the claim that is left.
     `leaks` are the figures of attacks with these pictures.
 
+    Args:
+        opened: the model.
+        edit: the one that is attacked.
+        contributions: the forgets in it.
+        data: labelled pictures, unedited embeddings.
+        words: other words for labels, which attackers try.
+
     Raises:
         Usage: a class of the pictures is none of the labels.
     """
@@ -76,6 +83,11 @@ def space_of(
 ) -> tuple[Space, dict[str, str]]:
     """The unedited model's vectors of what attackers ask, other words for the labels at `places`
     alone; and what cannot be had, by attack.
+
+    Args:
+        opened: the unedited model.
+        data: labelled pictures, unedited embeddings.
+        contributions: of the forgets.
     """
     basis = opened.basis
     names, texts = label_set(basis, data)
@@ -218,6 +230,10 @@ def _encode(
 def near_words(opened: Opened, names: Sequence[str], place: int) -> dict[str, Floats]:
     """The words of the vocabulary, at most `NEAR`, whose nearest of all other names is the label:
     what may be another word for it. A word for something alike has a nearer one.
+
+    Args:
+        opened: the model.
+        place: of the label among the labels.
     """
     basis = opened.basis
     if not basis.labels or not basis.vocabulary:

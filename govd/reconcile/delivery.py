@@ -83,6 +83,9 @@ class Delivery:
         """Write a checkpoint and point `current` at it; its files with their SHA-256. `check`
         raises where the folder cannot be this model's alone.
 
+        Args:
+            what: the model and the number of the revision, for the file that says where it is from.
+
         Raises:
             MachineFault: it cannot be written, or something that govd did not write is in the way;
             `current` stays where it was, nothing of anybody else's is touched, and nothing
@@ -125,6 +128,9 @@ class Delivery:
 
         What a link here leads to stays, what `used` (paths that something is read from) lies in,
         and what has in it anything that was not delivered.
+
+        Args:
+            folder: that is published to.
 
         Raises:
             MachineFault: it cannot be taken away.

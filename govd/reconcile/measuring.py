@@ -88,6 +88,12 @@ class Measuring:
     ) -> tuple[dict[str, Json], str]:
         """What publishing waits for: on texts and pool, and on labelled images where there are
         some; and which plugin measured it (empty: govd itself).
+
+        Args:
+            opened: the model.
+            edit: the one that is measured.
+            filed: contributions of the forgets in it.
+            data: labelled pictures, unedited embeddings.
         """
         basis, contributions = opened.basis, [recognised(opened.basis, c) for c in filed]
         figures: Json = None
@@ -144,6 +150,12 @@ class Measuring:
         """What publishing does not wait for: what attackers can still do and which claim that
         leaves, retrieval, intervals of the shares, and the scores that papers print. `words`: other
         words for labels, which attackers try.
+
+        Args:
+            opened: the model.
+            edit: the one that is measured.
+            filed: contributions of the forgets in it.
+            data: labelled pictures, unedited embeddings.
         """
         contributions = [recognised(opened.basis, contribution) for contribution in filed]
         thinned = attacks.thinned(data, [c.spec.scope for c in contributions])
@@ -173,6 +185,12 @@ def by_cell(
 ) -> None:
     """Add to figures on labelled pictures what only an evaluation tells: an interval for each cell,
     what the pictures of each forget are called instead, and how often answers abstain.
+
+    Args:
+        opened: the model.
+        edit: the one that is measured.
+        contributions: the forgets in it.
+        data: labelled pictures, unedited embeddings.
     """
     figures["abstain"] = abstaining(opened.basis, edit, contributions, data)
     outcomes = Outcomes.of(opened.basis, edit, contributions, data)

@@ -25,7 +25,11 @@ class Pauses:
         return time.monotonic() >= self._failed.get((step, about), (0.0, -math.inf))[1]
 
     def note(self, step: str, about: str, failed: bool) -> None:
-        """A step was tried. `failed`: a plugin did."""
+        """A step was tried. `failed`: a plugin did.
+
+        Args:
+            about: the request or revision that it was a step of.
+        """
         if not failed:
             self._failed.pop((step, about), None)
             return

@@ -18,7 +18,14 @@ EDIT_FILE: Final = "edit.safetensors"
 
 
 def write_edit(core: Core, served: Served, model: str, path: Path) -> Mapping[str, str]:
-    """The edit alone, as one file; its name with its SHA-256."""
+    """The edit alone, as one file; its name with its SHA-256.
+
+    Args:
+        core: of the home.
+        served: the model with the edit.
+        model: its name.
+        path: of the file.
+    """
     facts = {"origin": core.desk.ledger.origin, "model": model, "revision": served.number}
     facts |= {"model_digest": served.opened.model.facts.digest, "edit_digest": served.edit.digest}
     replace(served.edit, facts=facts).save(path)
@@ -29,6 +36,11 @@ def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Ma
     """The edited model as its backend writes it, or the edit alone where it exports no weights;
     files with their SHA-256. Weights cannot ask a picture for its domain: of a conditional edit
     they get the linear one.
+
+    Args:
+        core: of the home.
+        served: the model with the edit.
+        folder: an empty one.
 
     Raises:
         PluginFault: the backend raised something, or changed more than the projection.

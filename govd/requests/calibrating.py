@@ -79,6 +79,10 @@ class Calibrating:
         """A model's capacity curve, and where on it `forgets` in force are that change this share
         of the other answers. None where it was not measured, or what was measured cannot be read:
         `govd audit verify` tells that.
+
+        Args:
+            record: of the model.
+            changed: the share; None: it is not known.
         """
         try:
             calibration = self.of(record)

@@ -57,6 +57,11 @@ class Effects:
 
         `beside`: the forget beside what is in force. `watch`: pictures of the pool to count on.
         `prompts`: in which it is asked, `ENCODED`, `STORED` or `TOGETHER`.
+
+        Args:
+            model: its name.
+            opened: the model.
+            spec: what is to be forgotten.
         """
         inside = None if watch is None else scope_mask(beside.basis, beside.own)
         if watch is None or inside is None:
@@ -77,7 +82,14 @@ class Effects:
     def on_labelled(
         self, model: str, opened: Opened, spec: ForgetSpec, beside: Beside
     ) -> Effect | None:
-        """The same on pictures whose labels are known. None where there are none of it."""
+        """The same on pictures whose labels are known. None where there are none of it.
+
+        Args:
+            model: its name.
+            opened: the model.
+            spec: what is to be forgotten.
+            beside: the forget beside what is in force.
+        """
         data = self.extents.labelled(model)
         inside = None if data is None else labelled_in_scope(beside.basis, beside.own, data)
         if data is None or inside is None or not inside.any() or not spec.scope.concepts:

@@ -34,6 +34,11 @@ class Extents:
     def share(self, model: str, basis: Basis, contributions: Sequence[Contribution]) -> float:
         """The largest share of pictures `[0, 1]` that these forgets are about together: of the
         pool, of the evaluation set; without either of them, of the cells that they name.
+
+        Args:
+            model: its name.
+            basis: of the model.
+            contributions: of the forgets.
         """
         if not contributions:
             return 0.0

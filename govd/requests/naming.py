@@ -128,6 +128,10 @@ class Names:
         to judge, or where pictures show what is meant.
 
         `embedded`: a phrase's unit embedding `(d,)`.
+
+        Args:
+            request: what was filed.
+            basis: of its model.
         """
         if not request.concepts or request.examples:
             return None
@@ -181,7 +185,11 @@ def strangers(phrases: Sequence[str], basis: Basis) -> list[str]:
 def doubts(
     phrases: Sequence[str], measure: Yardstick, embedded: Callable[[str], Floats]
 ) -> list[Doubt]:
-    """Those of the phrases that are doubted. `embedded`: a phrase's unit embedding `(d,)`."""
+    """Those of the phrases that are doubted. `embedded`: a phrase's unit embedding `(d,)`.
+
+    Args:
+        measure: names that are known, and how near to one of them a name must be.
+    """
     judged = (_doubt(phrase, measure, embedded) for phrase in phrases)
     return [doubt for doubt in judged if doubt is not None]
 

@@ -28,6 +28,9 @@ def near_words(
 ) -> list[dict[str, Json]]:
     """The nearest labels and words to what was typed, with how often their pictures are in the
     scope. `contribution`: of the spec. `watch`: pictures to count on, None where there are none.
+
+    Args:
+        opened: the model.
     """
     if not spec.scope.concepts:
         return []

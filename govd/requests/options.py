@@ -47,11 +47,30 @@ class ForgetOptions:
     criterion_set: str | None = None
 
 
+def _check_amounts(core: Core, options: ForgetOptions, method: str) -> None:
+    """Refuse a strength, a target or prototypes that there are not."""
+    limit = core.plugins.methods[method].max_strength
+    if not 0 < options.strength <= limit:
+        raise Usage(
+            f"strength {options.strength:g} is out of range",
+            advice=f"For {method} it is over 0 and at most {limit:g}.",
+        )
+    if options.target is not None and options.target not in TARGETS:
+        raise Usage(f"unknown target {options.target!r}", advice=f"Targets: {', '.join(TARGETS)}.")
+    if options.prototypes < 0 or options.prototypes > PROTOTYPES:
+        raise Usage(
+            f"{options.prototypes} prototypes", advice=f"From 0 to {PROTOTYPES} for each concept."
+        )
+
+
 def understood(
     core: Core, model: str, options: ForgetOptions
 ) -> tuple[ForgetSpec, dict[str, bytes]]:
     """The options as what is computed, every name checked; and the example pictures by their
     digests.
+
+    Args:
+        core: of the home.
 
     Raises:
         NotFound: unknown model or domain. Usage: something that cannot be meant. UnreadableImage:
@@ -70,22 +89,10 @@ def understood(
             )
         domains = []  # in every domain that there is: everywhere
     method = _method(core, registered, options)
-    limit = core.plugins.methods[method].max_strength
-    if not 0 < options.strength <= limit:
-        raise Usage(
-            f"strength {options.strength:g} is out of range",
-            advice=f"For {method} it is over 0 and at most {limit:g}.",
-        )
-    if options.target is not None and options.target not in TARGETS:
-        raise Usage(f"unknown target {options.target!r}", advice=f"Targets: {', '.join(TARGETS)}.")
-    if options.prototypes < 0 or options.prototypes > PROTOTYPES:
-        raise Usage(
-            f"{options.prototypes} prototypes", advice=f"From 0 to {PROTOTYPES} for each concept."
-        )
-    scope = Scope(
-        tuple(sorted(Concept(n, tuple(sorted(map(spelled, options.aliases)))) for n in names)),
-        tuple(sorted(domains)),
-    )
+    _check_amounts(core, options, method)
+    aliases = tuple(sorted(map(spelled, options.aliases)))
+    concepts = tuple(sorted(Concept(name, aliases) for name in names))
+    scope = Scope(concepts, tuple(sorted(domains)))
     target: Any = target_for(core, registered, method, options.target)
     pictures = _examples(core, options, method)
     spec = ForgetSpec(
@@ -162,6 +169,11 @@ def method_for(record: Record) -> str:
 def target_for(core: Core, record: Record, method: str, target: str | None = None) -> str | None:
     """The target of a request, by the model's use where it names none; None for methods that have
     no targets.
+
+    Args:
+        core: has the plugins.
+        record: of the model.
+        method: its name.
     """
     if core.plugins.methods[method].family != "dual":
         return None

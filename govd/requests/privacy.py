@@ -41,6 +41,10 @@ class Privacy:
         """The body of a private request as the ledger may hold it; what it hides is put beside the
         ledger first.
 
+        Args:
+            request_id: of the request.
+            fields: of the body: which of them are hidden.
+
         Raises:
             MachineFault: it cannot be written; nothing was changed.
         """
@@ -155,6 +159,9 @@ class Privacy:
         every proof stays valid, and the forget stays in force. The reason for it is said in the
         ledger. Where a crash or a fault kept the texts, or something was said since, asking again
         destroys it.
+
+        Args:
+            actor: of the entry.
 
         Raises:
             Conflict: it is not private, or destroyed already. Usage: no reason.

@@ -46,6 +46,9 @@ def distance(first: str, second: str, limit: int) -> int:
 def alike(name: str, known: Collection[str], share: int) -> Iterator[tuple[int, str]]:
     """Known names that differ from a name in one letter in `share`, at least in one, and in how
     many. Case and spacing do not count.
+
+    Args:
+        known: the names that there are.
     """
     word = folded(name)
     if len(word) < SHORTEST:

@@ -23,6 +23,10 @@ def pictures_of(core: Core, request: Request) -> list[Record]:
 def picture_of(core: Core, request: Request, digest: str) -> bytes:
     """One of them as PNG.
 
+    Args:
+        core: of the home.
+        digest: SHA-256 of the picture.
+
     Raises:
         NotFound: it is none of this request's: the artifacts of others are not for asking.
     """

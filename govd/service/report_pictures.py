@@ -44,6 +44,13 @@ class Pictures:
     ) -> list[dict[str, Json]]:
         """One picture of each (class, domain) for some classes of what was to go and of what was to
         stay, with labels before and after.
+
+        Args:
+            model: its name.
+            now: what it serves.
+            contributions: the forgets in force.
+            data: labelled pictures.
+            folder: that the pictures lie in.
         """
         basis = now.opened.basis
         try:

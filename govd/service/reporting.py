@@ -53,6 +53,12 @@ class Reports:
     ) -> dict[str, Json]:
         """`forgets` with prediction and measurement, `capacity`, `strength`, `pictures`; `filed`:
         the revision's contributions.
+
+        Args:
+            model: its name.
+            now: what it serves.
+            data: labelled pictures.
+            folder: that they lie in; None: they have none.
         """
         record = self.core.desk.revision(model, now.number) if now.number else None
         requests = self._requests(record)

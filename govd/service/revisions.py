@@ -43,6 +43,9 @@ class Revisions:
     def diff(self, model: str, first: int, second: int) -> Record:
         """What the second revision has that the first has not, and the other way round.
 
+        Args:
+            model: its name.
+
         Raises:
             NotFound: there is none of one of these numbers.
         """

@@ -175,7 +175,14 @@ class Service:
 
     @bounded
     def add_model(self, name: str, reference: str, given: Given, actor: str) -> Record:
-        """Register a model and serve it unedited."""
+        """Register a model and serve it unedited.
+
+        Args:
+            name: how everybody calls it.
+            reference: a folder, a file or a Hugging Face id.
+            given: labels, anchors, pictures, … as they were typed.
+            actor: of the entry.
+        """
         self.models.add(name, reference, given, actor)
         self.reconcile(name)
         self.checkpoints.sign()
@@ -187,6 +194,12 @@ class Service:
     ) -> Record:
         """Change what a model is registered with, or rebase it on another checkpoint, and publish
         what follows from that.
+
+        Args:
+            name: of the model.
+            given: what changes; what is None stays.
+            actor: of the entry.
+            reference: the other checkpoint; None: it stays.
         """
         with self.core.working(name):
             self.models.update(name, given, actor, reference)

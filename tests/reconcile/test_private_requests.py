@@ -32,6 +32,14 @@ def test_a_private_forget_is_covered_by_a_wider_one_even_without_its_text(servic
     assert state(service, str(private["id"]))[0] == "in_force"
 
 
+def test_a_private_forget_of_several_names_is_covered_by_their_texts(service: Service) -> None:
+    private = forget(service, "red", "blue", domains=("dark",), private=True)
+    forget(service, "blue", "red")
+    assert state(service, str(private["id"]))[0] == "subsumed"
+    other = forget(service, "green", "yellow", domains=("dark",), private=True)
+    assert state(service, str(other["id"]))[0] == "in_force"
+
+
 def test_what_is_said_of_a_private_request_is_private(service: Service) -> None:
     object.__setattr__(
         service.core.home, "settings", replace(service.core.home.settings, approval="person")

@@ -9,7 +9,7 @@ import pytest
 
 from govd.errors import GovdError, Usage
 from govd.models.given import Given
-from govd.records.limits import LIMITS, check_document, check_text
+from govd.records.limits import LIMITS, check_document, check_number, check_text
 from govd.requests import ForgetOptions
 from govd.service.service import Service
 
@@ -164,3 +164,11 @@ def test_where_in_a_document_something_cannot_be_sent(document: Any, place: str)
     with pytest.raises(Usage) as refused:
         check_document(document, "the body")
     assert refused.value.where == place
+
+
+def test_numbers_are_those_that_a_database_keeps() -> None:
+    for number in (-(2**63), 2**63 - 1, 0):
+        check_number(number, "n")
+    for number in (-(2**63) - 1, 2**63):
+        with pytest.raises(Usage, match="out of range"):
+            check_number(number, "n")

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from govd.edit.calibration import Calibration
 from govd.errors import GovdError
 from govd.models.given import Given
 from govd.requests import ForgetOptions
+from govd.requests.calibrating import Calibrating
 from govd.service.service import Service, open_service
 
 
@@ -195,6 +197,20 @@ def test_a_prediction_has_ends_where_its_errors_were_measured(service: Service) 
     assert found["total_disagreement_high"] >= found["total_disagreement"]
     effect = preview(service, "red")["effect"]
     assert 0 <= effect["after_low"] <= effect["after"] <= effect["after_high"] <= effect["pictures"]
+
+
+def test_errors_of_nothing_leave_an_interval_of_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = dict.fromkeys(("named", "all", "worst_label", "worst_cell", "elsewhere"), [0.0] * 99)
+    calibration = Calibration(none, 1.0)
+    monkeypatch.setattr(Calibrating, "of", lambda *_: calibration)
+    monkeypatch.setattr(Calibrating, "capacity", lambda *_: None)
+    found = preview(service, "red")
+    effect = found["effect"]
+    assert effect["after_low"] == effect["after"] == effect["after_high"]
+    for figure in found["costs"].values():
+        assert figure["low"] == figure["share"] == figure["high"]
 
 
 def options(*concepts: str, **more: Any) -> ForgetOptions:
