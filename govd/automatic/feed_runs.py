@@ -23,7 +23,7 @@ from govd.records.feed import DONE, HELD, FeedRecord, FeedRun
 from govd.records.fold_feeds import run_key
 from govd.requests import ForgetOptions, Requests
 from govd.requests.rows import Filing, rows_of
-from govd.requests.together import Outcome, Proposed, Together
+from govd.requests.together import Outcome, Proposed, Together, Understood
 from govd.types import Answer, Answers, Document, Json
 
 SUDDEN: Final = 100
@@ -96,9 +96,11 @@ class FeedRuns:
                 payload = {**about, "state": HELD, "reason": why}
                 drafts = [self._entry(feed, "run", feed.actor, payload, outcomes, missing)]
             else:
-                drafts = self._filed(
-                    feed, "run", feed.actor, {**about, "state": DONE}, outcomes, missing
-                )
+                payload = {**about, "state": DONE}
+                drafts = [
+                    *self.missings.returned(feed, document.name, outcomes),
+                    *self._filed(feed, "run", feed.actor, payload, outcomes, missing),
+                ]
             self.core.desk.append(drafts)
         return self.run(feed.name, number), True
 
@@ -125,7 +127,10 @@ class FeedRuns:
             is_newest = feed.documents.get(document.name, {}).get("run") == number
             missing = self.missings.of(feed, document.name, outcomes) if is_newest else ()
             payload: dict[str, Json] = {"run": number, "reason": reason, "state": DONE}
-            drafts = self._filed(feed, "release", actor, payload, outcomes, missing)
+            drafts = [
+                *self.missings.returned(feed, document.name, outcomes),
+                *self._filed(feed, "release", actor, payload, outcomes, missing),
+            ]
             self.core.desk.append(drafts)
         return self.run(feed.name, number)
 
@@ -207,14 +212,14 @@ class FeedRuns:
             digest = self.requests.privacy.keyed(digest)  # a guess of a name must not be confirmed
         return Reading(document, filings, digest)
 
-    def _proposals(self, feed: FeedRecord, reading: Reading) -> list[Proposed]:
+    def _proposals(self, feed: FeedRecord, reading: Reading) -> list[Understood]:
+        """The rows as the feed proposes them, each understood: before the lock, since what is large
+        may be read for it.
+        """
         source = {"feed": feed.name, "document": reading.document.name, "digest": reading.digest}
-        proposals = [_proposed(feed, filing, source) for filing in reading.filings]
-        for model in {proposed.model for proposed in proposals if proposed.fault is None}:
-            registered = self.core.desk.views.models.get(model)
-            if registered is not None:
-                self.core.models.basis(registered)  # large: read before the lock
-        return proposals
+        return [
+            self.together.understood(_proposed(feed, filing, source)) for filing in reading.filings
+        ]
 
     def _held_for(
         self,

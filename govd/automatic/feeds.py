@@ -241,10 +241,12 @@ class Feeds:
         """File the rows of a held run after all.
 
         Raises:
-            Usage: no reason. Conflict: it is not held. NotFound: its document is lost.
+            Usage: no reason. Conflict: it is not held, or everything automatic is frozen. NotFound:
+            its document is lost.
         """
         feed = self.feed(name)
         _check_reason("release", reason)
+        self.looks.check_thawed()
         self.runs.check_held(feed, run)
         document = self.runs.files(feed).held(run)
         released = self.runs.release(feed, run, reason, actor)

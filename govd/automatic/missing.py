@@ -3,8 +3,8 @@ newest one lacks.
 
 By default they are kept and told. With `--missing revert` a forget that is served gets a revert,
 which the votes decide on, and one that is not served yet is withdrawn; a legal hold leaves either
-alone. Nothing is taken back by a document that has a row which cannot be read: it might be that
-one.
+alone. A row that comes back before its revert is approved takes that back. Nothing is taken back by
+a document that has a row which cannot be read: it might be that one.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from govd.errors import GovdError
 from govd.ledger.entry import Draft
 from govd.records.drafts import request_draft
 from govd.records.feed import FeedRecord
+from govd.records.lifecycle import RequestState
 from govd.records.request import Request
 from govd.requests import Requests
 from govd.requests.filing import copied_from, revert_of
 from govd.requests.together import Outcome
 from govd.types import Json
 
+UNDECIDED: Final = frozenset({RequestState.FILED, RequestState.WAITING})
 REVERT: Final = "revert"
 KEEP: Final = "keep"
 MANY: Final = 10
@@ -88,6 +90,24 @@ class Missings:
             and not request.model_retired
             and (request.source.get("feed"), request.source.get("document")) == place
         ]
+
+    def returned(self, feed: FeedRecord, document: str, outcomes: Sequence[Outcome]) -> list[Draft]:
+        """Entries that withdraw the reverts of rows that came back before they were approved.
+        `desk.lock` is held.
+        """
+        scopes = {(outcome.proposed.model, outcome.scope) for outcome in outcomes}
+        reason = f"its row is in the feed {feed.name} again"
+        drafts: list[Draft] = []
+        for revert in list(self.core.desk.views.open.values()):
+            if revert.is_forget or revert.filed_by != feed.actor or revert.state not in UNDECIDED:
+                continue
+            forget = self.core.desk.views.request(str(revert.reverts))
+            if forget is None or forget.source.get("document") != document or revert.hold:
+                continue
+            if (forget.model, self.requests.privacy.scope(forget)) in scopes:
+                payload = {**self.requests.privacy.reason(revert, reason), "by": feed.actor}
+                drafts.append(request_draft(revert, "withdraw", feed.actor, payload))
+        return drafts
 
     def _to_follow(self, feed: FeedRecord, request: Request) -> Missing:
         if request.hold is not None:

@@ -38,13 +38,14 @@ def show_feeds(feeds: Sequence[Mapping[str, Json]]) -> None:
     names = ("feed", "state", "from", "model", "every", "runs", "held", "last run")
     console().print(table(*names, rows=rows))
     for feed in feeds:
-        _faults(feed)
+        show_feed_trouble(feed)
 
 
 def show_feed(feed: Mapping[str, Json]) -> None:
     """One feed."""
     out = console()
-    out.print(f"[bold]{escape(feed['name'])}[/] is {feed['state']}: {escape(feed['url'])}")
+    head = f"[bold]{escape(feed['name'])}[/] is {feed['state']}: {escape(feed['url'])}"
+    out.print(head, soft_wrap=True)
     whose = f"for {escape(feed['model'])}" if feed["model"] else "each row says its model"
     out.print(f"  {whose}; looked at every {interval(feed['every_seconds'])}")
     follows = {"keep": "are kept", "revert": "get a revert, which policies decide on"}
@@ -62,13 +63,14 @@ def show_feed(feed: Mapping[str, Json]) -> None:
         out.print(f"  looked at last on {minute(feed['looked_at'])}")
     for line in feed.get("waiting", ()):
         out.print(f"  {escape(line)}")
-    _faults(feed)
+    show_feed_trouble(feed)
     if feed.get("secret"):
         out.print("  signed with (shown this once; give it to who sends):")
         out.print(f"  {escape(feed['secret'])}", soft_wrap=True)
 
 
-def _faults(feed: Mapping[str, Json]) -> None:
+def show_feed_trouble(feed: Mapping[str, Json]) -> None:
+    """What is at fault with a feed, and what of it waits for a person, if anything."""
     out, name = console(), escape(feed["name"])
     if feed["fault"]:
         out.print(f"[red]feed {name}[/]: {escape(feed['fault'])}", soft_wrap=True)

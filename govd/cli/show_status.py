@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from govd.cli.capacity import capacity_line
+from govd.cli.show_feeds import show_feed_trouble
 from govd.cli.show_models import show_retired
 from govd.cli.tables import console, count, escape, state, table
 
@@ -56,6 +57,8 @@ def show_status(found: Mapping[str, Json]) -> None:
             f"{identifier} [yellow]expired[/] on {day} and still in force: govd revert {identifier}"
             " --reason …"
         )
+    for feed in found.get("feeds", ()):
+        show_feed_trouble(feed)
     _show_untold(out, found)
     ledger = found["ledger"]
     if ledger.get("fault"):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from govd.errors import Conflict, GovdError, KeyReused
+from govd.errors import Conflict, GovdError, KeyReused, Usage
 from govd.ledger.entry import Draft
 from govd.records.lifecycle import RequestState
 from govd.records.limits import bounded
@@ -46,6 +46,18 @@ class Proposed:
 
 
 @dataclass(frozen=True)
+class Understood:
+    """A proposal, and what it means: the spec and the commitment of its scope; or what is wrong
+    with it.
+    """
+
+    proposed: Proposed
+    spec: ForgetSpec | None = None
+    scope: str = ""
+    fault: GovdError | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What is to become of a row; `spec` and `body` where it is to be filed, and its scope's
     commitment where it has one.
@@ -71,7 +83,18 @@ class Together:
     def __init__(self, requests: Requests) -> None:
         self.requests, self.core = requests, requests.core
 
-    def looked_at(self, proposals: Sequence[Proposed], actor: str) -> list[Outcome]:
+    def understood(self, proposed: Proposed) -> Understood:
+        """What a proposal means. It may read what is large: no lock is held."""
+        if proposed.fault is not None:
+            return Understood(proposed, fault=proposed.fault)
+        try:
+            _check_texts(proposed.model, proposed.options)
+            spec, _ = understood(self.core, proposed.model, proposed.options)
+        except GovdError as fault:
+            return Understood(proposed, fault=fault)
+        return Understood(proposed, spec, self.requests.privacy.commitment(spec.scope))
+
+    def looked_at(self, proposals: Sequence[Understood], actor: str) -> list[Outcome]:
         """What is to become of each, in their order; nothing is filed. `desk.lock` is held, so that
         what is looked at stays so until `drafts` are appended.
 
@@ -81,11 +104,13 @@ class Together:
         wanted: dict[str, Wanted] = {}
         earlier: dict[tuple[str, str], Proposed] = {}
         outcomes = []
-        for proposed in proposals:
+        for meant in proposals:
+            proposed = meant.proposed
             try:
-                outcome = self._looked_at(proposed, actor, wanted)
+                outcome = self._looked_at(meant, actor, wanted)
             except GovdError as error:
-                outcome = Outcome(proposed, "refused", reason=spoken(proposed, error))
+                reason = spoken(proposed, error)
+                outcome = Outcome(proposed, "refused", reason=reason, scope=meant.scope)
             place = (proposed.model, outcome.scope)
             first = earlier.get(place) if outcome.is_new else None
             if first is not None:
@@ -96,12 +121,10 @@ class Together:
             outcomes.append(outcome)
         return outcomes
 
-    def _looked_at(self, proposed: Proposed, actor: str, wanted: dict[str, Wanted]) -> Outcome:
-        if proposed.fault is not None:
-            raise proposed.fault
-        _check_texts(proposed.model, proposed.options)
-        spec, _ = understood(self.core, proposed.model, proposed.options)
-        scope = self.requests.privacy.commitment(spec.scope)
+    def _looked_at(self, meant: Understood, actor: str, wanted: dict[str, Wanted]) -> Outcome:
+        if meant.spec is None:
+            raise meant.fault or Usage("this row means nothing")
+        proposed, spec, scope = meant.proposed, meant.spec, meant.scope
         filed, key = self._filed(proposed, actor)
         if filed is not None:
             return replace(self._of_filed(proposed, spec, filed), scope=scope)
@@ -133,12 +156,13 @@ class Together:
     def _taken_back(self, request: Request, actor: str) -> bool:
         """Whether this actor himself took back what he filed."""
         desk = self.core.desk
-        if request.state is RequestState.REVERTED:
+        is_going = request.id in desk.views.going()
+        if is_going or request.state is RequestState.REVERTED:
             keys = desk.views.records.keys("reverts", request.id, "request")
             reverts = (desk.views.request(key) for key in keys)
             return any(
                 revert is not None
-                and revert.state is RequestState.DONE
+                and revert.state in (RequestState.DONE, RequestState.APPROVED)
                 and revert.filed_by == actor
                 for revert in reverts
             )

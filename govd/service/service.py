@@ -78,7 +78,11 @@ class Service:
         revisions = Revisions(core)
         reports = Reports(core, requests.computing, requests.composing, serving)
         self.status = Standing(
-            core, self.requests.calibrating, self.reconciler.deliveries, self.notices
+            core,
+            self.requests.calibrating,
+            self.reconciler.deliveries,
+            self.notices,
+            self.feeds.looks.faults,
         ).status
         self.revisions, self.revision, self.diff = revisions.all, revisions.show, revisions.diff
         self.serving, self.embeddings, self.classify = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from govd.models.core import Core
 from govd.notices.receivers import Receivers
@@ -15,13 +15,21 @@ from govd.types import Json, Record
 
 
 class Standing:
-    """How things stand in a home. Nothing is computed for it, and nothing is written."""
+    """How things stand in a home. Nothing is computed for it, and nothing is written.
+
+    `faults`: what went wrong with feeds, by their names.
+    """
 
     def __init__(
-        self, core: Core, calibrating: Calibrating, deliveries: Deliveries, notices: Receivers
+        self,
+        core: Core,
+        calibrating: Calibrating,
+        deliveries: Deliveries,
+        notices: Receivers,
+        faults: Mapping[str, str],
     ) -> None:
         self.core, self.calibrating, self.deliveries = core, calibrating, deliveries
-        self.notices = notices
+        self.notices, self.faults = notices, faults
 
     def status(self) -> Record:
         """Models, what they serve, what waits and why, size and head of the ledger."""
@@ -35,6 +43,7 @@ class Standing:
             "retired": [self._retired(model, counts) for model in views.retired()],
             "waiting": _waiting(served),
             "expired": _expired(served),
+            "feeds": self._feeds(),
             "policies": self._policies(),
             "frozen": self.core.desk.views.frozen,
             "notices": [_untold(shown) for shown in self.notices.failing()],
@@ -47,6 +56,21 @@ class Standing:
         return [
             {"name": policy.name, "mode": policy.mode.value, "digest": policy.digest}
             for policy in sorted(policies, key=lambda policy: policy.key)
+        ]
+
+    def _feeds(self) -> list[dict[str, Json]]:
+        """Each feed: whether it is looked at, what of it a person is to decide, what is at
+        fault.
+        """
+        return [
+            {
+                "name": feed.name,
+                "state": feed["state"],
+                "held": list(feed.held),
+                "last_run_at": feed["last_run_at"],
+                "fault": self.faults.get(feed.name, ""),
+            }
+            for _, feed in sorted(self.core.desk.views.feeds.items())
         ]
 
     def _model(self, name: str, counts: Counter[tuple[str, str]]) -> dict[str, Json]:
