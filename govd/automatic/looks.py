@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,9 +79,10 @@ class Looks:
         return did
 
     def rest(self, seconds: float) -> None:
-        """Wait for the looks at hand, for `seconds` at most."""
+        """Wait for the looks at hand, for `seconds` at most, all together."""
+        last = time.monotonic() + seconds
         for call in list(self._running.values()):
-            call.wait(seconds)
+            call.wait(max(0.0, last - time.monotonic()))
 
     def look(self, name: str, now: datetime, by_hand: bool) -> Look:
         """Take every document that a feed has and that is new. `by_hand`: somebody asks for it.

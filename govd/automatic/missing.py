@@ -110,6 +110,8 @@ class Missings:
         return drafts
 
     def _to_follow(self, feed: FeedRecord, request: Request) -> Missing:
+        if request.shredded_at or self.requests.privacy.scope(request) is None:
+            return Missing(request, "kept", "its text was destroyed: nobody can compare it")
         if request.hold is not None:
             return Missing(request, "kept", "it is under a legal hold")
         if not request.stands:

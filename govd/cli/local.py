@@ -96,8 +96,8 @@ class Local(LocalPolicies, LocalFeeds, LocalNotices, LocalPeople, Api):
         return question.answering(service)(**arguments)
 
     def reconcile(self) -> Record:
-        before = unfinished(self.service.core)
         self.service.automatic.step(datetime.now(UTC))
+        before = unfinished(self.service.core)
         self._reconcile()
         sent, unsent = self.service.notices.send_due(datetime.now(UTC))
         self.service.checkpoints.sign()

@@ -186,6 +186,11 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
             " still hold it)"
         )
     yield f"filed by {escape(spoken(request['filed_by']))} on {minute(request['filed_at'])}{hidden}"
+    source = request.get("source") or {}
+    if source.get("row"):
+        document = f"{source['document']}, " if source["document"] else ""
+        digest = str(source["digest"]).removeprefix("private:")[:12]
+        yield escape(f"row {source['row']} of {document}sha256 {digest}… ({source['feed']})")
     texts = [(name, request.get(name)) for name in ("reason", "basis", "ticket")]
     if any(text for _, text in texts):
         yield ", ".join(f"{name}: {escape(str(text))}" for name, text in texts if text)

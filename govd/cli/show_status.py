@@ -57,8 +57,6 @@ def show_status(found: Mapping[str, Json]) -> None:
             f"{identifier} [yellow]expired[/] on {day} and still in force: govd revert {identifier}"
             " --reason …"
         )
-    for feed in found.get("feeds", ()):
-        show_feed_trouble(feed)
     _show_untold(out, found)
     ledger = found["ledger"]
     if ledger.get("fault"):
@@ -70,7 +68,11 @@ def show_status(found: Mapping[str, Json]) -> None:
 
 
 def _show_untold(out: Console, status: Mapping[str, Json]) -> None:
-    """The receivers of notices that are not told what they should be."""
+    """The feeds that are at fault or wait for a person; the receivers of notices that are not told
+    what they should be.
+    """
+    for feed in status.get("feeds", ()):
+        show_feed_trouble(feed)
     for receiver in status.get("notices", ()):
         out.print(
             f"[red]not told[/] {escape(receiver['name'])}: {escape(receiver['trouble'])}"

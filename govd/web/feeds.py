@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from govd.automatic.feeds import FeedSettings
-from govd.types import Json
+from govd.automatic.feeds import FORMS, FeedSettings
+from govd.types import DOCUMENT_BYTES, Json
 from govd.web.bodies import FeedBody, ReasonBody
 from govd.web.context import Here, Operator, Owner
+from govd.web.guards import TooLarge
 from govd.web.strict import Open, Strict
 
 router = APIRouter(tags=["feeds"], route_class=Strict)
+BODY: Final[Json] = {
+    "parameters": [
+        {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+        for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {kind: {"schema": {"type": "string"}} for kind in FORMS},
+    },
+}
+"""What is sent, for the description."""
 sent = APIRouter(tags=["feeds"], route_class=Open)
 """What is signed by its sender, who has no token."""
 
@@ -70,13 +82,27 @@ def decide(
     return decided
 
 
-@sent.post("/feeds/{name}", status_code=202)
+async def _body(request: Request) -> bytes:
+    """The body, as long as it is no larger than a document may be.
+
+    Raises:
+        TooLarge: it is.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > DOCUMENT_BYTES:
+            raise TooLarge(DOCUMENT_BYTES)
+    return bytes(body)
+
+
+@sent.post("/feeds/{name}", status_code=202, openapi_extra=BODY)
 async def send(name: str, request: Request, context: Here) -> Json:
     """Send a document to a feed `webhook:`: CSV, one name a line, JSON or NDJSON, signed by
     Standard Webhooks (`webhook-id`, `webhook-timestamp`, `webhook-signature`). 202: it is kept, and
     taken in its turn.
     """
-    body = await request.body()
+    body = await _body(request)
     taken = await run_in_threadpool(
         context.service.feeds.receive, name, request.headers, body, datetime.now(UTC)
     )

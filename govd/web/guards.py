@@ -81,10 +81,10 @@ class Hosts:
 
 
 class TooLarge(HTTPException):
-    """A body of more than `LARGEST` bytes, however it says its length."""
+    """A body of more than so many bytes, however it says its length."""
 
-    def __init__(self) -> None:
-        super().__init__(413, f"Too large: at most {LARGEST} bytes", {"Connection": "close"})
+    def __init__(self, largest: int = LARGEST) -> None:
+        super().__init__(413, f"Too large: at most {largest} bytes", {"Connection": "close"})
 
 
 class Bodies:

@@ -41,7 +41,7 @@ def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 class Deadly:
-    @hookimpl(trylast=True)
+    @hookimpl(tryfirst=True)
     def govd_answered(self, feed, document, answers):
         if step == "answer": die()
     @hookimpl

@@ -165,3 +165,15 @@ def test_a_row_that_comes_back_in_time_takes_its_revert_back(
     nightly.settle()
     assert service.requests.show(row["revert"]).state == "withdrawn"
     assert service.requests.show(red).state == "in_force"
+
+
+def test_what_nobody_can_compare_any_more_stays(nightly: Nightly, service: Service) -> None:
+    nightly.add("revert")
+    run = nightly.run("concept,private\nred,yes\nblue,yes\n")
+    nightly.settle()
+    red, blue = (row["request"] for row in run["rows"])
+    service.requests.shred(red, "her wish", "ann")
+    again = nightly.run("concept,private\nred,yes\npink,yes\n")
+    assert [row["answer"] for row in again["rows"]] == ["already", "filed"]
+    assert missing(again) == [(red, "kept"), (blue, "reverted")]
+    assert "destroyed" in again["missing"][0]["reason"]

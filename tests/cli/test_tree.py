@@ -48,6 +48,8 @@ def test_the_tree_is_whole() -> None:
     decisions = ("approve", "reject", "withdraw", "retry", "hold", "release", "extend", "shred")
     assert {("request", n) for n in ("list", "show", *decisions)} <= set(ALL)
     assert {("token", n) for n in ("create", "list", "revoke")} <= set(ALL)
+    feeds = ("add", "list", "show", "run", "disable", "enable", "history", "release", "reject")
+    assert {("feed", n) for n in feeds} <= set(ALL)
     assert {("revision", n) for n in ("list", "show", "diff", "interference")} <= set(ALL)
     questions = (
         "log",
