@@ -40,6 +40,8 @@ def show_preview(preview: Mapping[str, Json]) -> None:
     out.print("[bold]What does it cost?[/]")
     for line in _costs(preview):
         out.print(f"  {line}")
+    for line in in_force(preview["predicted"]):
+        out.print(f"  {line}")
     if preview.get("capacity"):
         out.print(
             "  by how many forgets, random ones of this model:"
@@ -63,6 +65,29 @@ def show_preview(preview: Mapping[str, Json]) -> None:
                 f"  [yellow]{', '.join(alike)}: forget {it} too?[/] (--alias NAME, or a request of"
                 " its own)"
             )
+
+
+def predicted_lines(predicted: Mapping[str, Json]) -> Iterator[str]:
+    """The figures of a preview as a request's entry keeps them: for whoever approves it."""
+    yield from _effect({"effect": predicted.get("effect"), "predicted": {}})
+    yield from _costs({"costs": predicted.get("costs"), "predicted": predicted})
+    yield from in_force(predicted)
+
+
+def in_force(predicted: Mapping[str, Json]) -> Iterator[str]:
+    """What is in force without it and with it, and what it covers; nothing of older entries."""
+    forgets, total = predicted.get("forgets"), predicted.get("total_disagreement_before")
+    if forgets is not None and total is not None:
+        yield (
+            f"{count(forgets, 'forget')} in force → then {predicted['forgets_after']}; other"
+            f" answers that differ from the unedited model's: {share(total)} → then"
+            f" {share(predicted['total_disagreement'])}"
+        )
+    covers = predicted.get("covers") or []
+    names = [escape(name) if name else "a private forget" for name in covers]
+    if names:
+        it = "it adds" if len(names) == 1 else "they add"
+        yield f"it covers {', '.join(names)}: {it} nothing while this stands"
 
 
 def _how(preview: Mapping[str, Json]) -> str:

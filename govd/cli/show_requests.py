@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from govd.cli.show_criteria import criteria_lines, prediction_lines
+from govd.cli.show_preview import predicted_lines
 from govd.cli.show_returning import returning_lines
 from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
 from govd.records.actors import spoken
@@ -13,6 +14,10 @@ from govd.records.lifecycle import has_expired
 
 if TYPE_CHECKING:
     from govd.types import Json, Needs
+
+
+UNDECIDED: Final = ("filed", "waiting", "approved")
+"""States in which the figures of a preview are shown again."""
 
 
 def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
@@ -89,7 +94,7 @@ def show_request(request: Mapping[str, Json]) -> None:
         target = f", target {request['target']}" if request["target"] else ""
         out.print(f"  method {escape(request['method'])}{target}, strength {request['strength']:g}")
     if request["predicted"]:
-        _predicted(request["predicted"])
+        _predicted(request)
     for line in returning_lines(request["returns"]) if request.get("returns") else ():
         out.print(f"  {line}")
     for line in prediction_lines(request["prediction"]) if request.get("prediction") else ():
@@ -230,9 +235,13 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
         )
 
 
-def _predicted(predicted: Mapping[str, Json]) -> None:
-    out = console()
+def _predicted(request: Mapping[str, Json]) -> None:
+    """What it was predicted to do: while somebody must decide, all that a preview says of it."""
+    out, predicted = console(), request["predicted"]
     out.print(f"  predicted on {escape(said(predicted.get('on')))}: {_changes(predicted)}")
+    if request["state"] in UNDECIDED and predicted.get("measured") is not None:
+        for line in predicted_lines(predicted):
+            out.print(f"    {line}")
     for target in predicted.get("targets", ()):
         if target.get("warning"):
             out.print(f"  [yellow]{escape(target['about'])}: {escape(target['warning'])}[/]")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -94,8 +95,11 @@ class Sight:
 
 @dataclass(frozen=True)
 class State:
-    """An edit that is judged: what it is made of, and the answers `(n,)` that it gives."""
+    """An edit that is judged on some pictures: what it is made of, and the answers `(n,)` that it
+    gives. What is the same for every forget in it is computed once.
+    """
 
+    sight: Sight
     edit: Edit
     contributions: tuple[Contribution, ...]
     after: Any
@@ -103,21 +107,38 @@ class State:
     @staticmethod
     def of(sight: Sight, edit: Edit, contributions: Sequence[Contribution]) -> State:
         """The edit of these contributions on these pictures."""
-        return State(edit, tuple(contributions), sight.answers(edit))
+        return State(sight, edit, tuple(contributions), sight.answers(edit))
+
+    @cached_property
+    def inside(self) -> Mask | None:
+        """Which pictures `(n,)` are to go; None where that cannot be told."""
+        return self.sight.concerned(self.contributions)
+
+    @cached_property
+    def forgotten(self) -> Any:
+        """Which anchors are forgotten in which domain, `(m, domains + 1)` bool; the last column is
+        of pictures whose domain is not known.
+        """
+        watch = self.sight.watch
+        scopes = [recognised(self.sight.basis, c).spec.scope for c in self.contributions]
+        gone = forgotten_names(watch.names, scopes, watch.domains)
+        spare = int(watch.domain.max(initial=-1)) + 1 - len(watch.domains)
+        if spare > 0:  # pseudo-domains that are none of the model's
+            last = np.repeat(gone[:, -1:], spare + 1, axis=1)
+            gone = np.concatenate([gone[:, :-1], last], axis=1)
+        return gone
 
 
-def changed(
-    sight: Sight, state: State, before: Any, contribution: Contribution | None = None
-) -> Costs:
+def changed(state: State, before: Any, contribution: Contribution | None = None) -> Costs:
     """What changes for pictures that no forget of the state is about, from `before` `(n,)`.
     `contribution`: of which the figure `elsewhere` is; None: of none. Empty where it cannot be
     told which pictures those are.
     """
-    inside = sight.concerned(state.contributions)
-    if inside is None:
+    if state.inside is None:
         return {}
+    sight = state.sight
     cell = None if contribution is None else cell_of(sight.basis, contribution)
-    return costs(sight.watch, before, state.after, inside, [cell] if cell else [])
+    return costs(sight.watch, before, state.after, state.inside, [cell] if cell else [])
 
 
 @dataclass(frozen=True)
@@ -132,12 +153,11 @@ class Named:
     pictures: int
 
 
-def named(
-    sight: Sight, state: State, contribution: Contribution, prompts: Mapping[str, Floats]
-) -> Named | None:
+def named(state: State, contribution: Contribution, prompts: Mapping[str, Floats]) -> Named | None:
     """How many pictures of a forget are still named. `prompts`: rows of the anchors `(m, d)` in
     each single prompt, beside all together. None where there are no pictures of it.
     """
+    sight = state.sight
     own = sight.own(contribution)
     if own is None or not own.any():
         return None
@@ -147,7 +167,7 @@ def named(
         if sight.data is not None
         else _unlisted(sight.basis, contribution)
     )
-    forgotten = _forgotten(sight, state.contributions)[:, sight.watch.domain[own]].T
+    forgotten = state.forgotten[:, sight.watch.domain[own]].T
     phrases = own_anchors(sight.basis, contribution)
     is_own = np.concatenate([phrases, np.ones(extra.shape[1], bool)])
     shares = []
@@ -171,18 +191,6 @@ def _unlisted(basis: Basis, contribution: Contribution) -> Floats:
     anchors = set(basis.anchors[0])
     names = [basis.anchor_names.get(np.ascontiguousarray(text).tobytes(), "") for text in texts.T]
     return texts[:, [place for place, name in enumerate(names) if name not in anchors]]
-
-
-def _forgotten(sight: Sight, contributions: Sequence[Contribution]) -> Any:
-    """Which anchors are forgotten in which domain, `(m, domains + 1)` bool; the last column is of
-    pictures whose domain is not known.
-    """
-    scopes = [recognised(sight.basis, c).spec.scope for c in contributions]
-    gone = forgotten_names(sight.watch.names, scopes, sight.watch.domains)
-    spare = int(sight.watch.domain.max(initial=-1)) + 1 - len(sight.watch.domains)
-    if spare > 0:  # pseudo-domains that are none of the model's
-        gone = np.concatenate([gone[:, :-1], np.repeat(gone[:, -1:], spare + 1, axis=1)], axis=1)
-    return gone
 
 
 def off_level(sight: Sight, edit: Edit, contribution: Contribution) -> Figure | None:

@@ -5,7 +5,7 @@ where it does not, and how far predictions were off.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from govd.edit import Basis, Edit
@@ -42,11 +42,19 @@ class Trial:
     contributions: Mapping[str, Contribution]
     covered: Mapping[str, str]
     made_for: Mapping[str, Json]
+    _states: dict[int, State] = field(default_factory=dict)
 
     @property
     def adding(self) -> list[Contribution]:
         """The contributions that the edit is made of."""
         return [c for name, c in self.contributions.items() if name not in self.covered]
+
+    def seen_by(self, sight: Sight) -> State:
+        """Its edit on some pictures."""
+        key = id(sight)
+        if key not in self._states:
+            self._states[key] = State.of(sight, self.edit, self.adding)
+        return self._states[key]
 
 
 class Judging:
@@ -185,10 +193,10 @@ class Judging:
         contribution = trial.contributions.get(request.id)
         if contribution is None:
             return {}
-        state = State.of(sight, trial.edit, trial.adding)
+        state = trial.seen_by(sight)
         known: dict[str, Figure] = {}
         if {"named", "named_right"} & set(metrics):
-            counted = named(sight, state, contribution, self.prompts(trial.opened))
+            counted = named(state, contribution, self.prompts(trial.opened))
             if counted is not None:
                 known["named"] = Figure(counted.any, counted.pictures)
                 known["named_right"] = Figure(counted.right, counted.pictures)
@@ -196,17 +204,17 @@ class Judging:
         if level is not None:
             known["level"] = level
         if {*OTHERS, "elsewhere"} & set(metrics):
-            known |= _by_metric(changed(sight, state, sight.before, contribution), "")
+            known |= _by_metric(changed(state, sight.before, contribution), "")
         if set(OWN) & set(metrics):
-            known |= _by_metric(self.own_costs(trial, request, sight, state), "own_")
+            known |= _by_metric(self.own_costs(trial, request, state), "own_")
         return known
 
-    def own_costs(self, trial: Trial, request: Request, sight: Sight, state: State) -> Costs:
+    def own_costs(self, trial: Trial, request: Request, state: State) -> Costs:
         """What changes by one forget: with it against without it."""
         own = trial.contributions[request.id]
         rest = [other for other in trial.wanted if other.id != request.id]
         without = self._trial(trial.opened, None, rest, trial.made_for)
-        return changed(sight, state, sight.answers(without.edit), own)
+        return changed(state, state.sight.answers(without.edit), own)
 
     def prompts(self, opened: Opened) -> dict[str, Floats]:
         """The anchors `(m, d)` in each single prompt."""

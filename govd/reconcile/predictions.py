@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from govd.edit.criteria import Sight, State, changed, named
+from govd.edit.criteria import State, changed, named
+from govd.errors import GovdError
 from govd.reconcile.judging import Judging, Trial
 from govd.records.lifecycle import RequestState
 from govd.records.predicted import Predicted
@@ -12,7 +14,11 @@ from govd.records.request import Request
 from govd.types import Figure, Json
 
 TAKEN_APART: Final = 8
-"""New forgets of one revision whose own costs are measured: an edit is composed without each."""
+"""New forgets of one revision whose own costs are measured, at most: an edit is composed without
+each.
+"""
+SAMPLED: Final = 2
+"""Of so many it is done where more are new."""
 COSTS: Final = {
     "all": "own_cost",
     "worst_label": "own_worst_label",
@@ -36,61 +42,63 @@ class Predictions:
         """
         new = [request for request in trial.wanted if request.state is RequestState.APPROVED]
         new = [request for request in new if not request.served_at]
-        sight, why = self._pictures(trial)
-        state = None if sight is None else State.of(sight, trial.edit, trial.adding)
-        return [
-            self._row(trial, request, sight, state, why, place < TAKEN_APART)
-            for place, request in enumerate(new)
-        ]
+        state, why = self._pictures(trial) if new else (None, "")
+        total = None if state is None else changed(state, state.sight.before).get("all")
+        alone = new if len(new) <= TAKEN_APART else new[:SAMPLED]
+        rows = []
+        for request in new:
+            figures = predicted_figures(request.predicted)
+            measured: dict[str, Figure] = {}
+            if total is not None and request is new[-1]:
+                measured["cost"] = total
+            else:  # it was predicted without those that were filed later
+                figures.pop("cost", None)
+            rows.append(self._row(trial, request, figures, measured, state, why, request in alone))
+        return rows
 
-    def _pictures(self, trial: Trial) -> tuple[Sight | None, str]:
+    def _pictures(self, trial: Trial) -> tuple[State | None, str]:
+        """What is measured on, or why nothing is."""
         digest = trial.made_for.get("evaluation")
         if digest is None:
             return None, "there are no labelled pictures: the model has no evaluation set"
-        return self.judging.labelled(trial.opened.basis, str(digest)), ""
+        try:
+            sight = self.judging.labelled(trial.opened.basis, str(digest))
+        except GovdError as error:
+            return None, f"the evaluation set {str(digest)[:16]}… cannot be used: {error.what}"
+        return trial.seen_by(sight), ""
 
     def _row(
         self,
         trial: Trial,
         request: Request,
-        sight: Sight | None,
+        figures: Mapping[str, Figure],
+        measured: Mapping[str, Figure],
         state: State | None,
         why: str,
         alone: bool,
     ) -> dict[str, Json]:
-        """`alone`: measure what it costs by itself, too."""
-        figures = predicted_figures(request.predicted)
+        """`figures`: predicted; `measured`: already; `alone`: measure what it costs by itself."""
         row: dict[str, Json] = {"request": request.id, "on": None}
-        if sight is None or state is None:
+        if state is None:
             rows = [_compared(metric, figure, None) for metric, figure in figures.items()]
             return row | {"why": why, "figures": rows}
-        measured = self._measured(trial, request, sight, state, alone)
-        rows = [_compared(metric, figures[metric], measured.get(metric)) for metric in figures]
-        row |= {"on": sight.on, "figures": rows}
-        if not alone:
+        row["on"] = state.sight.on
+        known = dict(measured)
+        counted = named(state, trial.contributions[request.id], self.judging.prompts(trial.opened))
+        if counted is not None:
+            known["named"] = Figure(counted.own, counted.pictures)
+        elif "named" in figures:
+            row["why"] = f"none of {state.sight.on} is of it"
+        if alone:
+            own = self.judging.own_costs(trial, request, state)
+            known |= {COSTS[name]: figure for name, figure in own.items()}
+        else:
             row["why"] = (
                 f"more than {TAKEN_APART} are new in this revision: what this one costs by itself"
                 " was not measured"
             )
-        elif "named" not in measured and "named" in figures:
-            row["why"] = f"none of {sight.on} is of it"
-        return row
-
-    def _measured(
-        self, trial: Trial, request: Request, sight: Sight, state: State, alone: bool
-    ) -> dict[str, Figure]:
-        contribution = trial.contributions[request.id]
-        measured: dict[str, Figure] = {}
-        counted = named(sight, state, contribution, self.judging.prompts(trial.opened))
-        if counted is not None:
-            measured["named"] = Figure(counted.own, counted.pictures)
-        total = changed(sight, state, sight.before).get("all")
-        if total is not None:
-            measured["cost"] = total
-        if alone:
-            own = self.judging.own_costs(trial, request, sight, state)
-            measured |= {COSTS[name]: figure for name, figure in own.items() if name in COSTS}
-        return measured
+        rows = [_compared(metric, figure, known.get(metric)) for metric, figure in figures.items()]
+        return row | {"figures": rows}
 
 
 def predicted_figures(predicted: Predicted) -> dict[str, Figure]:

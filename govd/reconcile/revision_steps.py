@@ -192,9 +192,11 @@ class RevisionSteps:
         edit, evaluation = measuring.edit(revision, model), measuring.evaluation(model, revision)
         figures, by = measuring.fast(opened, edit, measuring.filed(revision), evaluation)
         trial = self._judging.trial(revision, self._settling.desired(model).wanted)
-        judged, compared = self._judging.figures(trial), self._predictions.compared(trial)
+        judged = self._judging.figures(trial)
         figures |= {"criteria": plain(judged)} if judged else {}
-        figures |= {"predictions": plain(compared)} if compared else {}
+        if not all_breaches(trial.wanted, judged):  # else it is not published as it is
+            compared = self._predictions.compared(trial)
+            figures |= {"predictions": plain(compared)} if compared else {}
         self._revise(revision, "evaluate", metrics=figures, evaluated_by=by or "govd")
         return True
 
@@ -203,10 +205,10 @@ class RevisionSteps:
         if not self._pauses.over("gate", revision.subject):
             return False
         wanted = self._settling.desired(revision.model).wanted
-        if any(unjudged(r.criteria, r.criteria_set, revision.criteria.get(r.id)) for r in wanted):
+        broken = all_breaches(wanted, revision.criteria)
+        if self._is_stale(revision, wanted, broken):
             self._revise(revision, "supersede", reason="criteria were changed meanwhile")
             return True
-        broken = all_breaches(wanted, revision.criteria)
         blamed = self._judging.to_blame(revision, wanted, broken)
         if blamed is not None:
             return self._hold(*blamed)
@@ -225,6 +227,16 @@ class RevisionSteps:
         if revision.state is not RevisionState.WAITING or revision.state_reason != reason:
             self._revise(revision, "wait", reason=reason)
         return False
+
+    def _is_stale(
+        self, revision: Revision, wanted: Sequence[Request], broken: Sequence[Breach]
+    ) -> bool:
+        """Whether it was evaluated for other criteria than there are now."""
+        judged = revision.criteria
+        if any(unjudged(r.criteria, r.criteria_set, judged.get(r.id)) for r in wanted):
+            return True
+        waited = revision.state is RevisionState.WAITING
+        return waited and not broken and revision.state_reason.startswith(f"{CRITERIA}: ")
 
     def _hold(self, request: Request, breach: Breach) -> bool:
         """A request that is new waits: what it breaks is kept without it."""

@@ -92,7 +92,9 @@ class Predicted:
     None where errors of predictions were not measured. `measured`: counted on pictures of a pool;
     else `by_theorem` says whether it is exact on the label set. `costs`: by name (`all`,
     `worst_label`, `worst_cell`, `elsewhere`). `effect`: None in older ledgers, and where there is
-    nothing to count on. `scope_share`: of pictures that it is about, `total_scope_share` of all in
+    nothing to count on. `forgets` and `total_disagreement_before`: what is in force without it,
+    `forgets_after` with it. `covers`: forgets that stand and would add nothing beside it ("": a
+    private one). `scope_share`: of pictures that it is about, `total_scope_share` of all in
     force with it, `scope_share_added` of those that only it is about. `bounds`: the settings that
     bound it (`BOUNDS`). `targets`: what its contribution says of each target. `doubted_names`:
     names that may be mistakes. `subsumed_by`: what covers it, if something does: then it adds
@@ -107,6 +109,10 @@ class Predicted:
     total_disagreement_high: float | None = None
     costs: Mapping[str, Figure] | None = None
     effect: Effect | None = None
+    total_disagreement_before: float | None = None
+    forgets: int | None = None
+    forgets_after: int | None = None
+    covers: tuple[str, ...] | None = None
     scope_share: float | None = None
     total_scope_share: float | None = None
     scope_share_added: float | None = None
@@ -122,10 +128,12 @@ class Predicted:
         plain = {name: predicted.get(name) for name in PLAIN}
         costs, effect = predicted.get("costs"), predicted.get("effect")
         targets, doubted = predicted.get("targets"), predicted.get("doubted_names")
+        covers = predicted.get("covers")
         return cls(
             **plain,
             costs=None if costs is None else {k: Figure.from_json(v) for k, v in costs.items()},
             effect=None if effect is None else Effect.from_json(effect),
+            covers=None if covers is None else tuple(covers),
             bounds={name: predicted[name] for name in BOUNDS if name in predicted},
             targets=None if targets is None else tuple(targets),
             doubted_names=None if doubted is None else tuple(doubted),
@@ -143,6 +151,8 @@ class Predicted:
             record["costs"] = {name: figure.as_json() for name, figure in self.costs.items()}
         if self.effect is not None:
             record["effect"] = self.effect.as_json()
+        if self.covers is not None:
+            record["covers"] = list(self.covers)
         for name in ("targets", "doubted_names"):
             rows = getattr(self, name)
             if rows is not None:
@@ -162,10 +172,13 @@ PLAIN: Final = (
     "by_theorem",
     "disagreement_high",
     "total_disagreement_high",
+    "total_disagreement_before",
+    "forgets",
+    "forgets_after",
     "scope_share",
     "total_scope_share",
     "scope_share_added",
     "subsumed_by",
 )
 """Fields that JSON has as they are."""
-NAMED: Final = frozenset({*PLAIN, *BOUNDS, "costs", "effect", "targets", "doubted_names"})
+NAMED: Final = frozenset({*PLAIN, *BOUNDS, "costs", "effect", "covers", "targets", "doubted_names"})

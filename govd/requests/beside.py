@@ -11,7 +11,8 @@ from govd.types import Contribution, Json
 @dataclass(frozen=True)
 class Beside:
     """A contribution beside those in force: the edits without and with it and the figures of both,
-    what each is of, and what covers it (then it adds nothing).
+    what each is of, and what covers it (then it adds nothing). `adding_before`, `adding`: how many
+    forgets each edit is made of; `covers`: ids of those that add nothing beside it alone.
     """
 
     basis: Basis
@@ -22,6 +23,9 @@ class Beside:
     figures_before: dict[str, Json]
     figures: dict[str, Json]
     covered_by: str | None
+    adding_before: int = 0
+    adding: int = 0
+    covers: tuple[str, ...] = ()
 
     @property
     def everything(self) -> list[Contribution]:

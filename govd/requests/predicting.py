@@ -77,6 +77,10 @@ class Predicting:
             targets=tuple(contribution.facts.get("terms", [])),
             doubted_names=doubted,
             subsumed_by=self._covering(request, beside.covered_by),
+            covers=tuple(self._covered_id(request, name) for name in beside.covers),
+            total_disagreement_before=float(beside.figures_before["predicted_disagreement"]),
+            forgets=beside.adding_before,
+            forgets_after=beside.adding,
             figures=figures,
         )
 
@@ -87,6 +91,11 @@ class Predicting:
         outer = self.core.desk.views.request(covered_by) if covered_by else None
         private = outer is not None and (request.private or outer.private)
         return "another forget" if private else covered_by
+
+    def _covered_id(self, request: Request, name: str) -> str:
+        inner = self.core.desk.views.request(name)
+        private = request.private or inner is None or inner.private
+        return "" if private else name
 
     def _effect(self, request: Request, opened: Opened, beside: Beside) -> Effect | None:
         """Whether it works, by the prompts that the basis has; nothing is encoded for it but the
@@ -141,6 +150,9 @@ class Predicting:
             figures_before,
             figures,
             covered,
+            len(standing),
+            len(joint),
+            tuple(name for name in above if above[name] == request.id and name not in above_before),
         )
 
     def _disagreement(self, beside: Beside, calibration: Calibration | None) -> Predicted:
