@@ -27,8 +27,9 @@ class Predictions:
         of one `model`, of what was published `since` then, oldest first.
 
         `predictions` has a row for each figure: `request`, `model`, `revision`, `published_at`,
-        `on` (None: nothing was measured, `why`), `metric`, `predicted`, `low` and `high` (None: no
-        interval was measured), `measured`, `pictures`, `error` and whether the interval `held`.
+        `on` (None: nothing was measured, `why`), `metric`, `predicted`, `low` and `high` (ends of
+        its interval, None: not known), `measured`, `pictures`, `error` and whether the interval
+        `held`.
         `summary` has for each metric how many were `measured`, had an `interval` and `held`, the
         `mean_error` and the greatest, `worst_error`.
 

@@ -82,9 +82,17 @@ def prediction_lines(prediction: Mapping[str, Json]) -> Iterator[str]:
         yield f"  [dim]{escape(prediction['why'])}[/]"
 
 
+def ends_of(row: Mapping[str, Json]) -> str:
+    """The interval of a prediction, in brackets; empty where there is none."""
+    if row["high"] is None:
+        return ""
+    low = "≤ " if row["low"] is None else f"{100 * row['low']:.1f} to "
+    return f" ({low}{100 * row['high']:.1f})"
+
+
 def compared(row: Mapping[str, Json]) -> str:
     """A predicted figure with its interval against what was measured."""
-    ends = "" if row["low"] is None else f" ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+    ends = ends_of(row)
     if row["measured"] is None:
         outcome = "not measured"
     else:

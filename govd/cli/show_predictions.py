@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from govd.cli.show_criteria import WORDS
+from govd.cli.show_criteria import WORDS, ends_of
 from govd.cli.tables import console, escape, said, share, table
 
 if TYPE_CHECKING:
@@ -46,13 +46,12 @@ def show_predictions(report: Mapping[str, Json]) -> None:
 
 
 def _cells(row: Mapping[str, Json]) -> tuple[str, ...]:
-    ends = "" if row["low"] is None else f" ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
     held = {True: "held", False: "[yellow]not held[/]", None: "–"}[row["held"]]
     return (
         row["request"],
         f"{escape(row['model'])} {row['revision']}",
         str(WORDS.get(row["metric"], row["metric"])),
-        f"{share(row['predicted'])}{ends}",
+        f"{share(row['predicted'])}{ends_of(row)}",
         share(row["measured"]),
         said(row["pictures"]),
         "–" if row["error"] is None else _points(row["error"]),

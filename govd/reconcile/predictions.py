@@ -37,7 +37,7 @@ class Predictions:
     def compared(self, trial: Trial) -> list[dict[str, Json]]:
         """A row for each forget that is new in a revision: `request`, `on` (what was measured on,
         None where there are no labelled pictures, and `why`), and `figures`, each with `metric`,
-        `predicted`, `low`, `high` (None: no interval was measured), `measured`, `pictures`,
+        `predicted`, `low`, `high` (ends of its interval; None: not known), `measured`, `pictures`,
         `error` (measured less predicted) and `held` (whether the interval holds what was measured).
         """
         new = [request for request in trial.wanted if request.state is RequestState.APPROVED]
@@ -114,9 +114,8 @@ def predicted_figures(predicted: Predicted) -> dict[str, Figure]:
     total = predicted.total_disagreement
     if total is not None and predicted.measured:
         high = predicted.total_disagreement_high
-        low = None if high is None else 0.0
         pictures = costs["all"].pictures if "all" in costs else 0
-        figures["cost"] = Figure(total, pictures, low=low, high=high)
+        figures["cost"] = Figure(total, pictures, high=high)
     return figures
 
 
@@ -138,6 +137,6 @@ def _compared(metric: str, predicted: Figure, measured: Figure | None) -> dict[s
         "pictures": measured.pictures,
         "error": measured.share - predicted.share,
     }
-    if predicted.low is not None and predicted.high is not None:
-        row["held"] = predicted.low <= measured.share <= predicted.high
+    if predicted.high is not None:
+        row["held"] = (predicted.low or 0.0) <= measured.share <= predicted.high
     return row

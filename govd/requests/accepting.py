@@ -123,7 +123,8 @@ def measured_of(views: Views, request: Request) -> dict[str, Json]:
     published = views.published(request.model)
     judged = None if published is None else published.criteria.get(request.id)
     if published is not None and judged is not None and request.criteria:
-        broken = breaches(request.id, request.criteria, judged)
+        seen = [c for c in request.criteria if c.metric in judged["figures"]]
+        broken = breaches(request.id, seen, judged)
         unmet = [breach.as_json() for breach in broken]
         measured["judged"] = {"revision": published.number, **judged, "unmet": unmet}
     first = views.revision(request.model, request.revision) if request.revision else None

@@ -38,7 +38,7 @@ def test_each_new_forget_is_held_against_labelled_pictures(service: Service) -> 
             assert "cost" not in compared
         for figure in compared.values():
             assert figure["error"] == figure["measured"] - figure["predicted"]
-            assert figure["held"] == (figure["low"] <= figure["measured"] <= figure["high"])
+            assert figure["held"] == ((figure["low"] or 0) <= figure["measured"] <= figure["high"])
     shown = service.requests.show(red)["prediction"]
     assert shown["revision"] == 1
     assert shown["figures"] == rows[red]["figures"]
