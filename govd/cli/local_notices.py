@@ -29,7 +29,7 @@ class LocalNotices(Notices):
         return self.service.notices.renew_secret(name, self.actor, secret)
 
     def test_notice(self, name: str) -> Record:
-        return self.service.notices.test(name)
+        return self.service.notices.test(name, self.actor)
 
     def retry_notice(self, notice: str) -> Record:
         return self.service.notices.retry(notice, self.actor)

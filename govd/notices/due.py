@@ -30,7 +30,7 @@ class Due:
     def __init__(self, core: Core) -> None:
         self.core = core
         self._looked: dict[tuple[str, int], int] = {}
-        self._near: dict[tuple[str, int], tuple[float, list[Near]]] = {}
+        self._near: dict[tuple[str, int], tuple[float, datetime, list[Near]]] = {}
 
     def next(self, name: str, now: datetime, fresh: bool = False) -> Message | None:
         """The next notice to a receiver, None while there is none. `fresh`: look at all dates
@@ -40,7 +40,7 @@ class Due:
         if receiver is None or receiver.state is not ReceiverState.ACTIVE:
             return None
         for notice_id in receiver.again:
-            message = self._again(receiver, notice_id)
+            message = self.again(receiver, notice_id)
             if message is not None:
                 return message
         for date in self._dates(receiver, now, fresh):
@@ -54,7 +54,7 @@ class Due:
         dates = self._dates(receiver, now, True)
         return min(MOST, len(receiver.again) + len(dates) + len(entries))
 
-    def _again(self, receiver: Receiver, notice_id: str) -> Message | None:
+    def again(self, receiver: Receiver, notice_id: str) -> Message | None:
         """A notice that was given up before; None where nobody can make it once more."""
         views, origin = self.core.desk.views, self.core.home.origin
         notice = views.notice(notice_id)
@@ -78,9 +78,11 @@ class Due:
             return []
         place, origin = (receiver.name, receiver.seq), self.core.home.origin
         views, settings = self.core.desk.views, self.core.home.settings
-        at, dates = self._near.get(place, (float("-inf"), []))
-        if fresh or time.monotonic() - at >= LOOKED_SECONDS:
-            requests, at = list(views.open.values()), time.monotonic()
+        at, since, dates = self._near.get(place, (float("-inf"), now, []))
+        # a machine that slept has another date, and its monotonic clock stood still
+        is_old = time.monotonic() - at >= LOOKED_SECONDS
+        if fresh or is_old or abs((now - since).total_seconds()) >= LOOKED_SECONDS:
+            requests, at, since = list(views.open.values()), time.monotonic(), now
             dates = near(requests, receiver.days, settings.deadline_days, now)
             dates = [date for date in dates if date.kind in wanted]
         left: list[Near] = []
@@ -88,7 +90,7 @@ class Due:
             notice = views.notice(message_id(origin, receiver.seq, date.key))
             if notice is None or not notice.is_settled:
                 left.append(date)
-        self._near[place] = (at, left)
+        self._near[place] = (at, since, left)
         return left
 
     def _entry(self, receiver: Receiver) -> Message | None:

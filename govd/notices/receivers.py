@@ -54,7 +54,11 @@ class Receivers:
             if secret is not None:
                 self.kept.write(name, Kept(address.whole, ((secret, None),)))
             self.sending.attempts.forget(name)
-            self.core.desk.append([Draft("notice.add", name, actor, "", payload)])
+            try:
+                self.core.desk.append([Draft("notice.add", name, actor, "", payload)])
+            except BaseException:
+                self.kept.remove(name)
+                raise
         shown = self.show(name)
         return shown if options.secret or secret is None else {**shown, "secret": secret}
 
@@ -98,20 +102,21 @@ class Receivers:
             if receiver.is_mail:
                 raise Usage("mail is not signed", where=name, advice="Only webhooks have a secret.")
             kept = self.kept.read(name)
-            self.kept.write(name, kept.replaced(renewed, datetime.now(UTC)))
+            # the entry first: a secret that nobody was shown must not sign
             self.core.desk.append([Draft("notice.secret", name, actor, "", {})])
+            self.kept.write(name, kept.replaced(renewed, datetime.now(UTC)))
         shown = self.show(name)
         return shown if secret else {**shown, "secret": renewed}
 
     @bounded
-    def test(self, name: str) -> Record:
+    def test(self, name: str, actor: str) -> Record:
         """Send one notice that is about nothing, and wait for what comes of it: whether it was
         `sent`, else the `reason`.
 
         Raises:
             NotFound: there is none of this name.
         """
-        outcome = self.sending.test(self._receiver(name), datetime.now(UTC))
+        outcome = self.sending.test(self._receiver(name), datetime.now(UTC), actor)
         sent = outcome.verdict is Verdict.SENT
         return {"receiver": name, "sent": sent, "status": outcome.status, "reason": outcome.reason}
 
@@ -253,6 +258,8 @@ class Receivers:
                 f"{stored.id} was for a receiver that was removed",
                 advice=f"The {receiver.name} of today was added after it.",
             )
+        if stored.is_settled and self.sending.due.again(receiver, stored.id) is None:
+            raise Conflict(f"nobody can make {stored.id} once more: what it told is gone")
         return receiver.name, _named(stored)
 
     # -- adding

@@ -65,10 +65,9 @@ class Sending:
                 running = self._running.get(name)
                 if self._is_ending or (running is not None and running.hangs):
                     continue
-                if self.due.next(name, now, fresh) is None:
-                    continue
-                self._running[name] = Call(partial(self._send_all, name, now))
-                self._running[name].begin(f"notices to {name}")
+                if self._is_due(name, now, fresh):
+                    self._running[name] = Call(partial(self._send_all, name, now))
+                    self._running[name].begin(f"notices to {name}")
 
     def wait(self, seconds: float, name: str | None = None) -> bool:
         """Whether all that is being sent, or what is to one receiver, comes back within
@@ -84,8 +83,14 @@ class Sending:
         self._is_ending = True
         self.wait(LAST_SECONDS)
 
-    def test(self, receiver: Receiver, now: datetime) -> Outcome:
-        """One attempt with a notice that is about nothing; an entry where it was taken."""
+    def test(self, receiver: Receiver, now: datetime, actor: str) -> Outcome:
+        """One attempt with a notice that is about nothing; an entry where it was taken.
+
+        Args:
+            receiver: who is sent it.
+            now: this moment.
+            actor: who wants it.
+        """
         origin = self.core.home.origin
         identifier = message_id(origin, receiver.seq, f"test {secrets.token_hex(8)}")
         time_of_test = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -101,8 +106,18 @@ class Sending:
         outcome, digest = self._attempt(receiver, message)
         if outcome.verdict is Verdict.SENT:
             payload = {"attempts": 1, "status": outcome.status, "sha256": digest}
-            self._append(receiver, "notice.send", message, payload)
+            self._append(receiver, "notice.send", message, payload, actor)
         return outcome
+
+    def _is_due(self, name: str, now: datetime, fresh: bool) -> bool:
+        """Whether something is due to a receiver. What goes wrong with one does not keep others
+        from being told.
+        """
+        try:
+            return self.due.next(name, now, fresh) is not None
+        except Exception as fault:  # noqa: BLE001 - told, and tried again after a pause
+            self._pause(name, None, fault)
+            return False
 
     def _send_all(self, name: str, now: datetime) -> None:
         """One notice after the other, until none is due or one was not taken."""
@@ -110,20 +125,20 @@ class Sending:
         try:
             message = self.due.next(name, now)
             while message is not None and not self._is_ending and self._send(name, message):
-                message = self.due.next(name, datetime.now(UTC))
-        except GovdError as error:
-            if not self._is_ending:  # else the ledger is closed: it is sent again
-                log.error("notices to %s: %s", name, error.title)
-                self._pause(name, message)
-        # the thread's outermost net: it is tried again, after a pause
-        except Exception:
-            if not self._is_ending:
-                log.exception("notices to %s: a bug in govd", name)
-                self._pause(name, message)
+                message = self.due.next(name, now)
+        except Exception as fault:  # noqa: BLE001 - told, and tried again after a pause
+            self._pause(name, message, fault)
 
-    def _pause(self, name: str, message: Message | None) -> None:
+    def _pause(self, name: str, message: Message | None, fault: Exception) -> None:
         """What was sent without its entry (a full disk, say) is not sent again at once."""
-        reason = "what became of it could not be noted: the ledger takes no entry"
+        if self._is_ending:  # the ledger is closed: it is sent again after the next start
+            return
+        if isinstance(fault, GovdError):
+            log.error("notices to %s: %s", name, fault.title)
+            reason = f"what became of it could not be noted ({fault.title.lower()})"
+        else:
+            log.error("notices to %s: a bug in govd", name, exc_info=fault)
+            reason = "a bug in govd; the log says more"
         outcome = Outcome(Verdict.LATER, 0, reason)
         self.attempts.failed(name, message.id if message else "", outcome)
 
@@ -174,7 +189,12 @@ class Sending:
         return webhook.post(kept.address, headers, body, seconds), digest
 
     def _append(
-        self, receiver: Receiver, kind: str, message: Message, payload: Mapping[str, Json]
+        self,
+        receiver: Receiver,
+        kind: str,
+        message: Message,
+        payload: Mapping[str, Json],
+        actor: str = GOVD,
     ) -> None:
         """The entry, unless the receiver was removed meanwhile."""
         whole = {"id": message.id, "about": dict(message.about), **payload}
@@ -182,4 +202,4 @@ class Sending:
             now = self.core.desk.views.receivers.get(receiver.name)
             if now is None or now.seq != receiver.seq or now.state is ReceiverState.REMOVED:
                 return
-            self.core.desk.append([Draft(kind, receiver.name, GOVD, "", whole)])
+            self.core.desk.append([Draft(kind, receiver.name, actor, "", whole)])

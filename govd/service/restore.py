@@ -42,7 +42,7 @@ def restore(file: Path, folder: Path) -> Record:
             home = Path(temporary) / "home"
             names = _unpack(file, home)
             _check_layout(home / "ledger.db", Path(temporary), file)
-            record, shared = _verified(home, file)
+            record, shared, told = _verified(home, file)
             if folder.exists():
                 folder.rmdir()
             os.replace(home, folder)
@@ -59,12 +59,13 @@ def restore(file: Path, folder: Path) -> Record:
         "artifacts": sum(name.startswith("artifacts/") for name in names),
         "texts": len(texts),
         "publish_to": sorted(shared),
-        "warnings": _warnings(shared, DERIVATION in names),
+        "warnings": _warnings(shared, told, DERIVATION in names),
     }
 
 
-def _verified(home: Path, file: Path) -> tuple[dict[str, Json], list[str]]:
-    """What a restored home's ledger is, and the folders that its models publish to.
+def _verified(home: Path, file: Path) -> tuple[dict[str, Json], list[str], list[str]]:
+    """What a restored home's ledger is, the folders that its models publish to, and the receivers
+    of its notices.
 
     Raises:
         BadFile: it does not hold.
@@ -77,17 +78,21 @@ def _verified(home: Path, file: Path) -> tuple[dict[str, Json], list[str]]:
         origin, key = ledger.origin, str(ledger.signer.key)
         models = service.core.desk.views.models.values()
         shared = [str(model["publish_to"]) for model in models if model.get("publish_to")]
+        receivers = [str(receiver["name"]) for receiver in service.notices.all()]
     if not verdict["holds"]:
         raise BadFile(
             f"the backup does not hold: {verdict['faults'][0]}",
             where=str(file),
             advice="Take another backup.",
         )
-    return {"origin": origin, "key": key, "entries": verdict["size"], "verified": True}, shared
+    record: dict[str, Json] = {"origin": origin, "key": key, "entries": verdict["size"]}
+    return record | {"verified": True}, shared, receivers
 
 
-def _warnings(shared: Sequence[str], derives: bool) -> list[str]:
-    """What whoever restored a home must know. `shared`: the folders that its models publish to."""
+def _warnings(shared: Sequence[str], receivers: Sequence[str], derives: bool) -> list[str]:
+    """What whoever restored a home must know. `shared`: the folders that its models publish to;
+    `receivers`: who is told of entries; `derives`: whether the backup has the derivation key.
+    """
     warnings = [
         "The home that was backed up and this one are one ledger and sign with one key: work on one"
         " of them alone. Two that both go on are two histories, and evidence of one contradicts the"
@@ -97,6 +102,12 @@ def _warnings(shared: Sequence[str], derives: bool) -> list[str]:
         warnings.append(
             f"Both publish to {', '.join(sorted(shared))}: where the other still runs, give this"
             " one's models another folder first (govd model update NAME --publish-to DIR)."
+        )
+    if receivers:
+        warnings.append(
+            f"Both tell {', '.join(receivers)}: what was not sent when it was backed up"
+            " is sent from here, too. Where that is not meant, remove them first (govd"
+            " notice remove NAME)."
         )
     if not derives:
         warnings.append(

@@ -57,7 +57,7 @@ def renew_secret(
 @router.post("/notices/{name}/test")
 def test(name: str, context: Here, actor: Owner) -> Json:
     """Send a receiver one notice that is about nothing."""
-    return context.service.notices.test(name)
+    return context.service.notices.test(name, actor)
 
 
 @router.post("/notices/{notice}/retry")

@@ -163,9 +163,10 @@ def test_what_is_removed_is_told_nothing_and_may_come_again(
         assert receiver.ids == []
         assert not (folder / "notices" / "shop.key").exists()
         assert office.notices.all() == []
-        for deed in (office.notices.test, office.notices.show):
-            with pytest.raises(NotFound):
-                deed("shop")
+        with pytest.raises(NotFound):
+            office.notices.test("shop", "owner")
+        with pytest.raises(NotFound):
+            office.notices.show("shop")
         with pytest.raises(NotFound):
             office.notices.remove("shop", "owner")
         again = add(office, receiver.url, "token.*", name="shop")
@@ -201,10 +202,11 @@ def test_a_backup_has_the_secrets(folder: Path, tmp_path: Path) -> None:
             service.notices.send_due(datetime.now(UTC))
         backed_up = backup(folder, tmp_path / "b.tar")
         assert "was tried" in backed_up["left_out"]["notices/attempts.json"]
-        restore(tmp_path / "b.tar", tmp_path / "again")
+        restored = restore(tmp_path / "b.tar", tmp_path / "again")
+        assert "govd notice remove" in restored["warnings"][-1]
         receiver.status = 200
         with open_service(tmp_path / "again") as service:
-            assert service.notices.test("shop")["sent"]
+            assert service.notices.test("shop", "owner")["sent"]
         assert receiver.checked(secret) == receiver.ids
     assert (tmp_path / "again" / "notices" / "shop.key").stat().st_mode & 0o077 == 0
 
@@ -226,7 +228,7 @@ def test_doctor_and_status_say_who_is_not_told(office: Service, folder: Path, te
     (told,) = office.status()["notices"]
     assert (told["name"], told["state"], told["due"]) == ("shop", "failed", 1)
     happens(office)
-    assert "missing" in str(office.notices.test("lost")["reason"])
+    assert "missing" in str(office.notices.test("lost", "owner")["reason"])
 
 
 def test_nothing_is_retried_that_has_not_failed(office: Service, tell: Tell) -> None:

@@ -256,10 +256,10 @@ def test_nothing_listens_there(office: Service, tell: Tell) -> None:
 def test_a_test_is_sent_at_once_and_tells_of_nothing(office: Service) -> None:
     with webhook() as receiver:
         added = add(office, receiver.url, "token.*", name="shop")
-        assert office.notices.test("shop")["sent"]
+        assert office.notices.test("shop", "owner")["sent"]
         assert receiver.checked(added["secret"]) == receiver.ids
         receiver.status = 503
-        outcome = office.notices.test("shop")
+        outcome = office.notices.test("shop", "owner")
         assert (outcome["sent"], outcome["status"], outcome["reason"]) == (False, 503, "HTTP 503")
     assert json.loads(receiver.bodies[0])["type"] == "test"
     assert kinds(office) == ["notice.add", "notice.send"]
@@ -275,7 +275,7 @@ def test_a_secret_that_is_renewed_signs_beside_the_one_before(office: Service, t
         assert receiver.checked(old) == receiver.checked(new) == receiver.ids
         newest = office.notices.renew_secret("shop", "owner", SECRET)
         assert "secret" not in newest
-        office.notices.test("shop")
+        office.notices.test("shop", "owner")
         verify(SECRET, receiver.headers[1], receiver.bodies[1], time.time())
         with pytest.raises(VerificationFailed):
             verify(old, receiver.headers[1], receiver.bodies[1], time.time())
