@@ -218,7 +218,7 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
     for approval in request.get("approvals_held", []):
         yield (
             f"{approver(approval)} approved it on {minute(approval['at'])}"
-            f" ({escape(approval['reason'])}), but a policy did not"
+            f" ({escape(approval['reason'])}), and more was needed"
         )
     for wish in request.get("wanted", []):
         what = "end the hold" if wish["act"] == "release" else f"extend to {wish['due_at'][:10]}"

@@ -202,11 +202,16 @@ def approvals_of(request: Request) -> list[Record]:
 
 
 def verdict(votes: Sequence[Vote], otherwise: str) -> tuple[str, str]:
-    """The event that votes lead to (one "deny" wins, then one "wait"), and whose word that is;
-    `otherwise` and nothing where all allow.
+    """The event that votes lead to (one "deny" wins, then one "wait"), and whose word that is, with
+    the people whom it needs; `otherwise` and nothing where all allow.
     """
     for decision in ("deny", "wait"):
-        for vote in votes:
-            if vote.decision == decision:
-                return decision, f"{vote.policy}: {vote.reason}"
+        objections = [_objection(vote) for vote in votes if vote.decision == decision]
+        if objections:
+            return decision, "; ".join(objections)
     return otherwise, ""
+
+
+def _objection(vote: Vote) -> str:
+    needs = "" if vote.needs is None else f" (needs {vote.needs})"
+    return f"{vote.policy}: {vote.reason}{needs}"
