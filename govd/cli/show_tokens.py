@@ -16,13 +16,26 @@ def show_tokens(tokens: Sequence[Mapping[str, Json]]) -> None:
     rows = [
         (
             t["id"],
-            escape(t["actor"].removeprefix("principal:")),
-            escape(t["name"]),
+            _holder(t),
             t["role"],
             escape(", ".join(t["models"])) or "all",
-            *((t[name] or "")[:10] for name in ("created_at", "expires_at", "revoked_at")),
+            (t["created_at"] or "")[:10],
+            _end(t),
         )
         for t in tokens
     ]
-    columns = ("id", "principal", "name", "role", "models", "created", "expires", "revoked")
-    console().print(table(*columns, rows=rows))
+    console().print(table("id", "principal", "role", "models", "created", "ends", rows=rows))
+
+
+def _holder(token: Mapping[str, Json]) -> str:
+    """Who holds it, and what it is called where that is another name."""
+    principal = str(token["actor"].removeprefix("principal:"))
+    name = str(token["name"])
+    return escape(principal if name == principal else f"{principal} · {name}")
+
+
+def _end(token: Mapping[str, Json]) -> str:
+    """When it was revoked, else until when it is valid."""
+    if token["revoked_at"]:
+        return f"revoked {token['revoked_at'][:10]}"
+    return str(token["expires_at"] or "")[:10]

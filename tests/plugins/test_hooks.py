@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from govd import hookspecs
 from govd.asking import plugins
-from govd.asking.foreign import proposals_of, store_of, vote_of
+from govd.asking.foreign import policies_of, proposals_of, store_of, vote_of
 from govd.asking.plain import Nonsense
 from govd.automatic.feeds import FeedSettings
 from govd.cli.show_requests import show_request
@@ -96,6 +96,17 @@ def test_each_hook_is_used_by_a_test() -> None:
 
 
 # -- what the example implements
+
+
+def test_a_ready_policy_is_asked_for_by_its_name(service: Service) -> None:
+    """`govd_policies` of the plugin that ships, and of one that answers nonsense."""
+    assert "two-people" in {policy["name"] for policy in service.policies.ready()}
+    policy = ReadyPolicy("mine", "A policy of mine.", "name: mine")
+    assert policies_of({"mine": policy}, {}) == {"mine": policy}
+    with pytest.raises(Nonsense):
+        policies_of({"yours": policy}, {})
+    with pytest.raises(Nonsense):
+        policies_of({"mine": "name: mine"}, {})
 
 
 @pytest.fixture
