@@ -32,6 +32,7 @@ from govd.types import (
     Document,
     Needs,
     Proposals,
+    ReadyPolicy,
     Record,
     Store,
     StoreStamp,
