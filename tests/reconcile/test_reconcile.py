@@ -251,3 +251,15 @@ def test_a_failed_request_is_looked_at_anew(
     service.reconcile()
     assert state(service, red)[0] == "in_force"
     assert service.requests.show(red)["votes"]
+
+
+def test_an_approval_by_filing_says_whose_it_is_and_that_nobody_was_asked(
+    service: Service,
+) -> None:
+    request = forget(service, "red")
+    (approval,) = request["approvals"]
+    assert (approval["by"], approval["automatic"]) == ("ann", True)
+    entries = service.core.desk.ledger.entries(request["seq"])
+    (approved,) = [entry for entry in entries if entry["kind"] == "request.approve"]
+    assert (approved["payload"]["by"], approved["actor"]) == ("ann", "ann")
+    assert approved["payload"]["automatic"] is True

@@ -175,6 +175,22 @@ def test_each_attribute_says_what_its_field_says(place: Place) -> None:
     assert len(read) > 2
 
 
+def test_a_request_is_found_by_the_words_that_it_has_and_by_no_others() -> None:
+    records = folded(entries()[:17])
+    story = (("request.file", "r3", FORGET | {"domains": ["dark"]}), *STORY[17:18])
+    for (kind, subject, payload), words in zip(
+        story,
+        (
+            {("concept", "dog"), ("concept", "hound"), ("domain", "dark"), ("filed_by", "ann")},
+            {("concept", "dog"), ("concept", "hound"), ("filed_by", "ann"), ("reverts", "r1")},
+        ),
+        strict=True,
+    ):
+        (entry,) = entries(((kind, subject, payload),))
+        changes = fold(entry, lambda *place: records.get(place))
+        assert {(term, word) for term, word, _ in changes.terms} == words
+
+
 def test_an_approval_that_policies_gave_says_so() -> None:
     story = (*STORY[:9], ("request.approve", "r1", {"contribution": "c1", "automatic": True}))
     request = folded(entries(story))["request", "r1"]

@@ -9,7 +9,7 @@ import pytest
 
 from govd.errors import GovdError, Usage
 from govd.models.given import Given
-from govd.records.limits import LIMITS, check_document, check_number, check_text
+from govd.records.limits import LIMITS, Limit, check_document, check_number, check_text
 from govd.requests import ForgetOptions
 from govd.service.service import Service
 
@@ -172,3 +172,11 @@ def test_numbers_are_those_that_a_database_keeps() -> None:
     for number in (-(2**63) - 1, 2**63):
         with pytest.raises(Usage, match="out of range"):
             check_number(number, "n")
+
+
+@pytest.mark.parametrize("text", ["abc", "a\nb", "äb", "\u20ac"])
+def test_a_text_may_be_as_long_as_its_limit(text: str) -> None:
+    assert len(text.encode()) == 3
+    check_text(text, "reason", Limit(3, lines=True))
+    with pytest.raises(Usage, match="too long"):
+        check_text(text, "reason", Limit(2, lines=True))

@@ -5,6 +5,7 @@ that do not belong together.
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -279,9 +280,17 @@ def test_missing_parts_are_named_and_composing_nothing_is_no_success(
     files = listed({n: d for n, d in made.files.items() if not n.startswith("artifacts/")})
     found = judged(files, tmp_path, made)
     assert found["holds"]
-    lines = " ".join(found["not_proven"])
-    for what in ("contribution", "edit", "basis of the edit"):
-        assert f"What is in the {what} " in lines
+    digests = {
+        "contribution": [
+            of(made.rows, "contribution.make", n)["payload"]["artifact"] for n in (0, 1)
+        ],
+        "edit": [of(made.rows, "revision.compose", n)["payload"]["edit"] for n in (0, 1)],
+        "basis of the edit": [of(made.rows, "revision.compose", 0)["payload"]["basis"]],
+    }
+    for what, named in digests.items():
+        (line,) = [line for line in found["not_proven"] if f"What is in the {what} " in line]
+        shown = set(re.findall("[0-9a-f]{16}", line))
+        assert shown == {digest[:16] for digest in named}
     found = judged(files, tmp_path, made, again=True)
     assert "nothing was composed again, though that was asked" in found["faults"][0]
     assert "not in the bundle" in found["faults"][0]
