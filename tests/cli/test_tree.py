@@ -50,6 +50,8 @@ def test_the_tree_is_whole() -> None:
     assert {("token", n) for n in ("create", "list", "revoke")} <= set(ALL)
     feeds = ("add", "list", "show", "run", "disable", "enable", "history", "release", "reject")
     assert {("feed", n) for n in feeds} <= set(ALL)
+    notices = ("add", "list", "history", "retry", "test", "secret", "remove")
+    assert {("notice", n) for n in notices} <= set(ALL)
     assert {("revision", n) for n in ("list", "show", "diff", "interference")} <= set(ALL)
     questions = (
         "log",

@@ -102,6 +102,17 @@ def test_a_date_that_came_near_while_nobody_looked_is_told_once(service: Service
         assert sent(receiver) == [("deadline", 1)]
 
 
+def test_a_date_that_jumps_is_looked_at_anew(service: Service) -> None:
+    """A machine that slept: its monotonic clock stood still."""
+    service.forget("m", ForgetOptions(concepts=("red",), due="2027-06-30"), "owner")
+    with webhook() as receiver:
+        add(service, receiver.url, "deadline")
+        for day in (1, 25, 1):
+            service.notices.sending.look(datetime(2027, 6, day, tzinfo=UTC))
+            assert service.notices.sending.wait(10)
+        assert sent(receiver) == [("deadline", 7)]
+
+
 class Clock:
     """A monotonic clock that a test turns."""
 
