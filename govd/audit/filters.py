@@ -6,21 +6,10 @@ from typing import Final
 
 from govd.errors import Usage
 from govd.models.core import Core
+from govd.records.kinds import KINDS
 
-KINDS: Final = (
-    "contribution",
-    "export",
-    "feed",
-    "key",
-    "model",
-    "notice",
-    "policy",
-    "request",
-    "revision",
-    "token",
-    "witness",
-    "note",
-)
+NOUNS: Final = tuple(sorted({kind.partition(".")[0] for kind in KINDS} | {"note"}))
+"""What kinds of entries begin with."""
 
 
 def check_filters(core: Core, model: str | None, kind: str | None = None) -> None:
@@ -31,8 +20,8 @@ def check_filters(core: Core, model: str | None, kind: str | None = None) -> Non
     """
     if model is not None and model not in core.desk.views.heads:
         core.desk.model(model)  # raises
-    if kind is not None and kind.partition(".")[0] not in KINDS:
+    if kind is not None and kind.partition(".")[0] not in NOUNS:
         raise Usage(
             f"there are no entries of the kind {kind!r}",
-            advice=f"Kinds begin with {', '.join(KINDS)}.",
+            advice=f"Kinds begin with {', '.join(NOUNS)}.",
         )

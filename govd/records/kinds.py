@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from govd.records.fold_requests import NOTES
 from govd.records.lifecycle import EVENTS
 
-_OF_REQUESTS: Final = EVENTS["forget"] | EVENTS["revert"]
+_OF_REQUESTS: Final = EVENTS["forget"] | EVENTS["revert"] | NOTES.keys()
 _OTHERS: Final = """
     contribution.make
     export.write
@@ -17,8 +18,7 @@ _OTHERS: Final = """
     policy.add policy.enforce policy.shadow policy.disable policy.freeze policy.unfreeze
     policy.decide
     principal.add principal.update principal.remove principal.delegate principal.undelegate
-    request.file request.vote request.approval request.set request.criteria request.extend
-    request.hold request.release request.read request.shred request.recompute
+    request.file request.read
     revision.compose revision.measure revision.deliver
     token.create token.revoke
     witness.cosign witness.stamp
