@@ -229,6 +229,7 @@ def preview(
     method: MethodOption = "auto",
     prototypes: PrototypesOption = 0,
     example: ExampleOption = None,
+    criterion: CriterionOption = None,
     revert: RevertOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -248,6 +249,7 @@ def preview(
     if model is None:
         raise Usage("no model", advice="Say --model NAME; `govd model list` shows them.")
     options = _scope(domain, alias, all_concepts, target, strength, method, prototypes, example)
+    options["criteria"] = criterion or []
     with opened(home) as api:
         put(api.preview(*(concepts or ()), model=model, **options), as_json, show_preview)
 

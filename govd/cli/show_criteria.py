@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from govd.cli.tables import count, escape, minute, share
@@ -66,6 +66,21 @@ def _of(judged: Mapping[str, Json], metric: str) -> str:
 
 def _written(criteria: Json) -> str:
     return ", ".join(f"{c['metric']}<={c['at_most']:g}" for c in criteria) or "nothing"
+
+
+def foreseen_lines(rows: Sequence[Mapping[str, Json]]) -> Iterator[str]:
+    """Whether criteria would be kept, by a prediction."""
+    for row in rows:
+        text = f"criterion {row['metric']}<={row['at_most']:g}:"
+        if row["outcome"] == "unknown":
+            yield f"{text} not predicted; it is judged when a revision is evaluated"
+            continue
+        words = {
+            "kept": "[green]would be kept[/]",
+            "broken": "[red]would not be kept[/]",
+            "open": "[yellow]may be kept or not[/]",
+        }
+        yield f"{text} {words[row['outcome']]}, predicted {share(row['predicted'])}{ends_of(row)}"
 
 
 def prediction_lines(prediction: Mapping[str, Json]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from govd.cli.capacity import capacity_line
+from govd.cli.show_criteria import foreseen_lines
 from govd.cli.tables import console, count, escape, said, scope, share, table, tried
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def show_preview(preview: Mapping[str, Json]) -> None:
             "  by how many forgets, random ones of this model:"
             f" {capacity_line(preview['capacity'])}"
         )
+    for line in foreseen_lines(preview.get("criteria") or ()):
+        out.print(f"  {line}")
     out.print("[bold]Does it wait?[/]")
     for line in decision_lines(preview):
         out.print(f"  {line}")

@@ -9,7 +9,7 @@ from govd.edit.criteria import State, changed, named
 from govd.errors import GovdError
 from govd.reconcile.judging import Judging, Trial
 from govd.records.lifecycle import RequestState
-from govd.records.predicted import Predicted
+from govd.records.predicted import COSTS
 from govd.records.request import Request
 from govd.types import Figure, Json
 
@@ -19,13 +19,6 @@ each.
 """
 SAMPLED: Final = 2
 """Of so many it is done where more are new."""
-COSTS: Final = {
-    "all": "own_cost",
-    "worst_label": "own_worst_label",
-    "worst_cell": "own_worst_cell",
-    "elsewhere": "own_elsewhere",
-}
-"""Costs of predictions, by the names of the same figures where they are measured."""
 
 
 class Predictions:
@@ -47,7 +40,7 @@ class Predictions:
         alone = new if len(new) <= TAKEN_APART else new[:SAMPLED]
         rows = []
         for request in new:
-            figures = predicted_figures(request.predicted)
+            figures = request.predicted.by_metric
             measured: dict[str, Figure] = {}
             if total is not None and request is new[-1]:
                 measured["cost"] = total
@@ -99,24 +92,6 @@ class Predictions:
             )
         rows = [_compared(metric, figure, known.get(metric)) for metric, figure in figures.items()]
         return row | {"figures": rows}
-
-
-def predicted_figures(predicted: Predicted) -> dict[str, Figure]:
-    """The figures of a prediction by the names of what is measured: `named` (with one of its own
-    phrases, by the worst prompt), `cost` (with all in force), and `own_…`, what it costs by itself.
-    """
-    figures: dict[str, Figure] = {}
-    left = None if predicted.effect is None else predicted.effect.named
-    if left is not None and predicted.effect is not None and predicted.effect.what != "domains":
-        figures["named"] = left
-    costs = predicted.costs or {}
-    figures |= {COSTS[name]: figure for name, figure in costs.items() if name in COSTS}
-    total = predicted.total_disagreement
-    if total is not None and predicted.measured:
-        high = predicted.total_disagreement_high
-        pictures = costs["all"].pictures if "all" in costs else 0
-        figures["cost"] = Figure(total, pictures, high=high)
-    return figures
 
 
 def _compared(metric: str, predicted: Figure, measured: Figure | None) -> dict[str, Json]:

@@ -17,8 +17,13 @@ BOUNDS: Final = (
     "max_lost_elsewhere",
 )
 """Settings that a prediction repeats beside the figures that they bound."""
-WHERE: Final = ("label", "domain")
-"""Fields of a cost that name a concept or a domain."""
+COSTS: Final = {
+    "all": "own_cost",
+    "worst_label": "own_worst_label",
+    "worst_cell": "own_worst_cell",
+    "elsewhere": "own_elsewhere",
+}
+"""Costs of predictions, by the names of the same figures where they are measured."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,23 @@ class Predicted:
             if rows is not None:
                 record[name] = [dict(row) for row in rows]
         return record | {"subsumed_by": self.subsumed_by}
+
+    @property
+    def by_metric(self) -> dict[str, Figure]:
+        """Its figures by the names of what is measured: `named` (with one of its own phrases, by
+        the worst prompt), `cost` (with all in force), and `own_…`, what it costs by itself.
+        """
+        figures: dict[str, Figure] = {}
+        left = None if self.effect is None else self.effect.named
+        if left is not None and self.effect is not None and self.effect.what != "domains":
+            figures["named"] = left
+        costs = self.costs or {}
+        figures |= {COSTS[name]: figure for name, figure in costs.items() if name in COSTS}
+        total = self.total_disagreement
+        if total is not None and self.measured:
+            pictures = costs["all"].pictures if "all" in costs else 0
+            figures["cost"] = Figure(total, pictures, high=self.total_disagreement_high)
+        return figures
 
     @property
     def on(self) -> str:

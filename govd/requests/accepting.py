@@ -14,11 +14,12 @@ from govd.records.criteria import CriteriaSet, Criterion, all_parsed, breaches, 
 from govd.records.drafts import request_draft
 from govd.records.limits import bounded
 from govd.records.model import RegisteredModel
+from govd.records.predicted import Predicted
 from govd.records.request import Request
 from govd.requests.holding import check_hold, check_model
 from govd.requests.options import ForgetOptions
 from govd.requests.privacy import Privacy
-from govd.types import Json
+from govd.types import Figure, Json
 from govd.views.views import Views
 
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -98,6 +99,29 @@ class Accepting:
             }
             core.desk.append([request_draft(request, "criteria", actor, payload)])
             return core.desk.request(request.id)
+
+
+def foreseen(criteria: Sequence[Criterion], predicted: Predicted) -> list[dict[str, Json]]:
+    """Whether criteria would be kept, by a prediction: `outcome` is `kept` where its interval lies
+    within the bound, `broken` where it lies beyond it, `open` where it lies on both sides, or
+    there is none; `unknown` where the metric is not predicted.
+    """
+    figures = predicted.by_metric
+    return [_foreseen(criterion, figures.get(criterion.metric)) for criterion in criteria]
+
+
+def _foreseen(criterion: Criterion, figure: Figure | None) -> dict[str, Json]:
+    row = {**criterion.as_json(), "predicted": None, "low": None, "high": None}
+    if figure is None:
+        return row | {"outcome": "unknown"}
+    low = figure.share if figure.low is None else figure.low
+    outcome = "open"
+    if figure.high is not None and figure.high <= criterion.at_most:
+        outcome = "kept"
+    elif figure.high is not None and low > criterion.at_most:
+        outcome = "broken"
+    ends = {"low": figure.low, "high": figure.high}
+    return row | {"predicted": figure.share, **ends, "outcome": outcome}
 
 
 def _check_judged(request: Request) -> None:

@@ -15,6 +15,7 @@ from govd.models.core import Core, Opened
 from govd.records.lifecycle import RequestState
 from govd.records.predicted import Effect, Predicted
 from govd.records.request import Request
+from govd.requests.accepting import foreseen
 from govd.requests.beside import Beside
 from govd.requests.computing import Computing
 from govd.requests.decisions import Decisions, verdict
@@ -85,6 +86,7 @@ class Previewing:
             "effect": _shown_effect(self.effects.on_pool(model, opened, spec, beside, watch)),
             "labelled": _shown_effect(self.effects.on_labelled(model, opened, spec, beside)),
             "costs": predicted.as_json().get("costs", {}),
+            "criteria": foreseen(question.request.criteria, predicted),
             "decision": self.decision("filed", computed, predicted),
             "others": self._others(question),
             "near": near_words(opened, spec, contribution, watch),

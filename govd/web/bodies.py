@@ -75,6 +75,8 @@ class ScopeBody(Body):
     method: str = "auto"
     prototypes: int = 0
     examples: list[str] = Field(default=[], max_length=256)  # base64 of picture files
+    criteria: list[str] = []
+    criterion_set: str | None = None
 
 
 class ForgetBody(ScopeBody):
@@ -87,8 +89,6 @@ class ForgetBody(ScopeBody):
     expires: str | None = None
     idempotency_key: str | None = None
     private: bool = False
-    criteria: list[str] = []
-    criterion_set: str | None = None
 
 
 class ReasonBody(Body):

@@ -98,6 +98,7 @@ class Preview(Answer):
     effect: dict[str, Any] | None
     labelled: dict[str, Any] | None
     costs: dict[str, Any]
+    criteria: list[dict[str, Any]] = Field(description="Whether they would be kept, as predicted.")
     decision: dict[str, Any]
     others: list[dict[str, Any]]
     near: list[dict[str, Any]]

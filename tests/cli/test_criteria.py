@@ -69,3 +69,17 @@ def test_the_preview_of_a_revert_and_the_predictions_are_asked(govd: Shell) -> N
     assert "intervals held" in " ".join(table.split())
     revert = govd("revert", request, "--reason", "licence").stdout
     assert "What comes back?" in revert
+
+
+def test_a_preview_says_whether_criteria_would_be_kept(govd: Shell) -> None:
+    words = ("--criterion", "cost<=1", "--criterion", "level<=0.1", "--criterion", "named<=0")
+    preview = govd.json("preview", "red", "--model", "m", *words)
+    rows_of = {row["metric"]: row for row in preview["criteria"]}  # type: ignore[index]
+    assert rows_of["cost"]["outcome"] == "kept"
+    assert rows_of["level"]["outcome"] == "unknown"
+    named, effect = rows_of["named"], preview["predicted"]["effect"]  # type: ignore[index]
+    assert named["predicted"] == effect["after"] / effect["pictures"]
+    assert named["outcome"] == ("broken" if named["low"] > 0 else "open")
+    text = " ".join(govd("preview", "red", "--model", "m", *words).stdout.split())
+    assert "criterion cost<=1: would be kept, predicted" in text
+    assert "criterion level<=0.1: not predicted" in text

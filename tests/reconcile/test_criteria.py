@@ -2,11 +2,14 @@
 nobody loosens them unseen.
 """
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from govd.errors import Conflict, Denied, KeyReused, Usage
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service
 from tests.reconcile.deciding import file, state
@@ -213,3 +216,42 @@ def test_what_is_no_criterion_is_refused_with_what_could_be_meant(
     with pytest.raises(Usage, match=message):
         service.forget("m", ForgetOptions(concepts=("red",), criteria=(text,)), "ann")
     assert service.core.desk.ledger.size() == size
+
+
+def test_a_rebase_waits_until_somebody_binds_the_criteria_to_the_new_set(
+    service: Service, pool: Path
+) -> None:
+    request = file(service, "red", criteria=("named<=1",))
+    service.reconcile()
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    pending = service.status()["models"][0]["pending"]
+    assert pending["state"] == "waiting"
+    assert f"named<=1 of {request} cannot be judged: the evaluation set" in pending["reason"]
+    assert "is of another checkpoint" in pending["reason"]
+    assert service.serving("m").number == 1, "what was served is served"
+    assert state(service, request)[0] == "in_force", "who stands is not to blame"
+    new = str(service.core.desk.model("m").evaluation)
+    with pytest.raises(Usage, match="no digest of an evaluation set"):
+        service.requests.criteria(request, [], [], "why", "ann", "the-new-one")
+    service.requests.criteria(request, [], [], "measured on the new base", "ann", new[:12])
+    service.reconcile()
+    assert service.serving("m").number > 1
+    assert judged(service, request)["set"] == new
+    assert service.verification.verify()["holds"]
+
+
+def test_without_any_picture_only_the_cost_is_judged_on_texts(
+    service: Service, given: Given
+) -> None:
+    service.add_model("t", "colours", replace(given, images=None, pool=None), "ann")
+    judged_on_texts = file(service, "red", model="t", criteria=("cost<=1",))
+    not_judged = file(service, "green", model="t", criteria=("cost<=1", "named<=1"))
+    service.reconcile()
+    record = judged(service, judged_on_texts, "t")
+    assert record["set"] is None
+    assert record["on"].endswith("texts")
+    assert 0 <= record["figures"]["cost"] <= 1
+    name, reason = state(service, not_judged)
+    assert name == "waiting"
+    assert "named<=1 cannot be judged: t has neither an evaluation set nor a pool" in reason
+    assert "govd model update t --images DIR" in reason

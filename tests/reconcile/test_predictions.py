@@ -85,8 +85,6 @@ def test_what_is_measured_is_what_an_oracle_counts(service: Service) -> None:
 
 def test_without_labelled_pictures_it_says_so(service: Service, given: Given) -> None:
     service.add_model("p", "colours", replace(given, images=None), "ann")
-    if service.core.desk.model("p").evaluation is not None:
-        pytest.skip("the checkpoint brings an evaluation set of its own")
     request = file(service, "red", model="p", criteria=("cost<=1", "named<=1"))
     level = file(service, "blue", model="p", criteria=("level<=0.5",))
     service.reconcile()
