@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final, TypeVar
 
@@ -32,6 +32,10 @@ log = logging.getLogger("govd")
 Subject = TypeVar("Subject", str, Request)
 Outcome = tuple[bool, list[Exception]]
 """Whether something was done for a model, and what went wrong."""
+ROUNDS: Final = 3
+"""Times that one looks for what was filed, while others were decided, before a revision is made:
+what comes at once is served at once.
+"""
 MOMENT_SECONDS: Final = 1.0
 """For which a look that is not patient waits for all models together."""
 REST_SECONDS: Final = 20.0
@@ -122,14 +126,27 @@ class Reconciler:
         did, faults = False, list[Exception]()
         views = self.core.desk.views
         with self.core.working(model):
-            for request in list(views.open.values()):
-                if request.state is RequestState.FILED and request.model == model:
+            seen: set[str] = set()
+            for _ in range(ROUNDS):
+                for request in self._filed(model, seen):
+                    seen.add(request.id)
                     did |= self._tried(faults, self.request_step.decide, request)
             if model in views.models:
                 while self._tried(faults, self.revisions.step, model):
                     did = True
                 did |= self._tried(faults, self.deliveries.deliver, model)
         return did, faults
+
+    def _filed(self, model: str, seen: Collection[str]) -> list[Request]:
+        """What was filed and was not `seen` yet; never a part of what is filed together."""
+        with self.core.desk.fold:
+            return [
+                request
+                for request in self.core.desk.views.open.values()
+                if request.state is RequestState.FILED
+                and request.model == model
+                and request.id not in seen
+            ]
 
     def _measured(self, model: str) -> Outcome:
         faults = list[Exception]()
