@@ -17,6 +17,7 @@ from govd.errors import BadFile, Conflict, MachineFault
 from govd.home.home import write_private
 from govd.types import Document, Json, RowForm
 
+FEEDS: Final = "feeds"
 SECRET: Final = "secret"
 LOOK: Final = "look.json"
 MOST_LETTERS: Final = 1000
@@ -27,7 +28,7 @@ class FeedFiles:
     """The files of one feed."""
 
     def __init__(self, home: Path, name: str) -> None:
-        self.folder = home / "feeds" / name
+        self.folder = home / FEEDS / name
 
     @property
     def inbox(self) -> Path:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from govd.types import Json
 
 COUNTED: Final = ("filed", "already", "ended", "refused", "kept", "reverted", "withdrawn")
+FILED: Final = ("done", "released")
+"""States of runs whose rows were filed."""
 TOLD: Final = 20
 """Rows that were refused and are told one by one."""
 UNITS: Final = ((604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -101,7 +103,7 @@ def show_runs(runs: Sequence[Mapping[str, Json]]) -> None:
             minute(run["at"]),
             escape(run["document"] or "–"),
             run["counts"]["rows"],
-            counted(run["counts"]),
+            counted(run["counts"]) if run["state"] in FILED else "nothing filed",
             run["digest"].removeprefix("private:")[:12],
         )
         for run in runs
@@ -121,7 +123,7 @@ def show_run(run: Mapping[str, Json]) -> None:
         for event in ("release", "reject"):
             out.print(f"  govd feed {event} {name} {run['run']} --reason …")
         return
-    told = counted(run["counts"])
+    told = counted(run["counts"]) if run["state"] in FILED else "nothing filed"
     out.print(f"{head}: {count(run['counts']['rows'], 'row')}{': ' if told else ''}{told}")
     if run.get("decided"):
         decided = run["decided"]

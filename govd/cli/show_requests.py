@@ -182,6 +182,14 @@ def approver(approval: Mapping[str, Json]) -> str:
     return f"{who} [yellow](who filed it)[/]" if approval.get("by_filer") else who
 
 
+def _source(source: Mapping[str, Json]) -> Iterator[str]:
+    """Where it came from, of what a feed filed."""
+    if source.get("row"):
+        document = f"{source['document']}, " if source["document"] else ""
+        digest = str(source["digest"]).removeprefix("private:")[:12]
+        yield escape(f"row {source['row']} of {document}sha256 {digest}… ({source['feed']})")
+
+
 def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
     """Who asked, why, by when; who approved; what holds it."""
     hidden = "" if not request.get("private") else " (a commitment: --reveal shows the text)"
@@ -191,11 +199,7 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
             " still hold it)"
         )
     yield f"filed by {escape(spoken(request['filed_by']))} on {minute(request['filed_at'])}{hidden}"
-    source = request.get("source") or {}
-    if source.get("row"):
-        document = f"{source['document']}, " if source["document"] else ""
-        digest = str(source["digest"]).removeprefix("private:")[:12]
-        yield escape(f"row {source['row']} of {document}sha256 {digest}… ({source['feed']})")
+    yield from _source(request.get("source") or {})
     texts = [(name, request.get(name)) for name in ("reason", "basis", "ticket")]
     if any(text for _, text in texts):
         yield ", ".join(f"{name}: {escape(str(text))}" for name, text in texts if text)

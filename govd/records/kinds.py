@@ -11,7 +11,7 @@ _OF_REQUESTS: Final = EVENTS["forget"] | EVENTS["revert"] | NOTES.keys()
 _OTHERS: Final = """
     contribution.make
     export.write
-    feed.add feed.enable feed.disable feed.run feed.release feed.reject feed.secret
+    feed.add feed.enable feed.disable feed.run feed.release feed.reject
     key.rotate
     model.add model.update model.remove
     notice.add notice.remove notice.secret notice.retry notice.send notice.fail

@@ -12,6 +12,7 @@ NAMES: Final = re.compile(
     r"ledger\.db|origin|token|govd\.toml|keys/(?:signing\.key|derivation\.key|signed\.note)"
     r"|private/[0-9a-z]{1,64}(?:\.[0-9]{1,10})?\.(?:box|key)"
     r"|notices/[0-9a-z][0-9a-z._-]{0,62}\.key"
+    r"|feeds/[0-9a-z][0-9a-z._-]{0,62}/(?:secret|held-[0-9]{1,10})"
     r"|artifacts/([0-9a-f]{2})/\1[0-9a-f]{62}"
 )
 """What a backup may hold."""
@@ -26,6 +27,8 @@ LEFT_OUT: Final = {
     r"plugin-failures\.json": "what plugins did wrong on this machine",
     r"notices/attempts\.json": "how often what is due to receivers was tried on this machine",
     r"notices/.*": "of a receiver that was removed",
+    r"feeds/[^/]+/look\.json": "where feeds were read up to; they are looked at from the beginning",
+    r"feeds/[^/]+/inbox/.*": "what was sent and not taken yet: who sent it sends it again",
     r"lock|daemon\.json": "says which process works on the home",
     r"keys/next\.key": (
         "the key that the ledger was changed to is in the backup as keys/signing.key"

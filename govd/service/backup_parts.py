@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from govd.automatic.feed_files import FEEDS
 from govd.errors import BadFile, GovdError
 from govd.home.home import SIGNED
 from govd.home.private import MARKS, Boxes
@@ -80,7 +81,7 @@ def consistent_parts(folder: Path, copy: Path, work: Path) -> Parts:
             continue
         signer, files[KEY] = key
         small = [name for name in SMALL if (folder / name).exists()]
-        files |= _receivers(folder)
+        files |= _receivers(folder) | _feeds(folder)
         files |= signed_note | {name: (folder / name).read_bytes() for name in small}
         return Parts(facts, signer, files, missing)
     raise BadFile(
@@ -106,6 +107,18 @@ def _receivers(folder: Path) -> dict[str, bytes]:
     for path in sorted((folder / FOLDER).glob("*.key")):
         with suppress(FileNotFoundError):
             files[f"{FOLDER}/{path.name}"] = path.read_bytes()
+    return files
+
+
+def _feeds(folder: Path) -> dict[str, bytes]:
+    """Secrets of feeds, and documents that are held for a person; what is decided meanwhile is left
+    out.
+    """
+    files: dict[str, bytes] = {}
+    for kept in ("secret", "held-*"):
+        for path in sorted((folder / FEEDS).glob(f"*/{kept}")):
+            with suppress(FileNotFoundError):
+                files[str(path.relative_to(folder))] = path.read_bytes()
     return files
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from govd.verify.feed_sentences import of_feed
 from govd.verify.honest import attacks, json_dict, json_list, scope, share
 from govd.verify.notice_sentences import of_notice
 from govd.verify.policy_sentences import of_policy
@@ -52,6 +53,8 @@ def _sentence(entry: Mapping[str, Any]) -> str:
         sentence = _of_revision(kind, subject, payload)
     elif noun == "policy":
         sentence = of_policy(kind, subject, payload)
+    elif noun == "feed":
+        sentence = of_feed(kind, subject, payload)
     elif noun == "notice":
         sentence = of_notice(kind, subject, payload)
     else:

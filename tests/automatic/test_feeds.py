@@ -12,7 +12,11 @@ import pytest
 from govd.automatic.feeds import FeedSettings
 from govd.errors import Conflict, NotFound, Unsupported, Usage
 from govd.requests import ForgetOptions
-from govd.service.service import Service
+from govd.service.backup import backup
+from govd.service.backup_format import FOREIGN
+from govd.service.restore import restore
+from govd.service.service import Service, open_service
+from govd.verify.sentences import sentence_of
 from tests.automatic.conftest import NOW, Nightly, answers
 
 
@@ -344,6 +348,42 @@ def test_views_made_anew_say_the_same_of_feeds(nightly: Nightly, service: Servic
     assert dict(fresh.feeds["nightly"]) == dict(service.core.desk.views.feeds["nightly"])
     fresh.records.close()
     assert [run["state"] for run in before[1]] == ["done", "rejected"]
+
+
+def test_a_backup_has_secrets_and_what_is_held(
+    nightly: Nightly, service: Service, tmp_path: Path
+) -> None:
+    nightly.add()
+    service.feeds.add(FeedSettings("hook", "webhook:", "m"), "ann", NOW)
+    nightly.run(b"\xff")
+    left_out = backup(service.core.home.folder, tmp_path / "backup.tar")["left_out"]
+    assert not [name for name, why in left_out.items() if why == FOREIGN]
+    restore(tmp_path / "backup.tar", tmp_path / "restored")
+    with open_service(tmp_path / "restored") as other:
+        assert other.feeds.all()[1]["held"] == [1]
+        kept, secret = other.feeds.runs.files(other.feeds.feed("nightly")), "feeds/hook/secret"
+        assert kept.held(1) is not None
+        assert (tmp_path / "restored" / secret).read_text().startswith("whsec_")
+
+
+def test_what_entries_about_feeds_say(nightly: Nightly, service: Service) -> None:
+    nightly.add()
+    nightly.run("concept\nred\nred\n")
+    nightly.run(b"\xff")
+    service.feeds.reject("nightly", 2, "broken", "ann")
+    service.feeds.disable("nightly", "ann")
+    service.feeds.enable("nightly", "ann")
+    said = [sentence_of(entry) for entry in service.audit.log(kind="feed")]
+    assert said[0] == f"the feed nightly was added: {nightly.folder.as_uri()}"
+    assert said[1] == "run 1 of the feed nightly (names.csv): 2 rows, 1 filed, 1 already"
+    assert said[2].startswith(
+        "run 2 of the feed nightly (names.csv) is held for a person: names.csv"
+    )
+    assert said[3:] == [
+        "run 2 of the feed nightly was rejected: broken",
+        "the feed nightly is looked at no more",
+        "the feed nightly is looked at again",
+    ]
 
 
 def test_what_a_home_keeps_of_a_feed_is_its_owners_alone(
