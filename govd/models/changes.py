@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Computes(Protocol):
     """What computes contributions anew where a model changes (`govd.requests`)."""
 
-    def of_request(self, request: Request, opened: Opened | None = None) -> Contribution:
+    def of_request(self, request: Request, opened: Opened) -> Contribution:
         """The contribution of a request on a model that may not be registered yet."""
         ...
 

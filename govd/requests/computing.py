@@ -91,14 +91,13 @@ class Computing:
         facts = {**facts, "prototypes": shown} if shown else dict(facts)
         return sealed(opened.basis.digest, spec, tensors, facts)
 
-    def of_request(self, request: Request, opened: Opened | None = None) -> Contribution:
-        """The contribution of a request; of a private one without its names. `opened`: another
-        model or basis than the registered.
+    def of_request(self, request: Request, opened: Opened) -> Contribution:
+        """The contribution of a request; of a private one without its names. `opened`: its model,
+        or what it is to become.
 
         Raises:
             Unsupported: its text was destroyed. The rest as `compute`.
         """
-        opened = opened or self.core.models.opened(request.model)
         if request.shredded_at:
             raise Unsupported(
                 "its text was destroyed: nobody can compute it",

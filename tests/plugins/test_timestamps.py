@@ -265,6 +265,9 @@ def test_a_bent_time_stamp_is_another_or_none(tmp_path: Path, authority: tuple[s
         assert note is not None
         assert stamps.trusted(token, note.encode(), [root.read_bytes()])
         assert stamps.trusted(token, b"another message", [root.read_bytes()]) is None
+        for length in (len(token) - 1, len(token) - 100, 5, 2, 1, 0):
+            with pytest.raises(VerificationFailed):
+                stamps.read(token[:length])
         for at in range(0, len(token), 7):
             bent = token[:at] + bytes([token[at] ^ 4]) + token[at + 1 :]
             try:

@@ -54,6 +54,11 @@ def test_characters_that_nobody_sees_are_in_no_name(name: str) -> None:
         check_name(name)
 
 
+@pytest.mark.parametrize("name", ["ops: europe", "local office", "a feed", "x:principal"])
+def test_a_colon_or_a_word_alone_makes_no_kind(name: str) -> None:
+    assert check_name(name) == name
+
+
 @given(st.text(max_size=30))
 def test_a_token_never_acts_as_another_kind(name: str) -> None:
     try:

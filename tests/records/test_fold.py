@@ -191,6 +191,15 @@ def test_a_request_is_found_by_the_words_that_it_has_and_by_no_others() -> None:
         assert {(term, word) for term, word, _ in changes.terms} == words
 
 
+def test_a_token_that_never_was_cannot_be_revoked() -> None:
+    records = folded(entries())
+    (unknown, known) = entries((("token.revoke", "t9", {}), ("token.revoke", "t1", {})))
+    assert not fold(unknown, lambda *place: records.get(place)).records
+    (token,) = fold(known, lambda *place: records.get(place)).records.values()
+    assert token["revoked_at"] == known["time"]
+    assert records["token", "t1"]["revoked_at"]
+
+
 def test_an_approval_that_policies_gave_says_so() -> None:
     story = (*STORY[:9], ("request.approve", "r1", {"contribution": "c1", "automatic": True}))
     request = folded(entries(story))["request", "r1"]

@@ -199,6 +199,18 @@ def test_a_prediction_has_ends_where_its_errors_were_measured(service: Service) 
     assert 0 <= effect["after_low"] <= effect["after"] <= effect["after_high"] <= effect["pictures"]
 
 
+@pytest.mark.parametrize("private", [False, True])
+def test_what_covers_a_forget_is_named_where_it_is_not_private(
+    service: Service, private: bool
+) -> None:
+    wide = service.forget("m", options("red", private=private), "ann").id
+    service.reconcile()
+    assert service.requests.show(wide).state == "in_force"
+    narrow = predicted(service, "red", domains=("dark",))
+    assert narrow["subsumed_by"] == ("another forget" if private else wide)
+    assert predicted(service, "blue")["subsumed_by"] is None
+
+
 def test_errors_of_nothing_leave_an_interval_of_nothing(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

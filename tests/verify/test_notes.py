@@ -40,6 +40,14 @@ def test_a_note_is_of_its_log_and_of_its_size(signer: Signer) -> None:
     assert "another log" in faults(signer, 5, "other", 5)[0]
 
 
+def test_so_many_changes_of_the_key_are_followed(signer: Signer) -> None:
+    for count, told in ((1000, False), (1001, True)):
+        faults: list[str] = []
+        Keys(signer.key, "g", [(seq, {}) for seq in range(count)], faults.append)
+        assert any(f"changed {count} times" in fault for fault in faults) is told
+        assert sum("without the signatures" in fault for fault in faults) == 1000
+
+
 @pytest.mark.parametrize(
     ("model", "revision", "is_claim"),
     [("m", 1, True), (5, 1, False), (None, 1, False), ("m", True, False), ("m", "1", False)],
