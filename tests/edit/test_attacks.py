@@ -287,3 +287,11 @@ def test_a_large_set_is_thinned_and_what_is_forgotten_last() -> None:
         attacks.thinned(data, [Scope(tuple(Concept(c) for c in "abcdefgh"))], 300).class_of < 8
     ).sum() == 150
     assert attacks.thinned(data, [Scope((Concept("a"),))], n) is data
+
+
+def test_an_interval_ends_where_nothing_can_lie_beyond() -> None:
+    for total in (1, 5, 40):
+        assert share_interval(0, total)[0] == 0.0
+        assert share_interval(total, total)[1] == 1.0
+        assert area_interval(0.0, total, total)[0] == 0.0
+        assert area_interval(1.0, total, total)[1] == 1.0

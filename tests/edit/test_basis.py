@@ -47,3 +47,15 @@ def test_a_domain_of_less_than_three_pictures_is_told_by_its_prompts(
     means = np.stack([pool[domain_of == s].mean(0) for s in (0, 1)])
     known = texts if sketches == 2 else means
     assert np.abs(known @ found["selectors"].T - np.eye(2)).max() < 1e-7
+
+
+@pytest.mark.parametrize("which", ["labels", "vocabulary"])
+def test_the_best_that_is_left_is_that_of_all_that_are_left(world: World, which: str) -> None:
+    basis = world.basis(labels=20)
+    pool, _ = basis.thinned_pool()
+    names, rows = getattr(basis, which), basis.tensors[which]
+    scored = pool @ rows.T
+    for count in (0, 1, 2, 3, 5, 8, 9, 16, 17, len(names) - 1, len(names)):
+        left = scored[:, count:].max(1, initial=-np.inf)
+        best = basis.pool_best(which, names[:count])  # type: ignore[arg-type]
+        assert np.allclose(best, left), count

@@ -1,5 +1,7 @@
 """Leaving each forget out once, against loops over pictures."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,12 @@ def test_without_a_picture_texts_stand_in(world: World) -> None:
     assert [int(concerned(basis, pictures, c).sum()) for c in gone] == [1, 1]
     cell = world.contribution(basis, world.names[5], domains=("sketch",))
     assert not concerned(basis, pictures, cell).any(), "a text is of no domain"
+
+
+def test_labelled_pictures_without_a_domain_are_of_none(world: World) -> None:
+    basis = world.basis(pool=False)
+    known = dataclasses.replace(world.data, domain_of=np.where(world.data.class_of == 3, -1, 1))
+    pictures = pictures_of(basis, known)
+    assert np.array_equal(pictures.domain_of, known.domain_of)
+    foreign = dataclasses.replace(known, domains=("poster", world.data.domains[1]))
+    assert set(pictures_of(basis, foreign).domain_of) == {-1, 1}

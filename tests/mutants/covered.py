@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from coverage import CoverageData
 
-from tests.mutants.rooms import KERNELS, ROOMS, TESTS
+from tests.mutants.rooms import LEFT_OUT, ROOMS, TESTS
 from tests.mutants.sites import Mutant
 
 MEASURED: Final = ",".join(("grades.py", "ledger/*", *(f"{room}/*" for room in ROOMS)))
@@ -26,7 +26,7 @@ SETTINGS: Final = "[run]\nrelative_files = True\nsource = govd\ninclude = {}\n"
 QUICK: Final = (
     *("-q", "--tb=no", "--no-header", "-p", "tests.mutants.quick"),
     *("-p", "no:randomly", "-p", "no:cacheprovider"),
-    *(f"--deselect={kernels}" for kernels in KERNELS),
+    *(f"--deselect={test}" for test in LEFT_OUT),
 )
 SETUP: Final = "|setup"
 

@@ -123,6 +123,8 @@ def _is_left_alone(node: ast.AST, parent: ast.AST) -> bool:
         return True
     if isinstance(node, ast.keyword) and node.arg == "strict":
         return True
+    if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("logging.getLogger"):
+        return True
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant) or ast.unparse(node.value).startswith(UNHEARD)
     return False

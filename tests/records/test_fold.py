@@ -223,3 +223,16 @@ def test_nobody_changes_a_record() -> None:
     assert request["state"] == "reverted"
     assert request.with_(state="filed").state is RequestState.FILED
     assert request.state is RequestState.REVERTED
+
+
+def test_entries_that_cannot_happen_leave_nothing() -> None:
+    assert folded(entries((("request.approve", "r9", {}),))) == {}
+    assert len(folded(entries((STORY[0], ("request.approve", "r9", {}))))) == len(
+        folded(entries(STORY[:1]))
+    )
+
+
+def test_a_model_is_edited_on_one_side() -> None:
+    model = folded(entries())["model", "m"]
+    sides = [model.with_(side=side).side for side in ("text", "image")]  # type: ignore[attr-defined]
+    assert sides == ["text", "image"]

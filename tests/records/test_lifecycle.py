@@ -109,3 +109,14 @@ def test_a_published_revision_is_superseded_by_the_table(
     service.reconcile()
     assert [r["state"] for r in service.revisions("m")] == ["superseded", "published"]
     assert service.verification.verify()["holds"]
+
+
+def test_what_is_in_force_can_be_reverted_and_what_waits_cannot() -> None:
+    for kind, state, event, can in (
+        ("forget", "in_force", "retry", True),
+        ("forget", "waiting", "revert", False),
+        ("revert", "waiting", "publish", False),
+    ):
+        with pytest.raises(Conflict) as told:
+            after(kind, state, event)  # type: ignore[arg-type]
+        assert ("revert" in told.value.advice) is can

@@ -180,3 +180,16 @@ def test_a_text_may_be_as_long_as_its_limit(text: str) -> None:
     check_text(text, "reason", Limit(3, lines=True))
     with pytest.raises(Usage, match="too long"):
         check_text(text, "reason", Limit(2, lines=True))
+
+
+SEVERAL_LINES = ("reason", "basis", "texts", "query", "text", "kept", "since", "witnesses", "roots")
+
+
+@pytest.mark.parametrize("what", sorted(LIMITS))
+def test_which_texts_have_several_lines(what: str) -> None:
+    check_text("one line", what)
+    if what in SEVERAL_LINES:
+        check_text("two\nlines", what)
+        return
+    with pytest.raises(Usage):
+        check_text("two\nlines", what)

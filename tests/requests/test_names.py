@@ -233,3 +233,11 @@ def test_what_is_another_form_of_a_word_and_what_is_a_slip() -> None:
     assert not any(
         is_turned_or_doubled(*pair) for pair in [("bat", "cat"), ("cart", "cat"), ("dog", "dog")]
     )
+
+
+def test_more_letters_apart_than_are_looked_for_is_one_more() -> None:
+    assert distance("a", "abcdef", 2) == 3
+    assert distance("abcdef", "a", 1) == 2
+    assert distance("abcd", "wxyz", 2) == 3
+    assert distance("abcd", "abdc", 1) == 1
+    assert distance("abc", "ca", 3) == 3, "no pair is turned and changed"

@@ -303,3 +303,10 @@ def test_missing_parts_are_named_and_composing_nothing_is_no_success(
     )
     assert found["holds"], "one of two could be composed"
     assert any("m/2: it was not composed again" in line for line in found["not_proven"])
+
+
+def test_entries_that_nobody_signed_are_vouched_for_by_nothing(made: Made, tmp_path: Path) -> None:
+    unsigned = {n: d for n, d in made.files.items() if not n.startswith("checkpoints/")}
+    found = judged(listed(unsigned), tmp_path, made)
+    assert not found["holds"]
+    assert any("there is no signed log checkpoint" in fault for fault in found["faults"])
