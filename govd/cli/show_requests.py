@@ -214,6 +214,19 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
                 if passed
                 else f"{name} {text[:10]}"
             )
+    yield from _approvals(request)
+    for words in request.get("said", []):
+        yield f"entry {words['entry']}, {escape(spoken(words['actor']))}: {escape(words['reason'])}"
+    if request.get("held"):
+        held = request["held"]
+        yield (
+            f"[yellow]under a legal hold since {held['at'][:10]} by {escape(spoken(held['by']))}:"
+            f" {escape(held['reason'])}[/]"
+        )
+
+
+def _approvals(request: Mapping[str, Json]) -> Iterator[str]:
+    """Who approved it, with what came of it, and who asked for what else."""
     for approval in request.get("approvals", []):
         yield (
             f"approved by {approver(approval)} on {minute(approval['at'])}:"
@@ -228,14 +241,6 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
         what = "end the hold" if wish["act"] == "release" else f"extend to {wish['due_at'][:10]}"
         yield (
             f"{approver(wish)} asked to {what} on {minute(wish['at'])}: {escape(wish['reason'])}"
-        )
-    for words in request.get("said", []):
-        yield f"entry {words['entry']}, {escape(spoken(words['actor']))}: {escape(words['reason'])}"
-    if request.get("held"):
-        held = request["held"]
-        yield (
-            f"[yellow]under a legal hold since {held['at'][:10]} by {escape(spoken(held['by']))}:"
-            f" {escape(held['reason'])}[/]"
         )
 
 
