@@ -36,13 +36,12 @@ def show_policies(policies: Sequence[Record]) -> None:
             _mode(p["mode"]),
             ", ".join(p["moments"]),
             p["digest"][:SHOWN_DIGITS],
-            minute(p["added_at"]),
             escape(p["added_by"]),
-            _origin(p),
+            _origin(p).partition(":")[0],
         )
         for p in policies
     ]
-    heads = ("policy", "version", "mode", "asked when", "digest", "added", "by", "from")
+    heads = ("policy", "version", "mode", "asked when", "digest", "by", "from")
     console().print(table(*heads, rows=rows))
 
 
@@ -51,12 +50,14 @@ def _origin(policy: Record) -> str:
     ready = policy.get("ready")
     if policy.get("setting"):
         return f"govd.toml: {policy['setting']}"
-    return f"ready: {escape(ready['name'])}" if ready else "a file"
+    return f"ready: {escape(ready['name'])}" if ready else "file"
 
 
 def show_ready(ready: Sequence[Record]) -> None:
     """Ready policies with their parameters."""
-    for policy in ready:
+    for place, policy in enumerate(ready):
+        if place:
+            console().print()
         console().print(f"[bold]{escape(policy['name'])}[/]  {escape(policy['description'])}")
         for parameter in policy["parameters"]:
             default = parameter["default"]

@@ -78,11 +78,11 @@ def _by_people() -> tuple[ReadyPolicy, ...]:
         _ready(
             "four-eyes",
             """Let somebody else agree to a revert: whoever filed it cannot approve it, and neither
-            can anybody who acts for him. With moments=filed,revert,extend the same holds for
-            forgets and for longer deadlines. Legal holds have a policy of their own,
-            four-eyes-release, because it counts otherwise: there the first of the two is whoever
-            asks first, not whoever filed the request. `four_eyes = true` in govd.toml enforces
-            both.""",
+            can anybody who acts for him; what a policy files needs one person. With
+            moments=filed,revert,extend the same holds for forgets and for longer deadlines. Legal
+            holds have a policy of their own, four-eyes-release, because it counts otherwise: there
+            the first of the two is whoever asks first, not whoever filed the request. `four_eyes =
+            true` in govd.toml enforces both.""",
             ONE,
             Parameter("moments", "list", "what it holds for", "revert", MOMENTS),
         ),

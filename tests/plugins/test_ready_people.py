@@ -1,7 +1,10 @@
 """Ready policies about who asks, how much he asks for, and who must agree."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from govd.records.request import Request
 from govd.requests import ForgetOptions
 from govd.service.service import Service
 from govd.types import Needs
@@ -38,6 +41,78 @@ def test_a_revert_waits_for_somebody_else_and_a_forget_does_not(service: Service
     assert waiting["state_reason"].startswith("four-eyes:")
     assert waiting["votes"][-1]["needs"] == {"n": 1, "role": None, "not_filer": True}
     assert service.requests.show(forget.id)["state"] == "in_force"
+
+
+@pytest.fixture
+def people(service: Service) -> None:
+    """Ann and Bob, both operators; Lea is of legal."""
+    for name, roles in (("ann", ["operator"]), ("bob", ["operator"]), ("lea", ["legal"])):
+        service.principals.add(name, roles, "", "owner")
+
+
+def state(service: Service, request: Request) -> str:
+    service.reconcile()
+    return str(service.requests.show(request.id)["state"])
+
+
+@pytest.mark.usefixtures("people")
+def test_a_filer_s_own_word_does_not_take_a_forget_back_and_another_s_does(
+    service: Service,
+) -> None:
+    enforced(service, "four-eyes")
+    forget = filed(service, concepts=("red",))
+    revert = service.revert(forget.id, "a mistake", "principal:ann")
+    assert state(service, revert) == "waiting"
+    service.requests.decide(revert.id, "approve", "", "principal:ann")
+    assert state(service, revert) == "waiting"
+    service.requests.decide(revert.id, "approve", "", "principal:bob")
+    assert state(service, revert) == "done"
+    assert state(service, forget) == "reverted"
+
+
+@pytest.mark.usefixtures("people")
+def test_a_hold_stands_until_a_second_person_asks(service: Service) -> None:
+    enforced(service, "four-eyes-release")
+    forget = filed(service, concepts=("red",))
+    service.requests.hold(forget.id, "case 7", "principal:bob")
+    for reason in ("over", "over, I said"):
+        service.requests.release(forget.id, reason, "principal:ann")
+        assert service.requests.show(forget.id).hold is not None
+    service.requests.release(forget.id, "case closed", "principal:bob")
+    assert service.requests.show(forget.id).hold is None
+
+
+@pytest.mark.usefixtures("people")
+def test_more_time_is_given_by_two_where_it_is_asked_of_them(service: Service) -> None:
+    enforced(service, "four-eyes", moments="filed,extend")
+    forget = filed(service, concepts=("red",))
+    due = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
+    service.requests.extend(forget.id, due, "late", "principal:ann")
+    assert service.requests.show(forget.id)["due_at"] is None
+    service.requests.extend(forget.id, due, "late", "principal:bob")
+    assert str(service.requests.show(forget.id)["due_at"]).startswith(due)
+
+
+@pytest.mark.usefixtures("people")
+def test_what_legal_holds_is_let_through_by_legal_or_filed_by_legal(service: Service) -> None:
+    enforced(service, "legal-hold", names="red,blue")
+    held = filed(service, concepts=("red",))
+    service.requests.decide(held.id, "approve", "", "principal:bob")
+    assert state(service, held) == "waiting"
+    service.requests.decide(held.id, "approve", "", "principal:lea")
+    assert state(service, held) == "in_force"
+    assert filed(service, "principal:lea", concepts=("blue",))["state"] == "in_force"
+
+
+@pytest.mark.usefixtures("people")
+def test_what_is_sensitive_is_not_let_through_by_who_filed_it(service: Service) -> None:
+    enforced(service, "sensitive", names="red", role="legal")
+    forget = filed(service, "principal:lea", concepts=("red",))
+    service.requests.decide(forget.id, "approve", "", "principal:lea")
+    assert state(service, forget) == "waiting"
+    service.principals.add("max", ["legal"], "", "owner")
+    service.requests.decide(forget.id, "approve", "", "principal:max")
+    assert state(service, forget) == "in_force"
 
 
 def test_told_so_it_holds_for_forgets_too(service: Service) -> None:

@@ -143,6 +143,18 @@ def test_what_is_proposed_names_what_the_licence_covers() -> None:
     }
 
 
+def test_it_is_filed_once_by_the_policy_when_the_day_has_come(service: Service) -> None:
+    enforced(service, "licence-ends", ends="2027-01-31", concepts="Red")
+    for day, count in ((30, 0), (31, 1), (31, 1)):
+        service.automatic.step(datetime(2027, 1, day, 12, tzinfo=UTC))
+        service.reconcile()
+        assert len(service.requests.all()) == count
+    (request,) = service.requests.all()
+    assert request["state"] == "in_force"
+    assert request["filed_by"].startswith("policy:licence-ends@")
+    assert (request["basis"], request["reason"]) == ("licence", "the licence has ended")
+
+
 @pytest.mark.parametrize(("then", "effect"), [("ask", "wait"), ("revert", "allow")])
 def test_what_has_expired_is_asked_about_or_comes_back_and_what_is_held_does_not(
     then: str, effect: str
