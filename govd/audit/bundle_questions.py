@@ -13,7 +13,7 @@ from govd.ledger.times import moment
 from govd.models.core import Core
 from govd.types import Json, Record
 from govd.verify import claim
-from govd.verify.excerpt import DIGESTS, OTHERS, Excerpt
+from govd.verify.excerpt import DIGESTS, OTHERS, Excerpt, people_of
 
 
 @dataclass
@@ -154,8 +154,24 @@ class BundleQuestions:
             )
             more = _leads(entries, request, with_others) - subjects_seen
             if not more:
-                return entries
+                return self._with_people(entries, size)
             subjects_seen |= more
+
+    def _with_people(self, entries: list[Record], size: int) -> list[Record]:
+        """The entries, and those of the first `size` that say which roles the people had who filed
+        and approved, and who acted for whom.
+        """
+        core, people = self.core, set[str]()
+        for entry in entries:
+            people |= people_of(entry) if str(entry["kind"]).startswith("request.") else set()
+        seqs = core.desk.views.records.seqs(limit=100_000, kind="principal")
+        known = {int(entry["seq"]) for entry in entries}
+        about = [
+            entry
+            for entry in core.desk.ledger.some([s for s in seqs if s < size and s not in known])
+            if people_of(entry) & people
+        ]
+        return sorted([*entries, *about], key=lambda entry: int(entry["seq"]))
 
 
 def _leads(entries: Iterable[Record], request: str, with_others: bool) -> set[str]:

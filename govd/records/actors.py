@@ -13,6 +13,7 @@ import pwd
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from govd.errors import Usage
@@ -58,6 +59,7 @@ def holder(token: Mapping[str, Json]) -> str:
     return principal(str(token.get("principal") or token["name"]))
 
 
+@lru_cache(maxsize=10_000)
 def spelled(name: str) -> str:
     """A name without what makes no difference between people: case, the forms of one character
     (NFKC), spaces, and characters that nobody sees. Two names that are spelled alike are one.

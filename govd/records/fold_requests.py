@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from govd.errors import NotFound
+from govd.records.actors import person_of
 from govd.records.changes import Changes, Lookup, Place, request_at
 from govd.records.lifecycle import EVENTS, STANDING, RequestState, after
 from govd.records.request import Request
@@ -91,8 +92,10 @@ def _decided(request: Request, event: str, entry: Record) -> dict[str, Json]:
     changed |= {name: payload[name] for name in COMPUTED if name in payload}
     if event == "approve":
         changed["approvals"] = [*request["approvals"], _approval(request, entry)]
+    if event == "approve":
+        changed["granted"] = entry["seq"]
     if event == "retry":
-        changed["retried"] = entry["seq"]
+        changed |= _anew(request, entry)
     if event == "publish" and request.revision is None:
         changed["revision"] = payload["revision"]
     if state in SERVED and request.served_at is None:
@@ -151,11 +154,21 @@ def _recomputed(request: Request, entry: Record) -> dict[str, Json]:
     return {name: entry["payload"][name] for name in ("predicted", "contribution")}
 
 
-def _approved_in_vain(request: Request, entry: Record) -> dict[str, Json]:
-    """By a person; policies said no, or not yet."""
-    return {
-        "approvals_held": [*request.get("approvals_held", []), _approval(request, entry)],
-    }
+def _not_yet_enough(request: Request, entry: Record) -> dict[str, Json]:
+    """A person approved, and policies said no, or not yet. What counts for one of them is among the
+    approvals already.
+    """
+    field = "approvals" if entry["payload"].get("meets") else "approvals_held"
+    return {field: [*request.get(field, []), _approval(request, entry)]}
+
+
+def _anew(request: Request, entry: Record) -> dict[str, Json]:
+    """Looked at anew: what was approved and was not enough counts no more."""
+    granted = int(request.get("granted") or 0)
+    stale = [a for a in request["approvals"] if a["entry"] > granted and a.get("meets")]
+    held = [*request.get("approvals_held", []), *stale]
+    kept = [a for a in request["approvals"] if a not in stale]
+    return {"retried": entry["seq"], "approvals": kept, "approvals_held": held}
 
 
 def _criteria(request: Request, entry: Record) -> dict[str, Json]:
@@ -192,7 +205,7 @@ NOTES: Final[Mapping[str, Callable[[Request, Record], dict[str, Json]]]] = {
     "hold": _held,
     "release": _released,
     "recompute": _recomputed,
-    "approval": _approved_in_vain,
+    "approval": _not_yet_enough,
     "release_wanted": _wanted("release"),
     "extend_wanted": _wanted("extend"),
     "shred": _shredded,
@@ -211,10 +224,15 @@ def _approval(request: Request, entry: Record) -> dict[str, Json]:
         "at": entry["time"],
         "entry": entry["seq"],
         "reason": _reason(payload),
-        "by_filer": actor == request.filed_by,
+        "by_filer": _is_same(actor, request.filed_by),
     }
     approval |= {name: payload[name] for name in ("roles", "for", "meets") if name in payload}
     return approval | {"automatic": True} if payload.get("automatic") else approval
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two actors are one person."""
+    return one == other or (person_of(one) is not None and person_of(one) == person_of(other))
 
 
 def _reason(payload: Record) -> str:

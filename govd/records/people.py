@@ -169,14 +169,17 @@ class People:
         delegator.
         """
         person = person_of(actor)
-        if person is None:
+        delegate = self.principal(person)
+        if person is None or delegate is None or delegate.removed_at is not None:
             return ()
         return tuple(
             Acting(principal.person, self.roles(principal.person, time), delegation.entry)
             for principal in self.principals.values()
             if principal.removed_at is None
             for delegation in principal.delegations
-            if delegation.stands(time) and person_named(delegation.to) == person
+            if delegation.stands(time)
+            and person_named(delegation.to) == person
+            and delegation.entry > delegate.added_entry
         )
 
     def is_gone(self, person: str, since: int) -> bool:

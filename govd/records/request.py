@@ -204,8 +204,8 @@ class Request(StoredRecord):
         """The entry after which votes and approvals count for what is asked now: its filing, the
         last time that it was looked at anew, or the last approval that was enough.
         """
-        granted = (int(approval["entry"]) for approval in self._json["approvals"])
-        return max(self.seq, int(self._json.get("retried") or 0), *granted)
+        later = (int(self._json.get(field) or 0) for field in ("retried", "granted"))
+        return max(self.seq, *later)
 
     @property
     def wanted(self) -> tuple[Mapping[str, Json], ...]:

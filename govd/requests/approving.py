@@ -14,6 +14,8 @@ from govd.records.request import Request
 from govd.records.requirements import APPROVING, Approver, Tally, role_of, standing, tally
 from govd.types import Json, Vote
 
+NAMED = 20
+"""People who could approve and are named."""
 TO_COME = 2**62
 """The number of an entry that is not appended yet."""
 
@@ -144,6 +146,8 @@ def _could(act: Act, unmet: Tally, people: People) -> list[str]:
         counted = next(one for one in with_him if one.requirement.policy == policy).counted
         if len(counted) > len(unmet.counted):
             could.append(actor)
+        if len(could) == NAMED:
+            break
     return could
 
 

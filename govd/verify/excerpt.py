@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from govd.records.actors import person_named, person_of
+
 Entry = Mapping[str, Any]
 
 OTHERS: Final = "others"
@@ -47,6 +49,8 @@ class Excerpt:
     models: set[str] = field(default_factory=set)
     revisions: set[str] = field(default_factory=set)
     composed: dict[str, Composed] = field(default_factory=dict)
+    people: set[str] = field(default_factory=set)
+    """Who filed and approved it, and for whom they acted."""
 
     @staticmethod
     def of(entries: Callable[[], Iterable[Entry]], request: str) -> Excerpt:
@@ -76,6 +80,7 @@ class Excerpt:
             self.composed[subject] = Composed(entry["seq"], subject, own, len(parts) - len(own))
         elif kind.startswith("request.") and subject in self.requests:
             self.models.add(entry["model"])
+            self.people |= people_of(entry)
             if isinstance(payload.get("contribution"), str):
                 self.contributions.add(payload["contribution"])
             if kind == "request.publish":
@@ -99,6 +104,8 @@ class Excerpt:
             return named and subject in self.revisions
         if kind == "contribution.make":
             return subject in self.contributions
+        if kind.startswith("principal."):
+            return bool(people_of(entry) & self.people)
         return subject in self.models if kind.startswith("model.") else kind in OF_THE_LOG
 
     def shows_artifacts(self, entry: Entry) -> bool:
@@ -106,6 +113,22 @@ class Excerpt:
         is in it.
         """
         return entry["kind"] != "revision.compose" or self.alone(entry["subject"])
+
+
+def people_of(entry: Entry) -> set[str]:
+    """The persons that an entry about a request or a principal is of: who did it and for whom, or
+    whom it is about.
+    """
+    payload, kind = entry["payload"], entry["kind"]
+    if kind.startswith("principal."):
+        names = {str(entry["subject"]), str(payload.get("to") or entry["subject"])}
+        return {person_named(name) for name in names}
+    acting = payload.get("for")
+    actors = [entry["actor"]]
+    if isinstance(acting, list):
+        actors += [one.get("principal") for one in acting if isinstance(one, dict)]
+    people = (person_of(str(actor)) for actor in actors)
+    return {person for person in people if person is not None}
 
 
 def _texts(said: Any) -> list[str]:

@@ -81,11 +81,18 @@ def test_two_people_approve_and_the_record_says_as_what(service: Service, eyes: 
     done = approve(service, red, "principal:bob")
     assert done["state"] == "in_force"
     assert "needed" not in done
-    assert [(a.principal, a.role, a.roles, a.meets) for a in done.approvals_held] == [
-        ("principal:ann", "legal", ("legal", "operator"), ("eyes",))
+    both = ("legal", "operator")
+    assert [(a.principal, a.role, a.roles, a.meets) for a in done.approvals] == [
+        ("principal:ann", "legal", both, ("eyes",)),
+        ("principal:bob", "legal", both, ("eyes",)),
     ]
-    (last,) = done.approvals
-    assert (last.principal, last.role, last.meets) == ("principal:bob", "legal", ("eyes",))
+    then = service.audit.as_of("now", "m")["models"][0]["forgets"][0]["approvals"]
+    (why,) = service.audit.why("m", 1)["requests"]
+    assert [a["principal"] for a in then] == ["principal:ann", "principal:bob"]
+    assert list(why["approvals"]) == list(then)
+    told = " ".join(line["what"] for line in service.audit.trail(red)["timeline"])
+    assert "principal:ann approved" in told
+    assert "was approved as legal, as eyes asked" in told
     assert faults(service) == []
 
 
@@ -139,7 +146,7 @@ def test_a_delegated_role_counts_once_and_only_while_it_is_delegated(
     red = file(service)
     held = approve(service, red, "principal:eve", "principal:ann")
     assert held["state"] == "waiting"
-    (eve, _) = held.approvals_held
+    eve = held.approvals[0]
     assert [(one["principal"], one["roles"]) for one in eve.acting] == [
         ("principal:ann", ["legal"])
     ]
