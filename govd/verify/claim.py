@@ -37,6 +37,8 @@ class Claim:
     predicate: dict[str, Any] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    filed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the predicate says of each request, by its id."""
     followed_by: int = 0
     """The last revision of the model that was published after it."""
 
@@ -108,12 +110,25 @@ def _request(claim: Claim, entry: Entry) -> None:
     if kind == "request.file":
         filed = {"id": entry["subject"]} | {k: payload[k] for k in KEPT if k in payload}
         claim.predicate["requests"].append(filed)
-    elif kind in ("request.approve", "request.approval") and "roles" in payload:
+        claim.filed[entry["subject"]] = filed
+    elif entry["subject"] in claim.filed:
+        _approvals(claim.filed[entry["subject"]], entry)
+
+
+def _approvals(request: dict[str, Any], entry: Entry) -> None:
+    """An approval that counted, which a request has from an entry on; those that were not enough
+    before it was looked at anew are none.
+    """
+    payload, kind = entry["payload"], entry["kind"]
+    is_enough = kind == "request.approve"
+    if kind == "request.retry" and "approvals" in request:
+        request["approvals"] = [one for one in request["approvals"] if one["enough"]]
+    elif "roles" in payload and (
+        is_enough or (kind == "request.approval" and payload.get("meets"))
+    ):
         approval = {"principal": entry["actor"], "at": entry["time"], "entry": entry["seq"]}
-        approval |= {k: payload[k] for k in APPROVED if k in payload}
-        for request in claim.predicate["requests"]:
-            if request["id"] == entry["subject"]:
-                request.setdefault("approvals", []).append(approval)
+        approval |= {k: payload[k] for k in APPROVED if k in payload} | {"enough": is_enough}
+        request.setdefault("approvals", []).append(approval)
 
 
 def _revision(claim: Claim, entry: Entry) -> None:
