@@ -97,12 +97,12 @@ class Previewing:
 
     def _capacity(self, model: str, beside: Beside, predicted: Predicted) -> dict[str, Json] | None:
         """The model's capacity curve, where it is now, and where it would be with this forget."""
-        standing = len(beside.everything) - 1
+        standing = beside.adding_before
         cost = beside.figures_before["predicted_disagreement"]
         curve = self.predicting.calibrating.capacity(self.core.desk.model(model), standing, cost)
         if curve is None:
             return None
-        then = {"forgets": standing + 1, "changed": predicted.total_disagreement}
+        then = {"forgets": beside.adding, "changed": predicted.total_disagreement}
         return {**curve, "then": then}
 
     def decision(

@@ -53,6 +53,20 @@ def test_it_says_where_on_the_capacity_curve_it_leads(service: Service) -> None:
     assert model["capacity"] == {"points": found["points"], "here": found["then"]}
 
 
+def test_what_is_in_force_is_counted_alike_by_preview_and_status(service: Service) -> None:
+    for scope in ({"concepts": ("red",)}, {"concepts": ("red",), "domains": ("dark",)}):
+        service.forget("m", ForgetOptions(**scope), "ann")
+    service.reconcile()
+    found = preview(service, "blue")
+    (model,) = service.status()["models"]
+    assert found["capacity"]["here"] == model["capacity"]["here"]
+    assert (found["predicted"]["forgets"], found["predicted"]["forgets_after"]) == (1, 2)
+    assert found["capacity"]["then"]["forgets"] == 2
+    outer = preview(service, "red", "orange")["predicted"]
+    assert len(outer["covers"]) == 1
+    assert (outer["forgets"], outer["forgets_after"]) == (1, 1)
+
+
 def test_status_answers_where_what_was_measured_is_damaged(
     tmp_path: Path, example_plugins: None, given: Given
 ) -> None:
