@@ -223,6 +223,8 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
             f"[yellow]under a legal hold since {held['at'][:10]} by {escape(spoken(held['by']))}:"
             f" {escape(held['reason'])}[/]"
         )
+    if request.get("breach"):
+        yield f"[red]recognised again[/]: {escape(request['breach']['reason'])}"
 
 
 def _approvals(request: Mapping[str, Json]) -> Iterator[str]:

@@ -51,6 +51,8 @@ def show_status(found: Mapping[str, Json]) -> None:
             out.print(f"policies {how}: {', '.join(names)}")
     for waiting in found["waiting"]:
         out.print(f"{waiting['id']} {state(waiting['state'])} {escape(waiting['reason'])}")
+    for breach in found.get("recognised", ()):
+        out.print(f"{breach['id']} [red]is recognised again[/]: {escape(breach['reason'])}")
     for expired in found.get("expired", ()):
         identifier, day = expired["id"], expired["expires_at"][:10]
         out.print(

@@ -65,6 +65,7 @@ def request_seen(request: Request) -> dict[str, Json]:
         "examples": len(request.examples),
         "private": request.private is not None,
         "held": request.hold is not None,
+        "recognised": request.breach is not None,
         "feed": feed,
     }
     for entry in fields(RequestInput):

@@ -53,6 +53,7 @@ class RequestInput:
     expires_at: datetime | None = seen("after which it need not be forgotten", None)
     served_at: datetime | None = seen("when it was in force first", None)
     reverts: str = seen("of a revert: the id of its forget", "")
+    recognised: bool = seen("whether it was recognised again when measured last", False)
     feed: str = seen("of one that a feed brought: the feed's name", "")
 
 

@@ -9,6 +9,7 @@ from govd.edit import Basis, Edit
 from govd.errors import BadFile, GovdError, MachineFault, PluginFault
 from govd.ledger.entry import Draft
 from govd.models.core import Core
+from govd.reconcile.drift import Drift
 from govd.reconcile.judging import Judging, all_breaches
 from govd.reconcile.measuring import Measuring, plain
 from govd.reconcile.pauses import Pauses
@@ -51,6 +52,7 @@ class RevisionSteps:
         self._settling = Settling(core, requests)
         self._judging = Judging(core, requests, measuring)
         self._predictions = Predictions(self._judging)
+        self._drift = Drift(core, self._judging)
 
     def step(self, model: str) -> bool:
         """One step for one model; whether there was one.
@@ -98,7 +100,13 @@ class RevisionSteps:
         opened = self.core.models.opened_for(model, published)
         edit, filed = self.measuring.edit(published, model), self.measuring.filed(published)
         figures = self.measuring.slow(opened, edit, filed, evaluation)
-        self._revise(published, "measure", metrics=figures)
+        wanted = [request for request in self._settling.desired(model).wanted if request.stands]
+        rows = self._drift.recognised(published, wanted)
+        if rows:
+            figures["recognised"] = rows
+        with self.core.desk.lock:
+            measured = revision_draft(published, "measure", GOVD, {"metrics": figures})
+            self.core.desk.append([measured, *self._drift.drafts(published, rows)])
         return True
 
     def _is_current(self, pending: Revision, desired: Desired) -> bool:

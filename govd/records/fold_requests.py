@@ -192,6 +192,15 @@ def _shredded(request: Request, entry: Record) -> dict[str, Json]:
     return {"shredded_at": request.shredded_at or entry["time"]}
 
 
+def _recognised(request: Request, entry: Record) -> dict[str, Json]:
+    """What it forgets was recognised again when a revision was measured."""
+    return {"breach": {"at": entry["time"], "entry": entry["seq"], **entry["payload"]}}
+
+
+def _mended(request: Request, entry: Record) -> dict[str, Json]:
+    return {"breach": None}
+
+
 def _dates_set(request: Request, entry: Record) -> dict[str, Json]:
     """By a policy."""
     payload = entry["payload"]
@@ -202,6 +211,8 @@ NOTES: Final[Mapping[str, Callable[[Request, Record], dict[str, Json]]]] = {
     "vote": _voted,
     "extend": _extended,
     "set": _dates_set,
+    "breach": _recognised,
+    "mend": _mended,
     "hold": _held,
     "release": _released,
     "recompute": _recomputed,

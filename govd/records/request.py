@@ -153,6 +153,13 @@ class Request(StoredRecord):
         return self._json.get("ended_at")
 
     @property
+    def breach(self) -> Mapping[str, Json] | None:
+        """That what it forgets was recognised again when it was measured last: `at`, `revision`,
+        `named`, `pictures`, `bound`, `reason`; None where it was not.
+        """
+        return self._json.get("breach")
+
+    @property
     def shredded_at(self) -> str | None:
         """When the text of a private request was destroyed."""
         return self._json.get("shredded_at")

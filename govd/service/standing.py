@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from govd.models.core import Core
 from govd.notices.receivers import Receivers
 from govd.reconcile.deliveries import Deliveries
-from govd.records.lifecycle import OPEN, PENDING, has_expired
+from govd.records.lifecycle import OPEN, PENDING, STANDING, has_expired
 from govd.records.policy import Mode
 from govd.requests.calibrating import Calibrating
 from govd.types import Json, Record
@@ -43,6 +43,7 @@ class Standing:
             "retired": [self._retired(model, counts) for model in views.retired()],
             "waiting": _waiting(served),
             "expired": _expired(served),
+            "recognised": _recognised(served),
             "feeds": self._feeds(),
             "policies": self._policies(),
             "frozen": self.core.desk.views.frozen,
@@ -136,6 +137,15 @@ def _waiting(requests: Sequence[Record]) -> list[dict[str, Json]]:
 def _untold(receiver: Record) -> dict[str, Json]:
     """A receiver that is not told what it should be."""
     return {field: receiver[field] for field in ("name", "to", "state", "due", "trouble")}
+
+
+def _recognised(requests: Sequence[Record]) -> list[dict[str, Json]]:
+    """The forgets whose concept was recognised again when it was measured last."""
+    return [
+        {"id": r["id"], "model": r["model"], "reason": r["breach"]["reason"]}
+        for r in requests
+        if r.get("breach") and r["state"] in STANDING
+    ]
 
 
 def _expired(requests: Sequence[Record]) -> list[dict[str, Json]]:

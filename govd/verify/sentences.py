@@ -24,6 +24,8 @@ HAPPENED: Final = {
     "request.hold": "was put under a legal hold",
     "request.release": "was released from its legal hold",
     "request.read": "was revealed",
+    "request.breach": "is recognised again",
+    "request.mend": "is recognised no more",
     "request.recompute": "was computed anew",
     "request.subsume": "is subsumed",
     "request.revert": "was taken back",
