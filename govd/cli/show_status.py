@@ -49,17 +49,7 @@ def show_status(found: Mapping[str, Json]) -> None:
         if names:
             how = "enforced" if mode == "enforce" else "in shadow"
             out.print(f"policies {how}: {', '.join(names)}")
-    for waiting in found["waiting"]:
-        out.print(f"{waiting['id']} {state(waiting['state'])} {escape(waiting['reason'])}")
-    for breach in found.get("recognised", ()):
-        out.print(f"{breach['id']} [red]is recognised again[/]: {escape(breach['reason'])}")
-    for expired in found.get("expired", ()):
-        identifier, day = expired["id"], expired["expires_at"][:10]
-        out.print(
-            f"{identifier} [yellow]expired[/] on {day} and still in force: govd revert {identifier}"
-            " --reason …"
-        )
-    _show_untold(out, found)
+    _show_requests(found)
     ledger = found["ledger"]
     if ledger.get("fault"):
         out.print(f"[red]the ledger takes no entries[/]: {escape(ledger['fault'])}")
@@ -81,6 +71,22 @@ def _show_untold(out: Console, status: Mapping[str, Json]) -> None:
             f" ({count(receiver['due'], 'notice')} due)",
             soft_wrap=True,
         )
+
+
+def _show_requests(found: Mapping[str, Json]) -> None:
+    """The requests that somebody should look at."""
+    out = console()
+    for waiting in found["waiting"]:
+        out.print(f"{waiting['id']} {state(waiting['state'])} {escape(waiting['reason'])}")
+    for breach in found.get("recognised", ()):
+        out.print(f"{breach['id']} [red]is recognised again[/]: {escape(breach['reason'])}")
+    for expired in found.get("expired", ()):
+        identifier, day = expired["id"], expired["expires_at"][:10]
+        out.print(
+            f"{identifier} [yellow]expired[/] on {day} and still in force: govd revert {identifier}"
+            " --reason …"
+        )
+    _show_untold(out, found)
 
 
 def show_reconciled(record: Mapping[str, Json]) -> None:

@@ -1,4 +1,4 @@
-"""What is recognised again is told, as an entry about the request, until it is recognised no more."""
+"""What is recognised again is told, by an entry about the request, until it is no more."""
 
 from govd.reconcile.drift import ALLOWED
 from govd.requests import ForgetOptions
