@@ -76,7 +76,8 @@ class FromSettings:
                 self._disable(one)
             elif one.setting != "expiry":
                 self._enforce(one)
-        self.step(datetime.now(UTC), True)
+        if self.core.desk.views.frozen is None:
+            self.step(datetime.now(UTC), True)
 
     def step(self, now: datetime, patient: bool) -> bool:
         """What is done before anything expires: once a forget with an expiry date is in force, a

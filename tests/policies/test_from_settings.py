@@ -174,6 +174,18 @@ def test_expiry_is_changed_and_ended_by_the_setting(opened: Opening) -> None:
         assert entries(service)[-1][3] == 'expiry = "off" in govd.toml'
 
 
+def test_while_it_is_frozen_nothing_begins_to_decide_about_expiry(opened: Opening) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    with opened("") as service:
+        forgotten(service, "red", tomorrow)
+        service.freezing.freeze("incident", "owner")
+    with opened('expiry = "revert"\n') as service:
+        assert counting(service) == set()
+        service.freezing.unfreeze("owner")
+        service.automatic.step(datetime.now(UTC))
+        assert counting(service) == {"expiry"}
+
+
 @pytest.mark.parametrize(
     ("line", "advice"),
     [("four_eyes = 1", "true or false"), ("expiry = true", "a text"), ('expiry = "x"', "ask or")],
