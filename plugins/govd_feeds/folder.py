@@ -38,6 +38,8 @@ FORMS: Final[Mapping[str, RowForm]] = {
 RESULT: Final = ".result"
 SETTLED_SECONDS: Final = 2.0
 """For which a file that is written in place must have stood unchanged."""
+LOOK_BYTES: Final = 4 * DOCUMENT_BYTES
+"""Of which one look brings about as many; what is left is read at the next."""
 MOST_FILES: Final = 1000
 """Files of a folder at most."""
 COLUMNS: Final = ("row", "concepts", "domains", "answer", "request", "reason")
@@ -63,20 +65,26 @@ def look(feed: Feed, cursor: Mapping[str, Json], by_hand: bool) -> Proposals:
     files: dict[str, Json] = {}
     documents: list[Document] = []
     waiting: list[str] = []
+    left_bytes = LOOK_BYTES
     for path in _files(folder):
         before = taken.get(path.name)
-        found = path.stat()
-        if before is not None and _same(before, found):
+        try:
+            status = path.lstat()
+        except OSError:
+            continue  # gone meanwhile
+        if before is not None and _same(before, status):
             files[path.name] = before
             continue
-        data, why = _settled(path, by_hand)
+        is_next = left_bytes <= 0
+        data, why = (None, "is read at the next look") if is_next else _settled(path, by_hand)
         if data is None:
             waiting.append(f"{path.name} {why}")
             if before is not None:
                 files[path.name] = before
             continue
-        digest = hashlib.sha256(data).hexdigest()
-        files[path.name] = {"digest": digest, "bytes": len(data), "changed": str(found.st_mtime_ns)}
+        left_bytes -= len(data)
+        digest, changed = hashlib.sha256(data).hexdigest(), str(status.st_mtime_ns)
+        files[path.name] = {"digest": digest, "bytes": len(data), "changed": changed}
         if before is None or before["digest"] != digest:
             documents.append(Document(path.name, data, FORMS[path.suffix.lower()]))
     return Proposals(tuple(documents), {"files": files}, tuple(waiting))
@@ -152,9 +160,9 @@ def _is_regular(path: Path) -> bool:
         return False  # gone meanwhile
 
 
-def _same(before: Mapping[str, Json], found: os.stat_result) -> bool:
-    is_as_long = int(before["bytes"]) == found.st_size
-    return is_as_long and str(before["changed"]) == str(found.st_mtime_ns)
+def _same(before: Mapping[str, Json], status: os.stat_result) -> bool:
+    is_as_long = int(before["bytes"]) == status.st_size
+    return is_as_long and str(before["changed"]) == str(status.st_mtime_ns)
 
 
 def _settled(path: Path, by_hand: bool) -> tuple[bytes | None, str]:

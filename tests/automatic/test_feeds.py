@@ -17,6 +17,7 @@ from govd.service.backup_format import FOREIGN
 from govd.service.restore import restore
 from govd.service.service import Service, open_service
 from govd.verify.sentences import sentence_of
+from govd_feeds import folder
 from tests.automatic.conftest import NOW, Nightly, answers
 
 
@@ -168,6 +169,19 @@ def test_a_file_that_is_being_written_is_not_read(nightly: Nightly, service: Ser
     os.utime(path, (1, 1))
     (run,) = service.feeds.looks.look("nightly", NOW, by_hand=False).runs
     assert [row["answer"] for row in run["rows"]] == ["filed", "filed"]
+
+
+def test_a_look_brings_no_more_than_memory_has_room_for(
+    nightly: Nightly, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "LOOK_BYTES", 8)
+    nightly.add()
+    for name, colour in (("a.txt", "red\n"), ("b.txt", "orange\n"), ("c.txt", "pink\n")):
+        nightly.write(colour, name)
+    look = service.feeds.run("nightly", NOW)
+    assert [run["document"] for run in look["runs"]] == ["a.txt", "b.txt"]
+    assert look["waiting"] == ["c.txt is read at the next look"]
+    assert [run["document"] for run in nightly.look()] == ["c.txt"]
 
 
 def test_links_hidden_files_and_results_are_not_read(nightly: Nightly, tmp_path: Path) -> None:
