@@ -4,6 +4,7 @@ finds an approval without them.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from govd.ledger.entry import Draft
 from govd.records.request import Request
 from govd.requests import ForgetOptions
 from govd.service.service import Service
-from govd.types import Needs, Vote
+from govd.types import Needs, Record, Vote
+from govd.verify.offline import verify_offline
 
 FAR = "2999-01-01"
 OTHERS = Needs(2, "legal", not_filer=True)
@@ -340,3 +342,43 @@ def test_people_that_are_not_there(service: Service) -> None:
         service.principals.delegate("nobody", "ann", FAR, "", "owner")
     with pytest.raises(NotFound, match="there is no principal 'nobody'"):
         service.tokens.create("operator", "x", "owner", principal="nobody")
+
+
+# -- evidence
+
+
+def _bundled(service: Service, file: Path, request: str | None = None) -> Record:
+    service.bundles.bundle_to(file, request)
+    return verify_offline(file, None)
+
+
+def test_a_bundle_says_who_approved_as_what_and_that_it_was_enough(
+    service: Service, eyes: Eyes, tmp_path: Path
+) -> None:
+    service.principals.add("eve", ["brand"], "unrelated", "owner")
+    red = file(service)
+    approve(service, red, "principal:dora", "principal:ann", "principal:bob")
+    for name, request in (("all.zip", None), ("red.zip", red)):
+        told = _bundled(service, tmp_path / name, request)
+        assert told["holds"], told["faults"]
+        assert (
+            "red everywhere was approved by principal:ann as legal, principal:bob as legal"
+            in (told["claim"])
+        ), "and not by who filed it"
+        recorded = " ".join(told["recorded"])
+        assert "the principal ann was added with the roles legal" in recorded
+        assert ("the principal eve" in recorded) is (request is None), "who had no part in it is not shown"
+
+
+def test_a_bundle_with_an_approval_that_was_not_enough_does_not_hold(
+    service: Service, eyes: Eyes, tmp_path: Path
+) -> None:
+    red = file(service)
+    approve(service, red, "principal:ann")
+    forged = {"reason": "", "by": "principal:ann", "role": "legal", "roles": ["legal"]}
+    service.core.desk.append([Draft("request.approve", red, "principal:ann", "m", forged)])
+    service.reconcile()
+    for name, request in (("all.zip", None), ("red.zip", red)):
+        told = _bundled(service, tmp_path / name, request)
+        assert not told["holds"]
+        assert any("1 of 2 so far (ann)" in fault for fault in told["faults"]), told["faults"]
