@@ -367,7 +367,9 @@ def test_a_bundle_says_who_approved_as_what_and_that_it_was_enough(
         ), "and not by who filed it"
         recorded = " ".join(told["recorded"])
         assert "the principal ann was added with the roles legal" in recorded
-        assert ("the principal eve" in recorded) is (request is None), "who had no part in it is not shown"
+        assert ("the principal eve" in recorded) is (request is None), (
+            "who had no part in it is not shown"
+        )
 
 
 def test_a_bundle_with_an_approval_that_was_not_enough_does_not_hold(
