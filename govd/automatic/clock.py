@@ -57,11 +57,12 @@ class Timetable:
         Args:
             name: of what is done.
             every_seconds: the interval.
-            last_at: when it was done last, by the records; None: never.
+            last_at: when it was done last, by the records; None: never, or it failed.
             now: this moment, in UTC.
         """
         if last_at is None:
-            return True
+            done = self._done.get(name)
+            return done is None or time.monotonic() - done >= every_seconds
         age_seconds = max(0.0, (now - datetime.fromisoformat(last_at)).total_seconds())
         if age_seconds >= every_seconds:
             return True

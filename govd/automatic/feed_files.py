@@ -75,16 +75,16 @@ class FeedFiles:
 
     def look(self) -> tuple[dict[str, Json], str | None]:
         """The cursor and the time of the last look; empty and None where there was none, or that is
-        lost.
+        lost; None where it failed.
         """
         try:
             kept = json.loads((self.folder / LOOK).read_bytes())
-            return dict(kept["cursor"]), str(kept["at"])
+            return dict(kept["cursor"]), kept["at"]
         except (OSError, ValueError, KeyError, TypeError):
             return {}, None
 
-    def put_look(self, cursor: Mapping[str, Json], at: str) -> None:
-        """Keep where a look ended."""
+    def put_look(self, cursor: Mapping[str, Json], at: str | None) -> None:
+        """Keep where a look ended; `at` None: it failed."""
         write_private(self.folder / LOOK, json.dumps({"cursor": dict(cursor), "at": at}))
 
     def forget_look(self) -> None:

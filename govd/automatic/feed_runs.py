@@ -21,6 +21,7 @@ from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.records.feed import DONE, HELD, FeedRecord, FeedRun
 from govd.records.fold_feeds import run_key
+from govd.records.limits import shorn
 from govd.requests import ForgetOptions, Requests
 from govd.requests.rows import Filing, rows_of
 from govd.requests.together import Outcome, Proposed, Together, Understood
@@ -179,8 +180,7 @@ class FeedRuns:
         rows = [
             Answer(
                 int(row["row"]),
-                named[row["row"]].concepts if row["row"] in named else (),
-                tuple(named[row["row"]].options.get("domains", ())) if row["row"] in named else (),
+                *_spelled(named.get(row["row"])),
                 row["answer"],
                 str(row.get("request") or ""),
                 str(row.get("reason") or ""),
@@ -279,6 +279,14 @@ class FeedRuns:
         if len(rows) <= ROWS:
             return {name: rows}
         return {f"{name}_artifact": self.core.artifacts.put(canonical.encode(rows))}
+
+
+def _spelled(filing: Filing | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Concepts and domains as a row spells them, and as any file can hold them."""
+    if filing is None:
+        return (), ()
+    domains = filing.options.get("domains", ())
+    return tuple(map(shorn, filing.concepts)), tuple(map(shorn, domains))
 
 
 def _about(reading: Reading, number: int) -> dict[str, Json]:

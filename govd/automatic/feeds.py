@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from govd.automatic.clock import seconds_of, spelled
@@ -131,7 +132,7 @@ class Feeds:
         """
         name, model = settings.name, settings.model or ""
         self._check(name, settings.missing)
-        url = WEBHOOK if settings.url.strip() == WEBHOOK.rstrip(":") else settings.url.strip()
+        url = _address(settings.url.strip())
         if model:
             self.core.desk.model(model)
         every = settings.every or EVERY.get(url.partition(":")[0], OTHERWISE)
@@ -315,6 +316,13 @@ class Feeds:
             raise Conflict("a message of this id was taken already", where=delivery)
         files.receive(delivery, form, body, spelled(now))
         return {"feed": name, "id": delivery, "bytes": len(body)}
+
+
+def _address(url: str) -> str:
+    """An address as it is kept: that of a folder for a path, `webhook:` for `webhook`."""
+    if url.startswith("/"):
+        return Path(url).as_uri()
+    return WEBHOOK if url == WEBHOOK.rstrip(":") else url
 
 
 def _check_reason(event: str, reason: str) -> None:

@@ -18,6 +18,8 @@ from govd.models.core import Core
 from govd.records.feed import FeedRecord, FeedRun
 from govd.types import Document, Feed, Json, Proposals
 
+AGAIN_SECONDS: Final = 60.0
+"""After which a feed that failed is tried again, first."""
 SOON_SECONDS: Final = 5.0
 """After which one looks again for what is still being written."""
 log = logging.getLogger("govd")
@@ -42,6 +44,7 @@ class Looks:
         """What went wrong at the last look, by the feed's name."""
         self._timetable, self._locks = Timetable(), Locks()
         self._running: dict[str, Call] = {}
+        self._failures: dict[str, int] = {}
 
     def step(self, now: datetime, patient: bool) -> bool:
         """Look at what is due; whether a run was new. What goes wrong is logged and shown with the
@@ -98,9 +101,21 @@ class Looks:
                 look = self._taken(feed, now, by_hand)
             except GovdError as fault:
                 self.faults[name] = fault.message
+                self._put_off(feed)
                 raise
             self.faults.pop(name, None)
+            self._failures.pop(name, None)
             return look
+
+    def _put_off(self, feed: FeedRecord) -> None:
+        """Try a feed again that failed: after a minute, two, four, and so on, and when it is due
+        anyhow.
+        """
+        failures = self._failures[feed.name] = self._failures.get(feed.name, 0) + 1
+        pause_seconds = min(feed.every_seconds, AGAIN_SECONDS * 2 ** min(failures - 1, 16))
+        self._timetable.note(feed.name, feed.every_seconds - pause_seconds)
+        files = self.runs.files(feed)
+        files.put_look(files.look()[0], None)
 
     def check_thawed(self) -> None:
         """Refuse what is automatic while it is frozen.

@@ -149,6 +149,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _is_read(name: str) -> bool:
     stem, suffix = os.path.splitext(name)
+    if not name.isprintable():  # bytes that are no UTF-8, or what nobody sees
+        return False
     return not name.startswith(".") and suffix.lower() in FORMS and not stem.endswith(RESULT)
 
 

@@ -24,6 +24,15 @@ def test_what_never_was_done_is_due() -> None:
     assert Timetable().is_due("a", DAY, None, NOW)
 
 
+def test_what_failed_is_due_when_it_was_put_off_to(ticking: list[float]) -> None:
+    table = Timetable()
+    table.note("a", ahead_seconds=DAY - 60)
+    ticking[0] += 59
+    assert not table.is_due("a", DAY, None, NOW)
+    ticking[0] += 1
+    assert table.is_due("a", DAY, None, NOW)
+
+
 def test_after_a_start_the_records_count_but_never_a_time_to_come(ticking: list[float]) -> None:
     table = Timetable()
     assert not table.is_due("a", DAY, spelled(NOW - timedelta(hours=23)), NOW)

@@ -212,6 +212,19 @@ def test_a_result_that_cannot_be_written_is_told_and_written_later(
     assert service.feeds.show("nightly")["fault"] == ""
 
 
+def test_what_no_file_can_hold_is_refused_and_answered(nightly: Nightly) -> None:
+    nightly.add()
+    run = nightly.run(b'["\\ud800", "red", {"concept": "blue", "domain": "\\udfff"}]', "a.json")
+    assert [row["answer"] for row in run["rows"]] == ["refused", "filed", "refused"]
+    lines = (nightly.folder / "a.json.result.ndjson").read_text().splitlines()
+    assert json.loads(lines[0])["concepts"] == ["?"]
+
+
+def test_a_path_is_the_address_of_its_folder(nightly: Nightly, service: Service) -> None:
+    settings = FeedSettings("plain", str(nightly.folder), "m")
+    assert service.feeds.add(settings, "ann", NOW)["url"] == nightly.folder.as_uri()
+
+
 def test_what_looks_like_a_formula_is_none_in_the_result(nightly: Nightly) -> None:
     nightly.add()
     path = nightly.write('=HYPERLINK("x")\n', "names.txt")

@@ -95,6 +95,18 @@ def test_one_that_does_not_answer_is_told_and_tried_again(
     assert legal.feeds.show("legal")["fault"] == ""
 
 
+def test_one_that_fails_is_not_asked_again_at_once(legal: Service, endpoint: Endpoint) -> None:
+    endpoint.status = 503
+    asked = len(endpoint.asked)
+    for _ in range(3):
+        legal.automatic.step(NOW)
+    assert len(endpoint.asked) == asked + 1
+    endpoint.status = 200
+    assert len(runs(legal)) == 1, "by hand it is"
+    legal.automatic.step(NOW)
+    assert len(endpoint.asked) == asked + 2
+
+
 def test_a_redirect_leads_nowhere_else(legal: Service, endpoint: Endpoint) -> None:
     endpoint.status, endpoint.headers = 302, {"Location": "http://localhost:1/names"}
     with pytest.raises(Unreachable, match="another origin"):
