@@ -169,17 +169,27 @@ def show_report(report: Record) -> None:
                 escape(", ".join(row.get("concepts", ())) or "-"),
                 row["moment"],
                 row["would"],
+                _cost(row),
                 row["became"] or "-",
                 escape(row["otherwise"]),
             )
             for row in report["rows"]
         ]
         heads = ("entry", "time", "subject", "concepts", "asked when", "said")
-        say(table(*heads, "became", "otherwise", rows=rows))
+        say(table(*heads, "cost", "became", "otherwise", rows=rows))
     say(f"report {report['digest']}")
     if report["mode"] != "enforce":
         name = escape(report["policy"])
         say(f"govd policy enforce {name} --report {report['digest'][:SHOWN_DIGITS]}")
+
+
+def _cost(row: Record) -> str:
+    """What a forget was predicted to cost at most, and what was measured of it."""
+    if row["predicted"] is None:
+        return "-"
+    measured = row["measured"]
+    predicted = f"≤ {100 * row['predicted']:.1f} %"
+    return predicted if measured is None else f"{predicted}, was {100 * measured:.1f} %"
 
 
 def show_replay(replay: Record) -> None:

@@ -221,14 +221,30 @@ class Reports:
             "would": answer,
             "message": outcome.get("message", ""),
             "predicted": cost,
+            "measured": None,
             "became": None,
             "otherwise": "",
         }
         if request is not None:
             row["became"] = request.state.value
+            row["measured"] = self._measured(request)
             row["concepts"] = [concept.name for concept in request.concepts]
             row["otherwise"] = _otherwise(str(outcome["effect"] or ""), request)
         return row
+
+    def _measured(self, request: Request) -> float | None:
+        """The share of other answers that a forget changed by itself, as the first revision with it
+        was measured; None where it was not.
+        """
+        if request.revision is None:
+            return None
+        revision = self.core.desk.views.revision(request.model, request.revision)
+        for prediction in () if revision is None else revision.predictions:
+            for figure in prediction["figures"] if prediction["request"] == request.id else ():
+                if figure["metric"] == "own_cost":
+                    measured: float | None = figure["measured"]
+                    return measured
+        return None
 
     def _tested(self, document: Document, request: Request, at: str) -> dict[str, Json]:
         """One past request under a policy."""
