@@ -295,3 +295,5 @@ def test_an_interval_ends_where_nothing_can_lie_beyond() -> None:
         assert share_interval(total, total)[1] == 1.0
         assert area_interval(0.0, total, total)[0] == 0.0
         assert area_interval(1.0, total, total)[1] == 1.0
+    low, high = area_interval(0.001, 5, 5)
+    assert 0 < low < 0.001 < high

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govd.edit import Basis, compose
+from govd.edit.algebra import Host
 from govd.edit.judging import enough
-from govd.edit.levelling import LEAN, STEPS
+from govd.edit.levelling import LEAN, STEPS, Group, Levelled, Step, alone
 from govd.edit.metrics import on_images
 from govd.edit.pool import RIDGE, PoolFit, on_grid, weighted_moment
 from govd.edit.strength import soft_auc
@@ -252,3 +253,20 @@ def test_soft_auc_is_auc_where_nothing_is_in_doubt() -> None:
     scores, own = draw.normal(size=200), draw.uniform(size=200) < 0.3
     pairs = (scores[own][:, None] > scores[~own][None, :]).mean()
     assert abs(soft_auc(scores, own.astype(float)) - pairs) < 1e-12
+
+
+@pytest.mark.parametrize("domains", [(), ("sketch",)])
+def test_a_forget_fitted_alone_is_the_group_of_itself(
+    world: World, hard: Basis, domains: tuple[str, ...]
+) -> None:
+    """By Woodbury's identity or by the whole system: the same columns."""
+    contribution = world.contribution(hard, world.names[2], method="fitted", domains=domains)
+    pool, aims = PoolFit.of(hard), contribution.tensors["targets"]
+    levelled = Levelled.of(hard, contribution, range(aims.shape[1]))
+    rows = sum(len(own) + 1 for own in levelled.own)
+    assert rows < len(aims), "fewer pictures than dimensions"
+    for step in (Step(0.0, 1.0), Step(0.25, 0.3)):
+        group = Group.of(pool, [levelled], [levelled], Host(), 0)
+        whole = group.columns(aims, dict.fromkeys(range(aims.shape[1]), step))
+        columns = alone(pool, levelled, aims, step, 0)
+        assert np.allclose(columns, np.stack(list(whole.values()), axis=1), atol=1e-9)

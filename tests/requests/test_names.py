@@ -241,3 +241,21 @@ def test_more_letters_apart_than_are_looked_for_is_one_more() -> None:
     assert distance("abcd", "wxyz", 2) == 3
     assert distance("abcd", "abdc", 1) == 1
     assert distance("abc", "ca", 3) == 3, "no pair is turned and changed"
+
+
+@pytest.mark.parametrize(
+    ("typed", "known", "doubted"),
+    [
+        ("hprse", "horse", True),
+        ("bexn", "bean", False),
+        ("baen", "bean", True),
+        ("beaan", "bean", True),
+        ("cbt", "cat", False),
+    ],
+)
+def test_among_words_a_short_one_with_another_letter_is_another_word(
+    typed: str, known: str, doubted: bool
+) -> None:
+    measure = _measure(0.8, "word", (known, "xylophone"))
+    found = naming.doubts([typed], measure, lambda text: _at(0.9 if text == typed else 0.1))
+    assert bool(found) is doubted
