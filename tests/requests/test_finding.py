@@ -61,3 +61,13 @@ def test_by_reason_ticket_and_time(service: Service, filed: dict[str, str]) -> N
         ids(service, since="yesterday")
     with pytest.raises(NotFound):
         ids(service, model="never")
+
+
+@pytest.mark.parametrize(
+    ("method", "target"), [("fitted", "unnamed"), ("oblique", "unnamed"), ("nullspace", None)]
+)
+def test_a_target_is_of_methods_that_have_some(
+    service: Service, method: str, target: str | None
+) -> None:
+    request = service.requests.show(file(service, "red", method=method))
+    assert request.target == target

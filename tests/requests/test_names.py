@@ -237,6 +237,7 @@ def test_what_is_another_form_of_a_word_and_what_is_a_slip() -> None:
 
 def test_more_letters_apart_than_are_looked_for_is_one_more() -> None:
     assert distance("a", "abcdef", 2) == 3
+    assert distance("", "ab", 5) == distance("ab", "", 5) == 2
     assert distance("abcdef", "a", 1) == 2
     assert distance("abcd", "wxyz", 2) == 3
     assert distance("abcd", "abdc", 1) == 1
