@@ -246,6 +246,21 @@ def test_another_word_stands_in_the_place_of_the_label(
     assert by_name["translations"].state == "unmeasured"
 
 
+def test_a_word_is_judged_on_the_pictures_of_its_label_that_are_to_go(
+    world: World, bases: dict[str, Basis]
+) -> None:
+    _, _, subjects, lists = attempts(world, bases["image"], "a concept and a cell", 4)
+    judged = {}
+    for subject, by_name in zip(subjects, lists, strict=True):
+        reading = by_name["synonyms"].now
+        (place,) = subject.places
+        if reading is not None:
+            own = subject.own & (subject.label_of == place)
+            assert reading.judged == int(own.sum())
+            judged[place] = int(own.sum()) < int((subject.label_of == place).sum())
+    assert any(judged.values()), "one of them is forgotten in a domain alone"
+
+
 @pytest.mark.parametrize("side", ["image", "text"])
 def test_a_fitted_edit_is_undone_and_its_word_is_read_in_the_weights(
     world: World, bases: dict[str, Basis], side: str

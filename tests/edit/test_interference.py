@@ -113,7 +113,8 @@ def test_without_a_picture_texts_stand_in(world: World) -> None:
 
 def test_labelled_pictures_without_a_domain_are_of_none(world: World) -> None:
     basis = world.basis(pool=False)
-    known = dataclasses.replace(world.data, domain_of=np.where(world.data.class_of == 3, -1, 1))
+    domain_of = np.where(world.data.class_of == 3, -1, world.data.class_of % 2)
+    known = dataclasses.replace(world.data, domain_of=domain_of)
     pictures = pictures_of(basis, known)
     assert np.array_equal(pictures.domain_of, known.domain_of)
     foreign = dataclasses.replace(known, domains=("poster", world.data.domains[1]))
