@@ -50,7 +50,9 @@ class PolicyProposals:
         if not fresh:
             return False
         judged = Judged(self.moment, request.id, request.model, seen, tuple(fresh))
-        acting = next((o for o in fresh if o.counts and self._files(o)), None)
+        counting = [o for o in fresh if o.counts and self._files(o)]
+        asking = [o for o in counting if o.decision == "wait"]  # what lets it go overrules nobody
+        acting = next(iter([*asking, *counting]), None)
         denied = any(o.counts and o.decision == "deny" for o in outcomes)
         with self.core.desk.lock:
             drafts = [judged.draft()]

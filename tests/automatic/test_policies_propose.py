@@ -29,6 +29,12 @@ message: contract 7 has ended
 """
 
 
+@pytest.fixture(autouse=True)
+def no_expiry(service: Service) -> None:
+    """Policies of these tests alone decide about what has expired."""
+    object.__setattr__(service.core.home.settings, "expiry", "off")
+
+
 def in_force(service: Service, concept: str, **options: object) -> Record:
     request = service.forget("m", ForgetOptions(concepts=(concept,), **options), "principal:ann")
     service.reconcile()
@@ -80,6 +86,16 @@ def test_a_policy_that_asks_files_a_revert_that_waits_for_a_person(service: Serv
     service.requests.decide(str(revert["id"]), "approve", "yes", "principal:bob")
     service.reconcile()
     assert service.requests.show(str(request["id"]))["state"] == "reverted"
+
+
+def test_one_that_asks_goes_before_one_that_lets_go(service: Service) -> None:
+    expiring(service)
+    enforced(service, EXPIRY.replace("{effect}", "allow").replace("expired", "a-lets-go"))
+    enforced(service, EXPIRY.replace("{effect}", "wait").replace("expired", "b-asks"))
+    step(service, later(3))
+    (revert,) = reverts(service)
+    assert revert["state"] == "waiting"
+    assert str(revert["filed_by"]).startswith("policy:b-asks@")
 
 
 def test_what_people_rejected_is_not_proposed_again(service: Service) -> None:
