@@ -71,7 +71,11 @@ class PolicyProposals:
         at = spelled(now)
         if self.moment == "propose":
             model = gathering.model_seen(self.core, request.model)
-            return {"request": gathering.request_seen(request), "model": model, "now": at}
+            return {
+                "request": gathering.request_seen(self.core, request),
+                "model": model,
+                "now": at,
+            }
         return gathering.of_request(
             self.core, request, request.predicted, "govd", (), request.get("approvals", ()), at
         )

@@ -9,10 +9,12 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from govd.ledger import canonical
 from govd.ledger.times import moment as moment_of
 from govd.models.core import Core
 from govd.models.phrases import folded
 from govd.policies.inputs import ApprovalInput, ModelInput, RequestInput
+from govd.records.fold_feeds import run_key
 from govd.records.lifecycle import STANDING, RequestState
 from govd.records.predicted import Predicted
 from govd.records.request import Request
@@ -43,7 +45,7 @@ def of_request(
         now: RFC 3339 in UTC.
     """
     return {
-        "request": request_seen(request),
+        "request": request_seen(core, request),
         "predicted": predicted_seen(predicted),
         "model": model_seen(core, request.model),
         "actor": {"name": actor, "kind": actor.partition(":")[0], "roles": list(roles)},
@@ -53,7 +55,7 @@ def of_request(
     }
 
 
-def request_seen(request: Request) -> dict[str, Json]:
+def request_seen(core: Core, request: Request) -> dict[str, Json]:
     """A request as `RequestInput`."""
     feed = request.filed_by.removeprefix("feed:") if request.filed_by.startswith("feed:") else ""
     seen: dict[str, Json] = {
@@ -67,12 +69,27 @@ def request_seen(request: Request) -> dict[str, Json]:
         "held": request.hold is not None,
         "recognised": request.breach is not None,
         "feed": feed,
+        "missing": is_missing(core, request),
     }
     for entry in fields(RequestInput):
         if entry.name not in seen:
             value = request.get(entry.name)
             seen[entry.name] = "" if value is None and entry.type == "str" else value
     return seen
+
+
+def is_missing(core: Core, request: Request) -> bool:
+    """Whether the newest document of the feed that brought a request has its row no more."""
+    name, document = request.source.get("feed"), request.source.get("document")
+    feed = core.desk.views.feeds.get(str(name))
+    newest = None if feed is None else feed.documents.get(str(document))
+    if newest is None:
+        return False
+    run = core.desk.views.records.get("feed_run", run_key(str(name), int(newest["run"])))
+    rows = (run or {}).get("missing") or ()
+    if run is not None and run.get("missing_artifact"):
+        rows = canonical.decode(core.artifacts.get(str(run["missing_artifact"])))
+    return any(row["request"] == request.id for row in rows)
 
 
 def names_seen(request: Request) -> list[str]:

@@ -54,6 +54,7 @@ class RequestInput:
     served_at: datetime | None = seen("when it was in force first", None)
     reverts: str = seen("of a revert: the id of its forget", "")
     recognised: bool = seen("whether it was recognised again when measured last", False)
+    missing: bool = seen("whether its row disappeared from the feed that brought it", False)
     feed: str = seen("of one that a feed brought: the feed's name", "")
 
 
