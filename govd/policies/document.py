@@ -29,6 +29,10 @@ from govd.records.policy import Mode
 from govd.types import Json, Needs
 
 MAX_TEXT_BYTES: Final = 65_536
+MAX_DEPTH: Final = 12
+"""Levels of lists and mappings in each other."""
+OPENS: Final = ("<block mapping start>", "<block sequence start>", "{", "[")
+CLOSES: Final = ("<block end>", "}", "]")
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LONGEST_MESSAGE_CHARS: Final = 1000
 MOST_PEOPLE: Final = 100
@@ -148,9 +152,7 @@ class _Reader:
             advice = f"At most {MAX_TEXT_BYTES // 1024} KiB."
             raise BadFile("the policy is too long", where=self.where, advice=advice)
         try:
-            for token in yaml.scan(self.text):
-                if isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken):
-                    raise self._bad(token, "anchors, aliases and tags are no part of a policy")
+            self._scan()
             root = yaml.compose(self.text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             where = self._at(error.problem_mark) if error.problem_mark else self.where
@@ -160,6 +162,18 @@ class _Reader:
         if root is None:
             raise BadFile("an empty file", where=self.where, advice=f"Needed: {', '.join(NEEDED)}.")
         return root
+
+    def _scan(self) -> None:
+        """What no policy has is refused token by token, before anything is built of it: a parser
+        takes minutes for a text that is brackets alone.
+        """
+        depth = 0
+        for token in yaml.scan(self.text):
+            if isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken):
+                raise self._bad(token, "anchors, aliases and tags are no part of a policy")
+            depth += (token.id in OPENS) - (token.id in CLOSES)
+            if depth > MAX_DEPTH:
+                raise self._bad(token, f"more than {MAX_DEPTH} levels", "A policy has four.")
 
     def _mapping(self, node: yaml.Node, what: str, known: tuple[str, ...]) -> dict[str, yaml.Node]:
         """Keys and nodes of a mapping."""

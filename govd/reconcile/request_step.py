@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
 from govd.ledger.entry import Draft
@@ -17,6 +18,16 @@ from govd.requests.decisions import GOVD, verdict
 from govd.types import Json, Vote
 
 log = logging.getLogger("govd")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What may change while a request is decided: the modes of policies, by their keys, and whether
+    what acts by itself is frozen.
+    """
+
+    modes: frozenset[tuple[str, str]]
+    frozen: bool
 
 
 class RequestStep:
@@ -52,18 +63,32 @@ class RequestStep:
             advice = f"a bug in govd ({name}): `govd request retry ID` tries again"
             self._ended(request, "fail", advice)
             raise
-        return self.record(request, [*drafts, *self._decided(request, computed)])
+        rules = self._rules()
+        return self.record(request, [*drafts, *self._decided(request, computed)], rules)
 
-    def record(self, request: Request, drafts: Sequence[Draft]) -> bool:
+    def _rules(self) -> Rules:
+        """What a request is decided by beside what it is itself, as it is now."""
+        views = self.core.desk.views
+        modes = frozenset((policy.key, policy.mode) for policy in list(views.policies.values()))
+        return Rules(modes, views.frozen is not None)
+
+    def record(
+        self,
+        request: Request,
+        drafts: Sequence[Draft],
+        rules: Rules | None = None,
+    ) -> bool:
         """Append entries about a request, unless somebody decided it or changed its model
-        meanwhile; that it was dealt with.
+        meanwhile; that it was dealt with. `rules`: what it was decided by; where they are others
+        by now, it is looked at once more.
         """
         core = self.core
         with core.desk.lock:
             now = core.desk.views.request(request.id)
             ends = any(draft.kind in ("request.approve", "request.deny") for draft in drafts)
-            if ends and self._held(request):
-                return True  # held meanwhile: it is looked at once more
+            is_late = rules is not None and rules != self._rules()
+            if is_late or (ends and self._held(request)):
+                return True  # changed, or held, meanwhile: it is looked at once more
             if now is not None and now.state is request.state:
                 core.desk.append(drafts)
         return True

@@ -17,9 +17,9 @@ from govd.records.actors import TOKEN_ROLES, person_of
 from govd.records.people import Filing, People
 from govd.types import Json, Needs
 
-APPROVING: Final = frozenset({"filed", "revert", "approve"})
+APPROVING: Final = frozenset({"filed", "revert", "expire", "approve"})
 """Moments whose votes an approval must meet."""
-LOOKED_AT: Final = frozenset({"filed", "revert"})
+LOOKED_AT: Final = frozenset({"filed", "revert", "expire"})
 """Those of them at which nobody has approved yet."""
 
 

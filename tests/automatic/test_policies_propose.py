@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from govd.ledger.entry import Draft
 from govd.requests import ForgetOptions
 from govd.service.service import Service
 from govd.types import Record
@@ -96,6 +97,19 @@ def test_one_that_asks_goes_before_one_that_lets_go(service: Service) -> None:
     (revert,) = reverts(service)
     assert revert["state"] == "waiting"
     assert str(revert["filed_by"]).startswith("policy:b-asks@")
+
+
+def test_verify_finds_a_revert_that_should_have_waited(service: Service) -> None:
+    expiring(service)
+    enforced(service, EXPIRY.replace("{effect}", "wait"))
+    step(service, later(3))
+    (revert,) = reverts(service)
+    forged = {"reason": "", "by": revert["filed_by"], "automatic": True}
+    draft = Draft("request.approve", str(revert["id"]), str(revert["filed_by"]), "m", forged)
+    service.core.desk.append([draft])
+    service.checkpoints.sign()
+    faults = service.verification.verify()["faults"]
+    assert any("by nobody: expired: a person" in fault for fault in faults), faults
 
 
 def test_what_people_rejected_is_not_proposed_again(service: Service) -> None:

@@ -1,5 +1,7 @@
 """Texts of policies: what is refused, with the line and column where it stands."""
 
+import time
+
 import pytest
 
 from govd.errors import BadFile
@@ -73,6 +75,14 @@ def test_the_place_in_a_block_is_that_in_the_file() -> None:
     with pytest.raises(BadFile) as error:
         read(BLOCK, "rules.yaml")
     assert error.value.where == "rules.yaml:5:14"
+
+
+@pytest.mark.parametrize("text", ["[" * 60_000, "{" * 60_000, "- " * 30_000, "? " * 30_000])
+def test_what_is_brackets_in_brackets_is_refused_at_once(text: str) -> None:
+    began = time.process_time()
+    with pytest.raises(BadFile, match="levels"):
+        read(text)
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "name: x\n", "\t", "a: " * 40, "x" * 70_000])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from govd.errors import Conflict, NotFound, Usage
+from govd.hookspecs import hookimpl
 from govd.policies.deciding import Asked, decide
 from govd.records.policy import Mode
 from govd.requests import ForgetOptions
@@ -226,3 +227,28 @@ def test_a_policy_that_allows_approves_where_people_would_but_not_while_frozen(
     assert request["approvals"][0]["principal"].startswith("policy:by-itself@")
     service.freezing.freeze("incident", "owner")
     assert "froze" in filed(service, "green")["state_reason"]
+
+
+@pytest.mark.parametrize(("act", "why"), [("enforce", "red stays"), ("freeze", "froze")])
+def test_what_is_enforced_or_frozen_while_a_request_is_decided_counts(
+    service: Service, act: str, why: str
+) -> None:
+    enforced(service, "name: by-itself\nmoments: [filed]\nwhen: 'true'\neffect: allow\n")
+    asked: list[str] = []
+
+    class Meanwhile:
+        """A vote that takes its time, the first time."""
+
+        @hookimpl
+        def govd_vote(self, moment: str) -> None:
+            if not asked and act == "enforce":
+                enforced(service, DENY)
+            elif not asked:
+                service.freezing.freeze("incident", "owner")
+            asked.append(moment)
+
+    service.core.plugins.manager.register(Meanwhile(), "meanwhile")
+    request = filed(service, "red")
+    service.reconcile()
+    assert why in service.requests.show(str(request["id"]))["state_reason"]
+    assert len(asked) == 2, "it was looked at once more"
