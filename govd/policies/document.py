@@ -29,8 +29,7 @@ from govd.records.policy import Mode
 from govd.types import Json, Needs
 
 MAX_TEXT_BYTES: Final = 65_536
-MAX_DEPTH: Final = 12
-"""Levels of lists and mappings in each other."""
+MAX_DEPTH: Final = 12  # levels of lists and mappings in each other
 OPENS: Final = ("<block mapping start>", "<block sequence start>", "{", "[")
 CLOSES: Final = ("<block end>", "}", "]")
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

@@ -211,9 +211,9 @@ class Rules:
         ]
         for case in self.all():
             leaving = self.leaving(case)
-            if case.concept in places and leaving is not None and leaving.filer == actor:
-                if not leaving.held:  # its row is there again
-                    self.withdraw(leaving)
+            is_own = leaving is not None and leaving.filer == actor and not leaving.held
+            if leaving is not None and is_own and case.concept in places:  # its row is back
+                self.withdraw(leaving)
         for row in rows:
             known = self.filed_by_feed.get(row)
             is_fresh = known is None or known.taken_back_by == actor
