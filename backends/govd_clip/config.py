@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from govd.errors import BadCheckpoint
+from govd_clip.first_import import import_transformers
 
 LARGEST_JSON: Final = 2**28
 """Bytes of a JSON or text file beside the weights at most; the largest, a tokenizer.json, has some
@@ -144,6 +145,7 @@ def read_config(folder: Path) -> Config:
     Raises:
         BadCheckpoint: it is of another model, or says what cannot be.
     """
+    import_transformers()
     from transformers import CLIPConfig
 
     path = folder / "config.json"

@@ -13,6 +13,7 @@ from PIL import Image
 
 from govd.errors import BadCheckpoint
 from govd.types import Floats
+from govd_clip.first_import import import_transformers
 
 KNOWN: Final = ("CLIP", "ChineseCLIP", "ViT", "DeiT", "Bit", "ConvNext", "Blip", "Siglip")
 """Families whose image processors only resize, crop, rescale and normalise; others run programs or
@@ -120,6 +121,7 @@ class Preparation:
 
 
 def _opened(folder: Path) -> Any:
+    import_transformers()
     from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
     try:
@@ -150,6 +152,7 @@ def _only_resizes_as_pillow(kind: type) -> bool:
     """Whether a processor's own steps are those of transformers' Pillow backend, so that resizing
     may be done before them.
     """
+    import_transformers()
     from transformers.image_processing_backends import PilBackend
 
     return all(

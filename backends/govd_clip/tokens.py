@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from govd.errors import BadCheckpoint
 from govd_clip.config import LEGACY_EOS, Config
+from govd_clip.first_import import import_transformers
 
 PROBES: Final = ("", "a", "A photo of the dog, it's 3 o'clock.")
 LONGEST: Final = 8192
@@ -119,6 +120,7 @@ def awkward() -> Iterator[str]:
 
 
 def _opened(folder: Path) -> Any:
+    import_transformers()
     from transformers import AutoTokenizer
 
     try:
