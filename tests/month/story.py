@@ -227,7 +227,7 @@ class Story:
         unmet = {name.removeprefix("expire/") for name in self.rules.unmet(case)}
         if case.frozen:
             return [] if "froze" in reason else [f"{told} should wait for the freeze"]
-        if unmet and not any(name in reason for name in (*unmet, "hold")):
+        if unmet and not any(name in reason for name in (*unmet, "hold", "flaky")):
             return [f"{told} should wait for {unmet}"]
         return []
 
