@@ -120,15 +120,32 @@ class Missings:
             self.requests.check_revert(request)
         except GovdError as fault:
             return Missing(request, "kept", fault.what)
-        before = self.core.desk.views.by_key(self._key(feed, request))
+        _, before = self._next_key(feed, request)
         if before is not None:
             reason = f"its revert {before.id} is {before.state}"
             return Missing(request, "kept", reason, before.id)
         return Missing(request, "reverted")
 
-    def _key(self, feed: FeedRecord, request: Request) -> str:
-        key = f"{feed.actor}:missing:{request.id}"
-        return self.requests.privacy.keyed(key) if request.private else key
+    def _next_key(self, feed: FeedRecord, request: Request) -> tuple[str, Request | None]:
+        """The key of the next revert of a forget by its feed, and the revert that has it already.
+        One that the feed withdrew itself, as the row was back, does not count: the next has a
+        number.
+        """
+        first = key = f"{feed.actor}:missing:{request.id}"
+        count = 1
+        while True:
+            kept = self.requests.privacy.keyed(key) if request.private else key
+            before = self.core.desk.views.by_key(kept)
+            if before is None or not self._is_withdrawn_by(feed, before):
+                return key, before
+            count += 1
+            key = f"{first}:{count}"
+
+    def _is_withdrawn_by(self, feed: FeedRecord, revert: Request) -> bool:
+        if revert.state is not RequestState.WITHDRAWN:
+            return False
+        entries = self.core.desk.ledger.some(list(revert.entries))
+        return any(e["kind"] == "request.withdraw" and e["actor"] == feed.actor for e in entries)
 
     def held_for(
         self, feed: FeedRecord, document: str, has_rows: bool, missing: Sequence[Missing]
@@ -156,7 +173,8 @@ class Missings:
             if one.answer == "reverted":
                 body = {**revert_of(request, reason), **copied_from(request)}
                 body["source"] = {"feed": feed.name, "of": request.id}
-                key, is_private = f"{feed.actor}:missing:{request.id}", request.private is not None
+                key, _ = self._next_key(feed, request)
+                is_private = request.private is not None
                 draft = self.requests.filed_draft(body, key, feed.actor, is_private)
                 drafts.append(draft)
                 one = replace(one, revert=draft.subject)

@@ -78,7 +78,8 @@ class Ballot:
     def _set_dates(self, request: Request) -> list[Draft]:
         """Dates that policies set, each the earlier one where there are two."""
         drafts = []
-        for outcome in self.judged.outcomes if self.judged else ():
+        judgements = [judged for judged in (self.judged, self.late) if judged is not None]
+        for outcome in (outcome for judged in judgements for outcome in judged.outcomes):
             if outcome.counts and outcome.effect is not None and outcome.effect.kind == "set":
                 dates = dates_set(outcome.effect, request)
                 payload = {**dates, "policy": outcome.name, "digest": outcome.digest}

@@ -177,3 +177,21 @@ def test_what_nobody_can_compare_any_more_stays(nightly: Nightly, service: Servi
     assert [row["answer"] for row in again["rows"]] == ["already", "filed"]
     assert missing(again) == [(red, "kept"), (blue, "reverted")]
     assert "destroyed" in again["missing"][0]["reason"]
+
+
+def test_what_is_gone_back_and_gone_again_is_asked_for_again(
+    nightly: Nightly, service: Service
+) -> None:
+    text = "name: look\nmoments: [revert]\nwhen: 'true'\neffect: {wait: {n: 1}}\n"
+    service.policies.add(text, "owner")
+    service.policies.enforce("look", "owner", force=True, reason="a test")
+    nightly.add("revert")
+    nightly.run("concept\nred\nblue\n")
+    nightly.settle()
+    first = nightly.run("concept\nblue\n")["missing"][0]["revert"]
+    nightly.settle()
+    nightly.run("concept\nblue\nred\n")
+    assert service.requests.show(first).state == "withdrawn"
+    (again,) = nightly.run("concept\nblue\n\n")["missing"]
+    assert again["answer"] == "reverted"
+    assert again["revert"] != first

@@ -214,6 +214,7 @@ class Rules:
             is_own = leaving is not None and leaving.filer == actor and not leaving.held
             if leaving is not None and is_own and case.concept in places:  # its row is back
                 self.withdraw(leaving)
+                case.was_reverted_by = ""  # gone once more, it is asked once more
         for row in rows:
             known = self.filed_by_feed.get(row)
             is_fresh = known is None or known.taken_back_by == actor

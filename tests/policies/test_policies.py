@@ -195,6 +195,14 @@ def test_a_policy_that_is_enforced_after_the_filing_is_asked_at_the_approval(
     assert service.policies.reports.replay()["agree"]
 
 
+def test_dates_of_a_policy_that_is_enforced_after_the_filing_are_set(service: Service) -> None:
+    object.__setattr__(service.core.home.settings, "approval", "person")
+    request = filed(service, "red", basis="licence")
+    enforced(service, DATES)
+    service.requests.decide(str(request["id"]), "approve", "", "owner")
+    assert service.requests.show(str(request["id"]))["expires_at"] is not None
+
+
 def test_a_policy_that_denies_after_the_filing_denies_at_the_approval(service: Service) -> None:
     object.__setattr__(service.core.home.settings, "approval", "person")
     request = filed(service, "red")
