@@ -55,8 +55,8 @@ LARGEST: Final = 8 * 2**20
 """Bytes of an answer that is kept."""
 PATIENCE: Final = 30.0
 """Seconds that a call waits for the first one with its key."""
-OWN: Final = re.compile(r"/v1/requests(/[^/]+/revert)?")
-"""Paths whose keys the ledger keeps."""
+OWN: Final = re.compile(r"/v1/(requests(/[^/]+/revert)?|feeds/[^/]+)")
+"""Paths whose keys the ledger keeps; what is sent to a feed has the id of its message."""
 UNKEPT: Final = re.compile(r"/v1/(preview|requests/[^/]+/reveal)")
 """Paths whose answers, refusals included, may name what the ledger does not."""
 KEPT: Final = ("content-type", "location", "govd-revision", "govd-answer", "www-authenticate")
