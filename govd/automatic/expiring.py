@@ -9,7 +9,7 @@ from datetime import datetime
 from govd.automatic.proposals import PolicyProposals
 from govd.errors import GovdError
 from govd.models.core import Core
-from govd.records.lifecycle import OPEN, has_expired
+from govd.records.lifecycle import has_expired
 from govd.requests import Requests
 
 
@@ -29,16 +29,10 @@ class Expiring:
         Raises:
             GovdError: the first that cannot be filed, when the others are done.
         """
-        views = self.core.desk.views
-        expired = [r for r in list(views.open.values()) if has_expired(r, now) and r.hold is None]
-        if not expired:
-            return False
-        asked = self.proposals.judging.asked("expire")
-        leaving = {r.reverts for r in list(views.open.values()) if r.reverts and r.state in OPEN}
+        expired = [r for r in self.proposals.candidates() if has_expired(r, now)]
+        asked = self.proposals.judging.asked("expire") if expired else []
         did, faults = False, list[GovdError]()
-        for request in expired:
-            if not asked or request.id in leaving or request.model_retired:
-                continue
+        for request in expired if asked else []:
             try:
                 did |= self.proposals.about(request, asked, now)
             except GovdError as fault:

@@ -12,6 +12,7 @@ from govd.models.core import Core
 from govd.policies import gathering
 from govd.policies.deciding import Asked, Outcome, decide
 from govd.policies.judging import Judged, Judging
+from govd.records.lifecycle import OPEN
 from govd.records.request import Request
 from govd.requests import Requests
 from govd.requests.filing import copied_from, revert_of
@@ -66,6 +67,21 @@ class PolicyProposals:
     def note(self, subject: str, outcome: Outcome) -> None:
         """That an answer about `subject` was recorded."""
         self._answers[subject, outcome.digest] = answer_of(outcome.result, outcome.mode)
+
+    def candidates(self) -> list[Request]:
+        """The forgets that a policy may propose to revert: they stand, of a model that is served,
+        under no legal hold, and no revert of them is on its way.
+        """
+        requests = list(self.core.desk.views.open.values())
+        leaving = {request.reverts for request in requests if request.state in OPEN}
+        return [
+            request
+            for request in requests
+            if request.stands
+            and request.hold is None
+            and not request.model_retired
+            and request.id not in leaving
+        ]
 
     def _seen(self, request: Request, now: datetime) -> dict[str, Json]:
         at = spelled(now)

@@ -14,7 +14,6 @@ from govd.models.core import Core
 from govd.policies.deciding import Asked, decide
 from govd.policies.document import Document, read
 from govd.policies.judging import Judged
-from govd.records.lifecycle import OPEN
 from govd.records.policy import Mode
 from govd.requests import ForgetOptions, Requests
 
@@ -57,11 +56,9 @@ class Scheduled:
     def _proposed(self, asked: Asked, document: Document, now: datetime) -> bool:
         if document.effect.forget is not None:
             return self._forget(asked, document, now)
-        views, did = self.core.desk.views, False
-        leaving = {r.reverts for r in list(views.open.values()) if r.reverts and r.state in OPEN}
-        for request in list(views.open.values()):
-            if request.stands and request.hold is None and request.id not in leaving:
-                did |= self.proposals.about(request, [asked], now)
+        did = False
+        for request in self.proposals.candidates():
+            did |= self.proposals.about(request, [asked], now)
         return did
 
     def _forget(self, asked: Asked, document: Document, now: datetime) -> bool:
