@@ -4,15 +4,13 @@ asked of the machine at the edge alone and handed down.
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import datetime
 from typing import Final
 
 from govd.errors import Usage
-from govd.ledger.times import moment
+from govd.ledger.times import interval_seconds, moment
 
-UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 LONGEST_SECONDS: Final = 366 * 86_400
 
 
@@ -21,19 +19,13 @@ def spelled(now: datetime) -> str:
     return moment(now.isoformat(), "now")
 
 
-def is_past(at: str, now: datetime) -> bool:
-    """Whether a time of a record (`expires_at`, …) has come."""
-    return datetime.fromisoformat(at) <= now
-
-
 def seconds_of(text: str, what: str) -> float:
     """An interval that somebody wrote: `24h`, `90s`, `1w`. `what`: what errors call it.
 
     Raises:
         Usage: it is none from a second to a year.
     """
-    match = re.fullmatch(r"(\d{1,9})\s*([smhdw])", text.strip().lower())
-    seconds = int(match[1]) * UNITS[match[2]] if match else 0
+    seconds = interval_seconds(text) or 0
     if not 1 <= seconds <= LONGEST_SECONDS:
         raise Usage(f"{what} is {text!r}", advice="Write 30s, 15m, 24h, 7d or 2w: from 1s to 366d.")
     return float(seconds)

@@ -4,10 +4,14 @@ as text.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
-from typing import overload
+from typing import Final, overload
 
 from govd.errors import Usage
+
+UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+"""Units of intervals."""
 
 
 def now() -> str:
@@ -42,6 +46,14 @@ def moment(text: str | None, name: str, *, end: bool = False) -> str | None:
             f"{name} is {text!r}", advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z."
         ) from None
     return f"{found.isoformat(timespec='microseconds')[:-6]}Z"
+
+
+def interval_seconds(text: str) -> int | None:
+    """The seconds of an interval that somebody wrote, `90s`, `15m`, `24h`, `7d` or `2w`; None where
+    it is none.
+    """
+    match = re.fullmatch(r"(\d{1,9})\s*([smhdw])", text.strip().lower())
+    return int(match[1]) * UNIT_SECONDS[match[2]] if match else None
 
 
 def is_time(text: object) -> bool:

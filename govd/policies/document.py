@@ -12,7 +12,6 @@ been meant.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -23,8 +22,9 @@ from typing import Any, Final, Literal
 import yaml
 
 from govd.errors import BadFile
+from govd.ledger.times import UNIT_SECONDS, interval_seconds
 from govd.policies.inputs import MOMENTS
-from govd.policies.language import BadExpression, compiled
+from govd.policies.language import BadExpression, compiled, meant
 from govd.records.policy import Mode
 from govd.types import Json, Needs
 
@@ -35,7 +35,6 @@ CLOSES: Final = ("<block end>", "}", "]")
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LONGEST_MESSAGE_CHARS: Final = 1000
 MOST_PEOPLE: Final = 100
-UNIT_SECONDS: Final = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 LONGEST_SECONDS: Final = 100 * 366 * 86_400
 KEYS: Final = (
     "name",
@@ -182,7 +181,7 @@ class _Reader:
         for key, value in node.value:
             name = str(key.value)
             if name not in known:
-                raise self._bad(key, f"{what} has no {name!r}", _meant(name, known))
+                raise self._bad(key, f"{what} has no {name!r}", meant(name, known))
             if name in at:
                 raise self._bad(key, f"{name} is said twice")
             at[name] = value
@@ -221,7 +220,7 @@ class _Reader:
         for entry in self._list(node, "moments"):
             moment = self._text(entry, "a moment")
             if moment not in MOMENTS:
-                raise self._bad(entry, f"no moment {moment!r}", _meant(moment, tuple(MOMENTS)))
+                raise self._bad(entry, f"no moment {moment!r}", meant(moment, tuple(MOMENTS)))
             moments.append(moment)
         if not moments:
             raise self._bad(node, "no moment", f"Moments: {', '.join(MOMENTS)}.")
@@ -233,14 +232,14 @@ class _Reader:
         mode = self._text(node, "mode")
         mode = "off" if mode.lower() in ("off", "false", "no") else mode
         if mode not in tuple(Mode):
-            raise self._bad(node, f"no mode {mode!r}", _meant(mode, tuple(Mode)))
+            raise self._bad(node, f"no mode {mode!r}", meant(mode, tuple(Mode)))
         return Mode(mode)
 
     def _effect(self, node: yaml.Node) -> Effect:
         if isinstance(node, yaml.ScalarNode):
             kind = str(node.value)
             if kind not in ("allow", "deny", "wait"):
-                raise self._bad(node, f"no effect {kind!r}", _meant(kind, KINDS))
+                raise self._bad(node, f"no effect {kind!r}", meant(kind, KINDS))
             return Effect(kind)  # type: ignore[arg-type]
         at = self._mapping(node, "effect", KINDS)
         if len(at) != 1:
@@ -299,11 +298,10 @@ class _Reader:
 
     def _seconds(self, node: yaml.Node) -> int:
         text = self._text(node, "a duration")
-        number, unit = text[:-1], text[-1:]
-        if unit not in UNIT_SECONDS or not number.isdecimal():
+        seconds = interval_seconds(text)
+        if seconds is None:
             raise self._bad(node, f"{text!r} is no duration", "Write 90d, 12h, 30m or 2w.")
-        seconds = int(number[:9]) * UNIT_SECONDS[unit]
-        if not 0 < seconds <= LONGEST_SECONDS:
+        if not 60 <= seconds <= LONGEST_SECONDS:
             raise self._bad(node, f"{text} is out of range", "From 1m to 100 years.")
         return seconds
 
@@ -343,8 +341,3 @@ class _Reader:
 
     def _at(self, mark: Any) -> str:
         return f"{self.where}:{mark.line + 1}:{mark.column + 1}"
-
-
-def _meant(name: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(name, known, 2, 0.5)
-    return f"Perhaps {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."

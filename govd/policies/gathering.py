@@ -9,6 +9,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from govd.errors import NotFound
 from govd.ledger import canonical
 from govd.ledger.times import moment as moment_of
 from govd.models.core import Core
@@ -16,6 +17,7 @@ from govd.models.phrases import folded
 from govd.policies.inputs import ApprovalInput, ModelInput, RequestInput
 from govd.records.fold_feeds import run_key
 from govd.records.lifecycle import STANDING, RequestState
+from govd.records.policy import Policy
 from govd.records.predicted import Predicted
 from govd.records.request import Request
 from govd.records.revision import Revision
@@ -210,3 +212,17 @@ def _reverted(core: Core, request: Request) -> int:
         model=request.model, concept=request.concepts[0].name, state=RequestState.REVERTED.value
     )
     return sum(other.scope == request.scope for other in same)
+
+
+def policies_named(core: Core, name: str) -> list[Policy]:
+    """All texts of a policy, the newest first.
+
+    Raises:
+        NotFound: there is none of this name.
+    """
+    named = core.desk.views.policies_named(name)
+    if not named:
+        names = sorted({policy.name for policy in core.desk.views.policies.values()})
+        advice = f"There are: {', '.join(names)}." if names else "`govd policy add FILE` adds one."
+        raise NotFound(f"no policy is called {name!r}", advice=advice)
+    return named

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -267,12 +267,12 @@ def _explained(error: str, expression: str, moment: str) -> BadExpression:
         owner = next(k for k in map(_of, variables.values()) if k.__name__ == match[2])
         names = [entry.name for entry in fields(owner)]
         words_of_cel = f"{match[2]} has no field {match[1]!r}"
-        return BadExpression(words_of_cel, line, column, _meant(match[1], names))
+        return BadExpression(words_of_cel, line, column, meant(match[1], names))
     if match := UNDECLARED.search(words_of_cel):
         name, _, rest = match[1].partition(".")
         names = list(variables)
         words = f"there is no {name!r} at the moment {moment}"
-        advice = _meant(name, names)
+        advice = meant(name, names)
         if name in names and rest:
             words, advice = f"{name} has no function {rest!r}", ""
         return BadExpression(words, line, max(1, column - len(name)), advice)
@@ -285,7 +285,8 @@ def _of(kind: Variable) -> Any:
     return parts(kind)[0]
 
 
-def _meant(name: str, known: list[str]) -> str:
+def meant(name: str, known: Sequence[str]) -> str:
+    """Which of what is `known` a wrong `name` may have been, or all of it: advice for an error."""
     near = difflib.get_close_matches(name, known, 3, 0.5)
     return f"Perhaps {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
 

@@ -13,6 +13,7 @@ from govd.models.core import Core
 from govd.policies import inputs
 from govd.policies.document import Document, added_as, read
 from govd.policies.from_settings import words_of
+from govd.policies.gathering import policies_named
 from govd.policies.ready import filled, ready_policies
 from govd.policies.reports import Reports
 from govd.records.limits import bounded
@@ -60,14 +61,7 @@ class Policies:
         Raises:
             NotFound: there is none of this name.
         """
-        named = self.core.desk.views.policies_named(name)
-        if not named:
-            there = sorted({policy.name for policy in self.core.desk.views.policies.values()})
-            advice = (
-                f"There are: {', '.join(there)}." if there else "`govd policy add FILE` adds one."
-            )
-            raise NotFound(f"no policy is called {name!r}", advice=advice)
-        return named
+        return policies_named(self.core, name)
 
     def inputs(self, moment: str) -> Record:
         """What policies see at a moment: variables, fields, types, meanings, examples.

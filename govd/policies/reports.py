@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from govd.errors import NotFound
 from govd.ledger import canonical
 from govd.ledger.times import moment as moment_of
 from govd.models.core import Core
 from govd.policies import gathering
 from govd.policies.deciding import Asked, decide
 from govd.policies.document import Document, read
+from govd.policies.gathering import policies_named
 from govd.policies.inputs import MOMENTS
 from govd.policies.past import decided_then, decided_with
 from govd.records.policy import Mode, Policy
@@ -192,11 +192,7 @@ class Reports:
         }
 
     def _newest(self, name: str) -> Policy:
-        named = self.core.desk.views.policies_named(name)
-        if not named:
-            advice = "`govd policy list` shows what there is."
-            raise NotFound(f"no policy is called {name!r}", advice=advice)
-        return named[0]
+        return policies_named(self.core, name)[0]
 
     def _of(self, policy: Policy, since: str | None) -> list[Record]:
         """Decisions in which this very text was asked."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from govd.automatic import clock
-from govd.automatic.clock import Timetable, is_past, seconds_of, spelled
+from govd.automatic.clock import Timetable, seconds_of, spelled
 from govd.errors import Usage
 
 NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
@@ -83,8 +83,3 @@ def test_an_interval_is_written_with_its_unit(text: str, seconds: float) -> None
 def test_what_is_no_interval_is_refused(text: str) -> None:
     with pytest.raises(Usage, match="every"):
         seconds_of(text, "every")
-
-
-def test_a_time_of_a_record_has_come_or_not() -> None:
-    assert is_past("2027-01-01T12:00:00.000000Z", NOW)
-    assert not is_past("2027-01-01T12:00:00.000001Z", NOW)
