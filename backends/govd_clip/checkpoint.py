@@ -10,20 +10,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from govd.errors import BadCheckpoint, MachineFault, Unsupported
 from govd.types import Floats, LinearEdit
+from govd_clip.card import PROJECTION
 from govd_clip.config import LARGEST_CONFIG, LARGEST_JSON, check_regular
 from govd_clip.copying import copy, copy_edited
 from govd_clip.families import MERGE
 from govd_clip.headers import INDEX, SINGLE, weight_files
 from govd_clip.registered import inside, read
-
-if TYPE_CHECKING:
-    pass
 
 TOKENIZER = (
     "tokenizer.json",
@@ -46,7 +43,6 @@ SETTINGS = (
 ADAPTER = "adapter_config.json"
 READ = (".json", ".txt", ".jinja", ".model")
 """Endings of files that transformers may read beside the weights."""
-PROJECTION = {"image": "visual_projection.weight", "text": "text_projection.weight"}
 
 
 def checkpoint_files(folder: Path) -> list[Path]:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from govd.errors import BadCheckpoint, GovdError
+from govd.errors import BadCheckpoint, GovdError, Unsupported
 from govd.types import Floats
 from govd_clip.headers import DTYPES, LONGEST
 from govd_clip.registered import RESTORE, Hashed, opened
@@ -43,8 +43,8 @@ def copy_edited(
     """Copy a registered safetensors file with one tensor changed, in one pass; the SHA-256 of what
     was written.
 
-    Half precision would round the edit away where it matters, so the new tensor is float32 at
-    least. Every other byte of data is as it was.
+    The new tensor has the type that the file has it in, rounded to the nearest: what loads the
+    base loads this. Every other byte is as it was.
 
     Raises:
         BadCheckpoint: it is not the one that was registered. Unsupported: the tensor cannot be
@@ -55,7 +55,7 @@ def copy_edited(
         source = Hashed(file)
         fault: Exception | None = None
         try:
-            for data in _edited(source, tensor, change):
+            for data in _edited(source, tensor, change, folder / name):
                 written.update(data)
                 out.write(data)
         except (
@@ -79,38 +79,27 @@ def copy_edited(
     return written.hexdigest()
 
 
-def _edited(source: Hashed, tensor: str, change: Callable[[Floats], Floats]) -> Iterable[bytes]:
-    """The bytes of a safetensors file with one tensor changed."""
-    length = int.from_bytes(source.read(8), "little")
-    entries: dict[str, Any] = json.loads(b"".join(source.blocks(min(length, LONGEST))))
-    begin, end = entries[tensor]["data_offsets"]
-    stored = entries[tensor]["dtype"]
-    kind = "F64" if stored == "F64" else "F32"
-    shape = entries[tensor]["shape"]
-    grown = _bytes(kind, shape) - (end - begin)
-    header = {key: _moved(key, entry, tensor, kind, end, grown) for key, entry in entries.items()}
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    yield len(text).to_bytes(8, "little") + text
-    yield from source.blocks(begin)
-    weight = np.frombuffer(source.read(end - begin), DTYPES[stored]).reshape(shape)
-    yield np.ascontiguousarray(change(weight), DTYPES[kind]).tobytes()
-    yield from source.rest()
+def _edited(
+    source: Hashed, tensor: str, change: Callable[[Floats], Floats], where: Path
+) -> Iterable[bytes]:
+    """The bytes of a safetensors file with one tensor changed.
 
-
-def _bytes(kind: str, shape: Iterable[int]) -> int:
-    return int(np.prod(list(shape), dtype=np.int64)) * int(np.dtype(DTYPES[kind]).itemsize)
-
-
-def _moved(
-    key: str, entry: Mapping[str, Any], name: str, kind: str, end: int, grown: int
-) -> Mapping[str, Any]:
-    """A header's line where one tensor has grown: that tensor has another type, those behind it
-    begin later.
+    Raises:
+        Unsupported: it is not finite in the file's type.
     """
-    if key == "__metadata__":
-        return entry
-    first, last = entry["data_offsets"]
-    if key == name:
-        return {**entry, "dtype": kind, "data_offsets": [first, last + grown]}
-    return {**entry, "data_offsets": [first + grown, last + grown]} if first >= end else entry
+    length = int.from_bytes(source.read(8), "little")
+    header = b"".join(source.blocks(min(length, LONGEST)))
+    entry: dict[str, Any] = json.loads(header)[tensor]
+    begin, end = entry["data_offsets"]
+    kind, shape = DTYPES[entry["dtype"]], entry["shape"]
+    yield length.to_bytes(8, "little") + header
+    yield from source.blocks(begin)
+    weight = np.frombuffer(source.read(end - begin), kind).reshape(shape)
+    with np.errstate(over="ignore"):
+        rounded = np.ascontiguousarray(change(weight)).astype(kind)
+    if not np.isfinite(rounded.astype(np.float32)).all():
+        reason = f"the edited {tensor} is not finite in the type that the checkpoint has it in"
+        advice = "Save the base in float32, and register that."
+        raise Unsupported(reason, where=str(where), advice=advice)
+    yield rounded.tobytes()
+    yield from source.rest()

@@ -173,7 +173,7 @@ def _opened(folder: Path, commit: str | None, reference: str, trial: Trial) -> C
     import jax
     import numpy as np
 
-    from govd_clip import checkpoint, headers, weights
+    from govd_clip import card, checkpoint, headers, weights
     from govd_clip.config import read_config
     from govd_clip.encode import Encoder
 
@@ -208,6 +208,7 @@ def _opened(folder: Path, commit: str | None, reference: str, trial: Trial) -> C
         architecture=config.architecture,
         files=files,
         defaults=defaults(folder),
+        card=card.notes(slots),
     )
     return ClipModel(facts, Encoder(folder, config, files))
 

@@ -188,7 +188,7 @@ class BundleContents:
         return [seq for seq, _ in shown.values()], [size for _, size in shown.values()]
 
     def _rotations(self) -> list[int]:
-        pages = _pages(self.core.desk.views.records, "key.rotate")
+        pages = _pages(self.core.desk.views.records, "key")
         return [seq for page in pages for seq in page]
 
     def _stamp(self, entry: Record, notes: Collection[int], contents: dict[str, Content]) -> None:

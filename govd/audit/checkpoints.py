@@ -83,6 +83,20 @@ class LogCheckpoints:
         """The public key that log checkpoints are signed with."""
         return str(self.core.desk.ledger.signer.key)
 
+    def model_key(self) -> str:
+        """The public key that model checkpoints are signed with, as PEM.
+
+        Raises:
+            NotFound: none was signed yet.
+        """
+        key = self.rotation.model_keys.introduced()
+        if key is None:
+            raise NotFound(
+                "no model checkpoint was signed yet",
+                advice="The key is made with the first: govd export, or --publish-to.",
+            )
+        return key.pem
+
     @bounded
     def rotate_key(self, reason: str, actor: str) -> Record:
         """A new signing key; the change is an entry that both keys sign, and the old private key is

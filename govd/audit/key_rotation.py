@@ -1,5 +1,6 @@
 """A new signing key: an entry that the old and the new key sign, then the swap; whatever moment a
-crash comes, one key is the log's.
+crash comes, one key is the log's. The key that signs models, where there is one, is changed in the
+same append.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from govd.ledger.database import rotations
 from govd.ledger.entry import Draft
 from govd.ledger.signing import Signer, rotation_text
 from govd.models.core import Core
+from govd.models.model_key import ModelKeys
 from govd.types import Json, Record
 
 
@@ -22,10 +24,12 @@ class KeyRotation:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self.model_keys = ModelKeys(core)
         self.finish()
 
     def rotate(self, reason: str, actor: str) -> Record:
-        """A new signing key; the old private key is destroyed.
+        """A new signing key, and a new one for models where they were signed; the old private keys
+        are destroyed. `model_key`: the new public one (PEM), null where no model was signed yet.
 
         Raises:
             Usage: no reason.
@@ -45,17 +49,21 @@ class KeyRotation:
                 f"signature_{n}": base64.b64encode(s.raw(text)).decode()
                 for n, s in (("old", old), ("new", new))
             }
-            (entry,) = core.desk.append(
-                [Draft("key.rotate", new.key.id.hex(), actor, "", payload)], signer=new
-            )
+            drafts = [Draft("key.rotate", new.key.id.hex(), actor, "", payload)]
+            models = self.model_keys.following()
+            if models is not None:
+                drafts.append(self.model_keys.draft(models, reason, actor))
+            entry, *_ = core.desk.append(drafts, signer=new)
             self.finish()
             core.desk.ledger.checkpoint()
-        return {"old": str(old.key), "new": str(new.key), "entry": entry["seq"], "reason": reason}
+        record: dict[str, Json] = {"old": str(old.key), "new": str(new.key), "entry": entry["seq"]}
+        return record | {"reason": reason, "model_key": models.key.pem if models else None}
 
     def finish(self) -> None:
-        """Put the next key into place where its entry is in the ledger. Where it is not the key is
-        left: another ledger may need it.
+        """Put the next keys into place where their entries are in the ledger. Where one is not the
+        key is left: another ledger may need it.
         """
+        self.model_keys.finish()
         folder = self.core.home.folder / "keys"
         if not (folder / "next.key").exists():
             return

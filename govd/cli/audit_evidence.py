@@ -12,7 +12,7 @@ import typer
 from govd.cli.access import opened
 from govd.cli.options import HomeOption, JsonOption, ReasonOption
 from govd.cli.output import print_json, put
-from govd.errors import BadFile
+from govd.errors import BadFile, Usage
 
 
 def checkpoint(
@@ -54,6 +54,13 @@ def key(home: HomeOption = None, as_json: JsonOption = False) -> None:
     with opened(home) as api:
         public_key = api.audit_key()
     put({"key": public_key}, as_json, lambda said: print(said["key"]))
+
+
+def model_key(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The public key that model checkpoints are signed with (P-256, PEM), for `model_signing`."""
+    with opened(home) as api:
+        public_key = api.audit_model_key()
+    put({"key": public_key}, as_json, lambda said: print(str(said["key"]).strip()))
 
 
 def rotate_key(
@@ -158,7 +165,13 @@ def consistency(
 
 
 FileArgument = Annotated[
-    Path | None, typer.Argument(help="An evidence bundle (default: the ledger of the home).")
+    Path | None,
+    typer.Argument(
+        help=(
+            "An evidence bundle, or the folder of a signed checkpoint (default: the ledger of the"
+            " home)."
+        )
+    ),
 ]
 KeyOption = Annotated[
     str | None,
@@ -201,10 +214,17 @@ def verify(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a bundle, offline, or the ledger of the home: every entry, signature, proof and
-    artifact. Exit 1 where something is wrong.
+    """Check a bundle or a signed checkpoint, offline, or the ledger of the home: every entry,
+    signature, proof and artifact. Exit 1 where something is wrong.
     """
     from govd.cli.show_verdict import show_verdict, show_whole_verdict
+
+    if file is not None and file.is_dir():
+        if recompute or since or witness or timestamp_root:
+            advice = "Of a signed checkpoint: govd audit verify DIR --key KEY."
+            raise Usage("a folder is checked by its key alone", where=str(file), advice=advice)
+        _verify_folder(file, _key(key), everything, as_json)
+        return
 
     log_key, checkpoints, roots = (
         _key(key),
@@ -221,6 +241,16 @@ def verify(
             verdict = api.audit_verify(checkpoints, log_key, recompute, witnesses, roots)
     put(verdict, as_json, show_whole_verdict if everything else show_verdict)
     if not verdict["holds"]:
+        raise typer.Exit(1)
+
+
+def _verify_folder(folder: Path, key: str | None, everything: bool, as_json: bool) -> None:
+    from govd.cli.show_verdict import show_signed
+    from govd.verify.signed_folder import verify_folder
+
+    record = verify_folder(folder, key)
+    put(record, as_json, lambda said: show_signed(said, everything))
+    if not record["holds"]:
         raise typer.Exit(1)
 
 
@@ -241,6 +271,7 @@ def _key(given: str | None) -> str | None:
 COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     checkpoint,
     key,
+    model_key,
     rotate_key,
     witness,
     bundle,

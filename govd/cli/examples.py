@@ -164,7 +164,11 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "audit consistency": ("govd audit consistency 40", "govd audit consistency 40 100 --json"),
     "audit proof": ("govd audit proof 12", "govd audit proof 12 --size 100 --json"),
     "audit key": ("govd audit key", "govd audit key --json"),
-    "audit verify": ("govd audit verify", "govd audit verify evidence.zip --key KEY --recompute"),
+    "audit model-key": ("govd audit model-key > models.pem", "govd audit model-key --json"),
+    "audit verify": (
+        "govd audit verify evidence.zip --key KEY --recompute",
+        "govd audit verify ./edited --key KEY",
+    ),
     "audit bundle": (
         "govd audit bundle evidence.zip --request 3fa2",
         "govd audit bundle evidence.zip --revision mini 7",

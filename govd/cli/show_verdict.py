@@ -34,6 +34,24 @@ def show_whole_verdict(verdict: Mapping[str, Json]) -> None:
         _show(verdict, None)
 
 
+def show_signed(verdict: Mapping[str, Json], everything: bool) -> None:
+    """What the folder of a checkpoint is, and whether it holds."""
+    out = console()
+    about = f"revision {verdict['revision']} of {escape(str(verdict['model']))}"
+    out.print(f"This folder: {about}, {count(verdict['files'], 'signed file')}")
+    out.print(f"  signed by {escape(str(verdict['key']))}", soft_wrap=True)
+    for line in _lines(verdict, None if everything else SHOWN):
+        out.print(f"  {line}")
+    for fault in verdict["faults"]:
+        out.print(f"[red]fault[/] {escape(fault)}")
+    number = count(len(verdict["faults"]), "fault")
+    out.print(
+        "[green]The folder holds.[/]"
+        if verdict["holds"]
+        else f"[red]The folder does not hold[/]: {number}, above."
+    )
+
+
 def _show(verdict: Mapping[str, Json], most: int | None) -> None:
     out, what = console(), "bundle" if "file" in verdict else "ledger"
     out.print(f"This {what}: {_size(verdict)}")

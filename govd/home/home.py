@@ -26,6 +26,8 @@ from govd.types import Json
 ENVIRONMENT = "GOVD_HOME"
 SIGNED = "signed.note"
 """The newest log checkpoint that was signed, below `keys/`."""
+MODEL_KEY, NEXT_MODEL_KEY = "models.key", "next-models.key"
+"""What model checkpoints are signed with, below `keys/`, and what takes its place in a rotation."""
 
 
 def default_home() -> Path:

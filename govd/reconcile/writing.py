@@ -13,6 +13,7 @@ from govd.errors import NoWeights, PluginFault
 from govd.models.core import Core
 from govd.models.embeddings import file_digest
 from govd.models.served import Served
+from govd.reconcile.signed import sign_checkpoint
 
 EDIT_FILE: Final = "edit.safetensors"
 
@@ -33,9 +34,9 @@ def write_edit(core: Core, served: Served, model: str, path: Path) -> Mapping[st
 
 
 def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Mapping[str, str]:
-    """The edited model as its backend writes it, or the edit alone where it exports no weights;
-    files with their SHA-256. Weights cannot ask a picture for its domain: of a conditional edit
-    they get the linear one.
+    """The edited model as its backend writes it, with its card and signature, or the edit alone
+    where it exports no weights; files with their SHA-256. Weights cannot ask a picture for its
+    domain: of a conditional edit they get the linear one.
 
     Args:
         core: of the home.
@@ -51,7 +52,7 @@ def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Ma
     except NoWeights:
         return write_edit(core, served, model, folder / EDIT_FILE)
     check_written(served, files)
-    return files
+    return sign_checkpoint(core, served, model, folder, files)
 
 
 def check_written(served: Served, files: Mapping[str, str]) -> None:

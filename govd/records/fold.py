@@ -4,7 +4,7 @@ through `Lookup` alone, writes nothing, and no record that it was given changes.
 Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` and
 `revision.<event>` for each event of `lifecycle`, and those that change no state: `request.extend`,
 `.criteria`, `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`, `.deliver`,
-`model.update`, `contribution.make`, `export.write`, `token.create`, `token.revoke`, `key.rotate`,
+`model.update`, `contribution.make`, `export.<event>`, `token.<event>`, `key.<event>`,
 `witness.cosign`, `witness.stamp`, `policy.<event>`, `feed.<event>`, `notice.<event>`,
 `principal.<event>`. The subject of a request's entries is its id, of a revision's `model/number`,
 of a model's, feed's, receiver's or principal's its name.
@@ -87,6 +87,8 @@ def _fold_contribution(event: str, entry: Record, lookup: Lookup) -> Changes:
 
 
 def _fold_export(event: str, entry: Record, lookup: Lookup) -> Changes:
+    if event != "write":  # nobody got anything
+        return NOTHING
     place = ("export", str(entry["seq"]))
     written = {"model": entry["model"], "at": entry["time"], "by": entry["actor"]}
     record = typed("export", {**written, "seq": entry["seq"], **entry["payload"]})

@@ -10,9 +10,9 @@ from govd.records.lifecycle import EVENTS
 _OF_REQUESTS: Final = EVENTS["forget"] | EVENTS["revert"] | NOTES.keys()
 _OTHERS: Final = """
     contribution.make
-    export.write
+    export.write export.fail
     feed.add feed.enable feed.disable feed.run feed.release feed.reject
-    key.rotate
+    key.add key.rotate
     model.add model.update model.remove
     notice.add notice.remove notice.secret notice.retry notice.send notice.fail
     policy.add policy.enforce policy.shadow policy.disable policy.freeze policy.unfreeze

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from govd.errors import Denied, MachineFault, NoWeights, Usage
+from govd.errors import Denied, GovdError, MachineFault, NoWeights, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.models.served import Served
+from govd.reconcile.signed import sign_checkpoint
 from govd.reconcile.writing import EDIT_FILE, check_written, write_edit
 from govd.records.limits import bounded
 from govd.serve.serving import Serving
@@ -35,18 +37,19 @@ class Exports:
         disclose: bool = False,
         recipient: str = "",
     ) -> Record:
-        """Write the edited model (`hf`) or its edit (`edit`) into a folder that is empty or not
-        there yet; the recipient is recorded, so that he can be told of later reverts.
+        """Write the edited model (`hf`, with its card and signature) or its edit (`edit`) into a
+        folder that is empty or not there yet; the recipient is recorded, so that he can be told of
+        later reverts.
 
         Raises:
             Usage: the folder is not empty, or nobody writes this format. MachineFault: it cannot be
-            written; what was begun is taken away. Denied: a private request is in it: beside its
-            public base an edited model names what it forgot. `disclose` to a `recipient` who is
-            named allows it.
+            written; what was begun is taken away, and an entry says that it failed. BadCheckpoint:
+            the base was replaced meanwhile; likewise. Denied: a private request is in it: beside
+            its public base an edited model names what it forgot. `disclose` to a `recipient` who is
+            named allows it, and the card then says it.
         """
         now = self.serving.now(model, revision)
-        requests = self.core.desk.revision(model, now.number)["requests"] if now.number else []
-        private = [r for r in requests if self.core.desk.request(r).get("private")]
+        private = self._private(model, now)
         if private and not (disclose and recipient.strip()):
             advice = "Say --disclose --recipient WHO if whoever gets it may know."
             raise Denied(
@@ -54,13 +57,15 @@ class Exports:
                 where=f"{model}/{now.number}",
                 advice=advice,
             )
-        files = self._written(model, folder, format, now)
-        payload: dict[str, Json] = {
-            "revision": now.number,
-            "format": format,
-            "folder": str(folder),
-            "files": dict(files),
-        }
+        payload: dict[str, Json] = {"revision": now.number, "format": format, "folder": str(folder)}
+        try:
+            files = self._written(model, folder, format, now, self._texts(private))
+        except (Usage, NoWeights):
+            raise
+        except GovdError as error:
+            self._fail(model, now.number, actor, payload | {"recipient": recipient or actor}, error)
+            raise
+        payload["files"] = dict(files)
         payload |= {
             "edit_digest": now.edit.digest,
             "recipient": recipient or actor,
@@ -73,7 +78,32 @@ class Exports:
         )
         return {"model": model, **payload}
 
-    def _written(self, model: str, folder: Path, format: str, now: Served) -> Mapping[str, str]:
+    def _private(self, model: str, now: Served) -> list[str]:
+        """The private requests that a revision is made of."""
+        requests = self.core.desk.revision(model, now.number)["requests"] if now.number else []
+        return [request for request in requests if self.core.desk.request(request).get("private")]
+
+    def _fail(
+        self, model: str, number: int, actor: str, payload: dict[str, Json], error: GovdError
+    ) -> None:
+        """Say in the ledger that nothing was exported, and why; as far as it can be written."""
+        reason: dict[str, Json] = {"reason": error.message}
+        with contextlib.suppress(MachineFault):
+            self.core.desk.append(
+                [Draft("export.fail", f"{model}/{number}", actor, model, payload | reason)]
+            )
+
+    def _texts(self, requests: Sequence[str]) -> dict[str, Record]:
+        """What private requests say, of those whose texts were not destroyed, by id."""
+        texts: dict[str, Record] = {}
+        for request in map(self.core.desk.request, requests):
+            if not request.shredded_at and request.private is not None:
+                texts[request.id] = self.core.private.open(request.id, request.private.commitment)
+        return texts
+
+    def _written(
+        self, model: str, folder: Path, format: str, now: Served, texts: Mapping[str, Record]
+    ) -> Mapping[str, str]:
         """The files with their SHA-256; where that fails the folder is as it was."""
         new_folders = [p for p in (folder, *folder.parents) if not p.exists()]
         try:
@@ -92,7 +122,7 @@ class Exports:
         part = folder / f".{secrets.token_hex(4)}.part"
         try:
             part.mkdir()
-            files = self._files(model, part, format, now)
+            files = self._files(model, part, format, now, texts)
             for name in sorted(
                 os.listdir(part)
             ):  # a process that is killed leaves nothing that looks whole
@@ -109,7 +139,9 @@ class Exports:
             _clear(folder, new_folders)
             raise
 
-    def _files(self, model: str, folder: Path, format: str, now: Served) -> Mapping[str, str]:
+    def _files(
+        self, model: str, folder: Path, format: str, now: Served, texts: Mapping[str, Record]
+    ) -> Mapping[str, str]:
         if format == "edit":
             return write_edit(self.core, now, model, folder / f"{model}.{EDIT_FILE}")
         try:
@@ -125,7 +157,7 @@ class Exports:
         if files is None:
             raise Usage(f"no plugin writes the format {format!r}", advice="Formats: hf, edit.")
         check_written(now, files)
-        return files
+        return sign_checkpoint(self.core, now, model, folder, files, format, texts)
 
 
 def _clear(folder: Path, made: list[Path]) -> None:

@@ -8,8 +8,9 @@ from typing import Final
 DERIVATION: Final = "keys/derivation.key"
 SMALL: Final = ("origin", "token", "govd.toml", DERIVATION)
 KEY: Final = "keys/signing.key"
+MODELS: Final = "keys/models.key"
 NAMES: Final = re.compile(
-    r"ledger\.db|origin|token|govd\.toml|keys/(?:signing\.key|derivation\.key|signed\.note)"
+    r"ledger\.db|origin|token|govd\.toml|keys/(?:signing\.key|models\.key|derivation\.key|signed\.note)"
     r"|private/[0-9a-z]{1,64}(?:\.[0-9]{1,10})?\.(?:box|key)"
     r"|notices/[0-9a-z][0-9a-z._-]{0,62}\.key"
     r"|feeds/[0-9a-z][0-9a-z._-]{0,62}/(?:secret|held-[0-9]{1,10})"
@@ -32,6 +33,9 @@ LEFT_OUT: Final = {
     r"lock|daemon\.json": "says which process works on the home",
     r"keys/next\.key": (
         "the key that the ledger was changed to is in the backup as keys/signing.key"
+    ),
+    r"keys/next-models\.key": (
+        "the key that models are signed with from now on is in the backup as keys/models.key"
     ),
     r"private/.*": "no entry names it, or an entry destroyed it",
     r"(?:.*/)?\..*": "half-written, or hidden",

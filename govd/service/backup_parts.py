@@ -12,7 +12,7 @@ from typing import Final
 
 from govd.automatic.feed_files import FEEDS
 from govd.errors import BadFile, GovdError
-from govd.home.home import SIGNED
+from govd.home.home import MODEL_KEY, NEXT_MODEL_KEY, SIGNED
 from govd.home.private import MARKS, Boxes
 from govd.ledger.database import (
     copy_database,
@@ -20,9 +20,10 @@ from govd.ledger.database import (
     marked,
     rotations,
 )
+from govd.ledger.model_signing import ModelSigner
 from govd.ledger.signing import Key, LogCheckpoint, Signer
 from govd.notices.kept import FOLDER
-from govd.service.backup_format import KEY, SMALL
+from govd.service.backup_format import KEY, MODELS, SMALL
 
 TRIES: Final = 10
 PAUSE_SECONDS: Final = 0.2
@@ -37,6 +38,8 @@ class LedgerFacts:
     """The last one that it was changed to."""
     note: str | None
     """The last signed log checkpoint."""
+    model_key: str | None
+    """The id of the last one that was to sign models."""
     texts: frozenset[str]
     """Boxes of private requests that were not destroyed: with what was filed, and with each reason
     that was given.
@@ -75,11 +78,13 @@ def consistent_parts(folder: Path, copy: Path, work: Path) -> Parts:
         copy_database(folder / "ledger.db", copy)
         facts = _facts(copy)
         key = _key(folder, facts, origin, work)
+        model_key = _model_key(folder, facts)
         files, missing = _texts(folder, facts)
-        if key is None or missing - absent:
+        if key is None or model_key is None or missing - absent:
             absent |= missing  # those that a shredding took will not be missed by the next copy
             continue
         signer, files[KEY] = key
+        files |= model_key
         small = [name for name in SMALL if (folder / name).exists()]
         files |= _receivers(folder) | _feeds(folder)
         files |= signed_note | {name: (folder / name).read_bytes() for name in small}
@@ -129,8 +134,11 @@ def _facts(copy: Path) -> LedgerFacts:
         note = ledger.execute(newest).fetchone()
     keys = [entry["payload"]["new"] for entry in rotations(copy)]
     key = Key.parse(keys[-1]) if keys else None
+    added = [e for e in marked(copy, [b'"kind":"key.add"']) if e["kind"] == "key.add"]
+    model_key = str(added[-1]["payload"].get("key")) if added else None
     texts = Boxes.of(marked(copy, MARKS)).living
-    return LedgerFacts(0 if last is None else last + 1, key, note[0] if note else None, texts)
+    size = 0 if last is None else last + 1
+    return LedgerFacts(size, key, note[0] if note else None, model_key, texts)
 
 
 def _key(folder: Path, facts: LedgerFacts, origin: str, work: Path) -> tuple[Signer, bytes] | None:
@@ -150,6 +158,24 @@ def _key(folder: Path, facts: LedgerFacts, origin: str, work: Path) -> tuple[Sig
         if _fits(signer.key, facts):
             return signer, data
     return None
+
+
+def _model_key(folder: Path, facts: LedgerFacts) -> dict[str, bytes] | None:
+    """The private key that the copy of the ledger says signs models, in its place; nothing where it
+    says none, or the home has lost it. None: it is being changed at this moment.
+    """
+    if facts.model_key is None:
+        return {}
+    is_there = False
+    for name in (MODEL_KEY, NEXT_MODEL_KEY):
+        try:
+            data = (folder / "keys" / name).read_bytes()
+        except FileNotFoundError:
+            continue
+        is_there = True
+        if ModelSigner.parse(data, str(folder / "keys" / name)).key.id == facts.model_key:
+            return {MODELS: data}
+    return None if is_there else {}
 
 
 def _fits(key: Key, facts: LedgerFacts) -> bool:

@@ -37,6 +37,10 @@ class ModelFacts:
     that `model add NAME REFERENCE` alone is enough where they exist. `words` are texts that it
     brings without a file of their own (`labels`, `anchors`, `templates`, `domains`).
 
+    `card` is what a model card says of its checkpoints, as Markdown, by name: `library` (as the Hub
+    calls it), `load` (how to load one), `image` and `text` (where an edit of that side lies),
+    `rounding`; `FORMAT:NAME` is of one format alone.
+
     `dim` is the width of the space that is edited. `logit_scale` is what a cosine is multiplied by
     before a softmax: 1.0 where the model has none. `image_size` is in pixels: 0 where it takes no
     pictures.
@@ -54,6 +58,7 @@ class ModelFacts:
     files: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Path] = field(default_factory=dict)
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    card: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ OTHERS: Final = "others"
 """What a manifest says of other requests, beside the one that its bundle is about."""
 DIGESTS: Final = "digests"
 """They are shown as digests only. Where a manifest says nothing of them, they are shown whole."""
-OF_THE_LOG: Final = ("key.rotate", "witness.cosign", "witness.stamp")
+OF_THE_LOG: Final = ("key.add", "key.rotate", "witness.cosign", "witness.stamp")
 NAMELESS: Final = ("revision.compose", "revision.publish", "revision.deliver", "export.write")
 """Entries of a revision that name other requests by ids and digests alone."""
 FIGURES: Final = ("revision.evaluate", "revision.measure")

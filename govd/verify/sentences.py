@@ -183,6 +183,8 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
             return f"the contribution {subject[:12]}… was computed by {payload.get('method')}"
         case "export.write":
             return f"{subject} was exported to {payload.get('recipient') or payload.get('folder')}"
+        case "export.fail":
+            return f"{subject} was to be exported, and nothing was written: {reason}"
         case "model.remove" if payload.get("retired"):
             count = len(json_list(payload.get("requests")))
             because = f": {reason}" if reason else ""
@@ -206,6 +208,10 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
             return f"a token with the role {payload.get('role')} was made for {holder}"
         case "token.revoke":
             return f"the token {subject} was revoked"
+        case "key.add":
+            replaced = str(payload.get("replaces") or "")[:16]
+            instead = f" instead of {replaced}" if replaced else ""
+            return f"model checkpoints are signed by the key {subject}{instead} from here on"
         case "key.rotate":
             return f"the key of the log was changed to {str(payload.get('new'))[-20:]}: {reason}"
     return None

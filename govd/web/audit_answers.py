@@ -140,12 +140,13 @@ class Witnessed(RootModel[list[dict[str, Any]]]):
 
 
 class Rotated(Answer):
-    """The old key and the new one."""
+    """The old key and the new one; `model_key`: the new one that signs models (PEM)."""
 
     old: str
     new: str
     entry: int
     reason: str
+    model_key: str | None
 
 
 class Given(Answer):

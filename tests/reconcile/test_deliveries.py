@@ -87,7 +87,8 @@ def test_a_delivery_whose_entry_was_lost_is_told(
     assert service.revision("a", 1)["files"] == {}
     monkeypatch.undo()
     service.reconcile()
-    assert set(service.revision("a", 1)["files"]) == {"edit.safetensors"}
+    signed = {"README.md", "model.sig", "statement.dsse.json"}
+    assert set(service.revision("a", 1)["files"]) == {"edit.safetensors", *signed}
 
 
 def test_files_that_were_changed_with_what_is_said_of_them_are_written_again(

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from govd.web.described import ANSWERS, KINDS, REFUSALS, SIGNED
 from tests.fuzz import http
 
-TEXTS = ("GET /v1/audit/checkpoint", "GET /v1/audit/key")
+TEXTS = ("GET /v1/audit/checkpoint", "GET /v1/audit/key", "GET /v1/audit/model-key")
 
 
 @pytest.mark.slow

@@ -165,6 +165,19 @@ class Audit(Asked):
         """The public key of the log."""
         raise NotImplementedError
 
+    @question(
+        "audit/model-key",
+        "checkpoints.model_key",
+        kind="text",
+    )
+    def audit_model_key(self) -> str:
+        """The public key that model checkpoints are signed with (P-256, PEM).
+
+        Raises:
+            NotFound: none was signed yet.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def audit_verify(
         self,

@@ -1,0 +1,144 @@
+"""What govd adds to a checkpoint that a backend wrote: its card, the statement about its revision,
+and the signature over all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from govd.errors import PluginFault
+from govd.ledger.model_signing import SIGNATURE, ModelKey, signature
+from govd.models.core import Core
+from govd.models.embeddings import file_digest
+from govd.models.model_key import ModelKeys
+from govd.models.served import Served
+from govd.reconcile.model_card import CARD, CardSubject, card
+from govd.types import Json
+from govd.verify import claim
+from govd.verify.claim import Claim
+from govd.verify.honest import is_number, json_dict, json_list
+from govd.verify.signed_folder import STATEMENT_FILE
+from govd.views.desk import EVERY
+
+LEFT_OUT: Final = ("approvals",)
+"""Of a request in a statement: names of people go to auditors, not with a model."""
+
+
+LEAKS: Final = ("probe_before", "probe_after", "knn_before", "knn_after", "examples_after")
+"""What is said of attacks with examples: how well they do, not on what."""
+
+
+def sign_checkpoint(
+    core: Core,
+    served: Served,
+    model: str,
+    folder: Path,
+    files: Mapping[str, str],
+    format: str = "hf",
+    texts: Mapping[str, Mapping[str, Json]] | None = None,
+) -> dict[str, str]:
+    """Add card, statement and signature to a folder with a checkpoint; all files with their
+    SHA-256. Written twice of one revision they have the same bytes.
+
+    Args:
+        core: of the home.
+        served: the model with the edit.
+        model: its name.
+        folder: with the checkpoint and nothing else.
+        files: of the checkpoint, with their SHA-256.
+        format: that it is in.
+        texts: what private requests say, of those that whoever gets it may know, by id.
+
+    Raises:
+        PluginFault: the backend wrote files of these names. BadFile: the key that signs is lost.
+    """
+    taken = sorted({STATEMENT_FILE, SIGNATURE} & set(files))
+    if taken:
+        raise PluginFault(
+            f"wrote {', '.join(taken)}, which govd writes itself",
+            where=f"plugin {served.opened.model.facts.backend}, write_checkpoint",
+            advice="Write them under other names. Nothing was published or exported.",
+        )
+    signed = dict(files)
+    about = _claim(core, served, model)
+    if CARD not in files:
+        text = card(_subject(core, served, about, format, texts or {}))
+        signed |= _put(folder, CARD, text.encode())
+    with core.desk.lock:  # no key is changed between the statement and the signature
+        signer, log = ModelKeys(core).signer(), core.desk.ledger.signer
+        about.predicate |= _keys(core, signer.key)
+        about.subjects = dict(signed)
+        signed |= _put(folder, STATEMENT_FILE, claim.sealed(about, log.key.id.hex(), log.raw))
+        name = f"{model}-{served.number}"
+        signed |= _put(folder, SIGNATURE, signature(name, signed, signer))
+    return signed
+
+
+def _put(folder: Path, name: str, data: bytes) -> dict[str, str]:
+    (folder / name).write_bytes(data)
+    return {name: file_digest(folder / name)}
+
+
+def _keys(core: Core, key: ModelKey) -> dict[str, Any]:
+    return {"log_key": str(core.desk.ledger.signer.key), "model_key": key.pem}
+
+
+def _claim(core: Core, served: Served, model: str) -> Claim:
+    """What the entries say of a revision, without what is for auditors alone: people, whole tables
+    of figures, where the base lay on this machine.
+    """
+    desk, number = core.desk, served.number
+    subjects = {model, f"{model}/{number}"}
+    if number:
+        subjects |= set(desk.revision(model, number).requests)
+    records = desk.views.records
+    seqs = sorted({seq for s in subjects for seq in records.seqs(limit=EVERY, subject=s)})
+    entries = desk.ledger.some(seqs)
+    about = claim.claims_of(lambda: entries, [(model, number)])[model, number]
+    facts, predicate = served.opened.model.facts, about.predicate
+    predicate |= {"origin": desk.ledger.origin, "base": {"digest": facts.digest}}
+    if facts.hf_revision:
+        predicate["base"] |= {"reference": facts.reference, "hf_revision": facts.hf_revision}
+    if served.edit.conditions:
+        predicate["carries"] = "linear"
+    predicate["metrics"] = _figures(predicate["metrics"])
+    predicate["requests"] = [
+        {name: value for name, value in request.items() if name not in LEFT_OUT}
+        for request in predicate["requests"]
+    ]
+    return about
+
+
+def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Single figures and what they were measured on: tables name classes one by one."""
+    single = {**json_dict(metrics.get("data_free")), **metrics}
+    figures = {name: value for name, value in single.items() if is_number(value) or name == "on"}
+    leaks = [
+        {name: leak[name] for name in LEAKS if name in leak}
+        for leak in map(json_dict, json_list(metrics.get("leaks")))
+    ]
+    return figures | ({"leaks": leaks} if leaks else {})
+
+
+def _subject(
+    core: Core,
+    served: Served,
+    about: Claim,
+    format: str,
+    texts: Mapping[str, Mapping[str, Json]],
+) -> CardSubject:
+    number = served.number
+    metrics = core.desk.revision(about.model, number).metrics if number else {}
+    return CardSubject(
+        about.model,
+        number,
+        str(served.edit.side),
+        served.opened.model.facts,
+        about.predicate,
+        metrics,
+        format,
+        texts,
+        bool(served.edit.conditions),
+    )
