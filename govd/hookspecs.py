@@ -218,11 +218,13 @@ def govd_export(model: Model, edit: Edit, format: str, folder: Path) -> Mapping[
 
 
 @hookspec(firstresult=True)
-def govd_open_store(url: str) -> Store | None:
+def govd_open_store(url: str, secret: str) -> Store | None:
     """Open embeddings that are kept elsewhere (*first*), or None for an address that is not one's
-    own: `file:///data/vectors.npy`, `qdrant://host/collection`.
+    own: `file:///data/vectors.npy`, `qdrant://host/collection`. `secret` is a password or token
+    that was given for it, empty where none was.
 
-    Opening must be cheap: what is large is read by the calls of `govd.types.Store`.
+    Opening must be cheap: what is large is read by the calls of `govd.types.Store`. A store is
+    opened for each piece of work, by several threads and processes, and closed after it.
 
     Raises:
         BadFile, MachineFault: the address is one's own, and what is there is no such store, or

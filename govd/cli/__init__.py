@@ -22,6 +22,7 @@ from govd.cli import (
     principals,
     requests,
     revisions,
+    stores,
     tokens,
 )
 from govd.cli.command import model_first
@@ -60,6 +61,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(policies.app, name="policy")
 app.add_typer(tokens.app, name="token")
 app.add_typer(feeds.app, name="feed")
+app.add_typer(stores.app, name="store")
 app.add_typer(notices.app, name="notice")
 app.add_typer(principals.app, name="principal")
 

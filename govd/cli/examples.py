@@ -197,6 +197,26 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         'govd feed reject nightly 7 --reason "the export was cut off"',
         'govd feed reject nightly 7 --reason "a test" --json',
     ),
+    "store add": (
+        "govd store add shop /data/vectors.npy --model mini --stamp-as base",
+        "govd store add web file:///data/web.npy --model mini --follow",
+    ),
+    "store list": ("govd store list", "govd store list --json"),
+    "store show": ("govd store show shop", "govd store show shop --json"),
+    "store find": (
+        "govd store find dog shop --whole",
+        'govd store find "" shop --example dog.png --limit 100 --json',
+    ),
+    "store patch": ("govd store patch shop --dry-run", "govd store patch shop --base"),
+    "store verify": ("govd store verify shop", "govd store verify shop --json"),
+    "store purge": (
+        'govd store purge shop --reason "originals may not be kept"',
+        'govd store purge shop --reason "end of project" --json',
+    ),
+    "store remove": (
+        'govd store remove shop --reason "moved"',
+        'govd store remove shop --reason "moved" --json',
+    ),
     "token create": (
         "govd token create --role operator --name ann-laptop --principal ann --expires 2027-12-31",
         "govd token create --role inference --name shop-frontend --model shop --json",

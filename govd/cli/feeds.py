@@ -10,7 +10,7 @@ import typer
 from govd.cli.access import opened
 from govd.cli.options import FormatOption, HomeOption, JsonOption, ReasonOption
 from govd.cli.output import check_format, put, put_rows
-from govd.errors import Usage
+from govd.cli.secrets import secret_in
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,7 +60,6 @@ SecretOption = Annotated[
         ),
     ),
 ]
-SECRET_BYTES = 4096
 
 
 @app.command("add")
@@ -82,7 +81,7 @@ def add(
     """
     from govd.cli.show_feeds import show_feed
 
-    secret = "" if secret_file is None else _secret(secret_file)
+    secret = "" if secret_file is None else secret_in(secret_file)
     with opened(home) as api:
         feed = api.add_feed(name, _address(url), model, every, missing, secret)
     put(feed, as_json, show_feed)
@@ -93,18 +92,6 @@ def _address(url: str) -> str:
     if "://" in url or url.rstrip(":") == "webhook":
         return url
     return Path(url).expanduser().absolute().as_uri()
-
-
-def _secret(path: Path) -> str:
-    from govd.home.regular import read_regular
-
-    try:
-        secret = read_regular(path, SECRET_BYTES).decode("ascii").strip()
-    except (OSError, UnicodeDecodeError) as fault:
-        raise Usage(f"the secret cannot be read ({fault})", where=str(path)) from None
-    if not secret or not secret.isprintable():
-        raise Usage("this is no secret", where=str(path), advice="Write it alone, on one line.")
-    return secret
 
 
 @app.command("list")

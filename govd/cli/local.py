@@ -13,6 +13,7 @@ from govd.cli.local_feeds import LocalFeeds
 from govd.cli.local_notices import LocalNotices
 from govd.cli.local_people import LocalPeople
 from govd.cli.local_policies import LocalPolicies
+from govd.cli.local_stores import LocalStores
 from govd.errors import Conflict, GovdError
 from govd.models.given import Given
 from govd.records.actors import local_account
@@ -26,7 +27,7 @@ from govd.types import Floats, Progress, Record, silent
 from govd.verify.safe_text import safe
 
 
-class Local(LocalPolicies, LocalFeeds, LocalNotices, LocalPeople, Api):
+class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, Api):
     """A home, worked on in this process under its lock. What was filed without waiting is
     reconciled before it is let go.
 
@@ -62,6 +63,7 @@ class Local(LocalPolicies, LocalFeeds, LocalNotices, LocalPeople, Api):
         self._left, self._looked = False, True
         self.service.reconcile()
         self.service.measure()
+        self.service.stores.step()
 
     @property
     def resumed(self) -> Service:

@@ -14,6 +14,7 @@ from govd.client.files import as_body, new_file, part_of_path, picture_file, sav
 from govd.client.notices import NoticeCalls
 from govd.client.people import PeopleCalls
 from govd.client.policies import PolicyCalls
+from govd.client.stores import StoreCalls
 from govd.client.transport import Transport
 from govd.errors import UnreadableImage
 from govd.records.lifecycle import MOVING
@@ -21,7 +22,7 @@ from govd.service.api import Api, Question
 from govd.types import Floats, Json, Record
 
 
-class Daemon(PolicyCalls, FeedCalls, NoticeCalls, PeopleCalls, Api):
+class Daemon(PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, PeopleCalls, Api):
     """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is
     said in `govd.service.api`.
     """

@@ -15,6 +15,7 @@ from govd.records.policy import Freeze, Policy
 from govd.records.record import StoredRecord
 from govd.records.request import Request
 from govd.records.revision import Revision
+from govd.records.store import StoreRecord
 from govd.types import Json
 
 Place = tuple[str, str]
@@ -39,6 +40,7 @@ TYPES: Final[Mapping[str, type[StoredRecord]]] = {
     "feed": FeedRecord,
     "feed_run": FeedRun,
     "principal": Principal,
+    "store": StoreRecord,
 }
 """What a noun's records are."""
 

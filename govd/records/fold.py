@@ -5,9 +5,9 @@ Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` 
 `revision.<event>` for each event of `lifecycle`, and those that change no state: `request.extend`,
 `.criteria`, `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`, `.deliver`,
 `model.update`, `contribution.make`, `export.<event>`, `token.<event>`, `key.<event>`,
-`witness.cosign`, `witness.stamp`, `policy.<event>`, `feed.<event>`, `notice.<event>`,
-`principal.<event>`. The subject of a request's entries is its id, of a revision's `model/number`,
-of a model's, feed's, receiver's or principal's its name.
+`witness.cosign`, `witness.stamp`, `policy.<event>`, `feed.<event>`, `store.<event>`,
+`notice.<event>`, `principal.<event>`. The subject of a request's entries is its id, of a revision's
+`model/number`, of a model's, feed's, store's, receiver's or principal's its name.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from govd.records.fold_people import fold_principal
 from govd.records.fold_policies import fold_policy
 from govd.records.fold_requests import fold_request
 from govd.records.fold_revisions import fold_revision
+from govd.records.fold_stores import fold_store
 from govd.records.record import StoredRecord
 from govd.types import Record
 
@@ -111,5 +112,6 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "feed": fold_feed,
     "notice": fold_notice,
     "principal": fold_principal,
+    "store": fold_store,
 }
 """By the noun of an entry's kind."""

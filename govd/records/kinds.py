@@ -20,6 +20,7 @@ _OTHERS: Final = """
     principal.add principal.update principal.remove principal.delegate principal.undelegate
     request.file request.read
     revision.compose revision.measure revision.deliver
+    store.add store.patch store.switch store.fail store.verify store.purge store.remove
     token.create token.revoke
     witness.cosign witness.stamp
 """

@@ -39,6 +39,7 @@ from govd.service.reporting import Reports
 from govd.service.revisions import Revisions
 from govd.service.standing import Standing
 from govd.service.tokens import Tokens
+from govd.stores import Stores
 from govd.types import Progress, Record, silent
 
 log = logging.getLogger("govd")
@@ -85,6 +86,7 @@ class Service:
             self.feeds.looks.faults,
         ).status
         self.revisions, self.revision, self.diff = revisions.all, revisions.show, revisions.diff
+        self.stores = Stores(core, self.measuring, serving)
         self.serving, self.embeddings, self.classify = (
             serving.now,
             serving.embeddings,

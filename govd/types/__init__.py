@@ -25,7 +25,17 @@ from govd.types.figures import Figure
 from govd.types.models import LinearEdit, Model, ModelFacts, ModelReference, Prototypes
 from govd.types.policies import Parameter, ReadyPolicy
 from govd.types.scopes import Concept, Contribution, ForgetSpec, Scope
-from govd.types.stores import Hit, Patched, Purged, Store, StoreStamp, VectorEdit
+from govd.types.stores import (
+    Batch,
+    Generation,
+    Hit,
+    Portion,
+    Purged,
+    RowNumbers,
+    Store,
+    StoreFacts,
+    StoreStamp,
+)
 from govd.types.values import (
     KEPT_PRIVATE,
     PRIVATE,
@@ -56,6 +66,7 @@ __all__ = [
     "USES",
     "Answer",
     "Answers",
+    "Batch",
     "Bools",
     "Bytes",
     "Concept",
@@ -67,6 +78,7 @@ __all__ = [
     "Floats",
     "ForgetSpec",
     "Gate",
+    "Generation",
     "Hit",
     "Json",
     "LinearEdit",
@@ -75,8 +87,8 @@ __all__ = [
     "ModelReference",
     "Needs",
     "Parameter",
-    "Patched",
     "Places",
+    "Portion",
     "Progress",
     "Proposals",
     "Prototypes",
@@ -85,13 +97,14 @@ __all__ = [
     "Record",
     "RowAnswer",
     "RowForm",
+    "RowNumbers",
     "Scope",
     "Side",
     "Store",
+    "StoreFacts",
     "StoreStamp",
     "Target",
     "Use",
-    "VectorEdit",
     "Vote",
     "changeable",
     "silent",

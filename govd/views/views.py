@@ -23,14 +23,16 @@ from govd.records.fold_models import check_name
 from govd.records.fold_revisions import made_of_digest
 from govd.records.lifecycle import ModelState, RequestState
 from govd.records.model import Head, RegisteredModel
-from govd.records.notice import Notice, Receiver, ReceiverState
+from govd.records.notice import Notice, Receiver
 from govd.records.people import People, Principal
 from govd.records.policy import Freeze, Policy
 from govd.records.record import StoredRecord
 from govd.records.request import Request
 from govd.records.revision import Revision
+from govd.records.store import StoreRecord
 from govd.types import Record
 from govd.views.filters import RequestFilters
+from govd.views.memory import IN_MEMORY, can_change
 from govd.views.records import Records, line, row
 from govd.views.seals import Cell
 
@@ -67,6 +69,7 @@ class Views:
         self.policies = {name: Policy.from_json(r) for name, r in live("policy")}
         self.feeds = {name: FeedRecord.from_json(r) for name, r in live("feed")}
         self.principals = {key: Principal.from_json(r) for key, r in live("principal")}
+        self.stores = {name: StoreRecord.from_json(r) for name, r in live("store")}
         self._freeze = next((Freeze.from_json(r) for _, r in live("freeze")), None)
         self.receivers = {name: Receiver.from_json(r) for name, r in live("receiver")}
         self.size = int(self.records.position().get("size", 0))
@@ -124,26 +127,21 @@ class Views:
         in_memory = kept[noun].get(key) if noun in kept else None
         return self._get(noun, key) if in_memory is None else in_memory
 
+    def _hold(self, place: Place, record: StoredRecord) -> None:
+        """Keep a changed record where all of its noun are in memory."""
+        attribute = IN_MEMORY.get(place[0])
+        if attribute is not None:
+            getattr(self, attribute)[place[1]] = record
+        elif place[0] == "freeze":
+            self._freeze = Freeze.from_json(record)
+
     def _keep(self, changes: Changes, seq: int) -> None:
         """Changed records in memory, to be written with the rest of their batch."""
         for place, record in changes.records.items():
             self._changed[place] = record
             self._first[place] = int(record.get("seq", seq))
             self._remember(place[1], record)
-            if place[0] == "token":
-                self.tokens[place[1]] = record
-            elif place[0] == "witness":
-                self.witnessed[place[1]] = record
-            elif place[0] == "policy":
-                self.policies[place[1]] = Policy.from_json(record)
-            elif place[0] == "feed":
-                self.feeds[place[1]] = FeedRecord.from_json(record)
-            elif place[0] == "principal":
-                self.principals[place[1]] = Principal.from_json(record)
-            elif place[0] == "freeze":
-                self._freeze = Freeze.from_json(record)
-            elif place[0] == "receiver":
-                self.receivers[place[1]] = Receiver.from_json(record)
+            self._hold(place, record)
         self._terms += changes.terms
         if changes.span is not None:
             self._spans.append(changes.span)
@@ -197,15 +195,9 @@ class Views:
 
     def _is_live(self, place: Place, record: StoredRecord) -> bool:
         """Whether something can still happen to it."""
-        if isinstance(record, Request):
-            return not record.is_final
-        if isinstance(record, RegisteredModel):
-            return record.state is ModelState.REGISTERED
         if isinstance(record, Revision):
             return record.number in self._numbers(record.model)
-        if isinstance(record, Receiver):
-            return record.state is not ReceiverState.REMOVED
-        return place[0] in ("token", "head", "witness", "policy", "freeze", "feed", "principal")
+        return can_change(place[0], record)
 
     def _get(self, noun: str, key: str) -> StoredRecord | None:
         changed = self._changed.get((noun, key))

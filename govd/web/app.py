@@ -27,6 +27,7 @@ from govd.web import (
     problems,
     questions,
     requests,
+    stores,
     tokens,
 )
 from govd.web.context import Context, needs
@@ -51,6 +52,7 @@ ROUTERS = (
     tokens.router,
     feeds.router,
     feeds.sent,
+    stores.router,
     notices.router,
     principals.router,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -178,6 +178,36 @@ class FeedBody(Body):
     every: str | None = None
     missing: str = "keep"
     secret: str = ""
+
+
+class StoreBody(Body):
+    """`govd store add`; files are on the daemon's machine."""
+
+    name: str
+    url: str
+    model: str
+    stamp_as: str | None = None
+    follow: bool = False
+    secret: str = ""
+
+
+class StorePatchBody(Body):
+    """`govd store patch`."""
+
+    revision: int | None = Field(default=None, ge=0)
+    dry_run: bool = False
+    lossy: bool = False
+    any_length: bool = False
+    unmarked: Literal["skip", "base"] = "skip"
+
+
+class StoreFindBody(Body):
+    """`govd store find`: a name, pictures as base64 of their files, or both."""
+
+    concept: str = ""
+    examples: list[str] = Field(default=[], max_length=256)
+    limit: int = 20
+    whole: bool = False
 
 
 class TokenBody(Body):

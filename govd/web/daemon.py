@@ -23,6 +23,7 @@ from govd.web.app import create_app
 from govd.web.context import Context
 from govd.web.guards import EVERYWHERE, check_name
 from govd.web.log import EntryLog, JsonLines
+from govd.web.patching import Patching
 from govd.web.telling import Telling
 from govd.web.warming import Warming
 from govd.web.worker import Worker
@@ -106,7 +107,8 @@ def serve(
         home.token()
         names += _names(host, home.settings.allowed_hosts)
         service.core.plugins.manager.register(EntryLog(), "entry log")
-        worker, warming, telling = Worker(service), Warming(service), Telling(service)
+        worker, warming = Worker(service), Warming(service)
+        others = (warming, Telling(service), Patching(service))
         deadline = _Deadline(home.folder / "daemon.json")
         context = Context(
             service, worker.news.set, worker.trouble, lambda: dict(worker.faults), warming.trouble
@@ -118,24 +120,23 @@ def serve(
             signal.alarm(LONGEST_SECONDS + 4)  # where no thread gets its turn any more
             context.news.close()
 
-        app = create_app(context, names, addresses=host in EVERYWHERE)
+        config = _configured(create_app(context, names, addresses=host in EVERYWHERE), log_level)
         port = listening.getsockname()[1]
         url = f"http://{_reached(host)}:{port}"
-        config = _configured(app, log_level)
         with home.announced(url):
             log.info("govd listens on %s:%d, ask for %s, home %s", host, port, url, home.folder)
-            for thread in (deadline, warming, worker, telling):
+            for thread in (deadline, worker, *others):
                 thread.start()
             worker.news.set()
             try:
                 _Server(config, ending).run(sockets=[listening])
             finally:
                 ending()
-                warming.ending.set()
-                telling.ending.set()
+                for thread in others:
+                    thread.ending.set()
                 worker.end()
-                warming.join()
-                telling.join()
+                for thread in others:
+                    thread.join()
         log.info("govd has stopped")
 
 

@@ -20,6 +20,7 @@ from govd.web import notice_answers as notice
 from govd.web import people_answers as people
 from govd.web import policy_answers as policy
 from govd.web import request_answers as requests
+from govd.web import store_answers as store
 from govd.web.problems import PROBLEM
 
 Model = type[BaseModel]
@@ -96,6 +97,14 @@ ANSWERS: Final[dict[str, Model]] = {
     "GET /v1/feeds/{name}/runs": a.Page[feed.FeedRun],
     "GET /v1/feeds/{name}/runs/{run}": feed.FeedRunWhole,
     "POST /v1/feeds/{name}/runs/{run}/{event}": feed.FeedRunWhole,
+    "GET /v1/stores": a.Page[store.Store],
+    "POST /v1/stores": store.Store,
+    "GET /v1/stores/{name}": store.Store,
+    "POST /v1/stores/{name}/find": store.StoreHits,
+    "POST /v1/stores/{name}/patch": store.StoreEstimated,
+    "POST /v1/stores/{name}/verify": store.StoreVerified,
+    "POST /v1/stores/{name}/purge": store.Store,
+    "POST /v1/stores/{name}/remove": store.Store,
     "GET /v1/notices": a.Page[notice.Receiver],
     "POST /v1/notices": notice.Receiver,
     "GET /v1/notices/history": a.Page[notice.Told],

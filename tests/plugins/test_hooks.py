@@ -22,8 +22,7 @@ from govd.asking.foreign import policies_of, proposals_of, store_of, vote_of
 from govd.asking.plain import Nonsense
 from govd.automatic.feeds import FeedSettings
 from govd.cli.show_requests import show_request
-from govd.edit import Edit
-from govd.errors import BadFile, Conflict, Unsupported
+from govd.errors import BadFile
 from govd.records.people import People
 from govd.requests import ForgetOptions
 from govd.service.service import Service
@@ -35,7 +34,6 @@ from govd.types import (
     ReadyPolicy,
     Record,
     Store,
-    StoreStamp,
     Vote,
 )
 from govd.web.app import create_app
@@ -277,54 +275,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def stamped(edit: Edit, revision: int) -> StoreStamp:
-    return StoreStamp("govd/1", "m", "0" * 64, revision, edit.digest, edit.side, 50)
-
-
 def opened(service: Service, folder: Path) -> Store:
-    store: Store = service.core.plugins.first("govd_open_store", url=f"example+folder://{folder}")
+    store: Store = service.core.plugins.first(
+        "govd_open_store", url=f"example+folder://{folder}", secret=""
+    )
     return store
 
 
 def test_a_store_is_opened_by_its_address(service: Service, folder: Path) -> None:
     """`govd_open_store`."""
-    assert service.core.plugins.first("govd_open_store", url="other://x") is None
-    assert opened(service, folder).count() == 50
+    assert service.core.plugins.first("govd_open_store", url="other://x", secret="") is None
+    assert opened(service, folder).facts().rows == 50
     with pytest.raises(BadFile, match=r"vectors\.npy"):
         opened(service, folder / "none")
     with pytest.raises(Nonsense):
         store_of(object(), {})
-
-
-def test_a_store_goes_from_stamp_to_stamp_and_back_from_its_originals(
-    service: Service, folder: Path
-) -> None:
-    store = opened(service, folder)
-    rows = np.load(folder / "vectors.npy")
-    axis = rows[:1].T
-    nothing, edit = Edit.nothing(8), Edit(axis, axis)
-    base, first = stamped(nothing, 0), stamped(edit, 1)
-    assert store.stamp() is None
-    store._put("vectors", rows, base)  # type: ignore[attr-defined]
-    kept = store.stamp()
-    assert kept is not None
-    with pytest.raises(Conflict):
-        store.patch(edit, first, first)
-    assert store.patch(edit, kept, first, dry_run=True).rows == 50
-    assert store.stamp() == kept, "a dry run writes nothing"
-    assert store.patch(edit, kept, first).reversible
-    assert store.find(axis.T, 1)[0][0].key == "0", "searches go on until the swap"
-    store.swap(first)
-    assert abs(store.find(axis.T, 1)[0][0].score) < 1e-9, "nothing is found any more"
-    assert store.verify(edit, first) == []
-    assert store.verify(nothing, base), "it is not of this revision"
-    again = store.stamp()
-    assert again is not None
-    store.patch(nothing, again, base)
-    store.swap(base)
-    assert np.array_equal(np.load(folder / "vectors.npy"), nothing.apply(rows))
-    store.patch(edit, store.stamp() or base, first)
-    store.swap(first)
-    assert store.purge().size_bytes > 0
-    with pytest.raises(Unsupported, match="originals"):
-        store.patch(nothing, store.stamp() or first, base)

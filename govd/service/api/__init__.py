@@ -24,12 +24,13 @@ from govd.service.api.people import People
 from govd.service.api.policies import Policies
 from govd.service.api.question import Question, questions_of
 from govd.service.api.requests import Requests
+from govd.service.api.stores import Stores
 from govd.service.api.tokens import Tokens
 
 __all__ = ["QUESTIONS", "Api", "Question"]
 
 
-class Api(Models, Requests, Policies, Audit, Tokens, People, Feeds, Notices):
+class Api(Models, Requests, Policies, Audit, Tokens, People, Feeds, Stores, Notices):
     """All of it, as a context that lets go at its end. `remote`: somebody else reconciles, so that
     waiting means something.
     """

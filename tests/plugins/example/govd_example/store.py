@@ -1,34 +1,38 @@
-"""A store: a folder with `vectors.npy`, unit rows `(n, d)`, and what they were edited to beside it.
+"""A store: a folder with `vectors.npy`, unit rows `(n, d)`, small enough to be read whole.
 
-`base.npy` are the rows as the unedited model made them, `next.npy` those that are patched and not
-searched yet, `vectors.npy` those that are searched; each has its stamp beside it.
+`base.npy` are the rows as the unedited model made them, `next.npy` those that are written and not
+searched yet, `vectors.npy` those that are searched; each has its stamp beside it. Whoever brings a
+kind of store runs `tests/stores/contract.py` on it.
 """
 
 import json
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from govd.errors import BadFile, Conflict, NotFound, Unsupported
+from govd.errors import BadFile, Conflict
 from govd.hookspecs import hookimpl
 from govd.types import (
+    Batch,
     Floats,
+    Generation,
     Hit,
-    Patched,
+    Portion,
     Progress,
     Purged,
+    RowNumbers,
     Store,
+    StoreFacts,
     StoreStamp,
-    VectorEdit,
     silent,
 )
 
 SCHEME = "example+folder://"
+FILES = {"searched": "vectors", "base": "base", "next": "next"}
 
 
 class Folder:
@@ -37,83 +41,119 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def stamp(self) -> StoreStamp | None:
-        return self._stamp("vectors")
+    def facts(self) -> StoreFacts:
+        rows = self._rows("searched")
+        return StoreFacts(
+            "example", rows.shape[1], rows.dtype.name, len(rows), rows.nbytes, "base.npy"
+        )
 
-    def count(self) -> int:
-        return len(self._rows("vectors"))
+    def stamp(self) -> StoreStamp | None:
+        return self._stamp("searched")
+
+    def held(self) -> Sequence[StoreStamp]:
+        return [stamp for stamp in map(self._stamp, ("searched", "base")) if stamp]
+
+    def claim(self, stamp: StoreStamp) -> StoreStamp:
+        if self.stamp() is not None:
+            raise Conflict("it is stamped already", where=str(self.folder))
+        return self._put("searched", self._rows("searched"), stamp)
+
+    def portions(self, generation: Generation, rows: int) -> Sequence[Portion]:
+        total = len(self._rows(generation)) if self._path(generation).exists() else 0
+        return [self._portion(at, min(at + rows, total)) for at in range(0, total, rows)]
+
+    def read(self, generation: Generation, portion: Portion) -> Batch:
+        start, stop = map(int, portion.name.split("-"))
+        return Batch(RowNumbers(range(start, stop)), self._rows(generation)[start:stop])
+
+    def prepare(self, expected: StoreStamp, stamp: StoreStamp) -> None:
+        self._check(expected)
+        unfinished = self._stamp("next")
+        if unfinished is None or not unfinished.is_of(stamp):
+            source = "base" if self._path("base").exists() else "searched"
+            self._put("next", np.zeros_like(self._rows(source)), stamp)
+
+    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+        start, stop = map(int, portion.name.split("-"))
+        self._fill("next", start, stop, batch.vectors)
+        if originals is not None:
+            self._fill("base", start, stop, originals)
+
+    def late(self, rows: int) -> Sequence[Portion]:
+        written, total = len(self._rows("next")), len(self._rows("searched"))
+        return [self._portion(at, min(at + rows, total)) for at in range(written, total, rows)]
+
+    def switch(self, expected: StoreStamp, stamp: StoreStamp) -> StoreStamp | None:
+        self._check(expected)
+        following = self._stamp("next")
+        source: Generation = "next" if following and following.is_of(stamp) else "base"
+        kept = self._stamp(source)
+        if kept is None or not kept.is_of(stamp):
+            raise Conflict("it holds no vectors of this stamp", where=str(self.folder))
+        if len(self._rows(source)) < len(self._rows("searched")):
+            return None
+        if not self._path("base").exists():
+            self._put("base", self._rows("searched"), expected)
+        switched = self._put("searched", self._rows(source), stamp)
+        self._drop("next")
+        return switched
 
     def find(self, queries: Floats, limit: int) -> Sequence[Sequence[Hit]]:
-        scores = queries @ self._rows("vectors").T
+        scores = queries @ self._rows("searched").T
         best = np.argsort(-scores, axis=1, kind="stable")[:, :limit]
         return [
             [Hit(str(key), float(row[key])) for key in keys]
             for row, keys in zip(scores, best, strict=True)
         ]
 
-    def patch(
-        self,
-        edit: VectorEdit,
-        expected: StoreStamp,
-        stamp: StoreStamp,
-        *,
-        dry_run: bool = False,
-        progress: Progress = silent,
-    ) -> Patched:
-        began = time.monotonic()
-        if self.stamp() != expected:
-            raise Conflict("the vectors are stamped otherwise than was expected")
-        base = self._path("base")
-        if not base.exists() and expected.revision:
-            raise Unsupported("the originals are gone: nothing can be had from what was made")
-        rows = np.load(base if base.exists() else self._path("vectors"))
-        if not dry_run:
-            if not base.exists():
-                self._put("base", rows, expected)
-            self._put("next", edit.apply(rows), stamp)
-            progress("rows", len(rows), len(rows))
-        return Patched(len(rows), rows.nbytes, time.monotonic() - began, True)
-
-    def verify(self, edit: VectorEdit, stamp: StoreStamp) -> Sequence[str]:
-        faults = []
-        kept = self.stamp()
-        if kept is None or (kept.revision, kept.edit_digest) != (stamp.revision, edit.digest):
-            faults.append("the vectors that are searched are of another revision")
-        if kept is not None and kept.sha256 != sha256(self._rows("vectors").tobytes()).hexdigest():
-            faults.append("the vectors are not those that were stamped")
-        return faults
-
-    def swap(self, stamp: StoreStamp) -> None:
-        kept = self._stamp("next")
-        if kept is None or (kept.revision, kept.edit_digest) != (stamp.revision, stamp.edit_digest):
-            raise NotFound(f"no vectors of revision {stamp.revision} are ready")
-        self._put("vectors", self._rows("next"), stamp)
-        self._drop("next")
+    def fetch(self, keys: Sequence[str]) -> Floats:
+        rows: Floats = self._rows("searched")[[int(key) for key in keys]]
+        return rows
 
     def purge(self, progress: Progress = silent) -> Purged:
         return Purged(self._drop("next") + self._drop("base"), "")
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.npy"
+    def close(self) -> None:
+        pass
 
-    def _rows(self, name: str) -> Any:
-        return np.load(self._path(name))
+    def _portion(self, start: int, stop: int) -> Portion:
+        return Portion(f"{start}-{stop}", stop - start)
 
-    def _stamp(self, name: str) -> StoreStamp | None:
-        path = self.folder / f"{name}.govd.json"
-        return StoreStamp(**json.loads(path.read_text())) if path.exists() else None
+    def _check(self, expected: StoreStamp) -> None:
+        if self.stamp() != expected:
+            raise Conflict("the vectors are stamped otherwise than was expected")
 
-    def _put(self, name: str, rows: Any, stamp: StoreStamp) -> None:
-        digest = sha256(rows.tobytes()).hexdigest()
-        filled = replace(stamp, rows=len(rows), sha256=digest)
-        np.save(self._path(name), rows)
-        (self.folder / f"{name}.govd.json").write_text(json.dumps(asdict(filled)))
+    def _fill(self, generation: Generation, start: int, stop: int, vectors: Floats) -> None:
+        rows = self._rows(generation)
+        longer = np.zeros((max(stop, len(rows)), rows.shape[1]), rows.dtype)
+        longer[: len(rows)] = rows
+        longer[start:stop] = vectors
+        stamp = self._stamp(generation)
+        assert stamp is not None
+        self._put(generation, longer, stamp)
 
-    def _drop(self, name: str) -> int:
-        path = self._path(name)
+    def _path(self, generation: Generation) -> Path:
+        return self.folder / f"{FILES[generation]}.npy"
+
+    def _rows(self, generation: Generation) -> Any:
+        return np.load(self._path(generation))
+
+    def _stamp(self, generation: Generation) -> StoreStamp | None:
+        path = self._path(generation).with_suffix(".govd.json")
+        return StoreStamp.from_json(json.loads(path.read_text())) if path.exists() else None
+
+    def _put(self, generation: Generation, rows: Any, stamp: StoreStamp) -> StoreStamp:
+        counted = replace(stamp, rows=len(rows), sha256=sha256(rows.tobytes()).hexdigest())
+        path = self._path(generation)
+        np.save(path, rows)
+        path.with_suffix(".govd.json").write_text(json.dumps(counted.as_json()))
+        return counted
+
+    def _drop(self, generation: Generation) -> int:
+        path = self._path(generation)
         size = path.stat().st_size if path.exists() else 0
         path.unlink(missing_ok=True)
-        (self.folder / f"{name}.govd.json").unlink(missing_ok=True)
+        path.with_suffix(".govd.json").unlink(missing_ok=True)
         return size
 
 

@@ -1,0 +1,96 @@
+"""Stores: embeddings that are kept elsewhere."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from govd.service.api.question import Asked, question
+
+if TYPE_CHECKING:
+    from govd.types import Record
+
+
+class Stores(Asked):
+    """Stores: embeddings that are kept elsewhere."""
+
+    @question(
+        "stores",
+        "stores.all",
+        kind="list",
+        cursor="name",
+    )
+    def stores(self) -> list[Record]:
+        """All stores, by name, each with the revision that its vectors are of."""
+        raise NotImplementedError
+
+    @question(
+        "stores/{name}",
+        "stores.show",
+    )
+    def store(self, name: str) -> Record:
+        """One store: what it is, its stamp, how far its patch is."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def add_store(
+        self,
+        name: str,
+        url: str,
+        model: str,
+        stamp_as: str | None = None,
+        follow: bool = False,
+        secret: str = "",
+    ) -> Record:
+        """Add a store; its vectors are not touched.
+
+        Raises:
+            Conflict: there is such a store, or its vectors are not known to be the model's.
+            Unsupported: no plugin opens such an address.
+        """
+
+    @abstractmethod
+    def find_in_store(
+        self,
+        name: str,
+        concept: str = "",
+        examples: Sequence[str] = (),
+        limit: int = 20,
+        whole: bool = False,
+    ) -> Record:
+        """What in a store is about a concept: `hits` with `key`, `score` and whether it is `named`
+        so; with `whole` how many vectors are.
+
+        Raises:
+            Usage: nothing to look for.
+        """
+
+    @abstractmethod
+    def patch_store(
+        self,
+        name: str,
+        revision: int | None = None,
+        dry_run: bool = False,
+        lossy: bool = False,
+        any_length: bool = False,
+        unmarked: str = "skip",
+    ) -> Record:
+        """Take a store to a revision (None: the published one; 0: the originals).
+
+        Raises:
+            Conflict: its stamp is not what the ledger says, or a patch is under way. Unsupported:
+            its originals cannot be had.
+        """
+
+    @abstractmethod
+    def verify_store(self, name: str) -> Record:
+        """Whether a store is what its stamp says; `verdict` has `faults` and `well`."""
+
+    @abstractmethod
+    def purge_store(self, name: str, reason: str) -> Record:
+        """Take away every vector of a store that is not searched, originals included."""
+
+    @abstractmethod
+    def remove_store(self, name: str, reason: str = "") -> Record:
+        """Look after a store no more; its vectors and stamp stay as they are."""

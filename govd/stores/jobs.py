@@ -1,0 +1,329 @@
+"""Patches that are under way: begun by an entry, done by whoever runs this home, ended by another
+entry. What a crash cut off is still under way, and goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from govd.edit import Edit
+from govd.errors import Conflict, GovdError, MachineFault, Unreachable
+from govd.ledger.entry import Draft
+from govd.models.core import Core
+from govd.reconcile.measuring import Measuring
+from govd.records.model import RegisteredModel
+from govd.records.store import StoreRecord, StoreState
+from govd.stores.journal import Journal
+from govd.stores.opening import GuardedStore, opened
+from govd.stores.patching import Outcome, Stopped, patch
+from govd.stores.portions import Task, Unmarked
+from govd.stores.recognising import Look, look, watched
+from govd.stores.registry import Registry
+from govd.types import Json, Progress, StoreFacts, StoreStamp
+
+log = logging.getLogger("govd")
+GOVD: Final = "govd"
+TELLS: Final = 100
+"""Skipped rows that an entry counts apart by their reason."""
+
+
+@dataclass(frozen=True)
+class PatchOptions:
+    """How a store is patched. `revision`: to which; None: the published one; 0 the originals.
+    `dry_run`: only say what it would be. `lossy`: also where originals cannot be had exactly.
+    `any_length`: rows keep lengths other than 1. `unmarked`: what rows are that came since the last
+    patch and say nothing.
+    """
+
+    revision: int | None = None
+    dry_run: bool = False
+    lossy: bool = False
+    any_length: bool = False
+    unmarked: Unmarked = "skip"
+
+
+class Jobs:
+    """The patches of a home's stores. `running`: how far they are, by the store's name."""
+
+    def __init__(self, core: Core, registry: Registry, measuring: Measuring) -> None:
+        self.core, self.registry, self.measuring = core, registry, measuring
+        self.running: dict[str, dict[str, Json]] = {}
+        self._alone = threading.Lock()
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """While this lasts no store of this home is written to by anybody else.
+
+        Raises:
+            Conflict: one is at this moment.
+        """
+        if not self._alone.acquire(blocking=False):
+            raise Conflict(f"{name}: another store is being worked on", advice="Try again later.")
+        try:
+            yield
+        finally:
+            self._alone.release()
+
+    # -- beginning
+
+    def task(self, name: str, options: PatchOptions) -> tuple[StoreRecord, Task]:
+        """A store, and what a patch would make of its rows.
+
+        Raises:
+            NotFound: no such store or revision. Conflict: it is being patched.
+        """
+        store = self.registry.store(name)
+        if store.state is StoreState.PATCHING:
+            raise Conflict(
+                f"{name} is being patched to revision {(store.wanted or {}).get('revision')}",
+                advice=f"`govd store show {name}` says how far it is.",
+            )
+        number = options.revision
+        if number is None:
+            published = self.core.desk.views.published(store.model)
+            number = published.number if published else 0
+        model = self.core.desk.model(store.model)
+        return store, self._task(model, store.stamp, number, options.any_length, options.unmarked)
+
+    def _task(
+        self,
+        model: RegisteredModel,
+        stamp: Mapping[str, Json],
+        number: int,
+        any_length: bool,
+        unmarked: Unmarked,
+    ) -> Task:
+        expected = StoreStamp.from_json(stamp)
+        following = self.registry.stamp(model, number)
+        if following.model_digest != expected.model_digest:
+            raise Conflict(
+                f"revision {number} is of another checkpoint than its vectors",
+                advice="Encode the pictures again, or name a revision of the same checkpoint.",
+            )
+        return Task(self._edit(model, number), expected, following, any_length, unmarked)
+
+    def _edit(self, model: RegisteredModel, number: int) -> Edit | None:
+        if not number:
+            return None
+        return self.measuring.edit(self.core.desk.revision(model.name, number), model.name)
+
+    def check_stamp(self, store: StoreRecord, stamp: StoreStamp | None, facts: StoreFacts) -> None:
+        """Whether a store is what the ledger says that it is.
+
+        Raises:
+            Conflict: it is not.
+        """
+        if stamp is None or not stamp.is_of(StoreStamp.from_json(store.stamp)):
+            says = "has no stamp any more" if stamp is None else f"says revision {stamp.revision}"
+            raise Conflict(
+                f"the store {says}, the ledger revision {store.revision}",
+                where=store.url,
+                advice=(
+                    "Somebody else changed it. `govd store remove`, then `store add` takes it as it"
+                    " is now."
+                ),
+            )
+        if facts.dim != self.core.desk.model(store.model).dim:
+            raise Conflict(
+                f"its vectors are {facts.dim} wide now, those of {store.model} are not",
+                where=store.url,
+            )
+
+    def begin(
+        self,
+        store: StoreRecord,
+        task: Task,
+        options: PatchOptions,
+        estimate: Mapping[str, Json],
+        actor: str,
+    ) -> None:
+        """Say in the ledger that a patch is under way.
+
+        Raises:
+            Conflict: another is, or queries of this model are edited instead.
+        """
+        with self.core.desk.lock:
+            now = self.registry.store(store.name)
+            if now.state is StoreState.PATCHING or now.stamp != store.stamp:
+                raise Conflict(f"{store.name} was changed meanwhile", advice="Look at it again.")
+            payload: dict[str, Json] = {
+                "revision": task.stamp.revision,
+                "edit_digest": task.stamp.edit_digest,
+                "from": store.revision,
+                "any_length": options.any_length,
+                "unmarked": options.unmarked,
+                "estimate": dict(estimate),
+            }
+            draft = Draft("store.patch", store.name, actor, store.model, payload)
+            self.core.desk.append([draft])
+
+    # -- doing
+
+    def step(self, progress: Progress | None = None) -> bool:
+        """Do the patches that are under way; whether there were some."""
+        did = False
+        for store in list(self.core.desk.refresh().stores.values()):
+            if store.state is StoreState.PATCHING and not self.core.ending:
+                did |= self._done(store, progress or self.core.progress)
+        return did
+
+    def _done(self, store: StoreRecord, progress: Progress) -> bool:
+        """Do one patch; whether it came to an end, a good or a bad one."""
+        with self.alone(store.name):
+            try:
+                self._patch(store, progress)
+            except Stopped:
+                return False
+            except (MachineFault, Unreachable) as fault:
+                self._failed(store, fault)
+            except GovdError as fault:
+                self._failed(store, fault)
+            finally:
+                self.running.pop(store.name, None)
+        return True
+
+    def _failed(self, store: StoreRecord, fault: GovdError) -> None:
+        log.error("store %s: %s", store.name, fault.message)
+        wanted = store.wanted or {}
+        payload: dict[str, Json] = {
+            "revision": wanted.get("revision"),
+            "reason": fault.message[:1000],
+            "rows": (self.running.get(store.name) or {}).get("rows", 0),
+        }
+        with self.core.desk.lock:
+            self.core.desk.append([Draft("store.fail", store.name, GOVD, store.model, payload)])
+
+    def _patch(self, store: StoreRecord, progress: Progress) -> None:
+        wanted = store.wanted or {}
+        model = self.core.desk.model(store.model)
+        number = int(wanted["revision"])
+        task = self._task(
+            model, store.stamp, number, bool(wanted["any_length"]), wanted["unmarked"]
+        )
+        plan = {"from": task.expected.as_json(), "to": task.stamp.as_json(), "at": store.url}
+        journal = Journal(self.core.home.folder, store.name, plan)
+        try:
+            with opened(self.core, store.url, self.registry.secret(store.name)) as at:
+                task = self._standing(store, at, task)
+                before = self._look(at, model, number)
+                tell = self._telling(store.name, progress)
+                outcome = patch(at, task, journal, tell, lambda: self.core.ending)
+                after = self._look(at, model, number)
+                faults = _faults(outcome, after)
+                self._switched(store, at, outcome, journal, [before, after], faults)
+            journal.end()
+        finally:
+            journal.close()
+
+    def _standing(self, store: StoreRecord, at: GuardedStore, task: Task) -> Task:
+        """The task, with the store's own stamp; where a crash came between the switch and its
+        entry, from there to there.
+        """
+        stamp = at.stamp()
+        if stamp is not None and stamp.is_of(task.stamp) and not stamp.is_of(task.expected):
+            return Task(task.edit, stamp, task.stamp, task.any_length, task.unmarked)
+        self.check_stamp(store, stamp, at.facts())
+        assert stamp is not None
+        return Task(task.edit, stamp, task.stamp, task.any_length, task.unmarked)
+
+    def _look(self, at: GuardedStore, model: RegisteredModel, number: int) -> list[Look]:
+        """What the store finds by the names that the wanted revision has forgotten."""
+        if not number:
+            return []
+        revision = self.core.desk.revision(model.name, number)
+        filed = self.measuring.filed(revision)
+        basis = self.core.models.opened_for(model.name, revision).basis
+        names = watched(list(zip(revision.contributions, filed, strict=True)), basis)
+        return look(at, basis, names)
+
+    def _telling(self, name: str, progress: Progress) -> Progress:
+        """Progress that can be asked for: rows, rows a second, seconds that are left."""
+        began = time.monotonic()
+        first: list[int] = []
+
+        def tell(what: str, done: int, total: int) -> None:
+            first.append(done) if not first else None
+            seconds = max(time.monotonic() - began, 1e-6)
+            rate = (done - first[0]) / seconds
+            left = (total - done) / rate if rate else None
+            self.running[name] = {
+                "rows": done,
+                "total": total,
+                "rows_per_second": round(rate, 1),
+                "seconds_left": None if left is None else round(left, 1),
+            }
+            progress(what, done, total)
+
+        return tell
+
+    def progress_of(self, name: str) -> Mapping[str, Json] | None:
+        """How far the patch of a store is; None while none runs."""
+        return self.running.get(name)
+
+    def _switched(
+        self,
+        store: StoreRecord,
+        at: GuardedStore,
+        outcome: Outcome,
+        journal: Journal,
+        looks: Sequence[Sequence[Look]],
+        faults: Sequence[str],
+    ) -> None:
+        skipped = journal.skipped()
+        listed = self.core.artifacts.put(_lines(skipped)) if skipped else None
+        payload: dict[str, Json] = {
+            "stamp": outcome.stamp.as_json(),
+            "rows": outcome.stamp.rows,
+            "patched": outcome.rows - outcome.skipped,
+            "skipped": outcome.skipped,
+            "skipped_list": listed,
+            "late": outcome.late,
+            "resumed": outcome.resumed,
+            "lost": outcome.lost,
+            "portions_sha256": outcome.sha256,
+            "seconds": round(outcome.seconds, 3),
+            "searched": _searched(*looks),
+            "faults": list(faults),
+        }
+        with self.core.desk.lock:
+            self.core.desk.append([Draft("store.switch", store.name, GOVD, store.model, payload)])
+
+
+def _lines(skipped: Sequence[Sequence[str]]) -> bytes:
+    return "".join("\t".join(row) + "\n" for row in skipped).encode()
+
+
+def _faults(outcome: Outcome, after: Sequence[Look]) -> list[str]:
+    """What a patch did not come to, a sentence each."""
+    faults = []
+    if outcome.skipped:
+        faults.append(f"{outcome.skipped} of {outcome.rows} rows were left as they were")
+    if outcome.lost:
+        faults.append(f"{outcome.lost} rows were searched before the switch and are not after it")
+    stale = sum(seen.stale for seen in after)
+    if stale:
+        faults.append(
+            f"the index gives {stale} hits another score than their vectors have: it still keeps"
+            " vectors of before"
+        )
+    return faults
+
+
+def _searched(before: Sequence[Look], after: Sequence[Look]) -> list[dict[str, Json]]:
+    """What searches with the forgotten texts found, before and after."""
+    earlier = {seen.contribution: seen for seen in before}
+    return [
+        {
+            **seen.as_json(),
+            "named_before": len(earlier[seen.contribution].named)
+            if seen.contribution in earlier
+            else None,
+        }
+        for seen in after
+    ]

@@ -1,0 +1,191 @@
+"""One portion of a store: read, checked, edited, written and read back. The same function works in
+this process, in another, and on another machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+
+from govd.edit import Edit
+from govd.errors import BadFile, GovdError, MachineFault, Usage
+from govd.stores.opening import GuardedStore
+from govd.types import Batch, Floats, Generation, Json, Portion, StoreStamp
+
+ROWS: Final = 8192
+"""Rows of a portion."""
+UNIT: Final = 0.01
+"""By how much a row's length may differ from 1: what float16 and a careless average leave."""
+NAMED: Final = 1000
+"""Skipped rows of a portion that are named; all are counted."""
+Unmarked = Literal["skip", "base"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is made of the rows of a store.
+
+    `edit`: of the originals; None gives them back as they are. `expected`: what the store is of;
+    `stamp`: what it is of afterwards. `any_length`: rows need not be of unit length, and keep
+    theirs. `unmarked`: what rows are that came since and say nothing: left alone (`skip`), or made
+    by the unedited model (`base`).
+    """
+
+    edit: Edit | None
+    expected: StoreStamp
+    stamp: StoreStamp
+    any_length: bool = False
+    unmarked: Unmarked = "skip"
+
+
+@dataclass(frozen=True)
+class PortionDone:
+    """What became of a portion: rows, how many were left as they were, which (at most `NAMED`) and
+    why, SHA-256 of what was written.
+    """
+
+    name: str
+    rows: int
+    skipped: int
+    sha256: str
+    named: list[list[str]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Json]:
+        """For the journal."""
+        return asdict(self)
+
+
+def patch_portion(
+    store: GuardedStore, task: Task, source: Generation, portion: Portion, late: bool = False
+) -> PortionDone:
+    """Make and write the `next` of a portion.
+
+    Args:
+        store: that is patched.
+        task: what is made of its rows.
+        source: where its originals are.
+        portion: of `source`.
+        late: whether its rows came in meanwhile or since.
+
+    Raises:
+        BadFile: rows of another width, or not of unit length. MachineFault: what was written is not
+        what is there.
+    """
+    batch = store.read(source, portion)
+    vectors, skipped = _made(task, batch, late)
+    is_kept = late and task.expected.revision > 0
+    store.write(
+        portion,
+        Batch(batch.keys, vectors, _marks(task, batch, skipped)),
+        batch.vectors if is_kept else None,
+    )
+    back = store.read("next", portion)
+    if not same_bytes(back.vectors, vectors) or len(back.keys) != len(batch.keys):
+        raise MachineFault(
+            "what was read back is not what was written",
+            where=f"portion {portion.name}",
+            advice="The store lost or changed rows: look at it, then patch again.",
+        )
+    digest = hashlib.sha256(_bits(vectors).data).hexdigest()
+    named = [[batch.keys[place], reason] for place, reason in list(skipped.items())[:NAMED]]
+    return PortionDone(portion.name, len(vectors), len(skipped), digest, named)
+
+
+def same_digest(store: GuardedStore, done: PortionDone) -> bool:
+    """Whether `next` still has what was written of a portion."""
+    try:
+        batch = store.read("next", Portion(done.name, done.rows))
+    except GovdError:
+        return False
+    return hashlib.sha256(_bits(batch.vectors).data).hexdigest() == done.sha256
+
+
+def same_bytes(some: Floats, others: Floats) -> bool:
+    """Whether both are of the same shape, type and bytes."""
+    return (
+        some.shape == others.shape
+        and some.dtype == others.dtype
+        and bool(np.array_equal(_bits(some), _bits(others)))
+    )
+
+
+def _bits(vectors: Floats) -> np.typing.NDArray[np.uint8]:
+    return np.ascontiguousarray(vectors).reshape(-1).view(np.uint8)
+
+
+def _made(task: Task, batch: Batch, late: bool) -> tuple[Floats, dict[int, str]]:
+    """The vectors of a batch after the edit, and which were left as they are, and why."""
+    skipped = unusable(batch.vectors)
+    if late:
+        skipped |= _of_unknown_kind(task, batch)
+    left = np.zeros(len(batch.vectors), bool)
+    left[list(skipped)] = True
+    if task.edit is None or left.all():
+        return batch.vectors, skipped
+    made = edited(task.edit, batch.vectors[~left] if left.any() else batch.vectors, task, batch)
+    if not left.any():
+        return made, skipped
+    vectors = batch.vectors.copy()
+    vectors[~left] = made
+    return vectors, skipped
+
+
+def unusable(vectors: Floats) -> dict[int, str]:
+    """Rows `(n, d)` that no edit can be made of, by place, and why."""
+    square = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float32)
+    bad = ~np.isfinite(square) | (square == 0)
+    return {
+        int(place): "all zero" if square[place] == 0 else "not finite"
+        for place in np.flatnonzero(bad)
+    }
+
+
+def _of_unknown_kind(task: Task, batch: Batch) -> dict[int, str]:
+    """Late rows that are not known to be the unedited model's."""
+    if task.expected.revision == 0:
+        return {}
+    marks: Sequence[int | None] = batch.marks or [None] * len(batch.keys)
+    reasons = {}
+    for place, mark in enumerate(marks):
+        if mark == 0 or (mark is None and task.unmarked == "base"):
+            continue
+        if mark is None:
+            reasons[place] = "came since and says nothing of what encoded it"
+        elif mark != task.stamp.revision:
+            reasons[place] = f"encoded by revision {mark}, and no original of it is kept"
+    return reasons
+
+
+def _marks(task: Task, batch: Batch, skipped: dict[int, str]) -> list[int | None] | None:
+    """The revision that each row is of afterwards."""
+    if batch.marks is None:
+        return None
+    marks: list[int | None] = [task.stamp.revision] * len(batch.keys)
+    for place in skipped:
+        marks[place] = batch.marks[place]
+    return marks
+
+
+def edited(edit: Edit, vectors: Floats, task: Task, batch: Batch) -> Floats:
+    """Vectors `(n, d)` after an edit, in their type; `any_length`: each keeps its length.
+
+    Raises:
+        BadFile: another width than the edit's, or not of unit length.
+    """
+    length = np.linalg.norm(np.asarray(vectors, np.float32), axis=1)
+    off = np.flatnonzero(np.abs(length - 1) > UNIT)
+    if len(off) and not task.any_length:
+        raise BadFile(
+            f"{len(off)} of {len(vectors)} rows are not of unit length: row"
+            f" {batch.keys[int(off[0])]} has {float(length[off[0]]):.3g}",
+            advice="Store unit vectors, or say --any-length: each row then keeps its own.",
+        )
+    try:
+        made: Floats = edit.apply(vectors)
+    except Usage as fault:
+        raise BadFile(fault.what, where=fault.where, advice=fault.advice) from None
+    return made * length[:, None].astype(made.dtype) if len(off) else made

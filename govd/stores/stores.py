@@ -1,0 +1,210 @@
+"""The nouns of `govd store`: what a person or script asks of a home about embeddings elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from govd.errors import Conflict, GovdError, Unsupported
+from govd.ledger.entry import Draft
+from govd.models.core import Core
+from govd.reconcile.measuring import Measuring
+from govd.records.limits import bounded
+from govd.records.store import StoreRecord, StoreState
+from govd.serve.serving import Serving
+from govd.stores.finding import Finding, Query
+from govd.stores.jobs import GOVD, Jobs, PatchOptions
+from govd.stores.opening import opened
+from govd.stores.patching import source_of
+from govd.stores.portions import ROWS, Task, edited
+from govd.stores.registry import Registry, StoreSettings
+from govd.stores.verifying import Verifying
+from govd.types import Json, Record, StoreFacts
+
+TRIAL: Final = 4
+"""Portions that are edited, and not written, to tell how long a patch takes."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a patch would do: rows and bytes; rows a second of reading and editing, measured on a
+    few portions, and the seconds that follow from it; writing comes on top of it.
+    """
+
+    rows: int
+    size_bytes: int
+    rows_per_second: float
+    seconds: float
+
+    def as_json(self) -> dict[str, Json]:
+        """For an answer and an entry."""
+        return vars(self).copy()
+
+
+class Stores:
+    """Stores of a home, and the work on them."""
+
+    def __init__(self, core: Core, measuring: Measuring, serving: Serving) -> None:
+        self.core, self.registry = core, Registry(core)
+        self.jobs = Jobs(core, self.registry, measuring)
+        self.finding = Finding(core, self.registry, serving, measuring)
+        self.verifying = Verifying(core, self.registry, measuring)
+
+    # -- what there is
+
+    def all(self) -> list[Record]:
+        """Every store, by name."""
+        stores = sorted(self.core.desk.refresh().stores.items())
+        return [self._shown(store) for _, store in stores if store.state is not StoreState.REMOVED]
+
+    @bounded
+    def show(self, name: str) -> Record:
+        """One store, with how far its patch is.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        return self._shown(self.registry.store(name))
+
+    def _shown(self, store: StoreRecord) -> dict[str, Json]:
+        published = self.core.desk.views.published(store.model)
+        wanted = published.number if published else 0
+        return {
+            **store.as_json(),
+            "revision": store.revision,
+            "published": wanted,
+            "is_current": store.revision == wanted and not store.faults,
+            "progress": self.jobs.progress_of(store.name),
+        }
+
+    # -- what changes them
+
+    @bounded
+    def add(self, settings: StoreSettings, actor: str) -> Record:
+        """Add a store; its vectors are not touched."""
+        return self._shown(self.registry.add(settings, actor))
+
+    @bounded
+    def remove(self, name: str, reason: str, actor: str) -> Record:
+        """Look after a store no more; its vectors and stamp stay as they are."""
+        return self.registry.remove(name, reason, actor).as_json()
+
+    @bounded
+    def patch(self, name: str, options: PatchOptions, actor: str) -> Record:
+        """Begin to take a store to a revision; `jobs` does it. With `dry_run` only what it would
+        be.
+
+        Raises:
+            NotFound: no such store or revision. Conflict: its stamp is not what the ledger says, a
+            patch is under way, or queries are edited instead. Unsupported: its originals cannot be
+            had.
+        """
+        store, task = self.jobs.task(name, options)
+        secret = self.registry.secret(name)
+        with opened(self.core, store.url, secret) as at:
+            facts = at.facts()
+            if facts.lossy and not options.lossy:
+                raise Unsupported(
+                    f"its originals cannot be had exactly: {facts.lossy}",
+                    where=store.url,
+                    advice="Keep originals beside it, edit queries instead, or say --lossy.",
+                )
+            self.jobs.check_stamp(store, at.stamp(), facts)
+            if not any(stamp.is_of(task.stamp) for stamp in at.held()):
+                source_of(at, task.expected)
+            estimate = self._estimate(store, task, facts)
+        if options.dry_run:
+            return {**self._shown(store), "dry_run": True, "estimate": estimate.as_json()}
+        self.jobs.begin(store, task, options, estimate.as_json(), actor)
+        return {**self.show(name), "estimate": estimate.as_json()}
+
+    def _estimate(self, store: StoreRecord, task: Task, facts: StoreFacts) -> Estimate:
+        """How long a patch takes, from a few of its portions.
+
+        Raises:
+            BadFile: rows of these are not of unit length.
+        """
+        began, rows = time.monotonic(), 0
+        with opened(self.core, store.url, self.registry.secret(store.name)) as at:
+            for portion in at.portions("searched", ROWS)[:TRIAL]:
+                batch = at.read("searched", portion)
+                if task.edit is not None:
+                    edited(task.edit, batch.vectors, replace(task, any_length=True), batch)
+                rows += len(batch.keys)
+        rate = rows / max(time.monotonic() - began, 1e-6)
+        return Estimate(
+            facts.rows, facts.size_bytes, round(rate, 1), round(facts.rows / max(rate, 1e-6), 1)
+        )
+
+    @bounded
+    def purge(self, name: str, reason: str, actor: str) -> Record:
+        """Take away every vector of a store that is not searched, originals included: after it
+        nothing can be undone.
+
+        Raises:
+            Conflict: it is being patched.
+        """
+        with self.jobs.alone(name):
+            store = self.registry.store(name)
+            if store.state is StoreState.PATCHING:
+                raise Conflict(f"{name} is being patched", advice="Wait until it is done.")
+            with opened(self.core, store.url, self.registry.secret(name)) as at:
+                purged = at.purge(self.core.progress)
+            payload: dict[str, Json] = {
+                "reason": reason,
+                "revision": store.revision,
+                "size_bytes": purged.size_bytes,
+                "until": purged.until,
+                "remains": list(purged.remains),
+            }
+            self.core.desk.append([Draft("store.purge", name, actor, store.model, payload)])
+        return self.show(name)
+
+    @bounded
+    def verify(self, name: str, actor: str) -> Record:
+        """Whether a store is what its stamp says: `faults` says what is not, empty where all is
+        well; an entry.
+        """
+        store = self.registry.store(name)
+        verdict = self.verifying.verify(store)
+        with self.core.desk.lock:
+            self.core.desk.append([Draft("store.verify", name, actor, store.model, verdict)])
+        return {**self.show(name), "verdict": verdict}
+
+    @bounded
+    def find(self, name: str, query: Query) -> Record:
+        """What in a store is about a concept: hits with their scores, the best first."""
+        return self.finding.find(self.registry.store(name), query)
+
+    # -- by itself
+
+    def step(self) -> bool:
+        """Begin the patches that follow a publication, and do all that are under way; whether there
+        were some.
+
+        Raises:
+            GovdError: a store that follows cannot be patched; the others are.
+        """
+        faults: list[GovdError] = []
+        for store in list(self.core.desk.refresh().stores.values()):
+            if store.follows and store.state is StoreState.READY and not self._is_current(store):
+                try:
+                    self.patch(store.name, PatchOptions(), GOVD)
+                except GovdError as fault:
+                    faults.append(fault)
+        did = self.jobs.step()
+        if faults:
+            raise faults[0]
+        return did
+
+    def _is_current(self, store: StoreRecord) -> bool:
+        published = self.core.desk.views.published(store.model)
+        return store.revision == (published.number if published else 0)
+
+    # -- for others
+
+    def of_model(self, model: str) -> Sequence[StoreRecord]:
+        """The stores of a model, by name."""
+        return self.registry.of_model(model)

@@ -1,0 +1,38 @@
+"""Vectors in a NumPy file: `file:///data/vectors.npy`, rows `(n, d)`, read and written in portions,
+never whole.
+
+Beside `vectors.npy` lies its stamp, `vectors.npy.govd.json`, and in the folder `vectors.npy.govd`
+the originals (`base.npy`) and what is being written (`next.npy`). A switch renames: whoever has
+mapped the file goes on with the old vectors until he opens it again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from govd.errors import BadFile, Usage
+from govd.hookspecs import hookimpl
+from govd.types import Store
+from govd_npy.store import NpyStore
+
+__all__ = ["NpyStore", "govd_open_store"]
+SUFFIX = ".npy"
+
+
+@hookimpl
+def govd_open_store(url: str) -> Store | None:
+    """`file:///…/NAME.npy`, and nothing else.
+
+    Raises:
+        BadFile: there is no such file, or it has no rows of vectors. Usage: it names a host.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "file" or not parts.path.endswith(SUFFIX):
+        return None
+    if parts.netloc not in ("", "localhost"):
+        raise Usage(f"the address names a host, {parts.netloc}", advice="Write file:///…, a path.")
+    path = Path(unquote(parts.path))
+    if not path.is_file():
+        raise BadFile("there is no such file", where=str(path))
+    return NpyStore(path)
