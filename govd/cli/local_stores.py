@@ -59,9 +59,10 @@ class LocalStores(Stores):
         lossy: bool = False,
         any_length: bool = False,
         unmarked: str = "skip",
+        follow: bool = False,
     ) -> Record:
         rule: Unmarked = "base" if unmarked == "base" else "skip"
-        options = PatchOptions(revision, dry_run, lossy, any_length, rule)
+        options = PatchOptions(revision, dry_run, lossy, any_length, rule, follow)
         begun = self.resumed.stores.patch(name, options, self.actor)
         if options.dry_run:
             return begun

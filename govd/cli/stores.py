@@ -56,6 +56,9 @@ UnmarkedOption = Annotated[
         help="Rows that came since the last patch and say nothing: skip, or base.",
     ),
 ]
+FollowOption = Annotated[
+    bool, typer.Option("--follow", help="Patch it whenever another revision is published.")
+]
 PAUSE = 0.2
 """Seconds between two looks at a patch that a daemon does."""
 
@@ -73,10 +76,7 @@ def add(
             help="What made vectors that have no stamp: the unedited model, or a revision.",
         ),
     ] = None,
-    follow: Annotated[
-        bool,
-        typer.Option("--follow", help="Patch it whenever another revision is published."),
-    ] = False,
+    follow: FollowOption = False,
     secret_file: Annotated[
         Path | None,
         typer.Option("--secret-file", metavar="FILE", help="A file with its password or token."),
@@ -155,6 +155,7 @@ def patch(
     lossy: LossyOption = False,
     any_length: AnyLengthOption = False,
     unmarked: UnmarkedOption = "skip",
+    follow: FollowOption = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for a daemon's patch to end.")
     ] = True,
@@ -170,7 +171,12 @@ def patch(
         raise Usage("--base and --revision", advice="Say one of them.")
     if unmarked not in ("skip", "base"):
         raise Usage(f"--unmarked {unmarked!r}", advice="Say skip or base.")
-    how: dict[str, Any] = {"lossy": lossy, "any_length": any_length, "unmarked": unmarked}
+    how: dict[str, Any] = {
+        "lossy": lossy,
+        "any_length": any_length,
+        "unmarked": unmarked,
+        "follow": follow,
+    }
     with opened(home) as api:
         number = 0 if base else revision
         plan = api.patch_store(name, number, dry_run=True, **how)

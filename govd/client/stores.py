@@ -49,8 +49,9 @@ class StoreCalls(Stores):
         lossy: bool = False,
         any_length: bool = False,
         unmarked: str = "skip",
+        follow: bool = False,
     ) -> Record:
-        body = {"revision": revision, "dry_run": dry_run, "lossy": lossy}
+        body = {"revision": revision, "dry_run": dry_run, "lossy": lossy, "follow": follow}
         return self._of_store(
             name, "patch", {**body, "any_length": any_length, "unmarked": unmarked}
         )

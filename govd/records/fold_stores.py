@@ -61,7 +61,9 @@ def _changed(event: str, store: StoreRecord, entry: Record) -> dict[str, Json] |
     match event:
         case "patch":
             begun = {**payload, "begun_at": entry["time"], "by": entry["actor"]}
-            return {"state": StoreState.PATCHING.value, "patching": begun, "faults": []}
+            follow = bool(payload.get("follow", store.follows))
+            patching: dict[str, Json] = {"patching": begun, "faults": [], "follow": follow}
+            return {"state": StoreState.PATCHING.value, **patching}
         case "switch":
             ready: dict[str, Json] = {"state": StoreState.READY.value, "patching": None}
             faults = list(payload["faults"])

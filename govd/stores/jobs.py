@@ -38,7 +38,8 @@ class PatchOptions:
     """How a store is patched. `revision`: to which; None: the published one; 0 the originals.
     `dry_run`: only say what it would be. `lossy`: also where originals cannot be had exactly.
     `any_length`: rows keep lengths other than 1. `unmarked`: what rows are that came since the last
-    patch and say nothing.
+    patch and say nothing. `follow`: patch it from now on whenever another revision is published; a
+    store that follows and is taken to another revision than the published one follows no more.
     """
 
     revision: int | None = None
@@ -46,6 +47,7 @@ class PatchOptions:
     lossy: bool = False
     any_length: bool = False
     unmarked: Unmarked = "skip"
+    follow: bool = False
 
 
 class Jobs:
@@ -158,10 +160,17 @@ class Jobs:
                 "from": store.revision,
                 "any_length": options.any_length,
                 "unmarked": options.unmarked,
+                "follow": self._follows(store, task, options),
                 "estimate": dict(estimate),
             }
             draft = Draft("store.patch", store.name, actor, store.model, payload)
             self.core.desk.append([draft])
+
+    def _follows(self, store: StoreRecord, task: Task, options: PatchOptions) -> bool:
+        """Whether a store is patched by itself from now on."""
+        published = self.core.desk.views.published(store.model)
+        is_published = task.stamp.revision == (published.number if published else 0)
+        return is_published and (options.follow or store.follows)
 
     # -- doing
 

@@ -199,6 +199,7 @@ class StorePatchBody(Body):
     lossy: bool = False
     any_length: bool = False
     unmarked: Literal["skip", "base"] = "skip"
+    follow: bool = False
 
 
 class StoreFindBody(Body):

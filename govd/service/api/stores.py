@@ -75,6 +75,7 @@ class Stores(Asked):
         lossy: bool = False,
         any_length: bool = False,
         unmarked: str = "skip",
+        follow: bool = False,
     ) -> Record:
         """Take a store to a revision (None: the published one; 0: the originals).
 
