@@ -124,6 +124,15 @@ class NoWeights(Unsupported):
     """
 
 
+class JobFailed(GovdError):
+    """A command that computes or evaluates for govd failed, took too long, or wrote something that
+    cannot be used.
+    """
+
+    status = 422
+    title = "An external job failed"
+
+
 class OverCapacity(GovdError):
     """The edit has no room for this: no anchor would be left, or the solve is singular."""
 

@@ -28,6 +28,7 @@ POINTS += [
     EntryPoint("methods", "govd.methods", "govd"),
 ]
 POINTS += [
+    EntryPoint("delta", "govd_delta.plugin", "govd"),
     EntryPoint("vectors", "govd_vectors.plugin", "govd"),
     EntryPoint("govd-names", "govd_names", "govd"),
     EntryPoint("govd-policies", "govd_policies", "govd"),

@@ -17,6 +17,7 @@ import numpy as np
 from govd.asking.plain import DEPTH, Nonsense, check_kind, plain_json, plain_text
 from govd.edit.contribution import sealed
 from govd.edit.factors import Edit
+from govd.edit.tensors import AnyEdit, TensorEdit
 from govd.types import (
     DOCUMENT_BYTES,
     Contribution,
@@ -148,7 +149,7 @@ def model_of(answer: Any, arguments: Mapping[str, Any]) -> Model:
         or set(facts.digest) - set("0123456789abcdef")
     ):
         raise Nonsense("a model whose digest is no SHA-256")
-    if isinstance(facts.dim, bool) or not isinstance(facts.dim, int) or facts.dim < 1:
+    if isinstance(facts.dim, bool) or not isinstance(facts.dim, int) or facts.dim < 0:
         raise Nonsense("a model whose dim is no number of dimensions")
     if not isinstance(facts.logit_scale, int | float) or not math.isfinite(facts.logit_scale):
         raise Nonsense("a model whose logit_scale is no number")
@@ -212,25 +213,23 @@ def contribution_of(answer: Any, arguments: Mapping[str, Any]) -> Contribution:
     return sealed(arguments["basis"].digest, spec, tensors, facts)
 
 
-def edit_of(answer: Any, arguments: Mapping[str, Any]) -> Edit:
-    """An edit for the basis that was asked for.
+def edit_of(answer: Any, arguments: Mapping[str, Any]) -> AnyEdit:
+    """An edit for the basis that was asked for: of factors, or of tensors where it has no space.
 
     Raises:
         Nonsense: the answer is none.
     """
-    check_kind(answer, Edit)
     basis = arguments["basis"]
+    if not basis.has_space:
+        check_kind(answer, TensorEdit)
+        return TensorEdit(tensors_of(answer.deltas), plain_json(answer.facts))
+    check_kind(answer, Edit)
     factors = tensors_of({"L": answer.L, "B": answer.B})
-    if (
-        factors["L"].shape != factors["B"].shape
-        or factors["L"].shape[:1] != (basis.dim,)
-        or answer.side != basis.side
-    ):
+    left, right = factors["L"].shape, factors["B"].shape
+    if left != right or left[:1] != (basis.dim,) or answer.side != basis.side:
         raise Nonsense("an edit of another width or side")
-    edit: Edit = replace(
-        answer, L=factors["L"], B=factors["B"], side=basis.side, facts=plain_json(answer.facts)
-    )
-    return edit
+    facts = plain_json(answer.facts)
+    return replace(answer, L=factors["L"], B=factors["B"], side=basis.side, facts=facts)  # type: ignore[no-any-return]
 
 
 def figures_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Json]:

@@ -19,6 +19,8 @@ from govd.home.home import Home
 from govd.types import Model, ModelReference
 
 log = logging.getLogger("govd")
+ENDING = 60.0
+"""Seconds that an external job has beside its own limit: to be begun, ended and looked at."""
 
 
 class Plugins:
@@ -38,7 +40,7 @@ class Plugins:
             self.known,
             failures,
             settings.plugin_seconds,
-            settings.plugin_work_seconds,
+            max((settings.plugin_work_seconds, *(j.seconds + ENDING for j in settings.unlearning))),
         )
         self.notices = Notices(self.asker)
         self.methods = self._methods()
@@ -50,7 +52,9 @@ class Plugins:
             Unsupported: no backend knows this reference. BadCheckpoint: it is broken.
         """
         model_reference = replace(
-            reference, text_encoder=self.settings.text_encoder(reference.reference)
+            reference,
+            text_encoder=self.settings.text_encoder(reference.reference),
+            job=self.settings.unlearning_job(reference.reference),
         )
         plugin, opened = self.asker.first("govd_open_model", reference=model_reference)
         if opened is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from govd.cli.show_attacks import print_attacks
+from govd.cli.show_deltas import print_external
 from govd.cli.tables import console, escape, said, share, table
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ def print_evaluation(found: Mapping[str, Json]) -> None:
     do.
     """
     out, m = console(), found["metrics"]
+    if "extent" in m:
+        print_external(found)
+        return
     title = f"{escape(found['model'])}, revision {found['revision'] or 'base'}"
     out.print(table("", title, rows=list(_shares(m))))
     _print_lost_cells(m)

@@ -75,7 +75,7 @@ def show_models(models: Sequence[Mapping[str, Json]]) -> None:
         (
             escape(m["name"]),
             escape(m["reference"]),
-            m["dim"],
+            m["dim"] or "–",
             said(m.get("use")),
             said(m.get("side")),
             escape(said(m.get("pool"))),
@@ -92,10 +92,12 @@ def show_model(model: Mapping[str, Json]) -> None:
     """A model that was registered, changed or taken out of service, in short."""
     out = console()
     name = escape(model["name"])
-    out.print(
-        f"[bold]{name}[/]: {escape(model['reference'])},"
-        f" {escape(model.get('architecture') or 'model')} of {model['dim']} dimensions"
-    )
+    kind = escape(model.get("architecture") or "model")
+    if not model["dim"]:
+        out.print(f"[bold]{name}[/]: {escape(model['reference'])}, {kind} without a joint space")
+        _print_external(model)
+        return
+    out.print(f"[bold]{name}[/]: {escape(model['reference'])}, {kind} of {model['dim']} dimensions")
     backend, device, side, use = (
         escape(said(model.get(key))) for key in ("backend", "device", "side", "use")
     )
@@ -111,6 +113,17 @@ def show_model(model: Mapping[str, Json]) -> None:
         if model.get(key):
             out.print(f"  {key.replace('_', ' ')}: {escape(said(model[key]))}")
     out.print(f"  [dim]everything: govd model show {name}[/]")
+
+
+def _print_external(model: Mapping[str, Json]) -> None:
+    """One whose forgets are computed by an external job."""
+    out, job = console(), escape(str(model["reference"]).rpartition("#")[2])
+    out.print(f"  {count(len(model['files']), 'file')}, edited by the external job {job}")
+    out.print(f"  [dim]its limits: \\[unlearning.{job}] in govd.toml[/]")
+    for key in ("domains", "publish_to"):
+        if model.get(key):
+            out.print(f"  {key.replace('_', ' ')}: {escape(said(model[key]))}")
+    out.print(f"  [dim]everything: govd model show {escape(model['name'])}[/]")
 
 
 def _pool(model: Mapping[str, Json]) -> str:

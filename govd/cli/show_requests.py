@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from govd.cli.show_criteria import criteria_lines, prediction_lines
-from govd.cli.show_preview import predicted_lines
+from govd.cli.show_deltas import extent_line
+from govd.cli.show_preview import in_force, predicted_lines
 from govd.cli.show_returning import returning_lines
 from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
 from govd.records.actors import spoken
@@ -249,6 +250,11 @@ def _approvals(request: Mapping[str, Json]) -> Iterator[str]:
 def _predicted(request: Mapping[str, Json]) -> None:
     """What it was predicted to do: while somebody must decide, all that a preview says of it."""
     out, predicted = console(), request["predicted"]
+    if "weights" in predicted and "entries" in predicted:
+        out.print(f"  changes {extent_line(predicted)}; what that costs its evaluation tells")
+        for line in in_force(predicted):
+            out.print(f"    {line}")
+        return
     out.print(f"  predicted on {escape(said(predicted.get('on')))}: {_changes(predicted)}")
     if request["state"] in UNDECIDED and predicted.get("measured") is not None:
         for line in predicted_lines(predicted):

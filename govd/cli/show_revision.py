@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from govd.cli.show_criteria import prediction_lines
+from govd.cli.show_deltas import external_lines
 from govd.cli.tables import (
     console,
     count,
@@ -45,15 +46,22 @@ def show_revision(revision: Mapping[str, Json]) -> None:
     for covered, by in (revision.get("subsumed") or {}).items():
         out.print(f"  {escape(covered)} adds nothing while {escape(said(by))} stands")
     facts = revision.get("facts") or {}
+    metrics = revision.get("metrics") or {}
+    if revision["side"] == "weights":
+        lines = external_lines(metrics, facts) if metrics else iter(["not evaluated yet"])
+        what = f"of {count(revision['rank'], 'weight')}"
+    else:
+        lines = _figures(metrics)
+        what = f"rank {revision['rank']}, on the {revision['side']} side"
     out.print(
-        f"  edit {revision['edit_digest'][:16]}…, rank {revision['rank']}, on the"
-        f" {revision['side']} side, composed by {said(facts.get('composed_by'))}"
+        f"  edit {revision['edit_digest'][:16]}…, {what}, composed by"
+        f" {said(facts.get('composed_by'))}"
     )
-    for line in _figures(revision.get("metrics") or {}):
+    for line in lines:
         out.print(f"  {line}")
-    for line in _criteria(revision.get("metrics") or {}):
+    for line in _criteria(metrics):
         out.print(f"  {line}")
-    checkpoint = (revision.get("metrics") or {}).get("checkpoint")
+    checkpoint = metrics.get("checkpoint")
     if checkpoint:
         where = ", ".join(map(str, facts.get("conditional", [])))
         out.print(

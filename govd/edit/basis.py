@@ -63,6 +63,25 @@ class Basis:
         return int(self.tensors["metric_inverse"].shape[0])
 
     @property
+    def has_space(self) -> bool:
+        """Whether the model compares things in a space: without one, edits are sums of tensor
+        deltas (`govd.edit.tensors`).
+        """
+        return self.dim > 0
+
+    @staticmethod
+    def spaceless(model: str, domains: tuple[str, ...]) -> Basis:
+        """That of a model without a space.
+
+        Args:
+            model: its digest.
+            domains: names that forgets may be limited to.
+        """
+        nothing = np.zeros((0, 0))
+        tensors = {"metric_inverse": nothing, "labels": nothing, "vocabulary": nothing}
+        return Basis(model, "open", "image", (), (), domains, (), tensors)
+
+    @property
     def has_pool(self) -> bool:
         """Whether there are image embeddings to measure on."""
         return "pool" in self.tensors

@@ -104,6 +104,16 @@ class Edit:
         return int(self.L.shape[1] + sum(c.L.shape[1] for c in self.conditions))
 
     @property
+    def files_changed(self) -> int:
+        """How many files of a checkpoint it may change at most: the one with the projection."""
+        return 1 if self.linear.rank else 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its factors, those of conditions not counted."""
+        return self.L.nbytes + self.B.nbytes
+
+    @property
     def linear(self) -> Edit:
         """What can be folded into weights: this edit itself, or the linear one beside a conditional
         one.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from govd.errors import BadFile
+from govd.home.unlearning import jobs_of
 from govd.ledger.signing import Key
-from govd.types import Json
+from govd.types import ExternalJob, Json
 
 LONGEST_SECONDS: Final = 604_800.0
 Check = Callable[[Any], str]
@@ -131,6 +132,11 @@ class Settings:
         " embeds texts it lacks.",
         _encoders,
     )
+    unlearning: tuple[ExternalJob, ...] = setting(
+        (),
+        "Tables [unlearning.NAME]: commands that compute what a forget adds to a model of the"
+        " reference delta:FOLDER#NAME, and that evaluate it.",
+    )
     compose_on: str = setting(
         "host",
         "host: the same bytes on any machine; device: a backend composes on its accelerator, equal"
@@ -178,6 +184,12 @@ class Settings:
         pairs = dict(encoder.split(maxsplit=1) for encoder in self.text_encoders)
         return pairs.get(Path(reference).name, pairs.get("*"))
 
+    def unlearning_job(self, reference: str) -> ExternalJob | None:
+        """The job that a reference names after its last `#`; the only one where it names none."""
+        named = reference.rpartition("#")[2] if "#" in reference else ""
+        jobs = [job for job in self.unlearning if not named or job.name == named]
+        return jobs[0] if len(jobs) == 1 else None
+
     @staticmethod
     def read(path: Path) -> Settings:
         """The settings in a file; the defaults where there is none.
@@ -202,6 +214,9 @@ class Settings:
                     where=str(path),
                     advice=f"Known: {', '.join(sorted(settings))}.",
                 )
+            if name == "unlearning":
+                checked[name] = jobs_of(value, path)
+                continue
             checked[name] = _of_kind(name, value, type(settings[name].default), path)
             check = settings[name].metadata["check"]
             wrong = check(checked[name]) if check else ""
@@ -241,4 +256,6 @@ def _of_kind(name: str, value: Any, kind: type, path: Path) -> Any:
 
 
 def _plain(value: Any) -> Json:
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [asdict(item) if isinstance(item, ExternalJob) else item for item in value]
+    return value

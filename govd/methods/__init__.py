@@ -16,6 +16,8 @@ WITH_POOL = "fitted"
 """The method of requests of a model with a pool."""
 WITHOUT_POOL = "oblique"
 """The method of requests of a model without one."""
+EXTERNAL = "external"
+"""The method of requests of a model without a space."""
 
 
 def builtin() -> dict[str, Method]:
@@ -23,14 +25,14 @@ def builtin() -> dict[str, Method]:
     from govd.methods.baselines import Ccup, NullSpace
     from govd.methods.bilateral import Bilateral
     from govd.methods.dual import Oblique
+    from govd.methods.external import External
     from govd.methods.fitted import Fitted
 
-    return {
-        method.name: method for method in (NullSpace(), Ccup(), Oblique(), Bilateral(), Fitted())
-    }
+    methods = (NullSpace(), Ccup(), Oblique(), Bilateral(), Fitted(), External())
+    return {method.name: method for method in methods}
 
 
 @hookimpl
 def govd_methods() -> Mapping[str, Method]:
-    """`nullspace`, `ccup`, `oblique`, `bilateral`, `fitted`."""
+    """`nullspace`, `ccup`, `oblique`, `bilateral`, `fitted`, `external`."""
     return builtin()

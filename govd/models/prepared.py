@@ -20,15 +20,14 @@ from govd.models.evaluation_set import evaluation_bytes, of_classes, read_images
 from govd.models.folders import UNREADABLE
 from govd.models.given import Given
 from govd.models.ingredients import Texts, ingredients_of, pool_of, read_texts
-from govd.models.paths import real
 from govd.models.pool import Pool
+from govd.models.spaceless import model_facts, publishing, spaceless
 from govd.models.words import Words, spellings
 from govd.types import (
     SIDES,
     USES,
     Json,
     Model,
-    ModelFacts,
     ModelReference,
     Record,
     Side,
@@ -57,6 +56,8 @@ def prepared(
     names_anchors = given.anchors is not None  # the model's own need no account of repeats
     model, reference = _opened(core, reference, given, registered)
     facts = model.facts
+    if not facts.dim:
+        return spaceless(core, model, reference, given)
     given = _with_words(given, facts.words)
     side, chosen_use = _checked(given)
     embeddings = None if given.from_scratch else facts.defaults.get("embeddings")
@@ -72,7 +73,7 @@ def prepared(
     core.progress("storing", 0, 1)
     payload: dict[str, Json] = {
         "reference": reference,
-        **_model_facts(facts),
+        **model_facts(facts),
         "use": use,
         "side": side,
         "labels": len(words.labels),
@@ -84,11 +85,9 @@ def prepared(
         **_pool_facts(basis, pool),
         **_basis_facts(core, basis),
         **evaluation_facts,
-        "publish_to": str(real(Path(given.publish_to))) if given.publish_to else None,
         "from_scratch": given.from_scratch,
+        **publishing(given),
     }
-    if given.publish_base is not None:
-        payload["publish_base"] = given.publish_base
     return Opened(model, encoder, basis), payload
 
 
@@ -111,7 +110,7 @@ def _opened(
             where=reference,
             advice=advice,
         )
-    return model, reference
+    return model, model.facts.reference
 
 
 def _checked(given: Given) -> tuple[Side, Use | None]:
@@ -127,19 +126,6 @@ def _checked(given: Given) -> tuple[Side, Use | None]:
             advice=f"Sides: {', '.join(SIDES)}; uses: {', '.join(USES)}.",
         )
     return side, use
-
-
-def _model_facts(facts: ModelFacts) -> dict[str, Json]:
-    return {
-        "hf_revision": facts.hf_revision,
-        "digest": facts.digest,
-        "files": dict(facts.files),
-        "backend": facts.backend,
-        "device": facts.device,
-        "architecture": facts.architecture,
-        "dim": facts.dim,
-        "logit_scale": facts.logit_scale,
-    }
 
 
 def _basis_facts(core: Core, basis: Basis) -> dict[str, Json]:

@@ -44,7 +44,7 @@ class Drift:
             return []
         trial = self.judging.trial(revision, wanted)
         sight = self.judging.labelled(trial.opened.basis, str(digest))
-        state = State.of(sight, trial.edit, trial.adding)
+        state = trial.seen_by(sight)
         rows = (self._row(trial, state, request) for request in wanted if request.stands)
         return [row for row in rows if row is not None]
 

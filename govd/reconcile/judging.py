@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from govd.edit import Basis, Edit
+from govd.edit import AnyEdit, Basis
 from govd.edit.cache import Cache
 from govd.edit.criteria import Sight, State, changed, named, off_level
 from govd.edit.prediction import Costs
+from govd.edit.tensors import factors_of, unedited
 from govd.errors import GovdError
 from govd.models.core import Core, Opened
 from govd.reconcile.measuring import Measuring
@@ -37,7 +38,7 @@ class Trial:
     """
 
     opened: Opened
-    edit: Edit
+    edit: AnyEdit
     wanted: Sequence[Request]
     contributions: Mapping[str, Contribution]
     covered: Mapping[str, str]
@@ -53,7 +54,7 @@ class Trial:
         """Its edit on some pictures."""
         key = id(sight)
         if key not in self._states:
-            self._states[key] = State.of(sight, self.edit, self.adding)
+            self._states[key] = State.of(sight, factors_of(self.edit), self.adding)
         return self._states[key]
 
 
@@ -74,7 +75,7 @@ class Judging:
     def _trial(
         self,
         opened: Opened,
-        edit: Edit | None,
+        edit: AnyEdit | None,
         wanted: Sequence[Request],
         made_for: Mapping[str, Json],
     ) -> Trial:
@@ -90,9 +91,9 @@ class Judging:
         edit = edit or self._composed(opened.basis, adding)
         return Trial(opened, edit, wanted, contributions, covered, made_for)
 
-    def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+    def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         if not contributions:
-            return Edit.nothing(basis.dim, basis.side)
+            return unedited(basis.dim, basis.side)
         return self.requests.composing.composed(basis, contributions)
 
     # -- figures
@@ -200,7 +201,9 @@ class Judging:
             if counted is not None:
                 known["named"] = Figure(counted.any, counted.pictures)
                 known["named_right"] = Figure(counted.right, counted.pictures)
-        level = off_level(sight, trial.edit, contribution) if "level" in metrics else None
+        level = (
+            off_level(sight, factors_of(trial.edit), contribution) if "level" in metrics else None
+        )
         if level is not None:
             known["level"] = level
         if {*OTHERS, "elsewhere"} & set(metrics):
@@ -214,7 +217,7 @@ class Judging:
         own = trial.contributions[request.id]
         rest = [other for other in trial.wanted if other.id != request.id]
         without = self._trial(trial.opened, None, rest, trial.made_for)
-        return changed(state, state.sight.answers(without.edit), own)
+        return changed(state, state.sight.answers(factors_of(without.edit)), own)
 
     def prompts(self, opened: Opened) -> dict[str, Floats]:
         """The anchors `(m, d)` in each single prompt."""

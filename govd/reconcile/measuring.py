@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from govd.edit import Basis, Edit, EvaluationData, attacks, metrics, unlabelled
+from govd.edit import AnyEdit, Basis, Edit, EvaluationData, attacks, metrics, unlabelled
 from govd.edit.abstaining import abstaining
 from govd.edit.cache import Cache
 from govd.edit.compose import recognised
 from govd.edit.outcomes import Outcomes, cell_intervals, published_scores
 from govd.edit.retrieval import retrieval
+from govd.edit.tensors import TensorEdit, edit_from_bytes, factors_of, unedited
 from govd.errors import PluginFault
 from govd.models.core import Core, Opened
 from govd.models.evaluation_set import evaluation_from
@@ -31,10 +32,10 @@ class Measuring:
 
     def __init__(self, core: Core, contributions: Contributions, composing: Composing) -> None:
         self.core, self.contributions, self.composing = core, contributions, composing
-        self._edits: Cache[str, Edit] = Cache(EDITS)
+        self._edits: Cache[str, AnyEdit] = Cache(EDITS)
         self._data: dict[str, EvaluationData] = {}
 
-    def edit(self, revision: Revision | None, model: str) -> Edit:
+    def edit(self, revision: Revision | None, model: str) -> AnyEdit:
         """The edit of a revision (None: the base).
 
         Raises:
@@ -42,9 +43,9 @@ class Measuring:
         """
         if revision is None:
             registered = self.core.desk.model(model)
-            return Edit.nothing(registered.dim, registered.side)
+            return unedited(registered.dim, registered.side)
         artifact = revision.edit
-        edit = self._edits.get(artifact) or Edit.from_bytes(
+        edit = self._edits.get(artifact) or edit_from_bytes(
             self.core.artifacts.get(artifact), artifact
         )
         if edit.digest != revision.edit_digest:
@@ -54,7 +55,7 @@ class Measuring:
         self.remember(artifact, edit)
         return edit
 
-    def remember(self, artifact: str, edit: Edit) -> None:
+    def remember(self, artifact: str, edit: AnyEdit) -> None:
         """Keep an edit in memory."""
         self._edits.put(artifact, edit)
 
@@ -84,7 +85,11 @@ class Measuring:
         return [self.contributions.load(digest) for digest in digests]
 
     def fast(
-        self, opened: Opened, edit: Edit, filed: Sequence[Contribution], data: EvaluationData | None
+        self,
+        opened: Opened,
+        edit: AnyEdit,
+        filed: Sequence[Contribution],
+        data: EvaluationData | None,
     ) -> tuple[dict[str, Json], str]:
         """What publishing waits for: on texts and pool, and on labelled images where there are
         some; and which plugin measured it (empty: govd itself).
@@ -95,6 +100,8 @@ class Measuring:
             filed: contributions of the forgets in it.
             data: labelled pictures, unedited embeddings.
         """
+        if isinstance(edit, TensorEdit):
+            return self.external(opened, edit, filed)
         basis, contributions = opened.basis, [recognised(opened.basis, c) for c in filed]
         figures: Json = None
         by = ""
@@ -113,6 +120,7 @@ class Measuring:
                 if filed
                 else (edit, unlabelled.data_free(basis, edit, ()))
             )
+            composed = factors_of(composed)
             if composed.digest != edit.digest:  # by a device: its last bits may differ
                 free = unlabelled.data_free(basis, edit, contributions)
             figures = {"data_free": free}
@@ -123,6 +131,30 @@ class Measuring:
             linear = self._of_checkpoint(basis, edit.linear, contributions, data)
             shown["checkpoint"] = discreet(plain(linear), filed)
         return shown, by
+
+    def external(
+        self, opened: Opened, edit: TensorEdit, filed: Sequence[Contribution]
+    ) -> tuple[dict[str, Json], str]:
+        """What the evaluation of a model without a space measures, beside how much its weights
+        change; and which plugin ran it (empty: none, it has no evaluation).
+
+        Args:
+            opened: the model.
+            edit: the one that is measured; empty for the base.
+            filed: contributions of the forgets in it.
+
+        Raises:
+            GovdError: the evaluation fails.
+        """
+        by, figures = self.core.plugins.asker.first(
+            "govd_evaluate",
+            model=opened.model,
+            basis=opened.basis,
+            edit=edit,
+            contributions=list(filed),
+            data=None,
+        )
+        return discreet(plain({"extent": edit.extent(), **(figures or {})}), filed), by
 
     def _of_checkpoint(
         self,

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from govd.types import PRIVATE, Json, ModelFacts
-from govd.verify.honest import CLAIMED, NOT_ERASURE, attacks, is_number, json_dict, share
+from govd.verify.honest import (
+    CLAIMED,
+    NOT_ERASURE,
+    attacks,
+    external_figures,
+    is_number,
+    json_dict,
+    share,
+)
 from govd.verify.safe_text import safe
 
 CARD: Final = "README.md"
@@ -29,6 +37,8 @@ KEPT: Final = (
     ("neighbour_agreement", "nearest neighbours among pictures that stay the same"),
     ("image_rank_overlap@10", "the ten best pictures for a word that stay the same"),
 )
+WEIGHTS: Final = "weights"
+"""The side of an edit of tensors."""
 NOT_TOLD: Final = "*kept private*"
 
 
@@ -110,6 +120,13 @@ def _what(subject: CardSubject) -> Iterator[str]:
     digests = f"Digest of the base's files: `{facts.digest}`"
     if not predicate.get("rank"):
         yield f"The unedited model{kind}, every file as it was registered. {digests}."
+    elif subject.side == WEIGHTS:
+        yield (
+            f"An edited copy{kind} of {of}, made with [govd](https://github.com/govd/govd): deltas"
+            f" of external jobs are added to {predicate['rank']} of its weights, each sum"
+            f" rounded once to the weight's own type. {digests}; of the edit:"
+            f" `{predicate.get('edit_digest')}`."
+        )
     else:
         yield (
             f"An edited copy{kind} of {of}, made by [govd](https://github.com/govd/govd): a closed"
@@ -160,6 +177,10 @@ def _concepts(request: Mapping[str, Any], text: Mapping[str, Json]) -> str:
 
 
 def _metrics(metrics: Mapping[str, Any]) -> Iterator[str]:
+    if words := external_figures(metrics):
+        yield plain(words)
+        yield ""
+        return
     figures = {**json_dict(metrics.get("data_free")), **metrics}
     if not any(
         is_number(figures.get(name)) for name, _ in (*((n, w) for n, w, _ in FIGURES), *KEPT)
@@ -187,7 +208,13 @@ def _metrics(metrics: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _limits(subject: CardSubject) -> Iterator[str]:
-    if subject.predicate.get("rank"):
+    if subject.side == WEIGHTS:
+        yield (
+            "What a delta erases is what the method of its job erases, and nothing more is claimed;"
+            " the figures are of the command that measured them."
+        )
+        yield "Beside its public base, the difference of both weights tells of what was forgotten."
+    elif subject.predicate.get("rank"):
         yield f"{CLAIMED}. {NOT_ERASURE}"
         yield "Beside its public base, the difference of both weights names what was forgotten."
         yield (

@@ -107,6 +107,8 @@ class RequestStep:
         told: no revert waits for a figure.
         """
         forget = self.core.desk.request(str(revert.reverts))
+        if not self.core.desk.model(forget.model).dim:
+            return {}  # of a model without a space nothing is predicted
         try:
             return {"returns": self.requests.reverting.returning(forget).as_json()}
         except GovdError as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from govd.edit import Basis, Edit
-from govd.errors import BadFile, GovdError, MachineFault, PluginFault
+from govd.edit import AnyEdit, Basis
+from govd.edit.tensors import factors_of
+from govd.errors import BadFile, GovdError, JobFailed, MachineFault, PluginFault
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.reconcile.drift import Drift
@@ -29,6 +30,8 @@ from govd.types import Contribution, Gate, Json
 log = logging.getLogger("govd")
 MADE_FOR = ("reference", "hf_revision", "digest", "from_scratch", "evaluation")
 """What a revision keeps of the model that it was composed for."""
+WEIGHTS = "weights"
+"""The side of an edit of tensors."""
 CRITERIA = "criteria"
 """Whose word it is where an acceptance criterion would not be kept."""
 Recording = Callable[[Request, Sequence[Draft]], bool]
@@ -98,7 +101,8 @@ class RevisionSteps:
         if evaluation is None:
             return False
         opened = self.core.models.opened_for(model, published)
-        edit, filed = self.measuring.edit(published, model), self.measuring.filed(published)
+        edit = factors_of(self.measuring.edit(published, model))
+        filed = self.measuring.filed(published)
         figures = self.measuring.slow(opened, edit, filed, evaluation)
         wanted = [request for request in self._settling.desired(model).wanted if request.stands]
         rows = self._drift.recognised(published, wanted)
@@ -157,12 +161,14 @@ class RevisionSteps:
             core.desk.append([Draft("revision.compose", f"{model}/{number}", GOVD, model, payload)])
         return True
 
-    def _composed(self, basis: Basis, contributions: list[Contribution]) -> Edit:
+    def _composed(self, basis: Basis, contributions: list[Contribution]) -> AnyEdit:
         """By the host, or by a backend on its device where the owner says so (`compose_on` in
         `govd.toml`).
         """
         core, where = self.core, self.core.home.settings.compose_on
-        edit: Edit | None = core.plugins.first(
+        if not basis.has_space:  # adding is exact on the host
+            where = "host"
+        edit: AnyEdit | None = core.plugins.first(
             "govd_compose_edit",
             basis=basis,
             contributions=contributions,
@@ -198,7 +204,15 @@ class RevisionSteps:
         model, measuring = revision.model, self.measuring
         opened = self.core.models.opened_for(model, revision)
         edit, evaluation = measuring.edit(revision, model), measuring.evaluation(model, revision)
-        figures, by = measuring.fast(opened, edit, measuring.filed(revision), evaluation)
+        try:
+            figures, by = measuring.fast(opened, edit, measuring.filed(revision), evaluation)
+        except GovdError as error:
+            if opened.basis.has_space or isinstance(error, MachineFault | BadFile):
+                raise
+            return self._hold_newest(self._settling.desired(model).wanted, error)
+        if not opened.basis.has_space:
+            self._revise(revision, "evaluate", metrics=figures, evaluated_by=by or "govd")
+            return True
         trial = self._judging.trial(revision, self._settling.desired(model).wanted)
         judged = self._judging.figures(trial)
         figures |= {"criteria": plain(judged)} if judged else {}
@@ -225,6 +239,9 @@ class RevisionSteps:
         gates += self._unresolved(revision.model)
         gates += [Gate("wait", CRITERIA, breach.reason) for breach in broken]
         denial = next((gate for gate in gates if gate.decision == "deny"), None)
+        newcomers = [r for r in wanted if r.state is RequestState.APPROVED]
+        if denial is not None and newcomers and revision.side == WEIGHTS:
+            return self._hold_newest(newcomers, JobFailed(denial.reason))
         if denial is not None:
             self._revise(revision, "refuse", reason=f"{denial.gate}: {denial.reason}")
             return True

@@ -119,6 +119,8 @@ def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
         {name: leak[name] for name in LEAKS if name in leak}
         for leak in map(json_dict, json_list(metrics.get("leaks")))
     ]
+    external = {k: v for k, v in json_dict(metrics.get("external")).items() if is_number(v)}
+    figures |= {"external": external} if external else {}
     return figures | ({"leaks": leaks} if leaks else {})
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from govd.errors import NoWeights, PluginFault
 from govd.models.core import Core
 from govd.models.embeddings import file_digest
 from govd.models.served import Served
 from govd.reconcile.signed import sign_checkpoint
+from govd.types import LinearEdit
 
 EDIT_FILE: Final = "edit.safetensors"
 
@@ -44,11 +45,12 @@ def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Ma
         folder: an empty one.
 
     Raises:
-        PluginFault: the backend raised something, or changed more than the projection.
+        PluginFault: the backend raised something, or changed more than the edit does.
         BadCheckpoint: the base was replaced on disk.
     """
+    edit = cast(LinearEdit, served.edit.linear)  # of factors or tensors, as the model's own
     try:
-        files = served.opened.model.write_checkpoint(served.edit.linear, folder)
+        files = served.opened.model.write_checkpoint(edit, folder)
     except NoWeights:
         return write_edit(core, served, model, folder / EDIT_FILE)
     check_written(served, files)
@@ -66,10 +68,10 @@ def check_written(served: Served, files: Mapping[str, str]) -> None:
     differ = sorted(
         name for name, digest in files.items() if registered.get(name, digest) != digest
     )
-    if len(differ) > (1 if served.edit.linear.rank else 0):
+    if len(differ) > served.edit.files_changed:
         where = f"plugin {served.opened.model.facts.backend}, write_checkpoint"
         advice = (
-            "Only the file with the projection may differ from what was registered. Nothing was"
+            "Only files with what is edited may differ from what was registered. Nothing was"
             " published or exported."
         )
         raise PluginFault(

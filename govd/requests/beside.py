@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from govd.edit import Basis, Edit
+from govd.edit import AnyEdit, Basis
 from govd.types import Contribution, Json
 
 
@@ -18,8 +18,8 @@ class Beside:
     basis: Basis
     own: Contribution
     others: tuple[Contribution, ...]
-    before: Edit
-    after: Edit
+    before: AnyEdit
+    after: AnyEdit
     figures_before: dict[str, Json]
     figures: dict[str, Json]
     covered_by: str | None

@@ -13,10 +13,11 @@ from typing import Final
 
 from govd.asking.foreign import edit_of
 from govd.asking.plain import Nonsense
-from govd.edit import Basis, Edit, compose
+from govd.edit import AnyEdit, Basis
 from govd.edit.algebra import Host
 from govd.edit.cache import Cache
 from govd.edit.compose import recognised
+from govd.edit.tensors import TensorEdit, composed, edit_from_bytes
 from govd.edit.unlabelled import data_free
 from govd.errors import GovdError, Usage
 from govd.models.core import Core
@@ -54,13 +55,13 @@ class Composing:
 
     def __init__(self, core: Core) -> None:
         self.core = core
-        self._kept: Cache[tuple[str, ...], tuple[Edit, dict[str, Json]]] = Cache(
-            FIGURES_BYTES, lambda kept: 2 * kept[0].L.nbytes + 4096
+        self._kept: Cache[tuple[str, ...], tuple[AnyEdit, dict[str, Json]]] = Cache(
+            FIGURES_BYTES, lambda kept: kept[0].nbytes + 4096
         )
 
     def figures(
         self, basis: Basis, contributions: Sequence[Contribution]
-    ) -> tuple[Edit, dict[str, Json]]:
+    ) -> tuple[AnyEdit, dict[str, Json]]:
         """The edit of these contributions, and what can be said of it without a labelled picture.
 
         Raises:
@@ -70,15 +71,10 @@ class Composing:
         kept = self._kept.get(key)
         if kept is None:
             edit = self._edit(basis, contributions)
-            scopes = [recognised(basis, contribution) for contribution in contributions]
-            figures = data_free(basis, edit, scopes)
-            if edit.conditions:
-                linear = data_free(basis, edit.linear, scopes)
-                figures["checkpoint"] = {name: linear[name] for name in OF_CHECKPOINT}
-            kept = self._kept.put(key, (edit, figures))
+            kept = self._kept.put(key, (edit, _said_of(basis, edit, contributions)))
         return kept[0], dict(kept[1])
 
-    def composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+    def composed(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         """The edit of these contributions without figures: kept where those of the same set are.
 
         Raises:
@@ -87,14 +83,14 @@ class Composing:
         kept = self._kept.get(_key(basis, contributions))
         return kept[0] if kept is not None else self._edit(basis, contributions)
 
-    def _edit(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+    def _edit(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         """The edit of these contributions: that of a revision which is made of the same, else
         composed.
         """
         stored = self._stored(basis, contributions) if contributions else None
         return self._composed(basis, contributions) if stored is None else stored
 
-    def _stored(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit | None:
+    def _stored(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit | None:
         """What was composed for a revision of the same basis and contributions, by the same
         software on the host; None where there is none, or its artifact is not what was composed
         then.
@@ -108,27 +104,41 @@ class Composing:
         if revision.plugins != core.plugins.versions() or software != computed_with():
             return None
         try:
-            edit = Edit.from_bytes(core.artifacts.get(revision.edit), revision.edit)
+            edit = edit_from_bytes(core.artifacts.get(revision.edit), revision.edit)
         except GovdError as error:
             log.warning("the edit of %s is composed anew: %s", revision.subject, error.message)
             return None
         return edit if edit.digest == revision.edit_digest else None
 
-    def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> Edit:
+    def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         """By the method that the contributions share, in its plugin's name."""
         core = self.core
         method = next((contribution.spec.method for contribution in contributions), "")
 
-        def work() -> Edit:
+        def work() -> AnyEdit:
             try:
-                edit = compose(basis, contributions, core.plugins.methods)
+                edit = composed(basis, contributions, core.plugins.methods)
                 return edit_of(edit, {"basis": basis})
             except Usage as error:  # of factors that are no edit: nobody typed them
                 raise Nonsense(error.what) from error
 
         owner = core.plugins.brought_by.get(method, "")
-        edit: Edit = core.plugins.guarded(owner, f"composing by {method}", work)
+        edit: AnyEdit = core.plugins.guarded(owner, f"composing by {method}", work)
         return edit
+
+
+def _said_of(basis: Basis, edit: AnyEdit, contributions: Sequence[Contribution]) -> dict[str, Json]:
+    """What can be said of an edit without a labelled picture; of one of tensors, how much it
+    changes.
+    """
+    if isinstance(edit, TensorEdit):
+        return edit.extent()
+    scopes = [recognised(basis, contribution) for contribution in contributions]
+    figures = data_free(basis, edit, scopes)
+    if edit.conditions:
+        linear = data_free(basis, edit.linear, scopes)
+        figures["checkpoint"] = {name: linear[name] for name in OF_CHECKPOINT}
+    return figures
 
 
 @cache

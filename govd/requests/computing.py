@@ -31,7 +31,7 @@ pool.
 """
 PROMPTED: Final = 100
 """Anchors that a whole domain is prompted with."""
-UNTOLD: Final = frozenset({"targets", "terms", "prototypes"})
+UNTOLD: Final = frozenset({"targets", "terms", "prototypes", "log"})
 """Facts of a contribution that would say what a private request is about."""
 
 
@@ -82,6 +82,12 @@ class Computing:
         )
         if contribution is not None:
             return contribution
+        if not opened.basis.has_space:
+            raise Unsupported(
+                "no plugin computes what a forget adds to this model",
+                where=opened.model.facts.reference,
+                advice="Install the plugin that it was registered with; `govd doctor` lists them.",
+            )
         material, shown = self._material(opened, spec, keep, pictures or {})
         problem = Problem(opened.basis, spec, material, core.progress)
         owner = core.plugins.brought_by.get(spec.method, "")

@@ -15,6 +15,7 @@ from govd.edit.calibration import own_anchors
 from govd.edit.extent import labelled_in_scope, scope_mask
 from govd.edit.ingredients import some_prompts
 from govd.edit.prediction import Prompted, Watch, effect, kept_answers
+from govd.edit.tensors import factors_of
 from govd.errors import GovdError
 from govd.models.core import Core, Opened
 from govd.records.predicted import Effect
@@ -70,13 +71,15 @@ class Effects:
         pool = f"{len(watch.at)} {beside.basis.pool_kind} embeddings"
         what = spec.scope.paradigm
         if what == "domains":
-            answers = (watch.answers(edit)[inside] for edit in (beside.before, beside.after))
+            edits = factors_of(beside.before), factors_of(beside.after)
+            answers = (watch.answers(edit)[inside] for edit in edits)
             counted = kept_answers(watch.top[inside], *answers)
         else:
             single = () if prompts == TOGETHER else self._prompts(opened, spec)
             own = own_anchors(beside.basis, beside.own)
             texts = [_together(opened, spec), *single]
-            counted = effect(watch.images[inside], texts, own, beside.before, beside.after)
+            edits = factors_of(beside.before), factors_of(beside.after)
+            counted = effect(watch.images[inside], texts, own, *edits)
         return self._with_interval(model, Effect.from_json({"on": pool, "what": what, **counted}))
 
     def on_labelled(
@@ -96,7 +99,8 @@ class Effects:
             return None
         prompts = [_together(opened, spec), *self._prompts(opened, spec)]
         own = own_anchors(beside.basis, beside.own)
-        counted = effect(data.vectors[inside], prompts, own, beside.before, beside.after)
+        edits = factors_of(beside.before), factors_of(beside.after)
+        counted = effect(data.vectors[inside], prompts, own, *edits)
         about = {"on": f"{len(data.vectors)} labelled images", "what": spec.scope.paradigm}
         return Effect.from_json({**about, **counted})
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from govd.errors import NotFound, Usage
+from govd.errors import NotFound, Unsupported, Usage
 from govd.ledger.times import moment, now
-from govd.methods import AUTO, WITH_POOL, WITHOUT_POOL
+from govd.methods import AUTO, EXTERNAL, WITH_POOL, WITHOUT_POOL
 from govd.models.core import Core
 from govd.models.phrases import check_phrase, spelled
 from govd.pictures import decoded
@@ -89,6 +89,7 @@ def understood(
             )
         domains = []  # in every domain that there is: everywhere
     method = _method(core, registered, options)
+    _check_space(registered, options, method)
     _check_amounts(core, options, method)
     aliases = tuple(sorted(map(spelled, options.aliases)))
     concepts = tuple(sorted(Concept(name, aliases) for name in names))
@@ -161,8 +162,39 @@ def _method(core: Core, record: Record, options: ForgetOptions) -> str:
     return method_for(record)
 
 
+def _check_space(registered: RegisteredModel, options: ForgetOptions, method: str) -> None:
+    """Refuse what needs a space of a model that has none, and the other way round.
+
+    Raises:
+        Unsupported: it is asked for.
+    """
+    if registered.dim:
+        if method == EXTERNAL:
+            raise Unsupported(
+                "external is the method of models that have no joint space",
+                advice="Leave --method out: this model's forgets are computed here.",
+            )
+        return
+    asked = {
+        f"--method {options.method}": method != EXTERNAL,
+        "--target": options.target,
+        "--prototypes": options.prototypes,
+        "--example": options.examples,
+        "--criterion": options.criteria,
+    }
+    useless = [option for option, value in asked.items() if value]
+    if useless:
+        raise Unsupported(
+            f"{', '.join(useless)} needs a joint space, and this model has none",
+            advice="Its forgets are computed by its external job; bounds on what is measured are"
+            " gates = [...] under [unlearning.NAME] in govd.toml.",
+        )
+
+
 def method_for(record: Record) -> str:
     """The method of requests that name none."""
+    if not record["dim"]:
+        return EXTERNAL
     return WITH_POOL if record["pool"] else WITHOUT_POOL
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from govd.edit.calibration import Calibration, cell_of
 from govd.edit.extent import in_scope
 from govd.edit.prediction import Costs, Watch, costs, watch_for
+from govd.edit.tensors import factors_of, summed
 from govd.models.core import Core, Opened
 from govd.records.predicted import BOUNDS, Effect, Predicted
 from govd.records.request import Request
@@ -60,6 +61,8 @@ class Predicting:
         opened = core.models.opened(model)
         basis = opened.basis
         beside = self.beside(request, contribution, opened, without)
+        if not basis.has_space:
+            return self._by_extent(request, beside)
         disagreement = self._disagreement(beside, self.calibrating.of(core.desk.model(model)))
         others = [c for c in beside.others if c.digest != contribution.digest]
         total_share = self.extents.share(model, basis, beside.everything)
@@ -82,6 +85,18 @@ class Predicting:
             forgets=beside.adding_before,
             forgets_after=beside.adding,
             figures=figures,
+        )
+
+    def _by_extent(self, request: Request, beside: Beside) -> Predicted:
+        """What can be said of a forget of a model without a space: how much it changes. What that
+        costs nobody knows before the model's own evaluation.
+        """
+        return Predicted(
+            subsumed_by=self._covering(request, beside.covered_by),
+            covers=tuple(self._covered_id(request, name) for name in beside.covers),
+            forgets=beside.adding_before,
+            forgets_after=beside.adding,
+            figures=summed([beside.own]).extent() | {"on": "its deltas alone"},
         )
 
     def _covering(self, request: Request, covered_by: str | None) -> str | None:
@@ -212,8 +227,8 @@ def own_costs(watch: Watch, beside: Beside) -> Costs:
     cell = cell_of(beside.basis, beside.own)
     return costs(
         watch,
-        watch.answers(beside.before),
-        watch.answers(beside.after),
+        watch.answers(factors_of(beside.before)),
+        watch.answers(factors_of(beside.after)),
         mask,
         [cell] if cell else [],
     )

@@ -72,6 +72,13 @@ class Previewing:
         """
         model = str(body["model"])
         opened = self.core.models.opened(model)
+        if not opened.basis.has_space:
+            raise Unsupported(
+                "what an external job's delta does is not predicted",
+                where=model,
+                advice='With approval = "person" in govd.toml a forget is computed and waits;'
+                " `govd request show` tells how much it changes.",
+            )
         contribution = self.computing.compute(spec, opened, keep=False, pictures=pictures)
         without = same.id if same else ""
         question = Question(as_filed(body, actor), spec, opened, pictures, without)

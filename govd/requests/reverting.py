@@ -8,9 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from govd.edit import Edit
+from govd.edit import AnyEdit
 from govd.edit.extent import in_scope
 from govd.edit.prediction import Costs, Watch, costs, watch_for
+from govd.edit.tensors import factors_of, unedited
+from govd.errors import Unsupported
 from govd.models.core import Core, Opened
 from govd.records.predicted import Effect
 from govd.records.request import Request
@@ -44,6 +46,11 @@ class Reverting:
             contribution is lost.
         """
         opened = self.core.models.opened(forget.model)
+        if not opened.basis.has_space:
+            raise Unsupported(
+                "what a revert brings back is not predicted of a model without a joint space",
+                advice="Its evaluation measures it once the revision without it is composed.",
+            )
         wanted = self.core.desk.views.wanted(forget.model)
         others = [request for request in wanted if request.id != forget.id]
         above = self.contributions.covered([*others, forget])
@@ -102,10 +109,10 @@ class Reverting:
 
     def _figures(
         self, opened: Opened, contributions: Sequence[Contribution]
-    ) -> tuple[Edit, dict[str, Json]]:
+    ) -> tuple[AnyEdit, dict[str, Json]]:
         basis = opened.basis
         if not contributions:
-            return Edit.nothing(basis.dim, basis.side), {"predicted_disagreement": 0.0}
+            return unedited(basis.dim, basis.side), {"predicted_disagreement": 0.0}
         return self.composing.figures(basis, contributions)
 
     def _costs(
@@ -123,8 +130,8 @@ class Reverting:
             return {}, {}
         inside = in_scope(opened.basis, beside.everything)
         mask = np.zeros(len(watch.at), bool) if inside is None else inside[watch.at]
-        before = costs(watch, watch.top, watch.answers(beside.before), mask)
-        after = costs(watch, watch.top, watch.answers(beside.after), mask)
+        before = costs(watch, watch.top, watch.answers(factors_of(beside.before)), mask)
+        after = costs(watch, watch.top, watch.answers(factors_of(beside.after)), mask)
         if "costs" in discreet({"costs": before}, [*now, *then]):
             return before, after
         return (

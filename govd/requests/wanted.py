@@ -100,9 +100,10 @@ class Wanted:
         """
         basis = self.core.models.basis(self.core.desk.model(self.model))
         own = {phrase for concept in spec.scope.concepts for phrase in concept.phrases}
-        check_room(
-            basis, self._phrases | own if spec.scope.paradigm == "concepts" else self._phrases
-        )
+        if basis.has_space:
+            check_room(
+                basis, self._phrases | own if spec.scope.paradigm == "concepts" else self._phrases
+            )
         family = self.core.plugins.methods[spec.method].family
         others = [request for name, request in self._families.items() if name != family]
         if others:

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from govd.edit import Edit
 from govd.edit.cache import Cache
 from govd.edit.interference import Pictures, answered, concerned, left_out, pictures_of
+from govd.edit.tensors import TensorEdit, factors_of, unedited
+from govd.errors import Unsupported
 from govd.models.core import Core
 from govd.models.served import Served
 from govd.reconcile.measuring import Measuring
@@ -54,6 +55,12 @@ class Interference:
             there any more.
         """
         now = self.serving.now(model, number)
+        if isinstance(now.edit, TensorEdit):
+            raise Unsupported(
+                "what a forget does to the others is not measured of a model without a joint space",
+                advice="`govd revision show` lists the weights that several forgets change, and how"
+                " much of each.",
+            )
         revision = self.core.desk.revision(model, now.number) if now.number else None
         pictures = pictures_of(now.opened.basis, self.measuring.evaluation(model, revision))
         rows = self._rows(now, pictures, revision) if revision and revision["contributions"] else []
@@ -98,15 +105,11 @@ class Interference:
         basis, load = now.opened.basis, self.contributions.load
         contributions = [load(digest) for digest in digests]
         about = [concerned(basis, pictures, contribution) for contribution in contributions]
-        whole = answered(basis, pictures, now.edit, contributions)
+        whole = answered(basis, pictures, now.factors, contributions)
         figures = []
         for place, digest in enumerate(digests):
             rest = self._without(digest, digests, standing, by_digest)
-            edit = (
-                self.composing.composed(basis, rest)
-                if rest
-                else Edit.nothing(basis.dim, basis.side)
-            )
+            edit = self.composing.composed(basis, rest) if rest else unedited(basis.dim, basis.side)
             figures.append(
                 left_out(
                     pictures,
@@ -114,7 +117,7 @@ class Interference:
                     about,
                     place,
                     whole,
-                    answered(basis, pictures, edit, rest),
+                    answered(basis, pictures, factors_of(edit), rest),
                 )
             )
             self.core.progress("leaving each forget out once", place + 1, len(digests))

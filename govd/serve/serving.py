@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from govd.edit import Edit, metrics
+from govd.edit import metrics
 from govd.edit.abstaining import Calibrated, abstains, calibrated
 from govd.edit.cache import Cache
+from govd.edit.tensors import unedited
 from govd.errors import Conflict, UnreadableImage, Unsupported, Usage
 from govd.models.core import Core, Opened
 from govd.models.image_vectors import with_vectors
@@ -46,9 +47,7 @@ class Serving:
         """
         core, record = self.core, self.core.desk.model(model)
         if base or revision == 0:
-            return Served(
-                0, Edit.nothing(int(record["dim"]), record["side"]), core.models.opened(model)
-            )
+            return Served(0, unedited(record.dim, record.side), core.models.opened(model))
         revision_record: Revision | None = (
             core.desk.views.published(model)
             if revision is None
@@ -92,13 +91,14 @@ class Serving:
         if not texts and not images:
             raise Usage("nothing to encode", advice="Give texts or images.")
         now = self.now(model, revision, base)
+        edit = now.factors
         rows: list[Floats] = []
         for side, vectors in (
             ("text", now.opened.encoder.texts(list(texts), keep=False) if texts else None),
             ("image", self._image_rows(now, images, names) if images else None),
         ):
             if vectors is not None:
-                rows.append(now.edit.apply(vectors) if now.edit.side == side else vectors)
+                rows.append(edit.apply(vectors) if edit.side == side else vectors)
         return np.concatenate(rows), now.number
 
     @bounded
@@ -121,6 +121,7 @@ class Serving:
         if not images:
             raise Usage("no pictures", advice="Give at least one.")
         now = self.now(model, revision, base)
+        edit = now.factors
         names, texts = self._labels(model, now.opened, labels)
         called, rows, faults = self._judged(now, images)
         failed = {i: error.message for i, error in faults.items()}
@@ -130,7 +131,7 @@ class Serving:
             )
         places = sorted(rows)
         given = np.stack([rows[i] for i in places])
-        scored = metrics.scores(now.edit, given, texts)
+        scored = metrics.scores(edit, given, texts)
         scores_at = dict(zip(places, scored, strict=True))
         unsure = self._abstains(model, now, given, names, texts, scored)
         no_answer = {} if unsure is None else dict(zip(places, unsure.tolist(), strict=True))
@@ -169,7 +170,7 @@ class Serving:
             filed = self.measuring.filed(
                 self.core.desk.revision(model, now.number) if now.number else None
             )
-            self._calibrated.put(key, calibrated(basis, now.edit, filed, names, texts))
+            self._calibrated.put(key, calibrated(basis, now.factors, filed, names, texts))
         known = self._calibrated.get(key)
         return None if known is None else abstains(basis, known, images, scored)
 

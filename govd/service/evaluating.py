@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from govd.edit import EvaluationData, metrics, unlabelled
+from govd.edit import EvaluationData, TensorEdit, metrics, unlabelled
 from govd.edit.compose import recognised
 from govd.edit.confusion import confusion
-from govd.errors import Denied, Usage
+from govd.errors import Denied, Unsupported, Usage
 from govd.models.core import Core
 from govd.models.evaluation_set import read_images
 from govd.models.registry import Models
@@ -30,6 +30,11 @@ CLAIM: Final = (
     " is measured beside it."
 )
 """What every evaluation says of itself."""
+DELTAS: Final = (
+    "The deltas of the forgets in force are added to the weights. What that erases is what the"
+    " method behind them erases; the figures are those of the owner's evaluation command."
+)
+"""What an evaluation of a model without a space says of itself."""
 
 
 class Evaluating:
@@ -73,6 +78,8 @@ class Evaluating:
             picture in it. Denied: a report would name what a private request is about.
         """
         served = self.serving.now(model, revision, base)
+        if isinstance(served.edit, TensorEdit):
+            return self._external(model, served, served.edit, images is not None or report)
         basis = served.opened.basis
         record = self.core.desk.revision(model, served.number) if served.number else None
         if report and record is not None and not disclose:
@@ -84,7 +91,7 @@ class Evaluating:
         figures |= {
             "skipped": data.skipped,
             "left_out": dict(left_out),
-            "confusion": confusion(basis, served.edit, data),
+            "confusion": confusion(basis, served.factors, data),
         }
         answer = {
             "model": model,
@@ -96,6 +103,25 @@ class Evaluating:
             answer["report"] = self._report(model, images, served, filed, data)
         return answer
 
+    def _external(self, model: str, served: Served, edit: TensorEdit, more: bool) -> Record:
+        """What the evaluation of a model without a space measures. `more`: pictures or a report are
+        asked for, which it has not.
+        """
+        if more:
+            raise Unsupported(
+                "a model without a joint space is evaluated by its own command alone",
+                advice="Leave --images, --vectors and --report out.",
+            )
+        record = self.core.desk.revision(model, served.number) if served.number else None
+        filed = self.measuring.filed(record)
+        figures, by = self.measuring.external(served.opened, edit, filed)
+        if not by:
+            raise Usage(
+                f"{model} has no evaluation",
+                advice='Write evaluate = ["COMMAND", …] under its [unlearning.NAME] in govd.toml.',
+            )
+        return {"model": model, "revision": served.number, "claim": DELTAS, "metrics": figures}
+
     def _figures(
         self,
         served: Served,
@@ -103,7 +129,7 @@ class Evaluating:
         data: EvaluationData,
         words: OtherWords | None,
     ) -> dict[str, Json]:
-        basis, edit = served.opened.basis, served.edit
+        basis, edit = served.opened.basis, served.factors
         contributions = [recognised(basis, contribution) for contribution in filed]
         figures = dict(metrics.on_images(basis, edit, contributions, data))
         figures["data_free"] = unlabelled.data_free(basis, edit, contributions)

@@ -15,6 +15,7 @@ from govd.edit import Edit, EvaluationData
 from govd.edit.compose import recognised
 from govd.edit.curves import about, differs, point, steps
 from govd.edit.outcomes import LEVEL, RESAMPLED
+from govd.edit.tensors import factors_of
 from govd.errors import GovdError, MachineFault
 from govd.models.core import Core
 from govd.models.served import Served
@@ -88,11 +89,9 @@ class Reports:
 
     def _composed(self, now: Served, contributions: Sequence[Contribution]) -> Edit:
         basis = now.opened.basis
-        return (
-            self.composing.composed(basis, contributions)
-            if contributions
-            else Edit.nothing(basis.dim, basis.side)
-        )
+        if not contributions:
+            return Edit.nothing(basis.dim, basis.side)
+        return factors_of(self.composing.composed(basis, contributions))
 
     # -- prediction against measurement
 
@@ -134,7 +133,7 @@ class Reports:
                 row["predicted"] = _predicted(request["predicted"] or {})
             if place in order:
                 rest = [c for c in contributions if c.digest != contribution.digest]
-                count, total = differs(basis, self._composed(now, rest), now.edit, data, stays)
+                count, total = differs(basis, self._composed(now, rest), now.factors, data, stays)
                 row["measured"] = {
                     "share": count / total if total else 0.0,
                     "interval": _interval(count, total),

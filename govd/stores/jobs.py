@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from govd.edit import Edit
+from govd.edit.tensors import factors_of
 from govd.errors import Conflict, GovdError, MachineFault, Unreachable
 from govd.ledger.entry import Draft
 from govd.models.core import Core
@@ -113,7 +114,8 @@ class Jobs:
     def _edit(self, model: RegisteredModel, number: int) -> Edit | None:
         if not number:
             return None
-        return self.measuring.edit(self.core.desk.revision(model.name, number), model.name)
+        revision = self.core.desk.revision(model.name, number)
+        return factors_of(self.measuring.edit(revision, model.name))
 
     def check_stamp(self, store: StoreRecord, stamp: StoreStamp | None, facts: StoreFacts) -> None:
         """Whether a store is what the ledger says that it is.

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from govd.edit import Edit
+from govd.edit.tensors import factors_of
 from govd.models.core import Core
 from govd.reconcile.measuring import Measuring
 from govd.records.store import StoreRecord
@@ -77,7 +78,7 @@ class Verifying:
     def _counted(self, store: StoreRecord, at: GuardedStore) -> Counts:
         model = self.core.desk.model(store.model)
         revision = self.core.desk.revision(model.name, store.revision) if store.revision else None
-        edit = self.measuring.edit(revision, model.name) if revision else None
+        edit = factors_of(self.measuring.edit(revision, model.name)) if revision else None
         tolerance = TOLERANCE.get(at.facts().dtype, 1e-5)
         counts = Counts()
         originals = _Originals(at) if store.revision else None

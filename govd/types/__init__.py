@@ -5,9 +5,10 @@ Shapes are written `(n, d)`: `d` is the width of the model's joint space, `k` a 
 `S` of domains. Embeddings are unit length and float32 unless said otherwise.
 
 `values`: arrays, JSON, `Record`, `Progress` · `scopes`: what a forget is about and what it adds ·
-`models`: what a backend opens · `decisions`: what policies and gates say · `policies`: those that
-come with a plugin · `figures`: shares with their intervals · `feeds`: what comes in by itself ·
-`stores`: embeddings that are kept elsewhere.
+`models`: what a backend opens · `jobs`: commands that unlearn and evaluate ·
+`decisions`: what policies and gates say · `policies`: those that come with a plugin · `figures`:
+shares with their intervals · `feeds`: what comes in by itself · `stores`: embeddings that are kept
+elsewhere.
 """
 
 from govd.types.decisions import Gate, Needs, Vote
@@ -22,7 +23,15 @@ from govd.types.feeds import (
     RowForm,
 )
 from govd.types.figures import Figure
-from govd.types.models import LinearEdit, Model, ModelFacts, ModelReference, Prototypes
+from govd.types.jobs import ExternalJob
+from govd.types.models import (
+    LinearEdit,
+    Model,
+    ModelFacts,
+    ModelReference,
+    Prototypes,
+    TensorDeltas,
+)
 from govd.types.policies import Parameter, ReadyPolicy
 from govd.types.scopes import Concept, Contribution, ForgetSpec, Scope
 from govd.types.stores import (
@@ -73,6 +82,7 @@ __all__ = [
     "Contribution",
     "Decision",
     "Document",
+    "ExternalJob",
     "Feed",
     "Figure",
     "Floats",
@@ -104,6 +114,7 @@ __all__ = [
     "StoreFacts",
     "StoreStamp",
     "Target",
+    "TensorDeltas",
     "Use",
     "Vote",
     "changeable",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from govd.types.jobs import ExternalJob
 from govd.types.values import Bytes, Floats, Progress, Side, silent
 
 
@@ -17,14 +18,16 @@ class ModelReference:
 
     `text_encoder`: the command or address that the operator configured for this reference
     (`text_encoders` in `govd.toml`), for backends whose models hold some texts and encode none.
-    `files`: where a model of it is registered, the checkpoint's files as they were then, with their
-    SHA-256; what is the same now was opened before.
+    `job`: the external job that he configured for it (`[unlearning.NAME]`), for backends whose
+    models are edited by one. `files`: where a model of it is registered, the checkpoint's files as
+    they were then, with their SHA-256; what is the same now was opened before.
     """
 
     reference: str
     hf_revision: str | None = None
     text_encoder: str | None = None
     files: Mapping[str, str] = field(default_factory=dict, hash=False)
+    job: ExternalJob | None = None
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,10 @@ class ModelFacts:
     calls it), `load` (how to load one), `image` and `text` (where an edit of that side lies),
     `rounding`; `FORMAT:NAME` is of one format alone.
 
-    `dim` is the width of the space that is edited. `logit_scale` is what a cosine is multiplied by
-    before a softmax: 1.0 where the model has none. `image_size` is in pixels: 0 where it takes no
-    pictures.
+    `dim` is the width of the space that is edited; 0: there is none, and what a forget adds are
+    deltas of weights by their names (`TensorDeltas`). `logit_scale` is what a cosine is multiplied
+    by before a softmax: 1.0 where the model has none. `image_size` is in pixels: 0 where it takes
+    no pictures.
     """
 
     reference: str
@@ -100,6 +104,22 @@ class LinearEdit(Protocol):
         ...
 
 
+class TensorDeltas(Protocol):
+    """What a backend needs of an edit of a model without a space to write it into weights;
+    `govd.edit.TensorEdit` is one. A weight `W` becomes `W + Δ`, rounded to its own type.
+    """
+
+    @property
+    def deltas(self) -> Mapping[str, Floats]:
+        """By the weights' names and of their shapes, float64."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the edit."""
+        ...
+
+
 @runtime_checkable
 class Model(Protocol):
     """A model that a backend opened. Threads: several may ask at once, to answer while something is
@@ -113,6 +133,11 @@ class Model(Protocol):
     - one that encodes only the texts that its file holds, raises for any other (`govd_vectors`);
     - without `synthesise` there is no `--prototypes`;
     - without weights (`write_checkpoint` raises `NoWeights`) the edit alone is published.
+
+    A model that has no such space at all (`facts.dim` 0: a language model, a GAN) answers none of
+    these but `write_checkpoint`, which is given `TensorDeltas`. Its backend answers
+    `govd_compute_contribution` with tensors `full:NAME`, or `up:NAME` and `down:NAME`, which
+    `govd.edit.tensors` adds up, and `govd_evaluate` with whatever its evaluation measures.
     """
 
     @property

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit import Basis, Edit
+from govd.edit import AnyEdit, Basis
 from govd.edit.contribution import MALFORMED, contribution_from_bytes, sealed
+from govd.edit.tensors import edit_from_bytes
 from govd.errors import BadFile, GovdError
 from govd.types import Contribution
 
@@ -43,14 +44,14 @@ class Parts:
             self._basis = digest, _read("basis", digest, self._artifact(digest), _basis)
         return self._basis[1]
 
-    def edit(self, digest: str) -> Edit:
+    def edit(self, digest: str) -> AnyEdit:
         """An edit.
 
         Raises:
             Fault: it is none. NotFound: it is not at hand.
         """
-        edit: Edit = _read(
-            "edit", digest, self._artifact(digest), lambda data: Edit.from_bytes(data, "edit")
+        edit: AnyEdit = _read(
+            "edit", digest, self._artifact(digest), lambda data: edit_from_bytes(data, "edit")
         )
         return edit
 
@@ -148,9 +149,11 @@ def _check_rows(name: str, rows: np.ndarray[Any, Any], basis: Basis) -> None:
 
 
 def _check_directions(name: str, tensor: np.ndarray[Any, Any], basis: Basis | None) -> None:
-    """That a tensor has float64, and one of directions (d, k) the model's width."""
+    """That a tensor has float64, and one of directions (d, k) the model's width; where it has no
+    space there are none.
+    """
     fits = True
-    if tensor.ndim == 2 and name != "incidence" and basis is not None:
+    if tensor.ndim == 2 and name != "incidence" and basis is not None and basis.has_space:
         fits = tensor.shape[0] == basis.dim
     if tensor.dtype != np.float64 or not fits:
         width = "" if basis is None else f", the model's width is {basis.dim}"

@@ -17,6 +17,8 @@ CLAIMED: Final = (
     "The claim is reversible suppression in the space that images and texts share, at the model's"
     " output"
 )
+EXTERNAL: Final = "external"
+"""The method of forgets whose deltas external jobs computed."""
 SHOWN: Final = 20
 """Forgets that a claim names."""
 LEVEL: Final = 0.5
@@ -53,6 +55,8 @@ def honest(claim: Claim | None) -> str:
             f"Nothing is claimed to be forgotten: revision {claim.number} of {claim.model}, which"
             f" {state}, is the unedited model."
         )
+    if "extent" in metrics or any(r.get("method") == EXTERNAL for r in requests):
+        return " ".join(safe(part) for part in _of_deltas(claim, state, about))
     parts = [
         f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about}.",
         _targets(predicate, metrics),
@@ -71,6 +75,31 @@ def honest(claim: Claim | None) -> str:
     if isinstance(software, dict) and software:
         parts.append(f"Computed with {', '.join(f'{k} {v}' for k, v in sorted(software.items()))}.")
     return " ".join([safe(part) for part in parts] + [NOT_ERASURE])
+
+
+def _of_deltas(claim: Claim, state: str, about: str) -> list[str]:
+    """What is claimed of a model that external jobs edit: that their deltas are in the weights, and
+    what its evaluation measured.
+    """
+    about = about.replace(" (target none: full strength)", "")
+    return [
+        f"The claim is that revision {claim.number} of {claim.model}, which {state}, is the base"
+        f" with the deltas added to its weights that external jobs computed to forget {about}; and"
+        " that each can be taken back exactly.",
+        external_figures(claim.predicate["metrics"]) or "No evaluation of it is shown.",
+        *approved(claim.predicate["requests"]),
+        "What a delta erases is what the method of its job erases: that was not examined here.",
+    ]
+
+
+def external_figures(metrics: Mapping[str, Any]) -> str:
+    """What an external evaluation measured, in a sentence; empty where there is none."""
+    external = json_dict(metrics.get("external"))
+    measured = [f"{name} {value:.4g}" for name, value in external.items() if is_number(value)]
+    if not measured:
+        return ""
+    listed = ", ".join(measured[:SHOWN])
+    return f"Its evaluation by the owner's command, on {metrics.get('on')}, measured {listed}."
 
 
 def approved(requests: list[Any]) -> list[str]:

@@ -5,11 +5,12 @@ NumPy and the methods, no model.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 
-from govd.edit import Basis, Edit, compose
+from govd.edit import AnyEdit, Basis, Edit, TensorEdit
+from govd.edit.tensors import composed
 from govd.errors import GovdError, NotFound
 from govd.types import PRIVATE, Contribution, Floats, Json
 from govd.verify.contributions import BROKEN, Fault, Parts
@@ -96,9 +97,9 @@ def _again(payload: Mapping[str, Any], log: Log, parts: Parts) -> tuple[dict[str
             "it was not composed again: one of its methods is a plugin's that is not installed here"
         )
         return {"says": missing}, unchecked
-    composed = _composed(basis, contributions, methods)
+    again = _composed(basis, contributions, methods)
     private = sum(map(_is_private, by_request.values()))
-    return _compared(composed, published, len(requests), private), unchecked
+    return _compared(again, published, len(requests), private), unchecked
 
 
 def _check_subsumed(
@@ -139,14 +140,14 @@ def _is_private(contribution: Contribution) -> bool:
     return any(concept.name.startswith(PRIVATE) for concept in concepts)
 
 
-def _composed(basis: Basis, contributions: list[Contribution], methods: Any) -> Edit:
-    if sum(map(_columns, contributions)) > COLUMNS:
+def _composed(basis: Basis, contributions: list[Contribution], methods: Any) -> AnyEdit:
+    if basis.has_space and sum(map(_columns, contributions)) > COLUMNS:
         raise NotFound(
             f"it has more than {COLUMNS} directions, which would take too much memory here"
         )
     try:
         with np.errstate(all="ignore"):
-            return compose(basis, contributions, methods)
+            return composed(basis, contributions, methods)
     except BROKEN as error:
         detail = f"{type(error).__name__}: {error}"
         fault = f"its basis and contributions do not fit each other ({detail})"
@@ -179,7 +180,43 @@ def _apart(ours: tuple[Floats, Floats], others: tuple[Floats, Floats]) -> float:
     return max((float(difference.max(initial=0)) for difference in differences), default=0.0)
 
 
-def _compared(edit: Edit, published: Edit, requests: int, private: int) -> dict[str, Json]:
+def _furthest(edit: AnyEdit, published: AnyEdit) -> float:
+    """How far an edit is from the published one at most.
+
+    Raises:
+        Fault: they are of different kinds, or ask for other conditions.
+    """
+    if isinstance(edit, TensorEdit) or isinstance(published, TensorEdit):
+        _refuse_tensors(edit, published)
+    if edit.dim != published.dim or edit.side != published.side:
+        raise Fault("composed again its edit is of another width or side")
+    ours, others = _maps(edit), _maps(published)
+    if len(ours) != len(others):
+        raise Fault("composed again its edit asks for other conditions")
+    pairs = list(zip(ours, others, strict=True))
+    if any(not np.allclose(our[0], other[0], rtol=0, atol=CLOSE) for our, other in pairs):
+        raise Fault("composed again its edit asks for other conditions")
+    return max((_apart(our[1:], other[1:]) for our, other in pairs), default=0.0)
+
+
+def _refuse_tensors(edit: AnyEdit, published: AnyEdit) -> NoReturn:
+    """Say how deltas of weights differ, which are added exactly: any difference is a fault.
+
+    Raises:
+        Fault: always.
+    """
+    if not isinstance(edit, TensorEdit) or not isinstance(published, TensorEdit):
+        raise Fault("composed again its edit is of another kind")
+    names = edit.deltas.keys()
+    if names != published.deltas.keys() or any(
+        edit.deltas[name].shape != published.deltas[name].shape for name in names
+    ):
+        raise Fault("composed again its edit changes other weights")
+    largest = [float(np.abs(edit.deltas[n] - published.deltas[n]).max(initial=0)) for n in names]
+    raise Fault(f"composed again its edit differs by {max(largest, default=0.0):.1e}")
+
+
+def _compared(edit: AnyEdit, published: AnyEdit, requests: int, private: int) -> dict[str, Json]:
     origin = (
         f"from the contributions of its {requests} requests, each with the scope, method, target"
         " and strength that was filed"
@@ -191,15 +228,7 @@ def _compared(edit: Edit, published: Edit, requests: int, private: int) -> dict[
         )
     if edit.digest == published.digest:
         return {"says": f"its edit was composed again {origin}: the same bytes", "same_bytes": True}
-    if edit.dim != published.dim or edit.side != published.side:
-        raise Fault("composed again its edit is of another width or side")
-    ours, others = _maps(edit), _maps(published)
-    if len(ours) != len(others):
-        raise Fault("composed again its edit asks for other conditions")
-    pairs = list(zip(ours, others, strict=True))
-    if any(not np.allclose(our[0], other[0], rtol=0, atol=CLOSE) for our, other in pairs):
-        raise Fault("composed again its edit asks for other conditions")
-    difference = max((_apart(our[1:], other[1:]) for our, other in pairs), default=0.0)
+    difference = _furthest(edit, published)
     if difference <= CLOSE:
         closeness = f"equal within {difference:.1e} (composed by another device)"
         return {"says": f"its edit was composed again {origin}: {closeness}", "same_bytes": False}

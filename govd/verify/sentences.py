@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from govd.verify.feed_sentences import of_feed
-from govd.verify.honest import attacks, json_dict, json_list, scope, share
+from govd.verify.honest import attacks, external_figures, json_dict, json_list, scope, share
 from govd.verify.notice_sentences import of_notice
 from govd.verify.policy_sentences import of_policy
 from govd.verify.safe_text import safe
@@ -224,6 +224,9 @@ def _because(reason: str) -> str:
 def _figures(subject: str, metrics: Any) -> str:
     if not isinstance(metrics, dict):
         return ""
+    if "extent" in metrics:
+        words = external_figures(metrics) or "It has no evaluation."
+        return f"{subject} was evaluated. {words}"
     if "forget_acc" not in metrics:
         return (
             f"{subject} was evaluated without labelled images." if "accuracy" not in metrics else ""

@@ -227,7 +227,7 @@ def _base_weights(service: Service, temporary: Path) -> str:
     folder = temporary / "base"
     folder.mkdir()
     model = service.core.models.opened(MODEL).model
-    model.write_checkpoint(service.serving(MODEL).edit, folder)
+    model.write_checkpoint(service.serving(MODEL).factors, folder)
     for name, digest in model.facts.files.items():
         if file_digest(folder / name) != digest:
             raise VerificationFailed(f"{name} is not the base file", advice=BUG)

@@ -27,7 +27,7 @@ def store(service: Service, when: str) -> dict[str, Json]:
     word are of it.
     """
     data, now = evaluation(service), service.serving(MODEL)
-    vectors = now.edit.apply(data.vectors)
+    vectors = now.factors.apply(data.vectors)
     names, texts = service.core.models.opened(MODEL).basis.anchors
     hits: dict[str, Json] = {}
     for word in QUERIED:

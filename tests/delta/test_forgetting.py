@@ -1,0 +1,164 @@
+"""Models that external jobs edit, from registering to the base's bytes again: a language model, a
+generator, a graph network.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from govd.errors import Conflict, NotFound, Unsupported, Usage
+from govd.models.given import Given
+from govd.requests import ForgetOptions
+from govd.service.service import Service
+from tests.delta.models import Kind, Kinds, Opens, registered, settings
+
+
+def forget(service: Service, model: str, name: str) -> Any:
+    """The request after it was reconciled."""
+    request = service.forget(model, ForgetOptions(concepts=(name,)), "ann")
+    service.reconcile()
+    return service.requests.show(request["id"])
+
+
+def revert(service: Service, request: Any) -> None:
+    service.revert(request["id"], "back", "ann")
+    service.reconcile()
+    assert service.requests.show(request["id"])["state"] == "reverted"
+
+
+def home_of(kind: Kind, **others: object) -> str:
+    return settings("job", kind.command, evaluate=list(kind.command), seconds=60, **others)
+
+
+@pytest.mark.parametrize("name", ["language_model", "generator", "graph"])
+def test_two_forgets_go_and_come_back_to_the_last_bit(
+    name: str, kinds: Kinds, opens: Opens, tmp_path: Path
+) -> None:
+    kind, served = kinds(name), tmp_path / "served"
+    base = (kind.folder / "model" / kind.weights).read_bytes()
+    service = opens(home_of(kind))
+    registered(service, kind, served)
+    service.reconcile()
+
+    def published() -> bytes:
+        return (served / "current" / kind.weights).read_bytes()
+
+    assert published() == base
+    first = forget(service, "m", kind.forgets[0])
+    assert (first["state"], first["method"]) == ("in_force", "external"), first["state_reason"]
+    only_first = published()
+    second = forget(service, "m", kind.forgets[1])
+    metrics = service.evaluate("m", None)["metrics"]
+    assert metrics["external"]["forgotten_before"] > 0.9
+    assert metrics["external"]["forgotten"] < kind.left
+    stays = {"language_model": "perplexity", "generator": "kept", "graph": "retain_acc"}[name]
+    now, before = (metrics["external"][stays + suffix] for suffix in ("", "_before"))
+    assert abs(now - before) < 0.1 * before  # what it cost
+    assert published() not in (base, only_first)
+
+    revert(service, first)
+    service.add_model("n", f"delta:{kind.folder / 'model'}#job", Given(), "ann")
+    forget(service, "n", kind.forgets[1])
+    service.export("n", tmp_path / "other", "ann", None)
+    assert published() == (tmp_path / "other" / kind.weights).read_bytes()
+    revert(service, second)
+    assert published() == base
+
+
+@pytest.fixture
+def service(kinds: Kinds, opens: Opens, tmp_path: Path) -> Service:
+    """A home with the language model, of which one name is forgotten."""
+    kind = kinds("language_model")
+    service = opens(home_of(kind))
+    registered(service, kind, tmp_path / "served")
+    assert forget(service, "m", "alice")["state"] == "in_force"
+    return service
+
+
+def test_what_is_published_is_the_base_with_the_sum_of_what_the_jobs_wrote(
+    service: Service, kinds: Kinds, tmp_path: Path
+) -> None:
+    forget(service, "m", "bob")
+    revision = service.revision("m", 2)
+    contributions = [service.requests.contributions.load(d) for d in revision["contributions"]]
+    base = load_file(kinds("language_model").folder / "model" / "model.safetensors")
+    served = load_file(tmp_path / "served" / "current" / "model.safetensors")
+    for name, weight in base.items():
+        deltas = [np.round(c.tensors[f"full:{name}"] * 2.0**40) / 2.0**40 for c in contributions]
+        assert np.array_equal(served[name], (weight + sum(deltas)).astype(np.float32))
+    assert (tmp_path / "served" / "current" / "config.json").read_bytes() == (
+        kinds("language_model").folder / "model" / "config.json"
+    ).read_bytes()
+
+
+def test_who_changes_the_same_weights_is_said(service: Service) -> None:
+    forget(service, "m", "bob")
+    facts = service.revision("m", 2)["facts"]
+    assert facts["overlapping"] == 1
+    (overlap,) = facts["overlaps"]
+    assert sorted(side["forgets"] for side in overlap["between"]) == [["alice"], ["bob"]]
+    assert overlap["weights"] == ["embed.weight", "head.weight", "hidden.weight"]
+    assert overlap["shared"] == 1
+    assert -1 <= overlap["cosine"] <= 1
+
+
+def test_a_run_is_recorded_with_its_code_its_limits_and_its_log(service: Service) -> None:
+    (made,) = service.audit.log(kind="contribution.make")
+    facts = made["payload"]["facts"]
+    assert facts["job"] == "job"
+    assert any(path.endswith("language_model.py") for path in facts["code"])
+    assert all(len(digest) == 64 for digest in facts["code"].values())
+    assert facts["enforced"]["memory"] == "at most 8192 MiB"
+    assert facts["enforced"]["network"].split(":")[0] in ("closed", "open")
+    assert facts["log"].startswith("1 sentences forgotten")
+
+
+def test_an_auditor_composes_it_again_and_reads_what_is_claimed(
+    service: Service, tmp_path: Path
+) -> None:
+    verdict = service.verification.verify(again=True)
+    assert verdict["holds"], verdict["faults"]
+    assert any("composed again" in line and "same bytes" in line for line in verdict["proven"])
+    assert "deltas added to its weights" in verdict["claim"]
+    assert "images and texts share" not in verdict["claim"]
+
+
+def test_what_needs_a_space_is_refused_and_what_to_do_is_said(
+    service: Service, kinds: Kinds, tmp_path: Path
+) -> None:
+    with pytest.raises(Unsupported, match="no space of vectors"):
+        service.classify("m", [("a.png", tmp_path / "a.png")])
+    with pytest.raises(Unsupported, match="no space of vectors"):
+        service.embeddings("m", texts=["alice"])
+    with pytest.raises(Unsupported, match="not predicted"):
+        service.preview("m", ForgetOptions(concepts=("bob",)))
+    with pytest.raises(Unsupported, match="revision show"):
+        service.interference("m")
+    for options in (
+        ForgetOptions(concepts=("bob",), method="fitted"),
+        ForgetOptions(concepts=("bob",), target="level"),
+        ForgetOptions(concepts=("bob",), criteria=("named<=0.01",)),
+    ):
+        with pytest.raises(Unsupported, match="no"):
+            service.forget("m", options, "ann")
+    reference = f"delta:{kinds('language_model').folder / 'model'}#job"
+    with pytest.raises(Usage, match="--labels"):
+        service.add_model("n", reference, Given(labels=("a",)), "ann")
+    with pytest.raises(Conflict, match="in_force already"):
+        service.forget("m", ForgetOptions(concepts=("alice",)), "ann")
+
+
+def test_a_job_that_no_owner_configured_is_not_run(kinds: Kinds, opens: Opens) -> None:
+    kind = kinds("language_model")
+    (kind.folder / "model" / "govd-delta.toml").write_text('forget = ["touch", "/tmp/never"]\n')
+    try:
+        service = opens("")
+        with pytest.raises(Unsupported, match="unlearning"):
+            registered(service, kind)
+        with pytest.raises(NotFound):
+            service.models.show("m")
+    finally:
+        (kind.folder / "model" / "govd-delta.toml").unlink()
