@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from govd.asking.limited import Call
-from govd.errors import PluginFault
+from govd.errors import JobFailed, PluginFault
 from govd.models.core import Core
 from govd.reconcile.deliveries import Deliveries
 from govd.reconcile.measuring import Measuring
@@ -167,7 +167,7 @@ class Reconciler:
             self.pauses.note(name, about, False)
             return did
         except Exception as fault:  # noqa: BLE001 - raised again when the others are done
-            self.pauses.note(name, about, isinstance(fault, PluginFault))
+            self.pauses.note(name, about, isinstance(fault, PluginFault | JobFailed))
             if faults:
                 log.error("%s: %s", about, fault)
             faults.append(fault)

@@ -1,4 +1,4 @@
-"""When something that a plugin failed in is tried again."""
+"""When something that a plugin or an external job failed in is tried again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Pauses:
         return time.monotonic() >= self._failed.get((step, about), (0.0, -math.inf))[1]
 
     def note(self, step: str, about: str, failed: bool) -> None:
-        """A step was tried. `failed`: a plugin did.
+        """A step was tried. `failed`: a plugin or an external job did.
 
         Args:
             about: the request or revision that it was a step of.

@@ -53,8 +53,8 @@ def test_a_set_seen_before_is_not_composed_again(
         composed.append(len(given[1]))  # type: ignore[arg-type]
         return compose(*given)  # type: ignore[arg-type]
 
-    compose = composing.compose
-    monkeypatch.setattr(composing, "compose", counted)
+    compose = composing.composed
+    monkeypatch.setattr(composing, "composed", counted)
     reverted(home)
     assert composed == []
 
@@ -71,8 +71,8 @@ def test_it_is_composed_where_the_artifact_is_damaged(home: Path, harm: str) -> 
 
 def test_other_software_composes_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     composed = []
-    compose = composing.compose
-    monkeypatch.setattr(composing, "compose", lambda *given: composed.append(1) or compose(*given))
+    compose = composing.composed
+    monkeypatch.setattr(composing, "composed", lambda *given: composed.append(1) or compose(*given))
     monkeypatch.setattr(
         composing, "computed_with", lambda: {"software": {"govd": "0.0.1"}, "machine": "pdp11"}
     )
