@@ -51,7 +51,13 @@ class Service:
     def __init__(self, home: Home, progress: Progress = silent) -> None:
         self.core = core = Core(home, progress)
         self.requests = requests = Requests(core)
-        self.models = Models(core, requests.computing, requests.contributions, requests.calibrating)
+        self.models = Models(
+            core,
+            requests.computing,
+            requests.contributions,
+            requests.calibrating,
+            requests.accepting,
+        )
         self.measuring = Measuring(core, requests.contributions, requests.composing)
         self.audit = Audit(core)
         self.checkpoints = LogCheckpoints(core)
