@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from govd.cli.access import opened
 from govd.cli.options import BaseOption, HomeOption, JsonOption, ModelArgument, RevisionOption
 from govd.cli.output import put
-from govd.types import Json
+
+if TYPE_CHECKING:
+    from govd.types import Json
 
 
 def rank(

@@ -51,10 +51,7 @@ class Ranking:
         """
         if not texts or not images:
             raise Usage("nothing to rank", advice="Give texts and pictures, at least one of each.")
-        if by not in ("text", "image"):
-            raise Usage(f"ranked by {by!r}", where="--by", advice="It is text or image.")
-        if top is not None and top < 1:
-            raise Usage(f"the best {top}", where="--top", advice="It is at least 1.")
+        _check(by, top)
         now = self.serving.now(model, revision, base)
         names, rows, faults = self.serving.judged(now, images)
         if not rows:
@@ -72,6 +69,13 @@ class Ranking:
             {"path": names[i], "error": faults[i].message} for i in sorted(faults)
         ]
         return {"revision": now.number, "by": by, "rankings": rankings, "unread": unread}
+
+
+def _check(by: str, top: int | None) -> None:
+    if by not in ("text", "image"):
+        raise Usage(f"ranked by {by!r}", where="--by", advice="It is text or image.")
+    if top is not None and top < 1:
+        raise Usage(f"the best {top}", where="--top", advice="It is at least 1.")
 
 
 def _rankings(
