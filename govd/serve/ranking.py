@@ -53,13 +53,14 @@ class Ranking:
             raise Usage("nothing to rank", advice="Give texts and pictures, at least one of each.")
         _check(by, top)
         now = self.serving.now(model, revision, base)
+        edit = now.factors
         names, rows, faults = self.serving.judged(now, images)
         if not rows:
             words = "; ".join(faults[i].message for i in sorted(faults))
             raise UnreadableImage("none of the pictures can be read", advice=words[:500])
         places = sorted(rows)
         given = now.opened.encoder.texts(list(texts), keep=False)
-        scores = metrics.scores(now.edit, np.stack([rows[i] for i in places]), given)
+        scores = metrics.scores(edit, np.stack([rows[i] for i in places]), given)
         paths = [names[i] for i in places]
         if by == "text":
             rankings = _rankings("text", list(texts), "path", paths, scores.T, top)
