@@ -16,10 +16,23 @@ import numpy as np
 from govd.errors import BadCheckpoint, MachineFault, Unsupported
 from govd.types import Floats, LinearEdit
 from govd_clip.card import PROJECTION
-from govd_clip.config import LARGEST_CONFIG, LARGEST_JSON, check_regular
-from govd_clip.copying import copy, copy_edited
+from govd_clip.config import LARGEST_JSON, Config, check_regular
+from govd_clip.copying import Change, copy, copy_edited
 from govd_clip.families import MERGE
-from govd_clip.headers import INDEX, SINGLE, weight_files
+from govd_clip.headers import INDEX, SINGLE, header, weight_files
+from govd_clip.layouts import (
+    CONFIG,
+    LARGEST_CONFIG,
+    MAP,
+    OPEN_CONFIG,
+    OPEN_WEIGHTS,
+    SPIECE,
+    Family,
+    config_file,
+    is_open_clip,
+)
+from govd_clip.linear_map import write_map
+from govd_clip.open_clip import stored
 from govd_clip.registered import inside, read
 
 TOKENIZER = (
@@ -29,10 +42,12 @@ TOKENIZER = (
     "merges.txt",
     "special_tokens_map.json",
     "added_tokens.json",
+    SPIECE,
 )
 PICTURES = ("preprocessor_config.json", "processor_config.json")
 SETTINGS = (
-    "config.json",
+    CONFIG,
+    OPEN_CONFIG,
     INDEX,
     *PICTURES,
     "tokenizer_config.json",
@@ -52,8 +67,10 @@ def checkpoint_files(folder: Path) -> list[Path]:
         BadCheckpoint: one is a link that leads out of the checkpoint.
     """
     weights = weight_files(folder)
-    index = [] if weights == [folder / SINGLE] else [folder / INDEX]
-    named = [folder / name for name in ("config.json", *PICTURES, *TOKENIZER)]
+    is_open = is_open_clip(folder)
+    index = [] if is_open or weights == [folder / SINGLE] else [folder / INDEX]
+    beside = (*TOKENIZER,) if is_open else (*PICTURES, *TOKENIZER, MAP)
+    named = [config_file(folder), *(folder / name for name in beside)]
     files = sorted([*weights, *index, *(path for path in named if path.exists())])
     for path in files:
         inside(folder, path.name)
@@ -108,28 +125,37 @@ def fold(weight: Floats, edit: LinearEdit) -> Floats:
     return new
 
 
-def write(folder: Path, files: Mapping[str, str], edit: LinearEdit, out: Path) -> dict[str, str]:
+def write(
+    folder: Path, files: Mapping[str, str], edit: LinearEdit, out: Path, config: Config
+) -> dict[str, str]:
     """The checkpoint in `folder` with the edit, into `out`; file names with their SHA-256.
 
     `files` are the registered ones with their SHA-256: they are copied, whatever else lies in the
-    folder by now, and hashed as they are copied. Only the file with the projection differs, in that
-    tensor alone.
+    folder by now, and hashed as they are copied. Only the file with the last layer of the edited
+    side differs, in that layer alone; where no layer can carry the edit (pictures of SigLIP), it is
+    a file of its own.
 
     Raises:
         BadCheckpoint: a file is not the one that was registered. Unsupported: the edit is not of
         this model. MachineFault: `out` cannot be written. What was begun stays in `out`.
     """
-    name = PROJECTION[edit.side]
-    edited = projection_file(folder, files, name) if np.asarray(edit.L).size else None
+    has_edit = bool(np.asarray(edit.L).size)
+    changes = changes_of(config.family, edit, folder) if has_edit else {}
+    is_map = has_edit and not changes
+    edited = {layer_file(folder, files, name) for name in changes}
+    if len(edited) > 1:
+        reason = f"{' and '.join(sorted(changes))} lie in two files of the checkpoint"
+        raise Unsupported(reason, advice="Save it again in one file (save_pretrained).")
     written: dict[str, str] = {}
     try:
         for file, digest in files.items():
-            if file == edited:
-                written[file] = copy_edited(
-                    folder, file, digest, out / file, name, lambda weight: fold(weight, edit)
-                )
-            else:
+            if file in edited:
+                written[file] = copy_edited(folder, file, digest, out / file, changes)
+            elif not (is_map and file == MAP):
                 written[file] = copy(folder, file, digest, out / file)
+        if is_map:
+            before = read(folder, MAP, files[MAP]) if MAP in files else None
+            written[MAP] = write_map(edit, config.dim, before, out / MAP)
     except OSError as error:
         reason = f"cannot be written ({error.strerror or error})"
         raise MachineFault(
@@ -138,14 +164,35 @@ def write(folder: Path, files: Mapping[str, str], edit: LinearEdit, out: Path) -
     return written
 
 
-def projection_file(folder: Path, files: Mapping[str, str], name: str) -> str:
-    """Which of the registered files has the projection.
+def changes_of(family: Family, edit: LinearEdit, folder: Path) -> dict[str, Change]:
+    """The tensors that carry an edit, with what becomes of them; none where no layer can.
+
+    Raises:
+        BadCheckpoint: the weights have no such layer.
+    """
+    if family == "siglip":
+        if edit.side == "image":
+            return {}
+        return {
+            "text_model.head.weight": lambda weight: fold(weight, edit),
+            "text_model.head.bias": lambda bias: fold(bias[:, None], edit)[:, 0],
+        }
+    name = PROJECTION[edit.side]
+    if family == "open_clip":  # (w, d), multiplied from the right
+        names = header(folder / OPEN_WEIGHTS)[0]
+        return {stored(name, names).name: lambda weight: fold(weight.T, edit).T}
+    return {name: lambda weight: fold(weight, edit)}
+
+
+def layer_file(folder: Path, files: Mapping[str, str], name: str) -> str:
+    """Which of the registered files has a tensor.
 
     Raises:
         BadCheckpoint: the index is not the registered one, or names no such file.
     """
-    if SINGLE in files:
-        return SINGLE
+    for whole in (SINGLE, OPEN_WEIGHTS):
+        if whole in files:
+            return whole
     index = read(folder, INDEX, files.get(INDEX))
     try:
         shard = str(json.loads(index)["weight_map"][name])

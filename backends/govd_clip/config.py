@@ -13,14 +13,11 @@ from typing import Any, Final
 
 from govd.errors import BadCheckpoint
 from govd_clip.first_import import import_transformers
+from govd_clip.layouts import LARGEST_CONFIG, Family, family_of
 
 LARGEST_JSON: Final = 2**28
 """Bytes of a JSON or text file beside the weights at most; the largest, a tokenizer.json, has some
 ten million.
-"""
-LARGEST_CONFIG: Final = 2**24
-"""Bytes of a file at most that is parsed as JSON here: such a file makes some thirty times as much
-memory of objects.
 """
 POINTER: Final = b"version https://git-lfs"
 POINTER_BYTES: Final = 1024
@@ -36,7 +33,7 @@ LEGACY_EOS = 2
 the highest id.
 """
 
-_SIZES = {384: "S", 512: "S", 768: "B", 1024: "L", 1280: "H", 1408: "g", 1664: "G"}
+_SIZES = {384: "S", 512: "S", 768: "B", 1024: "L", 1152: "So400m", 1280: "H", 1408: "g", 1664: "G"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,7 @@ class Config:
     channels: int
     image: int
     patch: int
+    family: Family = "clip"
 
     @property
     def patches(self) -> int:
@@ -76,7 +74,8 @@ class Config:
     def architecture(self) -> str:
         """As people call it: `CLIP ViT-B/32`, with the picture's size where it is not 224."""
         size = _SIZES.get(self.vision.width, str(self.vision.width))
-        return f"CLIP ViT-{size}/{self.patch}" + ("" if self.image == 224 else f"@{self.image}")
+        name = "SigLIP" if self.family == "siglip" else "CLIP"
+        return f"{name} ViT-{size}/{self.patch}" + ("" if self.image == 224 else f"@{self.image}")
 
 
 def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
@@ -140,12 +139,26 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_config(folder: Path) -> Config:
-    """The config in `folder`, with the defaults that transformers gives to what it leaves out.
+    """The config in `folder`, with the defaults that transformers (or open_clip) gives to what it
+    leaves out.
 
     Raises:
         BadCheckpoint: it is of another model, or says what cannot be.
     """
+    family = family_of(folder)
+    if family == "open_clip":
+        from govd_clip.open_clip import read_open_config
+
+        return read_open_config(folder)
     import_transformers()
+    if family == "siglip":
+        from govd_clip.siglip_config import read_siglip_config
+
+        return read_siglip_config(folder)
+    return _read_clip_config(folder)
+
+
+def _read_clip_config(folder: Path) -> Config:
     from transformers import CLIPConfig
 
     path = folder / "config.json"
@@ -154,9 +167,9 @@ def read_config(folder: Path) -> Config:
         raise BadCheckpoint(
             f"model_type is {raw.get('model_type')!r}, not 'clip'",
             where=str(path),
-            advice="Only CLIPModel is known here.",
+            advice="Only CLIPModel, SiglipModel and open_clip are known here.",
         )
-    _check_plain(raw, path)
+    check_plain(raw, path)
     try:
         full: Any = CLIPConfig.from_dict(raw)
     except MemoryError:
@@ -168,27 +181,30 @@ def read_config(folder: Path) -> Config:
     text, vision = full.text_config, full.vision_config
     try:
         config = Config(
-            text=_tower(text),
-            vision=_tower(vision),
+            text=tower(text),
+            vision=tower(vision),
             dim=int(full.projection_dim),
             vocab=int(text.vocab_size),
             context=int(text.max_position_embeddings),
             eos=_one(text.eos_token_id),
             channels=int(vision.num_channels),
-            image=_square(vision.image_size),
-            patch=_square(vision.patch_size),
+            image=square(vision.image_size),
+            patch=square(vision.patch_size),
         )
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise BadCheckpoint(
             f"a value does not fit: {error}", where=str(path), advice="Correct the config."
         ) from None
-    _check(config, path)
+    check(config, path)
     return config
 
 
-def _check_plain(raw: dict[str, Any], path: Path) -> None:
+def check_plain(raw: dict[str, Any], path: Path) -> None:
     """That nothing in a config makes transformers load other weights, or load them otherwise, than
     the folder shows.
+
+    Raises:
+        BadCheckpoint: something does.
     """
     for key, meaning in (
         ("quantization_config", "the weights are quantised"),
@@ -200,7 +216,12 @@ def _check_plain(raw: dict[str, Any], path: Path) -> None:
             raise BadCheckpoint(f"{key} is given: {meaning}", where=str(path), advice=advice)
 
 
-def _tower(config: Any) -> Tower:
+def tower(config: Any) -> Tower:
+    """A tower as transformers' config of it says.
+
+    Raises:
+        TypeError, ValueError, AttributeError: it does not say it.
+    """
     return Tower(
         width=int(config.hidden_size),
         inner=int(config.intermediate_size),
@@ -211,7 +232,12 @@ def _tower(config: Any) -> Tower:
     )
 
 
-def _square(size: Any) -> int:
+def square(size: Any) -> int:
+    """A size of one number, or of two equal ones.
+
+    Raises:
+        ValueError: it is another.
+    """
     if isinstance(size, (list, tuple)):
         if len(set(size)) != 1:
             raise ValueError(f"size {size} is not square")
@@ -227,7 +253,12 @@ def _one(token: Any) -> int:
     return int(token)
 
 
-def _check(config: Config, path: Path) -> None:
+def check(config: Config, path: Path) -> None:
+    """That what a config says can be.
+
+    Raises:
+        BadCheckpoint: it cannot.
+    """
     numbers = {
         "projection_dim": config.dim,
         "vocab_size": config.vocab,

@@ -1,4 +1,4 @@
-"""A registered checkpoint's files, copied: byte for byte, and one of them with one tensor
+"""A registered checkpoint's files, copied: byte for byte, and one of them with its last layer
 changed.
 """
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +32,21 @@ def copy(folder: Path, name: str, digest: str, target: Path) -> str:
     return digest
 
 
-def copy_edited(
-    folder: Path,
-    name: str,
-    digest: str,
-    target: Path,
-    tensor: str,
-    change: Callable[[Floats], Floats],
-) -> str:
-    """Copy a registered safetensors file with one tensor changed, in one pass; the SHA-256 of what
-    was written.
+Change = Callable[[Floats], Floats]
+"""A tensor as stored to what it becomes, of the same shape."""
 
-    The new tensor has the type that the file has it in, rounded to the nearest: what loads the
+
+def copy_edited(
+    folder: Path, name: str, digest: str, target: Path, changes: Mapping[str, Change]
+) -> str:
+    """Copy a registered safetensors file with some tensors changed, in one pass; the SHA-256 of
+    what was written.
+
+    The new tensors have the type that the file has them in, rounded to the nearest: what loads the
     base loads this. Every other byte is as it was.
 
     Raises:
-        BadCheckpoint: it is not the one that was registered. Unsupported: the tensor cannot be
+        BadCheckpoint: it is not the one that was registered. Unsupported: a tensor cannot be
         changed so.
     """
     written = hashlib.sha256()
@@ -55,7 +54,7 @@ def copy_edited(
         source = Hashed(file)
         fault: Exception | None = None
         try:
-            for data in _edited(source, tensor, change, folder / name):
+            for data in _edited(source, changes, folder / name):
                 written.update(data)
                 out.write(data)
         except (
@@ -74,32 +73,35 @@ def copy_edited(
             raise fault
         if fault is not None:
             raise BadCheckpoint(
-                f"{tensor} cannot be read ({fault})", where=str(folder / name), advice=RESTORE
+                f"{' and '.join(changes)} cannot be read ({fault})",
+                where=str(folder / name),
+                advice=RESTORE,
             ) from fault
     return written.hexdigest()
 
 
-def _edited(
-    source: Hashed, tensor: str, change: Callable[[Floats], Floats], where: Path
-) -> Iterable[bytes]:
-    """The bytes of a safetensors file with one tensor changed.
+def _edited(source: Hashed, changes: Mapping[str, Change], where: Path) -> Iterable[bytes]:
+    """The bytes of a safetensors file with some tensors changed.
 
     Raises:
-        Unsupported: it is not finite in the file's type.
+        Unsupported: one is not finite in the file's type.
     """
     length = int.from_bytes(source.read(8), "little")
     header = b"".join(source.blocks(min(length, LONGEST)))
-    entry: dict[str, Any] = json.loads(header)[tensor]
-    begin, end = entry["data_offsets"]
-    kind, shape = DTYPES[entry["dtype"]], entry["shape"]
+    entries: dict[str, Any] = json.loads(header)
     yield length.to_bytes(8, "little") + header
-    yield from source.blocks(begin)
-    weight = np.frombuffer(source.read(end - begin), kind).reshape(shape)
-    with np.errstate(over="ignore"):
-        rounded = np.ascontiguousarray(change(weight)).astype(kind)
-    if not np.isfinite(rounded.astype(np.float32)).all():
-        reason = f"the edited {tensor} is not finite in the type that the checkpoint has it in"
-        advice = "Save the base in float32, and register that."
-        raise Unsupported(reason, where=str(where), advice=advice)
-    yield rounded.tobytes()
+    at = 0
+    for name in sorted(changes, key=lambda name: entries[name]["data_offsets"]):
+        begin, end = entries[name]["data_offsets"]
+        kind, shape = DTYPES[entries[name]["dtype"]], entries[name]["shape"]
+        yield from source.blocks(begin - at)
+        weight = np.frombuffer(source.read(end - begin), kind).reshape(shape)
+        with np.errstate(over="ignore"):
+            rounded = np.ascontiguousarray(changes[name](weight)).astype(kind)
+        if not np.isfinite(rounded.astype(np.float64)).all():
+            reason = f"the edited {name} is not finite in the type that the checkpoint has it in"
+            advice = "Save the base in float32, and register that."
+            raise Unsupported(reason, where=str(where), advice=advice)
+        yield rounded.tobytes()
+        at = end
     yield from source.rest()

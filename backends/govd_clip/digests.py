@@ -9,7 +9,8 @@ from pathlib import Path
 
 from govd.errors import BadCheckpoint
 from govd_clip.checkpoint import sha256
-from govd_clip.config import LARGEST_CONFIG, check_regular
+from govd_clip.config import check_regular
+from govd_clip.layouts import LARGEST_CONFIG
 
 DIGESTS = "digests.json"
 AGAIN = (

@@ -4,7 +4,6 @@ that little is compiled.
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,29 +19,28 @@ from govd.pictures import picture, turn
 from govd.types import Bytes, Floats, Progress, silent
 from govd_clip.checkpoint import PICTURES, TOKENIZER
 from govd_clip.config import Config
-from govd_clip.model import Clip
-from govd_clip.preparation import Preparation
+from govd_clip.layouts import MAP, OPEN_CONFIG
+from govd_clip.linear_map import LinearMap, read_map
+from govd_clip.preparation import Preparation, prepared
 from govd_clip.registered import check_same
 from govd_clip.tokens import Tokenizer
-from govd_clip.weights import load
+from govd_clip.weights import Towers, load
 
 LENGTHS = (16, 32)
 """Tokens that texts are padded to; the model's context is the last of them."""
 TEXTS = (8, 64)
 """Rows that texts are padded to."""
-IMAGES = (1, 4, 16, 32)
-"""Rows that pictures are padded to, or split into: no other number is ever compiled."""
-OVERHEAD = 2
-"""What a run costs beside its rows, in rows: measured on processors, where time grows with rows."""
+IMAGES = (4, 32)
+"""Rows that pictures are padded to."""
 
 
 @jax.jit
-def _texts(model: Clip, ids: jax.Array) -> jax.Array:
+def _texts(model: Towers, ids: jax.Array) -> jax.Array:
     return model.texts(ids)
 
 
 @jax.jit
-def _images(model: Clip, pixels: jax.Array) -> jax.Array:
+def _images(model: Towers, pixels: jax.Array) -> jax.Array:
     return model.images(pixels)
 
 
@@ -67,9 +65,9 @@ class Encoder:
         return self._loaded[name]
 
     @property
-    def model(self) -> Clip:
+    def model(self) -> Towers:
         """The model with its weights."""
-        model: Clip = self._once("model", lambda: load(self.config, self.folder, self.files))
+        model: Towers = self._once("model", lambda: load(self.config, self.folder, self.files))
         return model
 
     @property
@@ -93,10 +91,17 @@ class Encoder:
         return tokenizer
 
     def _preparation(self) -> Preparation:
-        check_same(self.folder, self.files, PICTURES)
-        preparation = Preparation(self.folder, self.config.image)
-        check_same(self.folder, self.files, PICTURES)
+        names = (OPEN_CONFIG,) if self.config.family == "open_clip" else PICTURES
+        check_same(self.folder, self.files, names)
+        preparation = prepared(self.folder, self.config)
+        check_same(self.folder, self.files, names)
         return preparation
+
+    def _map(self) -> LinearMap | None:
+        """The linear map behind the image tower, where the checkpoint has one."""
+        if MAP not in self.files:
+            return None
+        return read_map(self.folder, self.config.dim, self.files[MAP])
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids, cut to the model's context with their end-of-text token kept."""
@@ -114,7 +119,8 @@ class Encoder:
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """Unit embeddings `(n, d)` float32."""
         ids, out = self.tokens(texts), np.zeros((len(texts), self.config.dim), np.float32)
-        lengths = sorted({min(x, self.config.context) for x in (*LENGTHS, self.config.context)})
+        shorter = () if self.config.family == "siglip" else LENGTHS
+        lengths = sorted({min(x, self.config.context) for x in (*shorter, self.config.context)})
         groups: dict[int, list[int]] = {}
         for i, row in enumerate(ids):
             groups.setdefault(next(x for x in lengths if x >= len(row)), []).append(i)
@@ -137,12 +143,8 @@ class Encoder:
         if not images:
             return out
         _ = self.preparation  # where it does not load, no thread is begun
-        if len(images) == 1:
-            out[:] = _run(_images, self.model, self.pixels(images[0])[None])
-            progress("pictures", 1, 1)
-            return out
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            parts = list(_split(len(images)))
+            parts = list(_parts(range(len(images)), IMAGES[-1]))
             ahead = [pool.submit(self.pixels, images[i]) for i in parts[0]]
             for at, part in enumerate(parts):
                 batch = np.zeros((_size(len(part), IMAGES), 3, size, size), np.float32)
@@ -159,40 +161,17 @@ class Encoder:
                     raise
                 out[part] = _run(_images, self.model, batch)[: len(part)]
                 progress("pictures", part[-1] + 1, len(images))
-        return out
+        linear: LinearMap | None = self._once("map", self._map)
+        return out if linear is None else linear(out)
 
 
-def _run(function: Callable[[Clip, jax.Array], jax.Array], model: Clip, batch: Any) -> Floats:
+def _run(function: Callable[[Towers, jax.Array], jax.Array], model: Towers, batch: Any) -> Floats:
     return np.asarray(function(model, jnp.asarray(batch)), np.float32)
 
 
 def _parts(rows: Sequence[int], size: int) -> Iterator[list[int]]:
     for start in range(0, len(rows), size):
         yield list(rows[start : start + size])
-
-
-def _split(count: int) -> Iterator[list[int]]:
-    """The places of `count` pictures in runs that are compiled: whole ones of the largest size, and
-    the rest in what costs least. Where rows cost no time of their own, the rest is one run.
-    """
-    whole = count - count % IMAGES[-1]
-    yield from _parts(range(whole), IMAGES[-1])
-    begin = whole
-    for rows in _cheapest(count - whole, jax.default_backend() == "cpu"):
-        yield list(range(begin, min(begin + rows, count)))
-        begin += rows
-
-
-@functools.cache
-def _cheapest(count: int, by_row: bool) -> tuple[int, ...]:
-    """Sizes of runs, largest first, that hold `count` pictures at the least cost."""
-    if count <= 0:
-        return ()
-    if not by_row:
-        return (_size(count, IMAGES),)
-    options = [(rows, *_cheapest(count - rows, by_row)) for rows in IMAGES]
-    best = min(options, key=lambda runs: (sum(runs) + OVERHEAD * len(runs), len(runs)))
-    return tuple(sorted(best, reverse=True))
 
 
 def _size(count: int, sizes: Sequence[int]) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from govd.errors import BadCheckpoint
+from govd_clip.layouts import MODEL_TYPES, OPEN_CONFIG, OPEN_WEIGHTS, model_type
 
-MODEL_TYPE: Final = "clip"
 VECTORS: Final = (
     "Give a CLIPModel checkpoint; or compute the vectors with that model's own library and register"
     " them: a .npz of vectors."
@@ -18,8 +17,7 @@ WHOLE: Final = (
 )
 
 FAMILIES: Final[dict[str, tuple[str, str]]] = {
-    "siglip": ("a SigLIP model", VECTORS),
-    "siglip2": ("a SigLIP 2 model", VECTORS),
+    "siglip2": ("a SigLIP 2 model of any picture size (NaFlex)", VECTORS),
     "siglip_vision_model": ("the vision half of a SigLIP model", VECTORS),
     "siglip_text_model": ("the text half of a SigLIP model", VECTORS),
     "chinese_clip": ("a Chinese-CLIP model, with a BERT as its text tower", VECTORS),
@@ -44,6 +42,10 @@ FAMILIES: Final[dict[str, tuple[str, str]]] = {
 _CONVERT = (
     "Download the transformers version of it (a folder with config.json of model_type clip), or"
     " convert it to CLIPModel."
+)
+_OPEN = (
+    "Download both; or save the weights as safetensors, load_state_dict's result by"
+    f" safetensors.torch.save_file, under the name {OPEN_WEIGHTS}."
 )
 
 
@@ -74,14 +76,15 @@ def fault_of(path: Path) -> BadCheckpoint | None:
     cache = _of_cache(path, where)
     if cache is not None:
         return cache
-    if (path / "open_clip_config.json").exists() or any(path.glob("open_clip_*")):
-        return BadCheckpoint("is an open_clip checkpoint", where=where, advice=_CONVERT)
+    if (path / OPEN_CONFIG).exists() or any(path.glob("open_clip_*")):
+        reason = f"is an open_clip checkpoint without {OPEN_WEIGHTS} or {OPEN_CONFIG}"
+        return BadCheckpoint(reason, where=where, advice=_OPEN)
     if (path / "modules.json").exists():
         inner = next(
             (
                 entry.parent.name
                 for entry in sorted(path.glob("*/config.json"))
-                if _type(entry) == MODEL_TYPE
+                if model_type(entry) in MODEL_TYPES
             ),
             None,
         )
@@ -90,7 +93,7 @@ def fault_of(path: Path) -> BadCheckpoint | None:
     if (path / "model_index.json").exists():
         return BadCheckpoint("is a diffusers pipeline", where=where, advice=WHOLE)
     if (path / "config.json").is_file():
-        return of_type(_type(path / "config.json"), where)
+        return of_type(model_type(path / "config.json"), where)
     if (path / "adapter_config.json").exists():
         return BadCheckpoint("is an adapter (PEFT) without its model", where=where, advice=MERGE)
     return _of_pieces(path, where)
@@ -146,7 +149,7 @@ def _of_pieces(path: Path, where: str) -> BadCheckpoint | None:
         (
             entry.parent
             for entry in sorted(path.glob("*/config.json"))[:50]
-            if _type(entry) == MODEL_TYPE
+            if model_type(entry) in MODEL_TYPES
         ),
         None,
     )
@@ -164,14 +167,3 @@ def _of_pieces(path: Path, where: str) -> BadCheckpoint | None:
     if any(path.glob("*.onnx")) or any(path.glob("*.pt")) or any(path.glob("*.gguf")):
         return BadCheckpoint("holds weights, but none of a CLIPModel", where=where, advice=_CONVERT)
     return None
-
-
-def _type(config: Path) -> Any:
-    """The `model_type` of a config, or None."""
-    try:
-        if not config.is_file() or config.stat().st_size > 2**24:
-            return None
-        value = json.loads(config.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return value.get("model_type") if isinstance(value, dict) else None

@@ -15,7 +15,8 @@ import numpy as np
 
 from govd.errors import BadCheckpoint
 from govd.types import Floats
-from govd_clip.config import LARGEST_CONFIG, check_regular, read_json
+from govd_clip.config import check_regular, read_json
+from govd_clip.layouts import LARGEST_CONFIG, OPEN_WEIGHTS, is_open_clip
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
@@ -75,6 +76,8 @@ def weight_files(folder: Path) -> list[Path]:
     Raises:
         BadCheckpoint: there are none, or some are missing.
     """
+    if is_open_clip(folder):
+        return [folder / OPEN_WEIGHTS]
     if (folder / SINGLE).exists():
         return [folder / SINGLE]
     if (folder / INDEX).exists():

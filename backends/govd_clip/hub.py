@@ -12,8 +12,16 @@ from govd.errors import BadCheckpoint, NotFound, Unreachable
 from govd.types import ModelReference
 from govd_clip.checkpoint import ADAPTER, PICTURES, TOKENIZER
 from govd_clip.config import read_json
-from govd_clip.families import MODEL_TYPE, fault_of, of_type
+from govd_clip.families import fault_of, of_type
 from govd_clip.headers import INDEX, SINGLE
+from govd_clip.layouts import (
+    CONFIG,
+    MAP,
+    MODEL_TYPES,
+    OPEN_CONFIG,
+    OPEN_WEIGHTS,
+    is_open_clip,
+)
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SHARDS = "model-*-of-*.safetensors"
@@ -25,10 +33,13 @@ def is_clip_folder(folder: Path) -> bool:
     path = folder / "config.json"
     if path.exists() or path.is_symlink():
         try:
-            return read_json(path).get("model_type") == MODEL_TYPE
+            if read_json(path).get("model_type") in MODEL_TYPES:
+                return True
         except BadCheckpoint:
             return True
-    if fault_of(folder) is not None:
+    if is_open_clip(folder):
+        return True
+    if path.exists() or fault_of(folder) is not None:
         return False
     return any(folder.glob("model*.safetensors")) or any(folder.glob("pytorch_model*.bin"))
 
@@ -71,7 +82,7 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
         NotFound: the Hub knows no such repository or revision. Unreachable: it does not answer.
         BadCheckpoint: there are no safetensors weights.
     """
-    from huggingface_hub import hf_hub_download, snapshot_download
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         EntryNotFoundError,
         HfHubHTTPError,
@@ -81,12 +92,11 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
     from huggingface_hub.errors import RevisionNotFoundError as NoRevision
 
     try:
-        config = Path(hf_hub_download(repo, "config.json", revision=revision))
-        model_type = read_json(config).get("model_type")
-        if model_type != MODEL_TYPE:
-            raise of_type(model_type, repo)
+        config = _config(repo, revision)
         commit = config.parent.name
-        wanted = ["config.json", *PICTURES, *TOKENIZER, SINGLE, INDEX, SHARDS, ADAPTER]
+        wanted = [CONFIG, *PICTURES, *TOKENIZER, SINGLE, INDEX, SHARDS, ADAPTER, MAP]
+        if config.name == OPEN_CONFIG:
+            wanted = [OPEN_CONFIG, OPEN_WEIGHTS, *TOKENIZER]
         folder = Path(snapshot_download(repo, revision=commit, allow_patterns=wanted))
     except NoRevision:
         raise NotFound(
@@ -113,9 +123,37 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
     return folder, commit
 
 
+def _config(repo: str, revision: str | None) -> Path:
+    """The file of a repository that says its model's shape: of transformers, or else of open_clip.
+
+    Raises:
+        BadCheckpoint: the model is of another kind. EntryNotFoundError: there is none.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    other = None
+    try:
+        config = Path(hf_hub_download(repo, CONFIG, revision=revision))
+        model_type = read_json(config).get("model_type")
+        if model_type in MODEL_TYPES:
+            return config
+        other = of_type(model_type, repo)
+    except LocalEntryNotFoundError:
+        raise
+    except EntryNotFoundError:
+        pass
+    try:
+        return Path(hf_hub_download(repo, OPEN_CONFIG, revision=revision))
+    except EntryNotFoundError:
+        if other is not None:
+            raise other from None
+        raise
+
+
 def _check_weights(folder: Path, repo: str, commit: str) -> None:
     """That a downloaded checkpoint has weights that are read."""
-    if not (folder / SINGLE).exists() and not (folder / INDEX).exists():
+    if not any((folder / name).exists() for name in (SINGLE, INDEX, OPEN_WEIGHTS)):
         convert = (
             f"from transformers import CLIPModel; CLIPModel.from_pretrained({repo!r},"
             f" revision={commit!r}).save_pretrained('converted')"

@@ -104,9 +104,9 @@ class Layer(nnx.Module):
     """One pre-norm transformer block."""
 
     def __init__(self, tower: Tower, rngs: nnx.Rngs) -> None:
-        self.layer_norm1 = _norm(tower, rngs)
+        self.layer_norm1 = norm(tower, rngs)
         self.self_attn = Attention(tower, rngs)
-        self.layer_norm2 = _norm(tower, rngs)
+        self.layer_norm2 = norm(tower, rngs)
         self.mlp = Mlp(tower, rngs)
 
     def __call__(self, x: Array, causal: bool) -> Array:
@@ -135,6 +135,12 @@ class Encoder(nnx.Module):
             x = layer(x, causal)
         out: Array = last.at(x, place, causal)
         return out  # (n, w)
+
+    def all(self, x: Array) -> Array:
+        """Every place `(n, t, w)`, where the model reads them all."""
+        for layer in self.layers:
+            x = layer(x, causal=False)
+        return x
 
 
 class TextEmbeddings(nnx.Module):
@@ -186,7 +192,7 @@ class TextTower(nnx.Module):
         self.eos = config.eos
         self.embeddings = TextEmbeddings(config, rngs)
         self.encoder = Encoder(config.text, rngs)
-        self.final_layer_norm = _norm(config.text, rngs)
+        self.final_layer_norm = norm(config.text, rngs)
 
     def __call__(self, ids: Array) -> Array:
         end = jnp.argmax(
@@ -201,9 +207,9 @@ class VisionTower(nnx.Module):
 
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
         self.embeddings = VisionEmbeddings(config, rngs)
-        self.pre_layrnorm = _norm(config.vision, rngs)  # spelled so in every checkpoint
+        self.pre_layrnorm = norm(config.vision, rngs)  # spelled so in every checkpoint
         self.encoder = Encoder(config.vision, rngs)
-        self.post_layernorm = _norm(config.vision, rngs)
+        self.post_layernorm = norm(config.vision, rngs)
 
     def __call__(self, pixels: Array) -> Array:
         first = jnp.zeros(pixels.shape[0], int)
@@ -241,5 +247,6 @@ def unit(x: Array) -> Array:
     return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True), 1e-24))
 
 
-def _norm(tower: Tower, rngs: nnx.Rngs) -> nnx.LayerNorm:
+def norm(tower: Tower, rngs: nnx.Rngs) -> nnx.LayerNorm:
+    """A tower's normalisation of rows `(n, w)`."""
     return nnx.LayerNorm(tower.width, epsilon=tower.eps, use_fast_variance=False, rngs=rngs)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from govd.errors import BadCheckpoint
+from govd.errors import BadCheckpoint, Unsupported
 from govd.hookspecs import hookimpl
 from govd.types import (
     Bytes,
@@ -32,6 +32,7 @@ MARK = "\ufeff"
 """The byte order mark, which belongs to a file and not to its text: the tokenizer that CLIP was
 trained with (ftfy) takes it out, too.
 """
+OPEN_CLIP = "open_clip"
 FORMATS = ("huggingface", "hf", "safetensors")
 DEFAULTS = (
     "labels",
@@ -84,13 +85,33 @@ class ClipModel:
         """
         from govd_clip.checkpoint import write
 
-        return write(self._encoder.folder, self._facts.files, edit, folder)
+        encoder = self._encoder
+        return write(encoder.folder, self._facts.files, edit, folder, encoder.config)
+
+    def write_open_clip(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
+        """The edited model as open_clip reads it; files with their SHA-256.
+
+        Raises:
+            Unsupported: open_clip has no such architecture.
+        """
+        from govd_clip.to_open_clip import write_open_clip
+
+        encoder, files = self._encoder, self._facts.files
+        match encoder.config.family:
+            case "open_clip":
+                return self.write_checkpoint(edit, folder)
+            case "siglip":
+                reason = "open_clip has SigLIP on timm's towers, which are laid out otherwise"
+                raise Unsupported(reason, advice="Export it for transformers: --format hf.")
+        return write_open_clip(
+            encoder.folder, files, edit, folder, encoder.config, encoder.preparation
+        )
 
 
 @hookimpl(trylast=True)
 def govd_open_model(reference: ModelReference) -> Model | None:
-    """A folder or a Hub id of a CLIPModel. Asked last, since it names models of other kinds that
-    nobody else has opened.
+    """A folder or a Hub id of a CLIPModel, a SiglipModel or an open_clip checkpoint. Asked last,
+    since it names models of other kinds that nobody else has opened.
 
     Raises:
         BadCheckpoint: it is broken, or a model of another kind.
@@ -105,10 +126,16 @@ def govd_open_model(reference: ModelReference) -> Model | None:
 
 @hookimpl
 def govd_export(model: Model, edit: Edit, format: str, folder: Path) -> Mapping[str, str] | None:
-    """The Hugging Face format, of models that this backend opened."""
-    if format not in FORMATS or not isinstance(model, ClipModel):
+    """The Hugging Face format and open_clip's, of models that this backend opened.
+
+    Raises:
+        Unsupported: open_clip has no such architecture.
+    """
+    if not isinstance(model, ClipModel):
         return None
-    return model.write_checkpoint(edit, folder)
+    if format == OPEN_CLIP:
+        return model.write_open_clip(edit, folder)
+    return model.write_checkpoint(edit, folder) if format in FORMATS else None
 
 
 @hookimpl
@@ -157,13 +184,17 @@ def _check_there(folder: Path) -> None:
     Raises:
         BadCheckpoint: one is missing.
     """
-    from govd_clip import checkpoint
+    from govd_clip import checkpoint, layouts
 
-    if not (folder / "tokenizer.json").exists() and not (
-        (folder / "vocab.json").exists() and (folder / "merges.txt").exists()
+    if (
+        not (folder / "tokenizer.json").exists()
+        and not ((folder / "vocab.json").exists() and (folder / "merges.txt").exists())
+        and not (folder / layouts.SPIECE).exists()
     ):
         advice = "Copy tokenizer.json, or vocab.json and merges.txt, from the original checkpoint."
         raise BadCheckpoint("the tokenizer is missing", where=str(folder), advice=advice)
+    if layouts.is_open_clip(folder):
+        return
     if not any((folder / name).exists() for name in checkpoint.PICTURES):
         advice = "Copy preprocessor_config.json from the original checkpoint."
         raise BadCheckpoint("preprocessor_config.json is missing", where=str(folder), advice=advice)
@@ -181,7 +212,8 @@ def _opened(folder: Path, commit: str | None, reference: str, trial: Trial) -> C
     slots = headers.slots(folder)
     weights.check(config, slots, folder)
     with np.errstate(over="ignore"):
-        scale = float(np.exp(slots["logit_scale"].read("logit_scale").astype(np.float64)))
+        stored = slots["logit_scale"].read("logit_scale").astype(np.float64)
+        scale = float(np.exp(stored.reshape(-1)[0]))
     if not np.isfinite(scale):
         raise BadCheckpoint(
             "logit_scale is not finite", where=str(slots["logit_scale"].path), advice=headers.AGAIN
@@ -208,7 +240,7 @@ def _opened(folder: Path, commit: str | None, reference: str, trial: Trial) -> C
         architecture=config.architecture,
         files=files,
         defaults=defaults(folder),
-        card=card.notes(slots),
+        card=card.notes(config.family, slots),
     )
     return ClipModel(facts, Encoder(folder, config, files))
 

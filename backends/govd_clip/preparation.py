@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from PIL import Image
 
 from govd.errors import BadCheckpoint
 from govd.types import Floats
+from govd_clip.config import Config
 from govd_clip.first_import import import_transformers
 
 KNOWN: Final = ("CLIP", "ChineseCLIP", "ViT", "DeiT", "Bit", "ConvNext", "Blip", "Siglip")
@@ -25,8 +26,39 @@ LARGEST: Final = 4096
 _AGAIN = "Copy preprocessor_config.json from the original checkpoint."
 
 
-class Preparation:
-    """A picture as the `(3, size, size)` float32 input of the model."""
+class Preparation(Protocol):
+    """A picture as the `(3, size, size)` float32 input of a model."""
+
+    size: int
+
+    def __call__(self, image: Image.Image) -> Floats:
+        """`(3, size, size)` float32 of an RGB picture.
+
+        Raises:
+            BadCheckpoint: its settings make another shape of it.
+        """
+        ...
+
+    def scaling(self) -> tuple[Floats, Floats]:
+        """Mean and deviation `(3,)` that pixels from 0 to 1 are normalised with."""
+        ...
+
+
+def prepared(folder: Path, config: Config) -> Preparation:
+    """The preparation of a checkpoint's pictures, as its family's library does it.
+
+    Raises:
+        BadCheckpoint: its settings cannot be used.
+    """
+    if config.family == "open_clip":
+        from govd_clip.open_clip_pictures import OpenClipPreparation
+
+        return OpenClipPreparation(folder, config.image)
+    return Processor(folder, config.image)
+
+
+class Processor:
+    """The image processor of transformers that a checkpoint names."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self.size, self._where = size, str(folder)
@@ -88,6 +120,22 @@ class Preparation:
             else (np.zeros(3), np.ones(3))
         )
         return np.broadcast_to(mean / scale, 3), np.broadcast_to(deviation / scale, 3)
+
+    def shortest(self) -> tuple[int, int] | None:
+        """The pixels that the shorter side is resized to and the square cut out of it has, and the
+        resampling, as Pillow numbers it; None where it does something else.
+        """
+        processor = self._processor
+        size, crop = dict(processor.size or {}), dict(getattr(processor, "crop_size", None) or {})
+        sides = {int(value) for value in (*size.values(), *crop.values()) if value}
+        is_usual = (
+            processor.do_resize
+            and bool(size.get("shortest_edge"))
+            and getattr(processor, "do_center_crop", False)
+            and len(sides) == 1
+            and isinstance(processor.resample, int)
+        )
+        return (sides.pop(), int(processor.resample)) if is_usual else None
 
     def _target(self, image: Image.Image) -> tuple[int, int] | None:
         """Width and height that the processor resizes to, where that is all that it does; None:

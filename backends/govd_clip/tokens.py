@@ -5,12 +5,14 @@ the token where its model reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from govd.errors import BadCheckpoint
 from govd_clip.config import LEGACY_EOS, Config
 from govd_clip.first_import import import_transformers
+from govd_clip.layouts import SPIECE
 
 PROBES: Final = ("", "a", "A photo of the dog, it's 3 o'clock.")
 LONGEST: Final = 8192
@@ -36,6 +38,8 @@ class Tokenizer:
             BadCheckpoint: what the model makes of a text would depend on the texts beside it.
         """
         rows = self._ids(texts)
+        if self.config.family == "siglip":  # read at its last place, whatever stands there
+            return rows
         pad = self._tokenizer.pad_token_id
         for text, row in zip(texts, rows, strict=True):
             if not row:
@@ -66,7 +70,7 @@ class Tokenizer:
         largest = max(tokenizer.get_vocab().values(), default=0)
         if largest >= vocab:
             raise self._bad(f"the tokenizer has {largest + 1} tokens, the model {vocab}", _SAME)
-        if tokenizer.padding_side != "right":
+        if self.config.family != "siglip" and tokenizer.padding_side != "right":
             reason = (
                 f"padding_side is {tokenizer.padding_side!r}: embeddings would depend on the batch"
             )
@@ -85,8 +89,9 @@ class Tokenizer:
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         try:
+            padding = "max_length" if self.config.family == "siglip" else False
             rows: list[list[int]] = self._tokenizer(
-                list(texts), truncation=True, max_length=self.config.context
+                list(texts), truncation=True, max_length=self.config.context, padding=padding
             )["input_ids"]
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
@@ -103,8 +108,10 @@ class Tokenizer:
 
 def tokenizer_file(folder: Path) -> Path:
     """The file of a folder that says most of its tokenizer."""
-    whole = folder / "tokenizer.json"
-    return whole if whole.exists() else folder / "vocab.json"
+    names = ("tokenizer.json", SPIECE)
+    return next(
+        (folder / name for name in names if (folder / name).exists()), folder / "vocab.json"
+    )
 
 
 def awkward() -> Iterator[str]:
@@ -131,6 +138,12 @@ def _opened(folder: Path) -> Any:
         raise
     except BaseException as error:  # a panic within `tokenizers` is no Exception
         where = str(tokenizer_file(folder))
+        if "sentencepiece" in str(error).lower() and find_spec("sentencepiece") is None:
+            raise BadCheckpoint(
+                "its tokenizer is a SentencePiece model, which needs the package sentencepiece",
+                where=where,
+                advice="Install it: pip install 'govd[siglip]'.",
+            ) from error
         raise BadCheckpoint(
             f"the tokenizer does not load: {error}", where=where, advice="Download it again."
         ) from error

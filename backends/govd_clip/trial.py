@@ -20,6 +20,7 @@ from govd.errors import BadCheckpoint, MachineFault
 from govd_clip.checkpoint import PICTURES, TOKENIZER, sha256
 from govd_clip.child import Child
 from govd_clip.headers import INDEX
+from govd_clip.layouts import CONFIG, OPEN_CONFIG
 
 WAIT_SECONDS = 120.0
 """By the clock: for the process to start and to import what it needs, a second of processor time,
@@ -32,7 +33,7 @@ much else to do makes it no slower.
 MEMORY_BYTES = 3 * 2**30
 """Of address space; the imports take 160 MB of it."""
 MODULE: Final = "govd_clip.trial_process"
-PARSED: Final = ("config.json", *PICTURES, *TOKENIZER, INDEX)
+PARSED: Final = (CONFIG, OPEN_CONFIG, *PICTURES, *TOKENIZER, INDEX)
 """The files that are parsed. Of weights only the headers are, which have bounds of their own."""
 SHIPPED: Final = Path(__file__).resolve().parent / "mini"
 ADVICE: Final = "Take this file from the original checkpoint."

@@ -115,10 +115,11 @@ def stages(folder: Path) -> Iterator[Path]:
     from govd_clip.checkpoint import PICTURES
     from govd_clip.config import read_config
     from govd_clip.headers import INDEX, header, weight_files
-    from govd_clip.preparation import Preparation
+    from govd_clip.layouts import config_file
+    from govd_clip.preparation import prepared
     from govd_clip.tokens import Tokenizer, tokenizer_file
 
-    yield folder / "config.json"
+    yield config_file(folder)
     config = read_config(folder)
     if (folder / INDEX).exists():
         yield folder / INDEX
@@ -127,8 +128,9 @@ def stages(folder: Path) -> Iterator[Path]:
         header(path)
     yield tokenizer_file(folder)
     Tokenizer(folder, config).try_out(texts_beside(folder))
-    yield folder / next((name for name in PICTURES if (folder / name).exists()), PICTURES[0])
-    Preparation(folder, config.image)
+    if config.family != "open_clip":
+        yield folder / next((name for name in PICTURES if (folder / name).exists()), PICTURES[0])
+    prepared(folder, config)
 
 
 def texts_beside(folder: Path) -> list[str]:

@@ -4,25 +4,52 @@ named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from govd.errors import BadCheckpoint
 from govd.types import Floats
+from govd_clip.card import PROJECTION
 from govd_clip.config import Config
 from govd_clip.headers import AGAIN, DTYPES, Slot, slots
+from govd_clip.layouts import config_file
 from govd_clip.model import Clip
+from govd_clip.open_clip import stored as stored_in_open_clip
 from govd_clip.registered import Hashed, opened
+from govd_clip.siglip import Siglip
+
+Towers = Clip | Siglip
+"""What encodes: both towers of a family."""
 
 TOP = ("text_model.", "vision_model.", "text_projection.", "visual_projection.", "logit_scale")
 """How the names of a CLIPModel's tensors begin."""
-SAME = "Weights and config.json must be of the same CLIPModel."
+SAME = "Weights and config must be of the same model."
+
+
+@dataclass(frozen=True)
+class Place:
+    """A parameter `path` of the model, and the tensor `name` of shape `shape` that it lies in:
+    `third` of its rows where that is of queries, keys and values; `flipped`: torch's order of axes.
+    """
+
+    path: tuple[Any, ...]
+    name: str
+    shape: tuple[int, ...]
+    third: int | None = None
+    flipped: bool = True
+
+    def value(self, tensor: Floats) -> Floats:
+        """The parameter, of the stored tensor `(3·rows, …)` or `(rows, …)`."""
+        if self.third is not None:
+            rows = len(tensor) // 3
+            tensor = tensor[self.third * rows : (self.third + 1) * rows]
+        return _ours(self.path, tensor) if self.flipped else tensor
 
 
 def _check_layers(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
@@ -31,12 +58,13 @@ def _check_layers(config: Config, found: Mapping[str, Slot], folder: Path) -> No
     """
     for side, layers in (("text", config.text.layers), ("vision", config.vision.layers)):
         begin = f"{side}_model.encoder.layers."
+        if config.family == "open_clip":
+            begin = stored_in_open_clip(begin, found.keys()).name
         stored = {name[len(begin) :].partition(".")[0] for name in found if name.startswith(begin)}
         if layers > len(stored):
-            reason = (
-                f"{side}_config.num_hidden_layers is {layers} in config.json, the weights have"
-                f" {len(stored)}"
-            )
+            said = "layers" if config.family == "open_clip" else "num_hidden_layers"
+            file = config_file(folder).name
+            reason = f"{side}_config.{said} is {layers} in {file}, the weights have {len(stored)}"
             raise BadCheckpoint(
                 f"missing: {begin}{len(stored)}: {reason}", where=str(folder), advice=SAME
             )
@@ -67,7 +95,7 @@ def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
     """
     _check_prefix(found, folder)
     _check_layers(config, found, folder)
-    wanted = {name: _stored(path, value.shape) for path, name, value in _parameters(config)}
+    wanted = {place.name: place.shape for place in places(config, found.keys())}
     missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     for kind, names in (("missing", missing), ("not used by this config", extra)):
         if names:
@@ -77,7 +105,8 @@ def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
             )
     for name, shape in wanted.items():
         if found[name].shape != shape:
-            kind = f"{name} has shape {found[name].shape}, where config.json asks for {shape}"
+            file = config_file(folder).name
+            kind = f"{name} has shape {found[name].shape}, where {file} asks for {shape}"
             raise BadCheckpoint(kind, where=str(found[name].path), advice=SAME)
 
 
@@ -115,7 +144,7 @@ def tensors(
             source.check(folder / file, digest)
 
 
-def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -> Clip:
+def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -> Towers:
     """The model with the folder's weights, as float32. `files`: SHA-256 of the registered files,
     which the weights must be of.
 
@@ -127,14 +156,15 @@ def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -
     check(config, stored_slots, folder)
     graph, state = nnx.split(abstract(config))
     flat = dict(nnx.to_flat_state(state))
-    places = {name: path for path, name, _ in _parameters(config)}
-    for file in sorted({stored_slots[name].path.name for name in places}):
+    within: dict[str, list[Place]] = {}
+    for place in places(config, stored_slots.keys()):
+        within.setdefault(place.name, []).append(place)
+    for file in sorted({stored_slots[name].path.name for name in within}):
         wanted = {
-            name: stored_slots[name] for name in places if stored_slots[name].path.name == file
+            name: stored_slots[name] for name in within if stored_slots[name].path.name == file
         }
-        for name, stored in tensors(
-            folder, file, None if files is None else files.get(file, ""), wanted
-        ):
+        digest = None if files is None else files.get(file, "")
+        for name, stored in tensors(folder, file, digest, wanted):
             value = stored.astype(np.float32)
             if not np.isfinite(value).all():
                 advice = "Take another copy or another precision."
@@ -143,20 +173,36 @@ def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -
                     where=str(folder / file),
                     advice=advice,
                 )
-            flat[places[name]] = flat[places[name]].replace(jnp.asarray(_ours(places[name], value)))
-    model: Clip = nnx.merge(graph, nnx.from_flat_state(flat))
+            for place in within[name]:
+                array = jnp.asarray(place.value(value))
+                flat[place.path] = flat[place.path].replace(array)
+    model: Towers = nnx.merge(graph, nnx.from_flat_state(flat))
     return model
 
 
-def abstract(config: Config) -> Clip:
+def abstract(config: Config) -> Towers:
     """The model's shapes, without memory for its parameters."""
-    model: Clip = nnx.eval_shape(lambda: Clip(config, nnx.Rngs(0)))
+    kind = Siglip if config.family == "siglip" else Clip
+    model: Towers = nnx.eval_shape(lambda: kind(config, nnx.Rngs(0)))
     return model
 
 
-def _parameters(config: Config) -> list[tuple[tuple[Any, ...], str, jax.ShapeDtypeStruct]]:
+def places(config: Config, names: Collection[str]) -> list[Place]:
+    """Where each parameter lies. `names`: of the tensors in the files."""
     flat = nnx.to_flat_state(nnx.state(abstract(config), nnx.Param))
-    return [(path, _name(path), value.get_value()) for path, value in flat]
+    found = []
+    for path, variable in flat:
+        name, shape = _name(path), variable.get_value().shape
+        if config.family != "open_clip":
+            found.append(Place(path, name, _stored(path, shape)))
+            continue
+        stored = stored_in_open_clip(name, names)
+        is_flipped = name not in PROJECTION.values()  # open_clip multiplies by these from the right
+        rows = _stored(path, shape) if is_flipped else shape
+        if stored.third is not None:
+            rows = (3 * rows[0], *rows[1:])
+        found.append(Place(path, stored.name, rows, stored.third, is_flipped))
+    return found
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -101,7 +101,10 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="hf: a checkpoint that transformers loads; edit: the factors, for stored vectors.",
+            help=(
+                "hf: a checkpoint in the base's own format, for transformers as a rule; open_clip:"
+                " one that open_clip loads; edit: the factors, for stored vectors."
+            ),
         ),
     ] = "hf",
     disclose: Annotated[

@@ -36,8 +36,9 @@ def write_edit(core: Core, served: Served, model: str, path: Path) -> Mapping[st
 
 def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Mapping[str, str]:
     """The edited model as its backend writes it, with its card and signature, or the edit alone
-    where it exports no weights; files with their SHA-256. Weights cannot ask a picture for its
-    domain: of a conditional edit they get the linear one.
+    where it exports no weights, or none that carry the edit (a server that follows the folder would
+    serve what was forgotten, and not know it); files with their SHA-256. Weights cannot ask a
+    picture for its domain: of a conditional edit they get the linear one.
 
     Args:
         core: of the home.
@@ -49,12 +50,19 @@ def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Ma
         BadCheckpoint: the base was replaced on disk.
     """
     edit = cast(LinearEdit, served.edit.linear)  # of factors or tensors, as the model's own
+    if served.edit.linear.rank and is_map(served):
+        return write_edit(core, served, model, folder / EDIT_FILE)
     try:
         files = served.opened.model.write_checkpoint(edit, folder)
     except NoWeights:
         return write_edit(core, served, model, folder / EDIT_FILE)
     check_written(served, files)
     return sign_checkpoint(core, served, model, folder, files)
+
+
+def is_map(served: Served) -> bool:
+    """Whether a checkpoint has an edit as a map beside weights that cannot carry it."""
+    return served.opened.model.facts.card.get(f"{served.edit.side}:carries") == "map"
 
 
 def check_written(served: Served, files: Mapping[str, str]) -> None:

@@ -9,12 +9,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from govd.errors import Denied, GovdError, MachineFault, NoWeights, Usage
+from govd.errors import Denied, GovdError, MachineFault, NoWeights, Unsupported, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.models.served import Served
 from govd.reconcile.signed import sign_checkpoint
-from govd.reconcile.writing import EDIT_FILE, check_written, write_edit
+from govd.reconcile.writing import EDIT_FILE, check_written, is_map, write_edit
 from govd.records.limits import bounded
 from govd.serve.serving import Serving
 from govd.types import Json, Record
@@ -60,7 +60,7 @@ class Exports:
         payload: dict[str, Json] = {"revision": now.number, "format": format, "folder": str(folder)}
         try:
             files = self._written(model, folder, format, now, self._texts(private))
-        except (Usage, NoWeights):
+        except (Usage, NoWeights, Unsupported):
             raise
         except GovdError as error:
             self._fail(model, now.number, actor, payload | {"recipient": recipient or actor}, error)
@@ -71,8 +71,8 @@ class Exports:
             "recipient": recipient or actor,
             "disclosed": private,
         }
-        if now.edit.conditions and format != "edit":
-            payload["carries"] = "linear"  # weights cannot ask a picture for its domain
+        if format != "edit":
+            payload |= _carried(now)
         self.core.desk.append(
             [Draft("export.write", f"{model}/{now.number}", actor, model, payload)]
         )
@@ -146,7 +146,11 @@ class Exports:
             return write_edit(self.core, now, model, folder / f"{model}.{EDIT_FILE}")
         try:
             files: Mapping[str, str] | None = self.core.plugins.first(
-                "govd_export", model=now.opened.model, edit=now.edit, format=format, folder=folder
+                "govd_export",
+                model=now.opened.model,
+                edit=now.edit.linear,
+                format=format,
+                folder=folder,
             )
         except NoWeights as error:
             raise NoWeights(
@@ -155,9 +159,20 @@ class Exports:
                 advice="Export the edit alone: --format edit.",
             ) from None
         if files is None:
-            raise Usage(f"no plugin writes the format {format!r}", advice="Formats: hf, edit.")
+            raise Usage(
+                f"no plugin writes the format {format!r}", advice="Formats: hf, open_clip, edit."
+            )
         check_written(now, files)
         return sign_checkpoint(self.core, now, model, folder, files, format, texts)
+
+
+def _carried(now: Served) -> dict[str, Json]:
+    """What a checkpoint has of an edit, where it is not all of it in its weights."""
+    if now.edit.linear.rank and is_map(now):
+        return {"carries": "map"}  # beside weights that know everything: the card says how
+    if now.edit.conditions:
+        return {"carries": "linear"}  # weights cannot ask a picture for its domain
+    return {}
 
 
 def _clear(folder: Path, made: list[Path]) -> None:

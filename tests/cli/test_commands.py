@@ -45,7 +45,6 @@ READS = [
         ("revert", "x", "--reason", "y"),
         ("request", "approve", "x"),
         ("classify", "m", "a.png"),
-        ("rank", "m", "a.png", "--text", "red"),
     ),
     *(
         ("evaluate", "m"),

@@ -358,7 +358,7 @@ def in_a_folder(folder: Path) -> None:
 
 
 OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "SigLIP": (kind("siglip"), "a SigLIP model .model_type 'siglip'.*vectors"),
+    "SigLIP": (kind("siglip"), "its towers do not end in one space.*whole SiglipModels"),
     "SigLIP 2": (kind("siglip2"), "a SigLIP 2 model"),
     "Chinese-CLIP": (kind("chinese_clip"), "a Chinese-CLIP model"),
     "MetaCLIP 2": (kind("metaclip_2"), "a MetaCLIP 2 model"),
@@ -370,7 +370,7 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no model_type": (say(model_type=None), "config.json says no model_type"),
     "open_clip": (
         only("config.json", open_clip_config__json="{}"),
-        "an open_clip checkpoint.*convert",
+        "an open_clip checkpoint without open_clip_model.safetensors.*Download both",
     ),
     "sentence-transformers": (
         lambda f: (in_a_folder(f), (f / "modules.json").write_text("[]")),

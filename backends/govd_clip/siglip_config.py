@@ -1,0 +1,51 @@
+"""What the config of a SiglipModel says about the model's shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from govd.errors import BadCheckpoint
+from govd_clip.config import Config, check, check_plain, read_json, square, tower
+from govd_clip.layouts import CONFIG
+
+
+def read_siglip_config(folder: Path) -> Config:
+    """What `config.json` of a SiglipModel says of its shape.
+
+    Raises:
+        BadCheckpoint: transformers refuses it, or it says what cannot be.
+    """
+    from transformers import SiglipConfig
+
+    path = folder / CONFIG
+    raw = read_json(path)
+    check_plain(raw, path)
+    try:
+        full: Any = SiglipConfig.from_dict(raw)
+        text, vision = full.text_config, full.vision_config
+        config = Config(
+            text=tower(text),
+            vision=tower(vision),
+            dim=int(text.projection_size),
+            vocab=int(text.vocab_size),
+            context=int(text.max_position_embeddings),
+            eos=0,
+            channels=int(vision.num_channels),
+            image=square(vision.image_size),
+            patch=square(vision.patch_size),
+            family="siglip",
+        )
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise BadCheckpoint(
+            f"transformers refuses it: {error}", where=str(path), advice="Correct the config."
+        ) from error
+    check(config, path)
+    if not vision.vision_use_head or config.dim != config.vision.width:
+        reason = "its towers do not end in one space: vision_use_head is off, or the widths differ"
+        raise BadCheckpoint(
+            reason, where=str(path), advice="Only whole SiglipModels can be compared with texts."
+        )
+    return config
