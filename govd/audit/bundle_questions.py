@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from govd.errors import NotFound, Usage
 from govd.ledger.times import moment
@@ -14,6 +15,10 @@ from govd.models.core import Core
 from govd.types import Json, Record
 from govd.verify import claim
 from govd.verify.excerpt import DIGESTS, OTHERS, Excerpt, people_of
+from govd.views.desk import EVERY
+
+COPIES: Final = ("store", "export")
+"""Nouns of entries that tell which copies of a model there are."""
 
 
 @dataclass
@@ -88,9 +93,11 @@ class BundleQuestions:
                 advice=f"`govd revision list --model {model}` shows them.",
             )
         entries = self._closure({f"{model}/{number}", model})
+        records = self.core.desk.views.records
+        copies = (records.seqs(limit=EVERY, kind=noun, model=model) for noun in COPIES)
         return Question(
             {"model": model, "revision": number},
-            {int(e["seq"]) for e in entries},
+            {int(e["seq"]) for e in entries}.union(*copies),
             [(model, number)],
         )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from govd.audit.copies import Copies
 from govd.audit.deadlines import Deadlines
 from govd.audit.filters import check_filters
 from govd.audit.predictions import Predictions
@@ -42,6 +43,7 @@ class Audit:
         self.as_of, self.bounds = states.as_of, states.bounds
         self.deadlines = Deadlines(core).report
         self.predictions = Predictions(core).report
+        self.manifest = Copies(core).manifest
 
     @bounded
     def log(
@@ -168,6 +170,7 @@ class Audit:
             "requests": requests,
             "files": revision.get("files", {}),
             "exports": desk.views.records.find("export", export_of=subject),
+            "manifest": self.manifest(model, number),
             "entries": [_line(entry) for entry in entries],
         }
 

@@ -130,6 +130,7 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "revision list": ("govd revision list --model mini", "govd revision list --model mini --json"),
     "revision show": ("govd revision show mini 3", "govd revision show --model mini 3 --all"),
     "revision diff": ("govd revision diff mini 2 3", "govd revision diff mini 2 3 --json"),
+    "revision manifest": ("govd revision manifest mini", "govd revision manifest mini 3 --json"),
     "revision interference": (
         "govd revision interference mini",
         "govd revision interference mini 3 --json",

@@ -60,9 +60,12 @@ class LocalStores(Stores):
         any_length: bool = False,
         unmarked: str = "skip",
         follow: bool = False,
+        instead_of_queries: bool = False,
     ) -> Record:
         rule: Unmarked = "base" if unmarked == "base" else "skip"
-        options = PatchOptions(revision, dry_run, lossy, any_length, rule, follow)
+        options = PatchOptions(
+            revision, dry_run, lossy, any_length, rule, follow, instead_of_queries
+        )
         begun = self.resumed.stores.patch(name, options, self.actor)
         if options.dry_run:
             return begun

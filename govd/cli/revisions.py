@@ -25,7 +25,7 @@ from govd.cli.output import put
 from govd.errors import Usage
 
 app = typer.Typer(
-    no_args_is_help=True, help="Revisions of a model: list, show, diff, interference."
+    no_args_is_help=True, help="Revisions of a model: list, show, diff, interference, manifest."
 )
 
 
@@ -91,6 +91,25 @@ def interference(
         put(api.interference(model, number), as_json, show_interference)
 
 
+@app.command("manifest")
+def manifest(
+    model: ModelArgument,
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[N]", help="A revision's number (default: the published one)."),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Every copy of a model that the ledger knows of: which have forgotten, which have not yet, of
+    which it is not known, and who is to be told.
+    """
+    from govd.cli.show_stores import show_manifest
+
+    with opened(home) as api:
+        put(api.manifest(model, number), as_json, show_manifest)
+
+
 def export(
     model: ModelArgument,
     folder: Annotated[
@@ -107,6 +126,14 @@ def export(
             ),
         ),
     ] = "hf",
+    side: Annotated[
+        str | None,
+        typer.Option(
+            "--side",
+            metavar="image|text",
+            help="text: edit queries, for stores whose vectors stay as they are.",
+        ),
+    ] = None,
     disclose: Annotated[
         bool, typer.Option("--disclose", help="Also with private forgets in it.")
     ] = False,
@@ -120,7 +147,7 @@ def export(
     from govd.cli.tables import show_record
 
     with opened(home) as api:
-        how = {"disclose": disclose, "recipient": recipient}
+        how = {"side": side, "disclose": disclose, "recipient": recipient}
         put(
             api.export(model, str(absolute(folder)), revision=revision, format=format, **how),
             as_json,

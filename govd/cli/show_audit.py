@@ -159,6 +159,8 @@ def _made_of(revision: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     yield "plugins", ", ".join(f"{name} {version}" for name, version in by["plugins"].items())
     yield "published files", ", ".join(files) or "–"
     yield "exported to", ", ".join(exports) or "–"
+    counts = revision["manifest"]["counts"]
+    yield "copies", ", ".join(f"{number} {state}" for state, number in counts.items())
 
 
 def _request(request: Mapping[str, Json]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from govd.cli.capacity import capacity_line
 from govd.cli.show_feeds import show_feed_trouble
 from govd.cli.show_models import show_retired
+from govd.cli.show_stores import show_copies
 from govd.cli.tables import console, count, escape, state, table
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def show_status(found: Mapping[str, Json]) -> None:
                 f"{escape(model['name'])}: other answers that change, by how many forgets:"
                 f" {capacity_line(model['capacity'])}"
             )
+        show_copies(model["name"], model.get("copies", ()))
     show_retired(found["retired"])
     frozen = found.get("frozen")
     if frozen:

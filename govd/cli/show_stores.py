@@ -177,3 +177,53 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+STATES: Final = {
+    "forgotten": "[green]has forgotten[/]",
+    "pending": "[yellow]not yet[/]",
+    "unknown": "[red]not known[/]",
+}
+"""Whether a copy has forgotten, in words."""
+
+
+def show_manifest(manifest: Mapping[str, Json]) -> None:
+    """Every copy of a model."""
+    out = console()
+    out.print(f"Copies of {escape(manifest['model'])}, as {revision(manifest['revision'])} has it")
+    rows = [
+        (
+            STATES[copy["state"]],
+            copy["kind"],
+            escape(copy["name"]),
+            revision(copy["revision"]),
+            escape(copy["recipient"] or copy["place"]),
+            escape(copy["why"]),
+        )
+        for copy in manifest["copies"]
+    ]
+    out.print(table("", "kind", "name", "of", "where", "", rows=rows))
+    for person in manifest["to_tell"]:
+        lacks, keeps = (", ".join(i[:12] for i in person[what]) for what in ("lacks", "keeps"))
+        words = [f"lacks {lacks}" if lacks else "", f"still leaves out {keeps}" if keeps else ""]
+        out.print(
+            f"to be told: {escape(person['recipient'])}, who has {revision(person['has'])}:"
+            f" it {' and '.join(word for word in words if word)}",
+            soft_wrap=True,
+        )
+
+
+def show_copies(name: str, copies: Sequence[Mapping[str, Json]]) -> None:
+    """The copies of a model that have not forgotten, a line."""
+    behind = [copy for copy in copies if copy["state"] != "forgotten"]
+    if behind:
+        words = (
+            f"{copy['kind']} {copy['recipient'] or copy['name']}"
+            f" ({'not yet' if copy['state'] == 'pending' else 'not known'})"
+            for copy in behind
+        )
+        console().print(
+            f"copies of {escape(name)} that have not forgotten: {escape(', '.join(words))}"
+            f" (govd revision manifest {escape(name)})",
+            soft_wrap=True,
+        )

@@ -59,6 +59,13 @@ UnmarkedOption = Annotated[
 FollowOption = Annotated[
     bool, typer.Option("--follow", help="Patch it whenever another revision is published.")
 ]
+InsteadOption = Annotated[
+    bool,
+    typer.Option(
+        "--instead-of-queries",
+        help="Edits of queries that were exported are not used any more from the switch on.",
+    ),
+]
 PAUSE = 0.2
 """Seconds between two looks at a patch that a daemon does."""
 
@@ -156,6 +163,7 @@ def patch(
     any_length: AnyLengthOption = False,
     unmarked: UnmarkedOption = "skip",
     follow: FollowOption = False,
+    instead_of_queries: InsteadOption = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for a daemon's patch to end.")
     ] = True,
@@ -171,12 +179,8 @@ def patch(
         raise Usage("--base and --revision", advice="Say one of them.")
     if unmarked not in ("skip", "base"):
         raise Usage(f"--unmarked {unmarked!r}", advice="Say skip or base.")
-    how: dict[str, Any] = {
-        "lossy": lossy,
-        "any_length": any_length,
-        "unmarked": unmarked,
-        "follow": follow,
-    }
+    how: dict[str, Any] = {"lossy": lossy, "any_length": any_length, "unmarked": unmarked}
+    how |= {"follow": follow, "instead_of_queries": instead_of_queries}
     with opened(home) as api:
         number = 0 if base else revision
         plan = api.patch_store(name, number, dry_run=True, **how)

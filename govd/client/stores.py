@@ -50,8 +50,10 @@ class StoreCalls(Stores):
         any_length: bool = False,
         unmarked: str = "skip",
         follow: bool = False,
+        instead_of_queries: bool = False,
     ) -> Record:
         body = {"revision": revision, "dry_run": dry_run, "lossy": lossy, "follow": follow}
+        body["instead_of_queries"] = instead_of_queries
         return self._of_store(
             name, "patch", {**body, "any_length": any_length, "unmarked": unmarked}
         )

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from govd.errors import BadFile, Usage
-from govd.types import SIDES, Floats, Json, Side
+from govd.edit.edited_files import edited_file
+from govd.errors import BadFile, Conflict, Usage
+from govd.types import SIDES, Floats, Json, Side, StoreStamp
 
 ROWS = 8192  # vectors at once
 FORMATS = ("govd-edit-1", "govd-edit-2")
@@ -180,6 +181,57 @@ class Edit:
             length = np.linalg.norm(moved, axis=1, keepdims=True)
             out[start : start + ROWS] = moved / np.where(length == 0, 1, length)
         return out
+
+    def apply_to_queries(
+        self, queries: Floats, stamp: Mapping[str, Json] | StoreStamp | None = None
+    ) -> Floats:
+        """Query embeddings `(n, d)` that find in unedited vectors what they would find in edited
+        ones: `t' = t − L (Bᵀ t)`, in the type that came in and not of unit length, since the length
+        of a query changes no ranking and that of labels does. A conditional edit asks pictures for
+        their domain, so its linear one is applied.
+
+        Args:
+            queries: unit embeddings of texts.
+            stamp: of the vectors that are searched, where it is known.
+
+        Raises:
+            Usage: another width than the edit's. Conflict: the stamp says that the vectors are
+            edited already: pairs would be edited twice.
+        """
+        if stamp is not None:
+            of = stamp if isinstance(stamp, StoreStamp) else StoreStamp.from_json(stamp)
+            if of.revision:
+                raise Conflict(
+                    f"the vectors are of revision {of.revision} of {of.model} already: with edited"
+                    " queries pairs would be edited twice",
+                    advice="Search them with unedited queries.",
+                )
+        queries = np.asarray(queries)
+        if queries.ndim != 2 or queries.shape[1] != self.dim:
+            raise Usage(
+                f"queries of shape {queries.shape}", advice=f"This edit is for (n, {self.dim})."
+            )
+        t, linear = np.asarray(queries, np.float64), self.linear
+        kind = queries.dtype if queries.dtype.kind == "f" else np.dtype(np.float32)
+        return (t - (t @ linear.B) @ linear.L.T).astype(kind)
+
+    def apply_file(
+        self, path: str | PathLike[str], *, unstamped_is_base: bool = False
+    ) -> StoreStamp:
+        """Edit the vectors `(n, d)` of a `.npy` file in its place and stamp it; the original is
+        kept beside it, in `FILE.govd`. Its stamp; a file that has it already is left as it is.
+
+        Args:
+            path: of the file.
+            unstamped_is_base: a file without a stamp has the unedited model's vectors.
+
+        Raises:
+            Usage: the edit is of texts, or for another width. BadFile, Conflict, MachineFault: as
+            `govd.edit.edited_files.edited_file`.
+        """
+        if self.side != "image":
+            raise Usage("an edit of texts for stored pictures", advice="Use apply_to_queries.")
+        return edited_file(Path(path), self.apply, self.facts, self.digest, unstamped_is_base)
 
     def fold(self, weight: Floats) -> Floats:
         """The projection `(d, h)` of this edit's side after the (linear) edit, in float64."""

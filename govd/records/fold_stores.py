@@ -63,6 +63,8 @@ def _changed(event: str, store: StoreRecord, entry: Record) -> dict[str, Json] |
             begun = {**payload, "begun_at": entry["time"], "by": entry["actor"]}
             follow = bool(payload.get("follow", store.follows))
             patching: dict[str, Json] = {"patching": begun, "faults": [], "follow": follow}
+            if payload.get("instead_of_queries"):
+                patching["retired"] = entry["seq"]
             return {"state": StoreState.PATCHING.value, **patching}
         case "switch":
             ready: dict[str, Json] = {"state": StoreState.READY.value, "patching": None}

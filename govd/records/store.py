@@ -70,6 +70,11 @@ class StoreRecord(StoredRecord):
         return wanted
 
     @property
+    def retired(self) -> int:
+        """The entry up to which edits of queries are retired; -1: none is."""
+        return int(self._json.get("retired", -1))
+
+    @property
     def faults(self) -> tuple[str, ...]:
         """What the last verification or patch found amiss."""
         return tuple(self._json.get("faults", ()))

@@ -17,6 +17,7 @@ from govd.reconcile.signed import sign_checkpoint
 from govd.reconcile.writing import EDIT_FILE, check_written, is_map, write_edit
 from govd.records.limits import bounded
 from govd.serve.serving import Serving
+from govd.serve.sides import sided
 from govd.types import Json, Record
 
 
@@ -36,6 +37,7 @@ class Exports:
         format: str = "hf",
         disclose: bool = False,
         recipient: str = "",
+        side: str | None = None,
     ) -> Record:
         """Write the edited model (`hf`, with its card and signature) or its edit (`edit`) into a
         folder that is empty or not there yet; the recipient is recorded, so that he can be told of
@@ -48,15 +50,8 @@ class Exports:
             its public base an edited model names what it forgot. `disclose` to a `recipient` who is
             named allows it, and the card then says it.
         """
-        now = self.serving.now(model, revision)
-        private = self._private(model, now)
-        if private and not (disclose and recipient.strip()):
-            advice = "Say --disclose --recipient WHO if whoever gets it may know."
-            raise Denied(
-                f"an export would disclose what {', '.join(private)} keeps private",
-                where=f"{model}/{now.number}",
-                advice=advice,
-            )
+        now = sided(self.core, model, self.serving.now(model, revision), side)
+        private = self._allowed(model, now, disclose and bool(recipient.strip()))
         payload: dict[str, Json] = {"revision": now.number, "format": format, "folder": str(folder)}
         try:
             files = self._written(model, folder, format, now, self._texts(private))
@@ -68,6 +63,7 @@ class Exports:
         payload["files"] = dict(files)
         payload |= {
             "edit_digest": now.edit.digest,
+            "side": now.edit.side,
             "recipient": recipient or actor,
             "disclosed": private,
         }
@@ -77,6 +73,21 @@ class Exports:
             [Draft("export.write", f"{model}/{now.number}", actor, model, payload)]
         )
         return {"model": model, **payload}
+
+    def _allowed(self, model: str, now: Served, disclosed: bool) -> list[str]:
+        """The private requests that an export discloses.
+
+        Raises:
+            Denied: there are some, and nobody says that whoever gets it may know.
+        """
+        private = self._private(model, now)
+        if private and not disclosed:
+            raise Denied(
+                f"an export would disclose what {', '.join(private)} keeps private",
+                where=f"{model}/{now.number}",
+                advice="Say --disclose --recipient WHO if whoever gets it may know.",
+            )
+        return private
 
     def _private(self, model: str, now: Served) -> list[str]:
         """The private requests that a revision is made of."""

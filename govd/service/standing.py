@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from govd.audit.copies import Copies
 from govd.models.core import Core
 from govd.notices.receivers import Receivers
 from govd.reconcile.deliveries import Deliveries
@@ -30,6 +31,7 @@ class Standing:
     ) -> None:
         self.core, self.calibrating, self.deliveries = core, calibrating, deliveries
         self.notices, self.faults = notices, faults
+        self.copies = Copies(core)
 
     def status(self) -> Record:
         """Models, what they serve, what waits and why, size and head of the ledger."""
@@ -85,6 +87,7 @@ class Standing:
             "pending": self._pending(name),
             "undelivered": self.deliveries.undelivered(name),
             "capacity": self._capacity(name),
+            "copies": [copy.as_json() for copy in self.copies.of_published(name)],
         }
 
     def _retired(self, model: Record, counts: Counter[tuple[str, str]]) -> dict[str, Json]:

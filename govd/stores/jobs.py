@@ -25,7 +25,7 @@ from govd.stores.opening import GuardedStore, opened
 from govd.stores.patching import Outcome, Stopped, patch
 from govd.stores.portions import Task, Unmarked
 from govd.stores.recognising import Look, look, watched
-from govd.stores.registry import Registry
+from govd.stores.registry import Registry, digest_of
 from govd.types import Json, Progress, StoreFacts, StoreStamp
 
 log = logging.getLogger("govd")
@@ -41,6 +41,8 @@ class PatchOptions:
     `any_length`: rows keep lengths other than 1. `unmarked`: what rows are that came since the last
     patch and say nothing. `follow`: patch it from now on whenever another revision is published; a
     store that follows and is taken to another revision than the published one follows no more.
+    `instead_of_queries`: edits of queries that were exported are not used any more from the switch
+    on.
     """
 
     revision: int | None = None
@@ -49,6 +51,7 @@ class PatchOptions:
     any_length: bool = False
     unmarked: Unmarked = "skip"
     follow: bool = False
+    instead_of_queries: bool = False
 
 
 class Jobs:
@@ -115,7 +118,8 @@ class Jobs:
         if not number:
             return None
         revision = self.core.desk.revision(model.name, number)
-        return factors_of(self.measuring.edit(revision, model.name))
+        edit = factors_of(self.measuring.edit(revision, model.name))
+        return edit if edit.rank else None
 
     def check_stamp(self, store: StoreRecord, stamp: StoreStamp | None, facts: StoreFacts) -> None:
         """Whether a store is what the ledger says that it is.
@@ -163,15 +167,39 @@ class Jobs:
                 "any_length": options.any_length,
                 "unmarked": options.unmarked,
                 "follow": self._follows(store, task, options),
+                "instead_of_queries": options.instead_of_queries,
                 "estimate": dict(estimate),
             }
+            self._check_queries(store, task, options)
             draft = Draft("store.patch", store.name, actor, store.model, payload)
             self.core.desk.append([draft])
+
+    def _check_queries(self, store: StoreRecord, task: Task, options: PatchOptions) -> None:
+        """Whether nobody edits the queries that this store is searched with.
+
+        Raises:
+            Conflict: somebody was given an edit of queries, and nobody says that it is retired.
+        """
+        if options.instead_of_queries or task.edit is None:
+            return
+        exports = self.core.desk.views.records.find("export", model=store.model)
+        given = [e for e in exports if e.get("side") == "text" and e["seq"] > store.retired]
+        if given:
+            names = ", ".join(sorted({str(export["recipient"]) for export in given}))
+            raise Conflict(
+                f"{names} were given an edit of queries: with edited vectors pairs would be edited"
+                " twice",
+                where=store.name,
+                advice=(
+                    "Have queries left as they are from the switch on, and say"
+                    " --instead-of-queries."
+                ),
+            )
 
     def _follows(self, store: StoreRecord, task: Task, options: PatchOptions) -> bool:
         """Whether a store is patched by itself from now on."""
         published = self.core.desk.views.published(store.model)
-        is_published = task.stamp.revision == (published.number if published else 0)
+        is_published = task.stamp.edit_digest == digest_of(published)
         return is_published and (options.follow or store.follows)
 
     # -- doing

@@ -76,7 +76,7 @@ def patch_portion(
         what is there.
     """
     batch = store.read(source, portion)
-    vectors, skipped = _made(task, batch, late)
+    vectors, skipped = made_of(task, batch, late)
     is_kept = late and task.expected.revision > 0
     store.write(
         portion,
@@ -117,8 +117,12 @@ def _bits(vectors: Floats) -> np.typing.NDArray[np.uint8]:
     return np.ascontiguousarray(vectors).reshape(-1).view(np.uint8)
 
 
-def _made(task: Task, batch: Batch, late: bool) -> tuple[Floats, dict[int, str]]:
-    """The vectors of a batch after the edit, and which were left as they are, and why."""
+def made_of(task: Task, batch: Batch, late: bool) -> tuple[Floats, dict[int, str]]:
+    """The vectors of a batch after the edit, and which were left as they are, and why.
+
+    Raises:
+        BadFile: another width than the edit's, or rows that are not of unit length.
+    """
     skipped = unusable(batch.vectors)
     if late:
         skipped |= _of_unknown_kind(task, batch)

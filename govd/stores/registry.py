@@ -41,6 +41,13 @@ class StoreSettings:
     secret: str = field(default="", repr=False)
 
 
+def digest_of(revision: Revision | None) -> str:
+    """The digest of a revision's edit; empty where it edits nothing, like the base: such vectors
+    are the originals, bit for bit.
+    """
+    return revision.edit_digest if revision is not None and revision.rank else ""
+
+
 class Registry:
     """Which stores there are, and which revision a stamp may speak of."""
 
@@ -178,7 +185,7 @@ class Registry:
             model=model.name,
             model_digest=self._model_digest(model, revision),
             revision=number,
-            edit_digest=revision.edit_digest if revision else "",
+            edit_digest=digest_of(revision),
             side="image",
             rows=0,
         )
@@ -202,7 +209,7 @@ class Registry:
                 advice=f"This home is {ours.origin}, and the store was to be of {model.name}.",
             )
         known = self._revision(model, stamp.revision)
-        digest = known.edit_digest if known else ""
+        digest = digest_of(known)
         if stamp.side != "image" or stamp.edit_digest != digest:
             raise Conflict(
                 f"its stamp says revision {stamp.revision}, and its edit is not that revision's",

@@ -18,8 +18,8 @@ from govd.stores.finding import Finding, Query
 from govd.stores.jobs import GOVD, Jobs, PatchOptions
 from govd.stores.opening import opened
 from govd.stores.patching import source_of
-from govd.stores.portions import ROWS, Task, edited
-from govd.stores.registry import Registry, StoreSettings
+from govd.stores.portions import ROWS, Task, made_of
+from govd.stores.registry import Registry, StoreSettings, digest_of
 from govd.stores.verifying import Verifying
 from govd.types import Json, Record, StoreFacts
 
@@ -75,7 +75,7 @@ class Stores:
             **store.as_json(),
             "revision": store.revision,
             "published": wanted,
-            "is_current": store.revision == wanted and not store.faults,
+            "is_current": self._is_current(store) and not store.faults,
             "progress": self.jobs.progress_of(store.name),
         }
 
@@ -130,8 +130,7 @@ class Stores:
         with opened(self.core, store.url, self.registry.secret(store.name)) as at:
             for portion in at.portions("searched", ROWS)[:TRIAL]:
                 batch = at.read("searched", portion)
-                if task.edit is not None:
-                    edited(task.edit, batch.vectors, replace(task, any_length=True), batch)
+                made_of(replace(task, any_length=True), batch, late=False)
                 rows += len(batch.keys)
         rate = rows / max(time.monotonic() - began, 1e-6)
         return Estimate(
@@ -201,7 +200,7 @@ class Stores:
 
     def _is_current(self, store: StoreRecord) -> bool:
         published = self.core.desk.views.published(store.model)
-        return store.revision == (published.number if published else 0)
+        return bool(store.stamp["edit_digest"] == digest_of(published))
 
     # -- for others
 

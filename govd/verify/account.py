@@ -18,6 +18,7 @@ from govd.verify.honest import honest
 from govd.verify.open_bundle import OpenBundle
 from govd.verify.safe_text import safe
 from govd.verify.sentences import sentence_of
+from govd.verify.store_sentences import copies_told, manifest_of
 
 TOLD: Final = 500
 """Entries that are told as sentences."""
@@ -121,7 +122,18 @@ def _recorded(opened: OpenBundle) -> list[str]:
             f"Entry {entry['seq']}, {safe(entry['time'][:19])}Z, {safe(spoken(entry['actor']))}:"
             f" {sentence}"
         )
-    return sentences
+    return [*sentences, *_copies(opened)]
+
+
+def _copies(opened: OpenBundle) -> list[str]:
+    """Which copies of a revision the entries tell of, where the bundle is about one."""
+    about = opened.manifest.get("about")
+    if not isinstance(about, dict) or set(about) != {"model", "revision"}:
+        return []
+    model, number = str(about["model"]), about["revision"]
+    if not isinstance(number, int):
+        return []
+    return [safe(told) for told in copies_told(manifest_of(opened.entries(), model, number))]
 
 
 def _missing(opened: OpenBundle, found: Bounds) -> list[str]:

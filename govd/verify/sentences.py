@@ -12,6 +12,7 @@ from govd.verify.honest import attacks, external_figures, json_dict, json_list, 
 from govd.verify.notice_sentences import of_notice
 from govd.verify.policy_sentences import of_policy
 from govd.verify.safe_text import safe
+from govd.verify.store_sentences import of_store
 
 HAPPENED: Final = {
     "request.approve": "was approved",
@@ -59,6 +60,8 @@ def _sentence(entry: Mapping[str, Any]) -> str:
         sentence = of_feed(kind, subject, payload)
     elif noun == "notice":
         sentence = of_notice(kind, subject, payload)
+    elif noun == "store":
+        sentence = of_store(kind, subject, payload)
     else:
         sentence = _of_other(kind, subject, payload)
     if sentence is not None:

@@ -127,6 +127,7 @@ class ExportBody(Body):
     """`govd export`."""
 
     folder: str
+    side: Literal["image", "text"] | None = None
     revision: int | None = None
     format: str = "hf"
     disclose: bool = False
@@ -200,6 +201,7 @@ class StorePatchBody(Body):
     any_length: bool = False
     unmarked: Literal["skip", "base"] = "skip"
     follow: bool = False
+    instead_of_queries: bool = False
 
 
 class StoreFindBody(Body):

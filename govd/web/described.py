@@ -45,6 +45,7 @@ ANSWERS: Final[dict[str, Model]] = {
     "DELETE /v1/models/{name}": a.Model,
     "GET /v1/models/{model}/revisions": a.Page[a.Revision],
     "GET /v1/models/{model}/revisions/{number}": a.Revision,
+    "GET /v1/models/{model}/manifest": store.Manifest,
     "GET /v1/models/{model}/revisions/{first}/diff/{second}": a.Difference,
     "GET /v1/models/{name}/revisions/{number}/interference": a.Interference,
     "POST /v1/models/{name}/export": a.Export,

@@ -77,7 +77,14 @@ def interference(name: str, number: int, context: Here, reader: Reader) -> Json:
 def export(name: str, body: ExportBody, context: Here, actor: Owner) -> Json:
     """Write the edited model into a folder on the daemon's machine."""
     return context.service.export(
-        name, Path(body.folder), actor, body.revision, body.format, body.disclose, body.recipient
+        name,
+        Path(body.folder),
+        actor,
+        body.revision,
+        body.format,
+        body.disclose,
+        body.recipient,
+        body.side,
     )
 
 

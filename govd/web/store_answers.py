@@ -59,3 +59,16 @@ class StoreHits(Answer):
     rows: int
     named: int | None = Field(description="How many are recognised as it, where all were looked at")
     hits: list[dict[str, Any]] = Field(description="key, score, named")
+
+
+class Manifest(Answer):
+    """Every copy of a model that the ledger knows of."""
+
+    model: str
+    revision: int
+    copies: list[dict[str, Any]] = Field(
+        description="kind, name, place, revision, state (forgotten, pending, unknown), why, side,"
+        " recipient, at, entry; of exports what they lack and keep"
+    )
+    counts: dict[str, int]
+    to_tell: list[dict[str, Any]] = Field(description="recipient, has, since, lacks, keeps")

@@ -104,6 +104,18 @@ class Models(Asked):
         raise NotImplementedError
 
     @question(
+        "models/{model}/manifest",
+        "audit.manifest",
+        least={"number": 0},
+    )
+    def manifest(self, model: str, number: int | None = None) -> Record:
+        """Every copy of a model that the ledger knows of, as a revision sees them (None: the
+        published one): `copies`, `counts` of those that have forgotten, are pending or unknown, and
+        recipients `to_tell`.
+        """
+        raise NotImplementedError
+
+    @question(
         "models/{model}/revisions/{first}/diff/{second}",
         "diff",
         resumes=True,
@@ -201,6 +213,7 @@ class Models(Asked):
             revision: that is written; None: the published one.
             format: what the model's backend can write: `hf`, a folder for transformers; `edit`, the
                 edit alone.
-            how: `recipient`: who gets it, for the ledger; `disclose`: a revision with private
+            how: `side`: `text` for an edit of queries, where it is not the model's own;
+                `recipient`: who gets it, for the ledger; `disclose`: a revision with private
                 forgets too, to a recipient who is named.
         """

@@ -76,6 +76,7 @@ class Stores(Asked):
         any_length: bool = False,
         unmarked: str = "skip",
         follow: bool = False,
+        instead_of_queries: bool = False,
     ) -> Record:
         """Take a store to a revision (None: the published one; 0: the originals).
 
