@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from govd.edit import exact
-from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.types import Floats, Json, Side, Use
 
 VERSION = "2"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile
 from govd.ledger import canonical
 from govd.types import Concept, Contribution, ForgetSpec, Json, Scope

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile, UnreadableImage
 from govd.pictures import Source, arrays, unreadable
 from govd.types import Floats, Model, ModelFacts, Progress, silent

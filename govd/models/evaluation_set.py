@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from govd.edit import EvaluationData
-from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile, Usage
 from govd.models.embeddings import Encoder
 from govd.models.folders import UNREADABLE, labelled

@@ -15,7 +15,7 @@ from govd.asking.foreign import contributed
 from govd.edit import Material, Problem, exact
 from govd.edit.contribution import sealed
 from govd.edit.duals import SAME
-from govd.edit.factors import tensors_to_bytes
+from govd.edit.files import tensors_to_bytes
 from govd.errors import Unsupported
 from govd.models.core import Core, Opened
 from govd.models.phrases import prompt

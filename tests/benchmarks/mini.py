@@ -23,7 +23,7 @@ from govd.edit import (
     exact,
 )
 from govd.edit.contribution import sealed
-from govd.edit.factors import tensors_from_bytes
+from govd.edit.files import tensors_from_bytes
 from govd.methods import builtin
 from govd.models.embeddings import Encoder, Known
 from govd.models.evaluation_set import read_images

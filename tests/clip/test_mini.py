@@ -81,7 +81,7 @@ def test_the_pool_shows_nothing_of_the_evaluation_set() -> None:
 def test_the_calibration_drawings_are_of_this_model_and_of_vendors_that_are_not_judged(
     mini: ClipModel,
 ) -> None:
-    from govd.edit.factors import tensors_from_bytes
+    from govd.edit.files import tensors_from_bytes
 
     tensors, said = tensors_from_bytes((FOLDER / "calibration.safetensors").read_bytes())
     assert said["model"] == mini.facts.digest

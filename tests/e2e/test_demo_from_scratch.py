@@ -14,7 +14,7 @@ pytest.importorskip("jax")
 import govd_clip
 from govd.cli.demo import scratch
 from govd.cli.demo.story import MODEL
-from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.errors import VerificationFailed
 from govd.models.embeddings import Known, file_digest
 from govd.models.given import Given

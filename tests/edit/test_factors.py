@@ -63,7 +63,7 @@ def test_round_trip_and_digest(tmp_path: Path) -> None:
 
 def test_broken_files_are_told(tmp_path: Path) -> None:
     data = Edit(L, B).to_bytes()
-    from govd.edit.factors import tensors_to_bytes
+    from govd.edit.files import tensors_to_bytes
 
     bad = {
         "cut": data[:-9],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.edit.factors import tensors_from_bytes
+from govd.edit.files import tensors_from_bytes
 from govd.errors import (
     BadFile,
     GovdError,

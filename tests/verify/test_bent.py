@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from govd.edit.factors import tensors_from_bytes, tensors_to_bytes
+from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.ledger.signing import Signer
 from govd.verify.bundle import verify_bundle
 from tests.ledger.forging import Files, forged, zipped

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from govd.audit.bundle_questions import Question
-from govd.edit.factors import tensors_from_bytes
+from govd.edit.files import tensors_from_bytes
 from govd.errors import Usage
 from govd.ledger import canonical
 from govd.service.service import Service

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from govd.edit.factors import tensors_to_bytes
+from govd.edit.files import tensors_to_bytes
 from govd.types import Model
 from govd_clip.checkpoint import sha256
 from govd_clip.digests import DIGESTS

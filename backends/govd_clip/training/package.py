@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from govd.edit.factors import tensors_to_bytes
+from govd.edit.files import tensors_to_bytes
 from govd.models.embeddings import Encoder, Known
 from govd.models.phrases import default_vocabulary
 from govd_clip.plugin import open_folder

@@ -13,7 +13,7 @@ import numpy as np
 from govd.cli.demo.compare import evaluation
 from govd.cli.demo.story import CELL, EVERYWHERE, MODEL, QUERIED, STAYS, WHOLE, Picture, Prototype
 from govd.cli.tables import scope
-from govd.edit.factors import tensors_from_bytes
+from govd.edit.files import tensors_from_bytes
 from govd.service.service import Service
 from govd.types import Json, Record
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from govd.cli.demo.story import MODEL
-from govd.edit.factors import tensors_from_bytes
+from govd.edit.files import tensors_from_bytes
 from govd.errors import VerificationFailed
 from govd.models.embeddings import Known, file_digest
 from govd.service.service import Service
