@@ -9,7 +9,7 @@ from pathlib import Path
 from govd.service.api.stores import Stores
 from govd.service.service import Service
 from govd.stores.finding import Query
-from govd.stores.jobs import PatchOptions
+from govd.stores.plans import PatchOptions
 from govd.stores.portions import Unmarked
 from govd.stores.registry import StoreSettings
 from govd.types import Record

@@ -23,7 +23,8 @@ from govd.edit import exact
 from govd.edit.algebra import Host
 from govd.edit.basis import Basis
 from govd.edit.compose import Method, compose
-from govd.edit.factors import Edit, tensors_from_bytes, tensors_to_bytes
+from govd.edit.factors import Edit
+from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile, OverCapacity, Unsupported, Usage
 from govd.types import PRIVATE, Contribution, Floats, Json, Side
 

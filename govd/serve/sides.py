@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from govd.edit import Edit
+from govd.edit.tensors import factors_of
 from govd.errors import Conflict, Unsupported, Usage
 from govd.models.core import Core
 from govd.models.served import Served
@@ -34,7 +35,7 @@ def sided(core: Core, model: str, served: Served, side: str | None) -> Served:
             advice="Register the model with --side image for an edit of pictures.",
         )
     check_unpatched(core, model)
-    linear = served.edit.linear
+    linear = factors_of(served.edit).linear
     return replace(served, edit=Edit(linear.L, linear.B, "text", linear.facts))
 
 

@@ -15,9 +15,10 @@ from govd.records.limits import bounded
 from govd.records.store import StoreRecord, StoreState
 from govd.serve.serving import Serving
 from govd.stores.finding import Finding, Query
-from govd.stores.jobs import GOVD, Jobs, PatchOptions
+from govd.stores.jobs import GOVD, Jobs
 from govd.stores.opening import opened
 from govd.stores.patching import source_of
+from govd.stores.plans import PatchOptions
 from govd.stores.portions import ROWS, Task, made_of
 from govd.stores.registry import Registry, StoreSettings, digest_of
 from govd.stores.verifying import Verifying
@@ -101,7 +102,7 @@ class Stores:
             patch is under way, or queries are edited instead. Unsupported: its originals cannot be
             had.
         """
-        store, task = self.jobs.task(name, options)
+        store, task = self.jobs.plans.task(name, options)
         secret = self.registry.secret(name)
         with opened(self.core, store.url, secret) as at:
             facts = at.facts()
@@ -111,13 +112,13 @@ class Stores:
                     where=store.url,
                     advice="Keep originals beside it, edit queries instead, or say --lossy.",
                 )
-            self.jobs.check_stamp(store, at.stamp(), facts)
+            self.jobs.plans.check_stamp(store, at.stamp(), facts)
             if not any(stamp.is_of(task.stamp) for stamp in at.held()):
                 source_of(at, task.expected)
             estimate = self._estimate(store, task, facts)
         if options.dry_run:
             return {**self._shown(store), "dry_run": True, "estimate": estimate.as_json()}
-        self.jobs.begin(store, task, options, estimate.as_json(), actor)
+        self.jobs.plans.begin(store, task, options, estimate.as_json(), actor)
         return {**self.show(name), "estimate": estimate.as_json()}
 
     def _estimate(self, store: StoreRecord, task: Task, facts: StoreFacts) -> Estimate:

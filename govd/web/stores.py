@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from govd.stores.finding import Query
-from govd.stores.jobs import PatchOptions
+from govd.stores.plans import PatchOptions
 from govd.stores.registry import StoreSettings
 from govd.types import Json
 from govd.web.bodies import ReasonBody, StoreBody, StoreFindBody, StorePatchBody, file_of

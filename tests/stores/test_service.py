@@ -18,7 +18,7 @@ from govd.errors import Conflict, NotFound, Unsupported, Usage
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.stores.finding import Query
-from govd.stores.jobs import PatchOptions
+from govd.stores.plans import PatchOptions
 from govd.stores.registry import StoreSettings
 from govd.verify.offline import verify_offline
 from govd_npy import NpyStore
