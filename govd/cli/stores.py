@@ -32,8 +32,8 @@ UrlArgument = Annotated[
     typer.Argument(
         metavar="URL",
         help=(
-            "Where it is: a path or file:///… of .npy vectors, or whatever a plugin opens"
-            " (`govd doctor` lists plugins). On the daemon's machine."
+            "Where it is: a path or file:///… (.npy, .parquet?column=NAME), or whatever a plugin"
+            " opens (`govd doctor` lists plugins). On the daemon's machine."
         ),
     ),
 ]
@@ -103,8 +103,11 @@ def add(
 
 
 def address(url: str) -> str:
-    """A path as the address of its file."""
-    return url if "://" in url else Path(url).expanduser().absolute().as_uri()
+    """A path, also one with `?column=…`, as the address of its file."""
+    if "://" in url:
+        return url
+    path, mark, query = url.partition("?") if not Path(url).expanduser().exists() else (url, "", "")
+    return Path(path).expanduser().absolute().as_uri() + mark + query
 
 
 @app.command("list")

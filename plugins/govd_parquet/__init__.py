@@ -1,0 +1,62 @@
+"""Vectors in a column of Parquet, Arrow or Feather files: `file:///data/items.parquet`, or a folder
+of them, `file:///data/items?column=embedding&key=id`.
+
+A file is never changed in place. A switch writes each file anew as it is at that moment, with all
+its other columns, its row groups, compression and metadata, puts it in the place of the old one and
+stamps it under the schema key `govd`; beside `items.parquet` lies the stamp of the whole,
+`items.parquet.govd.json`, and in `items.parquet.govd` the originals, as plain rows. A file that
+somebody wrote anew is compared row by row: what is known by its vector keeps its original, whatever
+its place; what is not came in meanwhile.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from govd.errors import BadFile, Unsupported, Usage
+from govd.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from govd.types import Store
+
+__all__ = ["govd_open_store"]
+SUFFIXES = (".parquet", ".arrow", ".feather")
+
+
+@hookimpl
+def govd_open_store(url: str) -> Store | None:
+    """`file:///…/NAME.parquet`, `.arrow`, `.feather`, or a folder with such files.
+
+    Raises:
+        BadFile: there is no such file, or no such column of vectors. Usage: it names a host, or
+        asks for something else than `column` and `key`. Unsupported: pyarrow is not installed.
+    """
+    parts = urlsplit(url)
+    path = Path(unquote(parts.path))
+    if parts.scheme != "file" or not (path.suffix in SUFFIXES or _is_dataset(path)):
+        return None
+    if parts.netloc not in ("", "localhost"):
+        raise Usage(f"the address names a host, {parts.netloc}", advice="Write file:///…, a path.")
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if query.keys() - {"column", "key"}:
+        raise Usage(f"{url}: unknown {', '.join(sorted(query.keys() - {'column', 'key'}))}")
+    if not path.exists():
+        raise BadFile("there is no such file", where=str(path))
+    try:
+        from govd_parquet.store import ParquetStore
+    except ImportError:
+        raise Unsupported(
+            "Parquet and Arrow files need pyarrow",
+            where=url,
+            advice="pip install 'govd[parquet]'",
+        ) from None
+    return ParquetStore(path, query.get("column", ""), query.get("key", ""))
+
+
+def _is_dataset(path: Path) -> bool:
+    """Whether a folder has such files in it, or in its folders of partitions."""
+    if path.suffix or not path.is_dir():
+        return False
+    return any(file.suffix in SUFFIXES for file in path.rglob("*") if file.is_file())

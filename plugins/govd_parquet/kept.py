@@ -1,0 +1,161 @@
+"""What lies beside a table: its stamp, its originals and vectors that are not searched yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from govd.errors import BadFile, MachineFault
+from govd.types import Floats, Json
+from govd_parquet.vectors import Shape
+
+
+@contextmanager
+def faults(where: Path) -> Iterator[None]:
+    """What the file system refuses, as an error of govd's.
+
+    Raises:
+        MachineFault: it refuses something.
+    """
+    try:
+        yield
+    except OSError as fault:
+        raise MachineFault(
+            f"it cannot be written ({fault.strerror or fault})",
+            where=str(fault.filename or where),
+            advice="Make room or give the right to write there, then patch again: it goes on.",
+        ) from None
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Write JSON, durable, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def json_in(path: Path) -> Json:
+    """What a JSON file says; None where there is none.
+
+    Raises:
+        BadFile: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as fault:
+        raise BadFile(f"it cannot be read ({fault})", where=str(path)) from None
+
+
+def gone(folder: Path) -> None:
+    """Take a folder away, if there is one."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def room(path: Path, shape: tuple[int, ...], dtype: Any) -> None:
+    """An array on disk, all zero, with its bytes reserved."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, max(path.stat().st_size, 1))
+    del array
+
+
+def mapped(path: Path, write: bool = False) -> Any:
+    """An array on disk, mapped."""
+    return np.load(path, mmap_mode="r+" if write else "r")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Vectors as the unedited model made them: `rows/FILE.npy` `(n, d)`; and, in the same order,
+    hashes of what is searched in their place, `hash/FILE.npy` `(n,)`. `files`: `rows` and `ident`
+    of each file when that was so.
+    """
+
+    folder: Path
+    files: Mapping[str, Mapping[str, Json]]
+
+    def path(self, rel: str) -> Path:
+        """Where the originals of a file are."""
+        return self.folder / "rows" / f"{rel}.npy"
+
+    def hash_path(self, rel: str) -> Path:
+        """Where the hashes of a file are."""
+        return self.folder / "hash" / f"{rel}.npy"
+
+    def put(self, rel: str, blocks: Iterator[Floats], hashed: Any, shape: Shape) -> None:
+        """Keep rows `(n, d)`, block by block, and their hashes `(n,)`."""
+        room(self.path(rel), (len(hashed), shape.dim), shape.dtype)
+        rows, start = mapped(self.path(rel), write=True), 0
+        for block in blocks:
+            rows[start : start + len(block)] = block
+            start += len(block)
+        rows.flush()
+        self.put_hashes(rel, hashed)
+
+    def put_hashes(self, rel: str, hashed: Any) -> None:
+        """Keep hashes `(n,)`."""
+        self.hash_path(rel).parent.mkdir(parents=True, exist_ok=True)
+        np.save(self.hash_path(rel), hashed)
+
+    def origins(self, rel: str, hashed: Any) -> Any:
+        """For each hash `(n,)` of a row, the place of its original; -1: there is none."""
+        if not self.hash_path(rel).exists():
+            return np.full(len(hashed), -1, np.int64)
+        known = np.load(self.hash_path(rel))
+        if not len(known):
+            return np.full(len(hashed), -1, np.int64)
+        order = np.argsort(known, kind="stable")
+        place = np.searchsorted(known[order], hashed)
+        place = order[np.minimum(place, len(known) - 1)]
+        return np.where(known[place] == hashed, place, -1).astype(np.int64)
+
+
+class LateRows:
+    """Rows of a file that came in meanwhile, by their number among those: vectors (`made`), their
+    originals, and whether each is written with a known original (1), or without (2).
+    """
+
+    def __init__(self, folder: Path, rows: int, shape: Shape) -> None:
+        self.folder, self.rows = folder, rows
+        if not (folder / "state.npy").exists():
+            room(folder / "made.npy", (rows, shape.dim), shape.dtype)
+            room(folder / "base.npy", (rows, shape.dim), shape.dtype)
+            room(folder / "state.npy", (rows,), np.uint8)
+
+    def write(self, start: int, made: Floats, originals: Floats, known: Any) -> None:
+        """Keep rows `(n, d)`, their originals `(n, d)` and whether these are known `(n,)`."""
+        stop = start + len(made)
+        mapped(self.folder / "made.npy", write=True)[start:stop] = made
+        mapped(self.folder / "base.npy", write=True)[start:stop] = originals
+        mapped(self.folder / "state.npy", write=True)[start:stop] = np.where(known, 1, 2)
+
+    def is_whole(self) -> bool:
+        """Whether each row was written."""
+        return bool((self.state() > 0).all())
+
+    def state(self) -> Any:
+        """Of each row, `(n,)`."""
+        return mapped(self.folder / "state.npy")
+
+    def made(self) -> Any:
+        """Rows `(n, d)`."""
+        return mapped(self.folder / "made.npy")
+
+    def base(self) -> Any:
+        """Originals `(n, d)`."""
+        return mapped(self.folder / "base.npy")

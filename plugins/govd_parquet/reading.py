@@ -1,0 +1,117 @@
+"""What is searched, read in portions: several threads get what one of them decodes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from govd.errors import BadFile
+from govd.types import Batch, Floats, Hit
+from govd_parquet.files import Files
+from govd_parquet.tables import Table
+from govd_parquet.vectors import rows_of
+
+AHEAD: Final = 16
+"""Portions that are decoded and wait for the thread that wants them."""
+
+
+class Reader:
+    """Reads rows of files in about the order in which they lie."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._lock = threading.Lock()
+        self._source: tuple[str, str, int] = ("", "", 0)
+        self._rows: Iterator[tuple[int, Floats]] = iter(())
+        self._next = 0
+        self._ready: dict[int, Floats] = {}
+
+    def read(self, table: Table, rel: str, start: int, stop: int) -> tuple[Any, Floats]:
+        """Keys and rows `(n, d)`, a copy, of a span of a file.
+
+        Raises:
+            BadFile: they are not there.
+        """
+        with self._lock:
+            if start not in self._ready or self._source[:2] != (rel, table.ident):
+                self._wind(table, rel, start, stop - start)
+            rows = self._ready.pop(start)
+        if len(rows) != stop - start:
+            raise BadFile("it was written anew meanwhile", where=str(table.path))
+        return self._files.keys(rel, table, range(start, stop)), rows
+
+    def _wind(self, table: Table, rel: str, start: int, rows: int) -> None:
+        """Decode until a start is there."""
+        size = max(rows, self._source[2]) if self._source[:2] == (rel, table.ident) else rows
+        source = (rel, table.ident, size)
+        if source != self._source or not self._next <= start < self._next + AHEAD * size:
+            self._source, self._ready = source, {}
+            first = max((at for at in _firsts(table) if at <= start), default=0)
+            self._rows, self._next = self._decoded(table, size, first), first
+        for at, block in self._rows:
+            self._ready[at] = block
+            self._next = at + len(block)
+            if at >= start:
+                break
+        for old in sorted(self._ready)[: -2 * AHEAD]:
+            del self._ready[old]
+        if start not in self._ready:
+            self._source = ("", "", 0)
+            raise BadFile("rows are not where they were", where=str(table.path))
+
+    def _decoded(self, table: Table, size: int, first: int) -> Iterator[tuple[int, Floats]]:
+        starts = (start for start, _ in table.spans(size) if start >= first)
+        column = self._files.shape.column
+        for start, batch in zip(starts, table.batches([column], size, first), strict=False):
+            yield start, rows_of(batch.column(0), self._files.shape, str(table.path)).copy()
+
+    def pick(self, table: Table, places: Any) -> Floats:
+        """Rows `(n, d)` at ascending places of a file, decoded from the first one's group on."""
+        shape = self._files.shape
+        rows = np.zeros((len(places), shape.dim), shape.dtype)
+        if not len(places):
+            return rows
+        start = max((at for at in _firsts(table) if at <= places[0]), default=0)
+        for batch in table.batches([shape.column], 8192, start):
+            inside = (places >= start) & (places < start + batch.num_rows)
+            if inside.any():
+                block = rows_of(batch.column(0), shape, str(table.path))
+                rows[inside] = block[places[inside] - start]
+            start += batch.num_rows
+            if start > places[-1]:
+                break
+        return rows
+
+    def close(self) -> None:
+        """Let go of what is decoded."""
+        self._rows, self._ready, self._source = iter(()), {}, ("", "", 0)
+
+
+def _firsts(table: Table) -> list[int]:
+    """The first row of each group."""
+    return [0, *np.cumsum(table.groups)[:-1].tolist()] if table.groups else [0]
+
+
+def nearest(
+    batches: Iterable[Batch], queries: Floats, limit: int
+) -> tuple[Sequence[Sequence[Hit]], Mapping[str, Floats]]:
+    """The best of batches for each of the queries `(n, d)`, and the vectors `(d,)` of all hits."""
+    best: list[list[tuple[float, str, Floats]]] = [[] for _ in queries]
+    for batch in batches:
+        part = np.asarray(batch.vectors, np.float32)
+        length = np.linalg.norm(part, axis=1)
+        cosines = queries @ (part / np.where(length > 0, length, 1)[:, None]).T
+        cosines = np.nan_to_num(cosines, nan=-1)
+        for place, scores in enumerate(cosines):
+            top = np.argsort(-scores, kind="stable")[:limit]
+            rows = [(float(scores[i]), batch.keys[int(i)], batch.vectors[int(i)]) for i in top]
+            best[place] = sorted(best[place] + rows, key=_score)[:limit]
+    vectors = {key: vector.copy() for rows in best for _, key, vector in rows}
+    return [[Hit(key, score) for score, key, _ in rows] for rows in best], vectors
+
+
+def _score(row: tuple[float, str, Floats]) -> float:
+    return -row[0]

@@ -1,0 +1,354 @@
+"""A table in files, its originals beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from govd.errors import BadFile, Conflict, NotFound
+from govd.types import (
+    Batch,
+    Floats,
+    Generation,
+    Hit,
+    Json,
+    Portion,
+    Progress,
+    Purged,
+    StoreFacts,
+    StoreStamp,
+    silent,
+)
+from govd_parquet.files import Files
+from govd_parquet.kept import Ground, faults, gone, json_in, mapped, room, write_json
+from govd_parquet.reading import Reader, nearest
+from govd_parquet.standing import READ_ROWS, Standing
+from govd_parquet.switching import Part, finish, make_all
+from govd_parquet.tables import Table
+from govd_parquet.vectors import hashes
+
+LATE: Final = "late:"
+"""How portions of rows begin that came in meanwhile."""
+
+
+class ParquetStore:
+    """The vectors of a column of one file or of several."""
+
+    def __init__(self, path: Path, column: str = "", key: str = "") -> None:
+        self.path, self.folder = path, Path(f"{path}.govd")
+        self.files = Files(path, column, key)
+        self.shape = self.files.shape
+        self._reader = Reader(self.files)
+        self.at = Standing(self.files, self.folder)
+        self._hits: dict[str, Floats] = {}
+
+    # -- what it is
+
+    def facts(self) -> StoreFacts:
+        """See `govd.types.Store`."""
+        tables = self.files.tables()
+        rows = sum(table.rows for table in tables.values())
+        size = rows * self.shape.dim * np.dtype(self.shape.dtype).itemsize
+        return StoreFacts(
+            self.files.kind,
+            self.shape.dim,
+            self.shape.dtype,
+            rows,
+            size,
+            f"the originals in {self.folder.name}",
+            at_once=len(tables) == 1,
+            marks=True,
+        )
+
+    def stamp(self) -> StoreStamp | None:
+        """See `govd.types.Store`.
+
+        Raises:
+            BadFile: what lies beside it is no stamp.
+        """
+        with self.at.lock, faults(self.folder):
+            if json_in(self.folder / "switch.json") is not None:
+                finish(self.files, self.folder)
+        state = json_in(self.files.beside)
+        if state is None:
+            return self.files.stamp()
+        try:
+            return StoreStamp.from_json(state)
+        except ValueError as fault:
+            raise BadFile(str(fault), where=str(self.files.beside)) from None
+
+    def held(self) -> Sequence[StoreStamp]:
+        """See `govd.types.Store`."""
+        stamp, state = self.stamp(), json_in(self.files.beside) or {}
+        base = state.get("base")
+        stamps = [] if stamp is None else [stamp]
+        return [*stamps, StoreStamp.from_json(base)] if base else stamps
+
+    def claim(self, stamp: StoreStamp) -> StoreStamp:
+        """See `govd.types.Store`.
+
+        Raises:
+            Conflict: it is stamped.
+        """
+        if self.stamp() is not None:
+            raise Conflict("it is stamped already", where=str(self.path))
+        digest, files = hashlib.sha256(), {}
+        for rel, table in self.files.tables().items():
+            for block in table.vectors(self.shape, READ_ROWS):
+                digest.update(np.ascontiguousarray(block).view(np.uint8).data)
+            files[rel] = {"ident": table.ident, "rows": table.rows}
+        rows = sum(int(file["rows"]) for file in files.values())
+        counted = replace(stamp, rows=rows, sha256=digest.hexdigest())
+        with faults(self.path):
+            write_json(self.files.beside, {**counted.as_json(), "files": files})
+        return counted
+
+    # -- reading
+
+    def portions(self, generation: Generation, rows: int) -> Sequence[Portion]:
+        """See `govd.types.Store`."""
+        ground = self.at.ground()
+        if generation == "searched" and not self.at.is_snapshot():
+            tables = self.files.tables()
+            return [_portion(rel, *span) for rel in tables for span in tables[rel].spans(rows)]
+        if ground is None or (generation == "base" and not self.at.revision()):
+            return []
+        return [
+            _portion(rel, start, min(start + rows, int(file["rows"])))
+            for rel, file in ground.files.items()
+            for start in range(0, int(file["rows"]), rows)
+        ]
+
+    def read(self, generation: Generation, portion: Portion) -> Batch:
+        """See `govd.types.Store`.
+
+        Raises:
+            BadFile: they are not there.
+        """
+        rel, start, stop = _bounds(portion)
+        if portion.name.startswith(LATE):
+            return self._read_late(generation, rel, start, stop)
+        if generation == "searched" and not self.at.is_snapshot():
+            return self._searched(rel, start, stop)
+        ground = self.at.ground()
+        path = None if ground is None else ground.path(rel)
+        if generation == "next":
+            path = self.at.part("rows", rel)
+        if path is None or not path.exists():
+            raise BadFile(f"no vectors of {generation} are there", where=f"{self.path}: {rel}")
+        rows = np.array(mapped(path)[start:stop])
+        return Batch(self.at.ground_keys(rel, start, stop), rows)
+
+    def _searched(self, rel: str, start: int, stop: int) -> Batch:
+        table = self.files.table(rel)
+        keys, rows = self._reader.read(table, rel, start, stop)
+        return Batch(keys, rows, self.at.marks(rel, table, start, stop))
+
+    # -- writing
+
+    def prepare(self, expected: StoreStamp, stamp: StoreStamp) -> None:
+        """See `govd.types.Store`.
+
+        Raises:
+            Conflict: its stamp is another, or a file of it says another revision.
+        """
+        self._check(expected)
+        plan = {"from": expected.as_json(), "to": stamp.as_json()}
+        with self.at.lock, faults(self.folder):
+            begun = json_in(self.at.part("plan.json"))
+            if begun is None or any(begun[name] != plan[name] for name in plan):
+                gone(self.folder / "next")
+                self.at.origins_of.clear()
+                files = self._staged() if expected.revision == 0 else self.at.state()["files"]
+                for rel, file in files.items():
+                    shape = (int(file["rows"]), self.shape.dim)
+                    room(self.at.part("rows", rel), shape, self.shape.dtype)
+                write_json(self.at.part("plan.json"), {**plan, "files": files})
+            self.at.is_planned = True
+
+    def _staged(self) -> dict[str, Json]:
+        """Copy what is searched, which are the originals; the files it came from.
+
+        Raises:
+            Conflict: a file of it says another revision.
+        """
+        files: dict[str, Json] = {}
+        ground = Ground(self.at.part("ground"), files)
+        (self.folder / "next").mkdir(parents=True, exist_ok=True)
+        for rel, table in self.files.tables().items():
+            if self.at.late_mark(rel, table):
+                raise Conflict(
+                    f"{rel} is of revision {self.at.late_mark(rel, table)}, the others of none",
+                    where=str(self.path),
+                    advice="Take it away, or encode its pictures by the unedited model.",
+                )
+            hashed: list[Any] = []
+            files[rel] = {"ident": table.ident, "rows": table.rows}
+            room(ground.path(rel), (table.rows, self.shape.dim), self.shape.dtype)
+            rows, start = mapped(ground.path(rel), write=True), 0
+            for block in table.vectors(self.shape, READ_ROWS):
+                rows[start : start + len(block)] = block
+                hashed.append(hashes(block))
+                start += len(block)
+            ground.put_hashes(rel, np.concatenate([np.zeros(0, np.uint64), *hashed]))
+        return files
+
+    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+        """See `govd.types.Store`."""
+        rel, start, stop = _bounds(portion)
+        with faults(self.folder):
+            if not portion.name.startswith(LATE):
+                mapped(self.at.part("rows", rel), write=True)[start:stop] = batch.vectors
+                return
+            rel, ident = rel.rsplit("@", 1)
+            table = self.files.table(rel)
+            if table.ident != ident:
+                return  # written anew since: what came in is looked for again
+            late = self.at.late_rows(rel, table)
+            source = self._late_source(rel, table, start, stop)
+            revision = json_in(self.at.part("plan.json"))["to"]["revision"]
+            marks = batch.marks or [None] * len(batch.keys)
+            known = [mark == revision and not self.at.late_mark(rel, table) for mark in marks]
+            late.write(start, batch.vectors, source if originals is None else originals, known)
+
+    # -- what came in meanwhile
+
+    def late(self, rows: int) -> Sequence[Portion]:
+        """See `govd.types.Store`."""
+        portions = []
+        for rel, table in self.files.tables().items():
+            count = int((self.at.origin(rel, table) < 0).sum())
+            if count and self.at.late_rows(rel, table).is_whole():
+                continue
+            name = f"{LATE}{rel}@{table.ident}"
+            portions += [
+                _portion(name, start, min(start + rows, count)) for start in range(0, count, rows)
+            ]
+        return portions
+
+    def _read_late(self, generation: Generation, rel: str, start: int, stop: int) -> Batch:
+        rel, ident = rel.rsplit("@", 1)
+        table = self.files.table(rel)
+        if table.ident != ident:
+            raise BadFile("it was written anew meanwhile", where=f"{self.path}: {rel}")
+        places = np.flatnonzero(self.at.origin(rel, table) < 0)[start:stop]
+        keys = self.files.keys(rel, table, places)
+        if generation == "next":
+            return Batch(keys, np.array(self.at.late_rows(rel, table).made()[start:stop]))
+        rows = self._late_source(rel, table, start, stop)
+        return Batch(keys, rows, [self.at.late_mark(rel, table)] * len(keys))
+
+    def _late_source(self, rel: str, table: Table, start: int, stop: int) -> Floats:
+        places = np.flatnonzero(self.at.origin(rel, table) < 0)[start:stop]
+        return self._reader.pick(table, places)
+
+    # -- switching
+
+    def switch(self, expected: StoreStamp, stamp: StoreStamp) -> StoreStamp | None:
+        """See `govd.types.Store`.
+
+        Raises:
+            Conflict: its stamp is another, or it holds none of this one.
+        """
+        self._check(expected)
+        plan = json_in(self.at.part("plan.json"))
+        is_next = plan is not None and StoreStamp.from_json(plan["to"]).is_of(stamp)
+        if not is_next and not any(kept.is_of(stamp) for kept in self.held()[1:]):
+            raise Conflict("it holds no vectors of this stamp", where=str(self.path))
+        with self.at.lock, faults(self.folder):
+            if not is_next:
+                gone(self.folder / "next")
+            parts = self._parts(self.at.part("rows") if is_next else self.folder / "base" / "rows")
+            if parts is None:
+                return None
+            base = json_in(self.files.beside).get("base") or expected.as_json()
+            made = make_all(self.files, self.folder, parts, stamp, base)
+            return finish(self.files, self.folder) if made else None
+
+    def _parts(self, rows: Path) -> list[Part] | None:
+        """How each file is made anew; None where rows came in of which nothing was written."""
+        parts, ground = [], self.at.ground()
+        for rel, table in self.files.tables().items():
+            origin = self.at.origin(rel, table)
+            late = self.at.late_rows(rel, table) if (origin < 0).any() else None
+            if late is not None and not late.is_whole():
+                return None
+            path = rows / f"{rel}.npy"
+            parts.append(Part(rel, table, origin, path, late, ground))
+        return parts
+
+    def _check(self, expected: StoreStamp) -> None:
+        if self.stamp() != expected:
+            raise Conflict(
+                "its stamp is not the one that was read before: somebody was quicker",
+                where=str(self.path),
+                advice="Look at it again (`govd store show`), then patch again.",
+            )
+
+    # -- searching
+
+    def find(self, queries: Floats, limit: int) -> Sequence[Sequence[Hit]]:
+        """See `govd.types.Store`."""
+        hits, vectors = nearest(self._batches(), queries, limit)
+        self._hits = dict(vectors)
+        return hits
+
+    def _batches(self) -> Iterator[Batch]:
+        for rel, table in self.files.tables().items():
+            for start, stop in table.spans(READ_ROWS):
+                yield Batch(*self._reader.read(table, rel, start, stop))
+
+    def fetch(self, keys: Sequence[str]) -> Floats:
+        """See `govd.types.Store`.
+
+        Raises:
+            NotFound: there is no such row.
+        """
+        rows = {key: self._hits[key] for key in keys if key in self._hits}
+        wanted = set(keys) - rows.keys()
+        for batch in self._batches() if wanted else ():
+            places = {key: place for place, key in enumerate(batch.keys) if key in wanted}
+            rows |= {key: batch.vectors[place] for key, place in places.items()}
+        if not set(keys) <= rows.keys():
+            raise NotFound("there is no such row", where=str(self.path))
+        empty = np.zeros((0, self.shape.dim), self.shape.dtype)
+        return np.stack([rows[key] for key in keys]) if keys else empty
+
+    # -- letting go
+
+    def purge(self, progress: Progress = silent) -> Purged:
+        """See `govd.types.Store`."""
+        self.stamp()
+        with self.at.lock, faults(self.folder):
+            files = [file for file in self.folder.rglob("*") if file.is_file()]
+            links = {file.stat().st_ino: file.stat().st_size for file in files}
+            gone(self.folder)
+            state = json_in(self.files.beside)
+            if state is not None:
+                write_json(self.files.beside, {**state, "base": None})
+        progress("files", len(files), len(files))
+        remains = (
+            "copies that the file system keeps: snapshots, backups, freed blocks",
+            "files of before the last switch in programs that have them open, until these close",
+        )
+        return Purged(sum(links.values()), None, remains)
+
+    def close(self) -> None:
+        """See `govd.types.Store`."""
+        self._reader.close()
+
+
+def _portion(name: str, start: int, stop: int) -> Portion:
+    return Portion(f"{name}:{start}-{stop}", stop - start)
+
+
+def _bounds(portion: Portion) -> tuple[str, int, int]:
+    """The file of a portion, and its first and last row."""
+    name, _, span = portion.name.removeprefix(LATE).rpartition(":")
+    start, _, stop = span.partition("-")
+    return name, int(start), int(stop)
