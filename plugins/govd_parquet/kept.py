@@ -15,7 +15,7 @@ import numpy as np
 
 from govd.errors import BadFile, MachineFault
 from govd.types import Floats, Json
-from govd_parquet.vectors import Shape
+from govd_parquet.vectors import Shape, hashes
 
 
 @contextmanager
@@ -106,6 +106,16 @@ class Ground:
             start += len(block)
         rows.flush()
         self.put_hashes(rel, hashed)
+
+    def stage(self, rel: str, count: int, blocks: Iterator[Floats], shape: Shape) -> None:
+        """Keep `count` rows `(n, d)`, block by block, which are searched as they are."""
+        room(self.path(rel), (count, shape.dim), shape.dtype)
+        rows, start, hashed = mapped(self.path(rel), write=True), 0, [np.zeros(0, np.uint64)]
+        for block in blocks:
+            rows[start : start + len(block)] = block
+            hashed.append(hashes(block))
+            start += len(block)
+        self.put_hashes(rel, np.concatenate(hashed))
 
     def put_hashes(self, rel: str, hashed: Any) -> None:
         """Keep hashes `(n,)`."""

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -30,7 +30,6 @@ from govd_parquet.reading import Reader, nearest
 from govd_parquet.standing import READ_ROWS, Standing
 from govd_parquet.switching import Part, finish, make_all
 from govd_parquet.tables import Table
-from govd_parquet.vectors import hashes
 
 LATE: Final = "late:"
 """How portions of rows begin that came in meanwhile."""
@@ -187,15 +186,8 @@ class ParquetStore:
                     where=str(self.path),
                     advice="Take it away, or encode its pictures by the unedited model.",
                 )
-            hashed: list[Any] = []
             files[rel] = {"ident": table.ident, "rows": table.rows}
-            room(ground.path(rel), (table.rows, self.shape.dim), self.shape.dtype)
-            rows, start = mapped(ground.path(rel), write=True), 0
-            for block in table.vectors(self.shape, READ_ROWS):
-                rows[start : start + len(block)] = block
-                hashed.append(hashes(block))
-                start += len(block)
-            ground.put_hashes(rel, np.concatenate([np.zeros(0, np.uint64), *hashed]))
+            ground.stage(rel, table.rows, table.vectors(self.shape, READ_ROWS), self.shape)
         return files
 
     def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
