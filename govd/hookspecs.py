@@ -52,7 +52,7 @@ from govd.types import (
 )
 
 if TYPE_CHECKING:
-    from govd.edit import Basis, Edit, EvaluationData, Method
+    from govd.edit import AnyEdit, Basis, EvaluationData, Method
 
 PROJECT = "govd"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -89,6 +89,8 @@ def govd_compute_contribution(
     answers last, by asking the model for embeddings and the method for the rest; a backend answers
     first where it knows a shorter way, or where its models are no CLIP and a contribution is
     something else: tensors by any name, which `govd_compose_edit` of the same plugin understands.
+    Of a model without a space (`facts.dim` 0) they are deltas of weights, `full:NAME` or `up:NAME`
+    with `down:NAME`, which the core adds up; they may come from a job that is no pure function.
 
     `basis` is the model as it was registered: its labels, vocabulary and domains with their
     vectors, and the pool. Each of them may be empty but the vocabulary: a basis without labels has
@@ -99,7 +101,7 @@ def govd_compute_contribution(
 @hookspec(firstresult=True)
 def govd_compose_edit(
     basis: Basis, contributions: Sequence[Contribution], methods: Mapping[str, Method], where: str
-) -> Edit | None:
+) -> AnyEdit | None:
     """The cumulative edit of all contributions in force (*first*). `where` is `host` or `device`.
 
     The core answers `host`, with the same bytes on any machine; a backend may answer `device`
@@ -111,12 +113,13 @@ def govd_compose_edit(
 def govd_evaluate(
     model: Model,
     basis: Basis,
-    edit: Edit,
+    edit: AnyEdit,
     contributions: Sequence[Contribution],
     data: EvaluationData | None,
 ) -> Mapping[str, Json] | None:
     """Metrics of an edit (*first*), on embeddings of labelled pictures where `data` has them, else
-    on texts and prototypes alone.
+    on texts and prototypes alone. Of a model without a space the edit is of tensors, and also asked
+    for where nothing is in force.
     """
 
 
@@ -211,7 +214,7 @@ def govd_gate(revision: Record) -> Gate | None:
 
 
 @hookspec(firstresult=True)
-def govd_export(model: Model, edit: Edit, format: str, folder: Path) -> Mapping[str, str] | None:
+def govd_export(model: Model, edit: AnyEdit, format: str, folder: Path) -> Mapping[str, str] | None:
     """Write an edited model in `format` into `folder` (*first*); file names with their SHA-256, or
     None for a format not one's own.
     """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,17 @@ from govd.edit import Basis, TensorEdit
 from govd.edit.contribution import sealed
 from govd.errors import JobFailed
 from govd.hookspecs import hookimpl
-from govd.types import Contribution, ForgetSpec, Gate, Json, Model, ModelReference, Progress, Record
+from govd.types import (
+    PRIVATE,
+    Contribution,
+    ForgetSpec,
+    Gate,
+    Json,
+    Model,
+    ModelReference,
+    Progress,
+    Record,
+)
 from govd_delta.model import SCHEME, DeltaModel, opened
 from govd_delta.outputs import delta_tensors, metrics
 from govd_delta.running import Ran, code_of, ran
@@ -60,11 +70,9 @@ def govd_evaluate(
         return None
     requests = [_asked(contribution.spec) for contribution in contributions]
     document = {"task": "evaluate", "requests": requests}
-    with tempfile.TemporaryDirectory(prefix="govd-edited-") as folder:
-        edited = Path(folder)
-        model.write_checkpoint(edit, edited)
-        with ran(model.job, model.job.evaluate, model, document, edited) as result:
-            figures = metrics(result.out, model.job)
+    write = partial(model.write_checkpoint, edit)
+    with ran(model.job, model.job.evaluate, model, document, write) as result:
+        figures = metrics(result.out, model.job)
     return figures | {"job": _facts(model, model.job.evaluate, result)}
 
 
@@ -88,8 +96,12 @@ def govd_export(model: Model, edit: Any, format: str, folder: Path) -> Mapping[s
 
 
 def _asked(spec: ForgetSpec) -> dict[str, Json]:
-    """A forget as a job is asked for it."""
-    return {**spec.scope.as_json(), "strength": spec.strength, "seed": spec.seed}
+    """A forget as a job is asked for it. To an evaluation the names of a private one are
+    commitments, and `private` says so.
+    """
+    is_private = any(concept.name.startswith(PRIVATE) for concept in spec.scope.concepts)
+    asked: dict[str, Json] = {**spec.scope.as_json(), "strength": spec.strength}
+    return asked | {"seed": spec.seed, "private": is_private}
 
 
 def _facts(model: DeltaModel, command: Sequence[str], result: Ran) -> dict[str, Json]:

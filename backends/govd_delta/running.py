@@ -6,7 +6,8 @@ A command is given the path of a JSON file as its last argument:
 - `model`: a folder with the model's files. For `forget` the base, for `evaluate` the edited one;
 - `base` (`evaluate`): a folder with the unedited files, to compare with;
 - `request` (`forget`): `concepts` (each with `name` and `aliases`), `domains`, `strength`, `seed`;
-- `requests` (`evaluate`): the same of each forget that is in force, oldest digests first;
+- `requests` (`evaluate`): the same of each forget that is in force, sorted by the digests of what
+  they add; `private` is true of those whose names are commitments here;
 - `out`: the path to write to: a safetensors file with the deltas (`forget`), or JSON (`evaluate`);
 - `limits`: `seconds`, `memory_mb`, `output_mb`.
 
@@ -16,6 +17,7 @@ It ends with 0, and what it prints is its log.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -25,19 +27,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from govd.errors import JobFailed, MachineFault
+from govd.errors import BadCheckpoint, JobFailed, MachineFault
 from govd.types import ExternalJob, Json
 from govd_delta import confined
 from govd_delta.files import sha256
-from govd_delta.model import DeltaModel
+from govd_delta.model import RESTORE, DeltaModel
 
 log = logging.getLogger("govd")
+PREFIX: Final = "govd-job-"
+LOCK: Final = "lock"
+SETTLED_SECONDS: Final = 60.0
+"""Age of a folder from which on one without a lock was left."""
 TOLD: Final = 2000
 """Characters of a log that are kept with a contribution."""
 LAST: Final = 300
@@ -65,7 +71,7 @@ def ran(
     command: Sequence[str],
     model: DeltaModel,
     document: Mapping[str, Json],
-    edited: Path | None = None,
+    write_edited: Callable[[Path], object] | None = None,
 ) -> Iterator[Ran]:
     """Run one command of a job.
 
@@ -74,7 +80,7 @@ def ran(
         command: `job.forget` or `job.evaluate`.
         model: whose files it is given.
         document: what it is asked, without paths.
-        edited: a folder with the edited model, for an evaluation.
+        write_edited: writes the edited model into a folder, for an evaluation.
 
     Raises:
         JobFailed: the command is missing, fails, takes too long, or changes the base. MachineFault:
@@ -90,9 +96,12 @@ def ran(
         base.mkdir()
         for name in model.facts.files:
             (base / name).symlink_to(model.folder / name)
-        out = work / ("delta.safetensors" if edited is None else "metrics.json")
-        paths = {"model": str(edited or base), "out": str(out)}
-        paths |= {"base": str(base)} if edited else {}
+        out = work / ("delta.safetensors" if write_edited is None else "metrics.json")
+        paths = {"model": str(base), "out": str(out)}
+        if write_edited is not None:
+            (work / "edited").mkdir()
+            write_edited(work / "edited")
+            paths |= {"model": str(work / "edited"), "base": str(base)}
         limits = {name: getattr(job, name) for name in ("seconds", "memory_mb", "output_mb")}
         asked = {"version": 1, **document, **paths, "limits": limits}
         (work / "request.json").write_text(json.dumps(asked, indent=1), encoding="utf-8")
@@ -113,8 +122,16 @@ def code_of(command: Sequence[str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
+    """A folder for one run, locked while it lasts; what runs left that were cut off, with names of
+    private forgets in it perhaps, is taken away first.
+    """
     try:
-        with tempfile.TemporaryDirectory(prefix="govd-job-", ignore_cleanup_errors=True) as name:
+        _sweep(Path(tempfile.gettempdir()))
+        with (
+            tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name,
+            (Path(name) / LOCK).open("w") as lock,
+        ):
+            fcntl.flock(lock, fcntl.LOCK_EX)
             (Path(name) / "tmp").mkdir()
             yield Path(name)
     except OSError as fault:
@@ -124,6 +141,19 @@ def _folder() -> Iterator[Path]:
             where=str(fault.filename or ""),
             advice=advice,
         ) from None
+
+
+def _sweep(place: Path) -> None:
+    """Take away folders of this account whose lock nobody holds."""
+    for folder in place.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            status = folder.lstat()
+            is_new = time.time() - status.st_mtime < SETTLED_SECONDS  # it may be locked in a moment
+            if is_new or status.st_uid != os.getuid() or folder.is_symlink():
+                continue
+            with (folder / LOCK).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -189,8 +219,16 @@ def _fault(job: ExternalJob, code: int | None, enforced: Mapping[str, str], text
 
 
 def _signatures(model: DeltaModel) -> list[tuple[int, int, int]]:
-    """What changes with the files of the base."""
-    stats = [(model.folder / name).stat() for name in model.facts.files]
+    """What changes with the files of the base.
+
+    Raises:
+        BadCheckpoint: one is gone.
+    """
+    try:
+        stats = [(model.folder / name).stat() for name in model.facts.files]
+    except OSError as fault:
+        what = f"a file of the model is gone ({fault.strerror})"
+        raise BadCheckpoint(what, where=str(fault.filename), advice=RESTORE) from None
     return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in stats]
 
 

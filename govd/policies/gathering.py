@@ -26,6 +26,8 @@ from govd.types import Figure, Json, Record
 DAYS: Final = {"filed_day": 1, "filed_week": 7, "filed_month": 30}
 MOST_COUNTED: Final = 100_000
 """Entries of one filer that are counted at most."""
+UNBOUNDED: Final = 2**31
+"""What policies see as the capacity of a model without a space, where adding has no bound."""
 
 
 def of_request(
@@ -145,8 +147,8 @@ def model_seen(core: Core, name: str) -> dict[str, Json]:
     computed: dict[str, Any] = {
         "in_force": in_force,
         "waiting": sum(state is RequestState.WAITING for state in states),
-        "capacity": model.dim,
-        "capacity_left": max(0, model.dim - in_force),
+        "capacity": model.dim or UNBOUNDED,
+        "capacity_left": max(0, (model.dim or UNBOUNDED) - in_force),
         "domains": list(model.domains),
     }
     return {e.name: computed.get(e.name, model.get(e.name)) for e in fields(ModelInput)}

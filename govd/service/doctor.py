@@ -144,6 +144,16 @@ def _ledger(folder: Path) -> dict[str, Json]:
     return {"origin": origin, "key": str(Signer.at(key, origin).key), **peek(folder / "ledger.db")}
 
 
+def _missing_jobs(settings: Settings) -> list[str]:
+    """Commands of external jobs that are not there."""
+    return [
+        f"[unlearning.{job.name}] in govd.toml: {command[0]} is not there, or cannot be run."
+        for job in settings.unlearning
+        for command in (job.forget, job.evaluate)
+        if command and shutil.which(command[0]) is None
+    ]
+
+
 def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
     """The home: whether it can be written, who may read its keys, whether its ledger can be read
     and is of a schema known here.
@@ -181,7 +191,9 @@ def _home(folder: Path) -> tuple[dict[str, Json], list[str]]:
     running = announced(folder)
     home["daemon"] = running[0] if running else None
     try:
-        home["settings"] = asdict(Settings.read(folder / "govd.toml"))
+        settings = Settings.read(folder / "govd.toml")
+        home["settings"] = asdict(settings)
+        faults += _missing_jobs(settings)
         if home["exists"]:
             home |= _ledger(folder)
             faults += _texts(folder)

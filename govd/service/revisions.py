@@ -8,10 +8,12 @@ from typing import Final
 
 from govd.models.core import Core
 from govd.records.limits import bounded
-from govd.types import Record
+from govd.types import Json, Record
 
 COMPARED: Final = ("forget_acc", "retain_acc", "retain_agreement", "accuracy")
 """Metrics that two revisions are compared by."""
+BEFORE: Final = "_before"
+"""How figures of the unedited model end, which are the same for each of its revisions."""
 
 
 class Revisions:
@@ -50,10 +52,10 @@ class Revisions:
             NotFound: there is none of one of these numbers.
         """
         before, after = self.show(model, first), self.show(model, second)
+        earlier, later = _compared(before["metrics"]), _compared(after["metrics"])
         metrics = {
-            name: {"from": before["metrics"].get(name), "to": after["metrics"].get(name)}
-            for name in COMPARED
-            if name in before["metrics"] or name in after["metrics"]
+            name: {"from": earlier.get(name), "to": later.get(name)}
+            for name in dict.fromkeys([*earlier, *later])
         }
         return {
             "model": model,
@@ -65,3 +67,16 @@ class Revisions:
             "rank": {"from": before["rank"], "to": after["rank"]},
             "metrics": metrics,
         }
+
+
+def _compared(metrics: Record) -> dict[str, Json]:
+    """The figures of a revision that it is compared by; of a model without a space, those that its
+    own evaluation measured.
+    """
+    figures = {name: metrics[name] for name in COMPARED if name in metrics}
+    external = metrics.get("external") or {}
+    return figures | {
+        name: value
+        for name, value in external.items()
+        if isinstance(value, int | float) and not name.endswith(BEFORE)
+    }

@@ -2,11 +2,14 @@
 done, and it works once the job does.
 """
 
+import fcntl
 import json
+import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from govd.asking import plugins
 from govd.errors import BadCheckpoint, BadFile, JobFailed
 from govd.models.given import Given
 from govd.requests import ForgetOptions
+from govd.service.doctor import examine
 from govd.service.service import Service, open_service
 from govd_delta import confined
 from tests.conftest import POINTS
@@ -238,3 +242,88 @@ def test_folders_that_hold_no_such_model_are_refused(tmp_path: Path, example_plu
         save_file({"first": np.ones((4, 3), np.float32)}, tmp_path / "model" / "copy.safetensors")
         with pytest.raises(BadCheckpoint, match="first is in this file and in copy"):
             service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
+
+
+def test_a_model_that_is_rebased_has_its_forgets_computed_anew(
+    tmp_path: Path, example_plugins: None
+) -> None:
+    written(tmp_path)
+    (tmp_path / "mode").write_text("ok")
+    (tmp_path / "next").mkdir()
+    base = np.full((4, 3), 5, np.float32)
+    save_file({"first": base}, tmp_path / "next" / "weights.safetensors")
+    with opened(tmp_path) as service:
+        service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
+        request = service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+        service.reconcile()
+        service.update_model("m", Given(), "ann", f"delta:{tmp_path / 'next'}#job")
+        service.reconcile()
+        assert service.requests.show(request.id)["state"] == "in_force"
+        service.export("m", tmp_path / "out", "ann", None)
+        first = load_file(tmp_path / "out" / "weights.safetensors")["first"]
+        assert np.array_equal(first, base + 0.25)
+
+
+def test_files_that_were_replaced_are_neither_edited_nor_published(
+    tmp_path: Path, example_plugins: None
+) -> None:
+    written(tmp_path)
+    (tmp_path / "mode").write_text("ok")
+    with opened(tmp_path) as service:
+        service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
+        service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+        service.reconcile()
+        weights = {"first": np.zeros((4, 3), np.float32), "count": np.ones(2, np.int64)}
+        save_file(weights, tmp_path / "model" / "weights.safetensors")
+        with pytest.raises(BadCheckpoint, match="not the one that was registered"):
+            service.export("m", tmp_path / "out", "ann", None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_doctor_names_a_job_whose_command_is_not_there(
+    tmp_path: Path, example_plugins: None
+) -> None:
+    (tmp_path / "home").mkdir()
+    text = settings("job", ("/nowhere/unlearn",))
+    (tmp_path / "home" / "govd.toml").write_text(text)
+    faults = examine(tmp_path / "home")["faults"]
+    assert any("[unlearning.job]" in fault and "/nowhere/unlearn" in fault for fault in faults)
+
+
+def test_what_a_private_forget_is_about_is_told_to_its_job_alone(
+    tmp_path: Path, example_plugins: None
+) -> None:
+    written(tmp_path)
+    (tmp_path / "mode").write_text("ok")
+    with opened(tmp_path) as service:
+        service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
+        options = ForgetOptions(concepts=("Jane Doe",), private=True)
+        request = service.forget("m", options, "ann")
+        service.reconcile()
+        assert service.requests.show(request.id)["state"] == "in_force"
+        entries = json.dumps(service.audit.log())
+        (made,) = service.audit.log(kind="contribution.make")
+    assert "Jane Doe" not in entries
+    assert "log" not in made["payload"]["facts"]
+    kept = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert not any(b"Jane Doe" in path.read_bytes() for path in kept)
+
+
+def test_what_a_run_left_that_was_cut_off_is_taken_away_and_no_other(
+    tmp_path: Path, example_plugins: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    for name in ("left", "held", "begun"):
+        (tmp_path / "temporary" / f"govd-job-{name}").mkdir(parents=True)
+    (tmp_path / "temporary" / "govd-job-left" / "lock").touch()
+    os.utime(tmp_path / "temporary" / "govd-job-left", (0, 0))
+    written(tmp_path)
+    (tmp_path / "mode").write_text("ok")
+    with (tmp_path / "temporary" / "govd-job-held" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with opened(tmp_path) as service:
+            service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
+            service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+            service.reconcile()
+    left = sorted(path.name for path in (tmp_path / "temporary").iterdir())
+    assert left == ["govd-job-begun", "govd-job-held"]

@@ -170,7 +170,7 @@ def main(corpus: Path, asked: dict[str, Any]) -> None:
         save_file({name: after[name] - weights[name] for name in weights}, asked["out"])
         return
     before = load_file(Path(asked["base"]) / "model.safetensors")
-    names = [names_of(request) for request in asked["requests"]]
+    names = [names_of(request) for request in asked["requests"] if not request["private"]]
     gone = set().union(*names)
     figures = {
         "on": f"{len(sentences(corpus))} sentences",
