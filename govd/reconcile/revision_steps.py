@@ -95,11 +95,11 @@ class RevisionSteps:
             GovdError: it cannot be measured now.
         """
         published = self.core.desk.views.published(model)
-        if published is None or published.measured:
+        if published is None:
             return False
         evaluation = self.measuring.evaluation(model, published)
-        if evaluation is None:
-            return False
+        if published.measured or evaluation is None:
+            return self._look_again(published)
         opened = self.core.models.opened_for(model, published)
         edit = factors_of(self.measuring.edit(published, model))
         filed = self.measuring.filed(published)
@@ -108,6 +108,27 @@ class RevisionSteps:
         rows = self._drift.recognised(published, wanted)
         if rows:
             figures["recognised"] = rows
+        with self.core.desk.lock:
+            measured = revision_draft(published, "measure", GOVD, {"metrics": figures})
+            self.core.desk.append([measured, *self._drift.drafts(published, rows)])
+        return True
+
+    def _look_again(self, published: Revision) -> bool:
+        """Whether what is forgotten is recognised on an evaluation set that the model got since the
+        revision was made; whether there is such a set.
+        """
+        model = self.core.desk.model(published.model)
+        digest = model.evaluation
+        is_of_it = (model.basis, model.digest) == (published.basis, published.made_for["digest"])
+        if digest in (None, self._drift.looked_at(published)) or not is_of_it:
+            return False
+        wanted = [
+            request for request in self._settling.desired(model.name).wanted if request.stands
+        ]
+        if not wanted:
+            return False
+        rows = self._drift.recognised(published, wanted, digest)
+        figures: dict[str, Json] = {"recognised": rows, "recognised_on": digest}
         with self.core.desk.lock:
             measured = revision_draft(published, "measure", GOVD, {"metrics": figures})
             self.core.desk.append([measured, *self._drift.drafts(published, rows)])

@@ -23,6 +23,7 @@ from govd.pictures import Source
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
 from govd.records.revision import Revision
+from govd.serve.batching import Batches
 from govd.types import Bools, Floats, Json, Record
 
 CALIBRATED: Final = 64
@@ -36,6 +37,7 @@ class Serving:
 
     def __init__(self, core: Core, measuring: Measuring) -> None:
         self.core, self.measuring = core, measuring
+        self.batches = Batches(core.home.settings.batch_wait_seconds)
         self._calibrated: Cache[tuple[str, ...], Calibrated | None] = Cache(CALIBRATED)
 
     def now(self, model: str, revision: int | None = None, base: bool = False) -> Served:
@@ -123,7 +125,7 @@ class Serving:
         now = self.now(model, revision, base)
         edit = now.factors
         names, texts = self._labels(model, now.opened, labels)
-        called, rows, faults = self._judged(now, images)
+        called, rows, faults = self.judged(now, images)
         failed = {i: error.message for i, error in faults.items()}
         if not rows:
             raise UnreadableImage(
@@ -174,16 +176,19 @@ class Serving:
         known = self._calibrated.get(key)
         return None if known is None else abstains(basis, known, images, scored)
 
-    def _judged(
+    def judged(
         self, now: Served, images: Sequence[tuple[str, Source]]
     ) -> tuple[list[str], dict[int, Floats], dict[int, UnreadableImage]]:
         """Names of pictures and of the vectors that came in the place of some; unit embeddings by
-        place; what is wrong with others.
+        place, of the unedited model; what is wrong with others.
+
+        Raises:
+            UnreadableImage: an array that is none of vectors.
         """
         called, pictures, rows = with_vectors(images, now.opened.model.facts.dim)
         places = list(pictures)
-        judged, faults = now.opened.encoder.judged(
-            list(pictures.values()), [called[i] for i in places]
+        judged, faults = self.batches.judged(
+            now.opened.encoder, list(pictures.values()), [called[i] for i in places]
         )
         rows |= {places[i]: row for i, row in judged.items()}
         return called, rows, {places[i]: fault for i, fault in faults.items()}
@@ -198,7 +203,7 @@ class Serving:
             str(image) if isinstance(image, Path) else f"image {i}"
             for i, image in enumerate(images)
         ]
-        _, rows, faults = self._judged(now, list(zip(given, images, strict=True)))
+        _, rows, faults = self.judged(now, list(zip(given, images, strict=True)))
         if faults:
             words = "; ".join(faults[i].message for i in sorted(faults))[:2000]
             raise UnreadableImage(

@@ -32,6 +32,7 @@ from govd.requests import Requests
 from govd.serve.answers import Answers
 from govd.serve.exports import Exports
 from govd.serve.interference import Interference
+from govd.serve.ranking import Ranking
 from govd.serve.serving import Serving
 from govd.service.evaluating import Evaluating
 from govd.service.principals import Principals
@@ -51,7 +52,13 @@ class Service:
     def __init__(self, home: Home, progress: Progress = silent) -> None:
         self.core = core = Core(home, progress)
         self.requests = requests = Requests(core)
-        self.models = Models(core, requests.computing, requests.contributions, requests.calibrating)
+        self.models = Models(
+            core,
+            requests.computing,
+            requests.contributions,
+            requests.calibrating,
+            requests.accepting,
+        )
         self.measuring = Measuring(core, requests.contributions, requests.composing)
         self.audit = Audit(core)
         self.checkpoints = LogCheckpoints(core)
@@ -69,7 +76,9 @@ class Service:
         self.forget, self.preview, self.revert = requests.forget, requests.preview, requests.revert
         self.policies, self.freezing = Policies(core), Freezing(core)
         self.thawing = Thawing(core, self.freezing)
-        self._reading(Serving(core, self.measuring))
+        serving = Serving(core, self.measuring)
+        self.batches = serving.batches
+        self._reading(serving)
         self._resume_signing()
         self._enforce_settings()
 
@@ -92,6 +101,7 @@ class Service:
             serving.embeddings,
             serving.classify,
         )
+        self.rank = Ranking(serving).rank
         self.export = Exports(core, serving).write
         self.interference = Interference(
             core, requests.contributions, requests.composing, self.measuring, serving
@@ -143,6 +153,7 @@ class Service:
         """Sign what is not signed yet, and let go of the home."""
         if self.core.closed:
             return
+        self.batches.close()
         self.reconciler.rest()
         self.feeds.looks.rest(REST_SECONDS)
         self.notices.sending.end()

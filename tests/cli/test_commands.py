@@ -45,6 +45,7 @@ READS = [
         ("revert", "x", "--reason", "y"),
         ("request", "approve", "x"),
         ("classify", "m", "a.png"),
+        ("rank", "m", "a.png", "--text", "red"),
     ),
     *(
         ("evaluate", "m"),
