@@ -39,7 +39,8 @@ Recording = Callable[[Request, Sequence[Draft]], bool]
 
 class RevisionSteps:
     """Brings a model's revisions on. `record`: appends entries about a request that nobody changed
-    meanwhile. `pauses`: when gates that failed are asked again.
+    meanwhile. `pauses`: when gates that failed are asked again. `before_swap`: what is done before
+    a revision is published.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class RevisionSteps:
         self._judging = Judging(core, requests, measuring)
         self._predictions = Predictions(self._judging)
         self._drift = Drift(core, self._judging)
+        self.before_swap: Callable[[Revision], None] = lambda revision: None
 
     def step(self, model: str) -> bool:
         """One step for one model; whether there was one.
@@ -308,6 +310,7 @@ class RevisionSteps:
         that vouches for it.
         """
         core, model = self.core, revision.model
+        self.before_swap(revision)
         with core.desk.lock:
             desired = self._settling.desired(model)
             if desired.contributions != list(revision.contributions):

@@ -4,6 +4,7 @@ mixes two revisions.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,7 @@ class Serving:
 
     def __init__(self, core: Core, measuring: Measuring) -> None:
         self.core, self.measuring = core, measuring
+        self._calibrating = threading.Lock()
         self.batches = Batches(core.home.settings.batch_wait_seconds)
         self._calibrated: Cache[tuple[str, ...], Calibrated | None] = Cache(CALIBRATED)
 
@@ -164,17 +166,34 @@ class Serving:
         scored: Floats,
     ) -> Bools | None:
         """Which answers `(n,)` had better be none; None where no score is calibrated."""
-        basis, key = (
-            now.opened.basis,
-            (now.opened.basis.digest, now.edit.digest, model, str(now.number), *names),
-        )
-        if key not in self._calibrated:
-            filed = self.measuring.filed(
-                self.core.desk.revision(model, now.number) if now.number else None
-            )
-            self._calibrated.put(key, calibrated(basis, now.factors, filed, names, texts))
-        known = self._calibrated.get(key)
+        basis = now.opened.basis
+        known = self._known(model, now, names, texts)
         return None if known is None else abstains(basis, known, images, scored)
+
+    def calibrate(self, model: str, now: Served) -> None:
+        """Have at hand when answers with the model's own labels abstain.
+
+        Raises:
+            Unsupported: the model has no space of vectors.
+        """
+        basis = now.opened.basis
+        if basis.labels:
+            self._known(model, now, list(basis.labels), basis.tensors["labels"])
+
+    def _known(self, model: str, now: Served, names: list[str], texts: Floats) -> Calibrated | None:
+        """When answers with labels that are called `names`, with vectors `(m, d)`, abstain: it is
+        computed once, whoever asks meanwhile.
+        """
+        basis = now.opened.basis
+        key = (basis.digest, now.edit.digest, model, str(now.number), *names)
+        if key not in self._calibrated:
+            with self._calibrating:
+                if key not in self._calibrated:
+                    served = self.core.desk.revision(model, now.number) if now.number else None
+                    filed = self.measuring.filed(served)
+                    known = calibrated(basis, now.factors, filed, names, texts)
+                    self._calibrated.put(key, known)
+        return self._calibrated.get(key)
 
     def judged(
         self, now: Served, images: Sequence[tuple[str, Source]]

@@ -34,6 +34,7 @@ from govd.serve.exports import Exports
 from govd.serve.interference import Interference
 from govd.serve.ranking import Ranking
 from govd.serve.serving import Serving
+from govd.serve.warm import Warm
 from govd.service.evaluating import Evaluating
 from govd.service.principals import Principals
 from govd.service.reporting import Reports
@@ -77,7 +78,8 @@ class Service:
         self.policies, self.freezing = Policies(core), Freezing(core)
         self.thawing = Thawing(core, self.freezing)
         serving = Serving(core, self.measuring)
-        self.batches = serving.batches
+        self.batches, self.warm = serving.batches, Warm(serving)
+        self.reconciler.revisions.before_swap = self.warm.before_swap
         self._reading(serving)
         self._resume_signing()
         self._enforce_settings()
@@ -203,6 +205,7 @@ class Service:
         self.models.add(name, reference, given, actor)
         self.reconcile(name)
         self.checkpoints.sign()
+        self.warm.registered(name)
         return self.models.show(name)
 
     @bounded
