@@ -208,8 +208,7 @@ def _switched(
         searched = store.facts().rows
         stamp = store.switch(task.expected, task.stamp)
         if stamp is not None:
-            written = sum(done.rows for done in journal.done.values())
-            return stamp, late, max(0, min(searched, written) - stamp.rows)
+            return stamp, late, max(0, searched - stamp.rows)
     raise Conflict(
         "rows come in faster than they are edited",
         advice="Pause what writes to the store for a moment; the patch goes on where it is.",

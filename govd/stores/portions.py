@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -83,16 +83,34 @@ def patch_portion(
         Batch(batch.keys, vectors, _marks(task, batch, skipped)),
         batch.vectors if is_kept else None,
     )
+    written = _written(store, portion, batch.keys, vectors)
+    kept = vectors if written.all() else vectors[written]
+    digest = hashlib.sha256(_bits(kept).data).hexdigest()
+    skipped = {place: reason for place, reason in skipped.items() if written[place]}
+    named = [[batch.keys[place], reason] for place, reason in list(skipped.items())[:NAMED]]
+    return PortionDone(portion.name, int(written.sum()), len(skipped), digest, named)
+
+
+def _written(store: GuardedStore, portion: Portion, keys: Sequence[str], vectors: Floats) -> Any:
+    """Read a portion back; which of its rows are there, a mask `(n,)`. Others were deleted or
+    changed by somebody meanwhile: those that are still searched are late.
+
+    Raises:
+        MachineFault: what is there is not what was written.
+    """
     back = store.read("next", portion)
-    if not same_bytes(back.vectors, vectors) or len(back.keys) != len(batch.keys):
+    written = np.ones(len(keys), bool)
+    if len(back.keys) != len(keys):
+        present = set(back.keys)
+        written = np.fromiter((key in present for key in keys), bool, len(keys))
+    expected = vectors if written.all() else vectors[written]
+    if written.sum() != len(back.keys) or not same_bytes(back.vectors, expected):
         raise MachineFault(
             "what was read back is not what was written",
             where=f"portion {portion.name}",
             advice="The store lost or changed rows: look at it, then patch again.",
         )
-    digest = hashlib.sha256(_bits(vectors).data).hexdigest()
-    named = [[batch.keys[place], reason] for place, reason in list(skipped.items())[:NAMED]]
-    return PortionDone(portion.name, len(vectors), len(skipped), digest, named)
+    return written
 
 
 def same_digest(store: GuardedStore, done: PortionDone) -> bool:
