@@ -54,14 +54,14 @@ def write_open_clip(
         BadCheckpoint: a file is not the one that was registered. MachineFault: `out` cannot be
         written.
     """
-    said = counterpart(config, _preprocessing(preparation, config))
+    description = counterpart(config, _preprocessing(preparation, config))
     _check_end(config)
     if config.vocab != STANDARD:
-        said["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "."  # the files beside it
+        description["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "."  # the files beside it
     renamed = _renamed(_read(folder, files, config), edit, config)
     try:
         save_file(renamed, out / OPEN_WEIGHTS, metadata={"format": "pt"})
-        text = json.dumps(said, indent=2, sort_keys=True) + "\n"
+        text = json.dumps(description, indent=2, sort_keys=True) + "\n"
         (out / OPEN_CONFIG).write_text(text, encoding="utf-8")
         written = {
             file: copy(folder, file, digest, out / file)

@@ -20,7 +20,6 @@ from govd.cli import (
     notices,
     policies,
     principals,
-    ranking,
     requests,
     revisions,
     stores,
@@ -50,7 +49,7 @@ app = typer.Typer(
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(homes.demo, homes.serve, homes.status, homes.reconcile, homes.doctor, homes.config),
     *(forgetting.forget, forgetting.preview, forgetting.revert),
-    *(revisions.export, revisions.classify, ranking.rank, revisions.evaluate),
+    *(revisions.export, revisions.classify, revisions.evaluate),
     *(homes.backup, homes.restore),
 )
 for command in COMMANDS:

@@ -10,7 +10,6 @@ AT_FIRST: Final = frozenset(
     {
         ("export",),
         ("classify",),
-        ("rank",),
         ("evaluate",),
         ("revision", "show"),
         ("revision", "diff"),

@@ -12,12 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
-from threadpoolctl import threadpool_limits
-
 from govd.errors import Conflict, Unsupported
 from govd.stores.journal import Journal
 from govd.stores.opening import GuardedStore
-from govd.stores.portions import ROWS, PortionDone, Task, is_written, patch_portion
+from govd.stores.portions import ROWS, PortionDone, Task, patch_portion, same_digest
 from govd.types import Generation, Portion, Progress, StoreStamp
 
 SWEEPS: Final = 20
@@ -30,7 +28,7 @@ AHEAD: Final = 2
 class Outcome:
     """What a patch came to. `rows` were written, `stamp.rows` are searched now: fewer where some
     were deleted meanwhile. `skipped` of them were left as they are; `late` came in meanwhile;
-    `resumed` were written before a crash; `digest` is over the checksums of portions; `lost` were
+    `resumed` were written before a crash; `sha256` is over the digests of all portions; `lost` were
     searched before the switch and are not after it.
     """
 
@@ -39,7 +37,7 @@ class Outcome:
     skipped: int
     late: int
     resumed: int
-    digest: str
+    sha256: str
     seconds: float
     lost: int = 0
 
@@ -119,7 +117,7 @@ def _resumed(store: GuardedStore, journal: Journal, portions: Sequence[Portion])
     rows = 0
     sizes = {portion.name: portion.rows for portion in portions}
     for done in list(journal.done.values()):
-        if sizes.get(done.name) == done.rows and is_written(store, done):
+        if sizes.get(done.name) == done.rows and same_digest(store, done):
             rows += done.rows
         else:
             journal.drop(done.name)
@@ -163,8 +161,7 @@ def _all(
 
     threads = os.cpu_count() or 1
     waiting = iter(portions)
-    # a product in each thread, rather than threads in each product
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, "store") as pool:
+    with ThreadPoolExecutor(threads, "store") as pool:
         running: set[Future[PortionDone]] = set()
         try:
             for portion in waiting:
@@ -211,7 +208,8 @@ def _switched(
         searched = store.facts().rows
         stamp = store.switch(task.expected, task.stamp)
         if stamp is not None:
-            return stamp, late, max(0, searched - stamp.rows)
+            written = sum(done.rows for done in journal.done.values())
+            return stamp, late, max(0, min(searched, written) - stamp.rows)
     raise Conflict(
         "rows come in faster than they are edited",
         advice="Pause what writes to the store for a moment; the patch goes on where it is.",

@@ -1,14 +1,17 @@
-"""What a daemon does before it calls itself ready: every published model is warmed, so that no
-caller waits for its opening, or for a program that is compiled.
+"""What a daemon does before it calls itself ready: every published model answers once, so that no
+caller waits for its opening.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from typing import Final
 
-from govd.errors import GovdError, NotFound
+import numpy as np
+
+from govd.errors import GovdError, NotFound, Unsupported
 from govd.service.service import Service
 from govd.web.log import told
 
@@ -16,6 +19,8 @@ log = logging.getLogger("govd")
 PAUSE_SECONDS: Final = 5.0
 """Between two attempts at a model that does not answer."""
 SLOWEST_SECONDS: Final = 60.0
+TEXT: Final = "a photo"
+GREY: Final = 128
 
 
 class Warming(threading.Thread):
@@ -27,7 +32,6 @@ class Warming(threading.Thread):
         super().__init__(name="warming", daemon=True)
         self.service, self.ending = service, threading.Event()
         self.cold = set(service.core.desk.views.models)
-        service.warm.is_wanted = True
 
     def run(self) -> None:
         """Until all have answered, or told to end."""
@@ -44,9 +48,13 @@ class Warming(threading.Thread):
             log.info("every published model has answered once")
 
     def _ask(self, name: str) -> None:
-        """Have it encode and answer whatever a call may ask."""
+        """One text and one picture, as far as the model takes them."""
         try:
-            self.service.warm.model(name, self.ending.is_set)
+            side = self.service.serving(name).opened.model.facts.image_size
+            picture = np.full((max(1, side), max(1, side), 3), GREY, np.uint8)
+            for texts, images in (([TEXT], []), ([], [picture])):
+                with suppress(Unsupported):  # a model of vectors alone has answered so, too
+                    self.service.embeddings(name, texts=texts, images=images)
         except NotFound:
             if name in self.service.core.desk.views.models:
                 log.exception("the model %s does not answer", name)
@@ -59,8 +67,7 @@ class Warming(threading.Thread):
         except Exception:
             log.exception("the model %s does not answer: a bug in govd", name)
             return
-        if not self.ending.is_set():
-            self.cold.discard(name)
+        self.cold.discard(name)
 
     def trouble(self) -> str:
         """What is still to come, in words without names; empty where nothing is."""
