@@ -16,6 +16,8 @@ import govd
 from govd.asking import plugins
 from govd.errors import Conflict, NotFound, Unsupported, Usage
 from govd.requests import ForgetOptions
+from govd.service.backup import backup
+from govd.service.restore import restore
 from govd.service.service import Service, open_service
 from govd.stores.finding import Query
 from govd.stores.plans import PatchOptions
@@ -405,3 +407,12 @@ def test_a_bundle_tells_of_copies(service: Service, tmp_path: Path, path: Path) 
     assert "the store shop has 288 vectors of revision 1" in told.replace(",", "")
     assert "The copy shop (store" in told
     assert "export, bob" in told
+
+
+def test_a_backup_has_the_secrets_of_stores(service: Service, path: Path, tmp_path: Path) -> None:
+    service.stores.add(settings(path, secret="s3cret"), "ann")
+    home = service.core.home.folder
+    service.close()
+    backup(home, tmp_path / "b.govd")
+    restore(tmp_path / "b.govd", tmp_path / "again")
+    assert (tmp_path / "again" / "stores" / "shop" / "secret").read_text() == "s3cret"
