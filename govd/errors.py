@@ -154,6 +154,16 @@ class Unreachable(GovdError):
     title = "Not reachable"
 
 
+class Busy(GovdError):
+    """More is asked at once than there is room for; nothing was done. `details["retry_after"]`:
+    seconds after which it may be asked again.
+    """
+
+    exit_code = 3
+    status = 503
+    title = "Busy"
+
+
 class MachineFault(GovdError):
     """The machine's fault, nothing changed: disk full, read-only home, port in use, a ledger from a
     newer version.

@@ -4,6 +4,7 @@ that little is compiled.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,8 +31,10 @@ LENGTHS = (16, 32)
 """Tokens that texts are padded to; the model's context is the last of them."""
 TEXTS = (8, 64)
 """Rows that texts are padded to."""
-IMAGES = (4, 32)
-"""Rows that pictures are padded to."""
+IMAGES = (1, 4, 16, 32)
+"""Rows that pictures are padded to, or split into: no other number is ever compiled."""
+OVERHEAD = 2
+"""What a run costs beside its rows, in rows: measured on processors, where time grows with rows."""
 
 
 @jax.jit
@@ -143,8 +146,12 @@ class Encoder:
         if not images:
             return out
         _ = self.preparation  # where it does not load, no thread is begun
+        if len(images) == 1:
+            out[:] = _run(_images, self.model, self.pixels(images[0])[None])
+            progress("pictures", 1, 1)
+            return out
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            parts = list(_parts(range(len(images)), IMAGES[-1]))
+            parts = list(_split(len(images)))
             ahead = [pool.submit(self.pixels, images[i]) for i in parts[0]]
             for at, part in enumerate(parts):
                 batch = np.zeros((_size(len(part), IMAGES), 3, size, size), np.float32)
@@ -172,6 +179,30 @@ def _run(function: Callable[[Towers, jax.Array], jax.Array], model: Towers, batc
 def _parts(rows: Sequence[int], size: int) -> Iterator[list[int]]:
     for start in range(0, len(rows), size):
         yield list(rows[start : start + size])
+
+
+def _split(count: int) -> Iterator[list[int]]:
+    """The places of `count` pictures in runs that are compiled: whole ones of the largest size, and
+    the rest in what costs least. Where rows cost no time of their own, the rest is one run.
+    """
+    whole = count - count % IMAGES[-1]
+    yield from _parts(range(whole), IMAGES[-1])
+    begin = whole
+    for rows in _cheapest(count - whole, jax.default_backend() == "cpu"):
+        yield list(range(begin, min(begin + rows, count)))
+        begin += rows
+
+
+@functools.cache
+def _cheapest(count: int, by_row: bool) -> tuple[int, ...]:
+    """Sizes of runs, largest first, that hold `count` pictures at the least cost."""
+    if count <= 0:
+        return ()
+    if not by_row:
+        return (_size(count, IMAGES),)
+    options = [(rows, *_cheapest(count - rows, by_row)) for rows in IMAGES]
+    best = min(options, key=lambda runs: (sum(runs) + OVERHEAD * len(runs), len(runs)))
+    return tuple(sorted(best, reverse=True))
 
 
 def _size(count: int, sizes: Sequence[int]) -> int:

@@ -71,8 +71,9 @@ class Audit:
     @bounded
     def trail(self, request_id: str) -> Record:
         """Everything that happened to a request: its filing, votes, decisions, failures and
-        attempts, the revisions that brought it and took it back, its reverts; in order, each with a
-        sentence. `complete` is false where it has more than is looked through.
+        attempts, the revisions that brought it and took it back, its reverts, and who was told of
+        all that; in order, each with a sentence. `complete` is false where it has more than is
+        looked through.
         """
         core, request = self.core, self.core.desk.request(request_id)
         views, model = core.desk.views, str(request["model"])
@@ -94,8 +95,9 @@ class Audit:
         seqs: set[int] = set()
         for subject in subjects:
             about = views.records.seqs(limit=PAGE + 1, subject=subject)
-            complete = complete and len(about) <= PAGE
-            seqs |= set(about[:PAGE])
+            notices = self._notices(subject)
+            complete = complete and max(len(about), len(notices)) <= PAGE
+            seqs |= {*about[:PAGE], *notices[:PAGE]}
         if request.get("model_retired"):
             seqs.add(int(request["model_retired"]["entry"]))
         entries = core.desk.ledger.some(sorted(seqs))
@@ -105,6 +107,12 @@ class Audit:
             "timeline": [_line(e) for e in entries],
             "complete": complete,
         }
+
+    def _notices(self, subject: str) -> list[int]:
+        """The entries that say who was told, or could not be, of entries about a subject."""
+        records = self.core.desk.views.records
+        notices = (records.get("notice", key) for key in records.keys("about", subject, "notice"))
+        return sorted(int(notice["entry"]) for notice in notices if notice is not None)
 
     def _attempts(self, wish: Record, forget: str, undone: bool) -> tuple[set[str], bool]:
         """Revisions that were composed while a wish waited, with its forget (`undone`: without it);

@@ -20,6 +20,7 @@ from govd.cli import (
     notices,
     policies,
     principals,
+    ranking,
     requests,
     revisions,
     stores,
@@ -49,7 +50,7 @@ app = typer.Typer(
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(homes.demo, homes.serve, homes.status, homes.reconcile, homes.doctor, homes.config),
     *(forgetting.forget, forgetting.preview, forgetting.revert),
-    *(revisions.export, revisions.classify, revisions.evaluate),
+    *(revisions.export, revisions.classify, ranking.rank, revisions.evaluate),
     *(homes.backup, homes.restore),
 )
 for command in COMMANDS:

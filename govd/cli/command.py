@@ -10,6 +10,7 @@ AT_FIRST: Final = frozenset(
     {
         ("export",),
         ("classify",),
+        ("rank",),
         ("evaluate",),
         ("revision", "show"),
         ("revision", "diff"),

@@ -26,6 +26,10 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         "govd classify mini photo.jpg",
         "govd classify mini *.png --labels dog,cat,house --base --json",
     ),
+    "rank": (
+        'govd rank mini *.png --text "a red dog" --top 5',
+        'govd rank mini photo.jpg --by image --text "a dog" --text "a cat" --json',
+    ),
     "evaluate": (
         "govd evaluate mini --report report.html",
         "govd evaluate mini --images ./evaluation --base --json",

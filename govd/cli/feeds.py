@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,6 +13,12 @@ from govd.cli.options import FormatOption, HomeOption, JsonOption, ReasonOption
 from govd.cli.output import check_format, put, put_rows
 from govd.cli.secrets import secret_in
 
+if TYPE_CHECKING:
+    from govd.service.api import Api
+    from govd.types import Record
+
+FILED: Final = "filed"
+"""The answer to a row that was new."""
 app = typer.Typer(
     no_args_is_help=True,
     help=(
@@ -113,15 +120,38 @@ def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fals
 
 
 @app.command("run")
-def run(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def run(
+    name: NameArgument,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when every row is decided and served.")
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Look at a feed now, whenever it is due. Exit 1 where a row was refused or a run is held."""
     from govd.cli.show_feeds import show_look
 
     with opened(home) as api:
         look = api.run_feed(name)
+        if wait or not api.remote:
+            look = {**look, "runs": _settled(api, look["runs"])}
     put(look, as_json, show_look)
     if any(run["state"] == "held" or run["counts"].get("refused") for run in look["runs"]):
         raise typer.Exit(1)
+
+
+def _settled(api: Api, runs: Sequence[Record]) -> list[Record]:
+    """Runs whose filed rows say what became of them: `state` of the request, and `reason`."""
+    filed = [row["request"] for run in runs for row in run["rows"] if row["answer"] == FILED]
+    requests = {request["id"]: request for request in api.settled(filed)} if filed else {}
+    return [{**run, "rows": [_with_state(row, requests) for row in run["rows"]]} for run in runs]
+
+
+def _with_state(row: Record, requests: Mapping[str, Record]) -> Record:
+    request = requests.get(row["request"]) if row["answer"] == FILED else None
+    if request is None:
+        return row
+    return {**row, "state": request["state"], "reason": request["state_reason"]}
 
 
 @app.command("enable")

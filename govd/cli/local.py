@@ -151,6 +151,19 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
             model, texts=texts, images=[Path(i) for i in images], base=base
         )[0]
 
+    def rank(
+        self,
+        model: str,
+        texts: Sequence[str],
+        images: Sequence[str],
+        by: str = "text",
+        top: int | None = None,
+        revision: int | None = None,
+        base: bool = False,
+    ) -> Record:
+        given = [(str(i), Path(i)) for i in images]
+        return self.resumed.rank(model, texts, given, by, top, revision, base)
+
     def evaluate(
         self,
         model: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 COUNTED: Final = ("filed", "already", "ended", "refused", "kept", "reverted", "withdrawn")
 FILED: Final = ("done", "released")
 """States of runs whose rows were filed."""
+SERVED: Final = ("in_force", "subsumed")
 TOLD: Final = 20
 """Rows that were refused and are told one by one."""
 UNITS: Final = ((604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -132,9 +134,30 @@ def show_run(run: Mapping[str, Json]) -> None:
             f"  {run['state']} by {by} on {minute(decided['at'])}: {escape(decided['reason'])}"
         )
     _rows([row for row in run["rows"] if row["answer"] in ("refused", "ended")])
+    _states([row for row in run["rows"] if row.get("state")])
     for missing in run.get("missing", ()):
         why = f" ({escape(missing['reason'])})" if missing.get("reason") else ""
         out.print(f"  {missing['request']} disappeared from it: {missing['answer']}{why}")
+
+
+def _states(rows: Sequence[Mapping[str, Json]]) -> None:
+    """What became of the rows that were filed, where that was waited for; each that is not served,
+    and why.
+    """
+    out = console()
+    if rows:
+        states = Counter(str(row["state"]) for row in rows)
+        told = ", ".join(
+            f"{number} {state.replace('_', ' ')}" for state, number in states.most_common()
+        )
+        out.print(f"  now {told}")
+    unserved = [row for row in rows if row["state"] not in SERVED]
+    for row in unserved[:TOLD]:
+        reason = escape(row.get("reason", ""))
+        state = str(row["state"]).replace("_", " ")
+        out.print(f"  row {row['row']}, {row['request']}, is {state}: {reason}", soft_wrap=True)
+    if len(unserved) > TOLD:
+        out.print(f"  … and {len(unserved) - TOLD} more: govd request list")
 
 
 def _rows(rows: Sequence[Mapping[str, Json]]) -> None:

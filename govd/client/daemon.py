@@ -7,22 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
+from govd.client.answers import AnswerCalls
 from govd.client.feeds import FeedCalls
-from govd.client.files import as_body, new_file, part_of_path, picture_file, save
+from govd.client.files import as_body, new_file, part_of_path, save
 from govd.client.notices import NoticeCalls
 from govd.client.people import PeopleCalls
 from govd.client.policies import PolicyCalls
 from govd.client.stores import StoreCalls
 from govd.client.transport import Transport
-from govd.errors import UnreadableImage
 from govd.records.lifecycle import MOVING
 from govd.service.api import Api, Question
-from govd.types import Floats, Json, Record
+from govd.types import Json, Record
 
 
-class Daemon(PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, PeopleCalls, Api):
+class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, PeopleCalls, Api):
     """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is
     said in `govd.service.api`.
     """
@@ -90,57 +88,6 @@ class Daemon(PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, PeopleCalls, Api):
     def interference(self, model: str, number: int | None = None) -> Record:
         revision = number if number is not None else int(self.model(model)["revision"] or 0)
         return self._get(f"models/{part_of_path(model)}/revisions/{revision}/interference")
-
-    def classify(
-        self,
-        model: str,
-        images: Sequence[str],
-        labels: Sequence[str] | None = None,
-        revision: int | None = None,
-        base: bool = False,
-    ) -> list[Record]:
-        answers: dict[int, Record] = {}
-        sent: dict[int, str] = {}
-        for i, path in enumerate(images):
-            try:
-                sent[i] = picture_file(path)
-            except UnreadableImage as error:
-                answers[i] = {
-                    "path": str(path),
-                    "label": None,
-                    "scores": {},
-                    "revision": None,
-                    "error": error.message,
-                }
-        if not sent and answers:
-            raise UnreadableImage(
-                "none of the pictures can be read",
-                advice="; ".join(a["error"] for a in answers.values())[:500],
-            )
-        body = {
-            "images": list(sent.values()),
-            "names": [str(images[i]) for i in sent],
-            "labels": labels and list(labels),
-        }
-        labels_of_sent: Json = self._post(
-            f"models/{part_of_path(model)}/classify", {**body, "revision": revision, "base": base}
-        )
-        answers |= dict(zip(sent, labels_of_sent, strict=True))
-        number = labels_of_sent[0]["revision"]
-        return [{**answers[i], "revision": number} for i in sorted(answers)]
-
-    def embeddings(
-        self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False
-    ) -> Floats:
-        body = {
-            "texts": list(texts),
-            "images": [picture_file(i) for i in images],
-            "names": [str(i) for i in images],
-            "base": base,
-        }
-        return np.asarray(
-            self._post(f"models/{part_of_path(model)}/embeddings", body)["embeddings"], np.float32
-        )
 
     def evaluate(
         self,

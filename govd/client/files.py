@@ -66,14 +66,14 @@ def as_body(options: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def picture_file(path: str) -> str:
-    """A picture's bytes in Base64.
+def picture_file(path: str) -> bytes:
+    """A picture's bytes.
 
     Raises:
         UnreadableImage: it cannot be read; its path is in the error.
     """
     try:
-        return base64.b64encode(read_regular(Path(path), PICTURE_BYTES)).decode()
+        return read_regular(Path(path), PICTURE_BYTES)
     except OSError as fault:
         raise UnreadableImage(
             f"cannot be read ({fault.strerror})", where=str(path), path=str(path)

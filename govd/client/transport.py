@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -39,7 +39,13 @@ class Transport:
         """Let go of the connection."""
         self._http.close()
 
-    def ask(self, method: str, path: str, body: Json = None, **query: Any) -> httpx.Response:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Json = None,
+        **query: Any,
+    ) -> httpx.Response:
         """One call below `/v1`.
 
         Raises:
@@ -49,8 +55,23 @@ class Transport:
         params = {k: v for k, v in query.items() if v is not None}
         check_document(body, "what is sent")
         check_document(params, "what is asked for")
+        return self._asked(method, path, json=body, params=params)
+
+    def send(self, path: str, options: Json, files: Sequence[bytes]) -> Json:
+        """The JSON document that a form with files and these options is answered with.
+
+        Raises:
+            GovdError: as the daemon says. Unreachable: it does not answer. Usage: the options
+            cannot be sent as JSON.
+        """
+        check_document(options, "what is sent")
+        form: list[Any] = [("options", (None, json.dumps(options).encode(), "application/json"))]
+        form += [("images", (str(i), file)) for i, file in enumerate(files)]
+        return _document(self._asked("POST", path, files=form))
+
+    def _asked(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
-            answer = self._http.request(method, f"/v1/{path}", json=body, params=params)
+            answer = self._http.request(method, f"/v1/{path}", **content)
         except httpx.TransportError as fault:
             advice = "Is it running? `govd serve` starts it; GOVD_URL says where the client looks."
             raise Unreachable(

@@ -41,6 +41,10 @@ def _seconds(value: float) -> str:
     return "" if 0 < value < LONGEST_SECONDS else "It is over 0, and a week at most."
 
 
+def _brief(value: float) -> str:
+    return "" if 0 <= value <= 1 else "It is from 0 to 1."
+
+
 def _witnesses(values: tuple[str, ...]) -> str:
     for witness in values:
         try:
@@ -121,6 +125,23 @@ class Settings:
     )
     inference_log: float = setting(
         0.0, "The share of answers that is noted with its revision (govd audit answer).", _share
+    )
+    batch_wait_seconds: float = setting(
+        0.005,
+        "Seconds for which pictures of several calls gather for a batch while the model works on"
+        " another one; an idle model is asked at once.",
+        _brief,
+    )
+    max_waiting_pictures: int = setting(
+        1024,
+        "Pictures of all calls that the daemon has taken and not answered yet; a call over that is"
+        " refused with 503 and Retry-After.",
+        _at_least(1),
+    )
+    max_waiting_bytes: int = setting(
+        536_870_912,
+        "Bytes of the bodies of such calls, in the same way.",
+        _at_least(1),
     )
     disabled_plugins: tuple[str, ...] = setting((), "Names of plugins that are not loaded.")
     allowed_hosts: tuple[str, ...] = setting(

@@ -58,13 +58,36 @@ class Calibrates(Protocol):
         ...
 
 
+class Binds(Protocol):
+    """What binds acceptance criteria to evaluation sets (`govd.requests`)."""
+
+    def carried(
+        self, request: Request, old: Record, new: Mapping[str, Json], actor: str
+    ) -> list[Draft]:
+        """The entry that binds a forget's criteria to the set of the checkpoint that its model is
+        rebased on; none where that is left to a person.
+
+        Args:
+            request: the forget.
+            old: the record of the model as it is.
+            new: what its entry will say.
+            actor: of the entry.
+        """
+        ...
+
+
 class Changes:
     """Changes registered models of a home."""
 
     def __init__(
-        self, core: Core, computing: Computes, contributions: Keeps, calibrating: Calibrates
+        self,
+        core: Core,
+        computing: Computes,
+        contributions: Keeps,
+        calibrating: Calibrates,
+        criteria: Binds,
     ) -> None:
-        self.core, self.computing = core, computing
+        self.core, self.computing, self.criteria = core, computing, criteria
         self.contributions, self.calibrating = contributions, calibrating
 
     def update(self, name: str, given: Given, actor: str, reference: str | None = None) -> None:
@@ -112,6 +135,8 @@ class Changes:
                 if request.get("shredded_at") or request_id not in recomputed:
                     recomputed[request_id] = self._again(request, opened, actor)
                 drafts += recomputed[request_id]
+            for request in self._judged(name) if rebased else []:
+                drafts += self.criteria.carried(request, old, payload, actor)
             core.desk.append(drafts)
         core.models.keep(opened)
 
@@ -132,6 +157,15 @@ class Changes:
             request
             for request in requests
             if request["model"] == name and request["kind"] == "forget" and request["contribution"]
+        ]
+
+    def _judged(self, name: str) -> list[Request]:
+        """Forgets of a model that are open or stand, with criteria."""
+        requests = list(self.core.desk.views.open.values())
+        return [
+            request
+            for request in requests
+            if request.model == name and request.is_forget and request.criteria
         ]
 
     def _again(self, request: Request, opened: Opened, actor: str) -> list[Draft]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from govd.errors import Conflict, Usage
 from govd.ledger.entry import Draft
-from govd.models.changes import Calibrates, Changes, Computes, Keeps
+from govd.models.changes import Binds, Calibrates, Changes, Computes, Keeps
 from govd.models.core import Core
 from govd.models.given import Given
 from govd.models.phrases import spelled
@@ -31,10 +31,15 @@ class Models:
     """Registered models of a home."""
 
     def __init__(
-        self, core: Core, computing: Computes, contributions: Keeps, calibrating: Calibrates
+        self,
+        core: Core,
+        computing: Computes,
+        contributions: Keeps,
+        calibrating: Calibrates,
+        criteria: Binds,
     ) -> None:
         self.core, self.calibrating = core, calibrating
-        self._changes = Changes(core, computing, contributions, calibrating)
+        self._changes = Changes(core, computing, contributions, calibrating, criteria)
 
     def all(self) -> list[Record]:
         """All registered models and those that were retired, by name; `state` says which."""

@@ -2,7 +2,8 @@
 pictures of the revision that is served.
 
 New labels, prompts, aliases, another checkpoint or other forgets may bring back what was gone. It
-is measured for each published revision; a breach is an entry about the request, and so is its end.
+is measured for each published revision, and anew where its model gets another evaluation set; a
+breach is an entry about the request, and so is its end.
 """
 
 from __future__ import annotations
@@ -31,15 +32,27 @@ class Drift:
     def __init__(self, core: Core, judging: Judging) -> None:
         self.core, self.judging = core, judging
 
-    def recognised(self, revision: Revision, wanted: Sequence[Request]) -> list[dict[str, Json]]:
+    @staticmethod
+    def looked_at(revision: Revision) -> str | None:
+        """Digest of the evaluation set that a revision was looked at on last; None: on none."""
+        digest = revision.metrics.get("recognised_on") or revision.made_for.get("evaluation")
+        return None if digest is None else str(digest)
+
+    def recognised(
+        self, revision: Revision, wanted: Sequence[Request], evaluation: str | None = None
+    ) -> list[dict[str, Json]]:
         """A row for each forget in a revision whose target is `unnamed` and that its evaluation set
         has pictures of: `request`, `named` (with any forgotten label, by the worst prompt),
         `pictures`, `low` (of the 95 % interval of what is named), `bound` (`ALLOWED`, or what it
         was predicted to leave if that is more) and whether it is `recognised`: `low` over `bound`.
 
-        `wanted`: the forgets that should be in force. Without an evaluation set there are none.
+        Args:
+            revision: one that is published.
+            wanted: the forgets that should be in force.
+            evaluation: digest of a set of the same checkpoint; None: that of the revision, and no
+                rows where it has none.
         """
-        digest = revision.made_for.get("evaluation")
+        digest = evaluation or revision.made_for.get("evaluation")
         if digest is None:
             return []
         trial = self.judging.trial(revision, wanted)

@@ -39,7 +39,8 @@ Recording = Callable[[Request, Sequence[Draft]], bool]
 
 class RevisionSteps:
     """Brings a model's revisions on. `record`: appends entries about a request that nobody changed
-    meanwhile. `pauses`: when gates that failed are asked again.
+    meanwhile. `pauses`: when gates that failed are asked again. `before_swap`: what is done before
+    a revision is published.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class RevisionSteps:
         self._judging = Judging(core, requests, measuring)
         self._predictions = Predictions(self._judging)
         self._drift = Drift(core, self._judging)
+        self.before_swap: Callable[[Revision], None] = lambda revision: None
 
     def step(self, model: str) -> bool:
         """One step for one model; whether there was one.
@@ -95,11 +97,11 @@ class RevisionSteps:
             GovdError: it cannot be measured now.
         """
         published = self.core.desk.views.published(model)
-        if published is None or published.measured:
+        if published is None:
             return False
         evaluation = self.measuring.evaluation(model, published)
-        if evaluation is None:
-            return False
+        if published.measured or evaluation is None:
+            return self._look_again(published)
         opened = self.core.models.opened_for(model, published)
         edit = factors_of(self.measuring.edit(published, model))
         filed = self.measuring.filed(published)
@@ -108,6 +110,27 @@ class RevisionSteps:
         rows = self._drift.recognised(published, wanted)
         if rows:
             figures["recognised"] = rows
+        with self.core.desk.lock:
+            measured = revision_draft(published, "measure", GOVD, {"metrics": figures})
+            self.core.desk.append([measured, *self._drift.drafts(published, rows)])
+        return True
+
+    def _look_again(self, published: Revision) -> bool:
+        """Whether what is forgotten is recognised on an evaluation set that the model got since the
+        revision was made; whether there is such a set.
+        """
+        model = self.core.desk.model(published.model)
+        digest = model.evaluation
+        is_of_it = (model.basis, model.digest) == (published.basis, published.made_for["digest"])
+        if digest in (None, self._drift.looked_at(published)) or not is_of_it:
+            return False
+        wanted = [
+            request for request in self._settling.desired(model.name).wanted if request.stands
+        ]
+        if not wanted:
+            return False
+        rows = self._drift.recognised(published, wanted, digest)
+        figures: dict[str, Json] = {"recognised": rows, "recognised_on": digest}
         with self.core.desk.lock:
             measured = revision_draft(published, "measure", GOVD, {"metrics": figures})
             self.core.desk.append([measured, *self._drift.drafts(published, rows)])
@@ -287,6 +310,7 @@ class RevisionSteps:
         that vouches for it.
         """
         core, model = self.core, revision.model
+        self.before_swap(revision)
         with core.desk.lock:
             desired = self._settling.desired(model)
             if desired.contributions != list(revision.contributions):
@@ -316,6 +340,8 @@ class RevisionSteps:
                 request = next(r for r in approved if r.id == broken[0].request)
                 return self._hold(request, broken[0])
         with self.core.desk.lock:
+            if not self._settling.desired(model).is_as(desired):
+                return True  # decided meanwhile: looked at again
             number = published.number if published else None
             drafts = self._settling.transitions(model, number, judged)
             if not drafts:

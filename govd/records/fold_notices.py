@@ -36,7 +36,7 @@ def fold_notice(event: str, entry: Record, lookup: Lookup) -> Changes:
         case "retry":
             return Changes({place: _again(receiver, entry)})
         case "send" | "fail":
-            return Changes(_told(event, receiver, entry, lookup))
+            return _told(event, receiver, entry, lookup)
     return NOTHING
 
 
@@ -65,11 +65,9 @@ def _again(receiver: Receiver, entry: Record) -> Receiver:
     return receiver.with_(state=ReceiverState.ACTIVE.value, failed=None, again=again)
 
 
-def _told(
-    event: str, receiver: Receiver, entry: Record, lookup: Lookup
-) -> dict[Place, StoredRecord]:
-    """The notice, and how far its receiver is: one who fails stays where he is, to be told again
-    of the same.
+def _told(event: str, receiver: Receiver, entry: Record, lookup: Lookup) -> Changes:
+    """The notice, found by what it is about, and how far its receiver is: one who fails stays where
+    he is, to be told again of the same.
     """
     payload = entry["payload"]
     place = ("notice", str(payload["id"]))
@@ -95,7 +93,8 @@ def _told(
         changed["again"] = [other for other in receiver.again if other != payload["id"]]
     if event == "send":
         changed |= {"sent": int(receiver["sent"]) + 1, "last_sent_at": entry["time"]}
-    return {
+    records: dict[Place, StoredRecord] = {
         place: Notice.from_json(notice),
         ("receiver", receiver.name): receiver.with_(**changed),
     }
+    return Changes(records, (("about", str(payload["about"].get("subject", "")), place),))

@@ -5,11 +5,14 @@ why.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from govd.errors import Conflict, Usage
+from govd.ledger.entry import Draft
 from govd.models.core import Core
+from govd.models.evaluation_set import evaluation_from
 from govd.records.criteria import CriteriaSet, Criterion, all_parsed, breaches, metric_of
 from govd.records.drafts import request_draft
 from govd.records.limits import bounded
@@ -19,10 +22,14 @@ from govd.records.request import Request
 from govd.requests.holding import check_hold, check_model
 from govd.requests.options import ForgetOptions
 from govd.requests.privacy import Privacy
-from govd.types import Figure, Json
+from govd.types import Figure, Json, Record
 from govd.views.views import Views
 
+if TYPE_CHECKING:
+    from govd.edit import EvaluationData
+
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+CARRIED: Final = "the model was rebased: the same pictures, as its new checkpoint sees them"
 SHORTEST: Final = 8
 """Digits by which the model's own evaluation set can be named."""
 
@@ -99,6 +106,37 @@ class Accepting:
             }
             core.desk.append([request_draft(request, "criteria", actor, payload)])
             return core.desk.request(request.id)
+
+    def carried(
+        self, request: Request, old: Record, new: Mapping[str, Json], actor: str
+    ) -> list[Draft]:
+        """The entry that binds a forget's criteria to the evaluation set that its model gets with
+        another checkpoint (`old` and `new`: the model's record before and after). None where they
+        are bound to another set than the model's, where the new one has not as many pictures of
+        each class in each domain, and under a legal hold.
+        """
+        bound, sets = request.criteria_set, (old["evaluation"], new["evaluation"])
+        if bound is None or bound.digest != sets[0] or sets[1] is None or request.hold is not None:
+            return []
+        if bound.model_digest == new["digest"] or not self._same_cells(*map(str, sets)):
+            return []
+        payload: dict[str, Json] = {
+            **_fields(request.criteria, CriteriaSet(str(sets[1]), str(new["digest"]))),
+            "was": [criterion.as_json() for criterion in request.criteria],
+            **self.privacy.reason(request, CARRIED),
+        }
+        return [request_draft(request, "criteria", actor, payload)]
+
+    def _same_cells(self, old: str, new: str) -> bool:
+        """Whether two evaluation sets have as many pictures of each class in each domain."""
+        before, after = (evaluation_from(self.core.artifacts.get(digest)) for digest in (old, new))
+        return _cells(before) == _cells(after)
+
+
+def _cells(data: EvaluationData) -> Counter[tuple[str, str]]:
+    """The number of pictures by class and domain."""
+    pairs = zip(data.class_of, data.domain_of, strict=True)
+    return Counter((data.classes[label], data.domains[domain]) for label, domain in pairs)
 
 
 def foreseen(criteria: Sequence[Criterion], predicted: Predicted) -> list[dict[str, Json]]:

@@ -4,6 +4,7 @@ mixes two revisions.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from govd.pictures import Source
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
 from govd.records.revision import Revision
+from govd.serve.batching import Batches
 from govd.types import Bools, Floats, Json, Record
 
 CALIBRATED: Final = 64
@@ -36,6 +38,8 @@ class Serving:
 
     def __init__(self, core: Core, measuring: Measuring) -> None:
         self.core, self.measuring = core, measuring
+        self._calibrating = threading.Lock()
+        self.batches = Batches(core.home.settings.batch_wait_seconds)
         self._calibrated: Cache[tuple[str, ...], Calibrated | None] = Cache(CALIBRATED)
 
     def now(self, model: str, revision: int | None = None, base: bool = False) -> Served:
@@ -123,7 +127,7 @@ class Serving:
         now = self.now(model, revision, base)
         edit = now.factors
         names, texts = self._labels(model, now.opened, labels)
-        called, rows, faults = self._judged(now, images)
+        called, rows, faults = self.judged(now, images)
         failed = {i: error.message for i, error in faults.items()}
         if not rows:
             raise UnreadableImage(
@@ -162,28 +166,48 @@ class Serving:
         scored: Floats,
     ) -> Bools | None:
         """Which answers `(n,)` had better be none; None where no score is calibrated."""
-        basis, key = (
-            now.opened.basis,
-            (now.opened.basis.digest, now.edit.digest, model, str(now.number), *names),
-        )
-        if key not in self._calibrated:
-            filed = self.measuring.filed(
-                self.core.desk.revision(model, now.number) if now.number else None
-            )
-            self._calibrated.put(key, calibrated(basis, now.factors, filed, names, texts))
-        known = self._calibrated.get(key)
+        basis = now.opened.basis
+        known = self._known(model, now, names, texts)
         return None if known is None else abstains(basis, known, images, scored)
 
-    def _judged(
+    def calibrate(self, model: str, now: Served) -> None:
+        """Have at hand when answers with the model's own labels abstain.
+
+        Raises:
+            Unsupported: the model has no space of vectors.
+        """
+        basis = now.opened.basis
+        if basis.labels:
+            self._known(model, now, list(basis.labels), basis.tensors["labels"])
+
+    def _known(self, model: str, now: Served, names: list[str], texts: Floats) -> Calibrated | None:
+        """When answers with labels that are called `names`, with vectors `(m, d)`, abstain: it is
+        computed once, whoever asks meanwhile.
+        """
+        basis = now.opened.basis
+        key = (basis.digest, now.edit.digest, model, str(now.number), *names)
+        if key not in self._calibrated:
+            with self._calibrating:
+                if key not in self._calibrated:
+                    served = self.core.desk.revision(model, now.number) if now.number else None
+                    filed = self.measuring.filed(served)
+                    known = calibrated(basis, now.factors, filed, names, texts)
+                    self._calibrated.put(key, known)
+        return self._calibrated.get(key)
+
+    def judged(
         self, now: Served, images: Sequence[tuple[str, Source]]
     ) -> tuple[list[str], dict[int, Floats], dict[int, UnreadableImage]]:
         """Names of pictures and of the vectors that came in the place of some; unit embeddings by
-        place; what is wrong with others.
+        place, of the unedited model; what is wrong with others.
+
+        Raises:
+            UnreadableImage: an array that is none of vectors.
         """
         called, pictures, rows = with_vectors(images, now.opened.model.facts.dim)
         places = list(pictures)
-        judged, faults = now.opened.encoder.judged(
-            list(pictures.values()), [called[i] for i in places]
+        judged, faults = self.batches.judged(
+            now.opened.encoder, list(pictures.values()), [called[i] for i in places]
         )
         rows |= {places[i]: row for i, row in judged.items()}
         return called, rows, {places[i]: fault for i, fault in faults.items()}
@@ -198,7 +222,7 @@ class Serving:
             str(image) if isinstance(image, Path) else f"image {i}"
             for i, image in enumerate(images)
         ]
-        _, rows, faults = self._judged(now, list(zip(given, images, strict=True)))
+        _, rows, faults = self.judged(now, list(zip(given, images, strict=True)))
         if faults:
             words = "; ".join(faults[i].message for i in sorted(faults))[:2000]
             raise UnreadableImage(

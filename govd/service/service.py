@@ -32,7 +32,9 @@ from govd.requests import Requests
 from govd.serve.answers import Answers
 from govd.serve.exports import Exports
 from govd.serve.interference import Interference
+from govd.serve.ranking import Ranking
 from govd.serve.serving import Serving
+from govd.serve.warm import Warm
 from govd.service.evaluating import Evaluating
 from govd.service.principals import Principals
 from govd.service.reporting import Reports
@@ -51,7 +53,13 @@ class Service:
     def __init__(self, home: Home, progress: Progress = silent) -> None:
         self.core = core = Core(home, progress)
         self.requests = requests = Requests(core)
-        self.models = Models(core, requests.computing, requests.contributions, requests.calibrating)
+        self.models = Models(
+            core,
+            requests.computing,
+            requests.contributions,
+            requests.calibrating,
+            requests.accepting,
+        )
         self.measuring = Measuring(core, requests.contributions, requests.composing)
         self.audit = Audit(core)
         self.checkpoints = LogCheckpoints(core)
@@ -69,7 +77,10 @@ class Service:
         self.forget, self.preview, self.revert = requests.forget, requests.preview, requests.revert
         self.policies, self.freezing = Policies(core), Freezing(core)
         self.thawing = Thawing(core, self.freezing)
-        self._reading(Serving(core, self.measuring))
+        serving = Serving(core, self.measuring)
+        self.batches, self.warm = serving.batches, Warm(serving)
+        self.reconciler.revisions.before_swap = self.warm.before_swap
+        self._reading(serving)
         self._resume_signing()
         self._enforce_settings()
 
@@ -92,6 +103,7 @@ class Service:
             serving.embeddings,
             serving.classify,
         )
+        self.rank = Ranking(serving).rank
         self.export = Exports(core, serving).write
         self.interference = Interference(
             core, requests.contributions, requests.composing, self.measuring, serving
@@ -143,6 +155,7 @@ class Service:
         """Sign what is not signed yet, and let go of the home."""
         if self.core.closed:
             return
+        self.batches.close()
         self.reconciler.rest()
         self.feeds.looks.rest(REST_SECONDS)
         self.notices.sending.end()
@@ -192,6 +205,7 @@ class Service:
         self.models.add(name, reference, given, actor)
         self.reconcile(name)
         self.checkpoints.sign()
+        self.warm.registered(name)
         return self.models.show(name)
 
     @bounded

@@ -174,7 +174,7 @@ class Jobs:
             "late": outcome.late,
             "resumed": outcome.resumed,
             "lost": outcome.lost,
-            "portions_sha256": outcome.sha256,
+            "portions_digest": outcome.digest,
             "seconds": round(outcome.seconds, 3),
             "searched": _searched(*looks),
             "faults": list(faults),

@@ -55,10 +55,10 @@ class Journal:
         ]
 
     def digest(self) -> str:
-        """SHA-256 over the portions' names and digests, in the order of the names."""
+        """SHA-256 over the portions' names, rows and checksums, in the order of the names."""
         whole = hashlib.sha256()
         for done in sorted(self.done.values(), key=_by_name):
-            whole.update(f"{done.name} {done.rows} {done.sha256}\n".encode())
+            whole.update(f"{done.name} {done.rows} {done.crc32}\n".encode())
         return whole.hexdigest()
 
     def close(self) -> None:

@@ -12,10 +12,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
+from threadpoolctl import threadpool_limits
+
 from govd.errors import Conflict, Unsupported
 from govd.stores.journal import Journal
 from govd.stores.opening import GuardedStore
-from govd.stores.portions import ROWS, PortionDone, Task, patch_portion, same_digest
+from govd.stores.portions import ROWS, PortionDone, Task, is_written, patch_portion
 from govd.types import Generation, Portion, Progress, StoreStamp
 
 SWEEPS: Final = 20
@@ -28,7 +30,7 @@ AHEAD: Final = 2
 class Outcome:
     """What a patch came to. `rows` were written, `stamp.rows` are searched now: fewer where some
     were deleted meanwhile. `skipped` of them were left as they are; `late` came in meanwhile;
-    `resumed` were written before a crash; `sha256` is over the digests of all portions; `lost` were
+    `resumed` were written before a crash; `digest` is over the checksums of portions; `lost` were
     searched before the switch and are not after it.
     """
 
@@ -37,7 +39,7 @@ class Outcome:
     skipped: int
     late: int
     resumed: int
-    sha256: str
+    digest: str
     seconds: float
     lost: int = 0
 
@@ -117,7 +119,7 @@ def _resumed(store: GuardedStore, journal: Journal, portions: Sequence[Portion])
     rows = 0
     sizes = {portion.name: portion.rows for portion in portions}
     for done in list(journal.done.values()):
-        if sizes.get(done.name) == done.rows and same_digest(store, done):
+        if sizes.get(done.name) == done.rows and is_written(store, done):
             rows += done.rows
         else:
             journal.drop(done.name)
@@ -161,7 +163,8 @@ def _all(
 
     threads = os.cpu_count() or 1
     waiting = iter(portions)
-    with ThreadPoolExecutor(threads, "store") as pool:
+    # a product in each thread, rather than threads in each product
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, "store") as pool:
         running: set[Future[PortionDone]] = set()
         try:
             for portion in waiting:
@@ -208,8 +211,7 @@ def _switched(
         searched = store.facts().rows
         stamp = store.switch(task.expected, task.stamp)
         if stamp is not None:
-            written = sum(done.rows for done in journal.done.values())
-            return stamp, late, max(0, min(searched, written) - stamp.rows)
+            return stamp, late, max(0, searched - stamp.rows)
     raise Conflict(
         "rows come in faster than they are edited",
         advice="Pause what writes to the store for a moment; the patch goes on where it is.",

@@ -225,9 +225,11 @@ class Store(Protocol):
         ...
 
     def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
-        """Write vectors of `next`, over what a cut-off call left of the same portion. `originals`
-        come along for late rows where `base` is kept already: the same rows as the unedited model
-        made them.
+        """Write vectors of `next`, over what a cut-off call left of the same portion. Rows that
+        somebody deleted or changed since they were read are left out, where the store can tell: it
+        has no `next` of them then, and what was changed is `late`. `originals` come along for late
+        rows where `base` is kept already: the same rows as the unedited model made them; of rows
+        whose mark is not the revision that is written they are none, and are not kept.
 
         Raises:
             MachineFault: it cannot be written.

@@ -4,7 +4,7 @@ new fact is a new field.
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
@@ -196,6 +196,38 @@ class Embeddings(Answer):
 
     revision: int
     embeddings: list[list[float]]
+
+
+class Ranked(Answer):
+    """A picture (`path`) or a text, and how well it fits: the cosine after the edit."""
+
+    path: str | None = None
+    text: str | None = None
+    score: float
+
+
+class RankingOf(Answer):
+    """What fits a text, or a picture (`path`): best first."""
+
+    text: str | None = None
+    path: str | None = None
+    ranking: list[Ranked]
+
+
+class Unread(Answer):
+    """A picture that cannot be read, and why."""
+
+    path: str
+    error: str
+
+
+class Rankings(Answer):
+    """A ranking for each text or each picture, as `by` says."""
+
+    revision: int
+    by: Literal["text", "image"]
+    rankings: list[RankingOf]
+    unread: list[Unread]
 
 
 class Evaluation(Answer):

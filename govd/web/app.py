@@ -19,6 +19,7 @@ from govd.web import (
     events,
     feeds,
     health,
+    inference,
     metrics,
     models,
     notices,
@@ -42,6 +43,7 @@ from govd.web.strict import Strict
 
 log = logging.getLogger("govd")
 ROUTERS = (
+    inference.router,  # routes are looked through in this order: the one that is called most first
     questions.router(),
     models.router,
     requests.router,

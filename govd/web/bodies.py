@@ -112,6 +112,15 @@ class PicturesBody(Body):
     base: bool = False
 
 
+class RankBody(PicturesBody):
+    """`govd rank`: texts and pictures; each of what `by` says ranks the others, of which the answer
+    has the best `top`.
+    """
+
+    by: Literal["text", "image"] = "text"
+    top: int | None = Field(default=None, ge=1)
+
+
 class EvaluateBody(Body):
     """`govd evaluate`."""
 

@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from govd.service.service import Service
 from govd.service.tokens import Holder
+from govd.web.admission import Admission
 from govd.web.gauges import Sizes
 from govd.web.news import News
 from govd.web.turns import Turns
@@ -34,6 +35,12 @@ class Context:
     cold: Callable[[], str] = _nothing
     news: News = field(default_factory=News)
     turns: Turns = field(default_factory=Turns)
+
+    @cached_property
+    def admission(self) -> Admission:
+        """The room for calls that ask for answers."""
+        settings = self.service.core.home.settings
+        return Admission(settings.max_waiting_pictures, settings.max_waiting_bytes)
 
     @cached_property
     def sizes(self) -> Sizes:

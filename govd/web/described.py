@@ -21,6 +21,7 @@ from govd.web import people_answers as people
 from govd.web import policy_answers as policy
 from govd.web import request_answers as requests
 from govd.web import store_answers as store
+from govd.web.bodies import PicturesBody, RankBody
 from govd.web.problems import PROBLEM
 
 Model = type[BaseModel]
@@ -52,6 +53,7 @@ ANSWERS: Final[dict[str, Model]] = {
     "POST /v1/models/{name}/evaluate": a.Evaluation,
     "POST /v1/models/{name}/classify": a.Labels,
     "POST /v1/models/{name}/embeddings": a.Embeddings,
+    "POST /v1/models/{name}/rank": a.Rankings,
     "GET /v1/requests": a.Page[requests.Request],
     "POST /v1/requests": requests.Request,
     "POST /v1/preview": requests.Preview,
@@ -148,7 +150,7 @@ REFUSALS: Final = {
     404: "A name or id that is not there",
     409: "It contradicts what is already so",
     413: "The body is too large",
-    415: "The body is no JSON in UTF-8",
+    415: "The body is of another type than the call takes",
     421: "This daemon is not called so",
     422: "It cannot be meant, or is not possible here",
     500: "A bug in govd",
@@ -179,6 +181,10 @@ def described(app: FastAPI) -> dict[str, Json]:
             (a.Problem, "serialization")
         ]
         models += [(model, "serialization") for model in dict.fromkeys(ANSWERS.values())]
+        models += [
+            (PicturesBody, "validation"),
+            (RankBody, "validation"),
+        ]  # read by the route itself
         _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")
         schemas = description.setdefault("components", {}).setdefault("schemas", {})
         for name in ("HTTPValidationError", "ValidationError"):

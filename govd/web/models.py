@@ -1,29 +1,21 @@
-"""`/v1/models`: what is registered, what was published, what it answers."""
+"""`/v1/models`: what is registered, and what was published."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from fastapi import APIRouter, Response
-from fastapi.security import HTTPAuthorizationCredentials
 
-from govd.errors import Denied, UnreadableImage, Usage
 from govd.models.given import Given
-from govd.models.image_vectors import is_array, rows_of
-from govd.pictures import pixels_of
-from govd.pictures.limits import check_request
-from govd.serve.answers import digest
 from govd.types import Json
 from govd.web.bodies import (
     EvaluateBody,
     ExportBody,
     ModelBody,
     ModelChange,
-    PicturesBody,
-    file_of,
     options,
 )
-from govd.web.context import Context, Credentials, Here, Owner, Reader, admit
+from govd.web.context import Here, Owner, Reader
 from govd.web.heavy import heavy
 from govd.web.strict import Strict
 
@@ -95,137 +87,3 @@ def evaluate(name: str, body: EvaluateBody, context: Here, actor: Owner) -> Json
     return context.service.evaluate(
         name, body.images, body.revision, body.base, body.report, body.disclose, body.words
     )
-
-
-@router.post("/models/{name}/classify")
-@heavy
-def classify(
-    name: str, body: PicturesBody, response: Response, context: Here, credentials: Credentials
-) -> Json:
-    """The best label for each picture, in their order; one that cannot be read has the label null
-    and an `error`.
-    """
-    names = _admitted(context, name, body, credentials)
-    pictures, faults = _pictures(body, names)
-    if not names:
-        raise Usage(
-            "nothing to classify",
-            advice="Send `images` (base64 of picture files), or `paths` on the daemon's machine.",
-        )
-    if not pictures:
-        raise UnreadableImage(
-            "none of the pictures can be read", advice="; ".join(faults.values())[:500]
-        )
-    given = [(names[i], picture) for i, picture in pictures.items()]
-    labelled = context.service.classify(name, given, body.labels, body.revision, body.base)
-    number = int(labelled[0]["revision"])
-    unread: dict[int, Json] = {
-        i: {"path": names[i], "label": None, "scores": {}, "revision": number, "error": text}
-        for i, text in faults.items()
-    }
-    answers = iter(labelled)
-    ordered: list[Json] = []
-    for i in sorted({*pictures, *faults}):  # an array of vectors has an answer for each row
-        count = rows_of(pictures[i]) if i in pictures else 0
-        ordered += [next(answers) for _ in range(count)] if i in pictures else [unread[i]]
-    inputs = [i.encode() for i in (*body.paths, *body.images)]
-    response.headers["Govd-Revision"] = str(number)
-    response.headers["Govd-Answer"] = context.service.answers.note(
-        name, number, inputs, [a["label"] for a in ordered]
-    )
-    return ordered
-
-
-@router.post("/models/{name}/embeddings")
-@heavy
-def embeddings(
-    name: str, body: PicturesBody, response: Response, context: Here, credentials: Credentials
-) -> Json:
-    """Unit embeddings of texts, then of pictures. A picture that cannot be read refuses the call: a
-    row for it would be made up.
-    """
-    names = _admitted(context, name, body, credentials)
-    pictures, faults = _pictures(body, names)
-    if faults:
-        raise UnreadableImage(
-            "; ".join(faults.values())[:500], advice="Leave them out, and send the others again."
-        )
-    if not pictures and not body.texts:
-        raise Usage(
-            "nothing to encode", advice="Send `texts`, or `images` (base64 of picture files)."
-        )
-    rows, number = context.service.embeddings(
-        name,
-        texts=body.texts,
-        images=list(pictures.values()),
-        names=names,
-        revision=body.revision,
-        base=body.base,
-    )
-    response.headers["Govd-Revision"] = str(number)
-    given = [i.encode() for i in (*body.texts, *body.images)]
-    response.headers["Govd-Answer"] = context.service.answers.note(
-        name, number, given, digest(rows.tobytes())
-    )
-    return {"revision": number, "embeddings": rows.tolist()}
-
-
-def _admitted(
-    context: Context,
-    name: str,
-    body: PicturesBody,
-    credentials: HTTPAuthorizationCredentials | None,
-) -> list[str]:
-    """What the pictures of a body are called.
-
-    Paths are for owners, since they read the daemon's disk; whoever may only infer gets what is
-    served, not what is forgotten in it.
-    """
-    admit(context, credentials, "owner" if body.paths else "inference")
-    if body.base or (
-        body.revision is not None
-        and body.revision != (context.service.models.show(name)["revision"] or 0)
-    ):
-        try:
-            admit(context, credentials, "reader")
-        except Denied as error:
-            what = (
-                "the role inference gets answers of the revision that is served, not of the"
-                " unedited model or another revision"
-            )
-            raise Denied(what, advice=str(error.advice)) from None
-    if body.names and len(body.names) != len(body.images):
-        raise Usage(
-            f"{len(body.names)} names for {len(body.images)} images",
-            advice="Send a name for each, or none.",
-        )
-    return [*body.paths, *(body.names or [f"image {i}" for i in range(len(body.images))])]
-
-
-def _pictures(
-    body: PicturesBody, names: list[str]
-) -> tuple[dict[int, Path | bytes], dict[int, str]]:
-    """Pictures by their place, and what is wrong with those that cannot be read, as far as their
-    headers tell.
-
-    Raises:
-        TooManyPixels: they are more than one request may hold.
-    """
-    pictures: dict[int, Path | bytes] = {i: Path(path) for i, path in enumerate(body.paths)}
-    faults: dict[int, str] = {}
-    for i, text in enumerate(body.images, len(body.paths)):
-        try:
-            pictures[i] = file_of(text, names[i])
-        except UnreadableImage as error:
-            faults[i] = error.message
-    total = 0
-    for i, source in list(pictures.items()):
-        if is_array(source):
-            continue
-        try:
-            total += pixels_of(source, names[i])
-        except UnreadableImage as error:
-            faults[i] = error.message
-            del pictures[i]
-    check_request(total)
-    return pictures, faults

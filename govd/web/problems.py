@@ -40,7 +40,9 @@ def refusal(status: int, title: str, detail: str, advice: str = "") -> Response:
 def known(request: Request, error: Exception) -> Response:
     """An error of govd's."""
     assert isinstance(error, GovdError)
-    return problem(error.status, error.as_problem())
+    again = error.details.get("retry_after")
+    headers = {} if again is None else {"Retry-After": str(again)}
+    return problem(error.status, error.as_problem(), headers)
 
 
 def http(request: Request, error: Exception) -> Response:

@@ -92,8 +92,8 @@ class Body(Request):
         if not hasattr(self, "_json"):
             data = await self.body()
             if data:
-                _check_type(self.headers.get("content-type", ""))
-            self._json = _document(data) if data else b""
+                check_type(self.headers.get("content-type", ""))
+            self._json = document(data) if data else b""
         return self._json
 
 
@@ -114,7 +114,12 @@ def _check_query(request: Request, names: frozenset[str]) -> None:
         seen.add(name)
 
 
-def _check_type(content_type: str) -> None:
+def check_type(content_type: str, expected: str = "JSON") -> None:
+    """That a body of this Content-Type is JSON in UTF-8. `expected`: what may be sent, in words.
+
+    Raises:
+        HTTPException: it is of another type, or another encoding.
+    """
     kind, _, parameters = content_type.partition(";")
     named = kind.strip().lower()
     charset = parameters.replace(" ", "").replace('"', "").lower()
@@ -122,12 +127,18 @@ def _check_type(content_type: str) -> None:
         named.startswith("application/") and named.endswith("+json")
     ):
         what = f"a body of the type {shorn(named[:SHOWN]) or 'that nothing says'}"
-        raise HTTPException(415, f"{what}: send JSON with Content-Type: application/json")
+        advice = f"send {expected}; JSON comes with Content-Type: application/json"
+        raise HTTPException(415, f"{what}: {advice}")
     if charset and charset not in ("charset=utf-8", "charset=utf8"):
         raise HTTPException(415, "a body of another encoding: send JSON in UTF-8")
 
 
-def _document(data: bytes) -> Any:
+def document(data: bytes) -> Any:
+    """What a body of JSON says.
+
+    Raises:
+        Usage: it is broken, or cannot be meant.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
@@ -135,7 +146,7 @@ def _document(data: bytes) -> Any:
             f"the body is not UTF-8 (at byte {fault.start})", advice="Send JSON in UTF-8."
         ) from None
     try:
-        document = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
+        value = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
     except json.JSONDecodeError as fault:
         raise Usage(
             f"the body is not JSON ({fault.msg} at character {fault.pos})",
@@ -149,8 +160,8 @@ def _document(data: bytes) -> Any:
         raise Usage(
             "the body has a number that is too long", advice="Numbers fit 64 bits."
         ) from None
-    check_document(document, "the body")
-    return document
+    check_document(value, "the body")
+    return value
 
 
 def _no_number(name: str) -> None:

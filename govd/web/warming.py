@@ -1,17 +1,14 @@
-"""What a daemon does before it calls itself ready: every published model answers once, so that no
-caller waits for its opening.
+"""What a daemon does before it calls itself ready: every published model is warmed, so that no
+caller waits for its opening, or for a program that is compiled.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from contextlib import suppress
 from typing import Final
 
-import numpy as np
-
-from govd.errors import GovdError, NotFound, Unsupported
+from govd.errors import GovdError, NotFound
 from govd.service.service import Service
 from govd.web.log import told
 
@@ -19,8 +16,6 @@ log = logging.getLogger("govd")
 PAUSE_SECONDS: Final = 5.0
 """Between two attempts at a model that does not answer."""
 SLOWEST_SECONDS: Final = 60.0
-TEXT: Final = "a photo"
-GREY: Final = 128
 
 
 class Warming(threading.Thread):
@@ -32,6 +27,7 @@ class Warming(threading.Thread):
         super().__init__(name="warming", daemon=True)
         self.service, self.ending = service, threading.Event()
         self.cold = set(service.core.desk.views.models)
+        service.warm.is_wanted = True
 
     def run(self) -> None:
         """Until all have answered, or told to end."""
@@ -48,13 +44,9 @@ class Warming(threading.Thread):
             log.info("every published model has answered once")
 
     def _ask(self, name: str) -> None:
-        """One text and one picture, as far as the model takes them."""
+        """Have it encode and answer whatever a call may ask."""
         try:
-            side = self.service.serving(name).opened.model.facts.image_size
-            picture = np.full((max(1, side), max(1, side), 3), GREY, np.uint8)
-            for texts, images in (([TEXT], []), ([], [picture])):
-                with suppress(Unsupported):  # a model of vectors alone has answered so, too
-                    self.service.embeddings(name, texts=texts, images=images)
+            self.service.warm.model(name, self.ending.is_set)
         except NotFound:
             if name in self.service.core.desk.views.models:
                 log.exception("the model %s does not answer", name)
@@ -67,7 +59,8 @@ class Warming(threading.Thread):
         except Exception:
             log.exception("the model %s does not answer: a bug in govd", name)
             return
-        self.cold.discard(name)
+        if not self.ending.is_set():
+            self.cold.discard(name)
 
     def trouble(self) -> str:
         """What is still to come, in words without names; empty where nothing is."""

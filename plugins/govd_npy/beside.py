@@ -56,3 +56,9 @@ def stamp_in(path: Path) -> StoreStamp | None:
         return None if value is None else StoreStamp.from_json(value)
     except ValueError as fault:
         raise BadFile(str(fault), where=str(path)) from None
+
+
+def signature(path: Path) -> list[int]:
+    """What changes with a file's content: inode, size, time of its last change."""
+    status = path.stat()
+    return [status.st_ino, status.st_size, status.st_mtime_ns]

@@ -25,7 +25,7 @@ from govd.types import (
     StoreStamp,
     silent,
 )
-from govd_npy.beside import faults, json_in, stamp_in, write
+from govd_npy.beside import faults, json_in, signature, stamp_in, write
 from govd_npy.rows import Rows, made, mapped, sha256_of
 
 LATE: Final = "late:"
@@ -105,7 +105,8 @@ class NpyStore:
             self.folder.mkdir(exist_ok=True)
             source = self._source()
             made(self._part("next.npy"), source.shape, source.dtype)
-            write(self._part("next.json"), {**plan, "rows": source.shape[0]})
+            seen = {"rows": source.shape[0], "searched": signature(self.path)}
+            write(self._part("next.json"), {**plan, **seen})
 
     def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
         """See `govd.types.Store`."""
@@ -171,14 +172,18 @@ class NpyStore:
     def _to_next(self, expected: StoreStamp, stamp: StoreStamp) -> StoreStamp | None:
         following = mapped(self._part("next.npy"))
         searched = self._searched()
-        self._check_prefix(searched, expected)
+        begun = json_in(self._part("next.json"))
+        if begun.get("searched") != signature(self.path):
+            self._check_prefix(searched, expected)
         if searched.shape[0] != following.shape[0]:
             return None
         counted = replace(stamp, rows=following.shape[0], sha256=sha256_of(following))
         base = self._part("base.npy")
         with self._lock, faults(self.folder):
             if json_in(self._part("base.json")) is None:
-                kept = replace(expected, rows=searched.shape[0], sha256=sha256_of(searched))
+                kept = expected
+                if not (expected.sha256 and expected.rows == searched.shape[0]):
+                    kept = replace(expected, rows=searched.shape[0], sha256=sha256_of(searched))
                 base.unlink(missing_ok=True)
                 os.link(self.path, base)
                 write(self._part("base.json"), kept.as_json())

@@ -143,3 +143,28 @@ def test_a_daemon_takes_what_lies_in_a_folder(
     table = running.govd("feed", "history", "nightly", "2", "--format", "csv").stdout
     assert "already" in table
     assert "held" not in running.govd("feed", "list").stderr
+    check_waits(running, tmp_path / "monthly")
+
+
+def check_waits(running: Running, lists: Path) -> None:
+    """`feed run --wait` returns when its rows are decided and served, and says so."""
+    lists.mkdir()
+    words = ("--model", "m", "--every", "30d")
+    assert running.govd("feed", "add", "monthly", str(lists), *words).returncode == 0
+    end = time.monotonic() + 60
+    with govd.connect(running.url, running.token) as daemon:
+        while not daemon.feed("monthly")["looked_at"]:
+            assert time.monotonic() < end, running.log()
+            time.sleep(0.05)
+    (lists / "names.csv").write_text("concept\nblue\nred\n")
+    look = running.govd("feed", "run", "monthly", "--wait", "--json")
+    assert look.returncode == 0, look.stderr
+    (run,) = json.loads(look.stdout)["runs"]
+    assert [(row["answer"], row.get("state")) for row in run["rows"]] == [
+        ("filed", "in_force"),
+        ("already", None),
+    ]
+    (lists / "names.csv").write_text("concept\ngreen\n")
+    printed = running.govd("feed", "run", "monthly", "--wait").stdout
+    assert "now 1 waiting" in printed
+    assert "is waiting: bounds: " in printed, "a fifth of all pictures"

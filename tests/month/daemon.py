@@ -1,8 +1,8 @@
 """A real daemon whose wall clock a test moves: `govd serve` under libfaketime, the real command and
 HTTP with tokens beside it.
 
-The clock is a file with an offset, which the library reads at each look at the time, so it jumps
-while the daemon runs. The monotonic clock is the machine's own.
+The clock is a file with an offset, which the library reads anew at the first look at the time in
+each second, so it jumps while the daemon runs. The monotonic clock is the machine's own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Any
 import httpx
 import numpy as np
 
+from tests.month.turned import turned
+
 TOP = Path(__file__).parents[2]
 MINI = TOP / "backends/govd_clip/mini"
 LABELS_STEP, POOL_ROWS, DOMAINS = 6, 400, ("colour", "line")
@@ -33,6 +35,13 @@ max_lost_elsewhere = 1.0
 expiry = "off"
 plugin_seconds = 1.0
 """
+SWITCH_MS = 5
+"""For which a thread waits until it demands the interpreter's lock. libfaketime 0.9.10 takes the
+end of that wait, on the monotonic clock, for a faked time long past: without this all threads that
+wait for the lock spin, which took twice as much processor time as the daemon itself.
+"""
+SEES_SECONDS = 0.05
+"""Which reading the clock's file at the beginning of a second may take."""
 PLUGIN = '''"""A plugin that raises, hangs or answers nonsense, as a file beside the home says."""
 
 import os
@@ -79,16 +88,18 @@ class Home:
 
     def __init__(self, folder: Path, faketime: str) -> None:
         self.folder, self.home, self.lists = folder, folder / "home", folder / "lists"
+        self.turned = folder / "turned"
         self.offset = timedelta(hours=1)
         self.faketime = faketime
         for made in (self.home, self.lists, folder / "site/month-1.0.dist-info"):
             made.mkdir(parents=True)
         (self.home / "govd.toml").write_text(TOML, encoding="utf-8")
         self._plugin()
+        self.process: subprocess.Popen[str] | None = None
         self.set_clock(self.offset)
         self.plugin("fine")
-        self.process: subprocess.Popen[str] | None = None
         self.url, self.token = "", ""
+        self.http = httpx.Client(timeout=120)
 
     def _plugin(self) -> None:
         site = self.folder / "site"
@@ -115,6 +126,8 @@ class Home:
         """Let the daemon's wall clock be so far ahead of ours."""
         self.offset = offset
         _put(self.folder / "clock", f"{offset.total_seconds():+.0f}\n")
+        if self.process is not None:  # it looks at the file once in a second
+            time.sleep(1.0 - time.time() % 1.0 + SEES_SECONDS)
 
     @property
     def now(self) -> datetime:
@@ -124,7 +137,7 @@ class Home:
     # -- the daemon
 
     def model(self, labels: Sequence[str], name: str) -> list[str]:
-        """Options of `govd model add` and `update`: these labels and their pictures."""
+        """Options of `govd model add`: these labels and their pictures."""
         place = self.folder / name
         for domain in DOMAINS:
             for label in labels:
@@ -138,13 +151,21 @@ class Home:
             *("--domains", ",".join(DOMAINS), "--pool", str(place / "pool.npy")),
         ]
 
+    def another(self) -> list[str]:
+        """What `govd model rebase` takes: another checkpoint, and a pool of its own."""
+        turn = turned(MINI, self.turned)
+        pool = np.load(MINI / "pool.npy")[:POOL_ROWS]
+        np.save(self.turned / "vectors.npy", (pool @ turn.T).astype(pool.dtype))
+        return [str(self.turned), "--pool", str(self.turned / "vectors.npy")]
+
     def start(self) -> None:
         """Start the daemon, and wait until it is there."""
         fake = {
             "LD_PRELOAD": self.faketime,
             "FAKETIME_TIMESTAMP_FILE": str(self.folder / "clock"),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "0",  # at each look, much of all time went into this file
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_WAIT_MS": str(SWITCH_MS),
             "NO_FAKE_STAT": "1",
         }
         with (self.folder / "log").open("a", encoding="utf-8") as log:
@@ -209,9 +230,7 @@ class Home:
     def get(self, path: str, token: str = "", **query: Any) -> Any:
         """What a GET answers; None where nobody answers."""
         try:
-            answer = httpx.get(
-                f"{self.url}{path}", headers=self._bearer(token), params=query, timeout=120
-            )
+            answer = self.http.get(f"{self.url}{path}", headers=self._bearer(token), params=query)
         except httpx.TransportError:
             return None
         assert answer.status_code == 200, f"{path}: {answer.text}"
@@ -219,9 +238,7 @@ class Home:
 
     def post(self, path: str, body: Any, token: str = "") -> tuple[int, Any]:
         """Status and answer of a POST."""
-        answer = httpx.post(
-            f"{self.url}{path}", headers=self._bearer(token), json=body, timeout=120
-        )
+        answer = self.http.post(f"{self.url}{path}", headers=self._bearer(token), json=body)
         return answer.status_code, answer.json()
 
     def _bearer(self, token: str) -> dict[str, str]:

@@ -23,6 +23,8 @@ PEOPLE = {
 }
 PASSES_SECONDS = 1.3
 """In which the daemon's worker has looked at everything once more."""
+LOOKS_SECONDS = 0.15
+"""Between two comparisons while they differ."""
 LOOKS = timedelta(minutes=61)
 """After which the feed is looked at again."""
 
@@ -162,11 +164,12 @@ class Story:
         """Both come to rest and are compared; the entries prove it; replay agrees."""
         end = time.monotonic() + SETTLES_SECONDS
         while (differences := self._differences()) and time.monotonic() < end:
-            time.sleep(0.3)
+            time.sleep(LOOKS_SECONDS)
         assert not differences, "\n".join(differences)
-        time.sleep(PASSES_SECONDS)
-        assert not self._differences(), "it went on"
+        passed = time.monotonic() + PASSES_SECONDS
         self._prove()
+        time.sleep(max(0.0, passed - time.monotonic()))
+        assert not self._differences(), "it went on"
 
     def _requests(self) -> list[Any]:
         page = self.home.get("/v1/requests", limit=1000)
@@ -247,7 +250,10 @@ class Story:
         replay = self.home.get("/v1/policy/replay")
         assert replay["agree"], json.dumps(replay["differing"])
 
-    def verify(self) -> None:
-        """`govd audit verify`, by the command."""
-        verdict = self.home.govd("audit", "verify")
+    def verify(self, by_command: bool = False) -> None:
+        """`govd audit verify`: the daemon is asked as the command asks it, or by the command."""
+        if by_command:
+            verdict = self.home.govd("audit", "verify")
+        else:
+            verdict = self._done("/v1/audit/verify", {})
         assert verdict["holds"], verdict

@@ -8,6 +8,7 @@ import pytest
 
 from govd.errors import Conflict, GovdError, NotFound, Usage
 from govd.notices.addresses import address_of
+from govd.requests import ForgetOptions
 from govd.service.backup import backup
 from govd.service.doctor import examine
 from govd.service.restore import restore
@@ -258,3 +259,29 @@ def test_history_is_paged_from_the_newest(office: Service, tell: Tell) -> None:
     assert office.notices.history(limit=100, after=past[2]["entry"]) == past[3:]
     with pytest.raises(NotFound):
         office.notices.history("nobody")
+
+
+def test_the_trail_of_a_request_says_who_was_told_of_it(service: Service) -> None:
+    with webhook() as receiver:
+        add(service, receiver.url, "request.file", "revision.publish", name="shop")
+        red, blue = (
+            service.forget("m", ForgetOptions(concepts=(name,)), "ann") for name in ("red", "blue")
+        )
+        service.reconcile()
+        service.notices.send_due(datetime.now(UTC))
+        receiver.status = 410
+        service.revert(str(red["id"]), "back", "ann")
+        service.reconcile()
+        service.notices.send_due(datetime.now(UTC))
+    trail = service.audit.trail(str(blue["id"]))
+    told = [line["what"] for line in trail["timeline"] if line["kind"].startswith("notice.")]
+    filed = f"request.file of {blue['id']} (entry {blue['seq']})"
+    assert told[0] == f"shop was told of {filed}"
+    assert all(str(red["id"]) not in what for what in told)
+    assert any("was told of revision.publish of m/1" in what for what in told)
+    (failed,) = (
+        entry
+        for entry in service.audit.trail(str(red["id"]))["entries"]
+        if entry["kind"] == "notice.fail"
+    )
+    assert failed["payload"]["about"]["kind"] == "request.file", "of the revert"

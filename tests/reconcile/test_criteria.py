@@ -2,6 +2,7 @@
 nobody loosens them unseen.
 """
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -218,12 +219,32 @@ def test_what_is_no_criterion_is_refused_with_what_could_be_meant(
     assert service.core.desk.ledger.size() == size
 
 
-def test_a_rebase_waits_until_somebody_binds_the_criteria_to_the_new_set(
-    service: Service, pool: Path
+def test_a_rebase_carries_criteria_over_to_the_same_pictures(service: Service, pool: Path) -> None:
+    request = file(service, "red", criteria=("named<=1",))
+    service.reconcile()
+    own = service.core.desk.model("m").evaluation
+    other = file(service, "blue", criteria=("named<=1",), criterion_set="a" * 64)
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    record, new = service.requests.show(request), service.core.desk.model("m").evaluation
+    assert new != own
+    assert record["criteria_set"]["digest"] == new
+    assert service.serving("m").number > 1, "nobody had to bind them"
+    assert judged(service, request)["set"] == new
+    (change,) = record["criteria_changes"]
+    assert (change["by"], change["was"]) == ("ann", record["criteria"])
+    assert "the same pictures" in change["reason"]
+    assert service.requests.show(other)["criteria_set"]["digest"] == "a" * 64
+    assert service.verification.verify()["holds"]
+
+
+def test_a_rebase_on_other_pictures_waits_until_somebody_binds_the_criteria_to_them(
+    service: Service, pool: Path, pictures: Path, tmp_path: Path
 ) -> None:
     request = file(service, "red", criteria=("named<=1",))
     service.reconcile()
-    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    fewer = shutil.copytree(pictures, tmp_path / "fewer")
+    next((fewer / "dark" / "blue").iterdir()).unlink()
+    service.update_model("m", Given(pool=str(pool), images=str(fewer)), "ann", "colours-2")
     pending = service.status()["models"][0]["pending"]
     assert pending["state"] == "waiting"
     assert f"named<=1 of {request} cannot be judged: the evaluation set" in pending["reason"]

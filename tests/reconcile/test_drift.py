@@ -1,5 +1,9 @@
 """What is recognised again is told, by an entry about the request, until it is no more."""
 
+import shutil
+from pathlib import Path
+
+from govd.models.given import Given
 from govd.reconcile.drift import ALLOWED
 from govd.requests import ForgetOptions
 from govd.service.service import Service
@@ -48,3 +52,25 @@ def test_once_it_is_recognised_no_more_that_is_an_entry_too(service: Service) ->
     service.core.desk.append(drift.drafts(revision, rows))
     assert service.requests.show(str(request["id"]))["breach"] is None
     assert service.status()["recognised"] == []
+
+
+def test_another_evaluation_set_is_looked_at_though_the_revision_stays(
+    service: Service, pictures: Path, tmp_path: Path
+) -> None:
+    request = served(service, method="nullspace")
+    others = shutil.copytree(pictures, tmp_path / "others")
+    for domain in others.iterdir():  # what is called red there is blue
+        shutil.rmtree(domain / "red")
+        shutil.copytree(domain / "blue", domain / "red")
+    service.update_model("m", Given(images=str(others)), "ann")
+    assert service.measure()
+    assert service.requests.show(str(request["id"]))["breach"] is None
+    revision = service.revision("m", 1)
+    assert service.revisions("m")[-1]["number"] == 1
+    assert revision["metrics"]["recognised_on"] == service.models.show("m")["evaluation"]
+    assert revision["metrics"]["leaks"], "what was measured before stays"
+    assert not service.measure(), "once"
+    service.update_model("m", Given(images=str(pictures)), "ann")
+    assert service.measure()
+    assert "12 of its 12" in service.requests.show(str(request["id"]))["breach"]["reason"]
+    assert service.verification.verify()["holds"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 import govd
@@ -423,6 +424,16 @@ def test_the_command_and_the_client_tell_bad_pictures_one_by_one(
         assert [a["path"] for a in answers] == [str(bad), good, "/nowhere.png", good]
         with pytest.raises(UnreadableImage, match="nowhere"):
             daemon.classify("m", ["/nowhere.png"])
+        array = tmp_path / "two.npy"
+        np.save(array, daemon.embeddings("m", images=[good, good]))
+        answers = daemon.classify("m", [good, str(array), "/nowhere.png", good])
+        assert [a["path"] for a in answers][1:3] == [f"{array}[0]", f"{array}[1]"]
+        assert [a["label"] for a in answers] == [*["red"] * 3, None, "red"]
+        ranked = daemon.rank("m", ["red"], [good, str(bad), "/nowhere.png"])
+        assert [r["path"] for r in ranked["rankings"][0]["ranking"]] == [good]
+        assert [p["path"] for p in ranked["unread"]] == ["/nowhere.png", str(bad)]
+    ranked = json.loads(running.govd("rank", "m", good, "--text", "red", "--json").stdout)
+    assert ranked["rankings"][0]["text"] == "red"
     done = running.govd("classify", "m", str(bad), good, "--json")
     assert done.returncode == 1
     assert [a["label"] is None for a in json.loads(done.stdout)] == [True, False]

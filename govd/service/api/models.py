@@ -176,6 +176,33 @@ class Models(Asked):
         """
 
     @abstractmethod
+    def rank(
+        self,
+        model: str,
+        texts: Sequence[str],
+        images: Sequence[str],
+        by: str = "text",
+        top: int | None = None,
+        revision: int | None = None,
+        base: bool = False,
+    ) -> Record:
+        """`rankings`: for each text the picture files of this machine, best first, or with `by`
+        image for each picture the texts; `unread`: pictures that cannot be read.
+
+        Args:
+            model: its name.
+            texts: as they are, no template is put around them.
+            images: paths; of a `.npy` each vector counts.
+            by: `text` or `image`: which side asks.
+            top: so many of each ranking; None: all.
+            revision: that answers; None: the published one.
+            base: the model as it was registered answers, without any forget.
+
+        Raises:
+            UnreadableImage: none of the pictures can be read.
+        """
+
+    @abstractmethod
     def evaluate(
         self,
         model: str,

@@ -1,0 +1,48 @@
+"""Vectors in PostgreSQL with pgvector: `postgresql://user@host/db?table=items&column=embedding`.
+
+The column that is searched keeps its name; beside it stand the originals, `embedding_govd_base`,
+what is being written, `embedding_govd_next`, and `govd_revision`, which says of each row what
+encoded it. A patch fills the next column by ranges of keys, builds the same indexes on it, and
+renames columns and indexes in one transaction: searches go on until then, and writers wait only
+while its rows are counted. A trigger notices vectors that are written anew; they are late rows, and
+their originals are forgotten. Columns change their order with the first switch: `INSERT` must name
+them. While a table with an HNSW index is filled, each new version of a row is entered into that
+index as well, which is how PostgreSQL updates; the index that is searched afterwards is built as a
+whole.
+
+`table` may name its schema. Left out, `column` is the only one of vectors and `key` the primary
+key. What libpq understands (`host`, `sslmode`) may stand in the address; the secret is the
+password.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from govd.errors import Unsupported
+from govd.hookspecs import hookimpl
+from govd.types import Store
+
+__all__ = ["govd_open_store"]
+SCHEMES: Final = ("postgresql://", "postgres://", "pgvector+postgresql://")
+
+
+@hookimpl
+def govd_open_store(url: str, secret: str) -> Store | None:
+    """`postgresql://…?table=…`, and nothing else.
+
+    Raises:
+        Unsupported: psycopg is not installed. Usage: the address names no table. BadFile: there is
+        no such column of vectors. Unreachable: nor such a server.
+    """
+    if not url.startswith(SCHEMES):
+        return None
+    try:
+        from govd_pgvector.store import opened
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").split(".")[0] != "psycopg":
+            raise
+        raise Unsupported(
+            "it needs psycopg", where=url, advice="pip install 'govd[pgvector]'"
+        ) from None
+    return opened(url, secret)
