@@ -120,8 +120,8 @@ def _preprocessing(preparation: Preparation, config: Config) -> dict[str, Any]:
     Raises:
         Unsupported: it prepares pictures in a way that open_clip cannot.
     """
-    sides = preparation.shortest() if isinstance(preparation, Processor) else None
-    if sides is None or sides[0] != config.image or sides[1] not in FILTERS:
+    resizing = preparation.resizing() if isinstance(preparation, Processor) else None
+    if resizing is None or resizing.side != config.image or resizing.filter not in FILTERS:
         reason = "open_clip cannot prepare pictures as this model's image processor does"
         raise Unsupported(reason, advice="Export it for transformers: --format hf.")
     mean, deviation = preparation.scaling()
@@ -130,6 +130,6 @@ def _preprocessing(preparation: Preparation, config: Config) -> dict[str, Any]:
         "mode": "RGB",
         "mean": [float(value) for value in mean],
         "std": [float(value) for value in deviation],
-        "interpolation": FILTERS[sides[1]],
-        "resize_mode": "shortest",
+        "interpolation": FILTERS[resizing.filter],
+        "resize_mode": resizing.mode,
     }
