@@ -9,9 +9,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from govd.errors import Conflict, Denied, GovdError, MachineFault, NoWeights, Unsupported, Usage
+from govd.errors import Denied, GovdError, MachineFault, NoWeights, Unsupported, Usage
 from govd.ledger.entry import Draft
-from govd.ledger.model_signing import SIGNATURE
 from govd.models.core import Core
 from govd.models.served import Served
 from govd.reconcile.signed import sign_checkpoint
@@ -132,30 +131,23 @@ class Exports:
                 f"cannot be written ({fault.strerror})", where=str(folder), advice=advice
             ) from None
         part = folder / f".{secrets.token_hex(4)}.part"
-        begun = [part]
         try:
             part.mkdir()
             files = self._files(model, part, format, now, texts)
-            # the signature last: a process that is killed leaves nothing that looks whole
-            for name in sorted(os.listdir(part), key=lambda name: (name == SIGNATURE, name)):
-                if os.path.lexists(folder / name):
-                    raise Conflict(
-                        f"somebody put {name} there meanwhile",
-                        where=str(folder),
-                        advice="Choose another folder; nothing of theirs was touched.",
-                    )
+            for name in sorted(
+                os.listdir(part)
+            ):  # a process that is killed leaves nothing that looks whole
                 os.rename(part / name, folder / name)
-                begun.append(folder / name)
             part.rmdir()
             return files
         except OSError as fault:
-            _clear(begun, new_folders)
+            _clear(folder, new_folders)
             advice = "Free some space, or choose another folder; nothing was changed."
             raise MachineFault(
                 f"cannot be written ({fault.strerror})", where=str(folder), advice=advice
             ) from fault
         except BaseException:
-            _clear(begun, new_folders)
+            _clear(folder, new_folders)
             raise
 
     def _files(
@@ -194,15 +186,12 @@ def _carried(now: Served) -> dict[str, Json]:
     return {}
 
 
-def _clear(begun: Sequence[Path], made: Sequence[Path]) -> None:
-    """Take away what was begun, and the folders that were made for it; what somebody else put there
-    meanwhile, or in their place, stays.
-    """
-    for path in begun:
+def _clear(folder: Path, made: list[Path]) -> None:
+    """Take away what was begun: the folder's contents, and the folders that were made for it."""
+    for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        for path in made:
-            path.rmdir()
+    for path in made:
+        path.rmdir()

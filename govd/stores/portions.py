@@ -174,17 +174,16 @@ def unusable(vectors: Floats) -> dict[int, str]:
 
 
 def _of_unknown_kind(task: Task, batch: Batch) -> dict[int, str]:
-    """Late rows that are not known to be the unedited model's."""
-    if task.expected.revision == 0:
-        return {}
+    """Late rows that are not known to be the unedited model's. One that says it is of the very
+    revision that is wanted is left, too: edited once more it would be none of it.
+    """
     marks: Sequence[int | None] = batch.marks or [None] * len(batch.keys)
+    is_base = task.unmarked == "base" or task.expected.revision == 0
     reasons = {}
     for place, mark in enumerate(marks):
-        if mark == 0 or (mark is None and task.unmarked == "base"):
-            continue
-        if mark is None:
+        if mark is None and not is_base:
             reasons[place] = "came since and says nothing of what encoded it"
-        elif mark != task.stamp.revision:
+        elif mark:
             reasons[place] = f"encoded by revision {mark}, and no original of it is kept"
     return reasons
 

@@ -81,10 +81,10 @@ class Files:
         first = next(iter(stamps.values()))
         for rel, stamp in stamps.items():
             if (stamp is None) != (first is None) or (stamp and first and not stamp.is_of(first)):
-                said = [f"{s.model} {s.revision}" if s else "nothing" for s in (first, stamp)]
+                names = [f"{s.model} {s.revision}" if s else "nothing" for s in (first, stamp)]
                 raise Conflict(
-                    f"its files are of different revisions: {next(iter(stamps))} says {said[0]},"
-                    f" {rel} {said[1]}",
+                    f"its files are of different revisions: {next(iter(stamps))} says {names[0]},"
+                    f" {rel} {names[1]}",
                     where=str(self.path),
                     advice="Keep vectors of one revision in a table: take the others away.",
                 )

@@ -126,13 +126,13 @@ class Ground:
         """For each hash `(n,)` of a row, the place of its original; -1: there is none."""
         if not self.hash_path(rel).exists():
             return np.full(len(hashed), -1, np.int64)
-        known = np.load(self.hash_path(rel))
-        if not len(known):
+        stored = np.load(self.hash_path(rel))
+        if not len(stored):
             return np.full(len(hashed), -1, np.int64)
-        order = np.argsort(known, kind="stable")
-        place = np.searchsorted(known[order], hashed)
-        place = order[np.minimum(place, len(known) - 1)]
-        return np.where(known[place] == hashed, place, -1).astype(np.int64)
+        order = np.argsort(stored, kind="stable")
+        place = np.searchsorted(stored[order], hashed)
+        place = order[np.minimum(place, len(stored) - 1)]
+        return np.where(stored[place] == hashed, place, -1).astype(np.int64)
 
 
 class LateRows:

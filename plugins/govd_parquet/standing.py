@@ -102,7 +102,7 @@ class Standing:
             is_same = not state["revision"] or record.get("ident") == table.ident
             is_known = (np.arange(start, stop) < int(record["rows"])) & is_same
         late = self.late_mark(rel, table)
-        return [int(state["revision"]) if known else late for known in is_known]
+        return [int(state["revision"]) if usable else late for usable in is_known]
 
     def late_mark(self, rel: str, table: Table) -> int | None:
         """What a file says in its schema that came in since."""

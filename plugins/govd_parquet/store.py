@@ -168,6 +168,7 @@ class ParquetStore:
                     shape = (int(file["rows"]), self.shape.dim)
                     room(self.at.part("rows", rel), shape, self.shape.dtype)
                 write_json(self.at.part("plan.json"), {**plan, "files": files})
+            gone(self.folder / "next" / "late")  # what came in is looked for again
             self.at.is_planned = True
 
     def _staged(self) -> dict[str, Json]:
@@ -205,8 +206,8 @@ class ParquetStore:
             source = self._late_source(rel, table, start, stop)
             revision = json_in(self.at.part("plan.json"))["to"]["revision"]
             marks = batch.marks or [None] * len(batch.keys)
-            known = [mark == revision and not self.at.late_mark(rel, table) for mark in marks]
-            late.write(start, batch.vectors, source if originals is None else originals, known)
+            usable = [mark == revision and not self.at.late_mark(rel, table) for mark in marks]
+            late.write(start, batch.vectors, source if originals is None else originals, usable)
 
     # -- what came in meanwhile
 
@@ -259,8 +260,8 @@ class ParquetStore:
             if parts is None:
                 return None
             base = json_in(self.files.beside).get("base") or expected.as_json()
-            made = make_all(self.files, self.folder, parts, stamp, base)
-            return finish(self.files, self.folder) if made else None
+            is_ready = make_all(self.files, self.folder, parts, stamp, base)
+            return finish(self.files, self.folder) if is_ready else None
 
     def _parts(self, rows: Path) -> list[Part] | None:
         """How each file is made anew; None where rows came in of which nothing was written."""

@@ -42,24 +42,24 @@ class Part:
 
     def _taken(self, rows: Path, of_late: str, start: int, stop: int) -> Floats:
         origin = self.origin[start:stop]
-        known = origin >= 0
+        kept = origin >= 0
         if self.late is None:
-            taken: Floats = mapped(rows)[origin]
-            return taken
+            whole: Floats = mapped(rows)[origin]
+            return whole
         late = self.late.made() if of_late == "made" else self.late.base()
         first = int((self.origin[:start] < 0).sum())
-        made = np.empty((len(origin), late.shape[1]), late.dtype)
-        if known.any():
-            made[known] = mapped(rows)[origin[known]]
-        made[~known] = late[first : first + int((~known).sum())]
-        return made
+        rows_of_span = np.empty((len(origin), late.shape[1]), late.dtype)
+        if kept.any():
+            rows_of_span[kept] = mapped(rows)[origin[kept]]
+        rows_of_span[~kept] = late[first : first + int((~kept).sum())]
+        return rows_of_span
 
     def is_known(self) -> Any:
-        """Of which rows `(n,)` an original is known."""
-        known = self.origin >= 0
+        """Of which rows `(n,)` an original is kept."""
+        kept = self.origin >= 0
         if self.late is not None:
-            known[~known] = np.asarray(self.late.state()) == 1
-        return known
+            kept[~kept] = np.asarray(self.late.state()) == 1
+        return kept
 
     def originals(self, known: Any) -> Iterator[Floats]:
         """The originals of known rows, block by block."""
@@ -98,11 +98,11 @@ def make_all(
         shutil.copymode(part.table.path, target)
         table = Table(target)
         hashed = _read_back(part, table, files.shape, whole)
-        known = part.is_known()
+        usable = part.is_known()
         if stamp.revision:
-            _keep(part, Ground(following / "base", {}), hashed, known, files.shape)
-        records[part.rel] = {"ident": table.ident, "rows": int(known.sum())}
-        rows, known_rows = rows + table.rows, known_rows + int(known.sum())
+            _keep(part, Ground(following / "base", {}), hashed, usable, files.shape)
+        records[part.rel] = {"ident": table.ident, "rows": int(usable.sum())}
+        rows, known_rows = rows + table.rows, known_rows + int(usable.sum())
         with target.open("rb") as file:
             os.fsync(file.fileno())
     idents = {part.rel: part.table.ident for part in parts}
@@ -155,15 +155,15 @@ def finish(files: Files, folder: Path) -> StoreStamp:
     switch = json_in(folder / "switch.json")
     state, following = switch["state"], folder / "next"
     for rel, ident in switch["files"].items():
-        made, path = following / "made" / rel, files.at(rel)
-        if not made.exists():
+        new, path = following / "made" / rel, files.at(rel)
+        if not new.exists():
             continue
         if path.exists() and ident_of(path) == ident:
-            os.replace(made, path)
+            os.replace(new, path)
         else:
             state["rows"] -= state["files"].pop(rel)["rows"]
             write_json(folder / "switch.json", switch)
-            made.unlink()
+            new.unlink()
     if (following / "base").exists() or not state["revision"]:
         gone(folder / "base")
     if (following / "base").exists():

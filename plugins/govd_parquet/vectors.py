@@ -101,7 +101,7 @@ def array_of(rows: Floats, like: Any) -> Any:
     mask = plain.is_null() if plain.null_count else None
     numbers = pa.array(np.ascontiguousarray(rows).reshape(-1), plain.type.value_type)
     if pa.types.is_fixed_size_list(plain.type):
-        made = pa.FixedSizeListArray.from_arrays(numbers, type=plain.type, mask=mask)
+        array = pa.FixedSizeListArray.from_arrays(numbers, type=plain.type, mask=mask)
     else:
         kind = pa.LargeListArray if pa.types.is_large_list(plain.type) else pa.ListArray
         offsets = np.arange(len(rows) + 1, dtype=np.int64) * rows.shape[1]
@@ -110,9 +110,9 @@ def array_of(rows: Floats, like: Any) -> Any:
             numbers = pa.array(rows[valid].reshape(-1), plain.type.value_type)
             offsets = np.concatenate([[0], np.cumsum(valid * rows.shape[1])])
         width = pa.int64() if pa.types.is_large_list(plain.type) else pa.int32()
-        made = kind.from_arrays(pa.array(offsets, width), numbers, type=plain.type, mask=mask)
+        array = kind.from_arrays(pa.array(offsets, width), numbers, type=plain.type, mask=mask)
     is_extension = isinstance(like, pa.ExtensionArray)
-    return pa.ExtensionArray.from_storage(like.type, made) if is_extension else made
+    return pa.ExtensionArray.from_storage(like.type, array) if is_extension else array
 
 
 def hashes(rows: Floats) -> Any:
