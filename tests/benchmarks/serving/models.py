@@ -36,7 +36,7 @@ def vit_b_32(folder: Path) -> Path:
         "patch_size": 32,
         "projection_dim": 512,
     }
-    text = config["text_config"] | {"projection_dim": 512}
+    text = config["text_config"] | {"projection_dim": 512, "max_position_embeddings": 77}
     CLIPModel(
         CLIPConfig(text_config=text, vision_config=vision, projection_dim=512)
     ).save_pretrained(folder)

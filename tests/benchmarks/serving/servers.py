@@ -27,6 +27,10 @@ JSON = {"Content-Type": "application/json"}
 PNG = {"Content-Type": "image/png"}
 
 
+class NotStarted(Exception):
+    """A server that does not come up: it says why itself."""
+
+
 def alone(reference: str, files: list[Path]) -> Callable[[float], dict[str, float]]:
     """What gives pictures a second of the model itself: decoded, prepared and encoded in batches of
     32 by this process, without a server.
@@ -244,4 +248,4 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    raise SystemExit(f"{url} does not answer")
+    raise NotStarted(f"{url} does not answer")
