@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import random
-import secrets
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -68,7 +67,7 @@ class Answers:
         """The id of an answer; it is kept where chance wants it so. An answer is given though it
         cannot be kept: the log says so.
         """
-        key = secrets.token_hex(8)
+        key = f"{random.getrandbits(64):016x}"  # a name, no secret
         if self.share > 0 and random.random() < self.share:
             text = json.dumps(
                 {"inputs": [digest(i) for i in inputs], "answer": said},

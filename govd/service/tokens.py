@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import logging
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +23,8 @@ from govd.types import Json, Record
 log = logging.getLogger("govd")
 MADE: Final = ("sha256", "role", "name", "principal", "models", "expires_at")
 """What the entry of a token says of it."""
+OWN_SECONDS: Final = 1.0
+"""For which the home's own token is not read again."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Tokens:
     def __init__(self, core: Core) -> None:
         self.core = core
         self._looked_at: set[tuple[str, ...]] = set()
+        self._own = ("", float("-inf"))  # the home's token, and until when it is not read again
 
     @bounded
     def create(
@@ -160,7 +164,7 @@ class Tokens:
                 "this call needs a token",
                 advice="Send Authorization: Bearer TOKEN; `govd token create` makes one.",
             )
-        is_owner = hmac.compare_digest(token.encode(), self.core.home.token().encode())
+        is_owner = hmac.compare_digest(token.encode(), self._home_token().encode())
         digest = hashlib.sha256(token.encode()).hexdigest()
         same: Record | None = None
         for known in list(self.core.desk.views.tokens.values()):
@@ -180,6 +184,16 @@ class Tokens:
                 advice="`govd token create` makes another one.",
             )
         return Holder(holder(same), str(same["role"]), tuple(same.get("models") or ()))
+
+    def _home_token(self) -> str:
+        """The home's own token as it is in its file, or was a moment ago: every call asks for it,
+        and a file that is opened holds up the thread that answers all of them.
+        """
+        token, until = self._own
+        if time.monotonic() >= until:
+            token = self.core.home.token()
+            self._own = (token, time.monotonic() + OWN_SECONDS)
+        return token
 
     def _is_made(self, token: Record) -> bool:
         """Whether the ledger itself says so: the entry that made a token is looked at when it is
