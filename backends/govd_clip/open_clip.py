@@ -94,12 +94,12 @@ def read_open_config(folder: Path) -> Config:
         BadCheckpoint: it is of another architecture, or says what cannot be.
     """
     path = folder / OPEN_CONFIG
-    said = read_json(path).get("model_cfg")
-    if not isinstance(said, dict):
+    settings = read_json(path).get("model_cfg")
+    if not isinstance(settings, dict):
         raise BadCheckpoint(
             "has no model_cfg", where=str(path), advice="Copy it from the original checkpoint."
         )
-    vision, text = said.get("vision_cfg"), said.get("text_cfg")
+    vision, text = settings.get("vision_cfg"), settings.get("text_cfg")
     if not isinstance(vision, dict) or not isinstance(text, dict):
         raise BadCheckpoint(
             "has no vision_cfg or no text_cfg",
@@ -108,14 +108,14 @@ def read_open_config(folder: Path) -> Config:
         )
     _check_plain(vision, VISION, path)
     _check_plain(text, TEXT, path)
-    act = "quick_gelu" if said.get("quick_gelu") else "gelu"
+    act = "quick_gelu" if settings.get("quick_gelu") else "gelu"
     try:
         width = int(vision.get("width", 768))
         heads = width // int(vision.get("head_width", 64))
         config = Config(
             text=_tower(text, int(text.get("width", 512)), int(text.get("heads", 8)), act),
             vision=_tower(vision, width, heads, act),
-            dim=int(said["embed_dim"]),
+            dim=int(settings["embed_dim"]),
             vocab=int(text.get("vocab_size", 49408)),
             context=int(text.get("context_length", 77)),
             eos=LEGACY_EOS,
@@ -124,7 +124,14 @@ def read_open_config(folder: Path) -> Config:
             patch=_side(vision.get("patch_size", 16)),
             family="open_clip",
         )
-    except (TypeError, ValueError, KeyError, OverflowError, ZeroDivisionError) as error:
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        ZeroDivisionError,
+    ) as error:
         raise BadCheckpoint(
             f"a value does not fit: {error}", where=str(path), advice="Correct the config."
         ) from None
@@ -132,10 +139,10 @@ def read_open_config(folder: Path) -> Config:
     return config
 
 
-def _tower(said: Mapping[str, Any], width: int, heads: int, act: str) -> Tower:
-    eps = float((said.get("norm_kwargs") or {}).get("eps", 1e-5))
-    inner = int(width * float(said.get("mlp_ratio", 4.0)))
-    return Tower(width, inner, int(said.get("layers", 12)), heads, act, eps)
+def _tower(settings: Mapping[str, Any], width: int, heads: int, act: str) -> Tower:
+    eps = float((settings.get("norm_kwargs") or {}).get("eps", 1e-5))
+    inner = int(width * float(settings.get("mlp_ratio", 4.0)))
+    return Tower(width, inner, int(settings.get("layers", 12)), heads, act, eps)
 
 
 def _side(size: Any) -> int:
@@ -146,7 +153,7 @@ def _side(size: Any) -> int:
     return int(size)
 
 
-def _check_plain(said: Mapping[str, Any], known: Collection[str], path: Path) -> None:
+def _check_plain(settings: Mapping[str, Any], known: Collection[str], path: Path) -> None:
     """That a tower is of the plain architecture.
 
     Raises:
@@ -154,17 +161,17 @@ def _check_plain(said: Mapping[str, Any], known: Collection[str], path: Path) ->
     """
     other = [
         name
-        for name, value in said.items()
+        for name, value in settings.items()
         if name not in known and value not in (None, False, {}) and value not in PLAIN.get(name, ())
     ]
-    if isinstance(said.get("layers"), list):
+    if isinstance(settings.get("layers"), list):
         other.insert(0, "layers")
     if other:
         advice = (
             "Known are plain vision transformers beside plain text transformers; compute the"
             " vectors with open_clip and register them: a .npz of vectors."
         )
-        reason = f"{other[0]} is {str(said[other[0]])[:60]!r}: another architecture"
+        reason = f"{other[0]} is {str(settings[other[0]])[:60]!r}: another architecture"
         raise BadCheckpoint(reason, where=str(path), advice=advice)
 
 

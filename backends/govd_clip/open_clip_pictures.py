@@ -34,17 +34,17 @@ class OpenClipPreparation:
 
     def __init__(self, folder: Path, size: int) -> None:
         self.size, self._where = size, str(folder / OPEN_CONFIG)
-        said = read_json(folder / OPEN_CONFIG).get("preprocess_cfg") or {}
-        if not isinstance(said, dict):
+        settings = read_json(folder / OPEN_CONFIG).get("preprocess_cfg") or {}
+        if not isinstance(settings, dict):
             raise self._bad("is no list of settings")
-        self._check(said)
+        self._check(settings)
         try:
-            self._mean = _three(said.get("mean") or MEAN)
-            self._deviation = _three(said.get("std") or DEVIATION)
+            self._mean = _three(settings.get("mean") or MEAN)
+            self._deviation = _three(settings.get("std") or DEVIATION)
         except (TypeError, ValueError) as error:
             raise self._bad(f"has a mean or std that cannot be used ({error})") from None
-        self._filter = FILTERS[str(said.get("interpolation") or "bicubic")]
-        self._squashes = said.get("resize_mode") == "squash"
+        self._filter = FILTERS[str(settings.get("interpolation") or "bicubic")]
+        self._squashes = settings.get("resize_mode") == "squash"
 
     def __call__(self, image: Image.Image) -> Floats:
         """`(3, size, size)` float32 of an RGB picture."""
@@ -66,32 +66,34 @@ class OpenClipPreparation:
         """Mean and deviation `(3,)` that pixels from 0 to 1 are normalised with."""
         return self._mean, self._deviation
 
-    def _check(self, said: Mapping[str, Any]) -> None:
-        size = said.get("size")
+    def _check(self, settings: Mapping[str, Any]) -> None:
+        size = settings.get("size")
         sides = set(size[-2:]) if isinstance(size, list) else {size}
         if size is not None and sides != {self.size}:
             raise self._bad(f"makes pictures of {size}, the model takes {self.size}")
         faults = {
-            "mode": said.get("mode") not in (None, "RGB"),
-            "interpolation": said.get("interpolation") not in (None, "", *FILTERS),
-            "resize_mode": said.get("resize_mode") not in (None, "", *MODES),
+            "mode": settings.get("mode") not in (None, "RGB"),
+            "interpolation": settings.get("interpolation") not in (None, "", *FILTERS),
+            "resize_mode": settings.get("resize_mode") not in (None, "", *MODES),
         }
         for name, is_fault in faults.items():
             if is_fault:
-                raise self._bad(f"says {name} {str(said[name])[:40]!r}, which is not known here")
+                raise self._bad(
+                    f"says {name} {str(settings[name])[:40]!r}, which is not known here"
+                )
 
     def _bad(self, what: str) -> BadCheckpoint:
         advice = "Correct it, or copy it from the original checkpoint."
         return BadCheckpoint(f"preprocess_cfg {what}", where=self._where, advice=advice)
 
 
-def _three(said: Any) -> Floats:
+def _three(numbers: Any) -> Floats:
     """Three finite numbers, of one or three.
 
     Raises:
         TypeError, ValueError: they are not.
     """
-    values = np.broadcast_to(np.asarray(said, np.float64), 3)
+    values = np.broadcast_to(np.asarray(numbers, np.float64), 3)
     if not np.isfinite(values).all():
         raise ValueError("not finite")
     return np.array(values)

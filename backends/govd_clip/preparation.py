@@ -5,6 +5,7 @@ it, in its form for Pillow and NumPy.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -24,6 +25,17 @@ LARGEST: Final = 4096
 """Pixels a side that a processor may ask for at most."""
 
 _AGAIN = "Copy preprocessor_config.json from the original checkpoint."
+
+
+@dataclass(frozen=True)
+class Resizing:
+    """A picture made a square of `side` pixels: its shorter side resized to that and the middle cut
+    out (`mode` shortest), or both sides (squash). `filter`: as Pillow numbers it.
+    """
+
+    side: int
+    filter: int
+    mode: str
 
 
 class Preparation(Protocol):
@@ -121,21 +133,21 @@ class Processor:
         )
         return np.broadcast_to(mean / scale, 3), np.broadcast_to(deviation / scale, 3)
 
-    def shortest(self) -> tuple[int, int] | None:
-        """The pixels that the shorter side is resized to and the square cut out of it has, and the
-        resampling, as Pillow numbers it; None where it does something else.
-        """
+    def resizing(self) -> Resizing | None:
+        """How it makes squares of pictures; None where it is not one of two usual ways."""
         processor = self._processor
-        size, crop = dict(processor.size or {}), dict(getattr(processor, "crop_size", None) or {})
-        sides = {int(value) for value in (*size.values(), *crop.values()) if value}
-        is_usual = (
-            processor.do_resize
-            and bool(size.get("shortest_edge"))
-            and getattr(processor, "do_center_crop", False)
-            and len(sides) == 1
-            and isinstance(processor.resample, int)
-        )
-        return (sides.pop(), int(processor.resample)) if is_usual else None
+        if not processor.do_resize or not isinstance(processor.resample, int):
+            return None
+        size = {name: int(value) for name, value in dict(processor.size or {}).items() if value}
+        crop = dict(getattr(processor, "crop_size", None) or {})
+        is_cut = bool(getattr(processor, "do_center_crop", False))
+        if is_cut and set(size) == {"shortest_edge"}:
+            sides, mode = {*size.values(), *map(int, crop.values())}, "shortest"
+        else:
+            sides, mode = set(size.values()), "squash"
+            if is_cut or set(size) != {"height", "width"}:
+                return None
+        return Resizing(sides.pop(), int(processor.resample), mode) if len(sides) == 1 else None
 
     def _target(self, image: Image.Image) -> tuple[int, int] | None:
         """Width and height that the processor resizes to, where that is all that it does; None:

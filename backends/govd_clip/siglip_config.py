@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from govd.errors import BadCheckpoint
 from govd_clip.config import Config, check, check_plain, read_json, square, tower
 from govd_clip.layouts import CONFIG
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Transformers warns of token ids that its own defaults for SigLIP have, and that no model of
+    it reads.
+    """
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def read_siglip_config(folder: Path) -> Config:
@@ -22,7 +39,8 @@ def read_siglip_config(folder: Path) -> Config:
     raw = read_json(path)
     check_plain(raw, path)
     try:
-        full: Any = SiglipConfig.from_dict(raw)
+        with _quiet():
+            full: Any = SiglipConfig.from_dict(raw)
         text, vision = full.text_config, full.vision_config
         config = Config(
             text=tower(text),

@@ -54,14 +54,14 @@ def write_open_clip(
         BadCheckpoint: a file is not the one that was registered. MachineFault: `out` cannot be
         written.
     """
-    said = counterpart(config, _preprocessing(preparation, config))
+    description = counterpart(config, _preprocessing(preparation, config))
     _check_end(config)
     if config.vocab != STANDARD:
-        said["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "."  # the files beside it
+        description["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "."  # the files beside it
     renamed = _renamed(_read(folder, files, config), edit, config)
     try:
         save_file(renamed, out / OPEN_WEIGHTS, metadata={"format": "pt"})
-        text = json.dumps(said, indent=2, sort_keys=True) + "\n"
+        text = json.dumps(description, indent=2, sort_keys=True) + "\n"
         (out / OPEN_CONFIG).write_text(text, encoding="utf-8")
         written = {
             file: copy(folder, file, digest, out / file)
@@ -120,8 +120,8 @@ def _preprocessing(preparation: Preparation, config: Config) -> dict[str, Any]:
     Raises:
         Unsupported: it prepares pictures in a way that open_clip cannot.
     """
-    sides = preparation.shortest() if isinstance(preparation, Processor) else None
-    if sides is None or sides[0] != config.image or sides[1] not in FILTERS:
+    resizing = preparation.resizing() if isinstance(preparation, Processor) else None
+    if resizing is None or resizing.side != config.image or resizing.filter not in FILTERS:
         reason = "open_clip cannot prepare pictures as this model's image processor does"
         raise Unsupported(reason, advice="Export it for transformers: --format hf.")
     mean, deviation = preparation.scaling()
@@ -130,6 +130,6 @@ def _preprocessing(preparation: Preparation, config: Config) -> dict[str, Any]:
         "mode": "RGB",
         "mean": [float(value) for value in mean],
         "std": [float(value) for value in deviation],
-        "interpolation": FILTERS[sides[1]],
-        "resize_mode": "shortest",
+        "interpolation": FILTERS[resizing.filter],
+        "resize_mode": resizing.mode,
     }

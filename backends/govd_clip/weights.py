@@ -62,9 +62,11 @@ def _check_layers(config: Config, found: Mapping[str, Slot], folder: Path) -> No
             begin = stored_in_open_clip(begin, found.keys()).name
         stored = {name[len(begin) :].partition(".")[0] for name in found if name.startswith(begin)}
         if layers > len(stored):
-            said = "layers" if config.family == "open_clip" else "num_hidden_layers"
+            setting = "layers" if config.family == "open_clip" else "num_hidden_layers"
             file = config_file(folder).name
-            reason = f"{side}_config.{said} is {layers} in {file}, the weights have {len(stored)}"
+            reason = (
+                f"{side}_config.{setting} is {layers} in {file}, the weights have {len(stored)}"
+            )
             raise BadCheckpoint(
                 f"missing: {begin}{len(stored)}: {reason}", where=str(folder), advice=SAME
             )
@@ -190,19 +192,19 @@ def abstract(config: Config) -> Towers:
 def places(config: Config, names: Collection[str]) -> list[Place]:
     """Where each parameter lies. `names`: of the tensors in the files."""
     flat = nnx.to_flat_state(nnx.state(abstract(config), nnx.Param))
-    found = []
+    where = []
     for path, variable in flat:
         name, shape = _name(path), variable.get_value().shape
         if config.family != "open_clip":
-            found.append(Place(path, name, _stored(path, shape)))
+            where.append(Place(path, name, _stored(path, shape)))
             continue
         stored = stored_in_open_clip(name, names)
         is_flipped = name not in PROJECTION.values()  # open_clip multiplies by these from the right
         rows = _stored(path, shape) if is_flipped else shape
         if stored.third is not None:
             rows = (3 * rows[0], *rows[1:])
-        found.append(Place(path, stored.name, rows, stored.third, is_flipped))
-    return found
+        where.append(Place(path, stored.name, rows, stored.third, is_flipped))
+    return where
 
 
 def _name(path: tuple[Any, ...]) -> str:

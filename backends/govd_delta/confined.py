@@ -67,6 +67,8 @@ def _apart() -> str:
     """
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
+    if not hasattr(libc, "unshare"):
+        return "no namespaces on this system"
     if libc.unshare(NEW_USER | NEW_NETWORK | NEW_PROCESSES):
         return f"no namespaces here ({os.strerror(ctypes.get_errno())})"
     for name, line in (

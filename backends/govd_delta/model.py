@@ -62,8 +62,8 @@ class DeltaModel:
             twice = sorted(every.keys() & of_file.keys())
             if twice:
                 advice = "Keep one copy of the weights in the folder."
-                what = f"{twice[0]} is in this file and in {every[twice[0]].path.name}"
-                raise BadCheckpoint(what, where=str(path), advice=advice)
+                problem = f"{twice[0]} is in this file and in {every[twice[0]].path.name}"
+                raise BadCheckpoint(problem, where=str(path), advice=advice)
             every |= of_file
         return every
 
@@ -172,8 +172,8 @@ def opened(reference: ModelReference) -> DeltaModel:
             'Write [unlearning.NAME] with forget = ["COMMAND", …] into govd.toml of the home, and'
             f" register {SCHEME}FOLDER#NAME. Commands are never read from a model's folder."
         )
-        what = f"no job {named!r} is configured" if hash_sign else "no single job is configured"
-        raise Unsupported(what, where=reference.reference, advice=advice)
+        problem = f"no job {named!r} is configured" if hash_sign else "no single job is configured"
+        raise Unsupported(problem, where=reference.reference, advice=advice)
     folder = path.parent if path.is_file() else path
     files = {file.name: sha256(file) for file in _files(path, dict(reference.files))}
     facts = ModelFacts(

@@ -90,8 +90,8 @@ def _check_shape(name: str, shape: Sequence[int], slot: Slot, job: ExternalJob) 
     if slot.kind not in KINDS:
         raise _failed(f"{name[:80]!r} is of type {slot.kind} and cannot be edited", job)
     if tuple(shape) != slot.shape:
-        what = f"the delta of {name[:80]!r} is of shape {tuple(shape)}, the tensor {slot.shape}"
-        raise _failed(what, job)
+        problem = f"the delta of {name[:80]!r} is of shape {tuple(shape)}, the tensor {slot.shape}"
+        raise _failed(problem, job)
 
 
 def _check_file(path: Path, most_bytes: int, job: ExternalJob) -> None:
@@ -103,8 +103,8 @@ def _check_file(path: Path, most_bytes: int, job: ExternalJob) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise _failed(f"its {path.name} is no regular file", job)
     if status.st_size > most_bytes:
-        what = f"its {path.name} has {status.st_size:,} bytes, and may have {most_bytes:,}"
-        raise _failed(what, job)
+        problem = f"its {path.name} has {status.st_size:,} bytes, and may have {most_bytes:,}"
+        raise _failed(problem, job)
 
 
 def metrics(path: Path, job: ExternalJob) -> dict[str, Json]:
@@ -148,5 +148,5 @@ def _not_finite(name: str) -> float:
     raise ValueError(f"{name} is no figure")
 
 
-def _failed(what: str, job: ExternalJob) -> JobFailed:
-    return JobFailed(what, where=f"[unlearning.{job.name}]", advice=ADVICE)
+def _failed(problem: str, job: ExternalJob) -> JobFailed:
+    return JobFailed(problem, where=f"[unlearning.{job.name}]", advice=ADVICE)

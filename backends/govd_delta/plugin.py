@@ -83,8 +83,8 @@ def govd_gate(revision: Record) -> Gate | None:
     broken = [gate for gate in gates if not gate["kept"]]
     if not broken:
         return None
-    words = ", ".join(f"{gate['value']:g} where it must be {gate['bound']}" for gate in broken)
-    return Gate("deny", "unlearning", f"its evaluation measured {words}")
+    words = ", ".join(f"{gate['value']:g}, where {gate['bound']} must hold" for gate in broken)
+    return Gate("deny", "unlearning", f"its evaluation, with all in force, measured {words}")
 
 
 @hookimpl
@@ -100,8 +100,8 @@ def _asked(spec: ForgetSpec) -> dict[str, Json]:
     commitments, and `private` says so.
     """
     is_private = any(concept.name.startswith(PRIVATE) for concept in spec.scope.concepts)
-    asked: dict[str, Json] = {**spec.scope.as_json(), "strength": spec.strength}
-    return asked | {"seed": spec.seed, "private": is_private}
+    question: dict[str, Json] = {**spec.scope.as_json(), "strength": spec.strength}
+    return question | {"seed": spec.seed, "private": is_private}
 
 
 def _facts(model: DeltaModel, command: Sequence[str], result: Ran) -> dict[str, Json]:

@@ -103,8 +103,8 @@ def ran(
             write_edited(work / "edited")
             paths |= {"model": str(work / "edited"), "base": str(base)}
         limits = {name: getattr(job, name) for name in ("seconds", "memory_mb", "output_mb")}
-        asked = {"version": 1, **document, **paths, "limits": limits}
-        (work / "request.json").write_text(json.dumps(asked, indent=1), encoding="utf-8")
+        question = {"version": 1, **document, **paths, "limits": limits}
+        (work / "request.json").write_text(json.dumps(question, indent=1), encoding="utf-8")
         before = _signatures(model)
         ending = _run(job, [executable, *command[1:]], work, environment)
         if _signatures(model) != before:
@@ -227,8 +227,8 @@ def _signatures(model: DeltaModel) -> list[tuple[int, int, int]]:
     try:
         stats = [(model.folder / name).stat() for name in model.facts.files]
     except OSError as fault:
-        what = f"a file of the model is gone ({fault.strerror})"
-        raise BadCheckpoint(what, where=str(fault.filename), advice=RESTORE) from None
+        problem = f"a file of the model is gone ({fault.strerror})"
+        raise BadCheckpoint(problem, where=str(fault.filename), advice=RESTORE) from None
     return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in stats]
 
 

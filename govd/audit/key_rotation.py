@@ -29,7 +29,7 @@ class KeyRotation:
 
     def rotate(self, reason: str, actor: str) -> Record:
         """A new signing key, and a new one for models where they were signed; the old private keys
-        are destroyed. `model_key`: the new public one (PEM), null where no model was signed yet.
+        are destroyed. `model_key`: the id of the new one, null where no model was signed yet.
 
         Raises:
             Usage: no reason.
@@ -57,7 +57,7 @@ class KeyRotation:
             self.finish()
             core.desk.ledger.checkpoint()
         record: dict[str, Json] = {"old": str(old.key), "new": str(new.key), "entry": entry["seq"]}
-        return record | {"reason": reason, "model_key": models.key.pem if models else None}
+        return record | {"reason": reason, "model_key": models.key.id if models else None}
 
     def finish(self) -> None:
         """Put the next keys into place where their entries are in the ledger. Where one is not the

@@ -311,10 +311,11 @@ class Feeds:
             raise Usage(
                 "the document is too large", advice=f"At most {DOCUMENT_BYTES >> 20} MiB: split it."
             )
-        records = self.core.desk.views.records
-        if records.keys("delivery", delivered(name, delivery), "feed_run"):
-            raise Conflict("a message of this id was taken already", where=delivery)
-        files.receive(delivery, form, body, spelled(now))
+        with self.core.desk.lock:  # the same message may come twice at once
+            records = self.core.desk.views.records
+            if records.keys("delivery", delivered(name, delivery), "feed_run"):
+                raise Conflict("a message of this id was taken already", where=delivery)
+            files.receive(delivery, form, body, spelled(now))
         return {"feed": name, "id": delivery, "bytes": len(body)}
 
 

@@ -14,6 +14,8 @@ from govd.records.actors import spoken
 if TYPE_CHECKING:
     from govd.types import Json
 
+LONG_SECONDS: Final = 600
+"""From here on queries are offered first."""
 UNITS: Final = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
@@ -123,6 +125,12 @@ def show_estimate(plan: Mapping[str, Json], file: TextIO | None = None) -> None:
         " that writing takes",
         soft_wrap=True,
     )
+    if estimate["seconds"] > LONG_SECONDS:
+        out.print(
+            "That is long. Searches by text can forget at once, by their queries: govd export"
+            f" {escape(plan['model'])} DIR --format edit --side text",
+            soft_wrap=True,
+        )
 
 
 def show_hits(answer: Mapping[str, Json]) -> None:

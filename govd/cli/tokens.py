@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from govd.cli.access import opened
 from govd.cli.options import HomeOption, JsonOption
 from govd.cli.output import put
+from govd.records.actors import OWNER, person_named, person_of
+from govd.records.people import DECIDING
+from govd.verify.safe_text import safe
 
+if TYPE_CHECKING:
+    from govd.types import Record
+
+TOLD: Final = 1000
+"""Characters of a message at most."""
 app = typer.Typer(no_args_is_help=True, help="Bearer tokens: create, list, revoke.")
 
 
@@ -70,6 +80,21 @@ def create(
     with opened(home) as api:
         token = api.create_token(role, name, principal, model or (), expires)
         put(token, as_json, show_record)
+        if role in DECIDING and principal is None:
+            _tell_whose(token, api.principals())
+
+
+def _tell_whose(token: Record, principals: Sequence[Record]) -> None:
+    """Say that a token with which one may approve is counted as somebody of its own, where people
+    are kept as principals and it is nobody's of them.
+    """
+    people = {person_named(p["name"]) for p in principals if p["removed_at"] is None} - {OWNER}
+    if people and person_of(token["actor"]) not in people:
+        told = (
+            f"govd: with this acts {token['actor']}, who is no principal and is counted as a person"
+            " of his own. If it is for somebody who is one, revoke it and say --principal NAME."
+        )
+        print(safe(told, TOLD), file=sys.stderr)
 
 
 @app.command("list")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from govd.types import SIDES, Floats, Json, Side, StoreStamp
 ROWS = 8192  # vectors at once
 FORMATS = ("govd-edit-1", "govd-edit-2")
 """Of a linear and of a conditional edit."""
+TENSORS: Final = "govd-delta-1"
+"""Of an edit of tensors (`govd.edit.tensors`)."""
 
 
 @dataclass(frozen=True)
@@ -277,6 +279,9 @@ class Edit:
             for i in range(count)
             for part in ("selector", "threshold", "L", "B")
         }
+        if metadata.get("format") == TENSORS:
+            advice = "Add its tensors to the model's, by their names; they are no edit of vectors."
+            raise BadFile("this is an edit of weights", where=where, advice=advice)
         if metadata.get("format") not in FORMATS or set(tensors) != names:
             raise BadFile(
                 "this is no edit file",

@@ -23,12 +23,11 @@ from govd.edit import exact
 from govd.edit.algebra import Host
 from govd.edit.basis import Basis
 from govd.edit.compose import Method, compose
-from govd.edit.factors import Edit
+from govd.edit.factors import TENSORS, Edit
 from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile, OverCapacity, Unsupported, Usage
 from govd.types import PRIVATE, Contribution, Floats, Json, Side
 
-FORMAT: Final = "govd-delta-1"
 FULL, UP, DOWN = "full:", "up:", "down:"
 """How the names of a contribution's tensors begin."""
 GRID: Final = 2.0**40
@@ -39,6 +38,8 @@ changes by, and little enough for an exact sum.
 """
 ENTRIES: Final = 1 << 31
 """Entries of one weight at most."""
+BLOCK: Final = 1 << 18
+"""Entries of a weight that are compared at once."""
 OVERLAPS: Final = 20
 """Pairs of forgets that change the same weights which are named, those that share most first."""
 
@@ -84,7 +85,7 @@ class TensorEdit:
     @property
     def digest(self) -> str:
         """SHA-256 of names, shapes and values (float64, little endian), by name."""
-        whole = hashlib.sha256(f"{FORMAT}\n".encode())
+        whole = hashlib.sha256(f"{TENSORS}\n".encode())
         for name in sorted(self.deltas):
             delta = self.deltas[name]
             whole.update(json.dumps([name, list(delta.shape)], ensure_ascii=False).encode())
@@ -106,7 +107,7 @@ class TensorEdit:
         edit and facts.
         """
         facts = {k: json.dumps(v, sort_keys=True, ensure_ascii=False) for k, v in _sorted(self)}
-        return tensors_to_bytes(self.deltas, {"format": FORMAT, **facts})
+        return tensors_to_bytes(self.deltas, {"format": TENSORS, **facts})
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the edit to a file."""
@@ -128,7 +129,7 @@ def edit_from_bytes(data: bytes, where: str = "") -> AnyEdit:
         BadFile: not such a file, truncated, or of wrong shapes.
     """
     tensors, metadata = tensors_from_bytes(data, where)
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") != TENSORS:
         return Edit.from_bytes(data, where)
     try:
         facts = {k: json.loads(v) for k, v in metadata.items() if k != "format"}
@@ -258,15 +259,21 @@ class Overlaps:
     def add(self, name: str, changes: Mapping[int, Floats]) -> None:
         """One weight's deltas, by the place of their contribution."""
         places = sorted(changes)
-        for at, one in enumerate(places):
-            for other in places[at + 1 :]:
-                a, b = changes[one].ravel(), changes[other].ravel()
-                both = (a != 0) & (b != 0)
-                if both.any():
-                    figures = [a @ b, a @ a, b @ b, a[both] @ a[both], b[both] @ b[both]]
-                    pair = one, other
-                    self._names.setdefault(pair, []).append(name)
-                    self._figures[pair] = self._figures.get(pair, 0.0) + np.array(figures)
+        if len(places) < 2:
+            return
+        flat = [changes[place].ravel() for place in places]
+        products, shared, both = (np.zeros((len(places), len(places))) for _ in range(3))
+        for start in range(0, flat[0].size, BLOCK):
+            block = np.stack([delta[start : start + BLOCK] for delta in flat])
+            changed = (block != 0).astype(np.float64)
+            products += block @ block.T
+            shared += (block * block) @ changed.T
+            both += changed @ changed.T
+        for i, j in zip(*np.nonzero(np.triu(both, 1)), strict=True):
+            pair = places[i], places[j]
+            figures = [products[i, j], products[i, i], products[j, j], shared[i, j], shared[j, i]]
+            self._names.setdefault(pair, []).append(name)
+            self._figures[pair] = self._figures.get(pair, 0.0) + np.array(figures)
 
     def as_json(self) -> dict[str, Json]:
         """`overlapping`: how many pairs of forgets change the same entries; `overlaps`: those that

@@ -137,7 +137,9 @@ class Home:
     def token(self) -> str:
         """The home's own token, made on first use, readable by its owner alone."""
         path = self.folder / "token"
-        if not path.exists():
+        try:
+            return path.read_text(encoding="ascii").strip()  # at each call: looked at once
+        except FileNotFoundError:
             write_private(path, secrets.token_urlsafe(32) + "\n")
         return path.read_text(encoding="ascii").strip()
 

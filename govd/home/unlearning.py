@@ -40,12 +40,12 @@ def jobs_of(tables: Any, path: Path) -> tuple[ExternalJob, ...]:
 
 
 def _job(name: str, table: Mapping[str, Any], path: Path) -> ExternalJob:
-    known = {setting.name for setting in fields(ExternalJob)} - {"name"}
+    names = {setting.name for setting in fields(ExternalJob)} - {"name"}
     values: dict[str, Any] = {}
     wrong = "" if NAME.fullmatch(name) else "A job's name has letters, digits, dot, dash."
     for key, value in table.items():
-        if key not in known:
-            wrong = wrong or f"{key} is no setting of a job: {', '.join(sorted(known))}."
+        if key not in names:
+            wrong = wrong or f"{key} is no setting of a job: {', '.join(sorted(names))}."
         wrong = wrong or _wrong(key, value)
         values[key] = tuple(value) if isinstance(value, list) else value
     if not wrong and not values.get("forget"):

@@ -192,8 +192,8 @@ def signed_files(data: bytes, key: ModelKey) -> dict[str, str]:
         bundle: Any = json.loads(data)
         envelope = bundle["dsseEnvelope"]
         payload = base64_bytes(envelope["payload"])
-        (one,) = envelope["signatures"]
-        raw = base64_bytes(one["sig"])
+        (entry,) = envelope["signatures"]
+        raw = base64_bytes(entry["sig"])
         is_signed = envelope["payloadType"] == PAYLOAD and key.signed(
             pre_authentication(PAYLOAD, payload), raw
         )

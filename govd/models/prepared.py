@@ -57,7 +57,7 @@ def prepared(
     model, reference = _opened(core, reference, given, registered)
     facts = model.facts
     if not facts.dim:
-        return spaceless(core, model, reference, given)
+        return spaceless(core, model, given)
     given = _with_words(given, facts.words)
     side, chosen_use = _checked(given)
     embeddings = None if given.from_scratch else facts.defaults.get("embeddings")
@@ -110,7 +110,7 @@ def _opened(
             where=reference,
             advice=advice,
         )
-    return model, model.facts.reference
+    return model, reference
 
 
 def _checked(given: Given) -> tuple[Side, Use | None]:

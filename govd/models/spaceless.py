@@ -18,15 +18,12 @@ SIDE = "weights"
 """What a revision of such a model edits."""
 
 
-def spaceless(
-    core: Core, model: Model, reference: str, given: Given
-) -> tuple[Opened, dict[str, Json]]:
+def spaceless(core: Core, model: Model, given: Given) -> tuple[Opened, dict[str, Json]]:
     """Such a model with the basis that it has, and what its entry says.
 
     Args:
         core: of the home.
         model: as its backend opened it.
-        reference: what it is opened by, from anywhere.
         given: of which domains and the folder to publish to mean something here.
 
     Raises:
@@ -36,7 +33,7 @@ def spaceless(
     facts = model.facts
     basis = Basis.spaceless(facts.digest, tuple(given.domains))
     payload: dict[str, Json] = {
-        "reference": reference,
+        "reference": facts.reference,  # as its backend opens it from anywhere
         **model_facts(facts),
         "use": basis.use,
         "side": SIDE,

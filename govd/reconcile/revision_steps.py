@@ -340,6 +340,8 @@ class RevisionSteps:
                 request = next(r for r in approved if r.id == broken[0].request)
                 return self._hold(request, broken[0])
         with self.core.desk.lock:
+            if not self._settling.desired(model).is_as(desired):
+                return True  # decided meanwhile: looked at again
             number = published.number if published else None
             drafts = self._settling.transitions(model, number, judged)
             if not drafts:

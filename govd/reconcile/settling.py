@@ -31,6 +31,11 @@ class Desired:
         """Ids of the forgets that a revision is made of."""
         return [request.id for request in self.wanted if request.id not in self.covered]
 
+    def is_as(self, before: Desired) -> bool:
+        """Whether nothing was decided since `before`."""
+        states, states_before = ([(r.id, r.state) for r in d.wanted] for d in (self, before))
+        return states == states_before and self.contributions == before.contributions
+
 
 class Settling:
     """Compares requests with what is published."""

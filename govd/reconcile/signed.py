@@ -54,10 +54,10 @@ def sign_checkpoint(
     Raises:
         PluginFault: the backend wrote files of these names. BadFile: the key that signs is lost.
     """
-    taken = sorted({STATEMENT_FILE, SIGNATURE} & set(files))
-    if taken:
+    collisions = sorted({STATEMENT_FILE, SIGNATURE} & set(files))
+    if collisions:
         raise PluginFault(
-            f"wrote {', '.join(taken)}, which govd writes itself",
+            f"wrote {', '.join(collisions)}, which govd writes itself",
             where=f"plugin {served.opened.model.facts.backend}, write_checkpoint",
             advice="Write them under other names. Nothing was published or exported.",
         )

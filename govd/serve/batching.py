@@ -3,9 +3,9 @@ call's pictures by themselves.
 
 A model that does nothing takes what there is at once: nobody waits for company. While it works on a
 batch, what comes meanwhile gathers for the next one, `wait_seconds` at most or until `BATCH`
-pictures are there. Two batches of a model are at work at a time, so that one is decoded while the
-other is encoded. Calls are served in the order in which they came; one of many pictures is cut into
-parts, and the calls behind it are not kept waiting for all of them.
+pictures are there. Where there are processors for it, two batches of a model are at work at a time,
+so that one is decoded while the other is encoded. Calls are served in the order in which they came;
+one of many pictures is cut into parts, and the calls behind it do not wait for all of them.
 
 A picture that cannot be read is that picture's fault alone, and what makes a batch of several calls
 fail is asked for again, call by call: no call fails for another's sake. The vectors are the
@@ -15,6 +15,7 @@ two revisions in one answer.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -30,8 +31,10 @@ from govd.types import Floats
 
 BATCH: Final = 32
 """Pictures that a model is given at once, at most."""
-AT_WORK: Final = 2
-"""Batches of one model that are decoded or encoded at a time."""
+AT_WORK: Final = 2 if (os.cpu_count() or 1) > 2 else 1
+"""Batches of one model that are decoded or encoded at a time: two where a processor is left for the
+second one, or they keep each other from becoming large.
+"""
 IDLE_SECONDS: Final = 30.0
 """For which the threads of a model that nobody asks stay."""
 Judged = tuple[dict[int, Floats], dict[int, UnreadableImage]]

@@ -9,8 +9,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from govd.errors import Denied, GovdError, MachineFault, NoWeights, Unsupported, Usage
+from govd.errors import Conflict, Denied, GovdError, MachineFault, NoWeights, Unsupported, Usage
 from govd.ledger.entry import Draft
+from govd.ledger.model_signing import SIGNATURE
 from govd.models.core import Core
 from govd.models.served import Served
 from govd.reconcile.signed import sign_checkpoint
@@ -131,23 +132,30 @@ class Exports:
                 f"cannot be written ({fault.strerror})", where=str(folder), advice=advice
             ) from None
         part = folder / f".{secrets.token_hex(4)}.part"
+        begun = [part]
         try:
             part.mkdir()
             files = self._files(model, part, format, now, texts)
-            for name in sorted(
-                os.listdir(part)
-            ):  # a process that is killed leaves nothing that looks whole
+            # the signature last: a process that is killed leaves nothing that looks whole
+            for name in sorted(os.listdir(part), key=lambda name: (name == SIGNATURE, name)):
+                if os.path.lexists(folder / name):
+                    raise Conflict(
+                        f"somebody put {name} there meanwhile",
+                        where=str(folder),
+                        advice="Choose another folder; nothing of theirs was touched.",
+                    )
                 os.rename(part / name, folder / name)
+                begun.append(folder / name)
             part.rmdir()
             return files
         except OSError as fault:
-            _clear(folder, new_folders)
+            _clear(begun, new_folders)
             advice = "Free some space, or choose another folder; nothing was changed."
             raise MachineFault(
                 f"cannot be written ({fault.strerror})", where=str(folder), advice=advice
             ) from fault
         except BaseException:
-            _clear(folder, new_folders)
+            _clear(begun, new_folders)
             raise
 
     def _files(
@@ -186,12 +194,15 @@ def _carried(now: Served) -> dict[str, Json]:
     return {}
 
 
-def _clear(folder: Path, made: list[Path]) -> None:
-    """Take away what was begun: the folder's contents, and the folders that were made for it."""
-    for path in folder.iterdir():
+def _clear(begun: Sequence[Path], made: Sequence[Path]) -> None:
+    """Take away what was begun, and the folders that were made for it; what somebody else put there
+    meanwhile, or in their place, stays.
+    """
+    for path in begun:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    for path in made:
-        path.rmdir()
+    with contextlib.suppress(OSError):
+        for path in made:
+            path.rmdir()

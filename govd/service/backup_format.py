@@ -14,6 +14,7 @@ NAMES: Final = re.compile(
     r"|private/[0-9a-z]{1,64}(?:\.[0-9]{1,10})?\.(?:box|key)"
     r"|notices/[0-9a-z][0-9a-z._-]{0,62}\.key"
     r"|feeds/[0-9a-z][0-9a-z._-]{0,62}/(?:secret|held-[0-9]{1,10})"
+    r"|stores/[0-9a-z][0-9a-z._-]{0,62}/secret"
     r"|artifacts/([0-9a-f]{2})/\1[0-9a-f]{62}"
 )
 """What a backup may hold."""
@@ -30,6 +31,7 @@ LEFT_OUT: Final = {
     r"notices/.*": "of a receiver that was removed",
     r"feeds/[^/]+/look\.json": "where feeds were read up to; they are looked at from the beginning",
     r"feeds/[^/]+/inbox/.*": "what was sent and not taken yet: who sent it sends it again",
+    r"stores/[^/]+/patch\.ndjson": "which portions of a patch are written: it begins anew",
     r"lock|daemon\.json": "says which process works on the home",
     r"keys/next\.key": (
         "the key that the ledger was changed to is in the backup as keys/signing.key"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from govd.ledger.model_signing import ModelSigner
 from govd.ledger.signing import Key, LogCheckpoint, Signer
 from govd.notices.kept import FOLDER
 from govd.service.backup_format import KEY, MODELS, SMALL
+from govd.stores.journal import STORES
 
 TRIES: Final = 10
 PAUSE_SECONDS: Final = 0.2
@@ -86,7 +88,8 @@ def consistent_parts(folder: Path, copy: Path, work: Path) -> Parts:
         signer, files[KEY] = key
         files |= model_key
         small = [name for name in SMALL if (folder / name).exists()]
-        files |= _receivers(folder) | _feeds(folder)
+        files |= _receivers(folder) | _kept_of(folder, FEEDS, ("secret", "held-*"))
+        files |= _kept_of(folder, STORES, ("secret",))
         files |= signed_note | {name: (folder / name).read_bytes() for name in small}
         return Parts(facts, signer, files, missing)
     raise BadFile(
@@ -115,13 +118,13 @@ def _receivers(folder: Path) -> dict[str, bytes]:
     return files
 
 
-def _feeds(folder: Path) -> dict[str, bytes]:
-    """Secrets of feeds, and documents that are held for a person; what is decided meanwhile is left
-    out.
+def _kept_of(folder: Path, noun: str, kinds: Sequence[str]) -> dict[str, bytes]:
+    """Files of feeds or stores: secrets, and documents that are held for a person; what is decided
+    meanwhile is left out.
     """
     files: dict[str, bytes] = {}
-    for kept in ("secret", "held-*"):
-        for path in sorted((folder / FEEDS).glob(f"*/{kept}")):
+    for kept in kinds:
+        for path in sorted((folder / noun).glob(f"*/{kept}")):
             with suppress(FileNotFoundError):
                 files[str(path.relative_to(folder))] = path.read_bytes()
     return files

@@ -140,7 +140,7 @@ class Witnessed(RootModel[list[dict[str, Any]]]):
 
 
 class Rotated(Answer):
-    """The old key and the new one; `model_key`: the new one that signs models (PEM)."""
+    """The old key and the new one; `model_key`: the id of the new one for models."""
 
     old: str
     new: str

@@ -20,7 +20,8 @@ token, of which a home keeps only the SHA-256 (but for its own token); what is t
 overwritten.
 
 The file is a help to callers, no evidence: a damaged one is replaced, and where it cannot be
-written calls are answered all the same.
+written calls are answered all the same. An answer that was changed in it is not given, since it
+does not fit its seal, HMAC-SHA-256 keyed with the caller's token, too: the call is made again.
 
 Filing and reverting have keys in the ledger itself, for good (`Requests.forget`), and are none of
 this.
@@ -32,9 +33,11 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import json
 import logging
 import re
 import time
+from dataclasses import replace
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -49,6 +52,7 @@ from govd.web.problems import problem
 log = logging.getLogger("govd.web")
 PURGE_SECONDS: Final = 3600.0
 """Between two looks for answers that are too old."""
+FILE: Final = "the file of first answers"
 LONGEST: Final = 255
 """Characters of a key."""
 LARGEST: Final = 8 * 2**20
@@ -116,16 +120,27 @@ class Idempotency:
             )
             return
         try:
-            first = await run_in_threadpool(self.store.get, *name)
+            first = await run_in_threadpool(self._kept, token, name)
             if first is not None and await self._repeated(
                 first, fingerprint, key, scope, receive, send
             ):
                 return
             answer = await self._first(fingerprint, body, scope, receive, send)
             if answer is not None:
-                await run_in_threadpool(self.store.put, *name, answer)
+                sealed = replace(answer, seal=_seal(token, name, answer))
+                await run_in_threadpool(self.store.put, *name, sealed)
         finally:
             self._running.pop(name).set()
+
+    def _kept(self, token: bytes, name: tuple[str, str]) -> Answer | None:
+        """The first answer to a call as it was given; None where there is none."""
+        first = self.store.get(*name)
+        if first is None:
+            return None
+        if not hmac.compare_digest(str(first.seal).encode(), _seal(token, name, first).encode()):
+            log.error("%s was changed: an answer is not given, the call is made again", FILE)
+            return None
+        return first
 
     async def _turn(self, name: tuple[str, str]) -> bool:
         """Wait until no other call has this key; False where that takes too long."""
@@ -205,6 +220,13 @@ class Idempotency:
         )
         kept_headers = {name: headers[name] for name in KEPT if name in headers}
         return Answer(fingerprint, status, kept_headers, None if secret else bytes(parts))
+
+
+def _seal(token: bytes, name: tuple[str, str], answer: Answer) -> str:
+    """What nobody can make who has not the caller's token."""
+    parts = [*name, answer.fingerprint, answer.status, answer.headers]
+    body = b"none" if answer.body is None else b"some" + answer.body
+    return _keyed_digest(token, json.dumps(parts, sort_keys=True).encode() + b"\n" + body)
 
 
 def _keyed_digest(token: bytes, said: bytes) -> str:

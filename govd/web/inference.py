@@ -114,7 +114,7 @@ async def _answered(
     answer: Callable[[Context, str, Sent], Response],
 ) -> Response:
     """Read a call, as far as there is room for it, and answer it on a thread of its own."""
-    admit(context, credentials, "inference")
+    request.state.holder.check_role("inference")  # `Strict` has looked at the token
     with context.admission.place() as place:
         sent = await sent_with(request, form, query, place)
         _check_role(context, name, sent, credentials)

@@ -22,18 +22,22 @@ log = logging.getLogger("govd.web")
 HOURS: Final = 48
 SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS answers (principal TEXT, key TEXT, time REAL, fingerprint TEXT,"
-    " status INTEGER, headers TEXT, body BLOB, PRIMARY KEY (principal, key)) STRICT, WITHOUT ROWID"
+    " status INTEGER, headers TEXT, body BLOB, seal TEXT, PRIMARY KEY (principal, key)) STRICT,"
+    " WITHOUT ROWID"
 )
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A first answer: of which call, and what it was. `body` None: it may not be kept."""
+    """A first answer: of which call, and what it was. `body` None: it may not be kept. `seal`: what
+    shows that it was not changed in the file since.
+    """
 
     fingerprint: str
     status: int
     headers: dict[str, str]
     body: bytes | None
+    seal: str = ""
 
 
 class Store:
@@ -64,6 +68,10 @@ class Store:
                     SCHEMA,
                 ):
                     opened.execute(statement)
+                columns = {row[1] for row in opened.execute("PRAGMA table_info(answers)")}
+                if "seal" not in columns:  # of an older version: nobody can tell what it answered
+                    opened.execute("DROP TABLE answers")
+                    opened.execute(SCHEMA)
             except sqlite3.Error:
                 opened.close()
                 raise
@@ -115,15 +123,15 @@ class Store:
     def get(self, principal: str, key: str) -> Answer | None:
         """The first answer, None where there is none or it is too old."""
         query = (
-            "SELECT fingerprint, status, headers, body FROM answers WHERE principal = ? AND key = ?"
-            " AND time > ?"
+            "SELECT fingerprint, status, headers, body, seal FROM answers WHERE principal = ? AND"
+            " key = ? AND time > ?"
         )
         place = (principal, key, time.time() - 3600 * HOURS)
         row = self._done(
             lambda db: db.execute(query, place).fetchone(),
             "whether a call was answered before is not known",
         )
-        return Answer(row[0], row[1], json.loads(row[2]), row[3]) if row else None
+        return None if row is None else Answer(row[0], row[1], _headers(row[2]), *row[3:])
 
     def put(self, principal: str, key: str, answer: Answer) -> None:
         """Keep an answer; those that are too old go."""
@@ -135,11 +143,12 @@ class Store:
             answer.status,
             json.dumps(answer.headers),
             answer.body,
+            answer.seal,
         )
 
         def keep(db: sqlite3.Connection) -> None:
             _purged(db)
-            db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
         self._done(keep, "an answer was not kept, so its repeat will be done again")
 
@@ -147,6 +156,15 @@ class Store:
         """Overwrite what is too old, in the file and in its write-ahead log."""
         if self.path.exists():
             self._done(_purged, "answers that are too old were not overwritten")
+
+
+def _headers(text: str) -> dict[str, str]:
+    """Headers as they were kept; none where somebody made something else of them."""
+    try:
+        headers = json.loads(text)
+    except (TypeError, ValueError):
+        return {}
+    return headers if isinstance(headers, dict) else {}
 
 
 def _purged(db: sqlite3.Connection) -> None:

@@ -44,7 +44,7 @@ class Open(APIRoute):
         names, takes_body = _query_names(self.dependant), self.body_field is not None
 
         async def strict(request: Request) -> Response:
-            held = bearer(request) if self.guarded else None
+            held = request.state.holder = bearer(request) if self.guarded else None
             _check_query(request, names)
             body: Json = None
             if takes_body:

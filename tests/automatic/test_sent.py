@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 import json
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +14,9 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from govd.automatic import feed_files
 from govd.automatic.signatures import check_signed, signature
-from govd.errors import Unauthenticated
+from govd.errors import Conflict, Unauthenticated
 from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context
@@ -34,17 +37,28 @@ class Sender:
         secret: str = "",
         **headers: str,
     ) -> Response:
+        signed = self.signed(body, message, seconds, kind, secret)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post("/v1/feeds/hook", content=body, headers=signed | named)
+
+    def signed(
+        self,
+        body: bytes,
+        message: str,
+        seconds: int = 0,
+        kind: str = "application/json",
+        secret: str = "",
+    ) -> dict[str, str]:
+        """The headers of a message."""
         at = str(int(datetime.now(UTC).timestamp()) + seconds)
         key = b64decode((secret or self.secret).removeprefix("whsec_"))
         digest = hmac.new(key, f"{message}.{at}.".encode() + body, hashlib.sha256).digest()
-        signed = {
+        return {
             "webhook-id": message,
             "webhook-timestamp": at,
             "webhook-signature": f"v1,AAAA v1,{b64encode(digest).decode()}",
             "content-type": kind,
         }
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.post("/v1/feeds/hook", content=body, headers=signed | named)
 
 
 @pytest.fixture
@@ -82,6 +96,30 @@ def test_a_signed_document_is_kept_and_taken_once(sender: Sender, service: Servi
     assert sender.send(again, "m-4").is_success
     assert sender.send(again, "m-5").is_success
     assert [name for name, _ in rows(service)] == ["m-4", "m-5"], "each message is a run"
+
+
+def test_a_message_that_comes_several_times_at_once_is_taken_once(
+    sender: Sender, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = feed_files.write_private
+
+    def slow(*given: Any) -> None:
+        time.sleep(0.1)  # all are there before the first is written
+        write(*given)
+
+    monkeypatch.setattr(feed_files, "write_private", slow)
+    headers = sender.signed(b'["red"]', "m-1")
+
+    def receive(_: int) -> bool:
+        try:
+            service.feeds.receive("hook", headers, b'["red"]', datetime.now(UTC))
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(receive, range(6))) == 1
+    assert rows(service) == [("m-1", ["filed"])]
 
 
 def test_what_is_not_signed_so_is_refused(sender: Sender, service: Service) -> None:

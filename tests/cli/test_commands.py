@@ -382,3 +382,19 @@ def test_status_says_why_the_ledger_takes_no_entries(govd: Shell) -> None:
         raw.commit()
     assert "what no ledger has: view 'x'" in govd.json("status")["ledger"]["fault"]  # type: ignore[index]
     assert "the ledger takes no entries" in govd("status").stdout
+
+
+def test_a_token_of_nobody_is_told_where_there_are_principals(govd: Shell) -> None:
+    def told(*words: str) -> str:
+        return govd("token", "create", *words).stderr
+
+    assert "no principal" not in told("--role", "operator", "--name", "ann-laptop")
+    govd.json("principal", "add", "ann", "--role", "legal")
+    own = "principal:ann-phone, who is no principal and is counted as a person of his own"
+    assert own in told("--role", "operator", "--name", "ann-phone")
+    for words in (
+        ("--role", "operator", "--name", "ann"),
+        ("--role", "operator", "--name", "ann-tablet", "--principal", "ann"),
+        ("--role", "reader", "--name", "shop"),
+    ):
+        assert told(*words) == "", words

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.errors import BadCheckpoint
+from govd.errors import BadCheckpoint, MachineFault
 from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from govd.verify.signed_folder import verify_folder
+from govd_clip.plugin import ClipModel
 from tests.clip.test_folding import PICTURES, opened
 
 LABELS = ("cat", "dog", "the red at", "do re")
@@ -93,3 +94,23 @@ def test_a_base_that_was_replaced_is_exported_to_nobody(
     assert "not the one that was registered" in last["payload"]["reason"]
     shutil.copytree(kept, base, dirs_exist_ok=True)
     assert export(service, tmp_path / "new" / "a")["files"]
+
+
+def test_a_folder_that_somebody_else_takes_meanwhile_stays_theirs(
+    home: tuple[Service, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, target = home[0], tmp_path / "out"
+    write = ClipModel.write_checkpoint
+
+    def replaced(model: Any, edit: Any, folder: Path) -> Any:
+        files = write(model, edit, folder)
+        target.rename(tmp_path / "moved")
+        target.mkdir()
+        (target / "theirs.txt").write_text("theirs")
+        return files
+
+    monkeypatch.setattr(ClipModel, "write_checkpoint", replaced)
+    with pytest.raises(MachineFault, match="cannot be written"):
+        export(service, target)
+    assert [path.name for path in target.iterdir()] == ["theirs.txt"]
+    assert "cannot be written" in service.audit.log(kind="export.fail")[-1]["payload"]["reason"]

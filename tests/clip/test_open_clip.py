@@ -16,6 +16,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from govd.errors import BadCheckpoint, Unsupported
@@ -141,6 +142,18 @@ def test_what_open_clip_has_no_counterpart_of_is_not_written(make: Any, tmp_path
     with pytest.raises(Unsupported, match="reads a text at its highest token"):
         govd_export(opened(make(eos=510)), NONE, "open_clip", tmp_path)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+def test_pictures_that_are_squashed_are_squashed_there(make: Any, tmp_path: Path) -> None:
+    base = make(act="gelu", eos=2)
+    squashed = {"size": {"height": 16, "width": 16}, "do_center_crop": False, "resample": 2}
+    (base / "preprocessor_config.json").write_text(
+        json.dumps({"image_processor_type": "CLIPImageProcessor", **squashed})
+    )
+    govd_export(opened(base), NONE, "open_clip", tmp_path)  # type: ignore[arg-type]
+    own, other = (prepared(folder, read_config(folder)) for folder in (base, tmp_path))
+    wide = Image.fromarray(np.random.default_rng(1).integers(0, 256, (30, 61, 3), np.uint8))
+    np.testing.assert_allclose(other(wide), own(wide), atol=1e-5)
 
 
 @pytest.mark.skipif(not PYTHON, reason="GOVD_OPEN_CLIP_PYTHON names no Python with open_clip")

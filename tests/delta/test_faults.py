@@ -50,7 +50,7 @@ FAULTS = {
     "evaluate list": "no JSON object",
     "evaluate other": "it measures no cost",
     "evaluate fail": "ended with 1: the evaluation set is gone",
-    "evaluate dear": r"measured 7 where it must be cost<=1",
+    "evaluate dear": "measured 7, where cost<=1 must hold",
 }
 
 

@@ -2,17 +2,27 @@
 generator, a graph network.
 """
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 from safetensors.numpy import load_file
 
+from govd.edit import Edit, TensorEdit
+from govd.edit.tensors import edit_from_bytes
 from govd.errors import Conflict, NotFound, Unsupported, Usage
 from govd.models.given import Given
+from govd.pictures import png
+from govd.policies.gathering import model_seen
 from govd.requests import ForgetOptions
 from govd.service.service import Service
+from govd.types import changeable
+from govd.verify.recompute import recompute
+from govd.web.app import create_app
+from govd.web.context import Context
 from tests.delta.models import Kind, Kinds, Opens, registered, settings
 
 
@@ -162,3 +172,48 @@ def test_a_job_that_no_owner_configured_is_not_run(kinds: Kinds, opens: Opens) -
             service.models.show("m")
     finally:
         (kind.folder / "model" / "govd-delta.toml").unlink()
+
+
+def test_it_is_listed_evaluated_and_refused_over_http(service: Service) -> None:
+    client = TestClient(create_app(Context(service)), base_url="http://127.0.0.1")
+    client.headers["Authorization"] = f"Bearer {service.core.home.token()}"
+    model = client.get("/v1/models/m").json()
+    assert (model["dim"], model["side"], model["backend"]) == (0, "weights", "delta")
+    picture = base64.b64encode(png(np.zeros((8, 8, 3), np.uint8))).decode()
+    answer = client.post("/v1/models/m/classify", json={"images": [picture]})
+    assert answer.status_code == 422
+    assert "no space of vectors" in answer.json()["detail"]
+    answer = client.post("/v1/models/m/embeddings", json={"texts": ["alice"]})
+    assert answer.status_code == 422
+    answer = client.post("/v1/models/m/evaluate", json={})
+    assert answer.json()["metrics"]["external"]["forgotten"] < 0.05
+
+
+def test_an_edit_that_is_not_the_sum_of_its_contributions_is_a_fault(service: Service) -> None:
+    entries, artifacts = service.audit.log(), service.core.artifacts
+    edit = edit_from_bytes(artifacts.get(service.revision("m", 1)["edit"]))
+    assert isinstance(edit, TensorEdit)
+    less = TensorEdit({name: edit.deltas[name] for name in list(edit.deltas)[1:]})
+    other = TensorEdit({name: delta + (2.0**-40) for name, delta in edit.deltas.items()})
+    factors = Edit.nothing(4)
+    for forged, words in ((less, "other weights"), (other, "9.1e-13"), (factors, "another kind")):
+        artifact = artifacts.put(forged.to_bytes())
+        told = [changeable(entry) for entry in entries]
+        for entry in told:
+            if entry["kind"] == "revision.compose":
+                entry["payload"] |= {"edit": artifact, "edit_digest": forged.digest}
+        (record,) = recompute(told, artifacts.get)
+        assert words in record["fault"]
+
+
+def test_policies_see_a_model_whose_capacity_has_no_bound(service: Service) -> None:
+    seen = model_seen(service.core, "m")
+    assert (seen["dim"], seen["in_force"]) == (0, 1)
+    assert seen["capacity_left"] > 1_000_000
+
+
+def test_revisions_are_compared_by_what_was_measured_of_them(service: Service) -> None:
+    forget(service, "m", "bob")
+    difference = service.diff("m", 1, 2)
+    assert set(difference["metrics"]) == {"forgotten", "perplexity"}
+    assert difference["added"]

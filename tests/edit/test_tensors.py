@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from govd.edit import Basis, TensorEdit
+from govd.edit import Basis, Edit, TensorEdit
 from govd.edit.contribution import sealed
 from govd.edit.tensors import GRID, composed, edit_from_bytes, factors_of, summed, unedited
 from govd.errors import BadFile, OverCapacity, Unsupported
@@ -110,3 +110,5 @@ def test_an_edit_is_read_as_it_was_written() -> None:
         edit_from_bytes(data[:-1])
     with pytest.raises(Unsupported, match="no space of vectors"):
         factors_of(edit)
+    with pytest.raises(BadFile, match="an edit of weights"):
+        Edit.from_bytes(data)

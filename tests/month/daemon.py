@@ -35,8 +35,13 @@ max_lost_elsewhere = 1.0
 expiry = "off"
 plugin_seconds = 1.0
 """
+SWITCH_MS = 5
+"""For which a thread waits until it demands the interpreter's lock. libfaketime 0.9.10 takes the
+end of that wait, on the monotonic clock, for a faked time long past: without this all threads that
+wait for the lock spin, which took twice as much processor time as the daemon itself.
+"""
 SEES_SECONDS = 0.05
-"""For which a thread that reads the clock's file at the beginning of a second may take."""
+"""Which reading the clock's file at the beginning of a second may take."""
 PLUGIN = '''"""A plugin that raises, hangs or answers nonsense, as a file beside the home says."""
 
 import os
@@ -158,8 +163,9 @@ class Home:
         fake = {
             "LD_PRELOAD": self.faketime,
             "FAKETIME_TIMESTAMP_FILE": str(self.folder / "clock"),
-            "FAKETIME_CACHE_DURATION": "0",  # without a cache half of all time went into this file
+            "FAKETIME_CACHE_DURATION": "0",  # at each look, much of all time went into this file
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_WAIT_MS": str(SWITCH_MS),
             "NO_FAKE_STAT": "1",
         }
         with (self.folder / "log").open("a", encoding="utf-8") as log:

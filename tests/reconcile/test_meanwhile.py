@@ -247,6 +247,40 @@ def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(
     assert service.verification.verify(again=True)["holds"]
 
 
+@pytest.mark.parametrize("kind", ["forget", "revert"])
+def test_an_approval_just_before_the_end_waits_for_the_revision_that_has_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What is served is what was wanted a moment ago: nothing is said of it that came since."""
+    people = replace(service.core.home.settings, approval="person")
+    object.__setattr__(service.core.home, "settings", people)
+    red, blue = file(service, "red"), file(service, "blue")
+    service.reconcile()
+    service.requests.decide(red, "approve", "", "bob")
+    service.reconcile()
+    late = blue
+    if kind == "revert":
+        late = str(service.revert(red, "back", "ann")["id"])
+        service.reconcile()
+    settling, begun = service.reconciler.revisions._settling, []
+    desired = settling.desired
+
+    def approved_then(model: str) -> Any:
+        wanted = desired(model)
+        if not begun:
+            begun.append(model)
+            service.requests.decide(late, "approve", "", "cyd")
+        return wanted
+
+    monkeypatch.setattr(settling, "desired", approved_then)
+    service.reconcile()
+    assert begun
+    assert service.requests.show(late)["revision"] == 2
+    carried = {number: set(service.revision("m", number)["requests"]) for number in (1, 2)}
+    assert carried == {1: {red}, 2: {red, blue} if kind == "forget" else set()}
+    assert service.verification.verify()["holds"]
+
+
 def test_an_alias_is_taken_away_too(service: Service) -> None:
     first = str(forget(service, "red")["id"])
     second = forget(service, "red", aliases=("ruby",))

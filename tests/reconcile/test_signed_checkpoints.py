@@ -169,7 +169,7 @@ def test_it_is_changed_with_the_logs_key_and_comes_back_with_a_backup(
     kept = Path(shutil.copytree(current, tmp_path / "kept"))
     rotated = service.checkpoints.rotate_key("yearly", "ann")
     new = service.checkpoints.model_key()
-    assert rotated["model_key"] == new != old
+    assert rotated["model_key"] == ModelKey(new).id != ModelKey(old).id
     assert entries(service)[-1]["payload"]["replaces"] == ModelKey(old).id
     assert verify_folder(kept, old_log)["holds"], "what was signed before stays verifiable"
     service.forget("m", ForgetOptions(concepts=("blue",)), "ann")

@@ -16,6 +16,8 @@ import govd
 from govd.asking import plugins
 from govd.errors import Conflict, NotFound, Unsupported, Usage
 from govd.requests import ForgetOptions
+from govd.service.backup import backup
+from govd.service.restore import restore
 from govd.service.service import Service, open_service
 from govd.stores.finding import Query
 from govd.stores.plans import PatchOptions
@@ -405,3 +407,56 @@ def test_a_bundle_tells_of_copies(service: Service, tmp_path: Path, path: Path) 
     assert "the store shop has 288 vectors of revision 1" in told.replace(",", "")
     assert "The copy shop (store" in told
     assert "export, bob" in told
+
+
+def test_a_backup_has_the_secrets_of_stores(service: Service, path: Path, tmp_path: Path) -> None:
+    service.stores.add(settings(path, secret="s3cret"), "ann")
+    home = service.core.home.folder
+    service.close()
+    backup(home, tmp_path / "b.govd")
+    restore(tmp_path / "b.govd", tmp_path / "again")
+    assert (tmp_path / "again" / "stores" / "shop" / "secret").read_text() == "s3cret"
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from importlib.metadata import EntryPoint
+from tests import conftest
+from govd.asking import plugins
+plugins.found_entry_points = lambda: [*conftest.POINTS, EntryPoint("npy", "govd_npy", "govd")]
+from govd.service.service import open_service
+from govd_npy import store as npy
+made = npy.made
+def filling(*given):  # from here on no file can grow
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
+    try:
+        made(*given)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+npy.made = filling
+with open_service(Path(sys.argv[1])) as service:
+    service.stores.step()
+"""
+
+
+def test_no_room_for_what_is_written_leaves_everything_as_it_was(
+    service: Service, path: Path, rows: Any
+) -> None:
+    service.stores.add(settings(path), "ann")
+    forget(service)
+    service.stores.patch("shop", PatchOptions(), "ann")
+    home = service.core.home.folder
+    service.close()
+    subprocess.run(
+        [sys.executable, "-c", FULL, str(home)],
+        cwd=Path(__file__).parents[2],
+        timeout=120,
+        check=True,
+    )
+    with open_service(home) as again:
+        store = again.stores.show("shop")
+        assert store["state"] == "failed"
+        assert "it cannot be written" in store["faults"][0]
+        assert np.array_equal(np.load(path), rows)
+        assert patched(again)["revision"] == 1

@@ -205,6 +205,48 @@ def test_a_damaged_file_is_begun_anew_and_told_once(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "body = CAST(replace(CAST(body AS TEXT), 'waiting', 'in_force') AS BLOB)",
+        'body = CAST(\'{"state": "in_force"}\' AS BLOB)',
+        'body = NULL, headers = \'{"location": "/v1/requests/none"}\'',
+        "status = 201",
+        "headers = 'no JSON'",
+        "headers = '[1]'",
+        "seal = NULL",
+        "seal = 'é'",
+    ],
+)
+def test_an_answer_that_somebody_changed_is_not_given(
+    client: TestClient, tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {"query": "SELECT 'waiting' AS state"}
+    first = client.post("/v1/audit/sql", headers=KEY, json=body)
+    with sqlite3.connect(tmp_path / "home" / "idempotency.db") as raw:
+        raw.execute(f"UPDATE answers SET {change}")
+    raw.close()
+    with caplog.at_level(logging.ERROR, "govd.web"):
+        again = client.post("/v1/audit/sql", headers=KEY, json=body)
+    assert "idempotent-replay" not in again.headers
+    assert (again.status_code, again.json()) == (first.status_code, first.json())
+    assert "the file of first answers was changed" in caplog.text
+    repeat = client.post("/v1/audit/sql", headers=KEY, json=body)
+    assert "idempotent-replay" in repeat.headers
+    assert repeat.json() == first.json()
+
+
+def test_a_file_of_an_older_version_is_begun_anew(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "answers.db") as raw:
+        raw.execute("CREATE TABLE answers (principal TEXT, key TEXT, time REAL, fingerprint TEXT)")
+    raw.close()
+    store = Store(tmp_path / "answers.db")
+    assert store.get("p", "k") is None
+    store.put("p", "k", Answer("f", 200, {}, b"x", "s"))
+    assert store.get("p", "k") == Answer("f", 200, {}, b"x", "s")
+    store.close()
+
+
 def test_a_file_that_cannot_be_written_holds_no_call_up(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
