@@ -90,11 +90,11 @@ def _tell_whose(token: Record, principals: Sequence[Record]) -> None:
     """
     people = {person_named(p["name"]) for p in principals if p["removed_at"] is None} - {OWNER}
     if people and person_of(token["actor"]) not in people:
-        told = (
+        message = (
             f"govd: with this acts {token['actor']}, who is no principal and is counted as a person"
             " of his own. If it is for somebody who is one, revoke it and say --principal NAME."
         )
-        print(safe(told, TOLD), file=sys.stderr)
+        print(safe(message, TOLD), file=sys.stderr)
 
 
 @app.command("list")

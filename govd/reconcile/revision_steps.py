@@ -106,14 +106,11 @@ class RevisionSteps:
         edit = factors_of(self.measuring.edit(published, model))
         filed = self.measuring.filed(published)
         figures = self.measuring.slow(opened, edit, filed, evaluation)
-        wanted = [request for request in self._settling.desired(model).wanted if request.stands]
+        wanted = self._settling.standing(model)
         rows = self._drift.recognised(published, wanted)
         if rows:
             figures["recognised"] = rows
-        with self.core.desk.lock:
-            measured = revision_draft(published, "measure", GOVD, {"metrics": figures})
-            self.core.desk.append([measured, *self._drift.drafts(published, rows)])
-        return True
+        return self._note(published, figures, rows)
 
     def _look_again(self, published: Revision) -> bool:
         """Whether what is forgotten is recognised on an evaluation set that the model got since the
@@ -124,13 +121,14 @@ class RevisionSteps:
         is_of_it = (model.basis, model.digest) == (published.basis, published.made_for["digest"])
         if digest in (None, self._drift.looked_at(published)) or not is_of_it:
             return False
-        wanted = [
-            request for request in self._settling.desired(model.name).wanted if request.stands
-        ]
+        wanted = self._settling.standing(model.name)
         if not wanted:
             return False
         rows = self._drift.recognised(published, wanted, digest)
         figures: dict[str, Json] = {"recognised": rows, "recognised_on": digest}
+        return self._note(published, figures, rows)
+
+    def _note(self, published: Revision, figures: Json, rows: list[dict[str, Json]]) -> bool:
         with self.core.desk.lock:
             measured = revision_draft(published, "measure", GOVD, {"metrics": figures})
             self.core.desk.append([measured, *self._drift.drafts(published, rows)])

@@ -50,6 +50,10 @@ class Settling:
         adding = [request for request in wanted if request.id not in covered]
         return Desired(wanted, covered, sorted(str(request.contribution) for request in adding))
 
+    def standing(self, model: str) -> list[Request]:
+        """The forgets that are wanted of a model and stand already."""
+        return [request for request in self.desired(model).wanted if request.stands]
+
     def may_tell(self, inner: str, outer: str) -> bool:
         """Whether the ledger may say that two requests are about the same: neither is private."""
         views = self.core.desk.views

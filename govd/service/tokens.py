@@ -111,13 +111,13 @@ class Tokens:
                 "the owner has the home's own token",
                 advice="Make a principal for whoever else is to be an owner.",
             )
-        known = self.core.desk.views.principals.get(spelled(name))
-        if known is None or known.removed_at is not None:
+        person = self.core.desk.views.principals.get(spelled(name))
+        if person is None or person.removed_at is not None:
             raise NotFound(
                 f"there is no principal {name!r}",
                 advice=f"`govd principal add {name} --role R` adds one.",
             )
-        return known.name
+        return person.name
 
     def all(self) -> list[Record]:
         """All tokens, without what would let somebody in."""
@@ -167,9 +167,9 @@ class Tokens:
         is_owner = hmac.compare_digest(token.encode(), self._home_token().encode())
         digest = hashlib.sha256(token.encode()).hexdigest()
         same: Record | None = None
-        for known in list(self.core.desk.views.tokens.values()):
-            if hmac.compare_digest(str(known["sha256"]), digest):
-                same = known
+        for record in list(self.core.desk.views.tokens.values()):
+            if hmac.compare_digest(str(record["sha256"]), digest):
+                same = record
         if is_owner:
             return Holder(OWNER, OWNER)
         if same is None or same["revoked_at"] or not self._is_made(same):

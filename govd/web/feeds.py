@@ -103,8 +103,8 @@ async def send(name: str, request: Request, context: Here) -> Json:
     taken in its turn.
     """
     body = await _body(request)
-    taken = await run_in_threadpool(
+    receipt = await run_in_threadpool(
         context.service.feeds.receive, name, request.headers, body, datetime.now(UTC)
     )
     await run_in_threadpool(context.wake)
-    return taken
+    return receipt

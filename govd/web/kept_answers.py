@@ -173,7 +173,7 @@ def _purged(db: sqlite3.Connection) -> None:
 
 
 def _fault(error: sqlite3.Error | OSError, path: Path) -> GovdError:
-    what = "the file of first answers"
+    title = "the file of first answers"
     if isinstance(error, sqlite3.Error):
-        return fault_of(error, str(path), what, "Another is begun.")
-    return MachineFault(f"{what} cannot be written or read ({error.strerror})", where=str(path))
+        return fault_of(error, str(path), title, "Another is begun.")
+    return MachineFault(f"{title} cannot be written or read ({error.strerror})", where=str(path))

@@ -20,7 +20,9 @@ from typing import Any
 
 import httpx
 import numpy as np
+from typer.testing import CliRunner
 
+from govd.cli import app
 from tests.month.turned import turned
 
 TOP = Path(__file__).parents[2]
@@ -226,6 +228,13 @@ class Home:
         )
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def typed(self, *words: str) -> Any:
+        """What a command answers, typed in this process: it saves the second of a start."""
+        environment = {"GOVD_HOME": str(self.home), "GOVD_URL": "", "GOVD_TOKEN": ""}
+        done = CliRunner().invoke(app, [*words, "--json"], env=environment)
+        assert done.exit_code == 0, f"{words}: {done.output}{done.exception}"
+        return json.loads(done.stdout)
 
     def get(self, path: str, token: str = "", **query: Any) -> Any:
         """What a GET answers; None where nobody answers."""

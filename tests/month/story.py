@@ -42,14 +42,17 @@ class Story:
     def begin(self) -> None:
         """People with two tokens each, a feed, all policies in shadow."""
         for name, roles in PEOPLE.items():
-            self._done("/v1/principals", {"name": name, "roles": roles})
+            given = (word for role in roles for word in ("--role", role))
+            self.home.typed("principal", "add", name, *given)
             self.rules.roles[f"principal:{name}"] = {*roles, "operator"}
             for number in (1, 2):
-                body = {"role": "operator", "name": f"{name}-{number}", "principal": name}
-                token = self._done("/v1/tokens", body)["token"]
+                options = ("--role", "operator", "--name", f"{name}-{number}", "--principal", name)
+                token = self.home.typed("token", "create", *options)["token"]
                 self.tokens.setdefault(f"principal:{name}", []).append(token)
         for rule in RULES:
-            self._done("/v1/policies", {"text": rule.text})
+            path = self.home.folder / f"{rule.name}.yaml"
+            path.write_text(rule.text, encoding="utf-8")
+            self.home.typed("policy", "add", str(path))
             self.rules.rules[rule.name] = rule
         words = ("--model", "mini", "--missing", "revert", "--every", "1h")
         self.home.govd("feed", "add", FEED, str(self.home.lists), *words)
@@ -65,8 +68,8 @@ class Story:
     def enforce(self, *names: str) -> None:
         """Enforce policies by the report that somebody read."""
         for name in names:
-            report = self.home.get(f"/v1/policies/{name}/report")["digest"]
-            self._done(f"/v1/policies/{name}/enforce", {"report": report})
+            report = self.home.typed("policy", "report", name)["digest"]
+            self.home.typed("policy", "enforce", name, "--report", report)
             self.rules.enforced.add(name)
 
     def file(self, concept: str, who: str, basis: str = "") -> Case:
