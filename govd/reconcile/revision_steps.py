@@ -10,6 +10,7 @@ from govd.edit.tensors import factors_of
 from govd.errors import BadFile, GovdError, JobFailed, MachineFault, PluginFault
 from govd.ledger.entry import Draft
 from govd.models.core import Core
+from govd.models.spaceless import SIDE
 from govd.reconcile.drift import Drift
 from govd.reconcile.judging import Judging, all_breaches
 from govd.reconcile.measuring import Measuring, plain
@@ -30,8 +31,6 @@ from govd.types import Contribution, Gate, Json
 log = logging.getLogger("govd")
 MADE_FOR = ("reference", "hf_revision", "digest", "from_scratch", "evaluation")
 """What a revision keeps of the model that it was composed for."""
-WEIGHTS = "weights"
-"""The side of an edit of tensors."""
 CRITERIA = "criteria"
 """Whose word it is where an acceptance criterion would not be kept."""
 Recording = Callable[[Request, Sequence[Draft]], bool]
@@ -261,7 +260,7 @@ class RevisionSteps:
         gates += [Gate("wait", CRITERIA, breach.reason) for breach in broken]
         denial = next((gate for gate in gates if gate.decision == "deny"), None)
         newcomers = [r for r in wanted if r.state is RequestState.APPROVED]
-        if denial is not None and newcomers and revision.side == WEIGHTS:
+        if denial is not None and newcomers and revision.side == SIDE:
             return self._hold_newest(newcomers, JobFailed(denial.reason))
         if denial is not None:
             self._revise(revision, "refuse", reason=f"{denial.gate}: {denial.reason}")
