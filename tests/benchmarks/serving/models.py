@@ -43,8 +43,7 @@ def vit_b_32(folder: Path) -> Path:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(MINI / name, folder / name)
     prepared = json.loads((MINI / "preprocessor_config.json").read_text())
-    prepared["size"] = {"shortest_edge": 224}
-    prepared["crop_size"] = {"height": 224, "width": 224}
+    prepared["size"] = {"height": 224, "width": 224}
     (folder / "preprocessor_config.json").write_text(json.dumps(prepared))
     return folder
 
