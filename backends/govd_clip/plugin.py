@@ -271,3 +271,5 @@ def keep_compiled() -> None:
         jax.config.update(
             "jax_compilation_cache_dir", str(platformdirs.user_cache_path("govd") / "jax")
         )
+        # a daemon warms a dozen programs: those of a second each are worth keeping, too
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
