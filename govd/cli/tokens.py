@@ -11,9 +11,6 @@ import typer
 from govd.cli.access import opened
 from govd.cli.options import HomeOption, JsonOption
 from govd.cli.output import put
-from govd.records.actors import OWNER, person_named, person_of
-from govd.records.people import DECIDING
-from govd.verify.safe_text import safe
 
 if TYPE_CHECKING:
     from govd.types import Record
@@ -76,6 +73,7 @@ def create(
 ) -> None:
     """A new token; it is shown this once."""
     from govd.cli.tables import show_record
+    from govd.records.people import DECIDING
 
     with opened(home) as api:
         token = api.create_token(role, name, principal, model or (), expires)
@@ -88,6 +86,9 @@ def _tell_whose(token: Record, principals: Sequence[Record]) -> None:
     """Say that a token with which one may approve is counted as somebody of its own, where people
     are kept as principals and it is nobody's of them.
     """
+    from govd.records.actors import OWNER, person_named, person_of
+    from govd.verify.safe_text import safe
+
     people = {person_named(p["name"]) for p in principals if p["removed_at"] is None} - {OWNER}
     if people and person_of(token["actor"]) not in people:
         message = (
