@@ -5,7 +5,6 @@ embeddings.
 import json
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -13,7 +12,7 @@ from safetensors.numpy import load_file
 from govd.errors import BadCheckpoint, Unsupported
 from govd_clip.plugin import govd_export
 from tests.clip.other_families import siglip
-from tests.clip.test_folding import PICTURES, ROUNDING, TEXTS, applied, edit, opened
+from tests.clip.test_folding import PICTURES, TEXTS, applied, edit, opened
 
 
 @pytest.fixture(scope="module")
@@ -109,18 +108,6 @@ def test_a_map_that_is_no_map_is_refused(base: Path, tmp_path: Path) -> None:
     (tmp_path / "govd_edit.safetensors").write_bytes(b"x")
     with pytest.raises(BadCheckpoint, match="is no linear map"):
         opened(tmp_path).encode_images(PICTURES)
-
-
-def test_half_precision_keeps_its_type(tmp_path: Path) -> None:
-    half, out = tmp_path / "half", tmp_path / "out"
-    half.mkdir()
-    out.mkdir()
-    model, change = opened(siglip(half, ml_dtypes.bfloat16)), edit("text", rank=1)
-    model.write_checkpoint(change, out)
-    wanted = applied(model.encode_texts(TEXTS), change)
-    rounding = ROUNDING[ml_dtypes.bfloat16]
-    np.testing.assert_allclose(opened(out).encode_texts(TEXTS), wanted, atol=rounding)
-    assert "bfloat16" in model.facts.card["rounding"]
 
 
 def test_open_clip_has_it_on_other_towers(base: Path, tmp_path: Path) -> None:
