@@ -84,33 +84,43 @@ def patch_portion(
         Batch(batch.keys, vectors, _marks(task, batch, skipped)),
         batch.vectors if is_kept else None,
     )
-    written = _written(store, portion, batch.keys, vectors)
-    kept = vectors if written.all() else vectors[written]
+    written, stored = _read_back(store, portion, batch.keys, vectors)
     skipped = {place: reason for place, reason in skipped.items() if written[place]}
     named = [[batch.keys[place], reason] for place, reason in list(skipped.items())[:NAMED]]
-    return PortionDone(portion.name, int(written.sum()), len(skipped), crc32(kept), named)
+    return PortionDone(portion.name, int(written.sum()), len(skipped), crc32(stored), named)
 
 
-def _written(store: GuardedStore, portion: Portion, keys: Sequence[str], vectors: Floats) -> Any:
-    """Read a portion back; which of its rows are there, a mask `(n,)`. Others were deleted or
-    changed by somebody meanwhile: those that are still searched are late.
+def _read_back(
+    store: GuardedStore, portion: Portion, keys: Sequence[str], vectors: Floats
+) -> tuple[Any, Floats]:
+    """Read a portion back: which of its rows are there, a mask `(n,)`, and their vectors. Others
+    were deleted or changed by somebody meanwhile: those that are still searched are late.
 
     Raises:
         MachineFault: what is there is not what was written.
     """
     back = store.read("next", portion)
-    written = np.ones(len(keys), bool)
+    stored, written = back.vectors, np.ones(len(keys), bool)
     if len(back.keys) != len(keys):
-        present = set(back.keys)
-        written = np.fromiter((key in present for key in keys), bool, len(keys))
+        places = {key: place for place, key in enumerate(back.keys)}
+        written = np.fromiter((key in places for key in keys), bool, len(keys))
+        stored = stored[[places[key] for key in keys if key in places]]
     expected = vectors if written.all() else vectors[written]
-    if written.sum() != len(back.keys) or not same_bytes(back.vectors, expected):
+    if not (same_bytes(stored, expected) or (back.rescaled and _same_but_scaled(stored, expected))):
         raise MachineFault(
             "what was read back is not what was written",
             where=f"portion {portion.name}",
             advice="The store lost or changed rows: look at it, then patch again.",
         )
-    return written
+    return written, stored
+
+
+def _same_but_scaled(stored: Floats, expected: Floats) -> bool:
+    """Whether vectors `(n, d)` are others after they were brought to unit length."""
+    length = np.linalg.norm(expected.astype(np.float32), axis=1, keepdims=True)
+    unit = expected / np.where(length > 0, length, 1)
+    tolerance = 4 * float(np.finfo(stored.dtype).eps)
+    return stored.shape == unit.shape and bool(np.allclose(stored, unit, rtol=0, atol=tolerance))
 
 
 def is_written(store: GuardedStore, done: PortionDone) -> bool:

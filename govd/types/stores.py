@@ -113,12 +113,14 @@ class Portion:
 @dataclass(frozen=True)
 class Batch:
     """Vectors of a portion, `(n, d)`, with their keys; `marks`: the revision that each row says it
-    is of (None: it says nothing), None where rows of this store say nothing.
+    is of (None: it says nothing), None where rows of this store say nothing. `rescaled`: the store
+    brings vectors to unit length itself: last bits may differ from what was written.
     """
 
     keys: Sequence[str]
     vectors: Floats
     marks: Sequence[int | None] | None = None
+    rescaled: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,190 @@
+"""Points of collections: read in the order of their ids, and known again by a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from qdrant_client import models
+
+from govd.errors import BadFile
+from govd.types import Floats
+
+MARK: Final = "govd_revision"
+TRACE: Final = "govd_trace"
+"""Payload: what the vector is known by that govd wrote here."""
+OF: Final = "govd_of"
+"""Payload: what the searched vector was known by when this one was made."""
+OWN: Final = (MARK, TRACE, OF)
+PAGE: Final = 1000
+"""Points of one request."""
+NUMBERS: Final = 4
+NEAR: Final = 1e-4
+"""Two vectors whose numbers differ by less are taken for one: last bits change when Qdrant brings
+vectors to unit length.
+"""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point as the library has it: its id, its vector `(d,)`, its payload, all its vectors."""
+
+    id: Any
+    vector: Floats
+    payload: dict[str, Any]
+    vectors: Any
+
+    @property
+    def trace(self) -> list[float]:
+        """What its vector is known by."""
+        return trace_of(self.vector)
+
+    def with_vector(self, vector: Floats, mark: int | None, of: list[float] | None) -> Point:
+        """The same point with another vector `(d,)`; `of`: what it was made of is known by."""
+        payload = self.payload | {MARK: mark, TRACE: trace_of(vector)}
+        return replace(self, vector=vector, payload=payload | ({OF: of} if of else {}))
+
+    @property
+    def is_as_written(self) -> bool:
+        """Whether the vector is still the one that govd has written."""
+        return is_near(self.trace, self.payload.get(TRACE))
+
+
+def trace_of(vector: Floats) -> list[float]:
+    """A few numbers that a vector `(d,)` is known by: products with fixed directions, whatever its
+    length.
+    """
+    x = np.asarray(vector, np.float64)
+    length = float(np.linalg.norm(x)) or 1.0
+    return [round(float(number), 6) for number in _directions(len(x)) @ (x / length)]
+
+
+@lru_cache
+def _directions(dim: int) -> Floats:
+    """Directions `(NUMBERS, d)`, always the same."""
+    directions: Floats = np.random.default_rng(dim).normal(size=(NUMBERS, dim))
+    return directions
+
+
+def is_near(some: Sequence[float] | None, others: Sequence[float] | None) -> bool:
+    """Whether both are of one vector."""
+    if some is None or others is None:
+        return False
+    return all(abs(a - b) < NEAR for a, b in zip(some, others, strict=True))
+
+
+class Points:
+    """The points of one collection, with the vector of a name (empty: the only one)."""
+
+    def __init__(self, client: Any, collection: str, vector: str) -> None:
+        self.client, self.collection, self.vector = client, collection, vector
+
+    def get(self, ids: Sequence[Any]) -> dict[Any, Point]:
+        """Points by their ids; those that are not there are left out."""
+        points: dict[Any, Point] = {}
+        for start in range(0, len(ids), PAGE):
+            records = self.client.retrieve(
+                self.collection, ids[start : start + PAGE], with_payload=True, with_vectors=True
+            )
+            points |= {record.id: self._point(record) for record in records}
+        return points
+
+    def pages(self, first: Any = None, last: Any = None) -> Iterator[list[Point]]:
+        """All points from one id to another, in the order of ids."""
+        following = first
+        while True:
+            records, following = self.client.scroll(
+                self.collection,
+                limit=PAGE,
+                offset=following,
+                with_payload=True,
+                with_vectors=True,
+            )
+            page = [record for record in records if last is None or not _is_after(record.id, last)]
+            if page:
+                yield [self._point(record) for record in page]
+            if following is None or len(page) < len(records):
+                return
+
+    def ids(self) -> Iterator[Any]:
+        """All ids in their order."""
+        following = None
+        while True:
+            records, following = self.client.scroll(
+                self.collection,
+                limit=10 * PAGE,
+                offset=following,
+                with_payload=False,
+                with_vectors=False,
+            )
+            yield from (record.id for record in records)
+            if following is None:
+                return
+
+    def put(self, points: Sequence[Point]) -> None:
+        """Write points whole."""
+        for start in range(0, len(points), PAGE):
+            rows = [
+                models.PointStruct(id=point.id, vector=self._with(point), payload=point.payload)
+                for point in points[start : start + PAGE]
+            ]
+            self.client.upsert(self.collection, rows, wait=True)
+
+    def replace(self, points: Sequence[Point]) -> None:
+        """Replace the vectors of points and what govd says of them; all else stays."""
+        for start in range(0, len(points), PAGE):
+            part = points[start : start + PAGE]
+            rows = [
+                models.PointVectors(
+                    id=point.id,
+                    vector={self.vector: point.vector.tolist()}
+                    if self.vector
+                    else point.vector.tolist(),
+                )
+                for point in part
+            ]
+            self.client.update_vectors(self.collection, rows, wait=True)
+            self.client.batch_update_points(
+                self.collection,
+                [
+                    models.SetPayloadOperation(
+                        set_payload=models.SetPayload(
+                            payload={MARK: point.payload.get(MARK), TRACE: point.trace},
+                            points=[point.id],
+                        )
+                    )
+                    for point in part
+                ],
+                wait=True,
+            )
+
+    def delete(self, ids: Sequence[Any]) -> None:
+        """Delete points."""
+        if ids:
+            selected = models.PointIdsList(points=list(ids))
+            self.client.delete(self.collection, selected, wait=True)
+
+    def _with(self, point: Point) -> Any:
+        """All vectors of a point, with the edited one among them."""
+        if not self.vector:
+            return point.vector.tolist()
+        others = point.vectors if isinstance(point.vectors, dict) else {}
+        return {**others, self.vector: point.vector.tolist()}
+
+    def _point(self, record: Any) -> Point:
+        vectors = record.vector
+        vector = vectors.get(self.vector) if isinstance(vectors, dict) else vectors
+        if vector is None or (vector and isinstance(vector[0], list)):
+            raise BadFile(
+                f"the point {record.id} has no plain vector {self.vector!r}".rstrip(" '"),
+                where=self.collection,
+            )
+        return Point(record.id, np.asarray(vector, np.float32), dict(record.payload or {}), vectors)
+
+
+def _is_after(some: Any, other: Any) -> bool:
+    """Whether an id comes after another: numbers first, then UUIDs."""
+    return (isinstance(some, str), some) > (isinstance(other, str), other)

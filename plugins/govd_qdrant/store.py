@@ -1,0 +1,350 @@
+"""A collection, its originals in another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from qdrant_client import models
+
+from govd.errors import BadFile, Conflict, NotFound
+from govd.types import (
+    Batch,
+    Floats,
+    Generation,
+    Hit,
+    Portion,
+    Progress,
+    Purged,
+    StoreFacts,
+    StoreStamp,
+    silent,
+)
+from govd_qdrant import state as states
+from govd_qdrant.clients import Address, Client, address_of
+from govd_qdrant.points import MARK, Point, Points
+from govd_qdrant.rows import Rows, hit_of, identity_of
+from govd_qdrant.settings import dtype_of, stacked, vector_settings
+from govd_qdrant.state import State
+from govd_qdrant.switching import (
+    Exchange,
+    alias_target,
+    create_like,
+    drop,
+    lacks,
+    late_ids,
+    take_out,
+)
+
+LATE: Final = "late:"
+LATE_ROWS: Final = 500
+"""Ids of late rows are named one by one."""
+REMEMBERED: Final = 64
+"""Portions that are read and not written yet, of which is known what was read."""
+REMAINS: Final = (
+    "segments that Qdrant has not compacted yet (its optimizer does, by and by), and its"
+    " write-ahead log; in local mode free pages of its database",
+    "snapshots, replicas, backups, freed blocks of the disk",
+)
+
+
+def opened(url: str, secret: str) -> QdrantStore:
+    """The store at an address.
+
+    Raises:
+        Usage: the address names no collection, or leaves open which vector is meant. BadFile:
+        there is no such collection. Unreachable: the server does not answer.
+    """
+    address = address_of(url)
+    client = Client(address, secret)
+    try:
+        return QdrantStore(client, address)
+    except BaseException:
+        client.close()
+        raise
+
+
+class QdrantStore:
+    """The points of a collection, or of the one that an alias points to."""
+
+    def __init__(self, client: Client, address: Address) -> None:
+        self._client, self._address = client, address
+        self.name, self.vector = address.collection, address.vector
+        self._store = f"{self.name}/{self.vector}" if self.vector else self.name
+        self._read: dict[str, dict[Any, list[float]]] = {}
+        self._lock = threading.Lock()
+        with client.use() as at:
+            if not at.collection_exists(self.name) and not alias_target(at, self.name):
+                raise BadFile("there is no such collection", where=address.url)
+            self._params(at)
+
+    def _params(self, at: Any) -> Any:
+        """The settings of its vector."""
+        config = at.get_collection(self._searched(at)).config
+        return vector_settings(config.params.vectors, self._address)
+
+    def _searched(self, at: Any) -> str:
+        return alias_target(at, self.name) or self.name
+
+    def _points(self, at: Any, collection: str) -> Points:
+        return Points(at, collection, self.vector)
+
+    def _collection(self, at: Any, generation: Generation) -> str:
+        if generation == "searched":
+            return self._searched(at)
+        state = states.read(at, self._store)
+        return state.base if generation == "base" else state.following
+
+    # -- what it is
+
+    def facts(self) -> StoreFacts:
+        """See `govd.types.Store`."""
+        with self._client.use() as at:
+            params, collection = self._params(at), self._searched(at)
+            rows = at.count(collection, exact=True).count
+            is_alias = collection != self.name
+        dtype = dtype_of(params)
+        keeps = "the collection before it" if is_alias else f"the collection {self.name}_govd_base"
+        size = rows * params.size * np.dtype(dtype).itemsize
+        index = f"HNSW ({params.distance.value})" if self._address.folder is None else ""
+        return StoreFacts(
+            "qdrant", params.size, dtype, rows, size, keeps, index, "", is_alias, marks=True
+        )
+
+    def stamp(self) -> StoreStamp | None:
+        """See `govd.types.Store`."""
+        with self._client.use() as at:
+            return states.read(at, self._store).stamps.get(self._searched(at))
+
+    def held(self) -> Sequence[StoreStamp]:
+        """See `govd.types.Store`."""
+        with self._client.use() as at:
+            state = states.read(at, self._store)
+            places = {self._searched(at), state.base}
+        return [stamp for place, stamp in state.stamps.items() if place in places]
+
+    def claim(self, stamp: StoreStamp) -> StoreStamp:
+        """See `govd.types.Store`.
+
+        Raises:
+            Conflict: it is stamped.
+        """
+        with self._client.use() as at:
+            collection = self._searched(at)
+            state = states.read(at, self._store)
+            if collection in state.stamps:
+                raise Conflict("it is stamped already", where=self._address.url)
+            rows = at.count(collection, exact=True).count
+            counted = replace(stamp, rows=rows, sha256="")
+            everything = models.FilterSelector(filter=models.Filter())
+            at.set_payload(collection, {MARK: stamp.revision}, everything, wait=True)
+            states.write(at, self._store, State({collection: counted}))
+        return counted
+
+    # -- reading and writing
+
+    def portions(self, generation: Generation, rows: int) -> Sequence[Portion]:
+        """See `govd.types.Store`."""
+        portions: list[Portion] = []
+        ids: list[Any] = []
+        with self._client.use() as at:
+            collection = self._collection(at, generation)
+            if not collection:
+                return []
+            for identity in self._points(at, collection).ids():
+                ids.append(identity)
+                if len(ids) == rows:
+                    portions.append(_portion(ids))
+                    ids = []
+        return [*portions, _portion(ids)] if ids else portions
+
+    def read(self, generation: Generation, portion: Portion) -> Batch:
+        """See `govd.types.Store`.
+
+        Raises:
+            NotFound: there are no such vectors.
+        """
+        with self._client.use() as at:
+            params, collection = self._params(at), self._collection(at, generation)
+            if not collection:
+                raise NotFound(f"there are no vectors of {generation}", where=self._address.url)
+            points = self._of(self._points(at, collection), portion)
+        if generation == "searched":
+            with self._lock:
+                self._read[portion.name] = {point.id: point.trace for point in points}
+                while len(self._read) > REMEMBERED:
+                    self._read.pop(next(iter(self._read)))
+        vectors = [point.vector for point in points]
+        return Batch(
+            [str(point.id) for point in points],
+            stacked(vectors, params),
+            [point.payload.get(MARK) for point in points],
+            rescaled=params.distance == models.Distance.COSINE,
+        )
+
+    def _of(self, points: Points, portion: Portion) -> list[Point]:
+        if portion.name.startswith(LATE):
+            ids = json.loads(portion.name.removeprefix(LATE))
+            return list(points.get(ids).values())
+        first, last = json.loads(portion.name)
+        return [point for page in points.pages(first, last) for point in page]
+
+    def prepare(self, expected: StoreStamp, stamp: StoreStamp) -> None:
+        """See `govd.types.Store`."""
+        with self._client.use() as at:
+            state = self._checked(at, expected)
+            if state.begun == expected and state.wanted and state.wanted.is_of(stamp):
+                return
+            drop(at, state.following)
+            states.write(at, self._store, state.without_following())
+            digest = hashlib.sha256(json.dumps(stamp.as_json()).encode()).hexdigest()[:8]
+            name = f"{self.name}_govd_{stamp.revision}_{digest}"
+            if name == self._searched(at) or name == state.base:
+                name += "_2"
+            drop(at, name)
+            create_like(at, self._searched(at), name)
+            planned = replace(state, following=name, begun=expected, wanted=stamp)
+            states.write(at, self._store, planned)
+
+    def _checked(self, at: Any, expected: StoreStamp) -> State:
+        """The state, where its stamp is the expected one.
+
+        Raises:
+            Conflict: it is another.
+        """
+        state = states.read(at, self._store)
+        if state.stamps.get(self._searched(at)) != expected:
+            raise Conflict(
+                "its stamp is not the one that was read before: somebody was quicker",
+                where=self._address.url,
+                advice="Look at it again (`govd store show`), then patch again.",
+            )
+        return state
+
+    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+        """See `govd.types.Store`.
+
+        Raises:
+            Conflict: nobody has made room for it.
+        """
+        with self._lock:
+            traces = self._read.pop(portion.name, None)
+        is_late = portion.name.startswith(LATE)
+        with self._client.use() as at:
+            state = states.read(at, self._store)
+            if not state.following or state.wanted is None:
+                raise Conflict("no patch of it is under way", where=self._address.url)
+            rows = Rows(
+                self._points(at, self._searched(at)),
+                self._points(at, state.following),
+                self._points(at, state.base) if originals is not None else None,
+                state.wanted.revision,
+                bool(state.base) and not is_late,
+            )
+            rows.write(batch, originals, traces)
+
+    def late(self, rows: int) -> Sequence[Portion]:
+        """See `govd.types.Store`."""
+        with self._client.use() as at:
+            state = states.read(at, self._store)
+            searched = self._points(at, self._searched(at))
+            ids = list(late_ids(searched, self._points(at, state.following)))
+        size = min(rows, LATE_ROWS)
+        parts = [ids[start : start + size] for start in range(0, len(ids), size)]
+        return [Portion(LATE + json.dumps(part), len(part)) for part in parts]
+
+    # -- switching
+
+    def switch(self, expected: StoreStamp, stamp: StoreStamp) -> StoreStamp | None:
+        """See `govd.types.Store`.
+
+        Raises:
+            Conflict: its stamp is another, or it holds none of this one.
+        """
+        with self._client.use() as at:
+            state = self._checked(at, expected)
+            collection = self._searched(at)
+            searched = self._points(at, collection)
+            if state.following and state.wanted and state.wanted.is_of(stamp):
+                source = self._points(at, state.following)
+                is_next = True
+                if list(late_ids(searched, source)):
+                    return None
+            elif state.base and state.stamps[state.base].is_of(stamp):
+                source = self._points(at, state.base)
+                is_next = False
+                if lacks(searched, source):
+                    return None
+                take_out(source, searched)
+            else:
+                raise Conflict("it holds no vectors of this stamp", where=self._address.url)
+            exchange = Exchange(at, self._store, self.name, searched, source)
+            if collection != self.name:
+                return exchange.by_alias(state, expected, stamp, is_next)
+            return exchange.in_place(state, expected, stamp, is_next)
+
+    # -- searching
+
+    def find(self, queries: Floats, limit: int) -> Sequence[Sequence[Hit]]:
+        """See `govd.types.Store`."""
+        answers = []
+        with self._client.use() as at:
+            params = self._params(at)
+            for query in np.asarray(queries, np.float32):
+                points = at.query_points(
+                    self.name,
+                    query=query.tolist(),
+                    using=self.vector or None,
+                    limit=limit,
+                    with_vectors=True,
+                    with_payload=False,
+                ).points
+                answers.append(
+                    [hit_of(params.distance, query, point, self.vector) for point in points]
+                )
+        return answers
+
+    def fetch(self, keys: Sequence[str]) -> Floats:
+        """See `govd.types.Store`.
+
+        Raises:
+            NotFound: one of them is not there.
+        """
+        with self._client.use() as at:
+            points = self._points(at, self._searched(at)).get([identity_of(key) for key in keys])
+            params = self._params(at)
+        missing = [key for key in keys if identity_of(key) not in points]
+        if missing:
+            raise NotFound(f"there is no point {missing[0]}", where=self._address.url)
+        rows = [points[identity_of(key)].vector for key in keys]
+        return stacked(rows, params)
+
+    # -- letting go
+
+    def purge(self, progress: Progress = silent) -> Purged:
+        """See `govd.types.Store`."""
+        size = 0
+        with self._client.use() as at:
+            state, collection = states.read(at, self._store), self._searched(at)
+            width = self._params(at).size * 4
+            for name in (state.base, state.following):
+                if name and name != collection and at.collection_exists(name):
+                    size += at.count(name, exact=True).count * width
+                    drop(at, name)
+            stamps = {key: value for key, value in state.stamps.items() if key == collection}
+            states.write(at, self._store, State(stamps))
+        progress("steps", 1, 1)
+        return Purged(size, None, REMAINS)
+
+    def close(self) -> None:
+        """See `govd.types.Store`."""
+        self._client.close()
+
+
+def _portion(ids: Sequence[Any]) -> Portion:
+    return Portion(json.dumps([ids[0], ids[-1]]), len(ids))

@@ -1,0 +1,259 @@
+"""Vectors in Qdrant, in the library's local mode."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from govd.errors import BadFile, Unreachable, Unsupported, Usage
+from govd.stores.opening import GuardedStore
+from govd.types import Store
+from tests.stores.contract import BASE, DIM, StoreContract, an_edit, guarded, to, unit_rows
+
+qdrant = pytest.importorskip("qdrant_client")
+from govd_qdrant import govd_open_store  # noqa: E402
+from govd_qdrant.clients import Client, address_of  # noqa: E402
+
+
+class KeptCollection:
+    """A collection as its users see it, by an alias or by its name."""
+
+    def __init__(
+        self,
+        folder: Path,
+        vectors: Any,
+        distance: str = "Dot",
+        alias: bool = True,
+        named: str = "",
+    ) -> None:
+        self.folder, self.vectors, self.named = folder, vectors, named
+        folder.mkdir()
+        (folder / "meta.json").write_text(json.dumps({"collections": {}, "aliases": {}}))
+        self.url = f"qdrant+file://{folder}?collection=items" + (f"&vector={named}" * bool(named))
+        self.opened: list[Any] = [Client(address_of(self.url), "")]
+        self.numbers = itertools.count(1)
+        own = qdrant.models.VectorParams(size=DIM, distance=distance)
+        other = qdrant.models.VectorParams(size=3, distance="Dot")
+        config = {named: own, "other": other} if named else own
+        with self.client() as at:
+            at.create_collection("items_v1" if alias else "items", vectors_config=config)
+            if alias:
+                create = qdrant.models.CreateAlias(collection_name="items_v1", alias_name="items")
+                operation = qdrant.models.CreateAliasOperation(create_alias=create)
+                at.update_collection_aliases([operation])
+        self.insert(vectors)
+
+    def client(self) -> Any:
+        return self.opened[0].use()
+
+    def open(self) -> Store:
+        store = govd_open_store(url=self.url, secret="")
+        assert store is not None
+        self.opened.append(store)
+        return store
+
+    def close(self) -> None:
+        for one in reversed(self.opened):
+            one.close()
+
+    def searched(self) -> dict[str, Any]:
+        with self.client() as at:
+            points, _ = at.scroll("items", limit=100_000, with_vectors=True)
+        return {
+            str(point.id): np.array(
+                point.vector[self.named] if self.named else point.vector, np.float32
+            )
+            for point in points
+        }
+
+    def payloads(self) -> dict[str, Any]:
+        with self.client() as at:
+            points, _ = at.scroll("items", limit=100_000)
+        return {str(point.id): point.payload for point in points}
+
+    def put(self, key: int, vector: Any) -> None:
+        row: Any = vector.tolist()
+        if self.named:
+            row = {self.named: row, "other": [1.0, 2.0, 3.0]}
+        with self.client() as at:
+            point = qdrant.models.PointStruct(id=key, vector=row, payload={"title": f"n{key}"})
+            at.upsert("items", [point], wait=True)
+
+    def insert(self, vectors: Any) -> Sequence[str]:
+        keys = [next(self.numbers) for _ in vectors]
+        for key, vector in zip(keys, vectors, strict=True):
+            self.put(key, vector)
+        return [str(key) for key in keys]
+
+    def delete(self, key: str) -> bool:
+        with self.client() as at:
+            at.delete("items", qdrant.models.PointIdsList(points=[int(key)]))
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Local mode commits each point by itself: let it not wait for the disk."""
+    from qdrant_client.local.persistence import CollectionPersistence
+
+    ensure = CollectionPersistence._ensure_table
+
+    def ensuring(self: Any) -> None:
+        self.storage.execute("PRAGMA synchronous = OFF")
+        self.storage.execute("PRAGMA journal_mode = MEMORY")
+        ensure(self)
+
+    monkeypatch.setattr(CollectionPersistence, "_ensure_table", ensuring)
+
+
+@pytest.mark.parametrize("alias", [True, False])
+class TestQdrant(StoreContract):
+    @pytest.fixture
+    def kept(self, tmp_path: Path, alias: bool) -> Iterator[KeptCollection]:
+        kept = KeptCollection(tmp_path / "qdrant", unit_rows(200), alias=alias)
+        yield kept
+        kept.close()
+
+
+@pytest.fixture(params=[True, False])
+def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeptCollection]:
+    """40 points with two named vectors and the distance Cosine, stamped."""
+    kept = KeptCollection(
+        tmp_path / "qdrant", unit_rows(40), "Cosine", alias=request.param, named="image"
+    )
+    kept.open().claim(BASE)
+    yield kept
+    kept.close()
+
+
+def writing_first(store: GuardedStore, what: Callable[[], Any]) -> None:
+    """Let somebody do something after points were read and before they are written, once."""
+    write, once = store.inner.write, itertools.count()
+
+    def writing(*arguments: Any) -> None:
+        if next(once) == 0:
+            what()
+        write(*arguments)
+
+    store.inner.write = writing  # type: ignore[method-assign]
+
+
+def test_one_named_vector_of_a_cosine_collection_is_edited_and_all_else_stays(
+    small: KeptCollection, tmp_path: Path
+) -> None:
+    before = small.searched()
+    to(small, tmp_path, 1, an_edit(1))
+    edited = an_edit(1).apply(np.stack(list(before.values())))
+    np.testing.assert_allclose(np.stack(list(small.searched().values())), edited, atol=1e-6)
+    with small.client() as at:
+        (point,) = at.retrieve("items", [7], with_vectors=True)
+    assert point.payload["title"] == "n7"
+    assert point.payload["govd_revision"] == 1
+    assert point.vector["other"] == [1.0, 2.0, 3.0]
+    with small.client() as at:
+        at.set_payload("items", {"title": "new"}, [7])
+    to(small, tmp_path, 0, None)
+    np.testing.assert_allclose(
+        np.stack(list(small.searched().values())), np.stack(list(before.values())), atol=2e-7
+    )
+    assert small.payloads()["7"]["title"] == "new"
+
+
+def test_what_is_written_anew_meanwhile_is_edited_and_not_the_old(
+    small: KeptCollection, tmp_path: Path
+) -> None:
+    late = unit_rows(1, 9)
+    at = guarded(small.open())
+    writing_first(at, lambda: (small.put(3, late[0]), small.delete("5")))
+    outcome = to(small, tmp_path, 1, an_edit(1), at)
+    assert (outcome.late, outcome.stamp.rows) == (1, 39)
+    np.testing.assert_allclose(small.searched()["3"], an_edit(1).apply(late)[0], atol=1e-6)
+    to(small, tmp_path, 0, None)
+    np.testing.assert_allclose(small.searched()["3"], late[0], atol=2e-7)
+
+
+def test_what_is_written_anew_after_a_switch_is_not_edited_from_the_old(
+    small: KeptCollection, tmp_path: Path
+) -> None:
+    to(small, tmp_path, 1, an_edit(1))
+    late = unit_rows(1, 9)
+    small.put(3, late[0])
+    with small.client() as at:  # a vector alone: the payload still says revision 1
+        row = qdrant.models.PointVectors(id=4, vector={"image": late[0].tolist()})
+        at.update_vectors("items", [row])
+    outcome = to(small, tmp_path, 2, an_edit(2))
+    assert outcome.skipped == 2
+    np.testing.assert_allclose(small.searched()["3"], late[0], atol=1e-6)
+    np.testing.assert_allclose(small.searched()["4"], late[0], atol=1e-6)
+
+
+def test_nothing_is_left_of_govd_but_stamp_and_marks(small: KeptCollection, tmp_path: Path) -> None:
+    for number in (1, 2):
+        to(small, tmp_path, number, an_edit(number))
+    assert small.open().purge().until is None
+    with small.client() as at:
+        names = [one.name for one in at.get_collections().collections]
+    assert len(names) == 2
+    assert "govd_stores" in names
+
+
+def test_a_switch_in_place_that_was_cut_off_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from govd_qdrant import points
+
+    kept = KeptCollection(tmp_path / "qdrant", unit_rows(40), alias=False)
+    kept.open().claim(BASE)
+    before = kept.searched()
+    monkeypatch.setattr(points, "PAGE", 10)
+    replace, calls = points.Points.replace, itertools.count()
+
+    def failing(self: Any, rows: Any) -> None:
+        if next(calls) == 2:
+            raise MemoryError
+        replace(self, rows)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(points.Points, "replace", failing)
+        with pytest.raises(MemoryError):
+            to(kept, tmp_path, 1, an_edit(1))
+    assert kept.open().stamp().revision == 0  # type: ignore[union-attr]
+    outcome = to(kept, tmp_path, 1, an_edit(1))
+    assert (outcome.late, outcome.stamp.rows) == (0, 40)
+    edited = an_edit(1).apply(np.stack(list(before.values())))
+    np.testing.assert_allclose(np.stack(list(kept.searched().values())), edited, atol=1e-6)
+    to(kept, tmp_path, 0, None)
+    assert all(np.array_equal(row, before[key]) for key, row in kept.searched().items())
+    kept.close()
+
+
+def test_other_addresses_are_left_to_others() -> None:
+    assert govd_open_store(url="file:///data/vectors.npy", secret="") is None
+
+
+def test_what_is_no_store_is_refused(small: KeptCollection, tmp_path: Path) -> None:
+    for url, fault, what in [
+        (f"qdrant+file://{small.folder}", Usage, "names no collection"),
+        (f"qdrant+file://{tmp_path}?collection=items", BadFile, "no Qdrant folder"),
+        (f"qdrant+file://{small.folder}?collection=things", BadFile, "no such collection"),
+        (f"qdrant+file://{small.folder}?collection=items", Usage, "which of image, other"),
+        (f"qdrant+file://{small.folder}?collection=items&vector=x", BadFile, "no vector x"),
+        ("qdrant://127.0.0.1:1/items", Unreachable, "does not answer"),
+    ]:
+        with pytest.raises(fault, match=what):
+            govd_open_store(url=url, secret="")
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("govd_qdrant.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "qdrant_client", None)
+    with pytest.raises(Unsupported, match="pip install 'govd\\[qdrant\\]'"):
+        govd_open_store(url="qdrant://host/items", secret="")
