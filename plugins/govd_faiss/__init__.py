@@ -1,0 +1,53 @@
+"""Vectors in a FAISS index on this machine: `file:///data/items.faiss` or `.index`.
+
+FAISS has an index whole in memory, and so does govd while it works on one. Beside `items.faiss` lie
+its stamp, `items.faiss.govd.json`, and in `items.faiss.govd` the originals with their ids. A switch
+builds an index of the same kind anew (never row by row under a graph), reads it back and renames.
+Flat, IVF-flat and HNSW-flat indexes, with or without ids, give their vectors exactly. Indexes of
+codes (PQ, scalar quantizers) do not: `?originals=vectors.npy` says where the exact vectors are, a
+row for each of the index, in its order; without it they are refused but for `--lossy`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from govd.errors import BadFile, Unsupported, Usage
+from govd.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from govd.types import Store
+
+__all__ = ["govd_open_store"]
+SUFFIXES = (".faiss", ".index")
+
+
+@hookimpl
+def govd_open_store(url: str) -> Store | None:
+    """`file:///…/NAME.faiss` or `.index`.
+
+    Raises:
+        BadFile: there is no such index. Usage: it names a host, or asks for something else than
+        `originals`. Unsupported: FAISS is not installed.
+    """
+    parts = urlsplit(url)
+    path = Path(unquote(parts.path))
+    if parts.scheme != "file" or path.suffix not in SUFFIXES:
+        return None
+    if parts.netloc not in ("", "localhost"):
+        raise Usage(f"the address names a host, {parts.netloc}", advice="Write file:///…, a path.")
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if query.keys() - {"originals"}:
+        raise Usage(f"{url}: unknown {', '.join(sorted(query.keys() - {'originals'}))}")
+    if not path.is_file():
+        raise BadFile("there is no such file", where=str(path))
+    try:
+        from govd_faiss.store import FaissStore
+    except ImportError:
+        raise Unsupported(
+            "FAISS indexes need faiss", where=url, advice="pip install 'govd[faiss]'"
+        ) from None
+    originals = path.parent / query["originals"] if query.get("originals") else None
+    return FaissStore(path, originals)
