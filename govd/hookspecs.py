@@ -20,9 +20,6 @@ as "allow". What failed is tried again after growing pauses; a call that never r
 ended, and a plugin with two of those is not asked until one of them is back. Votes are recorded
 under the name of the plugin's entry point and its version; what a vote calls itself is kept beside
 it, as `rule`.
-
-`govd_open_store` and `govd_batch_runner` are specified, so that plugins can be written for them;
-nothing asks them yet.
 """
 
 from __future__ import annotations
@@ -35,6 +32,7 @@ import pluggy
 
 from govd.types import (
     Answers,
+    BatchRunner,
     Contribution,
     Document,
     Feed,
@@ -274,7 +272,14 @@ def govd_commands(app: Any) -> None:
 
 
 @hookspec(firstresult=True)
-def govd_batch_runner(name: str) -> Any | None:
-    """Where batch work runs (*first*): an object with `map_batches(function, items)`; the core
-    answers `in-process`.
+def govd_batch_runner(name: str, address: str) -> BatchRunner | None:
+    """Where batch work runs (*first*), or None for a name that is not one's own: machines that are
+    reached now, and let go of by `close`. `name` and `address` are those of `[batch]` in
+    `govd.toml`; the core itself answers `in-process`.
+
+    Patching stores and encoding large folders of pictures run through it, both with functions that
+    open what they need by the plugin that opened it here, once for each worker.
+
+    Raises:
+        Unreachable: nothing answers at this address; the message says what to do.
     """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, get_args
 
 import numpy as np
@@ -20,6 +21,7 @@ from govd.edit.factors import Edit
 from govd.edit.tensors import AnyEdit, TensorEdit
 from govd.types import (
     DOCUMENT_BYTES,
+    BatchRunner,
     Contribution,
     Decision,
     Document,
@@ -93,11 +95,10 @@ def _needs(needs: Any) -> Needs | None:
     return Needs(int(needs.n), role, needs.not_filer)
 
 
-def store_of(answer: Any, arguments: Mapping[str, Any]) -> Store:
-    """An opened store."""
-    check_kind(answer, Store)
-    store: Store = answer
-    return store
+def of_kind(kind: type, answer: Any, arguments: Mapping[str, Any]) -> Any:
+    """What has the calls of a protocol: a store, a runner of batches."""
+    check_kind(answer, kind)
+    return answer
 
 
 def gate_of(answer: Any, arguments: Mapping[str, Any]) -> Gate:
@@ -235,8 +236,7 @@ def edit_of(answer: Any, arguments: Mapping[str, Any]) -> AnyEdit:
 def figures_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Json]:
     """Figures that can be recorded."""
     check_kind(answer, Mapping)
-    figures: dict[str, Json] = plain_json(answer)
-    return figures
+    return dict(plain_json(answer))
 
 
 def policies_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, ReadyPolicy]:
@@ -340,7 +340,8 @@ CHECKS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]] = {
     "govd_compose_edit": edit_of,
     "govd_evaluate": figures_of,
     "govd_export": files_of,
-    "govd_open_store": store_of,
+    "govd_open_store": partial(of_kind, Store),
+    "govd_batch_runner": partial(of_kind, BatchRunner),
     "govd_propose": proposals_of,
     "govd_answered": answered_of,
     "govd_witness": lines_of,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,14 +15,27 @@ from govd.asking.foreign import files_of
 from govd.asking.plain import Nonsense
 from govd.types import Bytes, Floats, LinearEdit, Model, Progress, Prototypes, silent
 
+if TYPE_CHECKING:
+    from govd.asking.abroad import ModelAbroad
+
 
 class Guarded:
     """`inner` is the model as its plugin made it, and what hooks are given. `ask(what, work)` calls
-    some work of that plugin for a limited time.
+    some work of that plugin for a limited time. Pickled, it is `abroad`, the way to open it again.
     """
 
-    def __init__(self, inner: Model, ask: Callable[[str, Callable[[], Any]], Any]) -> None:
-        self.inner, self.facts, self._ask = inner, inner.facts, ask
+    def __init__(
+        self,
+        inner: Model,
+        ask: Callable[[str, Callable[[], Any]], Any],
+        abroad: ModelAbroad | None = None,
+    ) -> None:
+        self.inner, self.facts, self._ask, self.abroad = inner, inner.facts, ask, abroad
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.abroad is None:
+            raise TypeError("this model cannot be opened again elsewhere")
+        return _arrived, (self.abroad,)
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """As `Model.encode_texts`."""
@@ -94,3 +107,8 @@ class Guarded:
         if not np.isfinite(rows).all():
             raise Nonsense("embeddings with values that are not finite")
         return rows
+
+
+def _arrived(abroad: ModelAbroad) -> Guarded:
+    asker, model = abroad.open()
+    return Guarded(model, partial(asker.call, abroad.plugin.name), abroad)

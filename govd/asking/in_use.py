@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from govd.asking.abroad import Abroad, ModelAbroad
 from govd.asking.asker import Asker
 from govd.asking.failures import FILE, Failures
 from govd.asking.guarded import Guarded
@@ -66,7 +67,13 @@ class Plugins:
                     " model needs govd[clip]."
                 ),
             )
-        return Guarded(opened, partial(self.asker.call, plugin))
+        abroad = Abroad.of(self.asker, plugin)
+        travelling = replace(model_reference, files=dict(model_reference.files))
+        return Guarded(
+            opened,
+            partial(self.asker.call, plugin),
+            ModelAbroad(abroad, travelling, opened.facts.digest),
+        )
 
     def brings_default(self, reference: str | None, what: str) -> bool:
         """Whether a checkpoint brings a file of its own for an option."""

@@ -14,6 +14,10 @@ from govd.ledger.signing import Key
 from govd.types import ExternalJob, Json
 
 LONGEST_SECONDS: Final = 604_800.0
+IN_PROCESS: Final = "in-process"
+"""The batch runner that govd is itself."""
+TABLES: Final = ("batch",)
+"""Tables of the file: `runner` of `[batch]` is the field `batch_runner`."""
 Check = Callable[[Any], str]
 """What is wrong with a value, as advice; empty where nothing is."""
 
@@ -164,6 +168,17 @@ class Settings:
         " to 1e-6.",
         _one_of("host", "device"),
     )
+    batch_runner: str = setting(
+        IN_PROCESS,
+        "[batch] runner: where stores are patched and large folders of pictures encoded."
+        " in-process: in threads of this process; ray: on the cluster at [batch] address"
+        " (govd[ray]); others by plugins.",
+    )
+    batch_address: str = setting(
+        "",
+        "[batch] address: of those machines; for ray HOST:PORT of its head, and auto, or nothing,"
+        " for the cluster that this machine belongs to.",
+    )
     keep_published: int = setting(
         3,
         "How many revisions before the published one stay in the folder of --publish-to.",
@@ -228,7 +243,7 @@ class Settings:
             ) from None
         settings = {setting.name: setting for setting in fields(Settings)}
         checked: dict[str, Json] = {}
-        for name, value in values.items():
+        for name, value in _flat(values, path).items():
             if name not in settings:
                 raise BadFile(
                     f"unknown setting {name}",
@@ -256,6 +271,23 @@ class Settings:
             }
             for setting in fields(self)
         ]
+
+
+def _flat(values: dict[str, Json], path: Path) -> dict[str, Json]:
+    """The values of a file, those of its tables by the names of their fields.
+
+    Raises:
+        BadFile: what should be a table is none.
+    """
+    flat = {name: value for name, value in values.items() if name not in TABLES}
+    for table in TABLES:
+        inner = values.get(table, {})
+        if not isinstance(inner, dict):
+            raise BadFile(
+                f"{table} is {inner!r}", where=str(path), advice=f"It must be a table: [{table}]."
+            )
+        flat |= {f"{table}_{name}": value for name, value in inner.items()}
+    return flat
 
 
 def _of_kind(name: str, value: Any, kind: type, path: Path) -> Any:

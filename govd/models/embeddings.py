@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +21,10 @@ log = logging.getLogger("govd")
 FORMAT = "govd-embeddings-1"
 PART = 256
 """Picture files that are encoded at once where some may be unreadable."""
+MANY: Final = 1024
+"""Picture files of which it is worth asking other machines."""
+Ahead = Callable[[Sequence[Path]], Iterable[tuple[Sequence[str], Floats]]]
+"""Encodes files elsewhere: digests of those that it could read with their embeddings `(n, d)`."""
 
 
 class Known:
@@ -37,6 +42,11 @@ class Known:
     def nothing() -> Known:
         """Nothing is known."""
         return Known({}, {})
+
+    @classmethod
+    def of(cls, path: Path | None, facts: ModelFacts) -> Known:
+        """What a file knows; nothing where there is none."""
+        return cls.read(path, facts) if path else cls.nothing()
 
     @staticmethod
     def read(path: Path, facts: ModelFacts) -> Known:
@@ -109,11 +119,15 @@ def file_digest(path: Path) -> str:
 
 
 class Encoder:
-    """A model's encoder behind what is known; counts what was encoded."""
+    """A model's encoder behind what is known; counts what was encoded. `ahead` encodes many files
+    elsewhere first; what it does not bring is encoded here.
+    """
 
-    def __init__(self, model: Model, known: Known | None = None) -> None:
+    def __init__(
+        self, model: Model, known: Known | None = None, ahead: Ahead | None = None
+    ) -> None:
         self.model, self.known = model, known or Known.nothing()
-        self.encoded = 0
+        self.ahead, self.encoded = ahead, 0
 
     def texts(self, texts: Sequence[str], progress: Progress = silent, keep: bool = True) -> Floats:
         """Unit embeddings `(n, d)`; `keep`: remember them for the next time (what users ask, and
@@ -154,6 +168,8 @@ class Encoder:
         """Unit embeddings of those picture files that can be read, and their positions among
         `paths`.
         """
+        if self.ahead is not None and len(paths) >= MANY:
+            self._look_ahead(self.ahead, paths, progress)
         kept: list[int] = []
         vectors: list[Floats] = [np.zeros((0, self.model.facts.dim), np.float32)]
         for start in range(0, len(paths), PART):
@@ -171,6 +187,18 @@ class Encoder:
                 _tell(faults.values())
             progress("pictures", part[-1] + 1, len(paths))
         return np.concatenate(vectors), kept
+
+    def _look_ahead(self, ahead: Ahead, paths: Sequence[Path], progress: Progress) -> None:
+        """Let files be encoded elsewhere. What comes back is known by the digest of the file that
+        was read there: another file of the same path is not mistaken for one of these.
+        """
+        images = self.known.images
+        missing = [p for p in paths if file_digest(p) not in images] if images else paths
+        done = 0
+        for digests, vectors in ahead(missing):
+            images |= dict(zip(digests, vectors, strict=True))
+            done += len(digests)
+            progress("pictures elsewhere", done, len(missing))
 
     def _one_by_one(
         self,

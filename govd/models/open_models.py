@@ -11,6 +11,7 @@ from govd.edit import Basis
 from govd.errors import Unsupported
 from govd.home.artifacts import Artifacts
 from govd.models.embeddings import Encoder, Known
+from govd.models.encoding import ahead_of
 from govd.types import Model, ModelReference, Record
 from govd.views.desk import Desk
 
@@ -123,6 +124,7 @@ class OpenModels:
                         if stored and not record["from_scratch"]
                         else None
                     ),
+                    ahead_of(self.plugins, model),
                 )
                 opened = Opened(model, encoder, self.basis(record))
             with self._memory:

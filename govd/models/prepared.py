@@ -16,6 +16,7 @@ from govd.errors import Unsupported, Usage
 from govd.models import phrases
 from govd.models.core import Core, Opened
 from govd.models.embeddings import Encoder, Known
+from govd.models.encoding import ahead_of
 from govd.models.evaluation_set import evaluation_bytes, of_classes, read_images
 from govd.models.folders import UNREADABLE
 from govd.models.given import Given
@@ -61,7 +62,7 @@ def prepared(
     given = _with_words(given, facts.words)
     side, chosen_use = _checked(given)
     embeddings = None if given.from_scratch else facts.defaults.get("embeddings")
-    encoder = Encoder(model, Known.read(embeddings, facts) if embeddings else None)
+    encoder = Encoder(model, Known.of(embeddings, facts), ahead_of(core.plugins, model))
     texts = read_texts(core, encoder, given)
     words = texts.words
     use: Use = chosen_use or ("labels" if words.labels else "open")

@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
+from govd.asking.batches import batch_runner
 from govd.errors import Conflict, GovdError
 from govd.ledger.entry import Draft
 from govd.models.core import Core
@@ -101,7 +103,8 @@ class Jobs:
                 task = self._standing(store, at, task)
                 before = self._look(at, model, number)
                 tell = self._telling(store.name, progress)
-                outcome = patch(at, task, journal, tell, lambda: self.core.ending)
+                reach = partial(batch_runner, self.core.plugins)
+                outcome = patch(at, task, journal, tell, lambda: self.core.ending, reach)
                 after = self._look(at, model, number)
                 faults = _faults(outcome, after)
                 self._switched(store, at, outcome, journal, [before, after], faults)

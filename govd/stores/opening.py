@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from govd.asking.abroad import Abroad, StoreAbroad
 from govd.errors import Unsupported
 from govd.models.core import Core
 from govd.types import (
@@ -25,10 +26,22 @@ from govd.types import (
 
 
 class GuardedStore:
-    """`inner` is the store as its plugin made it; `ask(what, work)` calls work of that plugin."""
+    """`inner` is the store as its plugin made it; `ask(what, work)` calls work of that plugin.
+    Pickled, it is `abroad`, the way to open it again.
+    """
 
-    def __init__(self, inner: Store, ask: Callable[[str, Callable[[], Any]], Any]) -> None:
-        self.inner, self._ask = inner, ask
+    def __init__(
+        self,
+        inner: Store,
+        ask: Callable[[str, Callable[[], Any]], Any],
+        abroad: StoreAbroad | None = None,
+    ) -> None:
+        self.inner, self._ask, self.abroad = inner, ask, abroad
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.abroad is None:
+            raise TypeError("this store cannot be opened again elsewhere")
+        return _arrived, (self.abroad,)
 
     def facts(self) -> StoreFacts:
         """As `Store.facts`."""
@@ -97,6 +110,11 @@ class GuardedStore:
         self._ask("close", self.inner.close)
 
 
+def _arrived(abroad: StoreAbroad) -> GuardedStore:
+    asker, store = abroad.open()
+    return GuardedStore(store, partial(asker.call, abroad.plugin.name), abroad)
+
+
 @contextmanager
 def opened(core: Core, url: str, secret: str = "") -> Iterator[GuardedStore]:
     """The store at an address, while this lasts.
@@ -118,7 +136,8 @@ def opened(core: Core, url: str, secret: str = "") -> Iterator[GuardedStore]:
                 " installed."
             ),
         )
-    guarded = GuardedStore(store, partial(core.plugins.asker.call, plugin))
+    abroad = StoreAbroad(Abroad.of(core.plugins.asker, plugin), url, secret)
+    guarded = GuardedStore(store, partial(core.plugins.asker.call, plugin), abroad)
     try:
         yield guarded
     finally:

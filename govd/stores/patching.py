@@ -4,26 +4,26 @@ beside what is searched, read back, then switched to; cut off at any moment, it 
 
 from __future__ import annotations
 
-import os
+import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from threadpoolctl import threadpool_limits
-
-from govd.errors import Conflict, Unsupported
+from govd.asking.batches import InProcess
+from govd.errors import Conflict, PluginFault, Unsupported
 from govd.stores.journal import Journal
 from govd.stores.opening import GuardedStore
-from govd.stores.portions import ROWS, PortionDone, Task, is_written, patch_portion
-from govd.types import Generation, Portion, Progress, StoreStamp
+from govd.stores.portions import ROWS, Task, is_written, patch_portion
+from govd.types import BatchRunner, Generation, Portion, Progress, StoreStamp
 
 SWEEPS: Final = 20
 """Times that is looked for rows which came in meanwhile, until it is given up."""
-AHEAD: Final = 2
-"""Portions that wait for each thread."""
+Reach = Callable[[], AbstractContextManager[BatchRunner]]
+"""Reaches whoever makes portions."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ def patch(
     journal: Journal,
     progress: Progress,
     is_ending: Callable[[], bool],
+    reach: Reach = lambda: nullcontext(InProcess()),
 ) -> Outcome:
     """Take a store to another revision.
 
@@ -63,29 +64,52 @@ def patch(
         journal: of this very patch.
         progress: told of rows.
         is_ending: whether this process is to end.
+        reach: whoever makes the portions; nothing is begun where he is not reached.
 
     Raises:
         Conflict: the stamp is another, or rows keep coming in faster than they are edited.
-        Unsupported: no originals are there. BadFile, MachineFault: of a portion. Stopped: it was
-        ended in between.
+        Unsupported: no originals are there. BadFile, MachineFault: of a portion. Unreachable:
+        whoever makes portions is not there. Stopped: it was ended in between.
     """
     began = time.monotonic()
     instantly = _held(store, task)
     if instantly is not None:
         return Outcome(instantly, 0, 0, 0, 0, "", time.monotonic() - began)
     source = source_of(store, task.expected)
+    with reach() as runner:
+        making = _Making(store, task, journal, runner, is_ending)
+        stamp, resumed, late, lost = _patched(making, source, progress)
+    rows = sum(done.rows for done in journal.done.values())
+    skipped = sum(done.skipped for done in journal.done.values())
+    seconds = time.monotonic() - began
+    return Outcome(stamp, rows, skipped, late, resumed, journal.digest(), seconds, lost)
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What portions of a patch are made of, by whom, and where that is noted."""
+
+    store: GuardedStore
+    task: Task
+    journal: Journal
+    runner: BatchRunner
+    is_ending: Callable[[], bool]
+
+
+def _patched(
+    making: _Making, source: Generation, progress: Progress
+) -> tuple[StoreStamp, int, int, int]:
+    """The stamp after the switch; rows that were there already, that came in, that were lost."""
+    store, task, journal = making.store, making.task, making.journal
     store.prepare(task.expected, task.stamp)
     portions = store.portions(source, ROWS)
     resumed = _resumed(store, journal, portions)
     todo = [portion for portion in portions if portion.name not in journal.done]
     total = sum(portion.rows for portion in portions)
     tell = _Count(progress, total, total - sum(portion.rows for portion in todo))
-    _all(store, task, journal, source, todo, tell, is_ending)
-    stamp, late, lost = _switched(store, task, journal, tell, is_ending)
-    rows = sum(done.rows for done in journal.done.values())
-    skipped = sum(done.skipped for done in journal.done.values())
-    seconds = time.monotonic() - began
-    return Outcome(stamp, rows, skipped, late, resumed, journal.digest(), seconds, lost)
+    _all(making, source, todo, tell)
+    stamp, late, lost = _switched(making, tell)
+    return stamp, resumed, late, lost
 
 
 def source_of(store: GuardedStore, expected: StoreStamp) -> Generation:
@@ -143,70 +167,43 @@ class _Count:
 
 
 def _all(
-    store: GuardedStore,
-    task: Task,
-    journal: Journal,
+    making: _Making,
     source: Generation,
     portions: Sequence[Portion],
     tell: _Count,
-    is_ending: Callable[[], bool],
     late: bool = False,
 ) -> None:
-    """Make portions in as many threads as there are cores; few wait in memory.
+    """Make portions, and note each as soon as it is made: in any order, and a second time where
+    a worker was lost. Both come to the same, as every portion is made of its originals.
 
     Raises:
-        Stopped: this process is to end; what is begun is ended first.
+        Stopped: this process is to end; what is begun is ended first. PluginFault: whoever makes
+        portions left some out.
     """
-
-    def one(portion: Portion) -> PortionDone:
-        return patch_portion(store, task, source, portion, late)
-
-    threads = os.cpu_count() or 1
-    waiting = iter(portions)
-    # a product in each thread, rather than threads in each product
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, "store") as pool:
-        running: set[Future[PortionDone]] = set()
-        try:
-            for portion in waiting:
-                if is_ending():
-                    break
-                running.add(pool.submit(one, portion))
-                if len(running) >= threads * AHEAD:
-                    running = _noted(running, journal, tell)
-            while running:
-                running = _noted(running, journal, tell)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    if is_ending():
-        raise Stopped
-
-
-def _noted(
-    running: set[Future[PortionDone]], journal: Journal, tell: _Count
-) -> set[Future[PortionDone]]:
-    """What is still running, once at least one portion was noted."""
-    ended, others = wait(running, return_when=FIRST_COMPLETED)
-    for future in ended:
-        done = future.result()
-        journal.add(done)
+    make = partial(patch_portion, making.store, making.task, source, late=late)
+    wanted = itertools.takewhile(lambda _: not making.is_ending(), portions)
+    for done in making.runner.map_batches(make, wanted):
+        making.journal.add(done)
         tell.add(done.rows)
-    return others
+    if making.is_ending():
+        raise Stopped
+    unanswered = [portion.name for portion in portions if portion.name not in making.journal.done]
+    if unanswered:
+        raise PluginFault(
+            f"{len(unanswered)} of {len(portions)} portions were not answered: {unanswered[0]}, …",
+            where=f"{type(making.runner).__name__}.map_batches",
+            advice="Nothing was switched to. Patch again, or run batches in-process.",
+        )
 
 
-def _switched(
-    store: GuardedStore,
-    task: Task,
-    journal: Journal,
-    tell: _Count,
-    is_ending: Callable[[], bool],
-) -> tuple[StoreStamp, int, int]:
+def _switched(making: _Making, tell: _Count) -> tuple[StoreStamp, int, int]:
     """The stamp after the switch, how many rows came in until then, and how many it lost."""
+    store, task = making.store, making.task
     late = 0
     for _ in range(SWEEPS):
         portions = store.late(ROWS)
         tell.add(0, sum(portion.rows for portion in portions))
-        _all(store, task, journal, "searched", portions, tell, is_ending, late=True)
+        _all(making, "searched", portions, tell, late=True)
         late += sum(portion.rows for portion in portions)
         searched = store.facts().rows
         stamp = store.switch(task.expected, task.stamp)

@@ -8,9 +8,10 @@ Shapes are written `(n, d)`: `d` is the width of the model's joint space, `k` a 
 `models`: what a backend opens · `jobs`: commands that unlearn and evaluate ·
 `decisions`: what policies and gates say · `policies`: those that come with a plugin · `figures`:
 shares with their intervals · `feeds`: what comes in by itself · `stores`: embeddings that are kept
-elsewhere.
+elsewhere · `batches`: where batch work runs.
 """
 
+from govd.types.batches import BatchRunner
 from govd.types.decisions import Gate, Needs, Vote
 from govd.types.feeds import (
     DOCUMENT_BYTES,
@@ -76,6 +77,7 @@ __all__ = [
     "Answer",
     "Answers",
     "Batch",
+    "BatchRunner",
     "Bools",
     "Bytes",
     "Concept",

@@ -5,6 +5,7 @@ beside these tests implements it; and those that the example implements do what 
 import ast
 import inspect
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -18,11 +19,12 @@ from typer.testing import CliRunner
 
 from govd import hookspecs
 from govd.asking import plugins
-from govd.asking.foreign import policies_of, proposals_of, store_of, vote_of
+from govd.asking.batches import batch_runner
+from govd.asking.foreign import CHECKS, policies_of, proposals_of, vote_of
 from govd.asking.plain import Nonsense
 from govd.automatic.feeds import FeedSettings
 from govd.cli.show_requests import show_request
-from govd.errors import BadFile
+from govd.errors import BadFile, Unsupported
 from govd.records.people import People
 from govd.requests import ForgetOptions
 from govd.service.service import Service
@@ -260,9 +262,17 @@ def test_documents_that_are_none_are_nonsense() -> None:
 
 
 def test_a_runner_of_a_third_party(service: Service) -> None:
-    runner = service.core.plugins.first("govd_batch_runner", name="serial")
-    assert runner.map_batches(lambda n: n + 1, [1, 2]) == [2, 3]
-    assert service.core.plugins.first("govd_batch_runner", name="elsewhere") is None
+    """`govd_batch_runner`, and a name that nobody knows."""
+    plugins = service.core.plugins
+    settings = plugins.settings
+    plugins.settings = replace(settings, batch_runner="serial")
+    with batch_runner(plugins) as runner:
+        assert list(runner.map_batches(lambda n: n + 1, [1, 2])) == [2, 3]
+    plugins.settings = replace(settings, batch_runner="elsewhere")
+    with pytest.raises(Unsupported, match="elsewhere"), batch_runner(plugins):
+        pass
+    with pytest.raises(Nonsense):
+        CHECKS["govd_batch_runner"](object(), {})
 
 
 # -- stores
@@ -289,4 +299,4 @@ def test_a_store_is_opened_by_its_address(service: Service, folder: Path) -> Non
     with pytest.raises(BadFile, match=r"vectors\.npy"):
         opened(service, folder / "none")
     with pytest.raises(Nonsense):
-        store_of(object(), {})
+        CHECKS["govd_open_store"](object(), {})

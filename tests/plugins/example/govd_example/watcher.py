@@ -12,6 +12,7 @@ from govd.edit.contribution import sealed
 from govd.hookspecs import hookimpl
 from govd.types import (
     Answers,
+    BatchRunner,
     Contribution,
     Document,
     Feed,
@@ -112,11 +113,16 @@ def govd_commands(app: Any) -> None:
 class Serial:
     """A runner that does one thing after another."""
 
-    def map_batches(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    def map_batches(
+        self, function: Callable[[Any], Any], items: Iterable[Any], *, wants_gpu: bool = False
+    ) -> list[Any]:
         return [function(item) for item in items]
+
+    def close(self) -> None:
+        pass
 
 
 @hookimpl
-def govd_batch_runner(name: str) -> Any | None:
+def govd_batch_runner(name: str) -> BatchRunner | None:
     """`serial`."""
     return Serial() if name == "serial" else None
