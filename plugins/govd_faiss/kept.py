@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from govd.errors import BadFile, MachineFault
 from govd.types import Floats, Json
+
+_HEADERS: Final = threading.Lock()
+"""Headers are read one at a time: NumPy parses them as Python source, and CPython 3.11 was seen to
+fail (`SystemError`) where several threads do so.
+"""
 
 
 @contextmanager
@@ -66,7 +72,8 @@ def gone(folder: Path) -> None:
 
 def array(path: Path, write: bool = False) -> Any:
     """An array on disk, mapped."""
-    return np.load(path, mmap_mode="r+" if write else "r")
+    with _HEADERS:
+        return np.load(path, mmap_mode="r+" if write else "r")
 
 
 def put(path: Path, rows: int, dim: int, blocks: Iterable[Floats] = ()) -> None:

@@ -82,7 +82,7 @@ class Standing:
     def ground_ids(self) -> Any:
         """Ids `(n,)` of the rows of which originals are known."""
         path = self.ground() / "ids.npy"
-        return np.load(path) if path.exists() else np.zeros(0, np.int64)
+        return np.array(array(path)) if path.exists() else np.zeros(0, np.int64)
 
     def origin(self, index: Index) -> Any:
         """The place `(n,)` of the original of each row; -1: none is known.

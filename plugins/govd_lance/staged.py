@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,10 @@ import numpy as np
 
 from govd.types import Floats, Json
 
+_HEADERS: Final = threading.Lock()
+"""Headers are read one at a time: NumPy parses them as Python source, and CPython 3.11 was seen to
+fail (`SystemError`) where several threads do so.
+"""
 KNOWN: Final = 1
 """Written, its original is where it was."""
 LATE: Final = 2
@@ -82,7 +87,8 @@ class Staged:
         os.replace(part, path)
 
     def _array(self, name: str, what: str, mode: Any = "r") -> Any:
-        return np.load(self.folder / name / f"{what}.npy", mmap_mode=mode)
+        with _HEADERS:
+            return np.load(self.folder / name / f"{what}.npy", mmap_mode=mode)
 
     def states(self, name: str, places: Any) -> Any:
         """States `(n,)` of physical rows; 0: not written."""

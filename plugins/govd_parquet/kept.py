@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from govd.errors import BadFile, MachineFault
 from govd.types import Floats, Json
 from govd_parquet.vectors import Shape, hashes
+
+_HEADERS: Final = threading.Lock()
+"""Headers are read one at a time: NumPy parses them as Python source, and CPython 3.11 was seen to
+fail (`SystemError`) where several threads do so.
+"""
 
 
 @contextmanager
@@ -76,7 +82,8 @@ def room(path: Path, shape: tuple[int, ...], dtype: Any) -> None:
 
 def mapped(path: Path, write: bool = False) -> Any:
     """An array on disk, mapped."""
-    return np.load(path, mmap_mode="r+" if write else "r")
+    with _HEADERS:
+        return np.load(path, mmap_mode="r+" if write else "r")
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ class Ground:
         """For each hash `(n,)` of a row, the place of its original; -1: there is none."""
         if not self.hash_path(rel).exists():
             return np.full(len(hashed), -1, np.int64)
-        stored = np.load(self.hash_path(rel))
+        stored = np.array(mapped(self.hash_path(rel)))
         if not len(stored):
             return np.full(len(hashed), -1, np.int64)
         order = np.argsort(stored, kind="stable")
