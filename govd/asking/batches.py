@@ -57,7 +57,7 @@ class Guided:
     """A plugin's runner: each answer is waited for as long as for any of that plugin."""
 
     def __init__(self, inner: BatchRunner, ask: Callable[[str, Callable[[], Any]], Any]) -> None:
-        self._inner, self._ask = inner, ask
+        self.inner, self._ask = inner, ask
 
     def map_batches(
         self,
@@ -67,7 +67,7 @@ class Guided:
         wants_gpu: bool = False,
     ) -> Iterator[Any]:
         """See `BatchRunner`."""
-        begin = partial(self._inner.map_batches, function, items, wants_gpu=wants_gpu)
+        begin = partial(self.inner.map_batches, function, items, wants_gpu=wants_gpu)
         answers = self._ask("map_batches", lambda: iter(begin()))
         while True:
             answer = self._ask("map_batches", partial(next, answers, END))
@@ -77,7 +77,7 @@ class Guided:
 
     def close(self) -> None:
         """See `BatchRunner`."""
-        self._ask("close", self._inner.close)
+        self._ask("close", self.inner.close)
 
 
 @contextmanager

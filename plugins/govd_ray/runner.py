@@ -42,7 +42,7 @@ class RayRunner:
         self._where = f"the Ray cluster at {address}"
         self._check_port(address)
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the runner
-        self._driver, self._connection = self._begun(address)
+        self.driver, self._connection = self._begun(address)
         if not self._connection.poll(CONNECT_SECONDS):
             self._kill()
             raise self._gone(f"it did not answer within {CONNECT_SECONDS:.0f} s")
@@ -76,10 +76,10 @@ class RayRunner:
 
     def close(self) -> None:
         """See `govd.types.BatchRunner`."""
-        if self._driver.poll() is None:
+        if self.driver.poll() is None:
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 self._connection.send(None)
-                self._driver.wait(END_SECONDS)
+                self.driver.wait(END_SECONDS)
         self._kill()
 
     def _check_port(self, address: str) -> None:
@@ -137,7 +137,7 @@ class RayRunner:
         return Unreachable(why[:WORDS], where=self._where, advice=ADVICE)
 
     def _kill(self) -> None:
-        self._driver.kill()
-        self._driver.wait()
+        self.driver.kill()
+        self.driver.wait()
         self._connection.close()
         self._words.close()

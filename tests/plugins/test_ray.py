@@ -16,10 +16,10 @@ import pytest
 from govd_example.backend import NAMES
 
 from govd.asking import plugins
-from govd.asking.batches import batch_runner
+from govd.asking.batches import Guided, batch_runner
 from govd.asking.guarded import Guarded
-from govd.errors import MachineFault
-from govd.home.settings import IN_PROCESS
+from govd.errors import BadFile, MachineFault, Unreachable
+from govd.home.settings import IN_PROCESS, Settings
 from govd.models import embeddings
 from govd.models.embeddings import Encoder
 from govd.models.encoding import ahead_of
@@ -31,6 +31,7 @@ from govd.stores import patching
 from govd.stores.plans import PatchOptions
 from govd.stores.registry import StoreSettings
 from govd.types import silent
+from govd_ray import RayRunner
 from tests import conftest
 
 TOP = Path(__file__).parents[2]
@@ -222,3 +223,27 @@ def test_workers_that_die_again_and_again_are_a_fault(address: str, at: Opens) -
         pytest.raises(MachineFault, match="3 workers were lost with the same piece of work"),
     ):
         list(runner.map_batches(os._exit, [1]))
+
+
+def test_a_cluster_that_goes_away_in_the_middle_is_told(address: str, at: Opens) -> None:
+    with batch_runner(at(address).core.plugins) as runner:
+        assert isinstance(runner, Guided)
+        answers = iter(runner.map_batches(abs, [-1, -2, -3]))
+        assert next(answers) in (1, 2, 3)
+        assert isinstance(runner.inner, RayRunner)
+        runner.inner.driver.kill()
+        with pytest.raises(Unreachable, match="the connection ended"):
+            list(answers)
+
+
+def test_a_table_of_settings_is_read_as_it_is_documented(tmp_path: Path) -> None:
+    file = tmp_path / "govd.toml"
+    for wrong, why in (
+        ('[batch]\nrunners = "ray"', "unknown setting batch_runners"),
+        ('batch = "ray"', r"It must be a table: \[batch\]"),
+        ("[batch]\naddress = 1", "It must be a text"),
+    ):
+        file.write_text(wrong)
+        with pytest.raises(BadFile, match=why):
+            Settings.read(file)
+    assert Settings().batch_runner == IN_PROCESS
