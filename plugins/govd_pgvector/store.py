@@ -30,6 +30,7 @@ from govd_pgvector.switching import (
     build_indexes,
     checked,
     drop,
+    has_marks,
     has_vectors_of,
     make_room,
     note,
@@ -135,13 +136,7 @@ class PgStore:
             )
             if state_of(connection, at, lock=True) is not None:
                 raise Conflict("it is stamped already", where=at.name)
-            names = ask(
-                connection,
-                "SELECT 1 FROM pg_attribute WHERE attrelid = %s AND attname = %s"
-                " AND NOT attisdropped",
-                [at.oid, MARK],
-            )
-            if names:
+            if has_marks(connection, at):
                 raise Conflict(
                     f"its table has a column {MARK} already",
                     where=at.name,
@@ -153,7 +148,9 @@ class PgStore:
             counted = replace(stamp, rows=self._count(connection), sha256="")
             ask(
                 connection,
-                f"INSERT INTO {at.beside('govd_stores')} (store, stamp) VALUES (%s, %s)",
+                f"INSERT INTO {at.beside('govd_stores')} (store, stamp) VALUES (%s, %s)"
+                " ON CONFLICT (store) DO UPDATE SET stamp = excluded.stamp, base = NULL,"
+                " begun = NULL, following = NULL",
                 [at.store, Jsonb(counted.as_json())],
             )
             watch(connection, at)

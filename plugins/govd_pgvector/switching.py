@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from govd.errors import Conflict, Unsupported
+from govd.errors import BadFile, Conflict, Unsupported
 from govd.types import Generation, Json, StoreStamp
 from govd_pgvector.connections import Connection, ask, quoted
-from govd_pgvector.rows import BESIDE, columns_of
+from govd_pgvector.rows import BESIDE, MARK, columns_of
 from govd_pgvector.table import Table, dependents, indexes
 
 LOCK_SECONDS: Final = 30
@@ -31,9 +31,11 @@ class State:
 
 
 def state_of(connection: Connection, table: Table, lock: bool = False) -> State | None:
-    """The state of a store; None where it is unstamped. `lock`: nobody else changes it until this
-    transaction ends.
+    """The state of a store; None where it is unstamped, or its table was dropped and made anew
+    since. `lock`: nobody else changes it until this transaction ends.
     """
+    if not has_marks(connection, table):
+        return None
     stores = table.beside("govd_stores")
     if ask(connection, "SELECT to_regclass(%s)", [stores.replace("%%", "%")])[0][0] is None:
         return None
@@ -66,6 +68,23 @@ def checked(state: State | None, expected: StoreStamp, table: Table) -> State:
             advice="Look at it again (`govd store show`), then patch again.",
         )
     return state
+
+
+def has_marks(connection: Connection, table: Table) -> bool:
+    """Whether rows of the table say what encoded them.
+
+    Raises:
+        BadFile: the table is gone.
+    """
+    rows = ask(
+        connection,
+        "SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = %s"
+        " AND NOT a.attisdropped) FROM pg_class c WHERE c.oid = %s",
+        [MARK, table.oid],
+    )
+    if not rows:
+        raise BadFile("it does not exist any more", where=table.name)
+    return bool(rows[0][0])
 
 
 def has_vectors_of(connection: Connection, table: Table, generation: Generation) -> bool:

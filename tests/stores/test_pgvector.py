@@ -314,6 +314,15 @@ def test_a_table_that_vanishes(table: KeptTable, tmp_path: Path) -> None:
         to(table, tmp_path, 1, an_edit(1), at)
 
 
+def test_a_table_that_is_made_anew_has_no_stamp(table: KeptTable) -> None:
+    table.users.execute(
+        f"DROP TABLE {table.name}; CREATE TABLE {table.name} (id int PRIMARY KEY,"
+        f" embedding vector({DIM}))"
+    )
+    assert table.open().stamp() is None
+    assert table.open().claim(BASE).rows == 0
+
+
 def test_another_column_of_the_table_is_no_second_store(table: KeptTable) -> None:
     table.users.execute(f"ALTER TABLE {table.name} ADD COLUMN other vector({DIM})")
     with pytest.raises(Usage, match="which of"):
