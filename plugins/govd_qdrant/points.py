@@ -188,3 +188,11 @@ class Points:
 def _is_after(some: Any, other: Any) -> bool:
     """Whether an id comes after another: numbers first, then UUIDs."""
     return (isinstance(some, str), some) > (isinstance(other, str), other)
+
+
+def has_marks(client: Any, collection: str) -> bool:
+    """Whether some point of a collection says what encoded it, or there are none at all."""
+    unmarked = models.IsEmptyCondition(is_empty=models.PayloadField(key=MARK))
+    marked = models.Filter(must_not=[unmarked])
+    points, _ = client.scroll(collection, scroll_filter=marked, limit=1, with_payload=False)
+    return bool(points) or client.count(collection, exact=True).count == 0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from qdrant_client import models
 
-from govd.types import Batch, Floats, Hit
+from govd.types import Batch, Floats, Hit, Portion
 from govd_qdrant.points import Point, Points
 
 
@@ -80,3 +81,8 @@ def hit_of(distance: Any, query: Floats, point: Any, name: str) -> Hit:
     if distance == models.Distance.EUCLID:
         return Hit(str(point.id), (1 + length**2 - float(point.score) ** 2) / (2 * length))
     return Hit(str(point.id), float(vector @ query) / length)
+
+
+def portion_of(ids: Sequence[Any]) -> Portion:
+    """Points from one id to another."""
+    return Portion(json.dumps([ids[0], ids[-1]]), len(ids))

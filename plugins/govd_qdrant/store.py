@@ -27,8 +27,8 @@ from govd.types import (
 )
 from govd_qdrant import state as states
 from govd_qdrant.clients import Address, Client, address_of
-from govd_qdrant.points import MARK, Point, Points
-from govd_qdrant.rows import Rows, hit_of, identity_of
+from govd_qdrant.points import MARK, Point, Points, has_marks
+from govd_qdrant.rows import Rows, hit_of, identity_of, portion_of
 from govd_qdrant.settings import dtype_of, stacked, vector_settings
 from govd_qdrant.state import State
 from govd_qdrant.switching import (
@@ -100,6 +100,10 @@ class QdrantStore:
         state = states.read(at, self._store)
         return state.base if generation == "base" else state.following
 
+    def _state(self, at: Any) -> State:
+        """What is known of it; nothing where its collection was made anew since."""
+        return states.read(at, self._store) if has_marks(at, self._searched(at)) else State()
+
     # -- what it is
 
     def facts(self) -> StoreFacts:
@@ -119,12 +123,12 @@ class QdrantStore:
     def stamp(self) -> StoreStamp | None:
         """See `govd.types.Store`."""
         with self._client.use() as at:
-            return states.read(at, self._store).stamps.get(self._searched(at))
+            return self._state(at).stamps.get(self._searched(at))
 
     def held(self) -> Sequence[StoreStamp]:
         """See `govd.types.Store`."""
         with self._client.use() as at:
-            state = states.read(at, self._store)
+            state = self._state(at)
             places = {self._searched(at), state.base}
         return [stamp for place, stamp in state.stamps.items() if place in places]
 
@@ -136,7 +140,7 @@ class QdrantStore:
         """
         with self._client.use() as at:
             collection = self._searched(at)
-            state = states.read(at, self._store)
+            state = self._state(at)
             if collection in state.stamps:
                 raise Conflict("it is stamped already", where=self._address.url)
             rows = at.count(collection, exact=True).count
@@ -159,9 +163,9 @@ class QdrantStore:
             for identity in self._points(at, collection).ids():
                 ids.append(identity)
                 if len(ids) == rows:
-                    portions.append(_portion(ids))
+                    portions.append(portion_of(ids))
                     ids = []
-        return [*portions, _portion(ids)] if ids else portions
+        return [*portions, portion_of(ids)] if ids else portions
 
     def read(self, generation: Generation, portion: Portion) -> Batch:
         """See `govd.types.Store`.
@@ -344,7 +348,3 @@ class QdrantStore:
     def close(self) -> None:
         """See `govd.types.Store`."""
         self._client.close()
-
-
-def _portion(ids: Sequence[Any]) -> Portion:
-    return Portion(json.dumps([ids[0], ids[-1]]), len(ids))

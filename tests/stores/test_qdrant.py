@@ -234,6 +234,19 @@ def test_a_switch_in_place_that_was_cut_off_is_ended(
     kept.close()
 
 
+def test_a_collection_that_is_made_anew_has_no_stamp(tmp_path: Path) -> None:
+    kept = KeptCollection(tmp_path / "qdrant", unit_rows(4), alias=False)
+    kept.open().claim(BASE)
+    own = qdrant.models.VectorParams(size=DIM, distance="Dot")
+    with kept.client() as at:
+        at.delete_collection("items")
+        at.create_collection("items", vectors_config=own)
+    kept.insert(unit_rows(3))
+    assert kept.open().stamp() is None
+    assert kept.open().claim(BASE).rows == 3
+    kept.close()
+
+
 def test_other_addresses_are_left_to_others() -> None:
     assert govd_open_store(url="file:///data/vectors.npy", secret="") is None
 
