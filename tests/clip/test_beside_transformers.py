@@ -20,7 +20,7 @@ from govd.errors import BadCheckpoint
 from govd.types import ModelReference
 from govd_clip.config import read_config
 from govd_clip.plugin import govd_open_model
-from govd_clip.preparation import Preparation
+from govd_clip.preparation import Processor
 from govd_clip.tokens import Tokenizer
 from tests.clip.conftest import EOS, config, save, tokenizer, weights
 
@@ -258,9 +258,9 @@ def test_pictures_are_prepared_as_transformers_does_or_refused(
         and made
         and all(rows.shape == (3, 16, 16) and np.isfinite(rows).all() for rows in made)
     ):
-        Preparation(tmp_path, 16)  # no refusal where transformers prepares every picture
+        Processor(tmp_path, 16)  # no refusal where transformers prepares every picture
     try:
-        preparation = Preparation(tmp_path, 16)
+        preparation = Processor(tmp_path, 16)
     except BadCheckpoint:
         return
     theirs = AutoImageProcessor.from_pretrained(tmp_path)
