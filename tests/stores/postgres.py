@@ -34,7 +34,7 @@ def postgres() -> Iterator[str]:
         if os.geteuid() == 0:
             who = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
             if not _is_open(programs):
-                programs = shutil.copytree(programs.parent, folder / "programs") / programs.name
+                programs = _copied(programs, folder / "programs")
             os.chown(folder, NOBODY, NOBODY)
         yield from _running(programs, folder, who)
     finally:
@@ -44,6 +44,15 @@ def postgres() -> Iterator[str]:
 def _is_open(programs: Path) -> bool:
     """Whether anybody may run what lies there."""
     return all(part.stat().st_mode & 0o001 for part in (programs, *programs.parents))
+
+
+def _copied(programs: Path, folder: Path) -> Path:
+    """The programs where anybody may run them, with the libraries that lie beside the package."""
+    package = programs.parents[1]
+    for part in (programs.parent, package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, folder / part.relative_to(package.parent), symlinks=True)
+    return folder / programs.relative_to(package.parent)
 
 
 def _running(programs: Path, folder: Path, who: dict[str, Any]) -> Iterator[str]:
