@@ -20,6 +20,7 @@ CONNECT_SECONDS: Final = 60.0
 """For which a cluster is waited for. One in good order takes one to three seconds."""
 PORT_SECONDS: Final = 5.0
 """For which the head's port is waited for."""
+LAST_PORT: Final = 65_535
 END_SECONDS: Final = 10.0
 """After which a driver that is told to end is killed."""
 WORDS: Final = 500
@@ -85,12 +86,12 @@ class RayRunner:
     def _check_port(self, address: str) -> None:
         """Look first whether somebody listens: Ray itself tries for minutes."""
         host, colon, port = address.rpartition(":")
-        if not colon or not port.isdigit():
+        if not colon or not port.isdigit() or int(port) > LAST_PORT:
             return
         try:
             socket.create_connection((host, int(port)), PORT_SECONDS).close()
-        except (OSError, OverflowError) as fault:
-            raise self._gone(str(fault)) from None
+        except OSError as fault:
+            raise self._gone((fault.strerror or str(fault)).lower()) from None
 
     def _begun(self, address: str) -> tuple[subprocess.Popen[bytes], Any]:
         our_end, driver_end = Pipe()
@@ -130,8 +131,10 @@ class RayRunner:
 
     def _lost(self) -> Unreachable:
         self._words.seek(max(0, self._words.seek(0, os.SEEK_END) - WORDS))
-        words = self._words.read().decode(errors="replace").strip().rpartition("\n")[2]
-        return self._gone(f"the connection ended{f' ({words})' if words else ''}")
+        lines = self._words.read().decode(errors="replace").splitlines()
+        # the log of Ray's own core tells what it tries, and not why it ended
+        words = [line for line in lines if line.strip() and not line.startswith("[")]
+        return self._gone("the connection ended" + (f" ({words[-1].strip()})" if words else ""))
 
     def _gone(self, why: str) -> Unreachable:
         return Unreachable(why[:WORDS], where=self._where, advice=ADVICE)
