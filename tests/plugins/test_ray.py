@@ -50,20 +50,21 @@ MEMORY_BYTES = 80 * 2**20
 def address() -> Iterator[str]:
     """The head of a cluster of two nodes, with one processor each."""
     cluster_utils = pytest.importorskip("ray.cluster_utils")
-    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # sockets below it have short paths
     node = {"num_cpus": 1, "object_store_memory": MEMORY_BYTES, "include_dashboard": False}
-    with pytest.MonkeyPatch.context() as patch:
+    with (
+        # sockets below it have short paths
+        tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         patch.setenv("PYTHONPATH", os.pathsep.join([str(TOP), str(TOP / "tests/plugins/example")]))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = cluster_utils.Cluster(
-            initialize_head=True, head_node_args={**node, "temp_dir": folder}
-        )
+        patch.setenv("RAY_TMPDIR", folder)
+        cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
         try:
             cluster.add_node(**node)
             yield cluster.address
         finally:
             cluster.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
