@@ -5,8 +5,9 @@ this process, in another, and on another machine.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ from govd.types import Batch, Floats, Generation, Json, Portion, StoreStamp
 
 ROWS: Final = 8192
 """Rows of a portion."""
+UNKNOWN: Final = "not finite"
+"""Why no edit is made of a row; in the place of an original: it is not known."""
 UNIT: Final = 0.01
 """By how much a row's length may differ from 1: what float16 and a careless average leave."""
 NAMED: Final = 1000
@@ -77,17 +80,37 @@ def patch_portion(
         what is there.
     """
     batch = store.read(source, portion)
-    vectors, skipped = made_of(task, batch, late)
+    batch, without = _filled(store, batch) if source == "base" else (batch, {})
+    vectors, skipped = made_of(task, batch, late, without)
     is_kept = late and task.expected.revision > 0
     store.write(
         portion,
         Batch(batch.keys, vectors, _marks(task, batch, skipped)),
-        batch.vectors if is_kept else None,
+        _originals(batch.vectors, skipped) if is_kept else None,
     )
     written, stored = _read_back(store, portion, batch.keys, vectors)
     skipped = {place: reason for place, reason in skipped.items() if written[place]}
     named = [[batch.keys[place], reason] for place, reason in list(skipped.items())[:NAMED]]
     return PortionDone(portion.name, int(written.sum()), len(skipped), crc32(stored), named)
+
+
+def _filled(store: GuardedStore, batch: Batch) -> tuple[Batch, dict[int, str]]:
+    """Originals, and in the place of those that were never known the vectors that are searched; why
+    these are left as they are, by place.
+    """
+    places = [place for place, reason in unusable(batch.vectors).items() if reason == UNKNOWN]
+    if not places:
+        return batch, {}
+    vectors = batch.vectors.copy()
+    vectors[places] = store.fetch([batch.keys[place] for place in places])
+    return Batch(batch.keys, vectors, batch.marks), dict.fromkeys(places, "no original is kept")
+
+
+def _originals(vectors: Floats, skipped: Mapping[int, str]) -> Floats:
+    """Vectors as originals: not a number where it is not known what they are."""
+    originals = vectors.copy()
+    originals[list(skipped)] = np.nan
+    return originals
 
 
 def _read_back(
@@ -152,13 +175,15 @@ def _bits(vectors: Floats) -> np.typing.NDArray[np.unsignedinteger]:
     return flat.view(np.uint8 if flat.nbytes % 8 else np.uint64)
 
 
-def made_of(task: Task, batch: Batch, late: bool) -> tuple[Floats, dict[int, str]]:
+def made_of(
+    task: Task, batch: Batch, late: bool, without: Mapping[int, str] = MappingProxyType({})
+) -> tuple[Floats, dict[int, str]]:
     """The vectors of a batch after the edit, and which were left as they are, and why.
 
     Raises:
         BadFile: another width than the edit's, or rows that are not of unit length.
     """
-    skipped = unusable(batch.vectors)
+    skipped = {**without, **unusable(batch.vectors)}
     if late:
         skipped |= _of_unknown_kind(task, batch)
     left = np.zeros(len(batch.vectors), bool)
@@ -178,8 +203,7 @@ def unusable(vectors: Floats) -> dict[int, str]:
     square = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float32)
     bad = ~np.isfinite(square) | (square == 0)
     return {
-        int(place): "all zero" if square[place] == 0 else "not finite"
-        for place in np.flatnonzero(bad)
+        int(place): "all zero" if square[place] == 0 else UNKNOWN for place in np.flatnonzero(bad)
     }
 
 

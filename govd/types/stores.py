@@ -230,8 +230,8 @@ class Store(Protocol):
         """Write vectors of `next`, over what a cut-off call left of the same portion. Rows that
         somebody deleted or changed since they were read are left out, where the store can tell: it
         has no `next` of them then, and what was changed is `late`. `originals` come along for late
-        rows where `base` is kept already: the same rows as the unedited model made them; of rows
-        whose mark is not the revision that is written they are none, and are not kept.
+        rows where `base` is kept already: the same rows as the unedited model made them, not a
+        number where that is not known; `base` then has either no such rows, or says the same.
 
         Raises:
             MachineFault: it cannot be written.

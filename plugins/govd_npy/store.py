@@ -172,8 +172,7 @@ class NpyStore:
     def _to_next(self, expected: StoreStamp, stamp: StoreStamp) -> StoreStamp | None:
         following = mapped(self._part("next.npy"))
         searched = self._searched()
-        begun = json_in(self._part("next.json"))
-        if begun.get("searched") != signature(self.path):
+        if json_in(self._part("next.json")).get("searched") != signature(self.path):
             self._check_prefix(searched, expected)
         if searched.shape[0] != following.shape[0]:
             return None
@@ -196,7 +195,7 @@ class NpyStore:
     def _to_base(self, expected: StoreStamp, base: StoreStamp) -> StoreStamp | None:
         searched, kept = self._searched(), mapped(self._part("base.npy"))
         self._check_prefix(searched, expected)
-        if searched.shape[0] > kept.shape[0]:
+        if searched.shape[0] > kept.shape[0] or json_in(self._part("base.json")).get("holes"):
             return None
         with self._lock, faults(self.folder):
             self._replace(self._part("base.npy"), base)
@@ -208,11 +207,12 @@ class NpyStore:
         base, late = self._part("base.npy"), mapped(self._part("late.npy"))
         first = mapped(base).shape[0]
         self._grow(base, first + late.shape[0])
-        whole = mapped(base)
-        whole.write(first, late.read(0, late.shape[0]))
-        kept = StoreStamp.from_json(json_in(self._part("base.json")))
-        counted = replace(kept, rows=whole.shape[0], sha256=sha256_of(whole))
-        write(self._part("base.json"), counted.as_json())
+        whole, rows = mapped(base), late.read(0, late.shape[0])
+        whole.write(first, rows)
+        said = json_in(self._part("base.json"))
+        counted = replace(StoreStamp.from_json(said), rows=whole.shape[0], sha256=sha256_of(whole))
+        holes = said.get("holes", 0) + int((~np.isfinite(rows).all(axis=1)).sum())
+        write(self._part("base.json"), {**counted.as_json(), "holes": holes})
         self._part("late.npy").unlink()
 
     def _replace(self, path: Path, stamp: StoreStamp) -> None:

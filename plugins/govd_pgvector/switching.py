@@ -170,8 +170,8 @@ def build_indexes(connection: Connection, table: Table, source: Generation) -> N
         beside = built.get(index.next_name)
         if beside is not None and beside.is_valid:
             continue
-        if beside is not None:
-            ask(connection, f"DROP INDEX {table.beside(index.next_name)}")
+        # cut off, or built on another column for a switch that did not come about
+        ask(connection, f"DROP INDEX IF EXISTS {table.beside(index.next_name)}")
         ask(connection, index.on(table.column, plain))
 
 

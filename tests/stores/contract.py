@@ -233,6 +233,23 @@ class StoreContract:
         after = claimed.searched()
         self.close_to(claimed, [after[key] for key in keys], late)
 
+    def test_rows_of_unknown_kind_stay_as_they_are_whatever_follows(
+        self, claimed: Kept, home: Path
+    ) -> None:
+        """They are nobody's originals: no later patch is made from them."""
+        originals = claimed.searched()
+        to(claimed, home, 1, an_edit(1))
+        late = unit_rows(3, 9)
+        keys = claimed.insert(late)
+        to(claimed, home, 2, an_edit(2))
+        assert to(claimed, home, 3, an_edit(3)).skipped == 3
+        after = claimed.searched()
+        self.close_to(claimed, [after[key] for key in keys], late)
+        to(claimed, home, 0, None)
+        back = claimed.searched()
+        self.close_to(claimed, [back[key] for key in keys], late)
+        assert all(np.array_equal(back[key], originals[key]) for key in originals)
+
     def test_rows_that_came_since_are_edited_where_it_is_known_what_they_are(
         self, claimed: Kept, home: Path
     ) -> None:

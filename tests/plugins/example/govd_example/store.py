@@ -90,8 +90,9 @@ class Folder:
         kept = self._stamp(source)
         if kept is None or not kept.is_of(stamp):
             raise Conflict("it holds no vectors of this stamp", where=str(self.folder))
-        if len(self._rows(source)) < len(self._rows("searched")):
-            return None
+        rows = self._rows(source)
+        if len(rows) < len(self._rows("searched")) or not np.isfinite(rows).all():
+            return None  # what came since is not there, or what it was made of is not known
         if not self._path("base").exists():
             self._put("base", self._rows("searched"), expected)
         switched = self._put("searched", self._rows(source), stamp)
