@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -36,20 +37,22 @@ class Reader:
             BadFile: they are not there.
         """
         with self._lock:
-            if start not in self._ready or self._source[:2] != (rel, table.ident):
-                self._wind(table, rel, start, stop - start)
+            is_there = len(self._ready.get(start, ())) == stop - start
+            if not is_there or self._source[:2] != (rel, table.ident):
+                self._wind(table, rel, start, stop)
             rows = self._ready.pop(start)
         if len(rows) != stop - start:
             raise BadFile("it was written anew meanwhile", where=str(table.path))
         return self._files.keys(rel, table, range(start, stop)), rows
 
-    def _wind(self, table: Table, rel: str, start: int, rows: int) -> None:
+    def _wind(self, table: Table, rel: str, start: int, stop: int) -> None:
         """Decode until a start is there."""
-        size = max(rows, self._source[2]) if self._source[:2] == (rel, table.ident) else rows
+        held = self._source[2] if self._source[:2] == (rel, table.ident) else 0
+        size = _size(table, start, stop, held)
         source = (rel, table.ident, size)
         if source != self._source or not self._next <= start < self._next + AHEAD * size:
             self._source, self._ready = source, {}
-            first = max((at for at in _firsts(table) if at <= start), default=0)
+            first = max((at for at in table.firsts if at <= start), default=0)
             self._rows, self._next = self._decoded(table, size, first), first
         for at, block in self._rows:
             self._ready[at] = block
@@ -74,7 +77,7 @@ class Reader:
         rows = np.zeros((len(places), shape.dim), shape.dtype)
         if not len(places):
             return rows
-        start = max((at for at in _firsts(table) if at <= places[0]), default=0)
+        start = max((at for at in table.firsts if at <= places[0]), default=0)
         for batch in table.batches([shape.column], 8192, start):
             inside = (places >= start) & (places < start + batch.num_rows)
             if inside.any():
@@ -90,9 +93,18 @@ class Reader:
         self._rows, self._ready, self._source = iter(()), {}, ("", "", 0)
 
 
-def _firsts(table: Table) -> list[int]:
-    """The first row of each group."""
-    return [0, *np.cumsum(table.groups)[:-1].tolist()] if table.groups else [0]
+def _size(table: Table, start: int, stop: int, held: int) -> int:
+    """Rows of portions of which a span can be one: what is `held`, if it can be one of those. The
+    last of a group may be a shorter one.
+    """
+    group = bisect_right(table.firsts, start) - 1
+    before = start - table.firsts[group]
+    end = table.firsts[group] + table.groups[group] if table.groups else 0
+    if held and before % held == 0 and stop == min(start + held, end):
+        return held
+    if stop < end or not before:
+        return stop - start
+    return next((n for n in range(stop - start, before) if before % n == 0), before)
 
 
 def nearest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,13 +22,16 @@ CODECS: Final = {b"\x04\x22\x4d\x18": "lz4", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 class Table:
-    """A file as it is now. `ident` says whether it is another one later."""
+    """A file as it is now. `ident` says whether it is another one later; `groups`: how many rows
+    each group has; `firsts`: the first row of each.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self.ident = path, ident_of(path)
-        self._ends = 0
         try:
-            self._file: Any = _parquet(path) if path.suffix == ".parquet" else _arrow(path)
+            self._source = pa.memory_map(str(path))
+            read = _parquet if self._is_parquet() else pa.ipc.open_file
+            self._file: Any = read(self._source)
             self.schema = self._file.schema_arrow if self._is_parquet() else self._file.schema
         except (OSError, pa.ArrowException) as fault:
             raise BadFile(f"it cannot be read ({fault})", where=str(path)) from None
@@ -38,6 +42,7 @@ class Table:
             batches = range(self._file.num_record_batches)
             self.groups = [self._file.get_batch(i).num_rows for i in batches]
         self.rows = sum(self.groups)
+        self.firsts = list(accumulate(self.groups, initial=0))[:-1] or [0]
 
     def _is_parquet(self) -> bool:
         return self.path.suffix == ".parquet"
@@ -64,20 +69,21 @@ class Table:
 
     def batches(self, columns: Sequence[str], rows: int, first: int = 0) -> Iterator[Any]:
         """Record batches of these columns as `spans(rows)` has them, from the group on that begins
-        at row `first`.
+        at row `first`. Each call has a reader of its own: where two share one, a later call changes
+        how many rows the batches of an earlier one have.
         """
-        start = 0
+        start, file = 0, _parquet(self._source, self._file.metadata) if self._is_parquet() else None
         for place, count in enumerate(self.groups):
-            if start >= first and self._is_parquet():
-                yield from self._pages(place, columns, rows)
+            if start >= first and file is not None:
+                yield from self._pages(file, place, columns, rows)
             elif start >= first:
                 batch = self._file.get_batch(place).select(list(columns))
                 yield from (batch.slice(at, rows) for at in range(0, count, rows))
             start += count
 
-    def _pages(self, place: int, columns: Sequence[str], rows: int) -> Iterator[Any]:
+    def _pages(self, file: Any, place: int, columns: Sequence[str], rows: int) -> Iterator[Any]:
         wanted, count = list(columns), 0
-        for batch in self._file.iter_batches(rows, row_groups=[place], columns=wanted):
+        for batch in file.iter_batches(rows, row_groups=[place], columns=wanted):
             count += batch.num_rows
             yield batch
         if count != self.groups[place]:
@@ -135,12 +141,8 @@ def ident_of(path: Path) -> str:
     return f"{state.st_ino}-{state.st_size}-{state.st_mtime_ns}"
 
 
-def _parquet(path: Path) -> Any:
-    return pq.ParquetFile(path, memory_map=True)
-
-
-def _arrow(path: Path) -> Any:
-    return pa.ipc.open_file(pa.memory_map(str(path)))
+def _parquet(source: Any, metadata: Any = None) -> Any:
+    return pq.ParquetFile(source, metadata=metadata)
 
 
 def _codec(path: Path) -> str | None:

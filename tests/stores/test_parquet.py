@@ -12,6 +12,7 @@ import pytest
 from govd.errors import BadFile, Conflict, MachineFault, Usage
 from govd.types import Store
 from govd_parquet import govd_open_store
+from govd_parquet.tables import Table
 from tests.stores.contract import BASE, StoreContract, an_edit, guarded, stamped, to, unit_rows
 
 pa = pytest.importorskip("pyarrow")
@@ -34,12 +35,12 @@ def table_of(vectors: Any, first: int = 0, fixed: bool = True) -> Any:
     return table.replace_schema_metadata({"owner": "the shop"})
 
 
-def written(table: Any, path: Path) -> None:
-    """Write a table with small groups of rows, compressed."""
+def written(table: Any, path: Path, rows: int = 90) -> None:
+    """Write a table in groups of so many rows, compressed."""
     if path.suffix == ".parquet":
-        pq.write_table(table, path, row_group_size=90, compression="zstd", use_dictionary=["id"])
+        pq.write_table(table, path, row_group_size=rows, compression="zstd", use_dictionary=["id"])
     else:
-        feather.write_feather(table, path, compression="lz4", chunksize=90)
+        feather.write_feather(table, path, compression="lz4", chunksize=rows)
 
 
 def content(path: Path) -> Any:
@@ -79,9 +80,9 @@ class KeptTable:
         self.replaced(before.filter(pa.compute.not_equal(before["id"], key)))
         return True
 
-    def replaced(self, table: Any) -> None:
+    def replaced(self, table: Any, rows: int = 90) -> None:
         part = self.path.with_name(f"part-{self.path.name}")
-        written(table, part)
+        written(table, part, rows)
         part.replace(self.path)
 
 
@@ -226,6 +227,43 @@ def test_files_of_different_revisions_are_refused(tmp_path: Path) -> None:
     (tmp_path / "stray.parquet").rename(other.path / "stray.parquet")
     with pytest.raises(Conflict, match="of revision 1"):
         to(other, tmp_path, 2, an_edit(2))
+
+
+@pytest.mark.parametrize("name", ["wide.parquet", "wide.feather"])
+@pytest.mark.parametrize("group", [400, 250])
+def test_a_group_of_rows_is_read_in_many_portions(tmp_path: Path, name: str, group: int) -> None:
+    vectors, kept = unit_rows(400), KeptTable(tmp_path / name, unit_rows(1))
+    kept.replaced(table_of(vectors), rows=group)
+    kept.open().claim(BASE)
+    store: Any = kept.open()
+
+    def check(portions: Sequence[Any]) -> None:
+        for portion in portions:  # keys are read in between
+            batch = store.read("searched", portion)
+            places = [int(key.removeprefix("item-")) for key in batch.keys]
+            assert places == list(range(places[0], places[0] + portion.rows))
+            np.testing.assert_array_equal(batch.vectors, vectors[places])
+
+    portions = store.portions("searched", 60)
+    check(portions[::-1])
+    check(portions)
+    assert store.find(vectors[:1], 1)[0][0].key == "item-0"  # reads other portions
+    check(portions[3:])
+    check(store.portions("searched", 110))
+    assert to(kept, tmp_path, 1, an_edit(1)).late == 0
+    after = np.stack(list(kept.searched().values()))
+    np.testing.assert_allclose(after, an_edit(1).apply(vectors), atol=1e-5)
+
+
+def test_readers_of_a_file_do_not_change_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    written(table_of(unit_rows(400)), path, rows=400)
+    table = Table(path)
+    batches = table.batches(["embedding"], 64)
+    sizes = [next(batches).num_rows]
+    assert [batch.num_rows for batch in table.batches(["id"], 300)] == [300, 100]
+    sizes += [batch.num_rows for batch in batches]
+    assert sizes == [stop - start for start, stop in table.spans(64)]
 
 
 def test_missing_vectors_stay_missing(tmp_path: Path) -> None:
