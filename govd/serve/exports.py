@@ -54,8 +54,9 @@ class Exports:
         now = sided(self.core, model, self.serving.now(model, revision), side)
         private = self._allowed(model, now, disclose and bool(recipient.strip()))
         payload: dict[str, Json] = {"revision": now.number, "format": format, "folder": str(folder)}
+        new_folders = _placed(folder)
         try:
-            files = self._written(model, folder, format, now, self._texts(private))
+            files = self._written(model, folder, format, now, self._texts(private), new_folders)
         except (Usage, NoWeights, Unsupported):
             raise
         except GovdError as error:
@@ -114,23 +115,17 @@ class Exports:
         return texts
 
     def _written(
-        self, model: str, folder: Path, format: str, now: Served, texts: Mapping[str, Record]
+        self,
+        model: str,
+        folder: Path,
+        format: str,
+        now: Served,
+        texts: Mapping[str, Record],
+        new_folders: list[Path],
     ) -> Mapping[str, str]:
-        """The files with their SHA-256; where that fails the folder is as it was."""
-        new_folders = [p for p in (folder, *folder.parents) if not p.exists()]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.iterdir()):
-                raise Usage(
-                    "the folder is not empty",
-                    where=str(folder),
-                    advice="Choose a new one; nothing is overwritten.",
-                )
-        except OSError as fault:
-            advice = "Choose a folder that can be written; nothing was changed."
-            raise MachineFault(
-                f"cannot be written ({fault.strerror})", where=str(folder), advice=advice
-            ) from None
+        """The files with their SHA-256; where that fails the folder is as it was, and
+        `new_folders`, which were made for it, are not there.
+        """
         part = folder / f".{secrets.token_hex(4)}.part"
         begun = [part]
         try:
@@ -192,6 +187,29 @@ def _carried(now: Served) -> dict[str, Json]:
     if now.edit.conditions:
         return {"carries": "linear"}  # weights cannot ask a picture for its domain
     return {}
+
+
+def _placed(folder: Path) -> list[Path]:
+    """Make an empty folder where there is none; the folders that were made for it.
+
+    Raises:
+        Usage: something is in it. MachineFault: it cannot be made.
+    """
+    new_folders = [p for p in (folder, *folder.parents) if not p.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise Usage(
+                "the folder is not empty",
+                where=str(folder),
+                advice="Choose a new one; nothing is overwritten.",
+            )
+    except OSError as fault:
+        advice = "Choose a folder that can be written; nothing was changed."
+        raise MachineFault(
+            f"cannot be written ({fault.strerror})", where=str(folder), advice=advice
+        ) from None
+    return new_folders
 
 
 def _clear(begun: Sequence[Path], made: Sequence[Path]) -> None:

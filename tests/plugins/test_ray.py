@@ -34,6 +34,7 @@ from govd.types import silent
 from govd_ray import RayRunner
 from tests import conftest
 
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster
 TOP = Path(__file__).parents[2]
 POINTS = [
     *conftest.POINTS,

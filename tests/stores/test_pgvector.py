@@ -22,6 +22,8 @@ from govd_pgvector import govd_open_store  # noqa: E402
 
 numbers = itertools.count()
 
+pytestmark = pytest.mark.xdist_group("postgres")  # one server
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
