@@ -206,11 +206,17 @@ def show_manifest(manifest: Mapping[str, Json]) -> None:
             escape(copy["name"]),
             revision(copy["revision"]),
             escape(copy["recipient"] or copy["place"]),
-            escape(copy["why"]),
         )
         for copy in manifest["copies"]
     ]
-    out.print(table("", "kind", "name", "of", "where", "", rows=rows))
+    out.print(table("", "kind", "name", "of", "where", rows=rows))
+    for copy in manifest["copies"]:
+        if copy["why"]:
+            out.print(
+                f"{copy['kind']} {escape(copy['recipient'] or copy['name'])}:"
+                f" {escape(copy['why'])}",
+                soft_wrap=True,
+            )
     for person in manifest["to_tell"]:
         lacks, keeps = (", ".join(i[:12] for i in person[what]) for what in ("lacks", "keeps"))
         words = [f"lacks {lacks}" if lacks else "", f"still leaves out {keeps}" if keeps else ""]
