@@ -89,7 +89,8 @@ def _rounding(kind: str) -> dict[str, str]:
         return {}
     return {
         "rounding": (
-            f"An edited layer is stored as the base's is, in {NAMES[kind]}: each of its values is"
-            f" rounded by a share of up to 2^-{BITS[kind]}, as the base's were."
+            f"An edited layer is stored in float32, where the base has it in {NAMES[kind]}: what"
+            " loads the base loads this. Loaded in half precision, each of its values is rounded by"
+            f" a share of up to 2^-{BITS[kind]}, as the base's were."
         )
     }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,8 @@ def copy_edited(
     """Copy a registered safetensors file with some tensors changed, in one pass; the SHA-256 of
     what was written.
 
-    The new tensors have the type that the file has them in, rounded to the nearest: what loads the
-    base loads this. Every other byte is as it was.
+    Half precision would round the edit away where it matters, so the new tensors are float32 at
+    least. Every other byte of data is as it was.
 
     Raises:
         BadCheckpoint: it is not the one that was registered. Unsupported: a tensor cannot be
@@ -80,6 +80,30 @@ def copy_edited(
     return written.hexdigest()
 
 
+def widened(kind: str) -> str:
+    """The type of an edited tensor that the file has in `kind`, as safetensors calls them."""
+    return kind if kind in ("F32", "F64") else "F32"
+
+
+def _grown(entries: Mapping[str, Any], changes: Collection[str]) -> dict[str, Any]:
+    """A header in which the changed tensors have their wider types, and what lies behind them
+    begins later.
+    """
+    grown, shift = dict(entries), 0
+    tensors = {name: entry for name, entry in entries.items() if name != "__metadata__"}
+    for name in sorted(tensors, key=lambda name: tensors[name]["data_offsets"]):
+        begin, end = tensors[name]["data_offsets"]
+        kind, size = tensors[name]["dtype"], end - begin
+        if name in changes:
+            kind = widened(kind)
+            count = int(np.prod(tensors[name]["shape"], dtype=np.int64))
+            size = count * np.dtype(DTYPES[kind]).itemsize
+        place = [begin + shift, begin + shift + size]
+        grown[name] = {**tensors[name], "dtype": kind, "data_offsets": place}
+        shift += size - (end - begin)
+    return grown
+
+
 def _edited(source: Hashed, changes: Mapping[str, Change], where: Path) -> Iterable[bytes]:
     """The bytes of a safetensors file with some tensors changed.
 
@@ -89,15 +113,18 @@ def _edited(source: Hashed, changes: Mapping[str, Change], where: Path) -> Itera
     length = int.from_bytes(source.read(8), "little")
     header = b"".join(source.blocks(min(length, LONGEST)))
     entries: dict[str, Any] = json.loads(header)
-    yield length.to_bytes(8, "little") + header
+    if any(widened(entries[name]["dtype"]) != entries[name]["dtype"] for name in changes):
+        text = json.dumps(_grown(entries, changes), separators=(",", ":"), ensure_ascii=False)
+        header = text.encode() + b" " * (-len(text.encode()) % 8)
+    yield len(header).to_bytes(8, "little") + header
     at = 0
     for name in sorted(changes, key=lambda name: entries[name]["data_offsets"]):
         begin, end = entries[name]["data_offsets"]
-        kind, shape = DTYPES[entries[name]["dtype"]], entries[name]["shape"]
+        stored, shape = entries[name]["dtype"], entries[name]["shape"]
         yield from source.blocks(begin - at)
-        weight = np.frombuffer(source.read(end - begin), kind).reshape(shape)
+        weight = np.frombuffer(source.read(end - begin), DTYPES[stored]).reshape(shape)
         with np.errstate(over="ignore"):
-            rounded = np.ascontiguousarray(changes[name](weight)).astype(kind)
+            rounded = np.ascontiguousarray(changes[name](weight)).astype(DTYPES[widened(stored)])
         if not np.isfinite(rounded.astype(np.float64)).all():
             reason = f"the edited {name} is not finite in the type that the checkpoint has it in"
             advice = "Save the base in float32, and register that."

@@ -97,7 +97,8 @@ def _renamed(read: Mapping[str, Floats], edit: LinearEdit, config: Config) -> di
     for name, value in read.items():
         place = stored(name, ())
         if name == PROJECTION[edit.side] and np.asarray(edit.L).size:
-            value = fold(value, edit).astype(value.dtype)
+            wide = np.float32 if value.dtype.itemsize < 4 else value.dtype
+            value = fold(value, edit).astype(wide)
         if place.third is not None:
             parts.setdefault(place.name, {})[place.third] = value
         else:

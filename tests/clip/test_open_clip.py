@@ -74,9 +74,10 @@ def test_it_is_converted_with_its_edit_and_type(make: Any, tmp_path: Path) -> No
     model = opened(make(dtype=ml_dtypes.bfloat16, act="gelu", eos=2))
     govd_export(model, edit("image", rank=1), "open_clip", tmp_path)  # type: ignore[arg-type]
     tensors = load_file(tmp_path / "open_clip_model.safetensors")
-    assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(ml_dtypes.bfloat16)}
+    kinds = {tensor.dtype for name, tensor in tensors.items() if name != "visual.proj"}
+    assert kinds == {np.dtype(ml_dtypes.bfloat16)}
     before = load_file(model._encoder.folder / "model.safetensors")["visual_projection.weight"]
-    wanted = fold(before, edit("image", rank=1)).T.astype(ml_dtypes.bfloat16)
+    wanted = fold(before, edit("image", rank=1)).T.astype(np.float32)
     np.testing.assert_array_equal(tensors["visual.proj"], wanted)
 
 
