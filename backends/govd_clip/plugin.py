@@ -192,7 +192,10 @@ def _check_there(folder: Path) -> None:
         and not (folder / layouts.SPIECE).exists()
     ):
         advice = "Copy tokenizer.json, or vocab.json and merges.txt, from the original checkpoint."
-        raise BadCheckpoint("the tokenizer is missing", where=str(folder), advice=advice)
+        what = "the tokenizer is missing"
+        if layouts.is_open_clip(folder):
+            what = "this is a checkpoint of open_clip, and the tokenizer is missing"
+        raise BadCheckpoint(what, where=str(folder), advice=advice)
     if layouts.is_open_clip(folder):
         return
     if not any((folder / name).exists() for name in checkpoint.PICTURES):

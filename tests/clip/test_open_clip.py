@@ -177,3 +177,13 @@ def test_open_clip_itself_loads_it(make: Any, act: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(answers["texts"], model.encode_texts(TEXTS), atol=1e-5)
     own = opened(tmp_path)._encoder.pixels(PICTURES[0])
     np.testing.assert_allclose(answers["prepared"], own, atol=1e-6)
+
+
+def test_a_folder_without_a_tokenizer_is_called_open_clips(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(pair[1], tmp_path / "bare"))
+    for path in (*folder.glob("tokenizer.json"), *folder.glob("vocab.json")):
+        path.unlink()
+    with pytest.raises(BadCheckpoint, match="checkpoint of open_clip, and the tokenizer"):
+        opened(folder)
