@@ -34,7 +34,12 @@ from govd.types import silent
 from govd_ray import RayRunner
 from tests import conftest
 
-pytestmark = pytest.mark.xdist_group("ray")  # one cluster
+pytestmark = [
+    pytest.mark.xdist_group("ray"),  # one cluster
+    # its processes are begun by a fork, which libraries of other tests warn of
+    pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:lance is not fork-safe:UserWarning"),
+]
 TOP = Path(__file__).parents[2]
 POINTS = [
     *conftest.POINTS,
