@@ -7,7 +7,6 @@ in `v.npy.govd` the original, `base.npy` with `base.json`.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from govd.edit.beside import stamp_in, write_json
 from govd.errors import BadFile, Conflict, MachineFault
 from govd.types import Floats, Json, StoreStamp
 
@@ -22,21 +22,6 @@ ROWS: Final = 8192
 """Vectors at once."""
 FACTS: Final = ("origin", "model", "model_digest", "revision")
 """What an exported edit says of itself, and a stamp needs."""
-
-
-def stamp_beside(path: Path) -> StoreStamp | None:
-    """The stamp of a file of vectors; None where it has none.
-
-    Raises:
-        BadFile: what lies there is none.
-    """
-    place = Path(f"{path}.govd.json")
-    try:
-        return StoreStamp.from_json(json.loads(place.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as fault:
-        raise BadFile(f"no stamp can be read ({fault})", where=str(place)) from None
 
 
 def edited_file(
@@ -89,7 +74,7 @@ def edited_file(
 
 def _checked(path: Path, wanted: StoreStamp, unstamped_is_base: bool) -> StoreStamp:
     """The stamp of a file that can be edited so."""
-    stamp = stamp_beside(path)
+    stamp = stamp_in(Path(f"{path}.govd.json"))
     base = StoreStamp(wanted.origin, wanted.model, wanted.model_digest, 0, "", "image", 0)
     if stamp is None and not unstamped_is_base:
         raise Conflict(
@@ -138,17 +123,11 @@ def _edited(
     )
     (folder / "base.npy").unlink(missing_ok=True)
     os.link(path, folder / "base.npy")
-    _write(folder / "base.json", base)
+    write_json(folder / "base.json", base.as_json())
     switch = folder / "switch.json"
     inode = (folder / "next.npy").stat().st_ino
-    switch.write_text(json.dumps({"inode": inode, "to": edited.as_json()}), encoding="utf-8")
+    write_json(switch, {"inode": inode, "to": edited.as_json()})
     os.replace(folder / "next.npy", path)
-    _write(Path(f"{path}.govd.json"), edited)
+    write_json(Path(f"{path}.govd.json"), edited.as_json())
     switch.unlink()
     return edited
-
-
-def _write(path: Path, stamp: StoreStamp) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(stamp.as_json(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(part, path)

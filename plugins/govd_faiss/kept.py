@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
@@ -13,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.errors import BadFile, MachineFault
-from govd.types import Floats, Json
+from govd.errors import MachineFault
+from govd.types import Floats
 
 _HEADERS: Final = threading.Lock()
 """Headers are read one at a time: NumPy parses them as Python source, and CPython 3.11 was seen to
@@ -38,30 +37,6 @@ def faults(where: Path) -> Iterator[None]:
             where=str(getattr(fault, "filename", None) or where),
             advice="Make room or give the right to write there, then patch again: it goes on.",
         ) from None
-
-
-def write_json(path: Path, value: Json) -> None:
-    """Write JSON, durable, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-
-
-def json_in(path: Path) -> Json:
-    """What a JSON file says; None where there is none.
-
-    Raises:
-        BadFile: it cannot be read.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as fault:
-        raise BadFile(f"it cannot be read ({fault})", where=str(path)) from None
 
 
 def gone(folder: Path) -> None:

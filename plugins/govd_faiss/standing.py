@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from govd.edit.beside import json_in
 from govd.errors import BadFile, Conflict
 from govd.types import Floats, StoreStamp
 from govd_faiss.index import Index
-from govd_faiss.kept import array, json_in
+from govd_faiss.kept import array
 
 BLOCK: Final = 8192
 """Rows that are compared at once."""

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from govd.edit.beside import json_in, write_json
 from govd.errors import BadFile, Conflict, NotFound
 from govd.types import (
     Batch,
@@ -26,7 +27,7 @@ from govd.types import (
     silent,
 )
 from govd_faiss.index import Index
-from govd_faiss.kept import array, faults, gone, json_in, put, write_json
+from govd_faiss.kept import array, faults, gone, put
 from govd_faiss.making import BLOCK, Came, make
 from govd_faiss.standing import Standing, ident_of
 

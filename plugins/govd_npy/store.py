@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from govd.edit.beside import json_in, stamp_in, write_json
 from govd.errors import Conflict, NotFound
 from govd.types import (
     Batch,
@@ -25,7 +26,7 @@ from govd.types import (
     StoreStamp,
     silent,
 )
-from govd_npy.beside import faults, json_in, signature, stamp_in, write
+from govd_npy.beside import faults, signature
 from govd_npy.rows import Rows, made, mapped, sha256_of
 
 LATE: Final = "late:"
@@ -58,8 +59,7 @@ class NpyStore:
 
     def held(self) -> Sequence[StoreStamp]:
         """See `govd.types.Store`."""
-        stamps = (self.stamp(), stamp_in(self._part("base.json")))
-        return [stamp for stamp in stamps if stamp is not None]
+        return list(filter(None, (self.stamp(), stamp_in(self._part("base.json")))))
 
     def claim(self, stamp: StoreStamp) -> StoreStamp:
         """See `govd.types.Store`.
@@ -72,7 +72,7 @@ class NpyStore:
         rows = self._searched()
         counted = replace(stamp, rows=rows.shape[0], sha256=sha256_of(rows))
         with faults(self.path):
-            write(self._beside(), counted.as_json())
+            write_json(self._beside(), counted.as_json())
         return counted
 
     # -- reading and writing
@@ -106,7 +106,7 @@ class NpyStore:
             source = self._source()
             made(self._part("next.npy"), source.shape, source.dtype)
             seen = {"rows": source.shape[0], "searched": signature(self.path)}
-            write(self._part("next.json"), {**plan, **seen})
+            write_json(self._part("next.json"), {**plan, **seen})
 
     def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
         """See `govd.types.Store`."""
@@ -185,7 +185,7 @@ class NpyStore:
                     kept = replace(expected, rows=searched.shape[0], sha256=sha256_of(searched))
                 base.unlink(missing_ok=True)
                 os.link(self.path, base)
-                write(self._part("base.json"), kept.as_json())
+                write_json(self._part("base.json"), kept.as_json())
             elif self._part("late.npy").exists():
                 self._append_late()
             self._replace(self._part("next.npy"), counted)
@@ -212,7 +212,7 @@ class NpyStore:
         said = json_in(self._part("base.json"))
         counted = replace(StoreStamp.from_json(said), rows=whole.shape[0], sha256=sha256_of(whole))
         holes = said.get("holes", 0) + int((~np.isfinite(rows).all(axis=1)).sum())
-        write(self._part("base.json"), {**counted.as_json(), "holes": holes})
+        write_json(self._part("base.json"), {**counted.as_json(), "holes": holes})
         self._part("late.npy").unlink()
 
     def _replace(self, path: Path, stamp: StoreStamp) -> None:
@@ -221,9 +221,9 @@ class NpyStore:
         """
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        write(self._part("switch.json"), {"inode": path.stat().st_ino, "to": stamp.as_json()})
+        write_json(self._part("switch.json"), {"inode": path.stat().st_ino, "to": stamp.as_json()})
         os.replace(path, self.path)
-        write(self._beside(), stamp.as_json())
+        write_json(self._beside(), stamp.as_json())
         self._part("switch.json").unlink()
 
     def _recover(self) -> None:
@@ -233,7 +233,7 @@ class NpyStore:
             return
         with self._lock, faults(self.folder):
             if self.path.stat().st_ino == switch["inode"]:
-                write(self._beside(), switch["to"])
+                write_json(self._beside(), switch["to"])
                 if switch["to"]["revision"] == 0:
                     self._part("base.json").unlink(missing_ok=True)
             self._part("switch.json").unlink(missing_ok=True)

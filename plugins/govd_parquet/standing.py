@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from govd.edit.beside import json_in
 from govd.errors import BadFile
 from govd.types import Json
 from govd_parquet.files import Files
-from govd_parquet.kept import Ground, LateRows, json_in
+from govd_parquet.kept import Ground, LateRows
 from govd_parquet.tables import Table, ident_of
 from govd_parquet.vectors import hashes
 

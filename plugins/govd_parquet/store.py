@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from govd.edit.beside import json_in, write_json
 from govd.errors import BadFile, Conflict, NotFound
 from govd.types import (
     Batch,
@@ -25,7 +26,7 @@ from govd.types import (
     silent,
 )
 from govd_parquet.files import Files
-from govd_parquet.kept import Ground, faults, gone, json_in, mapped, room, write_json
+from govd_parquet.kept import Ground, faults, gone, mapped, room
 from govd_parquet.reading import Reader, nearest
 from govd_parquet.standing import READ_ROWS, Standing
 from govd_parquet.switching import Part, finish, make_all

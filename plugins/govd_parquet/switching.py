@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from govd.edit.beside import json_in, write_json
 from govd.errors import MachineFault
 from govd.types import Floats, Json, StoreStamp
 from govd_parquet.files import Files
-from govd_parquet.kept import Ground, LateRows, gone, json_in, mapped, write_json
+from govd_parquet.kept import Ground, LateRows, gone, mapped
 from govd_parquet.tables import Table, ident_of
 from govd_parquet.vectors import Shape, hashes
 
